@@ -1,0 +1,316 @@
+package greenlet
+
+import (
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// keep is the number of workers without a greenlet that a family keeps for
+// later ones; more leave at once. At 3 KiB each they hold at most 3 MiB.
+const keep = 1024
+
+// A family holds what its greenlets share. All of it belongs to the running
+// greenlet, except orphans.
+type family[T any] struct {
+	current *Greenlet[T]
+	odd     odd // anything that the fast path of Switch does not do
+	value   T   // what the greenlet being switched to receives
+	message     // what it receives instead of a value
+
+	main    *Greenlet[T]
+	started *core[T] // the started, undead ones but main: a ring
+	idle    []*slot  // workers without a greenlet, each parked somewhere
+	relay   *seat    // who is to run, when a worker's end resumed another
+	trace   func(Event[T])
+	origin  *Greenlet[T] // of the switch being traced
+	closing bool
+	quit    bool // idle workers must leave
+	made    uint32
+	lost    []error // of greenlets that were killed as garbage
+
+	young    []*Greenlet[T] // started lately, not yet watched; see collect.go
+	orphaned atomic.Bool
+	mu       sync.Mutex
+	orphans  []*core[T] // guarded by mu
+
+	owner thread // in debug builds: the goroutine of current
+}
+
+// A message is an error, a panic or an exit on its way to a greenlet.
+type message struct {
+	err  error
+	fail *PanicError
+	exit bool // runtime.Goexit
+}
+
+type odd uint8
+
+const (
+	oddMessage odd = 1 << iota // there is a message
+	oddRelay                   // relay is set
+	oddTrace                   // trace is set
+	oddClosing                 // Close has begun
+)
+
+// send switches to g with a value, or an error: every case of Switch and Throw.
+func (f *family[T]) send(g *Greenlet[T], v T, err error) (T, error) {
+	if f.closing {
+		return f.refuse()
+	}
+	return f.deliver(g, v, message{err: err})
+}
+
+// deliver is send, in a closing family too.
+func (f *family[T]) deliver(g *Greenlet[T], v T, m message) (T, error) {
+	me := f.current.core
+	f.origin = f.current
+	g, v, m = f.settle(g, v, m)
+	c := g.core
+	if c == me {
+		f.put(g, v, m)
+		return f.resume(&me.seat)
+	}
+	if c.state == pending {
+		f.reap()
+		c.at = f.worker().at
+		f.begin(g)
+	}
+	f.put(g, v, m)
+	s := c.at
+	me.at = s
+	if debug {
+		f.checkLock(s)
+	}
+	s.swap()
+	if debug {
+		f.owner = caller()
+	}
+	return f.resume(&me.seat)
+}
+
+// settle finds who receives what is sent to g: dead greenlets stand for their
+// parents, and an unstarted one dies of any message.
+func (f *family[T]) settle(g *Greenlet[T], v T, m message) (*Greenlet[T], T, message) {
+	for {
+		c := g.core
+		switch {
+		case c.state == active:
+			return g, v, m
+		case c.state == pending && m == message{}:
+			return g, v, m
+		}
+		c.state = dead
+		c.run = nil
+		if m.err != nil && errors.Is(m.err, ErrExit) {
+			m.err = nil
+		}
+		g = c.parent
+	}
+}
+
+// put makes g current and leaves for it what it receives.
+func (f *family[T]) put(g *Greenlet[T], v T, m message) {
+	f.current = g
+	f.value = v
+	f.message = m
+	if m != (message{}) {
+		f.odd |= oddMessage
+	}
+	if f.odd&oddTrace == 0 {
+		f.origin = nil
+	}
+}
+
+// take returns what the running greenlet receives, or panics, or exits.
+func (f *family[T]) take() (T, error) {
+	f.traced()
+	v := f.value
+	var zero T
+	f.value = zero
+	if f.odd&oddMessage == 0 {
+		return v, nil
+	}
+	m := f.message
+	f.message = message{}
+	f.odd &^= oddMessage
+	switch {
+	case m.fail != nil:
+		panic(m.fail)
+	case m.exit:
+		runtime.Goexit()
+	}
+	return v, m.err
+}
+
+// resume is what a greenlet does after a switch back to it when anything is odd.
+func (f *family[T]) resume(me *seat) (T, error) {
+	f.pass(me)
+	return f.take()
+}
+
+// pass is called by whoever was resumed. If that was by the end of a worker in
+// whose slot it happened to be parked, and somebody else was meant, it switches on.
+func (f *family[T]) pass(me *seat) {
+	for f.relay != nil && f.relay != me {
+		s := f.relay.at
+		me.at = s
+		s.swap()
+		if debug {
+			f.owner = caller()
+		}
+	}
+	f.relay = nil
+	f.odd &^= oddRelay
+}
+
+// relayTo makes the goroutine that is resumed next switch on to who.
+func (f *family[T]) relayTo(who *seat) {
+	f.relay = who
+	f.odd |= oddRelay
+}
+
+// begin marks g started.
+func (f *family[T]) begin(g *Greenlet[T]) {
+	c := g.core
+	c.state = active
+	if f.started == nil {
+		c.before, c.after = c, c
+		f.started = c
+	} else {
+		first := f.started
+		c.before, c.after = first.before, first
+		c.before.after, first.before = c, c
+	}
+	f.watch(g)
+}
+
+// end marks the running greenlet dead and returns who receives its result.
+func (f *family[T]) end(v T, m message) (*Greenlet[T], T, message) {
+	g := f.current
+	c := g.core
+	c.state = dead
+	c.at = nil
+	switch {
+	case c.after == c:
+		f.started = nil
+	case f.started == c:
+		f.started = c.after
+		fallthrough
+	default:
+		c.before.after, c.after.before = c.after, c.before
+	}
+	c.before, c.after = nil, nil
+	if m.err != nil && errors.Is(m.err, ErrExit) {
+		m.err = nil
+	}
+	if m.exit && f.closing {
+		m.exit = false // it was refuse that ended it
+	}
+	f.origin = g
+	return f.settle(c.parent, v, m)
+}
+
+// worker returns a worker that waits for a greenlet.
+func (f *family[T]) worker() *slot {
+	if n := len(f.idle); n > 0 {
+		w := f.idle[n-1]
+		f.idle[n-1] = nil
+		f.idle = f.idle[:n-1]
+		return w
+	}
+	return newSlot(f.work)
+}
+
+// work is the life of a worker: it runs one greenlet after another.
+func (f *family[T]) work(w *slot) {
+	if debug {
+		f.owner = caller()
+	}
+	for {
+		g, v, m := f.end(f.live(w))
+		c := g.core
+		if c.state == pending { // the parent, never started: it starts here
+			f.begin(g)
+			f.put(g, v, m)
+			continue
+		}
+		f.put(g, v, m)
+		s := c.at
+		if len(f.idle) >= keep {
+			if s != w {
+				f.relayTo(&c.seat)
+			}
+			return
+		}
+		g, c = nil, nil
+		f.idle = append(f.idle, w)
+		w.at = s
+		s.swap()
+		if debug {
+			f.owner = caller()
+		}
+		f.pass(&w.seat)
+		if f.quit {
+			w.gone = true
+			return
+		}
+	}
+}
+
+// live runs the current greenlet to its end and returns its result. If the
+// greenlet exits by runtime.Goexit, live does not return: the goroutine unwinds.
+func (f *family[T]) live(w *slot) (v T, m message) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if p := recover(); p != nil {
+			m.fail = asPanic(p, f.current.String())
+		} else {
+			f.exitByGoexit(w)
+		}
+	}()
+	v, m.err = f.call()
+	returned = true
+	return v, m
+}
+
+// call calls the current greenlet's run function.
+func (f *family[T]) call() (T, error) {
+	v, _ := f.take() // a message would have killed it unstarted
+	g := f.current
+	run := g.run
+	g.run = nil
+	return run(g, v)
+}
+
+// exitByGoexit ends the current greenlet, whose goroutine w unwinds and will
+// end as soon as this returns. iter.Pull then lets a goroutine that is parked
+// in w by next die too, but not one parked by yield. If it is by next, a fresh
+// worker takes its place, by yield, and it moves to the fresh worker's slot,
+// also by yield; then first w ends and then the fresh worker, both harmlessly.
+func (f *family[T]) exitByGoexit(w *slot) {
+	var zero T
+	g, v, m := f.end(zero, message{exit: true})
+	f.put(g, v, m)
+	heir := &g.seat
+	if !w.inner {
+		if heir.at != w {
+			f.relayTo(heir)
+		}
+		return
+	}
+	fresh := newSlot(func(fresh *slot) {
+		f.relayTo(&w.seat)
+		w.swap()
+		if heir.at != fresh {
+			f.relayTo(heir)
+		}
+	})
+	w.at = fresh
+	fresh.swap()
+	f.pass(&w.seat)
+}
