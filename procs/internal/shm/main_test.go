@@ -1,0 +1,83 @@
+package shm
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+	"unsafe"
+)
+
+// children are what a re-executed test binary can do instead of running tests.
+var children = map[string]func(seg *Segment, args []string){}
+
+const childEnv = "SHM_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if name := os.Getenv(childEnv); name != "" {
+		seg, err := Adopt(os.NewFile(3, "segment"), 0)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(3)
+		}
+		children[name](seg, os.Args[1:])
+		os.Exit(0)
+	}
+	code := m.Run()
+	if n := Live(); n != 0 && code == 0 {
+		fmt.Fprintf(os.Stderr, "%d segments were not closed\n", n)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// child is a re-executed test binary that works on seg.
+type child struct {
+	*exec.Cmd
+	stderr bytes.Buffer
+}
+
+func startChild(t testing.TB, name string, seg *Segment, args ...string) *child {
+	t.Helper()
+	c := &child{Cmd: exec.Command(os.Args[0], args...)}
+	c.Env = append(os.Environ(), childEnv+"="+name)
+	c.ExtraFiles = []*os.File{seg.File()}
+	c.Stderr = io.MultiWriter(&c.stderr, os.Stderr)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Process.Kill(); c.Wait() })
+	return c
+}
+
+func (c *child) join(t testing.TB) {
+	t.Helper()
+	if err := c.Wait(); err != nil {
+		t.Fatalf("child: %v\n%s", err, c.stderr.String())
+	}
+}
+
+func makeSegment(t testing.TB, size int) *Segment {
+	t.Helper()
+	s, err := Create(size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func patient() *Wait { return &Wait{Deadline: time.Now().Add(60 * time.Second)} }
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(4)
+	}
+}
+
+// bytesOf views words as bytes: memory that is aligned as a segment is.
+func bytesOf(w []uint64) []byte { return unsafe.Slice((*byte)(unsafe.Pointer(&w[0])), 8*len(w)) }

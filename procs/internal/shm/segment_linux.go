@@ -1,0 +1,195 @@
+package shm
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// dir is where named segments live: a tmpfs on every Linux.
+const dir = "/dev/shm/"
+
+// Create makes an anonymous segment of size bytes, all zero and all reserved.
+func Create(size int) (*Segment, error) { return CreateSparse(size, size) }
+
+// CreateSparse makes an anonymous segment of which size bytes are mapped but only the first reserved
+// bytes exist. The rest must be given memory by Reserve before it is touched.
+func CreateSparse(size, reserved int) (*Segment, error) {
+	if size <= 0 || reserved <= 0 || reserved > size {
+		return nil, fmt.Errorf("shm: create: %d of %d bytes", reserved, size)
+	}
+	fd, err := unix.MemfdCreate("switchyard", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		return nil, fmt.Errorf("shm: create: %w", noSpace(err))
+	}
+	f := os.NewFile(uintptr(fd), "memfd:switchyard")
+	if err := allocate(fd, 0, reserved); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("shm: create %d bytes: %w", reserved, err)
+	}
+	// Without the seal, a process that truncates the file would make the others fault.
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("shm: seal: %w", err)
+	}
+	return mapFile(f, size, "")
+}
+
+// Adopt maps a segment that another process made and passed as a descriptor, which the Segment owns from then on
+// (also if Adopt fails). size 0 means all that exists; more than exists is allowed for sparse segments.
+func Adopt(f *os.File, size int) (*Segment, error) {
+	if size == 0 {
+		info, err := f.Stat()
+		if err != nil {
+			f.Close()
+			return nil, fmt.Errorf("shm: adopt: %w", err)
+		}
+		size = int(info.Size())
+	}
+	if size <= 0 {
+		f.Close()
+		return nil, fmt.Errorf("shm: adopt: %w: empty", ErrCorrupt)
+	}
+	return mapFile(f, size, "")
+}
+
+// CreateNamed makes a segment that others find by its name. The name must not exist.
+func CreateNamed(name string, size int) (*Segment, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	if size <= 0 {
+		return nil, fmt.Errorf("shm: create %q: %d bytes", name, size)
+	}
+	fd, err := unix.Open(dir+name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("shm: create %q: %w", name, noSpace(err))
+	}
+	f := os.NewFile(uintptr(fd), dir+name)
+	if err := allocate(fd, 0, size); err != nil {
+		f.Close()
+		unix.Unlink(dir + name)
+		return nil, fmt.Errorf("shm: create %q of %d bytes: %w", name, size, err)
+	}
+	s, err := mapFile(f, size, name)
+	if err != nil {
+		unix.Unlink(dir + name)
+	}
+	return s, err
+}
+
+// OpenNamed maps a named segment that exists.
+func OpenNamed(name string) (*Segment, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	fd, err := unix.Open(dir+name, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("shm: open %q: %w", name, err)
+	}
+	f := os.NewFile(uintptr(fd), dir+name)
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("shm: open %q: %w", name, err)
+	}
+	if info.Size() == 0 {
+		f.Close()
+		return nil, fmt.Errorf("shm: open %q: %w: empty", name, ErrCorrupt)
+	}
+	return mapFile(f, int(info.Size()), name)
+}
+
+// Unlink removes a name. Mappings stay valid; the memory goes with the last of them.
+func Unlink(name string) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	if err := unix.Unlink(dir + name); err != nil {
+		return fmt.Errorf("shm: unlink %q: %w", name, err)
+	}
+	return nil
+}
+
+// Reserve gives memory to n bytes at off of a sparse segment, so that touching them cannot fault.
+// Bytes that have memory already keep it, and their content.
+func (s *Segment) Reserve(off, n int) error {
+	f := s.File()
+	if f == nil {
+		return ErrClosed
+	}
+	return control(f, func(fd int) error { return allocate(fd, off, n) })
+}
+
+// Discard takes the memory of n bytes at off away: they read as zero, and need Reserve before they are written.
+func (s *Segment) Discard(off, n int) error {
+	f := s.File()
+	if f == nil {
+		return ErrClosed
+	}
+	return control(f, func(fd int) error {
+		return unix.Fallocate(fd, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, int64(off), int64(n))
+	})
+}
+
+// allocate reserves pages now. Without it a full memory shows as SIGBUS at some later store.
+func allocate(fd, off, n int) error {
+	for {
+		err := unix.Fallocate(fd, 0, int64(off), int64(n))
+		if err != unix.EINTR {
+			return noSpace(err)
+		}
+	}
+}
+
+func noSpace(err error) error {
+	if err == unix.ENOSPC || err == unix.ENOMEM || err == unix.EFBIG {
+		return fmt.Errorf("%w (%w)", ErrNoSpace, err)
+	}
+	return err
+}
+
+func checkName(name string) error {
+	if name == "" || name == "." || name == ".." || len(name) > 255 || strings.ContainsAny(name, "/\x00") {
+		return fmt.Errorf("shm: name %q: %w", name, os.ErrInvalid)
+	}
+	return nil
+}
+
+func mapFile(f *os.File, size int, name string) (*Segment, error) {
+	var mem []byte
+	err := control(f, func(fd int) (err error) {
+		mem, err = unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_NORESERVE)
+		return err
+	})
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("shm: map %d bytes: %w", size, noSpace(err))
+	}
+	return newSegment(f, mem, name), nil
+}
+
+// control runs fn with the descriptor kept open for its duration.
+func control(f *os.File, fn func(fd int) error) error {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var inner error
+	if err := raw.Control(func(fd uintptr) { inner = fn(int(fd)) }); err != nil {
+		if errors.Is(err, os.ErrClosed) {
+			return ErrClosed
+		}
+		return err
+	}
+	return inner
+}
+
+func munmap(mem []byte) {
+	if err := unix.Munmap(mem); err != nil {
+		panic("shm: munmap: " + err.Error())
+	}
+}
