@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// keep is the number of workers without a greenlet that a family keeps for
-// later ones; more leave at once. At 3 KiB each they hold at most 3 MiB.
+// keep is how many workers without a greenlet a family keeps for later ones;
+// more leave at once. At 3 KiB each they hold at most 3 MiB.
 const keep = 1024
 
 // A family holds what its greenlets share. All of it belongs to the running
@@ -22,6 +22,7 @@ type family[T any] struct {
 	main    *Greenlet[T]
 	started *core[T] // the started, undead ones but main: a ring
 	idle    []*slot  // workers without a greenlet, each parked somewhere
+	spare   int      // how many of those to keep
 	relay   *seat    // who is to run, when a worker's end resumed another
 	trace   func(Event[T])
 	origin  *Greenlet[T] // of the switch being traced
@@ -238,7 +239,7 @@ func (f *family[T]) work(w *slot) {
 		}
 		f.put(g, v, m)
 		s := c.at
-		if len(f.idle) >= keep {
+		if len(f.idle) >= f.spare {
 			if s != w {
 				f.relayTo(&c.seat)
 			}

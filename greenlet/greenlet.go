@@ -49,7 +49,7 @@ const (
 // greenlet has no parent, is started, and never dies; call its Close when the
 // family is no longer needed, or use Run.
 func Main[T any]() *Greenlet[T] {
-	f := new(family[T])
+	f := &family[T]{spare: keep}
 	g := &Greenlet[T]{&core[T]{family: f, state: active}}
 	f.main, f.current = g, g
 	if debug {

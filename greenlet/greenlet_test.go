@@ -75,33 +75,3 @@ func TestSmoke(t *testing.T) {
 		t.Fatal(runtime.NumGoroutine())
 	}
 }
-
-func BenchmarkPeer(b *testing.B) {
-	main := Main[int]()
-	defer main.Close()
-	var p, q *Greenlet[int]
-	n := b.N
-	p = New(main, func(self *Greenlet[int], v int) (int, error) {
-		for i := 0; i < n; i++ {
-			q.Switch(i)
-		}
-		return 0, nil
-	})
-	q = New(main, func(self *Greenlet[int], v int) (int, error) {
-		for {
-			if _, err := p.Switch(1); err != nil {
-				return 0, err
-			}
-		}
-	})
-	b.ReportAllocs()
-	p.Switch(0)
-}
-func BenchmarkSpawn(b *testing.B) {
-	main := Main[int]()
-	defer main.Close()
-	b.ReportAllocs()
-	for i := 0; i < b.N; i++ {
-		New(main, func(self *Greenlet[int], v int) (int, error) { return v, nil }).Switch(i)
-	}
-}
