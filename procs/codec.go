@@ -1,7 +1,9 @@
 package procs
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math"
 	"reflect"
 	"sync"
 	"unsafe"
@@ -95,4 +97,43 @@ func (c *codec[T]) decode(src []byte, v *T, w *wire) error {
 		err = fmt.Errorf("%w: %d bytes left over after a %T", errWire, len(rest), *v)
 	}
 	return err
+}
+
+// encodeNext appends v so that decodeNext finds its end: values of fixed length lie side by side, others
+// have their length in front.
+func (c *codec[T]) encodeNext(dst []byte, v *T, w *wire) ([]byte, error) {
+	if c.kind == kindFlat {
+		return append(dst, unsafe.Slice((*byte)(unsafe.Pointer(v)), c.fixed)...), nil
+	}
+	at := len(dst)
+	dst = append(dst, 0, 0, 0, 0)
+	dst, err := c.encode(dst, v, w)
+	if err != nil {
+		return dst[:at], err
+	}
+	n := len(dst) - at - 4
+	if uint64(n) > math.MaxUint32 {
+		return dst[:at], fmt.Errorf("%d bytes in one element are too many", n)
+	}
+	binary.LittleEndian.PutUint32(dst[at:], uint32(n))
+	return dst, nil
+}
+
+// decodeNext decodes what encodeNext appended, and returns the bytes after it.
+func (c *codec[T]) decodeNext(src []byte, v *T, w *wire) ([]byte, error) {
+	if c.kind == kindFlat {
+		if len(src) < c.fixed {
+			return nil, errWire
+		}
+		copy(unsafe.Slice((*byte)(unsafe.Pointer(v)), c.fixed), src)
+		return src[c.fixed:], nil
+	}
+	if len(src) < 4 {
+		return nil, errWire
+	}
+	n := uint64(binary.LittleEndian.Uint32(src))
+	if n > uint64(len(src)-4) {
+		return nil, errWire
+	}
+	return src[4+n:], c.decode(src[4:4+n], v, w)
 }

@@ -1,0 +1,271 @@
+package procs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+)
+
+// boot is the first message to a child.
+type boot struct {
+	name, parent string
+	daemon       bool
+	key          []byte
+	logLevel     Level
+	id           uint64
+	fname        string
+	body         []byte
+}
+
+// kinds of packets; see also packetBlob and packetFDs
+const (
+	packetProcess byte = 1 + iota // boot: run a function and exit
+	packetWorker                  // boot: serve a pool
+	packetCancel                  // parent to worker: give up the task with this number
+	packetAttach                  // either way: descriptors of the task with this number
+	packetReady                   // worker to parent: initialised, or why not
+)
+
+func (b *boot) encode() []byte {
+	var w wire
+	w.PutString(b.name)
+	w.PutString(b.parent)
+	w.PutUint64(b2u(b.daemon))
+	w.PutBytes(b.key)
+	w.PutUint64(uint64(b.logLevel))
+	w.PutUint64(b.id)
+	w.PutString(b.fname)
+	w.PutBytes(b.body)
+	return w.buf
+}
+
+func (b *boot) decode(p []byte) error {
+	w := wire{buf: p}
+	b.name = w.TakeString()
+	b.parent = w.TakeString()
+	b.daemon = w.TakeUint64() != 0
+	b.key = w.TakeBytes()
+	b.logLevel = Level(w.TakeUint64())
+	b.id = w.TakeUint64()
+	b.fname = w.TakeString()
+	b.body = w.TakeBytes()
+	return w.Err()
+}
+
+func b2u(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// me is what this process knows about itself.
+var me struct {
+	initialised atomic.Bool
+	process     atomic.Pointer[Process]
+	parent      atomic.Pointer[Process]
+	daemon      atomic.Bool
+
+	mu     sync.Mutex
+	key    []byte
+	atexit []func()
+}
+
+const mainName = "MainProcess"
+
+// Init must be the first call in main. In a process started by the user it returns at once. In a process started by
+// this package it never does: it runs what the process was started for, and exits.
+//
+// Package-level variables and init functions run before it, in every process, so keep them cheap.
+func Init() {
+	me.initialised.Store(true)
+	v, ok := syscall.Getenv(childEnv)
+	if !ok {
+		return
+	}
+	syscall.Unsetenv(childEnv) // programs that we run are no children of ours in this sense
+	fd, err := strconv.Atoi(v)
+	if err != nil {
+		fatal(fmt.Errorf("%s is set by package procs only; unset it", childEnv))
+	}
+	c := &control{fd: fd}
+	kind, body, fds, err := c.recv()
+	if err != nil {
+		fatal(fmt.Errorf("%s=%s, but no parent at that descriptor: %w", childEnv, v, err))
+	}
+	var b boot
+	if err := b.decode(body); err != nil {
+		fatal(err)
+	}
+	me.process.Store(&Process{name: b.name, self: true, pid: os.Getpid(), config: ProcessConfig{Name: b.name, Daemon: b.daemon}})
+	me.parent.Store(&Process{name: b.parent, parent: true, pid: os.Getppid()})
+	me.daemon.Store(b.daemon)
+	me.key = b.key
+	setLogLevel(b.logLevel)
+	switch kind {
+	case packetProcess:
+		c.close()
+		runProcess(&b, fds)
+	case packetWorker:
+		runWorker(c, &b, fds)
+	}
+	fatal(fmt.Errorf("unknown start message %d", kind))
+}
+
+// fatal ends a child that cannot even begin.
+func fatal(err error) {
+	name := "child"
+	if p := me.process.Load(); p != nil {
+		name = p.name
+	}
+	fmt.Fprintf(os.Stderr, "procs: %s: %v\n", name, err)
+	os.Exit(1)
+}
+
+// runProcess is the life of a Process, on its side.
+func runProcess(b *boot, fds []int) {
+	f, err := bootFunc(b)
+	if err != nil {
+		fatal(err)
+	}
+	w := &wire{fds: fds}
+	run, err := f.start(b.body, w)
+	if err != nil {
+		fatal(err)
+	}
+	w.close()
+	if err := run(context.Background()); err != nil {
+		var code ExitCode
+		if errors.As(err, &code) {
+			Exit(int(code))
+		}
+		fmt.Fprintf(os.Stderr, "procs: %s: %v\n", b.name, err)
+		Exit(1)
+	}
+	Exit(0)
+}
+
+func bootFunc(b *boot) (function, error) {
+	if b.id == runnerID {
+		return runnerFunc(), nil
+	}
+	f, err := findFunc(b.id)
+	if err != nil {
+		return nil, fmt.Errorf("%w %q with these types: is it registered in this program, in every process?", err, b.fname)
+	}
+	return f, nil
+}
+
+// ExitCode is an error that a process's function returns to end with this exit code and no message.
+type ExitCode int
+
+// Error says which code.
+func (c ExitCode) Error() string { return "exit code " + strconv.Itoa(int(c)) }
+
+// AtExit registers f to be run, last registered first, by Exit and at the end of the function that a process was
+// started with.
+func AtExit(f func()) {
+	me.mu.Lock()
+	defer me.mu.Unlock()
+	me.atexit = append(me.atexit, f)
+}
+
+// Exit ends this process as Python's interpreter does: it runs what AtExit registered, kills children that are
+// daemons and waits for the others. A plain os.Exit, or the return of main, leaves its children to the kernel,
+// which kills all that are not Detached.
+func Exit(code int) {
+	for {
+		me.mu.Lock()
+		n := len(me.atexit)
+		if n == 0 {
+			me.mu.Unlock()
+			break
+		}
+		f := me.atexit[n-1]
+		me.atexit = me.atexit[:n-1]
+		me.mu.Unlock()
+		f()
+	}
+	for _, p := range active.list() {
+		if p.config.Daemon {
+			p.Terminate()
+		}
+	}
+	for _, p := range active.list() {
+		if !p.config.Detached {
+			p.Join(context.Background())
+		}
+	}
+	os.Exit(code)
+}
+
+// CurrentProcess returns the process that calls it: its name, ids and key. It cannot be started or joined.
+func CurrentProcess() *Process {
+	if p := me.process.Load(); p != nil {
+		return p
+	}
+	me.process.CompareAndSwap(nil, &Process{name: mainName, self: true, pid: os.Getpid(), config: ProcessConfig{Name: mainName}})
+	return me.process.Load()
+}
+
+// ParentProcess returns the process that started this one with this package, or nil in the first process. It can
+// be joined.
+func ParentProcess() *Process { return me.parent.Load() }
+
+func mayHaveChildren() error {
+	switch {
+	case !me.initialised.Load():
+		return ErrNotInitialised
+	case me.daemon.Load():
+		return ErrDaemon
+	}
+	return nil
+}
+
+func familyKey() []byte {
+	me.mu.Lock()
+	defer me.mu.Unlock()
+	if me.key == nil {
+		me.key = make([]byte, 32)
+		randomKey(me.key)
+	}
+	return append([]byte(nil), me.key...)
+}
+
+func setFamilyKey(key []byte) {
+	me.mu.Lock()
+	defer me.mu.Unlock()
+	me.key = append([]byte{}, key...)
+}
+
+var parentGone struct {
+	once sync.Once
+	c    chan struct{}
+}
+
+// parentSentinel watches the parent by a descriptor of it, or failing that by asking.
+func parentSentinel() <-chan struct{} {
+	parentGone.once.Do(func() {
+		parentGone.c = make(chan struct{})
+		p := ParentProcess()
+		go func() {
+			waitForParent(p.pid)
+			close(parentGone.c)
+		}()
+	})
+	return parentGone.c
+}
+
+func (p *Process) joinParent(ctx context.Context) error {
+	select {
+	case <-parentSentinel():
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("procs: join %s: %w", p.name, ctx.Err())
+	}
+}

@@ -1,0 +1,421 @@
+package procs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+)
+
+var (
+	// ErrNotStarted: the process was not started yet.
+	ErrNotStarted = errors.New("procs: process not started")
+	// ErrStarted: a process can be started once.
+	ErrStarted = errors.New("procs: process already started")
+	// ErrRunning: a process that still runs cannot be closed.
+	ErrRunning = errors.New("procs: process still running")
+	// ErrClosed: the object was closed.
+	ErrClosed = errors.New("procs: closed")
+	// ErrNotParent: only the process that started a process can do this to it.
+	ErrNotParent = errors.New("procs: not our child")
+	// ErrDaemon: daemons, pool workers among them, may not have children.
+	ErrDaemon = errors.New("procs: daemons may not have children")
+	// ErrNotInitialised: Init did not run, so that a child would start its own children for ever.
+	ErrNotInitialised = errors.New("procs: Init was not called first in main")
+)
+
+// ProcessConfig says how a Process is started. The zero value is a process like its parent: same program, same
+// environment, same standard output and error, nothing to read on standard input.
+type ProcessConfig struct {
+	// Name is shown in logs and in the process list. Default: "Process-1", "Process-2", ...; children of
+	// Process-1 are "Process-1:1", ...
+	Name string
+	// Daemon: the process may not have children, and is killed rather than waited for when its parent ends by
+	// returning from the function it was started with, or by Exit.
+	Daemon bool
+	// Detached: the process goes on when its parent dies. By default the kernel kills it, so that nothing
+	// survives a crash.
+	Detached bool
+	// Stdin is where the child reads; nil: nowhere. An *os.File is handed on, anything else is copied.
+	Stdin io.Reader
+	// Stdout and Stderr are where the child writes; nil: where we write. An *os.File is handed on, anything else
+	// is copied, and Join then also waits for the end of the output.
+	Stdout, Stderr io.Writer
+	// Env is the environment, nil: ours.
+	Env []string
+	// Dir is the working directory, "": ours.
+	Dir string
+	// GOMAXPROCS of the child, 0: as the environment says, by default all processors.
+	GOMAXPROCS int
+	// Executable is a program, built with the same registrations, to run instead of ours (Python's set_executable).
+	Executable string
+}
+
+// Process is an activity that runs in an operating system process of its own (Python's multiprocessing.Process).
+// All methods may be called from any goroutine.
+type Process struct {
+	name   string
+	config ProcessConfig
+	self   bool // this very process
+	parent bool // our parent
+	pid    int  // of those two
+
+	run    func(context.Context) error
+	encode func(w *wire) (id uint64, fname string, body []byte, err error)
+
+	mu      sync.Mutex
+	child   *child
+	done    chan struct{} // closed when the child is reaped and its output copied
+	copies  sync.WaitGroup
+	authKey []byte
+	closed  bool
+}
+
+// NewProcess returns a process that will run f with in. What f returns is not kept: use a Pool, a Queue or a
+// Pipe to get results. An error makes the exit code 1 and is printed on the child's standard error.
+func NewProcess[In, Out any](f *Func[In, Out], in In, config ProcessConfig) *Process {
+	p := newProcess(config)
+	p.run = func(ctx context.Context) error { _, err := f.call(ctx, in); return err }
+	p.encode = func(w *wire) (uint64, string, []byte, error) {
+		b, err := f.in.encode(nil, &in, w)
+		return f.id, f.fname, b, err
+	}
+	return p
+}
+
+// Runner is what a process can be started from instead of a function: a value that knows how to run (Python's subclass
+// of Process that overrides run).
+type Runner interface {
+	Run(ctx context.Context) error
+}
+
+// runner carries a Runner as the argument of a built-in function, so that programs that start
+// none do not pay for it.
+type runner struct{ Runner Runner }
+
+const runnerID = 1
+
+func runnerFunc() *Func[runner, struct{}] {
+	in, err := codecOf[runner]()
+	if err != nil {
+		panic(err)
+	}
+	return &Func[runner, struct{}]{fname: "Runner.Run", id: runnerID, in: in,
+		call: func(ctx context.Context, r runner) (struct{}, error) { return struct{}{}, r.Runner.Run(ctx) }}
+}
+
+// NewProcessOf returns a process that will run a copy of r. The type of r must be known to both sides: RegisterType.
+func NewProcessOf(r Runner, config ProcessConfig) *Process {
+	return NewProcess(runnerFunc(), runner{r}, config)
+}
+
+var processCount atomic.Int64
+
+func newProcess(config ProcessConfig) *Process {
+	p := &Process{name: config.Name, config: config, done: make(chan struct{})}
+	n := processCount.Add(1)
+	if p.name == "" {
+		p.name = "Process-" + strconv.FormatInt(n, 10)
+		if me := CurrentProcess(); me.name != mainName {
+			p.name = me.name + ":" + strconv.FormatInt(n, 10)
+		}
+	}
+	return p
+}
+
+// Start starts the process. It returns once the kernel has made it: about a millisecond, whatever the size of our
+// heap.
+func (p *Process) Start() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.self || p.parent:
+		return ErrNotParent
+	case p.closed:
+		return ErrClosed
+	case p.child != nil:
+		return ErrStarted
+	}
+	if err := mayHaveChildren(); err != nil {
+		return err
+	}
+	w := new(wire)
+	defer func() { w.close() }()
+	id, fname, body, err := p.encode(w)
+	if err != nil {
+		return fmt.Errorf("%w: argument of %s: %w", ErrEncode, p.name, err)
+	}
+	key := p.authKey
+	if key == nil {
+		key = CurrentProcess().AuthKey()
+	}
+	b := boot{name: p.name, parent: CurrentProcess().name, daemon: p.config.Daemon, key: key, logLevel: logLevel(),
+		id: id, fname: fname, body: body}
+	spec := &spawnSpec{exe: p.config.Executable, name: p.name, dir: p.config.Dir, env: p.config.Env,
+		procs: p.config.GOMAXPROCS, detached: p.config.Detached}
+	ends, err := p.openStdio(spec)
+	if err != nil {
+		return err
+	}
+	defer ends.closeChildEnds()
+	c, err := bootChild(packetProcess, &b, w.fds, spec)
+	if err != nil {
+		ends.closeOurEnds()
+		return err
+	}
+	p.child = c
+	ends.copy(&p.copies)
+	active.add(p)
+	go p.finish()
+	logf(LevelDebug, "%s started with process id %d", p.name, c.pid)
+	return nil
+}
+
+// bootChild starts a child and leaves it its first message.
+func bootChild(kind byte, b *boot, fds []int, spec *spawnSpec) (*child, error) {
+	ours, theirs, err := newControl()
+	if err != nil {
+		return nil, err
+	}
+	defer ours.close() // what was sent stays readable
+	defer closeFD(theirs)
+	spec.control = theirs
+	if err := ours.send(kind, b.encode(), fds); err != nil {
+		return nil, err
+	}
+	return spawn(spec)
+}
+
+// finish notes the end of the process.
+func (p *Process) finish() {
+	<-p.child.done
+	p.copies.Wait()
+	active.remove(p)
+	logf(LevelDebug, "%s ended with exit code %d", p.name, p.child.exitCode())
+	close(p.done)
+}
+
+// Run runs the function in the calling goroutine of this process, as Python's run does.
+func (p *Process) Run(ctx context.Context) error {
+	if p.run == nil {
+		return ErrNotParent
+	}
+	return p.run(ctx)
+}
+
+// Join waits until the process has ended, and returns nil, or until ctx is done, and returns its error. The exit
+// code tells how it ended.
+func (p *Process) Join(ctx context.Context) error {
+	if p.self {
+		return errors.New("procs: a process cannot join itself")
+	}
+	if p.parent {
+		return p.joinParent(ctx)
+	}
+	if _, err := p.started(); err != nil {
+		return err
+	}
+	select {
+	case <-p.done:
+		return nil
+	default:
+	}
+	select {
+	case <-p.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("procs: join %s: %w", p.name, ctx.Err())
+	}
+}
+
+func (p *Process) started() (*child, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.self || p.parent:
+		return nil, ErrNotParent
+	case p.closed:
+		return nil, ErrClosed
+	case p.child == nil:
+		return nil, ErrNotStarted
+	}
+	return p.child, nil
+}
+
+// Terminate asks the process to end, with SIGTERM. One that does not handle the signal ends with exit code -15. Ending
+// one that has ended already is no error.
+func (p *Process) Terminate() error { return p.Signal(syscall.SIGTERM) }
+
+// Kill ends the process at once, with SIGKILL.
+func (p *Process) Kill() error { return p.Signal(syscall.SIGKILL) }
+
+// Signal sends any signal.
+func (p *Process) Signal(s syscall.Signal) error {
+	c, err := p.started()
+	if err != nil {
+		return err
+	}
+	if err := c.signal(s); !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return nil
+}
+
+// IsAlive tells whether the process was started and has not ended.
+func (p *Process) IsAlive() bool {
+	if p.self {
+		return true
+	}
+	if p.parent {
+		return os.Getppid() == p.pid
+	}
+	c, err := p.started()
+	return err == nil && c.alive()
+}
+
+// ExitCode returns the exit code: 0 if the function returned nil, 1 if it returned an error, 2 if it panicked, N
+// after os.Exit(N), and -N if signal N ended it. ok is false as long as the process has not ended.
+func (p *Process) ExitCode() (code int, ok bool) {
+	c, err := p.started()
+	if err != nil || c.alive() {
+		return 0, false
+	}
+	return c.exitCode(), true
+}
+
+// Name returns the process's name.
+func (p *Process) Name() string { return p.name }
+
+// PID returns the process id, 0 before Start.
+func (p *Process) PID() int {
+	if p.self || p.parent {
+		return p.pid
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.child == nil {
+		return 0
+	}
+	return p.child.pid
+}
+
+// PPID returns the id of the parent of the process: ours, if we started it.
+func (p *Process) PPID() int {
+	switch {
+	case p.self:
+		return os.Getppid()
+	case p.parent:
+		return 0
+	}
+	return os.Getpid()
+}
+
+// Daemon tells whether the process was configured as a daemon.
+func (p *Process) Daemon() bool { return p.config.Daemon }
+
+// AuthKey returns the key that processes of one family share; Listener and Client prove with it that they belong
+// together. The first process of the family draws it at random, children get their parent's.
+func (p *Process) AuthKey() []byte {
+	if p.self {
+		return familyKey()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]byte(nil), p.authKey...)
+}
+
+// SetAuthKey changes the key: ours and our future children's for the current process, that of the child for one not yet
+// started.
+func (p *Process) SetAuthKey(key []byte) {
+	if p.self {
+		setFamilyKey(key)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.authKey = append([]byte{}, key...)
+}
+
+// Sentinel returns a channel that is closed when the process has ended: for select, or for Wait.
+func (p *Process) Sentinel() <-chan struct{} {
+	if p.parent {
+		return parentSentinel()
+	}
+	return p.done
+}
+
+// Close lets go of the process: ErrRunning if it has not ended. All but its name and PID is gone then.
+func (p *Process) Close() error {
+	if p.self || p.parent {
+		return ErrNotParent
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.child != nil && p.child.alive() {
+		return ErrRunning
+	}
+	p.closed = true
+	return nil
+}
+
+// String describes the process, for logs.
+func (p *Process) String() string {
+	state := "initial"
+	if p.self || p.parent {
+		state = "started"
+	} else if c, err := p.started(); err == nil {
+		state = "started"
+		if !c.alive() {
+			state = "stopped exitcode=" + strconv.Itoa(c.exitCode())
+		}
+	} else if errors.Is(err, ErrClosed) {
+		state = "closed"
+	}
+	daemon := ""
+	if p.config.Daemon {
+		daemon = " daemon"
+	}
+	return fmt.Sprintf("<Process name=%q pid=%d %s%s>", p.name, p.PID(), state, daemon)
+}
+
+// active lists the children that run.
+var active processSet
+
+type processSet struct {
+	mu  sync.Mutex
+	all map[*Process]struct{}
+}
+
+func (s *processSet) add(p *Process) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all == nil {
+		s.all = make(map[*Process]struct{})
+	}
+	s.all[p] = struct{}{}
+}
+
+func (s *processSet) remove(p *Process) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.all, p)
+}
+
+func (s *processSet) list() []*Process {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []*Process
+	for p := range s.all {
+		out = append(out, p)
+	}
+	return out
+}
+
+// ActiveChildren returns the processes that were started here and run, in no order. Workers of pools are not among
+// them: a pool looks after its own.
+func ActiveChildren() []*Process { return active.list() }

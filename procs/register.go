@@ -1,0 +1,163 @@
+package procs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// Func is a registered function: what another process can be asked to run. Func values are made by Register.
+type Func[In, Out any] struct {
+	fname string
+	id    uint64
+	call  func(context.Context, In) (Out, error)
+	in    *codec[In]
+	out   *codec[Out]
+}
+
+// Name returns the name it was registered under.
+func (f *Func[In, Out]) Name() string { return f.fname }
+
+// Call runs the function here, in the calling goroutine.
+func (f *Func[In, Out]) Call(ctx context.Context, in In) (Out, error) { return f.call(ctx, in) }
+
+// Register makes fn known under name, so that other processes of this program can run it. A Go function, unlike a
+// Python one, cannot be sent as a value: both sides look the name up. Register beside fn, in a package-level
+// variable, so that it has happened in every process before main:
+//
+//	var square = procs.Register("square", func(ctx context.Context, x int) (int, error) { return x * x, nil })
+//
+// It panics if the name is taken, or if In or Out cannot travel between processes: channels, functions, unsafe
+// pointers and locks of package sync cannot. All else can, shared objects of this package and *os.File included:
+// structs with all their fields, unexported ones too; types with MarshalBinary and UnmarshalBinary through these;
+// interface values whose types were given to RegisterType. Pointers to one value arrive as pointers to copies.
+func Register[In, Out any](name string, fn func(context.Context, In) (Out, error)) *Func[In, Out] {
+	if name == "" || fn == nil {
+		panic("procs: Register needs a name and a function")
+	}
+	in, err := codecOf[In]()
+	if err != nil {
+		panic(fmt.Sprintf("procs: Register(%q): argument: %v", name, err))
+	}
+	out, err := codecOf[Out]()
+	if err != nil {
+		panic(fmt.Sprintf("procs: Register(%q): result: %v", name, err))
+	}
+	f := &Func[In, Out]{fname: name, id: funcID(name, in.fixed, out.fixed), call: fn, in: in, out: out}
+	functions.Lock()
+	defer functions.Unlock()
+	if functions.byID == nil {
+		functions.byID = make(map[uint64]function)
+		functions.names = make(map[string]bool)
+	}
+	if functions.names[name] {
+		panic(fmt.Sprintf("procs: Register(%q): the name is taken", name))
+	}
+	if other := functions.byID[f.id]; other != nil {
+		panic(fmt.Sprintf("procs: Register(%q): collides with %q; rename one", name, other.Name()))
+	}
+	functions.names[name] = true
+	functions.byID[f.id] = f
+	return f
+}
+
+// function is a Func without its types: what a worker finds by number.
+type function interface {
+	Name() string
+	// start decodes the argument, and returns what runs the function.
+	start(in []byte, w *wire) (func(context.Context) error, error)
+	// runOne decodes one argument, runs the function and appends the encoded result to out.
+	runOne(ctx context.Context, in []byte, w *wire, out []byte, ow *wire) ([]byte, error)
+	// runChunk does the same for n arguments.
+	runChunk(ctx context.Context, n int, in []byte, w *wire, out []byte, ow *wire) ([]byte, error)
+}
+
+var functions struct {
+	sync.RWMutex
+	byID  map[uint64]function
+	names map[string]bool
+}
+
+// ErrUnknownFunc: the other process has no function of this name and these types. It happens when it runs
+// another program (ProcessConfig.Executable), or registers depending on circumstances.
+var ErrUnknownFunc = errors.New("procs: unknown function")
+
+func findFunc(id uint64) (function, error) {
+	functions.RLock()
+	defer functions.RUnlock()
+	if f := functions.byID[id]; f != nil {
+		return f, nil
+	}
+	return nil, ErrUnknownFunc
+}
+
+// funcID is the FNV-1a hash of the name and of the argument's and result's sizes.
+func funcID(name string, in, out int) uint64 {
+	const prime = 1099511628211
+	h := uint64(14695981039346656037)
+	for i := range len(name) {
+		h = (h ^ uint64(name[i])) * prime
+	}
+	h = (h ^ uint64(in)) * prime
+	return (h ^ uint64(out)) * prime
+}
+
+func (f *Func[In, Out]) start(b []byte, w *wire) (func(context.Context) error, error) {
+	var in In
+	if err := f.in.decode(b, &in, w); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error {
+		_, err := f.call(ctx, in)
+		return err
+	}, nil
+}
+
+func (f *Func[In, Out]) runOne(ctx context.Context, b []byte, w *wire, out []byte, ow *wire) ([]byte, error) {
+	var in In
+	if err := f.in.decode(b, &in, w); err != nil {
+		return out, err
+	}
+	v, err := f.call(ctx, in)
+	if err != nil {
+		return out, err
+	}
+	n := len(out)
+	if out, err = f.out.encode(out, &v, ow); err != nil {
+		return out[:n], fmt.Errorf("%w: result of %s: %w", ErrEncode, f.fname, err)
+	}
+	return out, nil
+}
+
+func (f *Func[In, Out]) runChunk(ctx context.Context, n int, b []byte, w *wire, out []byte, ow *wire) ([]byte, error) {
+	start := len(out)
+	for i := range n {
+		var in In
+		var err error
+		if b, err = f.in.decodeNext(b, &in, w); err != nil {
+			return out[:start], err
+		}
+		v, err := f.call(ctx, in)
+		if err != nil {
+			return out[:start], &chunkError{i, err}
+		}
+		if out, err = f.out.encodeNext(out, &v, ow); err != nil {
+			return out[:start], &chunkError{i, fmt.Errorf("%w: result of %s: %w", ErrEncode, f.fname, err)}
+		}
+	}
+	return out, nil
+}
+
+// chunkError says which element of a chunk failed.
+type chunkError struct {
+	index int
+	err   error
+}
+
+func (e *chunkError) Error() string { return e.err.Error() }
+func (e *chunkError) Unwrap() error { return e.err }
+
+// ErrEncode: a value of a type that can travel, in general, could not: it is cyclic, holds an unregistered
+// type in an interface or a closed shared object, or its MarshalBinary failed.
+var ErrEncode = errors.New("procs: cannot be encoded")

@@ -1,0 +1,218 @@
+package procs
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Start method: spawn. The child is a new process image of the same program (or another), made by vfork and exec:
+// its cost does not depend on how much memory the parent uses. Forking without exec, Python's other start
+// method, is impossible in Go: of the runtime's threads only one would exist in the child, while the
+// locks the others held, the garbage collector's among them, would stay locked for ever.
+
+// childEnv tells a process that it is a child; its value is the control socket's descriptor.
+const childEnv = "SWITCHYARD_PROCS_CHILD"
+
+// spawnSpec is what the kernel needs to know about a child.
+type spawnSpec struct {
+	exe      string
+	name     string
+	dir      string
+	env      []string // nil: ours
+	procs    int      // GOMAXPROCS, 0: as the environment says
+	stdio    [3]*os.File
+	control  int
+	detached bool
+}
+
+// child is a process we started: what is needed to signal it and to reap it, exactly once and by its own id.
+type child struct {
+	pid  int
+	done chan struct{} // closed when reaped
+
+	mu     sync.Mutex // guards reaped, so that a signal never meets a reused id
+	reaped bool
+	status unix.WaitStatus
+	usage  unix.Rusage
+}
+
+// launcher runs functions on one thread that lives as long as the process. The kernel kills a child with
+// PDEATHSIG when the *thread* that started it ends; on any other thread of a Go program that could happen any time.
+var launcher struct {
+	once sync.Once
+	work chan func()
+}
+
+func onLauncher(f func()) {
+	launcher.once.Do(func() {
+		launcher.work = make(chan func())
+		go func() {
+			runtime.LockOSThread()
+			for f := range launcher.work {
+				f()
+			}
+		}()
+	})
+	done := make(chan struct{})
+	launcher.work <- func() { f(); close(done) }
+	<-done
+}
+
+// spawn starts a child. spec.control stays the caller's to close.
+func spawn(spec *spawnSpec) (*child, error) {
+	exe := spec.exe
+	argv0 := os.Args[0]
+	if exe == "" {
+		exe = "/proc/self/exe"
+	} else {
+		argv0 = exe
+	}
+	env := spec.env
+	if env == nil {
+		env = syscall.Environ()
+	}
+	env = childEnviron(env, spec.procs)
+	files := []uintptr{0, 1, 2, uintptr(spec.control)}
+	for i, f := range spec.stdio {
+		if f != nil {
+			files[i] = f.Fd()
+		}
+	}
+	pidfd := -1
+	attr := &syscall.ProcAttr{Dir: spec.dir, Env: env, Files: files, Sys: &syscall.SysProcAttr{PidFD: &pidfd}}
+	if !spec.detached {
+		attr.Sys.Pdeathsig = syscall.SIGKILL
+	}
+	var pid int
+	var err error
+	start := func() {
+		for { // EAGAIN and ENOMEM pass; so does ETXTBSY
+			if pid, err = syscall.ForkExec(exe, []string{argv0, "[" + spec.name + "]"}, attr); err != unix.EINTR {
+				return
+			}
+		}
+	}
+	if spec.detached {
+		start()
+	} else {
+		onLauncher(start)
+	}
+	runtime.KeepAlive(spec)
+	if err != nil {
+		return nil, fmt.Errorf("procs: start %s: %w", spec.name, err)
+	}
+	c := &child{pid: pid, done: make(chan struct{})}
+	go c.reap(pidfd)
+	return c, nil
+}
+
+// childEnviron adds what a child must know, in place of what we were told ourselves: the Go runtime takes the
+// first of two variables of one name.
+func childEnviron(env []string, procs int) []string {
+	out := make([]string, 0, len(env)+2)
+	out = append(out, childEnv+"=3")
+	if procs > 0 {
+		out = append(out, "GOMAXPROCS="+strconv.Itoa(procs))
+	}
+	for _, v := range env {
+		if strings.HasPrefix(v, childEnv+"=") || procs > 0 && strings.HasPrefix(v, "GOMAXPROCS=") {
+			continue
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+// reap waits for the child's end. With a pidfd this takes a place in the runtime's poller, and no thread.
+func (c *child) reap(pidfd int) {
+	if pidfd >= 0 {
+		if unix.SetNonblock(pidfd, true) == nil {
+			f := os.NewFile(uintptr(pidfd), "pidfd")
+			defer f.Close()
+			if raw, err := f.SyscallConn(); err == nil {
+				if err := raw.Read(func(uintptr) bool { return c.tryReap(unix.WNOHANG) }); err == nil {
+					return
+				}
+			}
+		} else {
+			unix.Close(pidfd)
+		}
+	}
+	for !c.blockingReap() {
+	}
+}
+
+// tryReap collects the exit status if there is one.
+func (c *child) tryReap(options int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reaped {
+		return true
+	}
+	var pid int
+	var err error
+	for {
+		pid, err = unix.Wait4(c.pid, &c.status, options, &c.usage)
+		if err != unix.EINTR {
+			break
+		}
+	}
+	if pid == 0 && err == nil {
+		return false
+	}
+	if err != nil { // someone else waited for our child: its status is lost
+		c.status = unix.WaitStatus(255 << 8)
+	}
+	c.reaped = true
+	close(c.done)
+	return true
+}
+
+// blockingReap is for kernels without pidfd: a thread waits until the child is a zombie, and leaves it one,
+// so that the status is collected under the lock.
+func (c *child) blockingReap() bool {
+	err := unix.Waitid(unix.P_PID, c.pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+	if err == unix.EINTR {
+		return false
+	}
+	return c.tryReap(0)
+}
+
+// signal sends s, unless the child was reaped.
+func (c *child) signal(s syscall.Signal) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reaped {
+		return os.ErrProcessDone
+	}
+	if err := unix.Kill(c.pid, s); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("procs: signal %v to %d: %w", s, c.pid, err)
+	}
+	return nil
+}
+
+// alive tells whether the child has not ended yet.
+func (c *child) alive() bool {
+	select {
+	case <-c.done:
+		return false
+	default:
+		return !c.tryReap(unix.WNOHANG)
+	}
+}
+
+// exitCode is the exit status, or -N after signal N. It is valid once done is closed.
+func (c *child) exitCode() int {
+	if c.status.Signaled() {
+		return -int(c.status.Signal())
+	}
+	return c.status.ExitStatus()
+}

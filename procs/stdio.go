@@ -1,0 +1,109 @@
+package procs
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+)
+
+// stdioEnds are the pipes between a child's standard files and readers and writers that are no files.
+type stdioEnds struct {
+	child  []*os.File // ends for the child, and /dev/null: closed once it runs
+	ours   []*os.File
+	input  func() // not waited for: a reader may never end
+	copies []func()
+}
+
+// openStdio fills in the child's standard files.
+func (p *Process) openStdio(spec *spawnSpec) (*stdioEnds, error) {
+	e := new(stdioEnds)
+	if err := e.open(&p.config, spec); err != nil {
+		e.closeChildEnds()
+		e.closeOurEnds()
+		return nil, fmt.Errorf("procs: standard files of %s: %w", p.name, err)
+	}
+	return e, nil
+}
+
+func (e *stdioEnds) open(config *ProcessConfig, spec *spawnSpec) error {
+	in, err := e.reader(config.Stdin)
+	if err != nil {
+		return err
+	}
+	out, err := e.writer(config.Stdout)
+	if err != nil {
+		return err
+	}
+	errf := out
+	if config.Stderr == nil || config.Stderr != config.Stdout {
+		if errf, err = e.writer(config.Stderr); err != nil {
+			return err
+		}
+	}
+	spec.stdio = [3]*os.File{in, out, errf}
+	return nil
+}
+
+func (e *stdioEnds) reader(r io.Reader) (*os.File, error) {
+	switch r := r.(type) {
+	case nil:
+		f, err := os.Open(os.DevNull)
+		if err == nil {
+			e.child = append(e.child, f)
+		}
+		return f, err
+	case *os.File:
+		return r, nil
+	}
+	theirs, ours, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	e.child, e.ours = append(e.child, theirs), append(e.ours, ours)
+	e.input = func() {
+		io.Copy(ours, r) // ends when r does, or when the child closes its end
+		ours.Close()
+	}
+	return theirs, nil
+}
+
+func (e *stdioEnds) writer(w io.Writer) (*os.File, error) {
+	switch w := w.(type) {
+	case nil:
+		return nil, nil
+	case *os.File:
+		return w, nil
+	}
+	ours, theirs, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	e.child, e.ours = append(e.child, theirs), append(e.ours, ours)
+	e.copies = append(e.copies, func() {
+		io.Copy(w, ours)
+		ours.Close()
+	})
+	return theirs, nil
+}
+
+func (e *stdioEnds) copy(wg *sync.WaitGroup) {
+	if e.input != nil {
+		go e.input()
+	}
+	for _, c := range e.copies {
+		wg.Go(c)
+	}
+}
+
+func (e *stdioEnds) closeChildEnds() {
+	for _, f := range e.child {
+		f.Close()
+	}
+}
+
+func (e *stdioEnds) closeOurEnds() {
+	for _, f := range e.ours {
+		f.Close()
+	}
+}

@@ -1,0 +1,3 @@
+package procs
+
+func runWorker(c *control, b *boot, fds []int) {}
