@@ -1,0 +1,81 @@
+package hub
+
+import "switchyard/greenlet"
+
+// A carrier is a coroutine that runs greenlets, one after another. When one
+// ends and the next ready greenlet has not started yet, the carrier simply
+// calls it: greenlets that never block are run without a single switch. Only
+// a greenlet that has its own carrier is switched to; then the free carrier
+// waits in the hub's list, or ends if enough wait there.
+type carrier struct {
+	h    *Hub
+	co   *greenlet.Greenlet[struct{}]
+	next *carrier // Hub.idle
+	id   uint64   // its goroutine, known only to a watchdog
+}
+
+// equip gives the unstarted g a carrier.
+func (h *Hub) equip(g *Greenlet) {
+	c := h.idle
+	if c == nil {
+		c = &carrier{h: h}
+		c.co = greenlet.New(h.main.co, c.loop)
+		h.nCarry++
+	} else {
+		h.idle = c.next
+		c.next = nil
+		h.nIdle--
+	}
+	g.co, g.started = c.co, true
+}
+
+// loop runs h.cur, then whoever is next.
+func (c *carrier) loop(self *greenlet.Greenlet[struct{}], _ struct{}) (struct{}, error) {
+	h := c.h
+	if h.watch != nil {
+		c.id = goroutineID()
+	}
+	for {
+		if g := h.cur; h.watch != nil {
+			g.carrier = c.id
+			h.watch.note(g)
+		}
+		h.cur.run()
+		n := h.next()
+		if n.co == nil {
+			n.co, n.started = c.co, true
+			h.cur = n
+			continue
+		}
+		h.cur = n
+		h.switches++
+		if h.nIdle >= idleCarriers {
+			break
+		}
+		c.next = h.idle
+		h.idle = c
+		h.nIdle++
+		n.co.Switch(struct{}{})
+		if h.cur == nil { // retireCarriers
+			break
+		}
+	}
+	h.nCarry--
+	if n := h.cur; n != nil && n != h.main {
+		// A coroutine that ends resumes its parent: let that be the next.
+		self.SetParent(n.co)
+	}
+	return struct{}{}, nil
+}
+
+// retireCarriers ends the idle carriers; each returns to main, the caller.
+func (h *Hub) retireCarriers() {
+	h.cur = nil
+	for c := h.idle; c != nil; c = h.idle {
+		h.idle = c.next
+		h.nIdle--
+		c.co.Switch(struct{}{})
+	}
+	h.main.co.Close()
+	h.cur = h.main
+}

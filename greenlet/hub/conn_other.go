@@ -1,0 +1,195 @@
+//go:build !linux || hubportable
+
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+)
+
+// past is a deadline that ends an operation at once.
+var past = time.Unix(1, 0)
+
+// forward runs op on a goroutine while the greenlet waits. If the greenlet is
+// interrupted, abort must make op return at once; op has returned when forward
+// does, so that nobody writes into the caller's buffer later.
+func forward[T any](h *Hub, op func() (T, error), abort func()) (T, error) {
+	var call struct {
+		v    T
+		err  error
+		done waitList
+	}
+	finished := make(chan struct{})
+	h.elsewhere(func() {
+		call.v, call.err = op()
+		close(finished)
+	}, func() { call.done.wakeOne() })
+	if err := h.wait(&call.done, -1); err != nil {
+		abort()
+		<-finished
+		return call.v, err
+	}
+	return call.v, call.err
+}
+
+// A Conn is a net.Conn whose waits let other greenlets run. On this system
+// each read and write runs on a goroutine while the greenlet waits. A Conn
+// belongs to its hub: use it from the hub's greenlets only.
+type Conn struct {
+	h       *Hub
+	c       net.Conn
+	file    *file
+	in, out time.Time
+}
+
+var _ net.Conn = (*Conn)(nil)
+
+func (h *Hub) newConn(c net.Conn) *Conn {
+	conn := &Conn{h: h, c: c}
+	conn.file = h.files.add(func() { conn.Close() })
+	return conn
+}
+
+// Read reads what there is, at least one byte, or io.EOF.
+func (c *Conn) Read(b []byte) (int, error) {
+	defer func() { c.c.SetReadDeadline(c.in) }()
+	return forward(c.h, func() (int, error) { return c.c.Read(b) }, func() { c.c.SetReadDeadline(past) })
+}
+
+// Write writes all of b.
+func (c *Conn) Write(b []byte) (int, error) {
+	defer func() { c.c.SetWriteDeadline(c.out) }()
+	return forward(c.h, func() (int, error) { return c.c.Write(b) }, func() { c.c.SetWriteDeadline(past) })
+}
+
+// Close closes the connection. Whoever reads or writes gets net.ErrClosed.
+func (c *Conn) Close() error {
+	c.h.files.remove(c.file)
+	return c.c.Close()
+}
+
+// CloseWrite sends the end of the stream; reading goes on.
+func (c *Conn) CloseWrite() error {
+	if w, ok := c.c.(interface{ CloseWrite() error }); ok {
+		return w.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
+
+// SetNoDelay switches Nagle's algorithm off (true, the default) or on.
+func (c *Conn) SetNoDelay(on bool) error {
+	if t, ok := c.c.(*net.TCPConn); ok {
+		return t.SetNoDelay(on)
+	}
+	return errors.ErrUnsupported
+}
+
+// LocalAddr returns this end's address.
+func (c *Conn) LocalAddr() net.Addr { return c.c.LocalAddr() }
+
+// RemoteAddr returns the other end's address.
+func (c *Conn) RemoteAddr() net.Addr { return c.c.RemoteAddr() }
+
+// SetDeadline sets both deadlines; the zero time means none.
+func (c *Conn) SetDeadline(t time.Time) error {
+	c.in, c.out = t, t
+	return c.c.SetDeadline(t)
+}
+
+// SetReadDeadline sets the deadline of reads.
+func (c *Conn) SetReadDeadline(t time.Time) error {
+	c.in = t
+	return c.c.SetReadDeadline(t)
+}
+
+// SetWriteDeadline sets the deadline of writes.
+func (c *Conn) SetWriteDeadline(t time.Time) error {
+	c.out = t
+	return c.c.SetWriteDeadline(t)
+}
+
+// A Listener accepts connections; it is a net.Listener of a hub.
+type Listener struct {
+	h    *Hub
+	l    net.Listener
+	file *file
+}
+
+var _ net.Listener = (*Listener)(nil)
+
+// Accept waits for a connection and returns it as a [*Conn].
+func (l *Listener) Accept() (net.Conn, error) {
+	c, err := l.AcceptConn()
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// AcceptConn is Accept with the type of what it returns.
+func (l *Listener) AcceptConn() (*Conn, error) {
+	c, err := forward(l.h, l.l.Accept, func() { l.SetDeadline(past) })
+	if err != nil {
+		l.SetDeadline(time.Time{})
+		if c != nil {
+			c.Close()
+		}
+		if errors.Is(err, net.ErrClosed) {
+			err = net.ErrClosed
+		}
+		return nil, err
+	}
+	return l.h.newConn(c), nil
+}
+
+// Addr returns the address listened on.
+func (l *Listener) Addr() net.Addr { return l.l.Addr() }
+
+// Close stops listening; a waiting Accept returns net.ErrClosed.
+func (l *Listener) Close() error {
+	l.h.files.remove(l.file)
+	return l.l.Close()
+}
+
+// SetDeadline sets the deadline of Accept.
+func (l *Listener) SetDeadline(t time.Time) error {
+	if d, ok := l.l.(interface{ SetDeadline(time.Time) error }); ok {
+		return d.SetDeadline(t)
+	}
+	return errors.ErrUnsupported
+}
+
+// Listen listens with this configuration; see [Hub.Listen]. ReusePort is not
+// supported here.
+func (lc ListenConfig) Listen(h *Hub, network, addr string) (*Listener, error) {
+	if lc.ReusePort {
+		return nil, fmt.Errorf("hub: ReusePort on this system: %w", errors.ErrUnsupported)
+	}
+	nl, err := net.Listen(network, addr)
+	if err != nil {
+		return nil, err
+	}
+	l := &Listener{h: h, l: nl}
+	l.file = h.files.add(func() { l.Close() })
+	return l, nil
+}
+
+func (h *Hub) dial(network, addr string) (*Conn, error) {
+	if !strings.HasPrefix(network, "unix") {
+		if _, _, err := h.lookup(network, addr); err != nil {
+			return nil, opError("dial", network, nil, err)
+		}
+	}
+	var d net.Dialer
+	c, err := Await(h, func(ctx context.Context) (net.Conn, error) {
+		return d.DialContext(ctx, network, addr)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return h.newConn(c), nil
+}

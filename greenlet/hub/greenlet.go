@@ -1,0 +1,271 @@
+package hub
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"switchyard/greenlet"
+)
+
+// A PanicError is the error of a greenlet, callback or awaited call that
+// panicked: the value and the stack.
+type PanicError = greenlet.PanicError
+
+// A Greenlet is a function that runs beside others on a hub
+// (gevent.Greenlet). It is made by [Hub.Spawn] and its relatives and ends
+// when its function returns; its outcome is the function's error, or a
+// [*PanicError], or [ErrExit] if it was killed before it started.
+type Greenlet struct {
+	co      *greenlet.Greenlet[struct{}] // where it runs; nil before it starts
+	next    *Greenlet                    // ready list
+	pending []error                      // thrown, not yet delivered
+	h       *Hub
+	parked  bool // waits: somebody else must make it ready
+	woken   bool // the last wait ended by a waker
+	dead    bool
+	started bool // handed to the ready list
+
+	waitOn             *waitList
+	waitNext, waitPrev *Greenlet
+	timer              timer
+
+	fn      func() error
+	err     error
+	joiners waitList
+	links   []*Link
+	locals  map[any]any
+
+	before, after *Greenlet // Hub.all
+	id, by        uint64    // its number, and that of the greenlet that spawned it
+	name          string
+	carrier       uint64 // the goroutine it runs on, known only to a watchdog
+	refused       int
+}
+
+// Spawn makes a greenlet that runs f after those that are ready now, and
+// returns it (gevent.spawn). It does not switch.
+//
+// Cost: one allocation; a coroutine only if f ever blocks while others start.
+func (h *Hub) Spawn(f func() error) *Greenlet {
+	g := h.newGreenlet(f)
+	h.start(g)
+	return g
+}
+
+// SpawnLater is [Hub.Spawn] after d (gevent.spawn_later). A kill before then
+// cancels it.
+func (h *Hub) SpawnLater(d time.Duration, f func() error) *Greenlet {
+	g := h.newGreenlet(f)
+	if g.dead {
+		return g
+	}
+	g.parked = true
+	h.timers.arm(&g.timer, h.now()+int64(max(d, 0)))
+	return g
+}
+
+// SpawnRaw runs f in a greenlet of which no handle is kept
+// (gevent.spawn_raw).
+func (h *Hub) SpawnRaw(f func()) {
+	h.Spawn(func() error { f(); return nil })
+}
+
+func (h *Hub) newGreenlet(f func() error) *Greenlet {
+	if f == nil {
+		panic("hub: Spawn without a function")
+	}
+	h.nextID++
+	g := &Greenlet{h: h, fn: f, id: h.nextID}
+	g.timer.g = g
+	if h.cur != nil {
+		g.by = h.cur.id
+	}
+	if h.closing {
+		g.dead, g.err, g.fn = true, ErrExit, nil
+		return g
+	}
+	g.before = h.lastAll
+	if h.lastAll == nil {
+		h.all = g
+	} else {
+		h.lastAll.after = g
+	}
+	h.lastAll = g
+	h.live++
+	return g
+}
+
+func (h *Hub) start(g *Greenlet) {
+	if !g.dead {
+		h.push(g)
+	}
+}
+
+// run calls the greenlet's function and settles its outcome.
+func (g *Greenlet) run() {
+	returned := false
+	var err error
+	defer func() {
+		if returned {
+			g.h.finish(g, err)
+			return
+		}
+		switch v := recover().(type) {
+		case nil: // runtime.Goexit: it goes on to main, see carrier.loop
+			g.h.finish(g, errGoexit)
+			g.h.settle(g.h.main)
+			g.h.cur = g.h.main
+		case unwind:
+			g.h.finish(g, ErrExit)
+		default:
+			p := &PanicError{Value: v, Stack: debug.Stack(), Greenlet: g.String()}
+			g.h.report(g, p)
+			g.h.finish(g, p)
+		}
+	}()
+	err = g.fn()
+	returned = true
+}
+
+var errGoexit = errors.New("hub: greenlet called runtime.Goexit")
+
+// finish makes g dead with outcome err and tells everyone who asked.
+func (h *Hub) finish(g *Greenlet, err error) {
+	g.dead, g.err = true, err
+	g.fn, g.locals, g.pending, g.co = nil, nil, nil, nil
+	if g.before == nil {
+		h.all = g.after
+	} else {
+		g.before.after = g.after
+	}
+	if g.after == nil {
+		h.lastAll = g.before
+	} else {
+		g.after.before = g.before
+	}
+	g.before, g.after = nil, nil
+	h.live--
+	if h.live == 0 {
+		h.drained.wakeAll()
+	}
+	g.joiners.wakeAll()
+	for _, l := range g.links {
+		l.schedule()
+	}
+	g.links = nil
+}
+
+// Join waits until g is dead, whatever its outcome (gevent.Greenlet.join).
+// The error is that of the wait: ErrExit, a [Timeout], a deadlock.
+func (g *Greenlet) Join() error { return g.JoinTimeout(-1) }
+
+// JoinTimeout is Join for at most d; then it returns [ErrTimeout]. A negative
+// d means no limit.
+func (g *Greenlet) JoinTimeout(d time.Duration) error {
+	if g.dead {
+		return nil
+	}
+	if g == g.h.cur {
+		panic("hub: a greenlet joins itself")
+	}
+	return g.h.wait(&g.joiners, d)
+}
+
+// Get waits until g is dead and returns its outcome, or the error of the wait
+// (gevent.Greenlet.get). For a greenlet with a value see [Spawn].
+func (g *Greenlet) Get() error {
+	if err := g.Join(); err != nil {
+		return err
+	}
+	return g.err
+}
+
+// Kill makes g's blocking call return [ErrExit] and waits until g is dead
+// (gevent.Greenlet.kill). A greenlet that is not blocked gets it at its next
+// blocking call; one that never started dies at once; for a dead one nothing
+// happens. g may go on despite ErrExit: then Kill waits until it ends. A
+// greenlet that kills itself gets ErrExit back here, to return.
+func (g *Greenlet) Kill() error { return g.KillWith(ErrExit, -1) }
+
+// KillWith is [Greenlet.Kill] with an error of your own, waiting at most d:
+// zero does not wait at all, negative has no limit.
+func (g *Greenlet) KillWith(err error, d time.Duration) error {
+	if err == nil {
+		panic("hub: kill with a nil error")
+	}
+	if g == g.h.cur {
+		return err
+	}
+	g.h.throw(g, err)
+	if d == 0 {
+		return nil
+	}
+	return g.JoinTimeout(d)
+}
+
+// Ready reports whether g is dead (gevent.Greenlet.ready).
+func (g *Greenlet) Ready() bool { return g.dead }
+
+// Dead is [Greenlet.Ready].
+func (g *Greenlet) Dead() bool { return g.dead }
+
+// Started reports whether g has begun to run.
+func (g *Greenlet) Started() bool { return g.co != nil || g.dead && g.started }
+
+// Err returns the outcome of a dead greenlet and [ErrNotReady] before
+// (gevent.Greenlet.exception). A greenlet that ended because it was killed
+// has the error it returned, as a rule [ErrExit].
+func (g *Greenlet) Err() error {
+	if !g.dead {
+		return ErrNotReady
+	}
+	return g.err
+}
+
+// Successful reports whether g ended without an error; being killed is, as in
+// gevent, none (gevent.Greenlet.successful).
+func (g *Greenlet) Successful() bool {
+	return g.dead && (g.err == nil || errors.Is(g.err, ErrExit))
+}
+
+// ID is g's number on its hub, from 1 in the order of spawning; main is 0
+// (gevent.Greenlet.minimal_ident).
+func (g *Greenlet) ID() uint64 { return g.id }
+
+// Name returns the name given with [Greenlet.SetName], or "greenlet-ID".
+func (g *Greenlet) Name() string {
+	if g.name == "" {
+		return fmt.Sprintf("greenlet-%d", g.id)
+	}
+	return g.name
+}
+
+// SetName names g for reports and returns it.
+func (g *Greenlet) SetName(name string) *Greenlet {
+	g.name = name
+	return g
+}
+
+// Hub returns the hub g runs on.
+func (g *Greenlet) Hub() *Hub { return g.h }
+
+// String returns g's name and state.
+func (g *Greenlet) String() string {
+	return g.Name() + " (" + g.state() + ")"
+}
+
+func (g *Greenlet) state() string {
+	switch {
+	case g.dead:
+		return "dead"
+	case g.h.cur == g:
+		return "running"
+	case g.co == nil:
+		return "pending"
+	case g.parked:
+		return "waiting"
+	}
+	return "ready"
+}

@@ -1,0 +1,213 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"switchyard/greenlet"
+)
+
+// quantum is the number of switches between two looks at the outside world
+// (timers, descriptors, the inbox) while greenlets are always ready.
+const quantum = 64
+
+// idleCarriers bounds the finished coroutines kept for the next Spawn.
+const idleCarriers = 256
+
+// A Hub runs greenlets one at a time on the goroutine that called [Run]. Its
+// methods, and those of everything made from it, may be called only from its
+// own greenlets and callbacks; [Hub.Post], [Hub.Context] and
+// [Hub.ID] are the exceptions and may be called from anywhere.
+//
+// It re-creates gevent.hub.Hub, without the hub greenlet: whoever blocks runs
+// the loop on its own stack and switches straight to the next ready greenlet.
+type Hub struct {
+	// What every switch touches.
+	cur      *Greenlet // who runs; nil while a callback or the loop runs
+	head     *Greenlet // ready list, linked through Greenlet.next
+	tail     *Greenlet
+	switches uint64 // switches made
+	pollAt   uint64 // look outside when switches reaches this
+
+	main    *Greenlet
+	calls   []func()  // callbacks, run before the next greenlet
+	timers  timerHeap // sleeps, deadlines, timeouts
+	idlers  waitList  // greenlets in Idle
+	all     *Greenlet // every greenlet not yet dead, main excluded
+	lastAll *Greenlet
+	live    int // length of that list
+	drained waitList
+
+	idle   *carrier // finished coroutines ready to run another greenlet
+	nIdle  int
+	nCarry int // coroutines alive
+
+	holds      int    // outside events that will arrive: awaits, signals, Hold
+	ioWait     int    // greenlets waiting for a descriptor
+	ioSwitches uint64 // switches at the last read or write ...
+	ioStreak   int    // ... and how many there were since
+	files      fileList
+	closing    bool
+
+	epoch  time.Time
+	io     poller
+	inbox  inbox
+	awaits sync.WaitGroup
+	ctx    context.Context
+	cancel context.CancelFunc
+	config Config
+	watch  *Watchdog
+	stops  []func() // run when the hub closes: signal handlers, watchdogs
+	nextID uint64
+	deadly error // the deadlock main was told about, if any
+}
+
+// A Config sets up a hub. Its zero value is ready to use.
+type Config struct {
+	// OnPanic is told of every greenlet that died of a panic, and of every
+	// panicking callback (then g is nil). Nil prints to standard error, as
+	// gevent does. The panic is in any case the greenlet's error.
+	OnPanic func(g *Greenlet, p *PanicError)
+
+	// Watchdog, if Threshold is set, reports greenlets that keep the hub
+	// from switching.
+	Watchdog WatchdogConfig
+}
+
+// Run makes a hub, runs f as its main greenlet on the calling goroutine, and
+// returns f's error. When f returns, every other greenlet is killed (its
+// blocking call returns [ErrExit]), Await calls are waited for, descriptors
+// opened through the hub are closed, and only then Run returns: no goroutine
+// and no descriptor stays.
+//
+// If every greenlet waits for another, the blocking call of the main greenlet
+// returns a [DeadlockError] (gevent's LoopExit); Run returns it too, unless f
+// returns an error of its own.
+func Run(f func(h *Hub) error) error { return Config{}.Run(f) }
+
+// Run is [Run] with this configuration.
+func (c Config) Run(f func(h *Hub) error) (err error) {
+	h := &Hub{epoch: time.Now(), config: c}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	if err := h.io.open(h); err != nil {
+		h.cancel()
+		return fmt.Errorf("hub: %w", err)
+	}
+	h.main = &Greenlet{h: h, name: "main", co: greenlet.Main[struct{}]()}
+	h.cur = h.main
+	h.main.timer.g = h.main
+	h.pollAt = quantum
+	if c.Watchdog.Threshold > 0 {
+		h.Watch(c.Watchdog)
+	}
+	defer h.close() // also while a panic or Goexit unwinds f
+	err = f(h)
+	if err == nil && h.deadly != nil {
+		err = h.deadly
+	}
+	return err
+}
+
+// close kills what is left and gives everything back.
+func (h *Hub) close() {
+	m := h.main
+	h.cur = m
+	h.settle(m)
+	h.closing = true
+	h.pollAt = 0
+	h.cancel()
+	for _, stop := range h.stops {
+		stop()
+	}
+	h.stops = nil
+	for g := h.all; g != nil; {
+		after := g.after
+		h.throw(g, ErrExit)
+		g = after
+	}
+	for h.live > 0 {
+		m.pending = nil
+		if err := h.wait(&h.drained, -1); err != nil && h.live > 0 && errors.Is(err, ErrDeadlock) {
+			panic("hub: greenlets left that nothing can wake")
+		}
+	}
+	h.retireCarriers()
+	h.files.closeAll()
+	h.awaits.Wait()
+	h.closeInbox()
+	h.io.close()
+	h.cur = nil
+}
+
+// settle makes g neither parked nor ready: whatever it waited for is over.
+func (h *Hub) settle(g *Greenlet) {
+	h.unpark(g)
+	for prev, n := (*Greenlet)(nil), h.head; n != nil; prev, n = n, n.next {
+		if n != g {
+			continue
+		}
+		if prev == nil {
+			h.head = n.next
+		} else {
+			prev.next = n.next
+		}
+		if h.tail == n {
+			h.tail = prev
+		}
+		n.next = nil
+		return
+	}
+}
+
+// Current returns the running greenlet, nil inside a callback
+// (gevent.getcurrent).
+func (h *Hub) Current() *Greenlet { return h.cur }
+
+// Main returns the greenlet that runs the function given to [Run].
+func (h *Hub) Main() *Greenlet { return h.main }
+
+// Context is cancelled when the hub starts to close. It may be used from any
+// goroutine.
+func (h *Hub) Context() context.Context { return h.ctx }
+
+// Switches counts the switches from one greenlet to another so far. The
+// difference over a piece of code tells whether it switched
+// (gevent.util.assert_switches).
+func (h *Hub) Switches() uint64 { return h.switches }
+
+// Len returns the number of greenlets that are not dead, main excluded.
+func (h *Hub) Len() int { return h.live }
+
+// now is the time since the hub was made, in nanoseconds, monotonic.
+func (h *Hub) now() int64 { return int64(time.Since(h.epoch)) }
+
+// Hold tells the hub that an event from outside (a [Hub.Post]) will come, so
+// that waiting for it is no deadlock. Call release once it has come; further
+// calls do nothing. Await and signal handlers hold by themselves.
+func (h *Hub) Hold() (release func()) {
+	h.holds++
+	done := false
+	return func() {
+		if !done {
+			done = true
+			h.holds--
+		}
+	}
+}
+
+// report hands a panic to the configured handler.
+func (h *Hub) report(g *Greenlet, p *PanicError) {
+	if h.config.OnPanic != nil {
+		h.config.OnPanic(g, p)
+		return
+	}
+	who := "callback"
+	if g != nil {
+		who = g.String()
+	}
+	fmt.Fprintf(os.Stderr, "hub: %s: %v\n%s\n", who, p, p.Stack)
+}

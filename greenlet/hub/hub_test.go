@@ -1,0 +1,268 @@
+package hub
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestYieldOrder(t *testing.T) {
+	var got []string
+	run(t, func(h *Hub) {
+		var gs []*Greenlet
+		for i := range 3 {
+			gs = append(gs, h.Spawn(func() error {
+				for k := range 3 {
+					got = append(got, fmt.Sprint(i, k))
+					if err := h.Yield(); err != nil {
+						return err
+					}
+				}
+				return nil
+			}))
+		}
+		must(t, h.JoinAll(gs...))
+	})
+	want := []string{"00", "10", "20", "01", "11", "21", "02", "12", "22"}
+	for i := range got {
+		got[i] = strings.ReplaceAll(got[i], " ", "")
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("order %v, want %v", got, want)
+	}
+}
+
+func TestRunToCompletionDoesNotSwitch(t *testing.T) {
+	run(t, func(h *Hub) {
+		n := 0
+		for range 100 {
+			h.Spawn(func() error { n++; return nil })
+		}
+		before := h.Switches()
+		must(t, h.Yield())
+		if n != 100 {
+			t.Errorf("%d of 100 ran", n)
+		}
+		if s := h.Switches() - before; s != 2 {
+			t.Errorf("%d switches for 100 greenlets that never block, want 2", s)
+		}
+	})
+}
+
+func TestSleepOrder(t *testing.T) {
+	var got []int
+	run(t, func(h *Hub) {
+		var gs []*Greenlet
+		for _, ms := range []int{50, 10, 30, 0, 20, 40} {
+			gs = append(gs, h.Spawn(func() error {
+				err := h.Sleep(time.Duration(ms) * time.Millisecond)
+				got = append(got, ms)
+				return err
+			}))
+		}
+		must(t, h.JoinAll(gs...))
+	})
+	if !slices.IsSorted(got) || len(got) != 6 {
+		t.Fatalf("woken in order %v", got)
+	}
+}
+
+func TestEqualDeadlinesFireInOrder(t *testing.T) {
+	var got []int
+	run(t, func(h *Hub) {
+		when := h.now() + int64(5*time.Millisecond)
+		for i := range 100 {
+			tm := &timer{fn: func() { got = append(got, i) }}
+			h.timers.arm(tm, when)
+		}
+		must(t, h.Sleep(10*time.Millisecond))
+	})
+	if !slices.IsSorted(got) || len(got) != 100 {
+		t.Fatalf("fired in order %v", got)
+	}
+}
+
+func TestDeadlock(t *testing.T) {
+	err := Run(func(h *Hub) error {
+		q := NewQueue[int](h, 1)
+		h.Spawn(func() error { _, err := q.Get(); return err }).SetName("getter")
+		_, err := q.Get()
+		return err
+	})
+	var d *DeadlockError
+	if !errors.Is(err, ErrDeadlock) || !errors.As(err, &d) {
+		t.Fatalf("got %v", err)
+	}
+	if d.Total != 2 || !strings.Contains(err.Error(), "getter") || !strings.Contains(err.Error(), "would block forever") {
+		t.Fatalf("unclear: %v", err)
+	}
+}
+
+func TestIgnoredDeadlockIsReturned(t *testing.T) {
+	err := Run(func(h *Hub) error {
+		h.JoinAll(h.Spawn(func() error { return NewSemaphore(h, 0).Acquire() }))
+		return nil
+	})
+	if !errors.Is(err, ErrDeadlock) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestMainReturnsOthersAreKilled(t *testing.T) {
+	var got []string
+	run(t, func(h *Hub) {
+		block := NewSemaphore(h, 0)
+		for i := range 3 {
+			h.Spawn(func() error {
+				defer func() { got = append(got, fmt.Sprintf("deferred %d", i)) }()
+				err := block.Acquire()
+				got = append(got, fmt.Sprintf("%d %v", i, errors.Is(err, ErrExit)))
+				return err
+			})
+		}
+		h.Spawn(func() error { return h.Sleep(time.Hour) })
+		must(t, h.Yield())
+		h.Spawn(func() error { got = append(got, "never"); return nil })
+		h.SpawnLater(time.Hour, func() error { got = append(got, "never"); return nil })
+	})
+	want := []string{"0 true", "deferred 0", "1 true", "deferred 1", "2 true", "deferred 2"}
+	if !slices.Equal(got, want) {
+		t.Fatalf("got %q", got)
+	}
+}
+
+func TestStubbornGreenletIsUnwound(t *testing.T) {
+	deferred := false
+	run(t, func(h *Hub) {
+		h.Spawn(func() error {
+			defer func() { deferred = true }()
+			for {
+				h.Sleep(time.Millisecond) // ignores the error
+			}
+		})
+		h.Spawn(func() error {
+			for {
+				h.Yield() // likewise
+			}
+		})
+		must(t, h.Yield())
+	})
+	if !deferred {
+		t.Fatal("its deferred function did not run")
+	}
+}
+
+func TestPanicIsTheGreenletsError(t *testing.T) {
+	var told []string
+	err := Config{OnPanic: func(g *Greenlet, p *PanicError) {
+		told = append(told, fmt.Sprint(g.Name(), " ", p.Value))
+	}}.Run(func(h *Hub) error {
+		g := h.Spawn(func() error { panic("oops") }).SetName("bad")
+		err := g.Get()
+		var p *PanicError
+		if !errors.As(err, &p) || p.Value != "oops" || !strings.Contains(string(p.Stack), "TestPanicIsTheGreenletsError") {
+			t.Errorf("got %v", err)
+		}
+		if g.Successful() {
+			t.Error("successful")
+		}
+		return nil
+	})
+	must(t, err)
+	if !slices.Equal(told, []string{"bad oops"}) {
+		t.Fatalf("told %q", told)
+	}
+}
+
+func TestPanicOfMainPassesAndCleansUp(t *testing.T) {
+	killed := false
+	func() {
+		defer func() {
+			if v := recover(); v != "main" {
+				t.Errorf("recovered %v", v)
+			}
+		}()
+		Run(func(h *Hub) error {
+			h.Spawn(func() error {
+				killed = errors.Is(h.Sleep(time.Hour), ErrExit)
+				return nil
+			})
+			h.Yield()
+			panic("main")
+		})
+	}()
+	if !killed {
+		t.Fatal("the sleeper was not killed")
+	}
+}
+
+func TestGoexitOfGreenletEndsMain(t *testing.T) {
+	done := make(chan []string)
+	go func() {
+		var got []string
+		defer func() { done <- got }()
+		Run(func(h *Hub) error {
+			defer func() { got = append(got, "main unwound") }()
+			h.Spawn(func() error {
+				err := h.Sleep(time.Hour)
+				got = append(got, err.Error())
+				return err
+			})
+			g := h.Spawn(func() error {
+				h.Yield()
+				runtime.Goexit()
+				return nil
+			})
+			g.Join()
+			got = append(got, "main went on")
+			return nil
+		})
+	}()
+	got := <-done
+	if want := []string{"main unwound", ErrExit.Error()}; !slices.Equal(got, want) {
+		t.Fatalf("got %q, want %q", got, want)
+	}
+}
+
+func TestPost(t *testing.T) {
+	var kept *Hub
+	run(t, func(h *Hub) {
+		kept = h
+		s := NewSemaphore(h, 0)
+		defer h.Hold()()
+		go func() {
+			for range 100 {
+				if err := h.Post(s.Release); err != nil {
+					t.Error(err)
+				}
+			}
+		}()
+		for range 100 {
+			must(t, s.Acquire())
+		}
+	})
+	if err := kept.Post(func() {}); err != ErrClosed {
+		t.Fatalf("Post to a closed hub: %v", err)
+	}
+}
+
+func TestCallbackMustNotBlock(t *testing.T) {
+	var told []any
+	must(t, Config{OnPanic: func(g *Greenlet, p *PanicError) {
+		if g != nil {
+			t.Errorf("told of %v", g)
+		}
+		told = append(told, p.Value)
+	}}.Run(func(h *Hub) error {
+		h.Post(func() { h.Sleep(time.Second) })
+		h.Post(func() { h.Yield() })
+		return h.Sleep(time.Millisecond)
+	}))
+	if len(told) != 2 || told[0] != "hub: blocking call in a callback" {
+		t.Fatalf("told %v", told)
+	}
+}

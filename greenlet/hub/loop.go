@@ -1,0 +1,204 @@
+package hub
+
+import (
+	"runtime"
+	"runtime/debug"
+)
+
+// push puts g at the end of the ready list.
+func (h *Hub) push(g *Greenlet) {
+	if h.head == nil {
+		h.head = g
+	} else {
+		h.tail.next = g
+	}
+	h.tail = g
+}
+
+// pop takes the first ready greenlet, nil if there is none.
+func (h *Hub) pop() *Greenlet {
+	n := h.head
+	if n != nil {
+		h.head = n.next
+		n.next = nil
+	}
+	return n
+}
+
+// Yield lets every other ready greenlet run first (gevent.sleep(0)). It
+// switches straight to the first of them; every 64 switches it looks at
+// timers, descriptors and the inbox. It returns [ErrExit] if the greenlet was
+// killed, or the error of an expired [Timeout].
+//
+// Cost: one coroutine switch and a few loads and stores; no allocation.
+func (h *Hub) Yield() error {
+	g, n := h.cur, h.head
+	if n == nil || h.switches >= h.pollAt || g == nil {
+		return h.yieldSlow()
+	}
+	co := n.co
+	if co == nil {
+		return h.yieldSlow()
+	}
+	h.tail.next = g
+	h.tail = g
+	h.head = n.next
+	n.next = nil
+	h.cur = n
+	h.switches++
+	// Every frame between here and the runtime costs some 5 ns, because a
+	// switch spoils the processor's prediction of returns.
+	co.Switch(struct{}{})
+	if len(g.pending) != 0 {
+		return g.deliver()
+	}
+	return nil
+}
+
+// yieldSlow is Yield with a look outside, or with a greenlet to start.
+func (h *Hub) yieldSlow() error {
+	g := h.cur
+	if g == nil {
+		panic("hub: Yield in a callback")
+	}
+	if h.closing && g != h.main {
+		return g.refuse()
+	}
+	h.push(g)
+	h.transfer(g, h.next())
+	return g.deliver()
+}
+
+// transfer switches from g, the running greenlet, to n. It returns when
+// somebody switches back to g.
+func (h *Hub) transfer(g, n *Greenlet) {
+	if n == g {
+		h.cur = g
+		return
+	}
+	if n.co == nil {
+		h.equip(n)
+	}
+	h.cur = n
+	h.switches++
+	n.co.Switch(struct{}{})
+}
+
+// next returns the greenlet that runs next, looking outside if it is time to,
+// and waiting for the outside if nobody is ready. It runs on the stack of
+// whoever blocks; callbacks run inside it.
+func (h *Hub) next() *Greenlet {
+	h.cur = nil
+	for {
+		if h.switches >= h.pollAt || h.head == nil || len(h.calls) > 0 {
+			h.look()
+		}
+		for n := h.pop(); n != nil; n = h.pop() {
+			if n.dead { // killed before it started
+				continue
+			}
+			if h.watch != nil {
+				h.watch.note(n)
+			}
+			return n
+		}
+		if h.idlers.first != nil {
+			h.idlers.wakeOne()
+			continue
+		}
+		h.await()
+	}
+}
+
+// look takes in, without waiting, everything that has happened outside.
+func (h *Hub) look() {
+	h.pollAt = h.switches + quantum
+	if h.closing || h.watch != nil {
+		h.pollAt = h.switches // look at every switch
+	}
+	if h.inbox.full.Load() {
+		h.drain()
+	}
+	if !h.timers.empty() {
+		h.expire()
+	}
+	if h.ioWait > 0 {
+		h.io.poll(h, 0)
+	}
+	h.runCalls()
+}
+
+// await waits for the outside: the next timer, a descriptor, the inbox.
+func (h *Hub) await() {
+	if !h.expecting() {
+		h.deadlock()
+		return
+	}
+	if h.holds > 0 {
+		// The awaited goroutines may be waiting for our processor.
+		runtime.Gosched()
+		if h.inbox.full.Load() {
+			return
+		}
+	}
+	timeout := int64(-1)
+	if !h.timers.empty() {
+		if timeout = h.timers.s[0].when - h.now(); timeout <= 0 {
+			return
+		}
+	}
+	h.inbox.asleep.Store(true)
+	if !h.inbox.full.Load() {
+		if h.watch != nil {
+			h.watch.rest()
+		}
+		h.io.poll(h, timeout)
+	}
+	h.inbox.asleep.Store(false)
+}
+
+// expecting tells whether anything outside can still wake a greenlet.
+func (h *Hub) expecting() bool {
+	return !h.timers.empty() || h.ioWait > 0 || h.holds > 0 || len(h.calls) > 0 || h.inbox.full.Load()
+}
+
+// deadlock throws the error into main: it is the one that must hear of it.
+func (h *Hub) deadlock() {
+	err := &DeadlockError{Total: h.live + 1}
+	for g := h.main; g != nil && len(err.Blocked) < 16; {
+		err.Blocked = append(err.Blocked, g.String())
+		if g == h.main {
+			g = h.all
+		} else {
+			g = g.after
+		}
+	}
+	h.deadly = err
+	h.throw(h.main, err)
+}
+
+// callback arranges for fn to run on the loop before the next greenlet.
+func (h *Hub) callback(fn func()) {
+	h.calls = append(h.calls, fn)
+	h.pollAt = 0
+}
+
+// runCalls runs the callbacks there are now and those they add.
+func (h *Hub) runCalls() {
+	for i := 0; i < len(h.calls); i++ {
+		fn := h.calls[i]
+		h.calls[i] = nil
+		h.guard(fn)
+	}
+	h.calls = h.calls[:0]
+}
+
+// guard runs a callback; its panic is reported and goes no further.
+func (h *Hub) guard(fn func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			h.report(nil, &PanicError{Value: v, Stack: debug.Stack()})
+		}
+	}()
+	fn()
+}

@@ -1,0 +1,127 @@
+package hub
+
+import "time"
+
+// A Semaphore holds permits (gevent.lock.Semaphore). Waiters get them in order
+// of arrival: a Release hands its permit to the first, nobody overtakes.
+type Semaphore struct {
+	h       *Hub
+	n       int
+	waiters waitList
+	links   []*Link
+}
+
+// NewSemaphore makes a semaphore with n permits; one makes it a lock.
+func NewSemaphore(h *Hub, n int) *Semaphore {
+	if n < 0 {
+		panic("hub: semaphore with fewer than no permits")
+	}
+	return &Semaphore{h: h, n: n}
+}
+
+// Acquire takes a permit, waiting for one.
+func (s *Semaphore) Acquire() error { return s.AcquireTimeout(-1) }
+
+// AcquireTimeout is Acquire that waits at most d, then returns [ErrTimeout];
+// zero does not wait, negative has no limit.
+func (s *Semaphore) AcquireTimeout(d time.Duration) error {
+	if s.n > 0 {
+		s.n--
+		return nil
+	}
+	return s.h.wait(&s.waiters, d)
+}
+
+// TryAcquire takes a permit if one is free.
+func (s *Semaphore) TryAcquire() bool {
+	if s.n == 0 {
+		return false
+	}
+	s.n--
+	return true
+}
+
+// Release gives a permit back, or adds one. It does not switch; callbacks may
+// use it.
+func (s *Semaphore) Release() {
+	if s.waiters.wakeOne() != nil {
+		return
+	}
+	s.n++
+	for _, l := range s.links {
+		l.schedule()
+	}
+	s.links = nil
+}
+
+// Count is the number of free permits.
+func (s *Semaphore) Count() int { return s.n }
+
+// Locked reports whether no permit is free.
+func (s *Semaphore) Locked() bool { return s.n == 0 }
+
+// Ready reports whether Acquire would not wait.
+func (s *Semaphore) Ready() bool { return s.n > 0 }
+
+// With holds a permit while f runs.
+func (s *Semaphore) With(f func() error) error {
+	if err := s.Acquire(); err != nil {
+		return err
+	}
+	defer s.Release()
+	return f()
+}
+
+func (s *Semaphore) rawLink(fn func()) *Link {
+	l := &Link{h: s.h, fn: fn}
+	if s.n > 0 {
+		l.schedule()
+	} else {
+		s.links = append(s.links, l)
+	}
+	return l
+}
+
+// A BoundedSemaphore never has more permits than it began with: one Release
+// too many panics (gevent.lock.BoundedSemaphore, which raises ValueError).
+type BoundedSemaphore struct {
+	Semaphore
+	limit int
+}
+
+// NewBoundedSemaphore makes one with n permits.
+func NewBoundedSemaphore(h *Hub, n int) *BoundedSemaphore {
+	return &BoundedSemaphore{*NewSemaphore(h, n), n}
+}
+
+// Release gives a permit back.
+func (s *BoundedSemaphore) Release() {
+	if s.n >= s.limit {
+		panic("hub: bounded semaphore released too often")
+	}
+	s.Semaphore.Release()
+}
+
+// With holds a permit while f runs.
+func (s *BoundedSemaphore) With(f func() error) error {
+	if err := s.Acquire(); err != nil {
+		return err
+	}
+	defer s.Release()
+	return f()
+}
+
+// A DummySemaphore has a permit for everyone (gevent.lock.DummySemaphore).
+type DummySemaphore struct{}
+
+// Acquire returns nil at once.
+func (DummySemaphore) Acquire() error { return nil }
+
+// AcquireTimeout returns nil at once.
+func (DummySemaphore) AcquireTimeout(time.Duration) error { return nil }
+
+// TryAcquire returns true.
+func (DummySemaphore) TryAcquire() bool { return true }
+
+// Release does nothing.
+func (DummySemaphore) Release() {}
