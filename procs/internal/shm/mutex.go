@@ -1,0 +1,183 @@
+package shm
+
+import (
+	"sync/atomic"
+	"time"
+	"unsafe"
+)
+
+// A Mutex excludes processes, and goroutines within each, by one word of a segment:
+//
+//	0                      nobody holds it
+//	owner                  this process holds it, nobody waits
+//	owner | waitersBit     this process holds it, and some wait
+//
+// It is robust. The kernel's own robust futexes hang on threads, which Go does not give out; instead the
+// word says who holds it, and those who wait look several times a second whether that process lives. Of a dead
+// owner's waiters exactly one wins the exchange of the word from the dead owner to itself, and is told so by ErrOwnerDied.
+//
+// The Mutex value is the handle of one process. Acquire and release without contention are one compare-and-swap each.
+type Mutex struct {
+	word *atomic.Uint64
+	self uint64
+	gate gate
+	spin spinner
+	seg  *Segment // keeps the mapping
+}
+
+const waitersBit = 1 << 31
+
+// MutexSize is how many bytes of a segment a mutex takes. All zero is an unlocked mutex.
+const MutexSize = 8
+
+// Open makes m the handle of the mutex at off, a multiple of 8.
+func (m *Mutex) Open(seg *Segment, off int) {
+	m.word = At[atomic.Uint64](seg.Bytes(), off)
+	m.self = uint64(Self())
+	m.seg = seg
+	m.gate.init()
+}
+
+// TryLock acquires the mutex if nobody holds it.
+func (m *Mutex) TryLock() bool { return m.word.CompareAndSwap(0, m.self) }
+
+// Lock acquires the mutex. nil and ErrOwnerDied mean that the caller holds it; any other error, that it does not.
+func (m *Mutex) Lock(wait *Wait) error {
+	if m.word.CompareAndSwap(0, m.self) {
+		return nil
+	}
+	return m.lockSlow(wait)
+}
+
+func (m *Mutex) lockSlow(wait *Wait) error {
+	if m.trySpin() {
+		return nil
+	}
+	// Of the goroutines of a process one sleeps in the kernel, holding a thread; the others wait for it as goroutines do.
+	if err := m.gate.enter(wait); err != nil {
+		return err
+	}
+	defer m.gate.leave()
+	var s sleeper
+	defer s.end()
+	// Who has waited cannot know that nobody else does, so it takes the word with the bit set: at worst one wake-up for nobody.
+	mine := m.self | waitersBit
+	for {
+		w := m.word.Load()
+		if w == 0 {
+			if m.word.CompareAndSwap(0, mine) {
+				return nil
+			}
+			continue
+		}
+		if w&waitersBit == 0 {
+			// The bit tells the owner to wake us. Either this swap comes before its release, which then sees the bit, or it fails.
+			if !m.word.CompareAndSwap(w, w|waitersBit) {
+				continue
+			}
+			w |= waitersBit
+		}
+		slept, err := s.sleep(wait, m.low(), uint32(w))
+		if err == ErrTimeout && m.TryRecover() {
+			return ErrOwnerDied // a wait of no length still finds a dead owner
+		}
+		if err != nil {
+			return err
+		}
+		// Also covered by looking again after a slice: an owner killed between its release and the wake-up.
+		if slept && !m.alive(w) && m.word.CompareAndSwap(w, mine) {
+			return ErrOwnerDied
+		}
+	}
+}
+
+// trySpin tries for a little while.
+func (m *Mutex) trySpin() bool {
+	limit := m.spin.budget()
+	for used := int32(0); used < limit; used += pauseStep {
+		if m.word.Load() == 0 && m.word.CompareAndSwap(0, m.self) {
+			m.spin.record(used, true)
+			return true
+		}
+		pause(pauseStep)
+	}
+	if limit > 0 {
+		m.spin.record(limit, false)
+	}
+	return false
+}
+
+// TryRecover acquires the mutex if its owner is dead. It costs about 10 us if somebody else holds it.
+func (m *Mutex) TryRecover() bool {
+	w := m.word.Load()
+	return w != 0 && !m.alive(w) && m.word.CompareAndSwap(w, m.self|waitersBit)
+}
+
+func (m *Mutex) alive(w uint64) bool {
+	return w&^waitersBit == m.self || Owner(w&^waitersBit).Alive()
+}
+
+// Unlock releases the mutex, whoever holds it. It returns ErrNotLocked if nobody does.
+func (m *Mutex) Unlock() error {
+	if m.word.CompareAndSwap(m.self, 0) {
+		return nil
+	}
+	w := m.word.Swap(0)
+	if w == 0 {
+		return ErrNotLocked
+	}
+	if w&waitersBit != 0 {
+		futexWake(m.low(), 1)
+	}
+	return nil
+}
+
+// Holder returns who holds the mutex, 0 if nobody does.
+func (m *Mutex) Holder() Owner { return Owner(m.word.Load() &^ waitersBit) }
+
+// low is the half of the word with the pid and the waiters bit: futexes are 32 bits wide.
+func (m *Mutex) low() *atomic.Uint32 {
+	halves := (*[2]atomic.Uint32)(unsafe.Pointer(m.word))
+	return &halves[lowHalf]
+}
+
+var lowHalf = func() int {
+	one := uint64(1)
+	if *(*uint32)(unsafe.Pointer(&one)) == 1 {
+		return 0
+	}
+	return 1
+}()
+
+// A gate lets one goroutine of this process through at a time. Entering can be cancelled.
+type gate struct{ ch chan struct{} }
+
+func (g *gate) init() { g.ch = make(chan struct{}, 1) }
+
+func (g *gate) enter(wait *Wait) error {
+	select {
+	case g.ch <- struct{}{}:
+		return nil
+	default:
+	}
+	var done <-chan struct{}
+	if wait.Context != nil {
+		done = wait.Context.Done()
+	}
+	var expired <-chan time.Time
+	if !wait.Deadline.IsZero() {
+		t := time.NewTimer(time.Until(wait.Deadline))
+		defer t.Stop()
+		expired = t.C
+	}
+	select {
+	case g.ch <- struct{}{}:
+		return nil
+	case <-done:
+		return wait.Context.Err()
+	case <-expired:
+		return ErrTimeout
+	}
+}
+
+func (g *gate) leave() { <-g.ch }
