@@ -1,0 +1,160 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/perf/benchunit"
+)
+
+// digits shows a number in three significant digits with its prefix. benchunit
+// gives at least four for some; a reader of tables wants them even.
+func digits(v float64, class benchunit.Class) string {
+	if v == 0 {
+		return "0"
+	}
+	s := benchunit.CommonScale([]float64{v}, class)
+	x := v / s.Factor
+	a := math.Abs(x)
+	switch {
+	case a >= 1e7:
+		return strconv.FormatFloat(v, 'g', 3, 64)
+	case a >= 99.95:
+		s.Prec = 0
+	case a >= 9.995:
+		s.Prec = 1
+	case a >= 0.9995:
+		s.Prec = 2
+	case a < 1e-3:
+		return strconv.FormatFloat(v, 'g', 2, 64)
+	}
+	return s.Format(v)
+}
+
+// formatRatio shows a ratio as "1.42×"; ratios far from one lose digits.
+func formatRatio(r float64) string {
+	switch {
+	case math.IsNaN(r):
+		return "?"
+	case math.IsInf(r, 0):
+		return "∞×"
+	}
+	return ratioDigits(r) + "×"
+}
+
+func ratioDigits(r float64) string {
+	switch a := math.Abs(r); {
+	case a >= 1e6:
+		return strconv.FormatFloat(r, 'g', 2, 64)
+	case a >= 99.5:
+		return strconv.FormatFloat(r, 'f', 0, 64)
+	case a >= 9.95:
+		return strconv.FormatFloat(r, 'f', 1, 64)
+	case a >= 0.0995 || a == 0:
+		return strconv.FormatFloat(r, 'f', 2, 64)
+	case a >= 0.00995:
+		return strconv.FormatFloat(r, 'f', 3, 64)
+	default:
+		return strconv.FormatFloat(r, 'g', 2, 64)
+	}
+}
+
+// formatInterval shows an interval of ratios, "1.38 to 1.46".
+func formatInterval(lo, hi float64) string {
+	if !finite(lo) || !finite(hi) {
+		return "unbounded: too few results"
+	}
+	return ratioDigits(lo) + " to " + ratioDigits(hi)
+}
+
+// formatP shows a probability.
+func formatP(p float64) string {
+	switch {
+	case math.IsNaN(p):
+		return ""
+	case p < 0.001:
+		return "<0.001"
+	case p >= 0.9995:
+		return "1"
+	}
+	return strconv.FormatFloat(p, 'f', 3, 64)
+}
+
+// formatPct shows a share, 0.034 as "3.4 %".
+func formatPct(x float64) string {
+	if !finite(x) {
+		return "∞"
+	}
+	switch a := math.Abs(x); {
+	case a >= 0.995:
+		return fmt.Sprintf("%.0f %%", 100*x)
+	case a >= 0.0995:
+		return fmt.Sprintf("%.0f %%", 100*x)
+	case a >= 0.00095 || a == 0:
+		return fmt.Sprintf("%.1f %%", 100*x)
+	}
+	return fmt.Sprintf("%.2g %%", 100*x)
+}
+
+// maxShown bounds a name on the page.
+const maxShown = 96
+
+// clean makes a string from a file fit to be shown: control characters and
+// marks that change the direction of text become visible, broken UTF-8 is
+// replaced, and long strings are cut. Escaping for HTML comes after it.
+func clean(s string) string { return cleanTo(s, maxShown) }
+
+func cleanTo(s string, limit int) string {
+	var b strings.Builder
+	n := 0
+	for i, r := range s {
+		if n >= limit {
+			b.WriteString("…")
+			break
+		}
+		n++
+		switch {
+		case r == utf8.RuneError:
+			if _, size := utf8.DecodeRuneInString(s[i:]); size == 1 {
+				r = '\uFFFD'
+			}
+			b.WriteRune(r)
+		case r == '\t' || r == '\n':
+			b.WriteByte(' ')
+		case r < 0x20 || r == 0x7f:
+			fmt.Fprintf(&b, "\\x%02x", r)
+		case r != ' ' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r)):
+			fmt.Fprintf(&b, "\\u%04x", r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// count shows a number with its noun: "1 case", "3 cases".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	if strings.HasSuffix(noun, "s") {
+		return fmt.Sprintf("%d %ses", n, noun)
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// list joins words as a sentence does: "a", "a and b", "a, b and c".
+func list(words []string) string {
+	switch n := len(words); n {
+	case 0:
+		return ""
+	case 1:
+		return words[0]
+	default:
+		return strings.Join(words[:n-1], ", ") + " and " + words[n-1]
+	}
+}

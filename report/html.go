@@ -1,0 +1,327 @@
+package report
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"math"
+	"strings"
+)
+
+//go:embed page.tmpl
+var pageTemplate string
+
+//go:embed page.css
+var pageCSS string
+
+//go:embed page.js
+var pageJS string
+
+var pageTmpl = template.Must(template.New("page").Parse(pageTemplate))
+
+// Limits on the page, so that hostile or huge files cannot make it grow
+// without bound. What they cut off is said on the page; the files have it all.
+const (
+	maxPageWorkloads = 60
+	maxPageCases     = 40      // per workload
+	maxChartBytes    = 1800e3  // charts stop here
+	maxDataBytes     = 1 << 20 // embedded results stop here
+)
+
+// WriteHTML writes the run as one self-contained page: no network request, no
+// foreign script or style, readable without JavaScript.
+func WriteHTML(w io.Writer, run *Run, opt Options) error {
+	p := newPage(run, opt)
+	var b bytes.Buffer
+	if err := pageTmpl.Execute(&b, p); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// A page is what the template shows. Everything in it that comes from a file
+// has gone through clean, and the template escapes it.
+type page struct {
+	Title   string
+	CSP     string
+	CSS     template.CSS
+	JS      template.JS
+	Version string
+	Run     *Run
+
+	b *builder
+
+	Verdict    Verdict
+	Detail     string // the sentence after its headline
+	Line       []string
+	Models     []pageModel
+	Matrices   []pageMatrix
+	BreakEvens []pageBreakEven
+	Workloads  []pageWorkload
+	Warnings   []Warning
+	Notes      []string
+	Method     pageMethod
+	Facts      []Fact
+	Blocks     []Block
+	Data       template.JS
+	DataCut    bool
+	Cut        []string // what the limits left out
+	Files      []string
+}
+
+// A pageModel is a model with its colour and its short description.
+type pageModel struct {
+	Name  string
+	Class string // of its colour: "s-goroutine"
+	Note  string
+}
+
+func newPage(run *Run, opt Options) *page {
+	b := newBuilder(run)
+	p := &page{
+		b:        b,
+		Title:    b.title(),
+		CSS:      template.CSS(pageCSS),
+		JS:       template.JS(pageJS),
+		Version:  opt.Version,
+		Run:      run,
+		Verdict:  run.Verdict(),
+		Line:     b.machineLine(),
+		Models:   b.models,
+		Warnings: run.Warnings(),
+		Method:   b.method(),
+		Files:    run.Files,
+		Blocks:   run.Blocks,
+	}
+	p.Detail = strings.TrimPrefix(p.Verdict.Sentence, p.Verdict.Headline)
+	p.CSP = fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; img-src data:; base-uri 'none'; form-action 'none'",
+		hashSource(pageCSS), hashSource(pageJS))
+	for _, m := range Metrics {
+		p.Matrices = append(p.Matrices, b.matrix(m))
+	}
+	for _, e := range run.BreakEvens() {
+		p.BreakEvens = append(p.BreakEvens, b.breakEven(e))
+	}
+	for _, w := range b.shown {
+		p.Workloads = append(p.Workloads, b.workload(w))
+	}
+	for _, f := range run.Facts {
+		p.Facts = append(p.Facts, Fact{clean(f.Key), cleanTo(f.Value, 300)})
+	}
+	for _, n := range run.Notes {
+		p.Notes = append(p.Notes, cleanTo(n, 400))
+	}
+	p.Data, p.DataCut = b.data()
+	p.Cut = b.cut
+	return p
+}
+
+// hashSource is a content security policy's name for one inline element.
+func hashSource(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// A builder makes the parts of a page. It owns what they share: ids, colours,
+// and the room that is left.
+type builder struct {
+	run    *Run
+	models []pageModel
+	shown  []*Workload
+	ids    map[any]string
+	taken  map[string]bool
+	charts int // bytes of SVG so far
+	cut    []string
+	noisy  map[*Cell]bool
+}
+
+func newBuilder(run *Run) *builder {
+	b := &builder{run: run, ids: map[any]string{}, taken: map[string]bool{}, noisy: map[*Cell]bool{}}
+	extra := 0
+	for _, m := range run.Models {
+		class, note := "", modelNotes[m]
+		if note != "" {
+			class = "s-" + m
+		} else {
+			class = fmt.Sprintf("s-x%d", extra%6)
+			extra++
+		}
+		b.models = append(b.models, pageModel{clean(modelName(m)), class, note})
+	}
+	b.shown = run.Workloads
+	if len(b.shown) > maxPageWorkloads {
+		b.shown = b.shown[:maxPageWorkloads]
+		b.cut = append(b.cut, fmt.Sprintf("The page shows the first %d of %d workloads.", maxPageWorkloads, len(run.Workloads)))
+	}
+	for _, w := range run.Warnings() {
+		if w.ID == "wide" {
+			for _, c := range w.Cells {
+				b.noisy[c] = true
+			}
+		}
+	}
+	return b
+}
+
+// modelNotes say what the known models are.
+var modelNotes = map[string]string{
+	"serial":      "the work itself, in one flow of control: a baseline, not in the competition",
+	"greenlet":    "coroutines that switch explicitly, on one thread",
+	"goroutine":   "goroutines, scheduled by the Go runtime",
+	"ants":        "goroutines from a pool (ants)",
+	"thread":      "goroutines locked to their operating system thread",
+	"process":     "a pool of processes, with shared memory",
+	"py-greenlet": "Python: greenlet",
+	"py-gevent":   "Python: gevent",
+	"py-process":  "Python: multiprocessing",
+	"py-thread":   "Python: threading",
+}
+
+// cases are a workload's, as many as a page shows.
+func (b *builder) cases(w *Workload) []*Case {
+	if len(w.Cases) <= maxPageCases {
+		return w.Cases
+	}
+	note := fmt.Sprintf("%s is shown with the first %d of its %d cases.", clean(w.Name), maxPageCases, len(w.Cases))
+	if len(b.cut) == 0 || b.cut[len(b.cut)-1] != note {
+		b.cut = append(b.cut, note)
+	}
+	return w.Cases[:maxPageCases]
+}
+
+// id gives a workload or case its anchor: letters, digits and hyphens only, and
+// unique on the page.
+func (b *builder) id(of any) string {
+	if id := b.ids[of]; id != "" {
+		return id
+	}
+	var text string
+	switch v := of.(type) {
+	case *Workload:
+		text = "w-" + v.Name
+	case *Case:
+		text = b.id(v.Workload) + "-" + v.label()
+	}
+	base := slug(text)
+	id := base
+	for n := 2; b.taken[id]; n++ {
+		id = fmt.Sprintf("%s-%d", base, n)
+	}
+	b.taken[id], b.ids[of] = true, id
+	return id
+}
+
+func slug(s string) string {
+	var out strings.Builder
+	for _, r := range s {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+			out.WriteRune(r)
+		case out.Len() > 0 && !strings.HasSuffix(out.String(), "-"):
+			out.WriteByte('-')
+		}
+		if out.Len() >= 60 {
+			break
+		}
+	}
+	return strings.Trim(out.String(), "-")
+}
+
+func (b *builder) model(name string) pageModel {
+	for i, m := range b.run.Models {
+		if m == name {
+			return b.models[i]
+		}
+	}
+	return pageModel{Name: clean(name)}
+}
+
+func (b *builder) title() string {
+	parts := []string{"Switchyard"}
+	if b.run.Header.Run != "" {
+		parts = append(parts, clean(b.run.Header.Run))
+	}
+	return strings.Join(parts, " · ")
+}
+
+// machineLine is the one line of machine, Go, commit and results.
+func (b *builder) machineLine() []string {
+	r := b.run
+	var out []string
+	add := func(format string, v string) {
+		if v != "" {
+			out = append(out, fmt.Sprintf(format, clean(v)))
+		}
+	}
+	add("%s", r.Fact("cpu"))
+	if r.Header.CPUs != "" {
+		add("CPUs %s", r.Header.CPUs)
+	} else {
+		add("%s cores", r.Fact("cores"))
+	}
+	if os := r.Fact("goos"); os != "" {
+		add("%s", strings.TrimSpace(os+"/"+r.Fact("goarch")+" "+r.Fact("kernel")))
+	}
+	add("%s", r.Fact("go"))
+	add("commit %s", r.Fact("commit"))
+	n := 0
+	for _, w := range r.Workloads {
+		for _, c := range w.Cases {
+			for _, cell := range c.Cells {
+				n += btoi(cell.usable())
+			}
+		}
+	}
+	out = append(out, fmt.Sprintf("%s in %s", count(r.results, "result"), count(n, "cell")))
+	add("%s", r.Header.Run)
+	return out
+}
+
+// number keeps a value for scripts that sort; it is empty for what is no number.
+func number(v float64) string {
+	if !finite(v) {
+		return ""
+	}
+	return fmt.Sprintf("%.6g", v)
+}
+
+func logStep(ratio float64) int {
+	// Steps of the ramp by how many times worse than the best.
+	worse := math.Max(ratio, 1/ratio)
+	for i, limit := range []float64{1.05, 1.25, 1.6, 2.5, 5} {
+		if worse <= limit {
+			return i
+		}
+	}
+	return 5
+}
+
+// Class is the colour class of a model, for the template.
+func (p *page) Class(model string) string {
+	for i, m := range p.Run.Models {
+		if m == model && model != "" {
+			return p.Models[i].Class
+		}
+	}
+	return ""
+}
+
+// ExceptionID is the anchor that an exception links to.
+func (p *page) ExceptionID(e Exception) string { return p.b.id(e.Workload) }
+
+// CellLinks are the cells that a warning touches, at most forty.
+func (p *page) CellLinks(w Warning) []link {
+	var out []link
+	for _, c := range w.Cells[:min(40, len(w.Cells))] {
+		out = append(out, link{p.b.id(c.Case), clean(c.Case.title()) + ", " + clean(modelName(c.Model))})
+	}
+	return out
+}
+
+// A link leads to a place on the page.
+type link struct{ ID, Text string }

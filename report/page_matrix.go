@@ -1,0 +1,227 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A pageMatrix is the table workload by model in one metric.
+type pageMatrix struct {
+	Metric  Metric
+	Rows    []matrixRow
+	Geomean []matrixCell
+	Over    string // what the geometric mean is taken over
+	Wins    []matrixWin
+	Empty   bool
+}
+
+// A matrixRow is one workload; its cases can be unfolded below it.
+type matrixRow struct {
+	Name, ID string
+	Note     string // "control"
+	Cells    []matrixCell
+	Cases    []matrixCase
+}
+
+type matrixCase struct {
+	Name, ID string
+	Cells    []matrixCell
+}
+
+// A matrixCell is one model's place in a row.
+type matrixCell struct {
+	Class  string // of its step on the ramp, or of its state
+	Mark   string // "★", "≈", "?", "✕", "–"
+	Ratio  string
+	Value  string // for sorting
+	Title  string
+	Href   string
+	Warn   bool
+	Spoken string // the mark in words, for screen readers
+}
+
+// A matrixWin counts the workloads in which a model is best or tied.
+type matrixWin struct {
+	Count string
+	Value int
+}
+
+func (b *builder) matrix(m Metric) pageMatrix {
+	out := pageMatrix{Metric: m}
+	wins := make([]int, len(b.models))
+	for _, w := range b.shown {
+		row, good := b.matrixRow(m, w)
+		out.Rows = append(out.Rows, row)
+		for i, g := range good {
+			wins[i] += btoi(g)
+		}
+	}
+	r := b.run.Overall(m)
+	out.Empty = r.Best() == nil
+	out.Over = count(len(r.Cases), "case")
+	for i := range r.Entries {
+		c := b.matrixCell(m, &r.Entries[i])
+		c.Title = b.entryTitle(m, "all workloads", &r.Entries[i], r)
+		out.Geomean = append(out.Geomean, c)
+		win := matrixWin{Count: "–"}
+		if r.Entries[i].Model != baselineModel {
+			win = matrixWin{fmt.Sprint(wins[i]), wins[i]}
+		}
+		out.Wins = append(out.Wins, win)
+	}
+	return out
+}
+
+func (b *builder) matrixRow(m Metric, w *Workload) (row matrixRow, good []bool) {
+	row = matrixRow{Name: clean(w.Name), ID: b.id(w)}
+	if w.Name == controlWorkload {
+		row.Note = "control"
+	}
+	r := b.run.Workload(w, m)
+	for i := range r.Entries {
+		e := &r.Entries[i]
+		c := b.matrixCell(m, e)
+		c.Href = "#" + b.id(w)
+		b.state(&c, m, w, nil, e)
+		if e.Relation != Absent {
+			c.Title = b.entryTitle(m, clean(w.Name), e, r)
+		}
+		for _, k := range w.Cases {
+			c.Warn = c.Warn || len(e.Sample) > 0 && b.noisy[k.Cells[e.Model]]
+		}
+		row.Cells = append(row.Cells, c)
+		good = append(good, e.Relation.good() && w.Name != controlWorkload)
+	}
+	if len(w.Cases) > 1 {
+		for _, k := range b.cases(w) {
+			row.Cases = append(row.Cases, b.matrixCase(m, k))
+		}
+	}
+	return row, good
+}
+
+func (b *builder) matrixCase(m Metric, k *Case) matrixCase {
+	out := matrixCase{Name: clean(k.label()), ID: b.id(k)}
+	r := b.run.Case(k, m)
+	for i := range r.Entries {
+		e := &r.Entries[i]
+		c := b.matrixCell(m, e)
+		c.Href = "#" + b.id(k)
+		b.state(&c, m, k.Workload, k, e)
+		if e.Relation != Absent {
+			c.Title = b.entryTitle(m, clean(k.title()), e, r)
+		}
+		c.Warn = len(e.Sample) > 0 && b.noisy[k.Cells[e.Model]]
+		out.Cells = append(out.Cells, c)
+	}
+	return out
+}
+
+// matrixCell shows an entry: mark, ratio, step of the ramp.
+func (b *builder) matrixCell(m Metric, e *Entry) matrixCell {
+	c := matrixCell{Class: "na", Mark: "–", Spoken: "not measured"}
+	switch e.Relation {
+	case Best:
+		c.Mark, c.Spoken = "★", "best"
+	case Tied:
+		c.Mark, c.Spoken = "≈", "no difference from the best"
+	case Unknown:
+		c.Mark, c.Spoken = "?", "too few results to tell"
+	case Worse:
+		c.Mark, c.Spoken = "", "worse than the best"
+	case Outside:
+		c.Mark, c.Spoken = "", "baseline, not in the competition"
+	case Partial:
+		c.Mark, c.Spoken = "◐", "only some of the cases"
+	}
+	if len(e.Sample) > 0 && finite(e.Ratio) {
+		c.Ratio, c.Value = formatRatio(e.Ratio), number(e.Ratio)
+		c.Class = fmt.Sprintf("r%d", logStep(e.Ratio))
+	}
+	switch e.Relation {
+	case Best, Tied:
+		c.Class = "r0 top"
+	case Outside:
+		c.Class = "base"
+	case Partial:
+		c.Class, c.Ratio = "part", fmt.Sprintf("%d of %d", e.Have, e.Of)
+	}
+	return c
+}
+
+// state overrides a cell that failed, or says why there is none. A nil case
+// means the whole workload's row.
+func (b *builder) state(c *matrixCell, m Metric, w *Workload, k *Case, e *Entry) {
+	failed, skipped := w.Failed[e.Model], w.Skipped[e.Model]
+	if k != nil {
+		if cell := k.Cells[e.Model]; cell != nil {
+			failed, skipped = cell.Failed+failed, cell.Skipped+skipped
+		}
+	} else {
+		for _, k := range w.Cases {
+			if cell := k.Cells[e.Model]; cell != nil && cell.Failed != "" && failed == "" {
+				failed = k.label() + ": " + cell.Failed
+			}
+		}
+	}
+	switch {
+	case failed != "":
+		c.Class, c.Mark, c.Spoken = "fail", "✕", "failed"
+		c.Title = "failed: " + cleanTo(failed, 200)
+		if e.Relation == Absent {
+			c.Ratio = "failed"
+		}
+	case e.Relation == Absent && skipped != "":
+		c.Title = "not measured: " + cleanTo(skipped, 200)
+	case e.Relation == Absent && !b.measured(w, k, e.Model):
+		c.Title = "no results"
+	case e.Relation == Absent:
+		c.Title = fmt.Sprintf("%s was not recorded", strings.ToLower(m.Name))
+	}
+}
+
+func (b *builder) measured(w *Workload, k *Case, model string) bool {
+	if k != nil {
+		return k.Cells[model].usable()
+	}
+	for _, k := range w.Cases {
+		if k.Cells[model].usable() {
+			return true
+		}
+	}
+	return false
+}
+
+// entryTitle says in full what a cell shows.
+func (b *builder) entryTitle(m Metric, row string, e *Entry, r *Ranking) string {
+	var s strings.Builder
+	fmt.Fprintf(&s, "%s, %s, %s", row, clean(modelName(e.Model)), strings.ToLower(m.Name))
+	if e.Relation == Partial {
+		fmt.Fprintf(&s, ": results in %d of %d cases, so it is not ranked over them", e.Have, e.Of)
+		return s.String()
+	}
+	if len(r.Cases) == 1 && len(e.Sample) > 0 {
+		fmt.Fprintf(&s, ": %s", formatValue(e.Center, m.Unit))
+	} else if len(e.Sample) > 0 {
+		fmt.Fprintf(&s, ": geometric mean over %s", count(len(r.Cases), "case"))
+	}
+	if v := e.Versus; v.A != "" {
+		fmt.Fprintf(&s, "; %s of %s (95 %% interval %s), adjusted p %s", formatRatio(v.Ratio), clean(v.B), formatInterval(v.Lo, v.Hi), formatP(v.Adjusted))
+	}
+	switch e.Relation {
+	case Best:
+		s.WriteString("; best")
+	case Tied:
+		s.WriteString("; no difference seen")
+		if e.Versus.Equivalent {
+			s.WriteString(", equivalent within 2 %")
+		} else if finite(e.Versus.Detectable) {
+			fmt.Fprintf(&s, ", %s would have been", formatPct(e.Versus.Detectable))
+		}
+	case Unknown:
+		fmt.Fprintf(&s, "; too few results: %d are needed", resultsNeeded(r.Family))
+	case Outside:
+		s.WriteString("; a baseline, not in the competition")
+	}
+	return s.String()
+}

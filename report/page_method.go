@@ -1,0 +1,59 @@
+package report
+
+import (
+	"fmt"
+	"math"
+)
+
+// A pageMethod is what the method section fills its text with.
+type pageMethod struct {
+	Command   string
+	Results   int
+	Benchtime string
+	Seed      string
+	Blocks    int
+	Trend     string
+	Canary    string
+	Needed    int // results for the largest family
+	Family    int
+}
+
+func (b *builder) method() pageMethod {
+	h := b.run.Header
+	m := pageMethod{Command: cleanTo(h.Command, 400), Results: h.Count, Blocks: len(b.run.Blocks)}
+	if finite(h.BenchtimeNS) && h.BenchtimeNS > 0 {
+		m.Benchtime = formatValue(h.BenchtimeNS, "ns")
+	}
+	if h.Seed != 0 {
+		m.Seed = fmt.Sprint(h.Seed)
+	}
+	if t, n := trend(b.run); n >= 3 {
+		m.Trend = fmt.Sprintf("%+.1f %%", 100*t)
+	}
+	for _, c := range b.run.cases() {
+		m.Family = max(m.Family, b.run.Case(c, Throughput).Family)
+	}
+	m.Needed = resultsNeeded(max(1, m.Family))
+	return m
+}
+
+// A pageBreakEven is one row of the break-even table.
+type pageBreakEven struct {
+	Workload, ID, Fixed string
+	A, B                pageModel
+	Text                string
+	Class               string
+	At                  string
+}
+
+func (b *builder) breakEven(e BreakEven) pageBreakEven {
+	p := pageBreakEven{
+		Workload: clean(e.Workload.Name), ID: b.id(e.Workload), Fixed: clean(e.Fixed),
+		A: b.model(e.A), B: b.model(e.B), Text: e.Text,
+		Class: map[Outcome]string{Crosses: "crosses", Always: "always", Never: "never"}[e.Outcome],
+	}
+	if !math.IsNaN(e.At) {
+		p.At = e.curve.formatX(e.At)
+	}
+	return p
+}

@@ -1,0 +1,342 @@
+package report
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"strings"
+)
+
+// A pageWorkload is one workload's section.
+type pageWorkload struct {
+	Name, ID, Op string
+	Story        string
+	Takeaway     []string
+	Source       string
+	Control      bool
+	Curves       []pageChart
+	Panels       []pagePanel
+	Columns      []string // of the table, beside case and model, that have any value
+	Table        []tableRow
+	Missing      []missing
+}
+
+// A pagePanel holds the charts of one case.
+type pagePanel struct {
+	Name, ID string
+	First    bool
+	Charts   []pageChart // throughput, latency, spread
+	Folded   []pageChart // progression, distribution
+	Alloc    []allocRow
+}
+
+// A pageChart is a figure: what it shows, how to read it, the drawing.
+type pageChart struct {
+	Title, Hint string
+	SVG         template.HTML
+	Wide        bool
+}
+
+// A tableCell is one number with the value it sorts by.
+type tableCell struct{ Text, Value, Title string }
+
+type tableRow struct {
+	Case, CaseID string
+	Model        pageModel
+	Mark, Spoken string
+	Class        string
+	Cells        []tableCell
+}
+
+type missing struct {
+	Where  string
+	Model  pageModel
+	Failed bool
+	Reason string
+}
+
+type allocRow struct {
+	Model               pageModel
+	Bytes, Allocs, GCs  string
+	Switches, CPU, Peak string
+}
+
+func (b *builder) workload(w *Workload) pageWorkload {
+	p := pageWorkload{
+		Name: clean(w.Name), ID: b.id(w), Op: clean(w.Op), Story: cleanTo(w.Story, 2000), Source: cleanTo(w.Source, 200),
+		Control: w.Name == controlWorkload, Takeaway: b.takeaway(w),
+	}
+	p.Curves = b.curveCharts(w)
+	measured := 0
+	for _, c := range b.cases(w) {
+		if b.any(c) {
+			p.Panels = append(p.Panels, b.panel(c, measured == 0))
+			measured++
+		}
+	}
+	b.table(&p, w)
+	p.Missing = b.missing(w)
+	return p
+}
+
+// any reports whether any model has numbers in the case.
+func (b *builder) any(c *Case) bool {
+	for _, cell := range c.Cells {
+		if cell.usable() {
+			return true
+		}
+	}
+	return false
+}
+
+// takeaway is what the section comes to: who is best where, and by how much.
+func (b *builder) takeaway(w *Workload) []string {
+	var out []string
+	for _, g := range groupByBest(b.run, w) {
+		out = append(out, g.sentence(len(w.Cases)))
+	}
+	return out
+}
+
+// A bestGroup is a run of cases with the same best model and the same ties.
+type bestGroup struct {
+	best  string
+	tied  []string
+	cases []*Case
+	ranks []*Ranking
+}
+
+func groupByBest(run *Run, w *Workload) []bestGroup {
+	var out []bestGroup
+	for _, c := range w.Cases {
+		r := run.Case(c, Throughput)
+		best := r.Best()
+		if best == nil {
+			continue
+		}
+		var tied []string
+		for _, e := range r.Entries {
+			if e.Relation == Tied || e.Relation == Unknown {
+				tied = append(tied, e.Model)
+			}
+		}
+		key := best.Model
+		if n := len(out) - 1; n >= 0 && out[n].best == key && len(out[n].tied) == len(tied) {
+			out[n].cases, out[n].ranks = append(out[n].cases, c), append(out[n].ranks, r)
+			continue
+		}
+		out = append(out, bestGroup{key, tied, []*Case{c}, []*Ranking{r}})
+	}
+	return out
+}
+
+func (g bestGroup) sentence(of int) string {
+	lead := clean(modelName(g.best))
+	where := ""
+	if of > 1 {
+		first, last := g.cases[0].label(), g.cases[len(g.cases)-1].label()
+		switch {
+		case len(g.cases) == of:
+			where = "in all cases, "
+		case first == last:
+			where = clean(first) + ": "
+		default:
+			where = clean(first) + " to " + clean(last) + ": "
+		}
+	}
+	lo, hi, second := math.Inf(1), 0.0, ""
+	for _, r := range g.ranks {
+		if s := r.Second(); s != nil {
+			x := r.Best().Versus.Ratio
+			lo, hi, second = min(lo, x), max(hi, x), s.Model
+		}
+	}
+	r := g.ranks[len(g.ranks)-1]
+	rate := formatValue(r.Best().Center, Throughput.Unit)
+	switch {
+	case second == "":
+		return fmt.Sprintf("%s%s alone has results, %s.", where, lead, rate)
+	case len(g.tied) > 0:
+		var names []string
+		for _, m := range g.tied {
+			names = append(names, clean(m))
+		}
+		return fmt.Sprintf("%s%s leads; the test sees no difference from %s.", where, lead, list(names))
+	case len(g.ranks) == 1:
+		v := r.Best().Versus
+		return fmt.Sprintf("%s%s is fastest at %s, %s of %s (%s).", where, lead, rate, formatRatio(v.Ratio), clean(second), formatInterval(v.Lo, v.Hi))
+	}
+	return fmt.Sprintf("%s%s is fastest, %s to %s of the next.", where, lead, formatRatio(lo), formatRatio(hi))
+}
+
+func (b *builder) panel(c *Case, first bool) pagePanel {
+	p := pagePanel{Name: clean(c.label()), ID: b.id(c), First: first}
+	p.Charts = b.caseCharts(c)
+	p.Folded = b.foldedCharts(c)
+	for _, m := range b.run.Models {
+		cell := c.Cells[m]
+		if !cell.usable() {
+			continue
+		}
+		show := func(unit string) string {
+			s := b.run.Summary(cell, unit)
+			if s.N == 0 {
+				return "–"
+			}
+			return formatValue(s.Center, unit)
+		}
+		p.Alloc = append(p.Alloc, allocRow{b.model(m), show("B/op"), show("allocs/op"), show("gcs"), show("csw/op"), show(CPUTime.Unit), show(Memory.Unit)})
+	}
+	return p
+}
+
+// columns of the numbers table after case and model. Those without any value
+// in a workload are left out.
+var columns = []struct {
+	name string
+	cell func(b *builder, c *Cell, e *Entry, s Summary) tableCell
+}{
+	{"n", func(b *builder, c *Cell, e *Entry, s Summary) tableCell {
+		t := tableCell{Text: fmt.Sprint(s.N), Value: fmt.Sprint(s.N)}
+		if out := s.Mild + s.Extreme; out > 0 {
+			t.Title = fmt.Sprintf("%s beyond 1.5 interquartile ranges, %d of them beyond 3", count(out, "outlier"), s.Extreme)
+			t.Text += fmt.Sprintf(" (%d out)", out)
+		}
+		return t
+	}},
+	{"throughput", func(b *builder, c *Cell, e *Entry, s Summary) tableCell {
+		return tableCell{formatValue(s.Center, Throughput.Unit), number(s.Center), fmt.Sprintf("median of %d: %.6g ops/s", s.N, s.Center)}
+	}},
+	{"95 % interval", func(b *builder, c *Cell, e *Entry, s Summary) tableCell {
+		if !s.Bounded() {
+			return tableCell{"needs 6 results", "", ""}
+		}
+		return tableCell{fmt.Sprintf("%s – %s", strings.TrimSuffix(formatValue(s.Lo, Throughput.Unit), "/s"), formatValue(s.Hi, Throughput.Unit)), number(s.HalfWidth()),
+			fmt.Sprintf("±%s; actual confidence %.1f %%", formatPct(s.HalfWidth()), 100*s.Confidence)}
+	}},
+	{"of best", func(b *builder, c *Cell, e *Entry, s Summary) tableCell {
+		return tableCell{formatRatio(e.Ratio), number(e.Ratio), ""}
+	}},
+	{"interval of ratio", func(b *builder, c *Cell, e *Entry, s Summary) tableCell {
+		if e.Relation == Best || e.Versus.A == "" {
+			return tableCell{}
+		}
+		return tableCell{formatInterval(e.Versus.Lo, e.Versus.Hi), number(e.Versus.Lo), ""}
+	}},
+	{"adj. p", func(b *builder, c *Cell, e *Entry, s Summary) tableCell {
+		if e.Relation == Best || e.Versus.A == "" {
+			return tableCell{}
+		}
+		return tableCell{formatP(e.Versus.Adjusted), number(e.Versus.Adjusted), fmt.Sprintf("U test, p %s before Holm's correction over %s", formatP(e.Versus.P), count(e.Versus.Family, "comparison"))}
+	}},
+	{"verdict", func(b *builder, c *Cell, e *Entry, s Summary) tableCell {
+		switch {
+		case e.Relation == Best:
+			return tableCell{"best", "0", ""}
+		case e.Relation == Outside:
+			return tableCell{"baseline", "4", "not in the competition; compared with the best on its own"}
+		case e.Relation == Unknown:
+			return tableCell{"too few results", "3", "no difference could have been shown, however large"}
+		case e.Relation == Tied && e.Versus.Equivalent:
+			return tableCell{"equivalent ±2 %", "1", "shown to lie within 2 % of the best"}
+		case e.Relation == Tied && finite(e.Versus.Detectable):
+			return tableCell{"~ (≥ " + formatPct(e.Versus.Detectable) + " would show)", "1", "no difference seen; the smallest effect that results scattered like these would have shown"}
+		case e.Relation == Tied:
+			return tableCell{"~", "1", "no difference seen"}
+		}
+		return tableCell{"slower", "2", ""}
+	}},
+	{"p50", unitCell("p50-ns")},
+	{"p99", unitCell("p99-ns")},
+	{"p99.9", unitCell("p99.9-ns")},
+	{"max", unitCell("max-ns")},
+	{"CPU/op", unitCell("cpu-ns/op")},
+	{"peak memory", unitCell("peak-RSS-bytes")},
+	{"B/op", unitCell("B/op")},
+	{"allocs/op", unitCell("allocs/op")},
+	{"csw/op", unitCell("csw/op")},
+	{"gcs", unitCell("gcs")},
+	{"spread", func(b *builder, c *Cell, e *Entry, s Summary) tableCell {
+		if !finite(s.Spread()) {
+			return tableCell{}
+		}
+		return tableCell{formatPct(s.Spread()), number(s.Spread()), "interquartile range of throughput, as a share of the median"}
+	}},
+}
+
+func unitCell(unit string) func(*builder, *Cell, *Entry, Summary) tableCell {
+	return func(b *builder, c *Cell, _ *Entry, _ Summary) tableCell {
+		s := b.run.Summary(c, unit)
+		if s.N == 0 {
+			return tableCell{}
+		}
+		return tableCell{formatValue(s.Center, unit), number(s.Center), fmt.Sprintf("median of %d: %.6g %s", s.N, s.Center, clean(unit))}
+	}
+}
+
+// table fills in the full-width table of everything: a row per case and model.
+func (b *builder) table(p *pageWorkload, w *Workload) {
+	used := make([]bool, len(columns))
+	var rows []tableRow
+	for _, c := range b.cases(w) {
+		r := b.run.Case(c, Throughput)
+		for i, m := range b.run.Models {
+			cell := c.Cells[m]
+			if !cell.usable() {
+				continue
+			}
+			e := &r.Entries[i]
+			mc := b.matrixCell(Throughput, e)
+			row := tableRow{Case: clean(c.label()), CaseID: b.id(c), Model: b.models[i], Mark: mc.Mark, Spoken: mc.Spoken, Class: mc.Class}
+			if e.Relation == Absent {
+				row.Mark = ""
+			}
+			s := b.run.Summary(cell, Throughput.Unit)
+			for k, col := range columns {
+				var t tableCell
+				if e.Relation != Absent || k >= 7 {
+					t = col.cell(b, cell, e, s)
+				}
+				used[k] = used[k] || t.Text != ""
+				row.Cells = append(row.Cells, t)
+			}
+			rows = append(rows, row)
+		}
+	}
+	for k, col := range columns {
+		if used[k] {
+			p.Columns = append(p.Columns, col.name)
+		}
+	}
+	for i := range rows {
+		var kept []tableCell
+		for k, t := range rows[i].Cells {
+			if used[k] {
+				kept = append(kept, t)
+			}
+		}
+		rows[i].Cells = kept
+	}
+	p.Table = rows
+}
+
+// missing lists failed cells first, then those that were not measured.
+func (b *builder) missing(w *Workload) []missing {
+	var failed, skipped []missing
+	put := func(where, model, fail, skip string) {
+		if fail != "" {
+			failed = append(failed, missing{where, b.model(model), true, cleanTo(fail, maxReason)})
+		} else if skip != "" {
+			skipped = append(skipped, missing{where, b.model(model), false, cleanTo(skip, maxReason)})
+		}
+	}
+	for _, m := range b.run.Models {
+		put("all cases", m, w.Failed[m], w.Skipped[m])
+		for _, c := range b.cases(w) {
+			if cell := c.Cells[m]; cell != nil {
+				put(clean(c.label()), m, cell.Failed, cell.Skipped)
+			}
+		}
+	}
+	return append(failed, skipped...)
+}

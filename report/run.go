@@ -1,0 +1,308 @@
+package report
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+)
+
+// A Run is everything one results directory says: the cases with their
+// results, what failed or was skipped and why, the blocks, the host facts.
+// It is read by [Load] or [Read] and not changed afterwards; its methods may be
+// called from several goroutines.
+type Run struct {
+	Path      string      // directory or file it was read from, as given
+	Files     []string    // files read, relative to Path
+	Header    Header      // what the runner said about the run; zero for other tools' files
+	Facts     []Fact      // host facts, in file order
+	Models    []string    // in the header's order, then in order of appearance
+	Workloads []*Workload // in the header's order, then in order of appearance
+	Blocks    []Block     // in run order
+	Notes     []string    // what reading had to say: lines left out, files missing
+	Truncated bool        // the file ended in the middle of a line
+
+	results int
+	cells   map[string]*Cell // by full benchmark name, while reading
+	pending []pending        // failures and skips not yet placed, while reading
+
+	once     sync.Once
+	analysis *analysis
+}
+
+// A Header is the runner's own account of a run, the line "# switchyard {...}".
+type Header struct {
+	Format      int      `json:"format"`
+	Run         string   `json:"run"`
+	Command     string   `json:"command"`
+	Seed        int64    `json:"seed"`
+	Count       int      `json:"count"`
+	BenchtimeNS float64  `json:"benchtime_ns"`
+	CPUs        string   `json:"cpus"`
+	Models      []string `json:"models"`
+}
+
+// A Fact is one configuration line of the benchmark format, "key: value".
+type Fact struct{ Key, Value string }
+
+// A Block is one pass over all cases in random order.
+type Block struct {
+	Block        int       `json:"block"`
+	Attempt      int       `json:"attempt"`
+	Seed         int64     `json:"seed"`
+	CanaryNS     []float64 `json:"canary_ns"`
+	CanaryBaseNS float64   `json:"canary_base_ns"`
+	StealPct     float64   `json:"steal_pct"`
+	Load1        float64   `json:"load1"`
+	Disturbed    bool      `json:"disturbed"`
+
+	line int // where its closing line stood
+}
+
+// Canary shows the block's slowest canary over its base time.
+func (b Block) Canary() string {
+	if len(b.CanaryNS) == 0 || b.CanaryBaseNS <= 0 {
+		return "–"
+	}
+	return formatRatio(slices.Max(b.CanaryNS) / b.CanaryBaseNS)
+}
+
+// A Workload is what was asked of every model, in one or several cases.
+type Workload struct {
+	Name    string
+	Story   string // one paragraph: what real situation it stands for
+	Op      string // the unit of work: "round trip"
+	Source  string // file of the implementations
+	Vary    []string
+	Cases   []*Case
+	Skipped map[string]string // model -> why it has no implementation
+	Failed  map[string]string // model -> why all of it failed
+
+	order []string // names of the cases, as the header lists them
+}
+
+// A Case is one parameter point of a workload.
+type Case struct {
+	Workload *Workload
+	Params   []Param
+	Procs    int // size of the CPU set, 0 when the name does not say
+	Cells    map[string]*Cell
+
+	key  string
+	lane bool // the run has several CPU sets: the name must say which
+}
+
+// A Param is one key=value part of a benchmark's name.
+type Param struct{ Key, Value string }
+
+// A Cell is one case run by one model: its sample, or why there is none.
+type Cell struct {
+	Case    *Case
+	Model   string
+	Results []Result // in run order
+	Failed  string   // reason, when any result failed: the cell then shows no number
+	Skipped string   // reason, when there is no implementation or a limit forbids it
+	Latency *Latency // merged histogram, nil when none was recorded
+}
+
+// A Result is one measured line.
+type Result struct {
+	Line   int // in bench.txt
+	Block  int // index into Run.Blocks, -1 when the file does not say
+	Iters  int
+	Values []Value
+}
+
+// A Value is one measurement with its unit as written in the file.
+type Value struct {
+	V    float64
+	Unit string
+}
+
+// Get returns the result's measurement in the unit, as written in the file.
+func (r *Result) Get(unit string) (float64, bool) {
+	for _, v := range r.Values {
+		if v.Unit == unit {
+			return v.V, true
+		}
+	}
+	return 0, false
+}
+
+// Name is the case's name within its workload, "task=1us/chunk=1"; it is
+// empty for a workload with a single, parameterless case.
+func (c *Case) Name() string {
+	parts := make([]string, len(c.Params))
+	for i, p := range c.Params {
+		parts[i] = p.String()
+	}
+	return strings.Join(parts, "/")
+}
+
+func (p Param) String() string {
+	if p.Key == "" {
+		return p.Value
+	}
+	return p.Key + "=" + p.Value
+}
+
+// label is the case's name for readers, parameters apart. It is the workload's
+// name where there are none.
+func (c *Case) label() string {
+	s := strings.ReplaceAll(c.Name(), "/", " ")
+	if c.lane {
+		s = strings.TrimSpace(fmt.Sprintf("%s on %d CPUs", s, c.Procs))
+	}
+	if s == "" {
+		return c.Workload.Name
+	}
+	return s
+}
+
+// full is the name that stands in warnings and data: workload and case.
+func (c *Case) full() string {
+	if n := c.Name(); n != "" {
+		return c.Workload.Name + "/" + n
+	}
+	return c.Workload.Name
+}
+
+// usable reports whether the cell has numbers to show.
+func (c *Cell) usable() bool {
+	return c != nil && c.Failed == "" && len(c.Results) > 0
+}
+
+// Results is the number of results read.
+func (r *Run) Results() int { return r.results }
+
+// Fact returns the value of a host fact, or "".
+func (r *Run) Fact(key string) string {
+	for _, f := range r.Facts {
+		if f.Key == key {
+			return f.Value
+		}
+	}
+	return ""
+}
+
+// cases lists the run's cases in report order.
+func (r *Run) cases() []*Case {
+	var all []*Case
+	for _, w := range r.Workloads {
+		all = append(all, w.Cases...)
+	}
+	return all
+}
+
+// Failures counts the cells that failed, and lists them in report order.
+// A run with failures exits with status 1.
+func (r *Run) Failures() []string {
+	var out []string
+	for _, w := range r.Workloads {
+		for _, m := range sortedKeys(w.Failed) {
+			out = append(out, fmt.Sprintf("%s, %s: %s", w.Name, m, w.Failed[m]))
+		}
+		for _, c := range w.Cases {
+			for _, m := range r.Models {
+				if cell := c.Cells[m]; cell != nil && cell.Failed != "" {
+					out = append(out, fmt.Sprintf("%s, %s: %s", c.full(), m, cell.Failed))
+				}
+			}
+		}
+	}
+	return out
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+// addModel puts a model into the run's order.
+func (r *Run) addModel(m string) {
+	if !slices.Contains(r.Models, m) {
+		r.Models = append(r.Models, m)
+	}
+}
+
+// workload finds or adds a workload.
+func (r *Run) workload(name string) *Workload {
+	for _, w := range r.Workloads {
+		if w.Name == name {
+			return w
+		}
+	}
+	w := &Workload{Name: name, Skipped: map[string]string{}, Failed: map[string]string{}}
+	r.Workloads = append(r.Workloads, w)
+	return w
+}
+
+// caseAt finds or adds a case of the workload. Two lanes (-cpu 1 and -cpu
+// all) are two cases: nobody compares one core against many.
+func (w *Workload) caseAt(params []Param, procs int) *Case {
+	c := &Case{Workload: w, Params: params, Procs: procs, Cells: map[string]*Cell{}}
+	c.key = fmt.Sprintf("%s-%d", c.Name(), procs)
+	for _, have := range w.Cases {
+		if have.key == c.key {
+			return have
+		}
+	}
+	w.Cases = append(w.Cases, c)
+	return c
+}
+
+// cell finds or adds the case's cell for a model.
+func (c *Case) cell(model string) *Cell {
+	cell := c.Cells[model]
+	if cell == nil {
+		cell = &Cell{Case: c, Model: model}
+		c.Cells[model] = cell
+	}
+	return cell
+}
+
+// title names the case on its own: the workload, and the case's label.
+func (c *Case) title() string {
+	if l := c.label(); l != c.Workload.Name {
+		return c.Workload.Name + " " + l
+	}
+	return c.Workload.Name
+}
+
+// A skip is a cell without numbers, and why.
+type skip struct {
+	Where, Model, Reason string
+	Workload             *Workload
+}
+
+// skips lists the cells that were not measured, in report order.
+func (r *Run) skips() []skip {
+	var out []skip
+	for _, w := range r.Workloads {
+		for _, m := range sortedKeys(w.Skipped) {
+			out = append(out, skip{w.Name, m, w.Skipped[m], w})
+		}
+		for _, c := range w.Cases {
+			for _, m := range r.Models {
+				if cell := c.Cells[m]; cell != nil && cell.Skipped != "" && !cell.usable() {
+					out = append(out, skip{c.title(), m, cell.Skipped, w})
+				}
+			}
+		}
+	}
+	return out
+}
+
+// dir is the results directory.
+func (r *Run) dir() string {
+	if len(r.Files) > 0 && filepath.Base(r.Path) == r.Files[0] {
+		return filepath.Dir(r.Path)
+	}
+	return r.Path
+}

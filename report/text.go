@@ -1,0 +1,286 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+)
+
+// Options say how a report is written. The zero value is good.
+type Options struct {
+	Width   int    // columns of a text report; 0 means 100
+	Color   bool   // text with ANSI colours
+	Version string // of switchyard, for the page's footer
+}
+
+// WriteText writes the run as a terminal shows it: per metric one table in the
+// shape of benchstat's, the verdict, and where the files are.
+func WriteText(w io.Writer, run *Run, opt Options) error {
+	if opt.Width <= 0 {
+		opt.Width = 100
+	}
+	t := &textWriter{w: bufio.NewWriter(w), run: run, opt: opt}
+	for _, m := range []Metric{Throughput, TailP99, Memory} {
+		t.table(m)
+	}
+	t.missing()
+	t.verdict()
+	return t.w.Flush()
+}
+
+// textUnits name the base units that the tables' numbers are in.
+var textUnits = map[string]string{Throughput.ID: "ops/s", TailP99.ID: "s", CPUTime.ID: "s/op", Memory.ID: "B"}
+
+type textWriter struct {
+	w   *bufio.Writer
+	run *Run
+	opt Options
+}
+
+const (
+	ansiBold  = "1"
+	ansiDim   = "2"
+	ansiGreen = "32"
+	ansiRed   = "31"
+)
+
+func (t *textWriter) paint(code, s string) string {
+	if !t.opt.Color || s == "" {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+func (t *textWriter) printf(format string, args ...any) { fmt.Fprintf(t.w, format, args...) }
+
+// A textCell is one cell of a table: what to print, and how.
+type textCell struct{ text, code string }
+
+// table prints a metric: a row per case, a column per model. Columns that do
+// not fit the width go into further tables below.
+func (t *textWriter) table(m Metric) {
+	models := t.models(m)
+	if len(models) == 0 {
+		return
+	}
+	rows := [][]textCell{}
+	for _, c := range t.run.cases() {
+		if row := t.row(m, c, models); row != nil {
+			rows = append(rows, row)
+		}
+	}
+	foot := t.geomean(m, models)
+	header := []textCell{{"", ansiBold}}
+	for _, model := range models {
+		header = append(header, textCell{clean(modelName(model)), ansiBold})
+	}
+	all := append([][]textCell{header}, rows...)
+	if foot != nil {
+		all = append(all, foot)
+	}
+	better := "lower is better"
+	if m.Higher {
+		better = "higher is better"
+	}
+	t.printf("%s %s\n", t.paint(ansiBold, m.Name), t.paint(ansiDim, fmt.Sprintf("%s: median ± 95 %% interval, %s; * best, ~ no difference from it, ? too few results", textUnits[m.ID], better)))
+	t.columns(all)
+	t.printf("\n")
+}
+
+// models are those with any number in the metric.
+func (t *textWriter) models(m Metric) []string {
+	var out []string
+	for _, model := range t.run.Models {
+		for _, c := range t.run.cases() {
+			if s, _ := m.sample(c.Cells[model]); len(s) > 0 {
+				out = append(out, model)
+				break
+			}
+		}
+	}
+	return out
+}
+
+func (t *textWriter) row(m Metric, c *Case, models []string) []textCell {
+	r := t.run.Case(c, m)
+	row := []textCell{{clean(strings.ReplaceAll(c.title(), "/", " ")), ""}}
+	any := false
+	for _, model := range models {
+		e := r.Entry(model)
+		cell := c.Cells[model]
+		switch {
+		case len(e.Sample) > 0:
+			any = true
+			row = append(row, textCell{t.number(m, e), relationCode(e.Relation)})
+		case cell != nil && cell.Failed != "" || c.Workload.Failed[model] != "":
+			any = true
+			row = append(row, textCell{"FAILED", ansiRed})
+		default:
+			row = append(row, textCell{"-", ansiDim})
+		}
+	}
+	if !any {
+		return nil
+	}
+	return row
+}
+
+// number is a cell's center, half width and mark.
+func (t *textWriter) number(m Metric, e *Entry) string {
+	s := Summarize(e.Sample)
+	half := "∞"
+	if h := s.HalfWidth(); finite(h) {
+		half = fmt.Sprintf("%.0f%%", 100*h)
+	}
+	return fmt.Sprintf("%s ±%4s%s", strings.TrimSuffix(formatValue(s.Center, m.Unit), unitStyles[m.Unit].suffix), half, relationMark(e.Relation))
+}
+
+func relationMark(r Relation) string {
+	return map[Relation]string{Best: " *", Tied: " ~", Unknown: " ?"}[r] + strings.Repeat(" ", 2*btoi(r == Worse || r == Outside))
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func relationCode(r Relation) string {
+	switch r {
+	case Best, Tied:
+		return ansiGreen
+	case Outside:
+		return ansiDim
+	}
+	return ""
+}
+
+// geomean is the last row: each model over the best, over the cases that all
+// ranked models have.
+func (t *textWriter) geomean(m Metric, models []string) []textCell {
+	r := t.run.Overall(m)
+	if len(r.Cases) < 2 || r.Second() == nil {
+		return nil
+	}
+	row := []textCell{{fmt.Sprintf("geomean of %d", len(r.Cases)), ansiBold}}
+	for _, model := range models {
+		e := r.Entry(model)
+		if len(e.Sample) == 0 {
+			row = append(row, textCell{"-", ansiDim})
+			continue
+		}
+		row = append(row, textCell{formatRatio(e.Ratio) + "      " + relationMark(e.Relation), relationCode(e.Relation)})
+	}
+	return row
+}
+
+// columns prints rows, as many columns as fit and the rest below, the first
+// column repeated.
+func (t *textWriter) columns(rows [][]textCell) {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, c := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(c.text))
+		}
+	}
+	for from := 1; from < len(widths); {
+		to, used := from, widths[0]
+		for to < len(widths) && (to == from || used+2+widths[to] <= t.opt.Width) {
+			used += 2 + widths[to]
+			to++
+		}
+		for _, row := range rows {
+			t.printf("%s", t.paint(row[0].code, pad(row[0].text, -widths[0])))
+			for i := from; i < to; i++ {
+				t.printf("  %s", t.paint(row[i].code, pad(row[i].text, widths[i])))
+			}
+			t.printf("\n")
+		}
+		if from = to; from < len(widths) {
+			t.printf("\n")
+		}
+	}
+}
+
+// pad fills s with spaces to the width: before it, or behind when negative.
+func pad(s string, width int) string {
+	n := int(math.Abs(float64(width))) - utf8.RuneCountInString(s)
+	if n <= 0 {
+		return s
+	}
+	if width < 0 {
+		return s + strings.Repeat(" ", n)
+	}
+	return strings.Repeat(" ", n) + s
+}
+
+// missing prints what failed, in full, and counts what has no implementation.
+func (t *textWriter) missing() {
+	for _, f := range t.run.Failures() {
+		t.printf("%s %s\n", t.paint(ansiRed, "FAILED"), cleanTo(f, 300))
+	}
+	if n := len(t.run.skips()); n > 0 {
+		t.printf("%s\n", t.paint(ansiDim, count(n, "cell")+" not measured; the reasons are in the report"))
+	}
+}
+
+// verdict prints the sentence, its exceptions, the trust and the files.
+func (t *textWriter) verdict() {
+	v := t.run.Verdict()
+	t.wrap(ansiBold, v.Sentence, "")
+	for i, e := range v.Unless {
+		lead := "Unless: "
+		if i > 0 {
+			lead = "        "
+		}
+		t.wrap("", lead+e.String(), "        ")
+	}
+	if len(v.LeftOut) > 0 {
+		t.wrap(ansiDim, "Not ranked: "+strings.Join(v.LeftOut, ", ")+".", "  ")
+	}
+	var why []string
+	for _, w := range v.Trust.Reasons {
+		why = append(why, w.Title)
+	}
+	line := "Trust: " + v.Trust.Level
+	if len(why) > 0 {
+		line += " (" + strings.Join(why, ", ") + ")"
+	}
+	t.wrap("", line, "  ")
+	for _, n := range t.run.Notes {
+		t.wrap(ansiDim, "Note: "+cleanTo(n, 300), "  ")
+	}
+	if len(t.run.Files) > 0 {
+		t.printf("Files: %s\n", strings.Join(append(prefixed(t.run.dir(), t.run.Files), filepath.Join(t.run.dir(), HTMLFile)), "  "))
+	}
+}
+
+// wrap prints a paragraph within the width.
+func (t *textWriter) wrap(code, text, indent string) {
+	line, lead := "", text[:len(text)-len(strings.TrimLeft(text, " "))]
+	for _, word := range strings.Fields(text) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > t.opt.Width {
+			t.printf("%s\n", t.paint(code, line))
+			line, lead = "", indent
+		}
+		if line == "" {
+			line = lead + word
+		} else {
+			line += " " + word
+		}
+	}
+	t.printf("%s\n", t.paint(code, line))
+}
+
+func prefixed(dir string, files []string) []string {
+	out := make([]string, len(files))
+	for i, f := range files {
+		out[i] = filepath.Join(dir, f)
+	}
+	return out
+}

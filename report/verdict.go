@@ -1,0 +1,320 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// A Verdict is what a reader takes away in ten seconds.
+type Verdict struct {
+	Winner   string // the model that is better than every other by the test; "" when none is
+	Leader   string // the best center; "" when nothing could be compared
+	RunnerUp string
+	Headline string // the sentence's first half: winner and effect
+	Sentence string // the whole: winner, effect, interval, and over what
+
+	// Ratio is the leader's throughput over the runner-up's, with its interval.
+	Ratio, Lo, Hi float64
+
+	Cases, Workloads int         // that the geometric mean is taken over
+	LeftOut          []string    // why models are not in it
+	Unless           []Exception // at most three, the largest first
+	Tiles            []Tile
+	Trust            Trust
+}
+
+// An Exception is where another model than the leader is better.
+type Exception struct {
+	Workload      *Workload
+	Model         string // better there
+	Where         string // "task of 1ms or more"; "" for the whole workload
+	Cases         []*Case
+	Ratio, Lo, Hi float64 // its throughput over the leader's
+}
+
+// String is the exception as the verdict speaks it.
+func (e Exception) String() string {
+	s := clean(e.Model) + " for " + clean(e.Workload.Name)
+	if e.Where != "" {
+		s += " " + e.Where
+	}
+	return fmt.Sprintf("%s: %s (%s)", s, formatRatio(e.Ratio), formatInterval(e.Lo, e.Hi))
+}
+
+// A Tile is one metric's answer in a few words.
+type Tile struct {
+	Metric string // "Throughput"
+	ID     string // metric's ID, "" when the matrix has no such metric
+	Value  string // the best model, or "no clear best"
+	Detail string
+	Model  string // for its colour
+}
+
+// Trust says how far the numbers can be believed, and why not further.
+type Trust struct {
+	Level   string // "high", "moderate" or "low"
+	Reasons []Warning
+}
+
+func verdictOf(run *Run, a *analysis) Verdict {
+	r := a.overall[Throughput.ID]
+	v := Verdict{Cases: len(r.Cases), Ratio: math.NaN(), Lo: math.Inf(-1), Hi: math.Inf(1)}
+	seen := map[*Workload]bool{}
+	for _, c := range r.Cases {
+		seen[c.Workload] = true
+	}
+	v.Workloads = len(seen)
+	if best := r.Best(); best != nil {
+		v.Leader = best.Model
+		if second := r.Second(); second != nil {
+			v.RunnerUp = second.Model
+			v.Ratio, v.Lo, v.Hi = best.Versus.Ratio, best.Versus.Lo, best.Versus.Hi
+		}
+		if r.Clear() {
+			v.Winner = v.Leader
+		}
+	}
+	v.LeftOut = leftOut(r)
+	var rest string
+	v.Headline, rest = v.sentence(run, r)
+	v.Sentence = v.Headline + rest
+	if v.RunnerUp != "" {
+		v.Unless = exceptions(run, a, v.Leader)
+	}
+	v.Tiles = tiles(run, a)
+	v.Trust = trust(a.warnings)
+	return v
+}
+
+// leftOut names the models that the run's row could not rank.
+func leftOut(r *Ranking) []string {
+	var out []string
+	for _, e := range r.Entries {
+		if e.Relation == Partial {
+			out = append(out, fmt.Sprintf("%s (%d of %d cases)", clean(modelName(e.Model)), e.Have, e.Of))
+		}
+	}
+	return out
+}
+
+// modelName names the model of files that know no models.
+func modelName(m string) string {
+	if m == "" {
+		return "(no model)"
+	}
+	return m
+}
+
+// sentence is the verdict in words, in two halves: what to remember, and what
+// it stands on.
+func (v *Verdict) sentence(run *Run, r *Ranking) (head, rest string) {
+	over := v.over(r)
+	lead, up := clean(modelName(v.Leader)), clean(modelName(v.RunnerUp))
+	switch {
+	case v.Leader == "" && run.results == 0:
+		return "No verdict: no case has a result", "."
+	case v.Leader == "":
+		return "No verdict: no case has results of models that compete", "."
+	case v.RunnerUp == "":
+		return fmt.Sprintf("Nothing to compare: %s is the only competing model with results", lead), "."
+	case v.Winner != "" && v.Cases == 1:
+		return fmt.Sprintf("%s is the best choice for %s: %s the throughput of %s", lead, over, formatRatio(v.Ratio), up),
+			fmt.Sprintf(", the runner-up (95 %% interval %s).", formatInterval(v.Lo, v.Hi))
+	case v.Winner != "":
+		return fmt.Sprintf("%s is the best all-round choice on this machine: %s the throughput of %s", lead, formatRatio(v.Ratio), up),
+			fmt.Sprintf(", the runner-up (95 %% interval %s), as a geometric mean over %s.", formatInterval(v.Lo, v.Hi), over)
+	}
+	var tied []string
+	unknown := false
+	for _, e := range r.Entries {
+		switch e.Relation {
+		case Unknown:
+			unknown = true
+		case Tied:
+			tied = append(tied, clean(modelName(e.Model)))
+		}
+	}
+	if unknown {
+		return "Too few results for a verdict",
+			fmt.Sprintf(": %s has %s the throughput of %s over %s, but the test needs %d results per case to show any difference.",
+				lead, formatRatio(v.Ratio), up, over, resultsNeeded(r.Family))
+	}
+	return fmt.Sprintf("No clear winner: %s", list(append([]string{lead}, tied...))),
+		fmt.Sprintf(" are not told apart by the test over %s (%s has %s the throughput of %s, 95 %% interval %s).",
+			over, lead, formatRatio(v.Ratio), up, formatInterval(v.Lo, v.Hi))
+}
+
+// over says what the geometric mean is taken over.
+func (v *Verdict) over(r *Ranking) string {
+	if v.Cases == 1 {
+		return clean(strings.ReplaceAll(r.Cases[0].full(), "/", " "))
+	}
+	if v.Workloads == 1 {
+		return fmt.Sprintf("%d cases of %s", v.Cases, clean(r.Cases[0].Workload.Name))
+	}
+	return fmt.Sprintf("%d cases of %d workloads", v.Cases, v.Workloads)
+}
+
+// exceptions finds where the leader is worse by the test than the best: per
+// workload and rival the cases, described by the range of what varies.
+func exceptions(run *Run, a *analysis, leader string) []Exception {
+	var out []Exception
+	for _, w := range run.Workloads {
+		if w.Name == controlWorkload {
+			continue
+		}
+		byRival := map[string][]*Case{}
+		for _, c := range w.Cases {
+			r := a.byCase[c][Throughput.ID]
+			e, best := r.Entry(leader), r.Best()
+			if e != nil && best != nil && e.Relation == Worse {
+				byRival[best.Model] = append(byRival[best.Model], c)
+			}
+		}
+		for _, rival := range sortedKeys(byRival) {
+			out = append(out, exception(run, w, rival, leader, byRival[rival]))
+		}
+	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].Ratio > out[j].Ratio })
+	return out[:min(3, len(out))]
+}
+
+func exception(run *Run, w *Workload, rival, leader string, cases []*Case) Exception {
+	r := rankOver(Throughput, []string{rival, leader}, cases)
+	e := Exception{Workload: w, Model: rival, Cases: cases, Ratio: math.NaN(), Lo: math.Inf(-1), Hi: math.Inf(1)}
+	if x, y := r.Entry(rival), r.Entry(leader); len(x.Sample) > 0 && len(y.Sample) > 0 {
+		c := compare(rival, leader, x.Sample, y.Sample, x.Center, y.Center)
+		e.Ratio, e.Lo, e.Hi = c.Ratio, c.Lo, c.Hi
+	}
+	if len(cases) < len(w.Cases) {
+		e.Where = where(w, cases)
+	}
+	return e
+}
+
+// where describes some of a workload's cases: by the range of the varied
+// number when they are one end of it, else by name.
+func where(w *Workload, cases []*Case) string {
+	all, rest := curves(w)
+	if len(all) == 1 && len(rest) == 0 {
+		g := all[0]
+		n, key := len(cases), clean(g.Key)
+		switch {
+		case slices.Equal(g.Cases[len(g.Cases)-n:], byCurve(g, cases)):
+			return fmt.Sprintf("with %s of %s or more", key, clean(g.value(len(g.Cases)-n)))
+		case slices.Equal(g.Cases[:n], byCurve(g, cases)):
+			return fmt.Sprintf("with %s of %s or less", key, clean(g.value(n-1)))
+		}
+	}
+	if len(cases) > 2 {
+		return fmt.Sprintf("in %d of its %d cases", len(cases), len(w.Cases))
+	}
+	names := make([]string, len(cases))
+	for i, c := range cases {
+		names[i] = clean(c.label())
+	}
+	return "with " + list(names)
+}
+
+// byCurve orders cases as they lie on the curve.
+func byCurve(g curve, cases []*Case) []*Case {
+	var out []*Case
+	for _, c := range g.Cases {
+		if slices.Contains(cases, c) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// tiles answer one metric each.
+func tiles(run *Run, a *analysis) []Tile {
+	var out []Tile
+	for _, m := range []Metric{Throughput, TailP99, Memory} {
+		out = append(out, metricTile(m, a.overall[m.ID]))
+	}
+	return append(out, predictability(run, a))
+}
+
+func metricTile(m Metric, r *Ranking) Tile {
+	t := Tile{Metric: m.Name, ID: m.ID, Value: "not measured"}
+	best, second := r.Best(), r.Second()
+	if best == nil {
+		return t
+	}
+	t.Value, t.Model = clean(modelName(best.Model)), best.Model
+	if second == nil {
+		t.Detail = "the only model with results"
+		return t
+	}
+	word := map[string]string{Throughput.ID: "the throughput", TailP99.ID: "the latency", Memory.ID: "the memory", CPUTime.ID: "the CPU time"}[m.ID]
+	t.Detail = fmt.Sprintf("%s %s of %s, next; %s", formatRatio(best.Versus.Ratio), word, clean(second.Model), count(len(r.Cases), "case"))
+	if !r.Clear() {
+		var also []string
+		for _, e := range r.Entries {
+			if e.Relation == Tied || e.Relation == Unknown {
+				also = append(also, clean(e.Model))
+			}
+		}
+		t.Value, t.Model = "no clear best", ""
+		t.Detail = fmt.Sprintf("%s, not told apart from %s; %s", clean(best.Model), list(also), count(len(r.Cases), "case"))
+	}
+	return t
+}
+
+// predictability compares the run-to-run spread of throughput: the median,
+// over the cases that all ranked models have, of the interquartile range as a
+// share of the center. It is described, not tested.
+func predictability(run *Run, a *analysis) Tile {
+	t := Tile{Metric: "Predictability", Value: "not measured"}
+	r := a.overall[Throughput.ID]
+	best, second := math.Inf(1), math.Inf(1)
+	var next string
+	for _, e := range r.Entries {
+		if len(e.Sample) == 0 || e.Relation == Outside {
+			continue
+		}
+		var spreads []float64
+		for _, c := range r.Cases {
+			if s := a.sums[c.Cells[e.Model]][Throughput.Unit].Spread(); finite(s) {
+				spreads = append(spreads, s)
+			}
+		}
+		s := Summarize(spreads)
+		switch {
+		case s.N == 0:
+		case s.Center < best:
+			best, second, next, t.Model = s.Center, best, t.Model, e.Model
+		case s.Center < second:
+			second, next = s.Center, e.Model
+		}
+	}
+	if t.Model == "" {
+		return t
+	}
+	t.Value = clean(t.Model)
+	t.Detail = fmt.Sprintf("%s typical run-to-run spread", formatPct(best))
+	if finite(second) {
+		t.Detail += fmt.Sprintf("; %s %s", clean(next), formatPct(second))
+	}
+	return t
+}
+
+// trust turns the warnings into a level.
+func trust(ws []Warning) Trust {
+	var grades [3]int
+	for _, w := range ws {
+		grades[w.Grade]++
+	}
+	t := Trust{Level: "high", Reasons: ws}
+	switch {
+	case grades[Grave] > 0 || grades[Caution] >= 3:
+		t.Level = "low"
+	case grades[Caution] > 0 || grades[Notice] >= 3:
+		t.Level = "moderate"
+	}
+	return t
+}

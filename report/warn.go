@@ -1,0 +1,343 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// A Grade says how much a warning takes from the trust in a run.
+type Grade int
+
+const (
+	Notice  Grade = iota // good to know
+	Caution              // small differences are not to be believed
+	Grave                // conclusions may be wrong
+)
+
+func (g Grade) String() string {
+	return [...]string{"notice", "caution", "grave"}[g]
+}
+
+// A Warning is something that speaks against trusting the numbers: what was
+// found, against which threshold, what it does to the results, what to do.
+type Warning struct {
+	ID        string // anchor on the page
+	Grade     Grade
+	Title     string // short, for the trust line: "few results"
+	Value     string // what was found
+	Threshold string
+	Effect    string
+	Remedy    string
+	Cells     []*Cell // that it touches, when it touches only some
+
+}
+
+// Thresholds of the warnings.
+const (
+	wantResults    = 10   // results per case for steady intervals
+	wideInterval   = 0.05 // half width of a throughput interval
+	stealLimit     = 1.0  // per cent of a block's time taken by other guests
+	canaryLimit    = 1.05 // slowest canary of a block over the base
+	loadPerCore    = 1.5  // one-minute load per core at a block's end
+	outlierShare   = 0.10 // results beyond the fences
+	orderEffectMin = 0.03 // trend from first to last pass
+)
+
+// warnings looks a run over. Gravest come first.
+func warnings(run *Run, a *analysis) []Warning {
+	var out []Warning
+	for _, check := range []func(*Run, *analysis) (Warning, bool){
+		warnFailed, warnMixed, warnTruncated, warnFewResults, warnUnresolved, warnDisturbed, warnSteal,
+		warnCanary, warnLoad, warnWide, warnOutliers, warnTrend, warnInvalid,
+		warnVirtual, warnGovernor, warnSMT, warnQuota, warnLeftOut,
+	} {
+		if w, ok := check(run, a); ok {
+			out = append(out, w)
+		}
+	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].Grade > out[j].Grade })
+	return out
+}
+
+func warnFailed(run *Run, _ *analysis) (Warning, bool) {
+	n := len(run.Failures())
+	return Warning{
+		ID: "failed", Grade: Grave, Title: count(n, "failed cell"), Value: count(n, "cell"), Threshold: "0",
+		Effect: "A failed cell shows no number, and its model is compared over fewer cases.",
+		Remedy: "Read the reason in the workload's section, and run the case alone.",
+	}, n > 0
+}
+
+func warnMixed(run *Run, _ *analysis) (Warning, bool) {
+	i := slices.IndexFunc(run.Notes, func(n string) bool { return strings.Contains(n, "of one machine?") })
+	if i < 0 {
+		return Warning{}, false
+	}
+	return Warning{
+		ID: "mixed", Grade: Grave, Title: "host facts change within the file", Value: run.Notes[i], Threshold: "one machine, one build",
+		Effect: "Results of different machines or builds are in one sample.",
+		Remedy: "Run again into an empty directory.",
+	}, true
+}
+
+func warnTruncated(run *Run, _ *analysis) (Warning, bool) {
+	return Warning{
+		ID: "truncated", Grade: Caution, Title: "the file is cut off", Value: "the last line is incomplete", Threshold: "a whole file",
+		Effect: "The run was interrupted: some cases may have fewer results than others.",
+		Remedy: "switchyard run --resume goes on where it stopped.",
+	}, run.Truncated
+}
+
+// warnFewResults looks at the smallest sample.
+func warnFewResults(run *Run, a *analysis) (Warning, bool) {
+	fewest, cells := math.MaxInt, []*Cell{}
+	for _, c := range run.cases() {
+		for _, m := range run.Models {
+			if cell := c.Cells[m]; cell.usable() {
+				fewest = min(fewest, len(cell.Results))
+				if len(cell.Results) < 6 {
+					cells = append(cells, cell)
+				}
+			}
+		}
+	}
+	w := Warning{
+		ID: "few", Grade: Notice, Title: count(fewest, "result") + " per case", Value: count(fewest, "result") + " in the smallest sample",
+		Threshold: strconv.Itoa(wantResults),
+		Effect:    "Intervals are as wide as the whole sample; only differences that separate all results can be shown.",
+		Remedy:    "make bench COUNT=" + strconv.Itoa(wantResults),
+	}
+	if len(cells) > 0 {
+		w.Grade, w.Cells = Grave, cells
+		w.Effect = "With fewer than 6 results there is no 95 % interval at all, and the test can hardly show a difference."
+	}
+	return w, fewest < wantResults
+}
+
+// warnUnresolved tells when the correction asks for more results than there are.
+func warnUnresolved(run *Run, a *analysis) (Warning, bool) {
+	rows, family := 0, 0
+	for _, c := range run.cases() {
+		r := a.byCase[c][Throughput.ID]
+		if slices.ContainsFunc(r.Entries, func(e Entry) bool { return e.Relation == Unknown }) {
+			rows, family = rows+1, max(family, r.Family)
+		}
+	}
+	return Warning{
+		ID: "unresolved", Grade: Caution, Title: "too few results for so many models",
+		Value: count(rows, "case") + " undecided", Threshold: fmt.Sprintf("%d results for %d comparisons", resultsNeeded(max(family, 1)), family),
+		Effect: "Models are marked ?: the test could not have shown a difference, however large.",
+		Remedy: fmt.Sprintf("make bench COUNT=%d", resultsNeeded(max(family, 1))),
+	}, rows > 0
+}
+
+func warnDisturbed(run *Run, _ *analysis) (Warning, bool) {
+	n := 0
+	for _, b := range run.Blocks {
+		if b.Disturbed {
+			n++
+		}
+	}
+	w := Warning{
+		ID: "disturbed", Grade: Caution, Title: fmt.Sprintf("%d of %s disturbed", n, count(len(run.Blocks), "block")),
+		Value: fmt.Sprintf("%d of %d", n, len(run.Blocks)), Threshold: "0",
+		Effect: "Something else ran on the machine. The block was run again; its results stay in the sample and widen it.",
+		Remedy: "Stop other programs, or run on a machine of its own.",
+	}
+	if 2*n > len(run.Blocks) {
+		w.Grade = Grave
+	}
+	return w, n > 0
+}
+
+func warnSteal(run *Run, _ *analysis) (Warning, bool) {
+	worst := worstBlock(run, func(b Block) float64 { return b.StealPct })
+	return Warning{
+		ID: "steal", Grade: Caution, Title: fmt.Sprintf("steal up to %.1f %%", worst), Value: fmt.Sprintf("%.1f %%", worst), Threshold: fmt.Sprintf("%.0f %%", stealLimit),
+		Effect: "The hypervisor gave the processor to other guests while we measured.",
+		Remedy: "A dedicated machine, or more results at another hour.",
+	}, worst > stealLimit
+}
+
+// warnCanary looks at the fixed piece of work that brackets every block.
+func warnCanary(run *Run, _ *analysis) (Warning, bool) {
+	worst := worstBlock(run, func(b Block) float64 {
+		if b.CanaryBaseNS <= 0 || len(b.CanaryNS) == 0 {
+			return 0
+		}
+		return slices.Max(b.CanaryNS) / b.CanaryBaseNS
+	})
+	return Warning{
+		ID: "canary", Grade: Caution, Title: "the canary slowed down", Value: formatRatio(worst) + " of its base time", Threshold: formatRatio(canaryLimit),
+		Effect: "The same fixed work took longer at some blocks: frequency, heat or neighbours changed.",
+		Remedy: "Fix the processor's frequency; stop other programs.",
+	}, worst > canaryLimit
+}
+
+func warnLoad(run *Run, _ *analysis) (Warning, bool) {
+	cores, _ := strconv.ParseFloat(run.Fact("cores"), 64)
+	worst := worstBlock(run, func(b Block) float64 { return b.Load1 })
+	return Warning{
+		ID: "load", Grade: Notice, Title: fmt.Sprintf("load %.1f on %s", worst, count(int(cores), "core")),
+		Value: fmt.Sprintf("%.1f", worst), Threshold: fmt.Sprintf("%.1f", loadPerCore*cores),
+		Effect: "More was running than the cores can hold; part of it is the benchmark itself.",
+		Remedy: "Stop other programs.",
+	}, cores > 0 && cores < 1e6 && worst > loadPerCore*cores
+}
+
+func worstBlock(run *Run, f func(Block) float64) float64 {
+	worst := 0.0
+	for _, b := range run.Blocks {
+		if v := f(b); finite(v) {
+			worst = max(worst, v)
+		}
+	}
+	return worst
+}
+
+func warnWide(run *Run, a *analysis) (Warning, bool) {
+	cells, all, worst := []*Cell{}, 0, 0.0
+	for _, c := range run.cases() {
+		for _, m := range run.Models {
+			s := a.sums[c.Cells[m]][Throughput.Unit]
+			if s.N == 0 {
+				continue
+			}
+			all++
+			if h := s.HalfWidth(); h > wideInterval {
+				cells, worst = append(cells, c.Cells[m]), max(worst, h)
+			}
+		}
+	}
+	w := Warning{
+		ID: "wide", Grade: Notice, Title: fmt.Sprintf("%d of %d intervals wider than ±%s", len(cells), all, formatPct(wideInterval)),
+		Value: fmt.Sprintf("%d of %d cells, at most ±%s", len(cells), all, formatPct(worst)), Threshold: "±" + formatPct(wideInterval),
+		Effect: "Differences smaller than the interval cannot be seen in these cells; they are marked.",
+		Remedy: "More results (COUNT) and longer ones (BENCHTIME) on a quieter machine.",
+		Cells:  cells,
+	}
+	if 4*len(cells) > all {
+		w.Grade = Caution
+	}
+	return w, len(cells) > 0
+}
+
+func warnOutliers(run *Run, a *analysis) (Warning, bool) {
+	mild, extreme, n := 0, 0, 0
+	var cells []*Cell
+	for _, c := range run.cases() {
+		for _, m := range run.Models {
+			s := a.sums[c.Cells[m]][Throughput.Unit]
+			mild, extreme, n = mild+s.Mild, extreme+s.Extreme, n+s.N
+			if s.Extreme > 0 {
+				cells = append(cells, c.Cells[m])
+			}
+		}
+	}
+	return Warning{
+		ID: "outliers", Grade: Notice, Title: count(mild+extreme, "outlier"),
+		Value: fmt.Sprintf("%d mild, %d extreme, of %d results", mild, extreme, n), Threshold: formatPct(outlierShare) + " of all, no extreme",
+		Effect: "Outliers are counted and shown, never dropped. Medians hardly feel them.",
+		Remedy: "Look at the progression by run order: together in one block they speak of the machine.",
+		Cells:  cells,
+	}, n > 0 && (float64(mild+extreme) > outlierShare*float64(n) || extreme > 0)
+}
+
+// warnTrend estimates the order effect: how the geometric mean over all cells
+// moves from the first passes to the last.
+func warnTrend(run *Run, a *analysis) (Warning, bool) {
+	t, n := trend(run)
+	return Warning{
+		ID: "order", Grade: Caution, Title: "results drift with run order", Value: fmt.Sprintf("%+.1f %% from first to last third of %d passes", 100*t, n),
+		Threshold: "±" + formatPct(orderEffectMin),
+		Effect:    "The machine got faster or slower during the run. Random order inside blocks spreads this over all models.",
+		Remedy:    "Let the machine warm up and cool down; more blocks.",
+	}, n >= 3 && math.Abs(t) > orderEffectMin
+}
+
+// trend is the relative change of throughput, as a geometric mean over all
+// cells, between the first and the last third of the passes.
+func trend(run *Run) (change float64, passes int) {
+	passes = math.MaxInt
+	var samples [][]float64
+	for _, c := range run.cases() {
+		for _, cell := range c.Cells {
+			if s, _ := Throughput.sample(cell); len(s) > 0 {
+				samples, passes = append(samples, s), min(passes, len(s))
+			}
+		}
+	}
+	if len(samples) == 0 {
+		return 0, 0
+	}
+	third := max(1, passes/3)
+	sum := 0.0
+	for _, s := range samples {
+		for k := range third {
+			sum += math.Log(s[passes-1-k]) - math.Log(s[k])
+		}
+	}
+	return math.Expm1(sum / float64(third*len(samples))), passes
+}
+
+func warnInvalid(run *Run, a *analysis) (Warning, bool) {
+	n := 0
+	for _, units := range a.sums {
+		for _, s := range units {
+			n += s.Invalid
+		}
+	}
+	return Warning{
+		ID: "invalid", Grade: Grave, Title: count(n, "value") + " that are no measurement", Value: count(n, "value") + " NaN, infinite or negative", Threshold: "0",
+		Effect: "They are left out of the samples.",
+		Remedy: "The file was damaged or written by another tool.",
+	}, n > 0
+}
+
+func warnVirtual(run *Run, _ *analysis) (Warning, bool) {
+	v := strings.ToLower(run.Fact("virtual"))
+	return Warning{
+		ID: "virtual", Grade: Notice, Title: "virtual machine", Value: clean(run.Fact("virtual")), Threshold: "none",
+		Effect: "Neighbours and the hypervisor's scheduler are in the numbers. Ratios within one run stand, absolute figures do not.",
+		Remedy: "Bare metal.",
+	}, v != "" && v != "none" && v != "no" && v != "false" && v != "unknown"
+}
+
+func warnGovernor(run *Run, _ *analysis) (Warning, bool) {
+	g := run.Fact("governor")
+	return Warning{
+		ID: "governor", Grade: Notice, Title: "frequency governor " + clean(g), Value: clean(g), Threshold: "performance",
+		Effect: "The processor's frequency follows the load: short results may be slower than long ones.",
+		Remedy: "cpupower frequency-set -g performance",
+	}, g != "" && g != "performance" && g != "unknown" && g != "none"
+}
+
+func warnSMT(run *Run, _ *analysis) (Warning, bool) {
+	s := strings.ToLower(run.Fact("smt"))
+	return Warning{
+		ID: "smt", Grade: Notice, Title: "SMT on", Value: clean(run.Fact("smt")), Threshold: "off, or a CPU set without siblings",
+		Effect: "Two CPUs may share one core: parallel models gain less from the second.",
+		Remedy: "make bench CPU=<one thread of each core>",
+	}, s == "on" || s == "1" || s == "active"
+}
+
+func warnQuota(run *Run, _ *analysis) (Warning, bool) {
+	q := strings.ToLower(run.Fact("cgroup-quota"))
+	return Warning{
+		ID: "quota", Grade: Caution, Title: "cgroup CPU quota", Value: clean(q), Threshold: "none",
+		Effect: "The kernel throttles the run within each period: long pauses that no model made.",
+		Remedy: "Run outside the container, or lift the quota.",
+	}, q != "" && q != "none" && q != "max" && q != "unlimited" && q != "unknown" && !strings.HasPrefix(q, "max ")
+}
+
+func warnLeftOut(run *Run, _ *analysis) (Warning, bool) {
+	return Warning{
+		ID: "leftout", Grade: Caution, Title: "parts of the files were left out", Value: cleanTo(strings.Join(run.Notes, "; "), 600), Threshold: "nothing",
+		Effect: "The numbers stand on what could be read.",
+		Remedy: "Look at the lines named here.",
+	}, len(run.Notes) > 0 && !(run.Truncated && len(run.Notes) == 1)
+}
