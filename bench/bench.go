@@ -1,0 +1,34 @@
+package bench
+
+// A Model is a way of running many tasks at once.
+type Model string
+
+// The models, in the order of every table.
+const (
+	Serial    Model = "serial"    // one task after another: what the work itself costs
+	Greenlet  Model = "greenlet"  // coroutines that switch explicitly, on one thread
+	Goroutine Model = "goroutine" // plain goroutines
+	Ants      Model = "ants"      // goroutines pooled by github.com/panjf2000/ants/v2
+	Thread    Model = "thread"    // goroutines locked to an OS thread each
+	Process   Model = "process"   // processes of package procs
+)
+
+// Models returns every model in table order.
+func Models() []Model { return []Model{Serial, Greenlet, Goroutine, Ants, Thread, Process} }
+
+// A Workload is one question asked of every model.
+type Workload struct {
+	Name  string           // the benchmark's base name: "PingPong"
+	Story string           // one paragraph: what real situation this stands for
+	Op    string           // what one op is: "round trip"
+	Cases []Params         // parameter points, in report order
+	Batch func(Params) int // ops come in multiples of this; nil means 1
+	Want  func(*B) uint64  // the answer after b.N ops, whatever the model
+	Impls map[Model]Func   // how each model does it
+	NA    map[Model]string // why a model has no implementation; printed in the report
+	Limit func(*B) error   // why this machine cannot run the case (kernel limits); may be nil
+}
+
+// A Func does b.N ops and returns the answer. Outside b.Start and b.Stop
+// nothing is timed: set up before Start, tear down after Stop.
+type Func func(b *B) (answer uint64, err error)

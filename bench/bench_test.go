@@ -1,0 +1,218 @@
+package bench
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+// counting is a workload of one op that adds one.
+func counting(impl Func) *Workload {
+	return &Workload{
+		Name: "Counting", Story: "Counts.", Op: "count",
+		Want:  func(b *B) uint64 { return uint64(b.N) },
+		Impls: map[Model]Func{Serial: impl},
+	}
+}
+
+func honest(b *B) (uint64, error) {
+	lat := b.Recorder(b.N)
+	b.Start()
+	sum := uint64(0)
+	for i := range b.N {
+		t := lat.Begin(i)
+		sum++
+		lat.End(t)
+	}
+	b.Stop()
+	return sum, nil
+}
+
+var countingCase = Case{Workload: "Counting", Model: Serial, CPUs: 1}
+
+func TestMeasure(t *testing.T) {
+	r, err := Measure(counting(honest), countingCase, Options{N: 1000, Op: time.Microsecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.N != 1000 || r.Elapsed <= 0 {
+		t.Errorf("N = %d, elapsed %v; want 1000 ops that took time", r.N, r.Elapsed)
+	}
+	// An op of a microsecond is timed one time in eight.
+	if got := r.Latency.TotalCount(); got != 125 {
+		t.Errorf("%d ops were timed, want 125", got)
+	}
+	if !strings.HasPrefix(r.String(), "BenchmarkCounting/model=serial-1\t1000\t") {
+		t.Errorf("line %q", r)
+	}
+}
+
+func TestMeasureCalibrates(t *testing.T) {
+	const goal = 2 * time.Millisecond
+	r, err := Measure(counting(honest), countingCase, Options{Benchtime: goal})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Elapsed < goal*9/10 {
+		t.Errorf("%d ops took %v, less than the bench time %v", r.N, r.Elapsed, goal)
+	}
+}
+
+func TestMeasureBatch(t *testing.T) {
+	w := counting(honest)
+	w.Batch = func(Params) int { return 7 }
+	r, err := Measure(w, countingCase, Options{N: 15})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.N != 21 {
+		t.Errorf("N = %d, want 15 rounded up to a multiple of 7", r.N)
+	}
+}
+
+// Each misuse is a failed case with its own sentence, never a number.
+func TestMeasureFailures(t *testing.T) {
+	boom := errors.New("boom")
+	tests := []struct {
+		name string
+		impl Func
+		want string
+	}{
+		{"wrong answer", func(b *B) (uint64, error) { n, err := honest(b); return n + 1, err }, "wrong answer: got 2, want 1"},
+		{"error", func(b *B) (uint64, error) { return 0, boom }, "boom"},
+		{"panic", func(b *B) (uint64, error) { panic("ouch") }, "panic: ouch"},
+		{"never started", func(b *B) (uint64, error) { return uint64(b.N), nil }, "the timer was never started"},
+		{"never stopped", func(b *B) (uint64, error) { b.Start(); return uint64(b.N), nil }, "the timer was never stopped"},
+		{"not started", func(b *B) (uint64, error) { b.Stop(); return uint64(b.N), nil }, "the timer was stopped before it was started"},
+		{"twice started", func(b *B) (uint64, error) { b.Start(); b.Start(); b.Stop(); return uint64(b.N), nil }, "the timer was started twice"},
+		{"twice stopped", func(b *B) (uint64, error) { b.Start(); b.Stop(); b.Stop(); return uint64(b.N), nil }, "the timer was stopped twice"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r, err := Measure(counting(tt.impl), countingCase, Options{N: 10})
+			if err == nil {
+				t.Fatalf("measured %v", r)
+			}
+			if !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %q, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestMeasureVoid(t *testing.T) {
+	w := counting(honest)
+	w.Limit = func(*B) error { return Void("only %d files", 64) }
+	_, err := Measure(w, countingCase, Options{N: 1})
+	var void *VoidError
+	if !errors.As(err, &void) || void.Reason != "only 64 files" {
+		t.Errorf("error %v, want a void case with its reason", err)
+	}
+}
+
+func TestMeasureNA(t *testing.T) {
+	w := counting(honest)
+	w.NA = map[Model]string{Ants: "no ants here"}
+	c := countingCase
+	c.Model = Ants
+	if _, err := Measure(w, c, Options{N: 1}); err == nil || !strings.Contains(err.Error(), "no ants here") {
+		t.Errorf("error %v, want the reason", err)
+	}
+}
+
+func TestWorkloadCheck(t *testing.T) {
+	whole := func() *Workload {
+		w := counting(honest)
+		w.NA = map[Model]string{Greenlet: "x", Goroutine: "x", Ants: "x", Thread: "x", Process: "x"}
+		return w
+	}
+	if err := whole().Check(); err != nil {
+		t.Fatalf("a whole workload: %v", err)
+	}
+	tests := []struct {
+		name   string
+		break_ func(*Workload)
+	}{
+		{"a cell with neither", func(w *Workload) { delete(w.NA, Ants) }},
+		{"a cell with both", func(w *Workload) { w.NA[Serial] = "x" }},
+		{"no want", func(w *Workload) { w.Want = nil }},
+		{"no story", func(w *Workload) { w.Story = "" }},
+		{"a name with a slash", func(w *Workload) { w.Name = "A/B" }},
+		{"a parameter with a dash", func(w *Workload) { w.Cases = []Params{"n=-1"} }},
+		{"a parameter called model", func(w *Workload) { w.Cases = []Params{"model=x"} }},
+		{"a parameter without value", func(w *Workload) { w.Cases = []Params{"n"} }},
+	}
+	for _, tt := range tests {
+		w := whole()
+		tt.break_(w)
+		if w.Check() == nil {
+			t.Errorf("%s: no complaint", tt.name)
+		}
+	}
+}
+
+func TestShare(t *testing.T) {
+	b := &B{N: 11}
+	total := 0
+	for i := range 4 {
+		share := b.Share(i, 4)
+		if share != 2 && share != 3 {
+			t.Errorf("unit %d of 4 does %d of 11 ops", i, share)
+		}
+		total += share
+	}
+	if total != 11 {
+		t.Errorf("the shares add up to %d, want 11", total)
+	}
+}
+
+func TestParams(t *testing.T) {
+	p := Params("task=10us/chunk=64")
+	if p.Int("chunk") != 64 || p.Duration("task") != 10*time.Microsecond {
+		t.Errorf("chunk %d, task %v", p.Int("chunk"), p.Duration("task"))
+	}
+	if _, ok := p.Get("none"); ok {
+		t.Error("a parameter that is not there was found")
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a missing parameter did not panic")
+		}
+	}()
+	p.Int("none")
+}
+
+func TestEvery(t *testing.T) {
+	for _, tt := range []struct {
+		op   time.Duration
+		want int
+	}{{time.Millisecond, 1}, {5 * time.Microsecond, 1}, {time.Microsecond, 8}, {60, 128}, {0, 1 << 16}} {
+		if got := every(tt.op); got != tt.want {
+			t.Errorf("an op of %v is timed one time in %d, want %d", tt.op, got, tt.want)
+		}
+	}
+}
+
+func TestPeak(t *testing.T) {
+	var p Peak
+	p.Enter()
+	p.Enter()
+	p.Leave()
+	p.Enter()
+	p.Leave()
+	p.Leave()
+	if p.Most() != 2 {
+		t.Errorf("peak %d, want 2", p.Most())
+	}
+}
+
+func TestNumber(t *testing.T) {
+	for v, want := range map[float64]string{
+		0: "0", 12345.6: "12346", 123.456: "123.5", 12.3456: "12.35", 1.23456: "1.235", 0.0123456: "0.012346", 1e15: "1000000000000000",
+	} {
+		if got := number(v); got != want {
+			t.Errorf("number(%v) = %q, want %q", v, got, want)
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package bench
+
+import (
+	"slices"
+	"time"
+)
+
+// A disturbed block is one at whose edges a fixed piece of arithmetic took this
+// much longer than at the quietest moment of the run, or during which the
+// hypervisor gave this share of the processor's time to somebody else.
+const (
+	canarySlow = 1.25
+	stealLimit = 3.0 // percent
+)
+
+// Canary runs a fixed piece of arithmetic, about a millisecond long, five
+// times, and returns the median. It touches no memory and makes no system call:
+// if it takes longer than before, the machine is busy with something else.
+func Canary() time.Duration {
+	const rounds = 5
+	var took [rounds]time.Duration
+	for i := range took {
+		began := time.Now()
+		canarySink = spin(400_000)
+		took[i] = time.Since(began)
+	}
+	slices.Sort(took[:])
+	return took[rounds/2]
+}
+
+// canarySink keeps the compiler from dropping the canary's arithmetic.
+var canarySink uint64
+
+// spin does n dependent steps of a xorshift generator.
+func spin(n int) uint64 {
+	x := uint64(88172645463325252)
+	for range n {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+	}
+	return x
+}
+
+// stealMeter measures the share of CPU time stolen by the hypervisor since it
+// was started, in percent.
+type stealMeter struct{ stolen, total float64 }
+
+func startStealMeter() stealMeter {
+	s, t := cpuTicks()
+	return stealMeter{s, t}
+}
+
+func (m stealMeter) percent() float64 {
+	s, t := cpuTicks()
+	if t <= m.total {
+		return 0
+	}
+	return 100 * (s - m.stolen) / (t - m.total)
+}

@@ -1,0 +1,57 @@
+package bench
+
+import (
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+)
+
+// A Fact is a stable property of the machine or the build; facts are the
+// configuration lines of the results.
+type Fact struct{ Key, Value string }
+
+// HostFacts returns what a reader must know to trust or to compare a number.
+// Facts that change by the minute (load, stolen time) are noted per block.
+func HostFacts() []Fact {
+	facts := []Fact{
+		{"goos", runtime.GOOS},
+		{"goarch", runtime.GOARCH},
+		{"pkg", "switchyard"},
+		{"go", runtime.Version()},
+		{"commit", Commit()},
+		{"cores", strconv.Itoa(runtime.NumCPU())},
+	}
+	for _, f := range hostFacts() {
+		facts = append(facts, Fact{f.Key, oneLine(f.Value)})
+	}
+	return facts
+}
+
+// Commit returns the revision that this program was built from, with "+dirty"
+// if the tree had changes, or "unknown".
+func Commit() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	commit, dirty := "unknown", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			commit = s.Value[:min(12, len(s.Value))]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = "+dirty"
+		}
+	}
+	return commit + dirty
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}

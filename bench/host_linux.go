@@ -1,0 +1,145 @@
+package bench
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// hostFacts reads what else about this machine could explain a number.
+func hostFacts() []Fact {
+	facts := []Fact{
+		{"cpu", cpuModel()},
+		{"virtual", yesNo(strings.Contains(cpuFlags(), " hypervisor"))},
+		{"smt", fileOr("/sys/devices/system/cpu/smt/control", "unknown")},
+		{"governor", fileOr("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "unknown")},
+		{"mitigations", mitigations()},
+		{"memory", fmt.Sprintf("%d MiB", statusFields("/proc/meminfo")["MemTotal"]>>10)},
+		{"cgroup-quota", cgroupQuota()},
+	}
+	var uts unix.Utsname
+	if unix.Uname(&uts) == nil {
+		facts = append(facts, Fact{"kernel", unix.ByteSliceToString(uts.Release[:])})
+	}
+	for _, limit := range []struct {
+		key      string
+		resource int
+	}{{"limit-files", unix.RLIMIT_NOFILE}, {"limit-processes", unix.RLIMIT_NPROC}} {
+		var r unix.Rlimit
+		if unix.Getrlimit(limit.resource, &r) == nil {
+			facts = append(facts, Fact{limit.key, limitText(r.Cur)})
+		}
+	}
+	return facts
+}
+
+func limitText(n uint64) string {
+	if n == unix.RLIM_INFINITY {
+		return "unlimited"
+	}
+	return strconv.FormatUint(n, 10)
+}
+
+func cpuModel() string {
+	if v := cpuinfo("model name"); v != "" {
+		return v
+	}
+	return "unknown"
+}
+
+func cpuFlags() string { return " " + cpuinfo("flags") + " " }
+
+// cpuinfo returns the first value of a key in /proc/cpuinfo.
+func cpuinfo(key string) string {
+	f, err := os.Open("/proc/cpuinfo")
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	s := bufio.NewScanner(f)
+	s.Buffer(nil, 1<<20) // the line of flags is long
+	for s.Scan() {
+		if k, v, ok := strings.Cut(s.Text(), ":"); ok && strings.TrimSpace(k) == key {
+			return strings.TrimSpace(v)
+		}
+	}
+	return ""
+}
+
+// mitigations counts the processor's known faults by how the kernel meets
+// them; they change the price of every system call.
+func mitigations() string {
+	files, _ := filepath.Glob("/sys/devices/system/cpu/vulnerabilities/*")
+	mitigated, vulnerable := 0, 0
+	for _, name := range files {
+		switch text := fileOr(name, ""); {
+		case strings.HasPrefix(text, "Mitigation"):
+			mitigated++
+		case strings.HasPrefix(text, "Vulnerable"):
+			vulnerable++
+		}
+	}
+	if len(files) == 0 {
+		return "unknown"
+	}
+	return fmt.Sprintf("%d mitigated, %d open", mitigated, vulnerable)
+}
+
+// cgroupQuota returns the CPU limit of this process's cgroup (version 2) in
+// CPUs, or "none".
+func cgroupQuota() string {
+	self := fileOr("/proc/self/cgroup", "")
+	_, path, _ := strings.Cut(self, "0::")
+	for dir := filepath.Join("/sys/fs/cgroup", strings.TrimSpace(path)); ; dir = filepath.Dir(dir) {
+		fields := strings.Fields(fileOr(filepath.Join(dir, "cpu.max"), ""))
+		if len(fields) == 2 && fields[0] != "max" {
+			quota, err1 := strconv.ParseFloat(fields[0], 64)
+			period, err2 := strconv.ParseFloat(fields[1], 64)
+			if err1 == nil && err2 == nil && period > 0 {
+				return fmt.Sprintf("%.2f CPUs", quota/period)
+			}
+		}
+		if len(dir) <= len("/sys/fs/cgroup") {
+			return "none"
+		}
+	}
+}
+
+// load1 returns the load average of the last minute.
+func load1() float64 {
+	fields := strings.Fields(fileOr("/proc/loadavg", ""))
+	if len(fields) == 0 {
+		return 0
+	}
+	v, _ := strconv.ParseFloat(fields[0], 64)
+	return v
+}
+
+// cpuTicks returns the ticks that the hypervisor stole and all ticks so far.
+func cpuTicks() (stolen, total float64) {
+	line, _, _ := strings.Cut(fileOr("/proc/stat", ""), "\n")
+	for i, field := range strings.Fields(line) {
+		if i == 0 || i > 8 { // guest time is part of user time
+			continue
+		}
+		v, _ := strconv.ParseFloat(field, 64)
+		total += v
+		if i == 8 {
+			stolen = v
+		}
+	}
+	return stolen, total
+}
+
+func fileOr(name, missing string) string {
+	text, err := os.ReadFile(name)
+	if err != nil || len(text) == 0 {
+		return missing
+	}
+	return strings.TrimSpace(string(text))
+}

@@ -1,0 +1,9 @@
+//go:build !linux
+
+package bench
+
+func hostFacts() []Fact { return []Fact{{"cpu", "unknown"}} }
+
+func load1() float64 { return 0 }
+
+func cpuTicks() (stolen, total float64) { return 0, 0 }

@@ -1,0 +1,110 @@
+package bench
+
+import (
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// minTimedOp is the length of op below which not every op is timed: reading the
+// clock twice costs some 80 ns, which would be a share of the result. Of shorter
+// ops one in a power of two is timed, so that the clock costs at most about 2 %.
+// A timed op includes one reading of the clock (some 40 ns): take latencies of
+// ops shorter than a microsecond as upper bounds.
+const minTimedOp = 5 * time.Microsecond
+
+// A Recorder keeps the latency of one unit's ops. A unit has its own, made
+// before [B.Start], so that recording needs no lock; it appends to a slice, and
+// the histogram is filled after [B.Stop].
+type Recorder struct {
+	mask    int
+	epoch   time.Time
+	samples []int64
+}
+
+// NewRecorder returns a recorder that times one op in every (a power of two),
+// with room for the given number of ops. Worker processes use it, and hand
+// [Recorder.Samples] back to the parent for [B.AddSamples]; in-process models
+// call [B.Recorder].
+func NewRecorder(every, ops int) *Recorder {
+	return &Recorder{mask: every - 1, epoch: time.Now(), samples: make([]int64, 0, ops/every+1)}
+}
+
+// Begin returns the time at which op i of this unit begins, or 0 if the op is
+// not one of those that are timed. It costs one comparison for those.
+func (r *Recorder) Begin(i int) int64 {
+	if i&r.mask != 0 {
+		return 0
+	}
+	return r.Now()
+}
+
+// End records the op that began at the time that Begin returned.
+func (r *Recorder) End(began int64) {
+	if began != 0 {
+		r.samples = append(r.samples, r.Now()-began)
+	}
+}
+
+// Now returns nanoseconds since the recorder was made, never 0.
+func (r *Recorder) Now() int64 { return int64(time.Since(r.epoch)) | 1 }
+
+// Add records a latency in nanoseconds that was measured otherwise.
+func (r *Recorder) Add(ns int64) { r.samples = append(r.samples, ns) }
+
+// Samples returns the latencies recorded so far, in nanoseconds.
+func (r *Recorder) Samples() []int64 { return r.samples }
+
+// Every returns k where one op in k is timed: 1 when an op is long enough.
+func (b *B) Every() int { return max(b.every, 1) }
+
+// Recorder returns a new latency recorder for a unit that will do about the
+// given number of ops.
+func (b *B) Recorder(ops int) *Recorder {
+	r := NewRecorder(b.Every(), ops)
+	b.recs = append(b.recs, r)
+	return r
+}
+
+// AddSamples adds latencies in nanoseconds that a worker process recorded.
+func (b *B) AddSamples(ns []int64) {
+	b.recs = append(b.recs, &Recorder{samples: ns})
+}
+
+// every returns the power of two k such that timing one op in k keeps the
+// clock's cost small for ops of the given length.
+func every(op time.Duration) int {
+	k := 1
+	for op*time.Duration(k) < minTimedOp && k < 1<<16 {
+		k *= 2
+	}
+	return k
+}
+
+// Latencies are counted from 1 ns to an hour with two significant digits.
+const (
+	latencyLowest  = 1
+	latencyHighest = int64(time.Hour)
+	latencyDigits  = 2
+)
+
+// NewHistogram returns an empty latency histogram in nanoseconds: 1 ns to one
+// hour, two significant digits.
+func NewHistogram() *hdrhistogram.Histogram {
+	return hdrhistogram.New(latencyLowest, latencyHighest, latencyDigits)
+}
+
+// histogram merges the recorders, or returns nil if nothing was recorded.
+func (b *B) histogram() *hdrhistogram.Histogram {
+	var h *hdrhistogram.Histogram
+	for _, r := range b.recs {
+		for _, ns := range r.samples {
+			if h == nil {
+				h = NewHistogram()
+			}
+			// Out of range is an hour or more: counted as an hour, never lost.
+			_ = h.RecordValue(min(max(ns, latencyLowest), latencyHighest))
+		}
+	}
+	return h
+}

@@ -1,0 +1,142 @@
+package bench
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"time"
+)
+
+// Options tell [Measure] how long to go on.
+type Options struct {
+	N         int           // ops to measure; 0 calibrates: finds N for Benchtime
+	Benchtime time.Duration // what a result should take
+	Op        time.Duration // expected length of an op, as calibrated; chooses which ops are timed
+}
+
+// calibration stops after this many attempts: an N that multiplies by at
+// least 1.2 an attempt has then long passed any bench time.
+const maxAttempts = 40
+
+// Measure runs one case in this process and returns its result.
+//
+// With N given it warms up on about a tenth of it, collects garbage, and
+// measures once. With N zero it calibrates: it tries growing N until a pass
+// takes about the bench time; that pass is a warm-up in itself and its result
+// is to be discarded.
+//
+// A wrong answer, a broken rule of the timer, or an error of the workload is an
+// error, a [VoidError] when the machine is to blame.
+func Measure(w *Workload, c Case, o Options) (*Result, error) {
+	impl, ok := w.Impls[c.Model]
+	if !ok {
+		return nil, fmt.Errorf("%s has no %s: %s", w.Name, c.Model, w.NA[c.Model])
+	}
+	m := measurement{w: w, c: c, impl: impl}
+	if w.Limit != nil {
+		if err := w.Limit(m.b(1, 0)); err != nil {
+			return nil, err
+		}
+	}
+	if o.N <= 0 {
+		return m.calibrate(o.Benchtime)
+	}
+	if _, err := m.pass(m.round(max(o.N/10, 1)), o.Op); err != nil {
+		return nil, fmt.Errorf("warm-up: %w", err)
+	}
+	return m.pass(m.round(o.N), o.Op)
+}
+
+type measurement struct {
+	w    *Workload
+	c    Case
+	impl Func
+}
+
+// round rounds n up to a whole number of batches.
+func (m *measurement) round(n int) int {
+	batch := 1
+	if m.w.Batch != nil {
+		batch = m.w.Batch(m.c.Params)
+	}
+	return (n + batch - 1) / batch * batch
+}
+
+func (m *measurement) b(n int, op time.Duration) *B {
+	b := &B{N: n, Model: m.c.Model, Params: m.c.Params, CPUs: m.c.CPUs, every: 1}
+	if op > 0 {
+		b.every = every(op)
+	}
+	return b
+}
+
+// pass runs the Func once with n ops and checks everything there is to check.
+func (m *measurement) pass(n int, op time.Duration) (*Result, error) {
+	if n < 1 {
+		return nil, fmt.Errorf("zero ops")
+	}
+	b := m.b(n, op)
+	runtime.GC()
+	answer, err := m.call(b)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.check(); err != nil {
+		return nil, err
+	}
+	if want := m.w.Want(b); answer != want {
+		return nil, fmt.Errorf("wrong answer: got %d, want %d", answer, want)
+	}
+	return &Result{
+		Case:    m.c,
+		N:       n,
+		Elapsed: b.elapsed,
+		CPU:     b.after.cpu - b.before.cpu,
+		Memory:  b.memory,
+		Bytes:   b.mem1.TotalAlloc - b.mem0.TotalAlloc,
+		Allocs:  b.mem1.Mallocs - b.mem0.Mallocs,
+		GCs:     b.mem1.NumGC - b.mem0.NumGC,
+		Csw:     b.after.switches - b.before.switches,
+		Units:   b.units,
+		Latency: b.histogram(),
+	}, nil
+}
+
+// call turns a panic of the workload into an error with its stack.
+func (m *measurement) call(b *B) (answer uint64, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return m.impl(b)
+}
+
+// calibrate finds the N that takes about the bench time.
+func (m *measurement) calibrate(benchtime time.Duration) (*Result, error) {
+	n, op := m.round(1), time.Duration(0)
+	for range maxAttempts {
+		r, err := m.pass(n, op)
+		if err != nil {
+			return nil, err
+		}
+		if r.Elapsed >= benchtime*9/10 {
+			return r, nil
+		}
+		op = r.Elapsed / time.Duration(n)
+		next := m.round(predict(n, r.Elapsed, benchtime))
+		if next == n {
+			return r, nil
+		}
+		n = next
+	}
+	return nil, fmt.Errorf("no number of ops takes %v: tried up to %d", benchtime, n)
+}
+
+// predict returns the N to try next: what the last pass says, but at least a
+// fifth more and at most a hundred times as much, since short passes mislead.
+func predict(n int, took, goal time.Duration) int {
+	took = max(took, 1)
+	next := float64(n) * float64(goal) / float64(took)
+	return int(min(max(next, 1.2*float64(n)+1), 100*float64(n), 1e9))
+}

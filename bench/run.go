@@ -1,0 +1,382 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+	"time"
+)
+
+// A Config says what to measure and for how long.
+type Config struct {
+	Workloads []WorkloadInfo
+	Models    []Model       // nil is all
+	Lanes     []int         // sizes of the CPU set; nil is {1}
+	Count     int           // results per case; 0 is 6
+	Benchtime time.Duration // time a result takes; 0 is 50 ms
+	Budget    time.Duration // time the whole run may take; 0 is no limit
+	Deadline  time.Duration // time one runner may take; 0 is 20 s and 20 bench times
+	Seed      uint64        // of the order inside blocks
+	CPUs      string        // the CPU set, for the record
+	Command   string        // what the user typed, for the record
+}
+
+// An Executor measures one result; [Program] is the real one.
+type Executor interface {
+	Run(context.Context, Invocation) (Output, error)
+}
+
+// An Observer is told how the run goes on. Total is how many runner calls are
+// planned now; it changes when cases fail or blocks are repeated.
+type Observer interface {
+	Step(done, total int, phase string, c Case)
+	Note(text string)
+}
+
+// Stats sum up a finished or interrupted run.
+type Stats struct {
+	Cases    int // that were planned
+	Results  int // measured, an earlier part of a resumed run included
+	Failed   int // cases
+	Void     int // cases
+	Repeated int // blocks that were disturbed and run again
+	Bench    time.Duration
+}
+
+// Run measures: a calibrating pass over all cases, then blocks.
+type Run struct {
+	Config
+	Exec    Executor
+	Log     *Log
+	Past    *Past // of a resumed run; may be nil
+	Observe Observer
+	Now     func() time.Time     // nil is time.Now
+	Canary  func() time.Duration // nil is [Canary]
+
+	began  time.Time
+	cases  []*caseState
+	index  map[Case]*caseState
+	stats  Stats
+	base   time.Duration // quietest canary
+	done   int
+	repeat int // blocks still allowed to be repeated
+}
+
+type caseState struct {
+	Case
+	n        int
+	op       time.Duration
+	overhead time.Duration // of a runner call, besides the measured time
+	out      bool          // failed or void
+}
+
+// maxRepeats bounds how many disturbed blocks are run again.
+const maxRepeats = 2
+
+// minBenchtime is how far a budget may shrink the bench time.
+const minBenchtime = 2 * time.Millisecond
+
+func (r *Run) defaults() {
+	if len(r.Models) == 0 {
+		r.Models = Models()
+	}
+	if len(r.Lanes) == 0 {
+		r.Lanes = []int{1}
+	}
+	if r.Count == 0 {
+		r.Count = 6
+	}
+	if r.Benchtime == 0 {
+		r.Benchtime = 50 * time.Millisecond
+	}
+	if r.Deadline == 0 {
+		r.Deadline = 20*time.Second + 20*r.Benchtime
+	}
+	if r.Now == nil {
+		r.Now = time.Now
+	}
+	if r.Canary == nil {
+		r.Canary = Canary
+	}
+}
+
+// Do runs until everything is measured, ctx ends, or the results cannot be
+// written. A failed case is not an error: it is in the log and in the stats.
+func (r *Run) Do(ctx context.Context) (Stats, error) {
+	r.defaults()
+	r.began = r.Now()
+	r.repeat = maxRepeats
+	if err := r.prepare(); err != nil {
+		return r.stats, err
+	}
+	err := r.calibrate(ctx)
+	if err == nil {
+		r.fit()
+		err = r.blocks(ctx)
+	}
+	r.stats.Bench = r.Benchtime
+	return r.stats, err
+}
+
+// prepare lists the cases and takes over what an earlier part of the run knew.
+func (r *Run) prepare() error {
+	cases, absent := plan(r.Workloads, r.Models, r.Lanes)
+	r.index = make(map[Case]*caseState)
+	for _, c := range cases {
+		s := &caseState{Case: c}
+		if r.Past != nil {
+			past := r.Past.Cases[c.String()]
+			s.n, s.op, s.out = past.N, past.Op, past.Failed || past.Void
+			r.stats.Failed += count(past.Failed)
+			r.stats.Void += count(past.Void)
+		}
+		r.cases = append(r.cases, s)
+		r.index[c] = s
+	}
+	r.stats.Cases = len(cases)
+	r.base = r.Canary()
+	if r.Past != nil {
+		r.stats.Results = r.Past.N
+		for _, b := range r.Past.Blocks {
+			r.base = min(r.base, time.Duration(b.CanaryBase))
+		}
+		return nil
+	}
+	var names []Case
+	for c := range absent {
+		names = append(names, c)
+	}
+	sort.Slice(names, func(i, j int) bool { return names[i].String() < names[j].String() })
+	for _, c := range names {
+		if err := r.Log.Skip(c, absent[c]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// calibrate finds N for every case that has none, in random order. This pass
+// is discarded; it shows failures early.
+func (r *Run) calibrate(ctx context.Context) error {
+	var todo []Case
+	for _, s := range r.cases {
+		if s.n == 0 && !s.out {
+			todo = append(todo, s.Case)
+		}
+	}
+	for _, c := range shuffled(todo, r.Seed, 0) {
+		s := r.index[c]
+		r.step("calibrate", c)
+		began := r.Now()
+		out, err := r.exec(ctx, Invocation{Case: c, Benchtime: r.Benchtime})
+		if err != nil {
+			if err := r.drop(ctx, s, "calibrate", err); err != nil {
+				return err
+			}
+			continue
+		}
+		s.n, s.op = out.N, out.Op
+		// Calibration passes over growing N, some 1.3 bench times in all.
+		s.overhead = max(r.Now().Sub(began)-r.Benchtime*13/10, 3*time.Millisecond)
+	}
+	return nil
+}
+
+// fit shrinks the bench time if the blocks would otherwise break the budget.
+func (r *Run) fit() {
+	if r.Budget <= 0 || r.Past != nil {
+		return
+	}
+	var fixed, timed time.Duration
+	for _, s := range r.cases {
+		if !s.out {
+			fixed += s.overhead
+			timed += max(r.Benchtime, s.op) * 11 / 10 // a tenth is warm-up
+		}
+	}
+	left := r.Budget - r.Now().Sub(r.began) - time.Duration(r.Count)*fixed
+	need := time.Duration(r.Count) * timed
+	if need <= left || need == 0 {
+		return
+	}
+	share := max(float64(left)/float64(need), float64(minBenchtime)/float64(r.Benchtime))
+	if share >= 1 {
+		return
+	}
+	for _, s := range r.cases {
+		s.n = max(int(float64(s.n)*share), 1)
+	}
+	was := r.Benchtime
+	r.Benchtime = time.Duration(float64(was) * share)
+	r.note(fmt.Sprintf("bench time cut from %v to %v per result, to stay within the budget of %v",
+		was, r.Benchtime.Round(100*time.Microsecond), r.Budget))
+}
+
+// blocks passes over the cases Count times.
+func (r *Run) blocks(ctx context.Context) error {
+	first, attempt := 1, 1
+	if r.Past != nil {
+		for _, b := range r.Past.Blocks {
+			first = max(first, b.Block+1)
+		}
+		if r.Past.begun.Block > 0 {
+			first, attempt = r.Past.begun.Block, r.Past.begun.Attempt
+		}
+	}
+	for block := first; block <= r.Count; block++ {
+		for {
+			disturbed, err := r.block(ctx, block, attempt)
+			if err != nil {
+				return err
+			}
+			attempt++
+			if !disturbed || r.repeat == 0 || !r.timeFor(r.Count-block+1) {
+				break
+			}
+			r.repeat--
+			r.stats.Repeated++
+			r.note(fmt.Sprintf("block %d was disturbed by something else on the machine; it is run again", block))
+		}
+		attempt = 1
+	}
+	return nil
+}
+
+// timeFor reports whether the budget holds n more blocks.
+func (r *Run) timeFor(n int) bool {
+	if r.Budget <= 0 {
+		return true
+	}
+	var one time.Duration
+	for _, s := range r.cases {
+		if !s.out {
+			one += s.overhead + max(r.Benchtime, s.op)*11/10
+		}
+	}
+	return r.Budget-r.Now().Sub(r.began) > time.Duration(n)*one
+}
+
+// block measures every case once and tells whether something disturbed it.
+func (r *Run) block(ctx context.Context, block, attempt int) (disturbed bool, err error) {
+	resumed := r.Past != nil && r.Past.begun.Block == block && r.Past.begun.Attempt == attempt
+	if !resumed {
+		if err := r.Log.note(beginPrefix, BlockStart{block, attempt}); err != nil {
+			return false, err
+		}
+	}
+	steal, before := startStealMeter(), r.canary()
+	pass := uint64(block)<<8 | uint64(attempt)
+	phase := fmt.Sprintf("block %d of %d", block, r.Count)
+	for _, c := range r.order(pass) {
+		s := r.index[c]
+		if s.out {
+			continue
+		}
+		if resumed {
+			if _, have := r.Past.current[c.String()]; have {
+				continue
+			}
+		}
+		r.step(phase, c)
+		if err := r.measure(ctx, s, phase); err != nil {
+			return false, err
+		}
+	}
+	note := BlockNote{BlockStart: BlockStart{block, attempt}, Steal: steal.percent(), Load1: load1()}
+	after := r.canary()
+	note.Canary = []int64{int64(before), int64(after)}
+	note.CanaryBase = int64(r.base)
+	note.Disturbed = float64(max(before, after)) > canarySlow*float64(r.base) || note.Steal > stealLimit
+	return note.Disturbed, r.Log.note(blockPrefix, note)
+}
+
+func (r *Run) order(pass uint64) []Case {
+	var cases []Case
+	for _, s := range r.cases {
+		cases = append(cases, s.Case)
+	}
+	return shuffled(cases, r.Seed, pass)
+}
+
+func (r *Run) canary() time.Duration {
+	d := r.Canary()
+	r.base = min(r.base, d)
+	return d
+}
+
+// measure takes one result and logs it.
+func (r *Run) measure(ctx context.Context, s *caseState, phase string) error {
+	began := r.Now()
+	out, err := r.exec(ctx, Invocation{Case: s.Case, N: s.n, Op: s.op, Benchtime: r.Benchtime})
+	if err != nil {
+		return r.drop(ctx, s, phase, err)
+	}
+	r.stats.Results++
+	return r.Log.Result(s.Case, out, began, r.Now().Sub(began), maxLatencyMs(out))
+}
+
+// exec calls the runner under the case's deadline.
+func (r *Run) exec(ctx context.Context, in Invocation) (Output, error) {
+	if err := ctx.Err(); err != nil {
+		return Output{}, context.Cause(ctx)
+	}
+	hung := fmt.Errorf("no result within %v: killed", r.Deadline)
+	ctx, cancel := context.WithTimeoutCause(ctx, r.Deadline, hung)
+	defer cancel()
+	return r.Exec.Run(ctx, in)
+}
+
+// drop logs a case that failed or is void and leaves it out from now on. If
+// the run itself was cancelled, that is the error.
+func (r *Run) drop(ctx context.Context, s *caseState, where string, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	s.out = true
+	var void *VoidError
+	if errors.As(err, &void) {
+		r.stats.Void++
+		return r.Log.Skip(s.Case, void.Reason)
+	}
+	r.stats.Failed++
+	r.note(fmt.Sprintf("%s failed: %s", s.Case, firstLine(err.Error())))
+	return r.Log.Fail(s.Case, where, err)
+}
+
+func (r *Run) step(phase string, c Case) {
+	if r.Observe == nil {
+		return
+	}
+	live := 0
+	for _, s := range r.cases {
+		if !s.out {
+			live++
+		}
+	}
+	r.Observe.Step(r.done, live*(1+r.Count+r.stats.Repeated), phase, c)
+	r.done++
+}
+
+func (r *Run) note(text string) {
+	if r.Observe != nil {
+		r.Observe.Note(text)
+	}
+}
+
+func count(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// Header returns the plan of the run, for the first line of its results.
+func (r *Run) Header(started time.Time) Header {
+	r.defaults()
+	return Header{
+		Format: headerFormat, Started: started.UTC(), Command: r.Command, Seed: r.Seed,
+		Count: r.Count, Benchtime: r.Benchtime, Budget: r.Budget,
+		CPUs: r.CPUs, Lanes: r.Lanes, Models: r.Models,
+	}
+}
