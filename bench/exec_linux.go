@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -175,19 +174,19 @@ func runnerError(state *os.ProcessState, err error, stderr string) error {
 	}
 }
 
-// limitedBuffer keeps the first max bytes and notes whether there were more.
+// limitedBuffer keeps the first max bytes and notes whether there were more. It
+// does not embed bytes.Buffer: its ReadFrom would go round the limit.
 type limitedBuffer struct {
-	bytes.Buffer
+	text []byte
 	max  int
 	over bool
 }
 
 func (b *limitedBuffer) Write(p []byte) (int, error) {
-	if room := b.max - b.Len(); len(p) > room {
-		b.over = true
-		b.Buffer.Write(p[:room])
-	} else {
-		b.Buffer.Write(p)
-	}
+	room := b.max - len(b.text)
+	b.over = b.over || len(p) > room
+	b.text = append(b.text, p[:min(len(p), room)]...)
 	return len(p), nil
 }
+
+func (b *limitedBuffer) String() string { return string(b.text) }

@@ -1,0 +1,220 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The test program is also the runner that the tests start: the variable says
+// in which role, the workload's name how it misbehaves.
+const roleVariable = "SWITCHYARD_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(roleVariable) {
+	case "runner":
+		os.Exit(Runner(os.Args[1:], testWorkloads(), os.Stdout, os.Stderr))
+	case "orchestrator":
+		orchestrate()
+	case "sleeper":
+		time.Sleep(time.Hour)
+	default:
+		os.Exit(m.Run())
+	}
+}
+
+// testWorkloads are one honest workload and the ways to misbehave.
+func testWorkloads() []*Workload {
+	named := func(name string, impl Func) *Workload {
+		w := counting(impl)
+		w.Name = name
+		return w
+	}
+	return []*Workload{
+		named("Honest", honest),
+		named("Hangs", func(b *B) (uint64, error) {
+			if _, err := sleeper(); err != nil {
+				return 0, err
+			}
+			select {}
+		}),
+		named("Leaves", func(b *B) (uint64, error) {
+			if _, err := sleeper(); err != nil {
+				return 0, err
+			}
+			return honest(b)
+		}),
+		named("Dies", func(b *B) (uint64, error) {
+			return 0, syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		}),
+		named("Wrong", func(b *B) (uint64, error) { n, err := honest(b); return n + 1, err }),
+		named("Void", func(b *B) (uint64, error) { return 0, Void("not on this machine") }),
+		named("Chatty", func(b *B) (uint64, error) { fmt.Println("hello"); return honest(b) }),
+		named("Floods", func(b *B) (uint64, error) {
+			fmt.Println(strings.Repeat("x", maxStdout+1))
+			return honest(b)
+		}),
+		named("CPUs", func(b *B) (uint64, error) {
+			if got := len(AllCPUs()); got != b.CPUs {
+				return 0, fmt.Errorf("%d CPUs are usable, want %d", got, b.CPUs)
+			}
+			if got := os.Getenv("GOMAXPROCS"); got != strconv.Itoa(b.CPUs) {
+				return 0, fmt.Errorf("GOMAXPROCS is %s, want %d", got, b.CPUs)
+			}
+			return honest(b)
+		}),
+	}
+}
+
+// sleeper starts a process in a session of its own, that nothing but a kill
+// ends.
+func sleeper() (*exec.Cmd, error) {
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), roleVariable+"=sleeper")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return cmd, cmd.Start()
+}
+
+func testProgram(t *testing.T) *Program {
+	t.Helper()
+	t.Setenv(roleVariable, "runner")
+	if err := Adopt(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if left := Descendants(os.Getpid()); len(left) > 0 {
+			t.Errorf("processes left: %v", left)
+		}
+	})
+	return &Program{Path: "/proc/self/exe", CPUs: AllCPUs()}
+}
+
+func invocation(name string) Invocation {
+	return Invocation{
+		Case: Case{Workload: name, Model: Serial, CPUs: 1},
+		N:    100, Op: time.Microsecond, Benchtime: time.Millisecond,
+	}
+}
+
+func TestProgram(t *testing.T) {
+	p := testProgram(t)
+	for name, want := range map[string]string{
+		"Honest": "",
+		"CPUs":   "",
+		"Leaves": "2 worker processes were left behind", // one of the warm-up
+		"Dies":   "the runner was killed by killed",
+		"Wrong":  "wrong answer",
+		"Void":   "void: not on this machine",
+		"Chatty": "not part of the protocol",
+		"Floods": "printed more than",
+		"None":   "no workload \"None\"",
+	} {
+		out, err := p.Run(t.Context(), invocation(name))
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("%s: %v", name, err)
+		case want == "" && out.N != 100:
+			t.Errorf("%s: %d ops, want 100", name, out.N)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%s: error %v, want %q", name, err, want)
+		}
+	}
+}
+
+func TestProgramTooManyCPUs(t *testing.T) {
+	p := testProgram(t)
+	in := invocation("Honest")
+	in.Case.CPUs = len(p.CPUs) + 1
+	var void *VoidError
+	if _, err := p.Run(t.Context(), in); !errors.As(err, &void) {
+		t.Errorf("error %v, want a void case", err)
+	}
+}
+
+// A hung runner is killed with its tree when its time is over.
+func TestProgramHangs(t *testing.T) {
+	p := testProgram(t)
+	over := errors.New("over")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 300*time.Millisecond, over)
+	defer cancel()
+	if _, err := p.Run(ctx, invocation("Hangs")); !errors.Is(err, over) {
+		t.Errorf("error %v, want the cause", err)
+	}
+}
+
+func TestProgramList(t *testing.T) {
+	p := testProgram(t)
+	infos, err := p.List(t.Context())
+	if err != nil || len(infos) != len(testWorkloads()) {
+		t.Errorf("%d workloads, %v", len(infos), err)
+	}
+}
+
+// orchestrate runs a hanging runner, as switchyard would, until it is killed.
+func orchestrate() {
+	_ = os.Setenv(roleVariable, "runner")
+	if err := Adopt(); err != nil {
+		panic(err)
+	}
+	p := &Program{Path: "/proc/self/exe", CPUs: AllCPUs()}
+	go p.Run(context.Background(), invocation("Hangs"))
+	for {
+		if kids := children(os.Getpid()); len(kids) > 0 {
+			fmt.Println(kids[0])
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	select {}
+}
+
+// When the orchestrator is killed, the kernel kills the runner.
+func TestProgramOrchestratorKilled(t *testing.T) {
+	testProgram(t)
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), roleVariable+"=orchestrator")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	runner, err := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	// The runner is adopted by this process: its end can be waited for.
+	var status syscall.WaitStatus
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		pid, _ := syscall.Wait4(runner, &status, syscall.WNOHANG, nil)
+		if pid == runner {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the runner outlived the orchestrator")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if status.Signal() != syscall.SIGKILL {
+		t.Errorf("the runner ended with %v", status)
+	}
+	endOrphans() // the sleeper that the runner left, which is not of package procs
+}
