@@ -44,7 +44,10 @@ func (c *child) signal(syscall.Signal) error { return errPlatform }
 func (c *child) alive() bool                 { return false }
 func (c *child) exitCode() int               { return 0 }
 
-func randomKey(b []byte) {}
-func closeAll([]int)     {}
+func randomKey([]byte)             {}
+func monotonic() int64             { return 0 }
+func newBlob([]byte) (int, error)  { return -1, errPlatform }
+func readBlob(int) ([]byte, error) { return nil, errPlatform }
+func closeAll([]int)               {}
 
 func waitForParent(int) {}

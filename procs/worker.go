@@ -1,3 +1,287 @@
 package procs
 
-func runWorker(c *control, b *boot, fds []int) {}
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"switchyard/procs/internal/shm"
+	"switchyard/procs/internal/taskring"
+)
+
+// Initializer is a function and its argument, to be run in each worker before its first task.
+type Initializer struct {
+	id     uint64
+	fname  string
+	encode func(*wire) ([]byte, error)
+}
+
+// Call makes an Initializer.
+func Call[In, Out any](f *Func[In, Out], in In) *Initializer {
+	return &Initializer{f.id, f.fname, func(w *wire) ([]byte, error) { return f.in.encode(nil, &in, w) }}
+}
+
+// served is a worker process as it sees itself.
+type served struct {
+	control *control
+	ring    *taskring.Worker
+	segs    []*shm.Segment // keep the mappings
+	att     attachments
+	out     []byte
+
+	mu      sync.Mutex
+	seq     uint64 // of the task that runs
+	current *taskContext
+}
+
+// runWorker is the life of a pool's worker.
+func runWorker(c *control, b *boot, fds []int) {
+	signal.Ignore(syscall.SIGINT) // Ctrl-C reaches us too; what to do about it is our parent's to say
+	if len(fds) < 2 {
+		fatal(errWire)
+	}
+	s := &served{control: c}
+	s.att.init()
+	var bell *taskring.Bell
+	for i := range 2 {
+		seg, err := shm.Adopt(os.NewFile(uintptr(fds[i]), "segment"), 0)
+		if err != nil {
+			fatal(err)
+		}
+		s.segs = append(s.segs, seg)
+		seg.Close()
+	}
+	bell = taskring.BellAt(s.segs[1].Bytes())
+	ring, err := taskring.OpenWorker(s.segs[0].Bytes(), bell)
+	if err != nil {
+		fatal(err)
+	}
+	s.ring = ring
+	var report []byte
+	if b.fname != "" {
+		if err := initialise(b, fds[2:]); err != nil {
+			report = encodeError(err)
+		}
+	}
+	if err := c.send(packetReady, report, nil); err != nil || report != nil {
+		os.Exit(1)
+	}
+	go s.listen()
+	done := make(chan struct{})
+	go s.serve(done)
+	<-done
+	Exit(0)
+}
+
+func initialise(b *boot, fds []int) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = newPanic(v)
+		}
+	}()
+	f, err := bootFunc(b)
+	if err != nil {
+		return err
+	}
+	w := &wire{fds: fds}
+	defer w.close()
+	run, err := f.start(b.body, w)
+	if err != nil {
+		return err
+	}
+	return run(context.Background())
+}
+
+// listen obeys the parent, and ends the process when there is none any more. (The kernel kills us then, too;
+// this is for the cases in which it would not.)
+func (s *served) listen() {
+	for {
+		kind, body, fds, err := s.control.recv()
+		if err != nil {
+			os.Exit(1)
+		}
+		if len(body) != 8 {
+			closeAll(fds)
+			continue
+		}
+		seq := binary.LittleEndian.Uint64(body)
+		switch kind {
+		case packetAttach:
+			s.att.put(seq, fds)
+			continue
+		case packetCancel:
+			s.mu.Lock()
+			if s.current != nil && s.seq == seq {
+				s.current.cancel()
+			}
+			s.mu.Unlock()
+		}
+		closeAll(fds)
+	}
+}
+
+// serve runs tasks until the stop record. A task that ends its goroutine (runtime.Goexit) ends serve as
+// well; then another serve goes on.
+func (s *served) serve(done chan struct{}) {
+	var cur *taskring.Task
+	defer func() {
+		if cur != nil {
+			s.fail(cur.Seq, errGoexit)
+			s.ring.Done()
+			go s.serve(done)
+		}
+	}()
+	for {
+		t, payload := s.ring.Next()
+		if t.Flags&taskring.Stop != 0 {
+			close(done)
+			return
+		}
+		if s.ring.Claim(t) {
+			cur = t
+			s.run(t, payload)
+			cur = nil
+		} else if t.Flags&taskring.Attached != 0 {
+			if fds, ok := s.att.take(t.Seq); ok {
+				closeAll(fds)
+			}
+		}
+		s.ring.Done()
+	}
+}
+
+var errGoexit = errors.New("procs: the task called runtime.Goexit")
+
+// run runs one task and publishes its result.
+func (s *served) run(t *taskring.Task, payload []byte) {
+	if t.Flags&taskring.Timed != 0 {
+		t.Started.Store(monotonic())
+	}
+	var in, out wire
+	if t.Flags&taskring.Attached != 0 {
+		in.fds, _ = s.att.take(t.Seq)
+		defer in.close()
+		if t.Flags&taskring.Blob != 0 && len(in.fds) > 0 {
+			b, err := readBlob(in.fds[0])
+			closeFD(in.fds[0])
+			in.fds = in.fds[1:]
+			if err != nil {
+				s.fail(t.Seq, err)
+				return
+			}
+			payload = b
+		}
+	}
+	ctx := &taskContext{}
+	s.mu.Lock()
+	s.seq, s.current = t.Seq, ctx
+	s.mu.Unlock()
+	b, err := s.call(t, ctx, payload, &in, &out)
+	s.mu.Lock()
+	s.current = nil
+	s.mu.Unlock()
+	ctx.cancel()
+	if err != nil {
+		out.close()
+		s.fail(t.Seq, err)
+		return
+	}
+	s.out = b
+	var flags uint32
+	fds := out.fds
+	if len(b) > s.ring.MaxResult() {
+		blob, err := newBlob(b)
+		if err != nil {
+			out.close()
+			s.fail(t.Seq, err)
+			return
+		}
+		s.out = nil // do not keep a large buffer for small results
+		fds = append([]int{blob}, fds...)
+		b, flags = nil, taskring.Blob
+	}
+	if len(fds) > 0 {
+		flags |= taskring.Attached
+		err := s.control.send(packetAttach, binary.LittleEndian.AppendUint64(nil, t.Seq), fds)
+		closeAll(fds)
+		if err != nil {
+			s.fail(t.Seq, err)
+			return
+		}
+	}
+	s.ring.Put(t.Seq, flags, b, s.ring.Idle())
+}
+
+// call calls the function, and turns a panic into an error.
+func (s *served) call(t *taskring.Task, ctx context.Context, payload []byte, in, out *wire) (b []byte, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = newPanic(v)
+		}
+	}()
+	f, err := findFunc(t.Func)
+	if err != nil {
+		return nil, err
+	}
+	if t.Flags&taskring.Chunk != 0 {
+		return f.runChunk(ctx, int(t.N), payload, in, s.out[:0], out)
+	}
+	return f.runOne(ctx, payload, in, s.out[:0], out)
+}
+
+func (s *served) fail(seq uint64, err error) {
+	b := encodeError(err)
+	if max := s.ring.MaxResult(); len(b) > max {
+		b = encodeError(fmt.Errorf("an error of %d bytes, which begins: %s", len(b), b[:min(len(b), 1000)]))
+	}
+	s.ring.Put(seq, taskring.Failed, b, s.ring.Idle())
+}
+
+// taskContext is the context of one task: cancelled by the parent, or when the task is over. It is
+// smaller than what package context makes, and most tasks never look at it.
+type taskContext struct {
+	mu   sync.Mutex
+	done chan struct{}
+	over bool
+}
+
+func (c *taskContext) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (c *taskContext) Value(any) any               { return nil }
+
+func (c *taskContext) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done == nil {
+		c.done = make(chan struct{})
+		if c.over {
+			close(c.done)
+		}
+	}
+	return c.done
+}
+
+func (c *taskContext) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
+		return context.Canceled
+	}
+	return nil
+}
+
+func (c *taskContext) cancel() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.over {
+		c.over = true
+		if c.done != nil {
+			close(c.done)
+		}
+	}
+}

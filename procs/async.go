@@ -1,0 +1,219 @@
+package procs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// AsyncResult is the result of ApplyAsync, MapAsync or StarmapAsync (Python's AsyncResult).
+type AsyncResult[T any] struct{ f Future[T] }
+
+// ErrNotReady: Successful was asked before the task had ended.
+var ErrNotReady = errors.New("procs: result is not ready")
+
+// Get waits for the result, or until ctx is done.
+func (r *AsyncResult[T]) Get(ctx context.Context) (T, error) { return r.f.Result(ctx) }
+
+// Wait waits until the task has ended, or until ctx is done.
+func (r *AsyncResult[T]) Wait(ctx context.Context) error { return r.f.Wait(ctx) }
+
+// C returns a channel that is closed when the task has ended.
+func (r *AsyncResult[T]) C() <-chan struct{} { return r.f.C() }
+
+// Ready tells whether the task has ended.
+func (r *AsyncResult[T]) Ready() bool { return r.f.Done() }
+
+// Successful tells whether the task ended without an error; ErrNotReady if it has not ended.
+func (r *AsyncResult[T]) Successful() (bool, error) {
+	if !r.f.Done() {
+		return false, ErrNotReady
+	}
+	return r.f.err == nil, nil
+}
+
+// Cancel stops the task, running or not: see Future.Stop. It tells whether there was something to stop.
+func (r *AsyncResult[T]) Cancel() bool { return r.f.Stop() }
+
+// An Option changes how one call is made.
+type Option func(*options)
+
+type options struct {
+	onResult any // func(T)
+	onError  func(error)
+	timeout  time.Duration
+	chunk    int
+}
+
+// OnResult calls call with the result, in the parent, if there is no error. T must be the result's type.
+func OnResult[T any](call func(T)) Option { return func(o *options) { o.onResult = call } }
+
+// OnError calls call, in the parent, if the task fails.
+func OnError(call func(error)) Option { return func(o *options) { o.onError = call } }
+
+// Timeout limits how long the task may run, instead of PoolConfig.TaskTimeout; negative: no limit.
+func Timeout(d time.Duration) Option { return func(o *options) { o.timeout = d } }
+
+// Chunk sets how many elements of a Map make up one task. 0: automatic, so that every worker gets several chunks, none larger than
+// what the shared memory holds well.
+func Chunk(n int) Option {
+	if n < 0 {
+		panic("procs: Chunk must not be negative")
+	}
+	return func(o *options) { o.chunk = n }
+}
+
+func (p *Pool) options(opts []Option) options {
+	o := options{timeout: p.config.TaskTimeout}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	o.timeout = max(o.timeout, 0)
+	return o
+}
+
+// withCallbacks registers the callbacks of o.
+func withCallbacks[T any](f *Future[T], o *options) {
+	if o.onResult == nil && o.onError == nil {
+		return
+	}
+	onResult, ok := o.onResult.(func(T))
+	if o.onResult != nil && !ok {
+		var zero T
+		panic(fmt.Sprintf("procs: OnResult takes a %T, but the result is a %T", o.onResult, zero))
+	}
+	f.calls = append(f.calls, func(f *Future[T]) {
+		switch {
+		case f.err == nil && onResult != nil:
+			onResult(f.value)
+		case f.err != nil && o.onError != nil:
+			o.onError(f.err)
+		}
+	})
+}
+
+// call is one function call as a job, together with its result.
+type call[In, Out any] struct {
+	AsyncResult[Out] // first: its address is the call's
+	pool             *Pool
+	fn               *Func[In, Out]
+	limit            time.Duration
+	taken            bool // next was called
+	w                *worker
+	seq              uint64
+	in               []byte
+	fds              []int
+	small            [16]byte
+}
+
+// newCall encodes the argument, so that the caller may change it afterwards.
+func newCall[In, Out any](p *Pool, f *Func[In, Out], in *In) (*call[In, Out], error) {
+	c := &call[In, Out]{pool: p, fn: f}
+	c.f.owner = c
+	if !f.in.shares {
+		b, err := f.in.encode(c.small[:0], in, nil)
+		c.in = b
+		return c, err
+	}
+	var w wire
+	b, err := f.in.encode(c.small[:0], in, &w)
+	c.in, c.fds = b, w.fds
+	if err != nil {
+		w.close()
+	}
+	return c, err
+}
+
+func (c *call[In, Out]) next() (int32, bool) {
+	if c.taken {
+		return 0, false
+	}
+	c.taken = true
+	return 0, true
+}
+
+func (c *call[In, Out]) head(int32) (uint64, uint32, time.Duration) { return c.fn.id, 0, c.limit }
+
+func (c *call[In, Out]) encode(_ int32, dst []byte, w *wire) ([]byte, error) {
+	for _, fd := range c.fds { // ours stay, in case that it must be sent again
+		w.PutFD(fd)
+	}
+	return append(dst, c.in...), w.err
+}
+
+func (c *call[In, Out]) placed(_ int32, w *worker, seq uint64) { c.w, c.seq = w, seq }
+
+func (c *call[In, Out]) finish(_ int32, payload []byte, w *wire, err error) {
+	for _, fd := range c.fds {
+		closeFD(fd)
+	}
+	c.fds, c.in = nil, nil
+	if err == nil {
+		if err = c.fn.out.decode(payload, &c.f.value, w); err == nil {
+			c.f.complete(nil, nil)
+			return
+		}
+		err = fmt.Errorf("procs: result of %s: %w", c.fn.fname, err)
+	}
+	c.f.complete(nil, err)
+}
+
+func (c *call[In, Out]) begun() bool {
+	c.pool.mu.Lock()
+	defer c.pool.mu.Unlock()
+	return c.pool.pieceBegun(c.w, c.seq)
+}
+
+func (c *call[In, Out]) cancel(force bool) bool {
+	p := c.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.f.Done() {
+		return c.f.Cancelled()
+	}
+	return p.cancelPiece(c, 0, c.w, c.seq, force, !c.taken, func() { c.taken = true })
+}
+
+// Apply runs f with in in a worker, and waits for the result. If ctx is done before, the task is stopped as by
+// AsyncResult.Cancel, and Apply returns when that has happened.
+func Apply[In, Out any](ctx context.Context, p *Pool, f *Func[In, Out], in In, opts ...Option) (Out, error) {
+	r := ApplyAsync(p, f, in, opts...)
+	return await(ctx, &r.f)
+}
+
+// await waits for f, which is stopped if ctx is done before.
+func await[T any](ctx context.Context, f *Future[T]) (T, error) {
+	err := f.Wait(ctx)
+	if err == nil {
+		return f.value, f.err
+	}
+	f.Stop()
+	<-f.C()
+	if f.err == nil { // it was faster
+		return f.value, nil
+	}
+	var zero T
+	return zero, err
+}
+
+// ApplyAsync runs f with in in a worker, and returns at once. The argument is encoded before it returns. Errors, also those of
+// a closed pool, are the result's.
+func ApplyAsync[In, Out any](p *Pool, f *Func[In, Out], in In, opts ...Option) *AsyncResult[Out] {
+	c, err := newCall(p, f, &in)
+	c.limit = p.config.TaskTimeout
+	if len(opts) > 0 {
+		o := p.options(opts)
+		c.limit = o.timeout
+		withCallbacks(&c.f, &o)
+	}
+	if err != nil {
+		err = fmt.Errorf("%w: argument of %s: %w", ErrEncode, f.fname, err)
+	} else {
+		err = p.submit(c)
+	}
+	if err != nil {
+		c.finish(0, nil, nil, err)
+	}
+	return &c.AsyncResult
+}

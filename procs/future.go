@@ -1,0 +1,231 @@
+package procs
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+// Future is the result of a task that may not be there yet (Python's concurrent.futures.Future). Futures come from Submit, or
+// from NewFuture for results that the program itself provides. All methods may be called from any goroutine.
+type Future[T any] struct {
+	state atomic.Uint32
+	mu    sync.Mutex
+	done  chan struct{} // made when somebody waits
+	value T
+	err   error
+	calls []func(*Future[T])
+	owner canceller // nil: nobody who could stop the task
+}
+
+// canceller is who runs a future's task.
+type canceller interface {
+	// cancel takes the task back if it was not begun, and says whether it did; a running task is stopped only if force.
+	// The future is then completed by the canceller, perhaps later.
+	cancel(force bool) bool
+	// begun tells whether the task was begun.
+	begun() bool
+}
+
+const (
+	futurePending uint32 = iota
+	futureRunning
+	futureCancelled
+	futureDone
+)
+
+// NewFuture returns a pending future, to be completed by SetResult or SetError (in Python: tests and executors).
+func NewFuture[T any]() *Future[T] { return new(Future[T]) }
+
+// Result waits for the result, or until ctx is done. The error is the task's, ErrCancelled, or ctx's.
+func (f *Future[T]) Result(ctx context.Context) (T, error) {
+	if err := f.Wait(ctx); err != nil {
+		var zero T
+		return zero, err
+	}
+	return f.value, f.err
+}
+
+// Err waits for the end of the task and returns its error, or ctx's (Python's exception).
+func (f *Future[T]) Err(ctx context.Context) error {
+	if err := f.Wait(ctx); err != nil {
+		return err
+	}
+	return f.err
+}
+
+// Wait waits until the future is done, or until ctx is.
+func (f *Future[T]) Wait(ctx context.Context) error {
+	if f.state.Load() >= futureCancelled {
+		return nil
+	}
+	select {
+	case <-f.C():
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("procs: wait for a result: %w", ctx.Err())
+	}
+}
+
+var closedChan = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
+
+// C returns a channel that is closed when the future is done: for select, or for Wait on many objects.
+func (f *Future[T]) C() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.state.Load() >= futureCancelled {
+		return closedChan
+	}
+	if f.done == nil {
+		f.done = make(chan struct{})
+	}
+	return f.done
+}
+
+// Done tells whether the task has ended or was cancelled.
+func (f *Future[T]) Done() bool { return f.state.Load() >= futureCancelled }
+
+// Cancelled tells whether the future was cancelled.
+func (f *Future[T]) Cancelled() bool { return f.state.Load() == futureCancelled }
+
+// Running tells whether the task was begun and has not ended.
+func (f *Future[T]) Running() bool {
+	switch f.state.Load() {
+	case futureRunning:
+		return true
+	case futurePending:
+		return f.owner != nil && f.owner.begun()
+	}
+	return false
+}
+
+// Cancel cancels a task that was not begun, and tells whether it did. Cancelling again is no error. A running task is stopped
+// by Stop.
+func (f *Future[T]) Cancel() bool { return f.stop(false) }
+
+// Stop cancels the task even if it runs: its context is cancelled, and if it does not return within the pool's
+// Grace, its worker is killed and replaced. It returns at once; the result will be ErrCancelled. It tells whether the task
+// could be stopped; one of a ThreadPool that runs cannot be.
+func (f *Future[T]) Stop() bool { return f.stop(true) }
+
+func (f *Future[T]) stop(force bool) bool {
+	switch f.state.Load() {
+	case futureCancelled:
+		return true
+	case futureDone:
+		return false
+	}
+	if f.owner != nil {
+		return f.owner.cancel(force)
+	}
+	f.mu.Lock()
+	if f.state.Load() != futurePending {
+		f.mu.Unlock()
+		return f.Cancelled()
+	}
+	f.settle(futureCancelled, nil, ErrCancelled)
+	return true
+}
+
+// SetRunning notes that the task begins, and tells whether it should: false if it was cancelled (Python's
+// set_running_or_notify_cancel). It panics if the future is running or done.
+func (f *Future[T]) SetRunning() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch f.state.Load() {
+	case futureCancelled:
+		return false
+	case futurePending:
+		f.state.Store(futureRunning)
+		return true
+	}
+	panic("procs: SetRunning of a future that runs already or is done")
+}
+
+// SetResult completes the future. It panics if it is done already.
+func (f *Future[T]) SetResult(v T) {
+	if !f.complete(&v, nil) {
+		panic("procs: SetResult of a future that is done already")
+	}
+}
+
+// SetError completes the future with an error. It panics if it is done already, or err is nil.
+func (f *Future[T]) SetError(err error) {
+	if err == nil {
+		panic("procs: SetError of nil")
+	}
+	if !f.complete(nil, err) {
+		panic("procs: SetError of a future that is done already")
+	}
+}
+
+func (f *Future[T]) complete(v *T, err error) bool {
+	f.mu.Lock()
+	if f.state.Load() >= futureCancelled {
+		f.mu.Unlock()
+		return false
+	}
+	state := futureDone
+	if err == ErrCancelled {
+		state = futureCancelled
+	}
+	f.settle(state, v, err)
+	return true
+}
+
+// settle is called with f.mu held, and releases it.
+func (f *Future[T]) settle(state uint32, v *T, err error) {
+	if v != nil {
+		f.value = *v
+	}
+	f.err = err
+	calls := f.calls
+	f.calls = nil
+	f.state.Store(state)
+	if f.done != nil {
+		close(f.done)
+	}
+	f.mu.Unlock()
+	for _, call := range calls {
+		f.callBack(call)
+	}
+}
+
+// AddDoneCallback makes call be called once the future is done or cancelled: by whoever completes it, or at once if it is done
+// already. Callbacks are called in the order in which they were added; one that panics is logged, and the others are called.
+func (f *Future[T]) AddDoneCallback(call func(*Future[T])) {
+	f.mu.Lock()
+	if f.state.Load() < futureCancelled {
+		f.calls = append(f.calls, call)
+		f.mu.Unlock()
+		return
+	}
+	f.mu.Unlock()
+	f.callBack(call)
+}
+
+func (f *Future[T]) callBack(call func(*Future[T])) {
+	defer func() {
+		if v := recover(); v != nil {
+			logf(LevelError, "a callback panicked: %v", v)
+		}
+	}()
+	call(f)
+}
+
+// String describes the state, for logs.
+func (f *Future[T]) String() string {
+	state := "pending"
+	switch {
+	case f.Cancelled():
+		state = "cancelled"
+	case f.Done() && f.err != nil:
+		state = fmt.Sprintf("finished raised %v", f.err)
+	case f.Done():
+		state = fmt.Sprintf("finished returned %T", f.value)
+	case f.Running():
+		state = "running"
+	}
+	return fmt.Sprintf("<Future %p %s>", f, state)
+}

@@ -1,0 +1,51 @@
+package taskring
+
+import (
+	"runtime"
+	"sync/atomic"
+	"time"
+	"unsafe"
+)
+
+// Bell is what all workers of a pool wake their pool with.
+type Bell struct{ asleep atomic.Uint32 }
+
+// BellSize is how much shared memory a Bell needs.
+const BellSize = 4096
+
+// BellAt returns the Bell in mem, zeroed shared memory.
+func BellAt(mem []byte) *Bell { return (*Bell)(unsafe.Pointer(&mem[0])) }
+
+// Ring wakes the pool if it sleeps.
+func (b *Bell) Ring() {
+	if b.asleep.Load() != 0 && b.asleep.Swap(0) != 0 {
+		futexWake(&b.asleep)
+	}
+}
+
+// Arm announces that the caller is about to sleep: it must look once more for work, and then Sleep or Disarm.
+func (b *Bell) Arm() { b.asleep.Store(1) }
+
+// Disarm takes Arm back.
+func (b *Bell) Disarm() { b.asleep.Store(0) }
+
+// Sleep waits until the bell rings, at most d (negative: for ever).
+func (b *Bell) Sleep(d time.Duration) {
+	futexWait(&b.asleep, 1, d)
+	b.asleep.Store(0)
+}
+
+// spins is how often a waiting side looks before it sleeps: a few microseconds, less than a sleep and a wake cost.
+const spins = 200
+
+func spin(ready func() bool) bool {
+	for i := range spins {
+		if ready() {
+			return true
+		}
+		if i&15 == 15 {
+			runtime.Gosched()
+		}
+	}
+	return false
+}

@@ -1,0 +1,347 @@
+// Package taskring is the shared memory between a pool and one of its workers: tasks one way, results the other. It differs from
+// a plain ring in one point: a task that lies in it can still be taken back, and after the worker's death it is known
+// of every task whether the worker had begun it.
+package taskring
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"unsafe"
+)
+
+// A segment holds a header, then the data of the task ring, then that of the result ring. Positions count bytes from the
+// beginning of time; position & mask is the place. Records never cross the end of the data: a pad record fills it up.
+type header struct {
+	magic uint64
+	tasks uint64 // capacities: powers of two
+	resul uint64
+	_     [104]byte // every group of words below has a pair of cache lines of its own
+
+	taskTail atomic.Uint64 // parent: everything before it is complete
+	_        [120]byte
+
+	taskHead atomic.Uint64 // worker: it will not look at anything before this again
+	_        [120]byte
+
+	resultTail atomic.Uint64 // worker
+	_          [120]byte
+
+	resultHead atomic.Uint64 // parent
+	wakeAt     atomic.Uint64 // parent: wake me once resultTail reaches this
+	_          [112]byte
+
+	asleep atomic.Uint32 // worker sleeps: no tasks, or no room for a result
+	_      [124]byte
+}
+
+const (
+	magic      = 0x5359_5441_534b_0001
+	headerSize = int(unsafe.Sizeof(header{}))
+)
+
+// Size returns how many bytes a segment needs for rings of these capacities, which must be powers of two.
+func Size(tasks, results int) int { return headerSize + tasks + results }
+
+// ErrCorrupt: the bytes contradict each other.
+var ErrCorrupt = errors.New("taskring: corrupt")
+
+// States of a task. Queued becomes Claimed by the worker or Revoked by the parent, whoever is first.
+const (
+	Queued uint32 = iota
+	Claimed
+	Revoked
+)
+
+// Flags of tasks and results.
+const (
+	Pad      uint32 = 1 << iota // no record: the rest of the data is unused
+	Stop                        // the worker is to end
+	Blob                        // the payload is in the first attached descriptor
+	Attached                    // descriptors come over the control socket
+	Timed                       // the worker notes when it begins
+	Failed                      // a result: the payload is an error
+	Chunk                       // N arguments, or results, one after the other
+)
+
+// Task is the head of a task record; the payload follows.
+type Task struct {
+	size    uint32 // of the whole record
+	State   atomic.Uint32
+	Seq     uint64
+	Func    uint64
+	N       uint32
+	Flags   uint32
+	Started atomic.Int64 // when claimed, if Timed: CLOCK_MONOTONIC, ns
+	len     uint64
+}
+
+// Result is the head of a result record; the payload follows.
+type Result struct {
+	size  uint32
+	Flags uint32
+	Seq   uint64
+	len   uint64
+}
+
+const (
+	taskHeader   = uint64(unsafe.Sizeof(Task{}))
+	resultHeader = uint64(unsafe.Sizeof(Result{}))
+)
+
+func pad8(n uint64) uint64 { return (n + 7) &^ 7 }
+
+type ring struct {
+	data []byte
+	mask uint64
+}
+
+func (r *ring) at(pos uint64) unsafe.Pointer { return unsafe.Pointer(&r.data[pos&r.mask]) }
+
+// room returns where a record of size bytes goes (pad bytes after tail, at tail + pad), or false.
+func (r *ring) room(head, tail, size uint64) (pad uint64, ok bool) {
+	cap := r.mask + 1
+	if rest := cap - tail&r.mask; rest < size {
+		pad = rest
+	}
+	return pad, tail+pad+size-head <= cap
+}
+
+func split(mem []byte, tasks, results uint64) (t, r ring) {
+	h := uint64(headerSize)
+	return ring{mem[h : h+tasks : h+tasks], tasks - 1}, ring{mem[h+tasks : h+tasks+results : h+tasks+results], results - 1}
+}
+
+// Parent is the pool's end. Tasks may be put by one goroutine at a time, results taken by one at a time.
+type Parent struct {
+	h       *header
+	tasks   ring
+	results ring
+	tail    uint64 // of tasks, written but not all published
+	head    uint64 // everything before it may be overwritten
+	taken   uint64 // of results
+}
+
+// NewParent makes empty rings in mem, zeroed memory of Size(tasks, results) bytes.
+func NewParent(mem []byte, tasks, results int) *Parent {
+	h := (*header)(unsafe.Pointer(&mem[0]))
+	h.magic, h.tasks, h.resul = magic, uint64(tasks), uint64(results)
+	p := &Parent{h: h}
+	p.tasks, p.results = split(mem, h.tasks, h.resul)
+	return p
+}
+
+// MaxTask is the largest payload that goes into the ring; larger ones travel as a Blob.
+func (p *Parent) MaxTask() int { return len(p.tasks.data) / 4 }
+
+// Put writes a task, which Publish makes visible, and returns its head; nil if there is no room. The head
+// stays valid until its memory is given back with Free or Reclaim.
+func (p *Parent) Put(seq, fn uint64, n, flags uint32, payload []byte) *Task {
+	size := taskHeader + pad8(uint64(len(payload)))
+	pad, ok := p.tasks.room(p.head, p.tail, size)
+	if !ok {
+		return nil
+	}
+	if pad > 0 {
+		*(*uint64)(p.tasks.at(p.tail)) = padMark(pad)
+		p.tail += pad
+	}
+	t := (*Task)(p.tasks.at(p.tail))
+	t.size = uint32(size)
+	t.State.Store(Queued)
+	t.Seq, t.Func, t.N, t.Flags, t.len = seq, fn, n, flags, uint64(len(payload))
+	copy(unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(t), taskHeader)), len(payload)), payload)
+	p.tail += size
+	return t
+}
+
+// Tail returns the position behind the last task put, for Free.
+func (p *Parent) Tail() uint64 { return p.tail }
+
+// Free says that the tasks before position pos are done with: their results were taken.
+func (p *Parent) Free(pos uint64) { p.head = max(p.head, pos) }
+
+// Passed returns the position up to which the worker has passed tasks, revoked ones included.
+func (p *Parent) Passed() uint64 { return p.h.taskHead.Load() }
+
+// padMark is the first word of a pad record: its size with the top bit set. The rest may be too short for a head.
+func padMark(n uint64) uint64 { return n | 1<<63 }
+
+// Publish makes all tasks put so far visible, and wakes the worker if it sleeps.
+func (p *Parent) Publish() {
+	p.h.taskTail.Store(p.tail)
+	p.Wake()
+}
+
+// Wake wakes a sleeping worker.
+func (p *Parent) Wake() {
+	if p.h.asleep.Load() != 0 && p.h.asleep.Swap(0) != 0 {
+		futexWake(&p.h.asleep)
+	}
+}
+
+// Next returns the next result without giving its memory back, or nil. The payload is valid until Release.
+func (p *Parent) Next() (*Result, []byte, error) {
+	for {
+		tail := p.h.resultTail.Load()
+		if p.taken == tail {
+			return nil, nil, nil
+		}
+		left := tail - p.taken
+		rest := p.results.mask + 1 - p.taken&p.results.mask
+		if left > p.results.mask+1 || left < 8 {
+			return nil, nil, ErrCorrupt
+		}
+		if first := *(*uint64)(p.results.at(p.taken)); first>>63 != 0 {
+			if n := first &^ (1 << 63); n != rest || n > left {
+				return nil, nil, ErrCorrupt
+			}
+			p.taken += rest
+			continue
+		}
+		if left < resultHeader || rest < resultHeader {
+			return nil, nil, ErrCorrupt
+		}
+		r := (*Result)(p.results.at(p.taken))
+		size, n := uint64(r.size), r.len
+		if size > left || size > rest || size < resultHeader || n > size-resultHeader || size&7 != 0 {
+			return nil, nil, fmt.Errorf("%w: a result of %d bytes in a record of %d", ErrCorrupt, n, size)
+		}
+		p.taken += size
+		return r, unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(r), resultHeader)), n), nil
+	}
+}
+
+// Pending tells whether there is a result to take.
+func (p *Parent) Pending() bool { return p.h.resultTail.Load() != p.taken }
+
+// Unread returns how many bytes of results wait.
+func (p *Parent) Unread() uint64 { return p.h.resultTail.Load() - p.taken }
+
+// WakeAt asks the worker to ring the bell once n more bytes of results than taken so far are there; 0: at the next result.
+func (p *Parent) WakeAt(n uint64) { p.h.wakeAt.Store(p.taken + n) }
+
+// Ripe tells whether what WakeAt asked for has come.
+func (p *Parent) Ripe() bool {
+	t := p.h.resultTail.Load()
+	return t != p.taken && t >= p.h.wakeAt.Load()
+}
+
+// Release gives the memory of all results taken back to the worker.
+func (p *Parent) Release() {
+	p.h.resultHead.Store(p.taken)
+	p.Wake()
+}
+
+// Worker is the other end.
+type Worker struct {
+	skipped bool // revoked tasks, since the bell was last rung
+	h       *header
+	tasks   ring
+	results ring
+	bell    *Bell
+	head    uint64 // of tasks
+	tail    uint64 // of results
+	free    uint64 // cached resultHead
+	cur     uint64 // size of the task not yet done
+}
+
+// OpenWorker opens what NewParent made.
+func OpenWorker(mem []byte, bell *Bell) (*Worker, error) {
+	if len(mem) < headerSize {
+		return nil, ErrCorrupt
+	}
+	h := (*header)(unsafe.Pointer(&mem[0]))
+	if h.magic != magic || Size(int(h.tasks), int(h.resul)) > len(mem) {
+		return nil, ErrCorrupt
+	}
+	w := &Worker{h: h, bell: bell}
+	w.tasks, w.results = split(mem, h.tasks, h.resul)
+	return w, nil
+}
+
+// MaxResult is the largest payload that goes into the ring.
+func (w *Worker) MaxResult() int { return len(w.results.data) / 4 }
+
+// Next returns the next task and its payload, and waits for one. It must be given back with Done.
+func (w *Worker) Next() (*Task, []byte) {
+	for {
+		if w.h.taskTail.Load() == w.head {
+			if w.skipped { // the pool may wait for the room they took
+				w.skipped = false
+				w.bell.Ring()
+			}
+			w.wait(func() bool { return w.h.taskTail.Load() != w.head })
+			continue
+		}
+		if first := *(*uint64)(w.tasks.at(w.head)); first>>63 != 0 {
+			w.head += first &^ (1 << 63)
+			w.h.taskHead.Store(w.head)
+			continue
+		}
+		t := (*Task)(w.tasks.at(w.head))
+		w.cur = uint64(t.size)
+		return t, unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(t), taskHeader)), t.len)
+	}
+}
+
+// Idle tells whether no further task waits behind the current one.
+func (w *Worker) Idle() bool { return w.h.taskTail.Load() == w.head+w.cur }
+
+// Claim begins the current task, unless it was revoked.
+func (w *Worker) Claim(t *Task) bool {
+	if t.State.CompareAndSwap(Queued, Claimed) {
+		return true
+	}
+	w.skipped = true
+	return false
+}
+
+// Done goes on behind the current task.
+func (w *Worker) Done() {
+	w.head += w.cur
+	w.cur = 0
+	w.h.taskHead.Store(w.head)
+}
+
+// Put publishes a result, waiting for room. last tells that nothing else is coming soon.
+func (w *Worker) Put(seq uint64, flags uint32, payload []byte, last bool) {
+	size := resultHeader + pad8(uint64(len(payload)))
+	pad, ok := w.results.room(w.free, w.tail, size)
+	for !ok {
+		w.free = w.h.resultHead.Load()
+		if pad, ok = w.results.room(w.free, w.tail, size); ok {
+			break
+		}
+		free := w.free
+		w.bell.Ring() // the parent may be waiting for more than fits
+		w.wait(func() bool { return w.h.resultHead.Load() != free })
+	}
+	if pad > 0 {
+		*(*uint64)(w.results.at(w.tail)) = padMark(pad)
+		w.tail += pad
+	}
+	r := (*Result)(w.results.at(w.tail))
+	r.size, r.Flags, r.Seq, r.len = uint32(size), flags, seq, uint64(len(payload))
+	copy(unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(r), resultHeader)), len(payload)), payload)
+	w.tail += size
+	w.h.resultTail.Store(w.tail)
+	if last || w.tail >= w.h.wakeAt.Load() {
+		w.bell.Ring()
+	}
+}
+
+// wait spins shortly, then sleeps until ready.
+func (w *Worker) wait(ready func() bool) {
+	if spin(ready) {
+		return
+	}
+	for {
+		w.h.asleep.Store(1)
+		if ready() {
+			w.h.asleep.Store(0)
+			return
+		}
+		futexWait(&w.h.asleep, 1, -1)
+	}
+}

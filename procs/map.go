@@ -1,0 +1,202 @@
+package procs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+	"unsafe"
+)
+
+// mapJob is a Map: pieces of chunk elements each.
+type mapJob[In, Out any] struct {
+	AsyncResult[[]Out]
+	pool   *Pool
+	fn     *Func[In, Out]
+	limit  time.Duration
+	xs     []In
+	out    []Out
+	chunk  int
+	single bool // chunk is 1: tasks of one argument
+	pieces int32
+	begin  int32 // the next piece
+	left   int32 // pieces not finished
+	err    error // the first in order of arrival
+}
+
+// Map runs f with each element of xs in the workers, and returns the results in the same order. If an element fails, the
+// others are done nevertheless, and the first error to arrive is returned; a *RemoteError tells in Index which
+// element it was. If ctx is done before, all tasks are stopped.
+//
+// xs must not be changed meanwhile. Many small elements cost least in chunks (see Chunk): the default is automatic.
+func Map[In, Out any](ctx context.Context, p *Pool, f *Func[In, Out], xs []In, opts ...Option) ([]Out, error) {
+	return await(ctx, &MapAsync(p, f, xs, opts...).f)
+}
+
+// MapAsync is Map that returns at once.
+func MapAsync[In, Out any](p *Pool, f *Func[In, Out], xs []In, opts ...Option) *AsyncResult[[]Out] {
+	o := p.options(opts)
+	m := &mapJob[In, Out]{pool: p, fn: f, limit: o.timeout, xs: xs, out: make([]Out, len(xs)), chunk: o.chunk}
+	m.f.owner = m
+	withCallbacks(&m.f, &o)
+	if m.chunk == 0 {
+		m.chunk = autoChunk(len(xs), p.Size(), max(f.in.fixed, f.out.fixed))
+	}
+	m.single = m.chunk == 1
+	m.pieces = int32((len(xs) + m.chunk - 1) / m.chunk)
+	m.left = m.pieces
+	if len(xs) == 0 {
+		m.f.complete(&m.out, nil)
+		return &m.AsyncResult
+	}
+	if err := p.submit(m); err != nil {
+		m.f.complete(nil, err)
+	}
+	return &m.AsyncResult
+}
+
+// autoChunk cuts n elements into at least four chunks per worker, as Python does, and none of more than about 32 KiB:
+// then the workers begin while the rest is still being written.
+func autoChunk(n, workers, size int) int {
+	chunk := (n + workers*4 - 1) / (workers * 4)
+	if size <= 0 {
+		size = 64
+	}
+	return max(1, min(chunk, 32<<10/size))
+}
+
+func (m *mapJob[In, Out]) next() (int32, bool) {
+	if m.begin == m.pieces {
+		return 0, false
+	}
+	m.begin++
+	return m.begin - 1, true
+}
+
+// bounds returns which elements a piece has.
+func (m *mapJob[In, Out]) bounds(piece int32) (lo, hi int) {
+	lo = int(piece) * m.chunk
+	return lo, min(lo+m.chunk, len(m.xs))
+}
+
+func (m *mapJob[In, Out]) head(piece int32) (uint64, uint32, time.Duration) {
+	if m.single {
+		return m.fn.id, 0, m.limit
+	}
+	lo, hi := m.bounds(piece)
+	return m.fn.id, uint32(hi - lo), m.limit
+}
+
+func (m *mapJob[In, Out]) encode(piece int32, dst []byte, w *wire) (_ []byte, err error) {
+	c := m.fn.in
+	if m.single {
+		return c.encode(dst, &m.xs[piece], w)
+	}
+	lo, hi := m.bounds(piece)
+	if c.kind == kindFlat {
+		return append(dst, memory(m.xs[lo:hi])...), nil
+	}
+	for i := lo; i < hi; i++ {
+		if dst, err = c.encodeNext(dst, &m.xs[i], w); err != nil {
+			return dst, fmt.Errorf("element %d: %w", i, err)
+		}
+	}
+	return dst, nil
+}
+
+// memory is a slice of pointer-free values as bytes.
+func memory[T any](s []T) []byte {
+	var t T
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*int(unsafe.Sizeof(t)))
+}
+
+func (m *mapJob[In, Out]) placed(int32, *worker, uint64) {}
+
+func (m *mapJob[In, Out]) finish(piece int32, payload []byte, w *wire, err error) {
+	if err == nil {
+		err = m.decode(piece, payload, w)
+	}
+	if err != nil && m.err == nil {
+		lo, _ := m.bounds(piece)
+		var remote *RemoteError
+		if errors.As(err, &remote) {
+			remote.Index = max(remote.Index, 0) + lo
+		}
+		m.err = err
+	}
+	if m.left--; m.left > 0 {
+		return
+	}
+	m.xs = nil
+	if m.err != nil {
+		m.f.complete(nil, m.err)
+		return
+	}
+	m.f.complete(&m.out, nil)
+}
+
+func (m *mapJob[In, Out]) decode(piece int32, payload []byte, w *wire) (err error) {
+	c := m.fn.out
+	if m.single {
+		return c.decode(payload, &m.out[piece], w)
+	}
+	lo, hi := m.bounds(piece)
+	if c.kind == kindFlat {
+		if len(payload) != (hi-lo)*c.fixed {
+			return fmt.Errorf("%w: a chunk of %d results in %d bytes", errWire, hi-lo, len(payload))
+		}
+		copy(memory(m.out[lo:hi]), payload)
+		return nil
+	}
+	for i := lo; i < hi; i++ {
+		if payload, err = c.decodeNext(payload, &m.out[i], w); err != nil {
+			return fmt.Errorf("procs: result %d of %s: %w", i, m.fn.fname, err)
+		}
+	}
+	return nil
+}
+
+func (m *mapJob[In, Out]) begun() bool {
+	m.pool.mu.Lock()
+	defer m.pool.mu.Unlock()
+	return m.begin > 0
+}
+
+// cancel stops every piece that was not finished.
+func (m *mapJob[In, Out]) cancel(force bool) bool {
+	p := m.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if m.f.Done() {
+		return m.f.Cancelled()
+	}
+	if !force && m.begin > 0 {
+		return false
+	}
+	for ; m.begin < m.pieces; m.begin++ {
+		p.failed = append(p.failed, failure{ticket{job: m, piece: m.begin}, ErrCancelled})
+	}
+	again := p.again[:0]
+	for _, t := range p.again {
+		if t.job == m {
+			p.failed = append(p.failed, failure{t, ErrCancelled})
+		} else {
+			again = append(again, t)
+		}
+	}
+	p.again = again
+	for _, w := range p.workers {
+		for i := w.first; i < len(w.entries); i++ {
+			e := &w.entries[i]
+			switch {
+			case e.revoked || e.job != job(m):
+			case w.revoke(e):
+				p.failed = append(p.failed, failure{e.ticket, ErrCancelled})
+			default:
+				p.stopEntry(w, e, w.firstSeq+uint64(i-w.first), ErrCancelled)
+			}
+		}
+	}
+	p.bell.Ring()
+	return true
+}

@@ -1,0 +1,361 @@
+package procs
+
+import (
+	"fmt"
+	"runtime"
+	"time"
+
+	"switchyard/procs/internal/taskring"
+)
+
+// batchSize is how many results are taken between two looks at the other workers.
+const batchSize = 256
+
+// arrival is a result taken out of a ring.
+type arrival struct {
+	ticket
+	seq     uint64
+	flags   uint32
+	payload []byte
+	reason  error
+}
+
+// collect is the pool's one goroutine that takes results, delivers them, and deals with the dead.
+func (p *Pool) collect() {
+	defer close(p.ended)
+	batch := make([]arrival, 0, batchSize)
+	var workers []*worker
+	idle := 0
+	for {
+		busy := p.failNow()
+		p.mu.Lock()
+		workers = append(workers[:0], p.workers...)
+		p.mu.Unlock()
+		for _, w := range workers {
+			if p.drain(w, &batch) {
+				busy = true
+			}
+		}
+		if p.bury(&batch) {
+			busy = true
+		}
+		if busy {
+			idle = 0
+			continue
+		}
+		if p.over() {
+			break
+		}
+		if idle++; idle < collectSpins {
+			runtime.Gosched()
+			continue
+		}
+		p.sleep(workers)
+		idle = 0
+	}
+	p.end()
+}
+
+// collectSpins is how often the collector looks in vain before it sleeps.
+const collectSpins = 30
+
+// sleep waits for the bell. While many results are to come, it is enough to be woken for a good part of them, or
+// after a moment: the fewer wakes, the more the workers can do.
+func (p *Pool) sleep(workers []*worker) {
+	p.bell.Arm()
+	many := false
+	p.mu.Lock()
+	ready := len(p.failed) > 0 || p.changed()
+	for _, w := range workers {
+		n := uint64(1)
+		if w.load > 64 {
+			many = true
+			n = 4096
+		}
+		w.ring.WakeAt(n)
+		ready = ready || w.ring.Ripe() || n == 1 && w.ring.Pending()
+	}
+	p.mu.Unlock()
+	switch {
+	case ready:
+		p.bell.Disarm()
+	case many:
+		p.bell.Sleep(200 * time.Microsecond)
+	default:
+		p.bell.Sleep(-1)
+	}
+}
+
+// changed tells whether there is something but results to look after. It also uses room that revoked tasks left.
+func (p *Pool) changed() bool {
+	for _, w := range p.workers {
+		if w.full && w.reclaim() {
+			w.full = false
+			if w.stopDue {
+				p.retire(w)
+			}
+			p.fill()
+		}
+		if w.dead || w.stopDue && !w.full {
+			return true
+		}
+	}
+	for _, w := range p.spares {
+		if w.dead {
+			return true
+		}
+	}
+	return p.overLocked() || p.closing()
+}
+
+// closing tells whether workers are due to be retired because the pool is closed and nothing is left to hand out.
+func (p *Pool) closing() bool {
+	if p.state != poolClosed || p.hasWork() {
+		return false
+	}
+	for _, w := range p.workers {
+		if !w.dead && !w.retiring {
+			return true
+		}
+	}
+	return len(p.spares) > 0
+}
+
+// drain takes the results that w has, at most a batch.
+func (p *Pool) drain(w *worker, batch *[]arrival) bool {
+	if !w.ring.Pending() {
+		return false
+	}
+	b := (*batch)[:0]
+	var bad error
+	for len(b) < batchSize {
+		r, payload, err := w.ring.Next()
+		if err != nil {
+			bad = err
+			break
+		}
+		if r == nil {
+			break
+		}
+		b = append(b, arrival{seq: r.Seq, flags: r.Flags, payload: payload})
+	}
+	p.mu.Lock()
+	for i := range b {
+		e, ok := w.pop(b[i].seq)
+		if !ok {
+			bad = fmt.Errorf("%w: a result for no task", taskring.ErrCorrupt)
+			b = b[:i]
+			break
+		}
+		b[i].ticket, b[i].reason = e.ticket, e.reason
+	}
+	w.full = false
+	if w.stopDue {
+		p.retire(w)
+	}
+	p.fill()
+	if w.load == 0 && !w.retiring {
+		p.steal(w)
+	}
+	p.mu.Unlock()
+	for i := range b {
+		p.deliver(w, &b[i])
+		b[i] = arrival{}
+	}
+	w.ring.Release()
+	if bad != nil {
+		logf(LevelError, "%s: %v: killed", w.name, bad)
+		w.child.signal(sigKill)
+	}
+	return true
+}
+
+// deliver hands one result to its job.
+func (p *Pool) deliver(w *worker, a *arrival) {
+	x := wire{}
+	payload := a.payload
+	if a.flags&taskring.Attached != 0 {
+		fds, ok := w.att.take(a.seq)
+		if !ok {
+			a.job.finish(a.piece, nil, &x, w.died())
+			return
+		}
+		x.fds = fds
+		if a.flags&taskring.Blob != 0 && len(fds) > 0 {
+			b, err := readBlob(fds[0])
+			closeFD(fds[0])
+			x.fds = fds[1:]
+			if err != nil {
+				a.job.finish(a.piece, nil, &x, err)
+				x.close()
+				return
+			}
+			payload = b
+		}
+	}
+	var err error
+	if a.flags&taskring.Failed != 0 {
+		err = decodeError(payload)
+	}
+	if a.reason != nil {
+		err = a.reason
+	}
+	a.job.finish(a.piece, payload, &x, err)
+	x.close()
+}
+
+// steal gives w, which has nothing to do, half of what the busiest worker has not begun.
+func (p *Pool) steal(w *worker) {
+	var from *worker
+	for _, o := range p.workers {
+		if o != w && o.load > 1 && (from == nil || o.load > from.load) {
+			from = o
+		}
+	}
+	if from == nil || p.hasWork() {
+		return
+	}
+	n := from.load / 2
+	for i := len(from.entries) - 1; i >= from.first && n > 0; i-- {
+		e := &from.entries[i]
+		if e.revoked {
+			continue
+		}
+		if !from.revoke(e) {
+			break // it and all before it were begun
+		}
+		p.again = append(p.again, e.ticket)
+		n--
+	}
+	p.fill()
+}
+
+// failNow delivers what failed before it reached a worker.
+func (p *Pool) failNow() bool {
+	p.mu.Lock()
+	f := p.failed
+	p.failed = nil
+	p.mu.Unlock()
+	for _, f := range f {
+		f.job.finish(f.piece, nil, nil, f.err)
+	}
+	return len(f) > 0
+}
+
+// bury looks after dead workers, and retires the living ones of a closed pool.
+func (p *Pool) bury(batch *[]arrival) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.changed() {
+		return false
+	}
+	did := false
+	if p.closing() {
+		did = true
+		for _, w := range p.workers {
+			if !w.dead && !w.retiring {
+				p.retire(w)
+			}
+		}
+		for _, w := range p.spares {
+			p.workers = append(p.workers, w)
+			p.retire(w)
+		}
+		p.spares = nil
+	}
+	for _, list := range []*[]*worker{&p.workers, &p.spares} {
+		for i := 0; i < len(*list); i++ {
+			w := (*list)[i]
+			if !w.dead {
+				if w.stopDue && !w.full {
+					p.retire(w)
+				}
+				continue
+			}
+			did = true
+			*list = append((*list)[:i:i], (*list)[i+1:]...)
+			i--
+			p.mu.Unlock()
+			for p.drain(w, batch) {
+			}
+			p.mu.Lock()
+			p.lost(w)
+		}
+	}
+	return did
+}
+
+// lost sorts what a dead worker had left.
+func (p *Pool) lost(w *worker) {
+	died := w.died()
+	quiet := w.retiring && w.load == 0
+	level := LevelWarning
+	if quiet || p.state == poolTerminated {
+		level = LevelInfo
+	}
+	logf(level, "%s: %v", w.name, died)
+	if !quiet && p.state == poolOpen && w.child.exitCode() >= 0 && w.given == 0 {
+		if p.crashes++; p.crashes >= 8 {
+			p.breakDown(fmt.Errorf("workers end before they are ready: %w", died))
+		}
+	}
+	for i := len(w.entries) - 1; i >= w.first; i-- {
+		e := &w.entries[i]
+		switch {
+		case e.revoked:
+		case e.reason != nil:
+			p.failed = append(p.failed, failure{e.ticket, e.reason})
+		case p.state == poolTerminated:
+			p.failed = append(p.failed, failure{e.ticket, ErrTerminated})
+		case p.broken != nil:
+			p.failed = append(p.failed, failure{e.ticket, p.broken})
+		case e.task.State.Load() != taskring.Claimed:
+			p.again = append(p.again, e.ticket)
+		case int(e.tries) < p.config.Retries:
+			e.tries++
+			p.again = append(p.again, e.ticket)
+		default:
+			p.failed = append(p.failed, failure{e.ticket, died})
+		}
+	}
+	w.entries, w.load = nil, 0
+	w.free()
+	p.balance()
+}
+
+// over tells whether nothing is left to be done, for ever.
+func (p *Pool) over() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.overLocked()
+}
+
+func (p *Pool) overLocked() bool {
+	if p.state == poolOpen || len(p.workers) > 0 || len(p.spares) > 0 || p.starting > 0 || len(p.failed) > 0 {
+		return false
+	}
+	return p.state == poolTerminated || p.broken != nil || !p.hasWork()
+}
+
+// end fails what is left, and lets go of everything.
+func (p *Pool) end() {
+	p.mu.Lock()
+	err := p.broken
+	if p.state == poolTerminated && err == nil {
+		err = ErrTerminated
+	}
+	var rest []ticket
+	for {
+		t, ok := p.nextTicket()
+		if !ok {
+			break
+		}
+		rest = append(rest, t)
+	}
+	p.mu.Unlock()
+	for _, t := range rest {
+		t.job.finish(t.piece, nil, nil, err)
+	}
+	p.bellFD.Close()
+	logf(LevelInfo, "%s ended", p.name)
+}

@@ -1,0 +1,302 @@
+package procs
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"switchyard/procs/internal/shm"
+	"switchyard/procs/internal/taskring"
+)
+
+const sigKill = syscall.SIGKILL
+
+// worker is a worker process as its pool sees it. Fields without a note are guarded by the pool's mutex.
+type worker struct {
+	pool    *Pool
+	name    string
+	child   *child           // immutable
+	control *control         // immutable
+	ring    *taskring.Parent // Put and Publish under the pool's mutex, the rest by the collector
+	seg     *shm.Segment     // keeps the mapping
+
+	entries  []entry // tasks in the ring, in order; those before first are done
+	first    int
+	firstSeq uint64 // number of entries[first]
+	nextSeq  uint64
+	load     int // entries that count
+	attached int
+	given    int // tasks ever
+
+	unseen   bool // put, not published
+	full     bool // the ring has no room, until the next result
+	retiring bool // gets no more tasks
+	stopDue  bool
+	dead     bool
+
+	att attachments // has its own mutex
+}
+
+// entry is a piece that lies in a worker's ring.
+type entry struct {
+	ticket
+	task     *taskring.Task
+	end      uint64 // position in the ring behind it
+	limit    time.Duration
+	killAt   time.Time // zero, or when the worker is to be killed for it
+	reason   error     // why it was stopped
+	attached bool
+	revoked  bool
+}
+
+func (w *worker) push(e entry) {
+	w.entries = append(w.entries, e)
+	w.nextSeq++
+	w.load++
+	w.given++
+	if e.attached {
+		w.attached++
+	}
+}
+
+// at returns the entry of task seq, or nil.
+func (w *worker) at(seq uint64) *entry {
+	i := seq - w.firstSeq
+	if i >= uint64(len(w.entries)-w.first) {
+		return nil
+	}
+	return &w.entries[w.first+int(i)]
+}
+
+// pop takes the entry of task seq, and the revoked ones before it, off the front.
+func (w *worker) pop(seq uint64) (entry, bool) {
+	e := w.at(seq)
+	if e == nil || e.revoked {
+		return entry{}, false
+	}
+	for w.firstSeq < seq {
+		if !w.entries[w.first].revoked {
+			return entry{}, false
+		}
+		w.shift()
+	}
+	out := w.entries[w.first] // shifting may have moved it
+	w.shift()
+	w.forget(&out)
+	return out, true
+}
+
+func (w *worker) shift() {
+	w.ring.Free(w.entries[w.first].end)
+	w.entries[w.first] = entry{}
+	w.first++
+	w.firstSeq++
+	if w.first == len(w.entries) {
+		w.entries, w.first = w.entries[:0], 0
+	} else if w.first > 1024 && w.first > len(w.entries)/2 {
+		n := copy(w.entries, w.entries[w.first:])
+		clear(w.entries[n:])
+		w.entries, w.first = w.entries[:n], 0
+	}
+}
+
+// reclaim gives back the room of revoked tasks that the worker has passed.
+func (w *worker) reclaim() bool {
+	passed, any := w.ring.Passed(), false
+	for w.first < len(w.entries) && w.entries[w.first].revoked && w.entries[w.first].end <= passed {
+		w.shift()
+		any = true
+	}
+	return any
+}
+
+// forget takes e out of the worker's sums.
+func (w *worker) forget(e *entry) {
+	w.load--
+	if e.attached {
+		w.attached--
+	}
+}
+
+// revoke takes e back if the worker has not begun it.
+func (w *worker) revoke(e *entry) bool {
+	if e.revoked || !e.task.State.CompareAndSwap(taskring.Queued, taskring.Revoked) {
+		return false
+	}
+	e.revoked = true
+	w.forget(e)
+	if !w.retiring {
+		w.given--
+	}
+	return true
+}
+
+// startWorker starts a worker process.
+func (p *Pool) startWorker() (*worker, error) {
+	seg, err := shm.Create(taskring.Size(taskRing, resultRing))
+	if err != nil {
+		return nil, fmt.Errorf("procs: worker: %w", err)
+	}
+	defer seg.Close() // the mapping stays as long as seg is reachable
+	p.mu.Lock()
+	p.count++
+	w := &worker{pool: p, name: p.name + "/" + strconv.Itoa(p.count), seg: seg}
+	p.mu.Unlock()
+	w.ring = taskring.NewParent(seg.Bytes(), taskRing, resultRing)
+	ours, theirs, err := newControl()
+	if err != nil {
+		return nil, err
+	}
+	defer closeFD(theirs)
+	b := boot{name: w.name, parent: CurrentProcess().name, daemon: true, key: CurrentProcess().AuthKey(), logLevel: logLevel()}
+	fds := []int{int(seg.File().Fd()), int(p.bellFD.File().Fd())}
+	if init := p.config.Initializer; init != nil {
+		var x wire
+		defer x.close()
+		if b.body, err = init.encode(&x); err != nil {
+			ours.close()
+			return nil, fmt.Errorf("%w: initializer: %w", ErrEncode, err)
+		}
+		b.id, b.fname = init.id, init.fname
+		fds = append(fds, x.fds...)
+	}
+	err = ours.send(packetWorker, b.encode(), fds)
+	if err == nil {
+		err = ours.poll()
+	}
+	if err == nil {
+		w.child, err = spawn(&spawnSpec{exe: p.config.Executable, name: w.name, dir: p.config.Dir, env: p.config.Env,
+			procs: p.config.GOMAXPROCS, control: theirs, stdio: [3]*os.File{nullInput()}})
+	}
+	if err != nil {
+		ours.close()
+		return nil, err
+	}
+	w.control = ours
+	w.att.init()
+	logf(LevelInfo, "%s started with process id %d", w.name, w.child.pid)
+	return w, nil
+}
+
+// nullInput is what workers read: one descriptor for all.
+var nullInput = sync.OnceValue(func() *os.File {
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil
+	}
+	return f
+})
+
+// watch starts the goroutines that listen to the worker and wait for its end.
+func (w *worker) watch() {
+	go w.listen()
+	go func() {
+		<-w.child.done
+		p := w.pool
+		p.mu.Lock()
+		w.dead = true
+		p.mu.Unlock()
+		p.bell.Ring()
+	}()
+}
+
+// listen reads what the worker says on its control socket until there is nobody.
+func (w *worker) listen() {
+	defer w.att.close()
+	for {
+		kind, body, fds, err := w.control.recv()
+		if err != nil {
+			return
+		}
+		switch kind {
+		case packetAttach:
+			if len(body) == 8 {
+				w.att.put(binary.LittleEndian.Uint64(body), fds)
+				continue
+			}
+		case packetReady:
+			w.ready(body)
+		}
+		closeAll(fds)
+	}
+}
+
+// ready notes whether the initializer succeeded.
+func (w *worker) ready(body []byte) {
+	p := w.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.crashes = 0
+	if len(body) > 0 {
+		p.breakDown(fmt.Errorf("initializer: %w", decodeError(body)))
+		p.bell.Ring()
+	}
+}
+
+// attach sends the descriptors of the next task.
+func (w *worker) attach(fds []int) error {
+	return w.control.send(packetAttach, binary.LittleEndian.AppendUint64(nil, w.nextSeq), fds)
+}
+
+// free lets go of a worker that is dead.
+func (w *worker) free() {
+	w.control.close()
+	w.att.drop()
+}
+
+// attachments are descriptors that came over the control socket, by the number of the task they belong to.
+type attachments struct {
+	mu     sync.Mutex
+	cond   sync.Cond
+	fds    map[uint64][]int
+	closed bool
+}
+
+func (a *attachments) init() { a.cond.L = &a.mu }
+
+func (a *attachments) put(seq uint64, fds []int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.fds == nil {
+		a.fds = make(map[uint64][]int)
+	}
+	a.fds[seq] = fds
+	a.cond.Broadcast()
+}
+
+// take waits for the descriptors of task seq. They were sent before the task or the result was published.
+func (a *attachments) take(seq uint64) ([]int, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for {
+		if fds, ok := a.fds[seq]; ok {
+			delete(a.fds, seq)
+			return fds, true
+		}
+		if a.closed {
+			return nil, false
+		}
+		a.cond.Wait()
+	}
+}
+
+// close says that no more will come.
+func (a *attachments) close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
+	a.cond.Broadcast()
+}
+
+func (a *attachments) drop() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, fds := range a.fds {
+		closeAll(fds)
+	}
+	a.fds = nil
+}
