@@ -1,0 +1,257 @@
+package procs
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Direction says which ways a pipe can be used.
+type Direction bool
+
+const (
+	OneWay Direction = false // the first end receives, the second sends
+	Duplex Direction = true  // both ends do both
+)
+
+var (
+	// ErrMessageTooLong: RecvBytes got a message longer than its limit. The message is lost, the connection still works.
+	ErrMessageTooLong = errors.New("procs: message longer than the limit")
+	// ErrMessageType: a message has another type than Recv was asked for. The message is lost, the connection still works.
+	ErrMessageType = errors.New("procs: message of another type")
+	// ErrDirection: the end cannot be used this way.
+	ErrDirection = errors.New("procs: this end of the pipe does not go that way")
+)
+
+// BufferTooShortError: the message did not fit into the buffer of RecvBytesInto. It is here instead.
+type BufferTooShortError struct{ Message []byte }
+
+// Error says how long the message is.
+func (e *BufferTooShortError) Error() string {
+	return fmt.Sprintf("procs: a message of %d bytes does not fit into the buffer", len(e.Message))
+}
+
+// Conn is one end of a connection that carries whole messages (Python's multiprocessing.connection.Connection). It is a shared object: it
+// may be passed to other processes, in messages of other connections too. The connection ends for the other side
+// when all holders of this end have closed it or died: so close your copy of an end that you gave away.
+//
+// Receivers and senders may be different goroutines; several of either take turns.
+type Conn struct {
+	readable, writable bool
+
+	smu  sync.Mutex // senders
+	sbuf []byte
+
+	rmu  sync.Mutex // receivers
+	rbuf []byte
+
+	t transport
+}
+
+// transport carries messages: a kind, bytes and descriptors. One send and one recv may run at a time.
+type transport interface {
+	send(kind uint32, body []byte, fds []int) error
+	// recv appends the next message to buf. It returns io.EOF when the other side is gone.
+	recv(buf []byte) (kind uint32, body []byte, fds []int, err error)
+	// poll waits up to d for a message or the end (negative: for ever), and tells whether there is one.
+	poll(d time.Duration) (bool, error)
+	setDeadline(read, write time.Time) error
+	raw() (syscall.RawConn, error)
+	close() error
+}
+
+// kindBytesMessage is the kind of a message of plain bytes. Other kinds are hashes of type names.
+const kindBytesMessage uint32 = 0
+
+func typeKind(t reflect.Type) uint32 {
+	h := uint32(2166136261)
+	for _, c := range []byte(typeName(t)) {
+		h = (h ^ uint32(c)) * 16777619
+	}
+	return h | 1
+}
+
+// Send sends v: any value that could be an argument of a registered function, shared objects included.
+func (c *Conn) Send(v any) error {
+	if v == nil {
+		return fmt.Errorf("%w: nil has no type; send a pointer", ErrEncode)
+	}
+	t := reflect.TypeOf(v)
+	m, err := messageFor(t)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrEncode, err)
+	}
+	if !c.writable {
+		return ErrDirection
+	}
+	c.smu.Lock()
+	defer c.smu.Unlock()
+	var w wire
+	defer w.close()
+	p := reflect.New(t)
+	p.Elem().Set(reflect.ValueOf(v))
+	x := transfer{w: &w}
+	b, err := m.plan.enc(c.sbuf[:0], p.UnsafePointer(), &x)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrEncode, err)
+	}
+	c.keepSend(b)
+	return c.t.send(m.kind, b, w.fds)
+}
+
+// keepSend keeps the buffer for the next message unless it is large.
+func (c *Conn) keepSend(b []byte) {
+	if cap(b) <= 64<<10 {
+		c.sbuf = b
+	}
+}
+
+// Recv waits for the next message and stores its value in *into, a pointer to the type that was sent. It
+// returns io.EOF when nothing is left and the other end is gone.
+func (c *Conn) Recv(into any) error {
+	p := reflect.ValueOf(into)
+	if p.Kind() != reflect.Pointer || p.IsNil() {
+		panic("procs: Recv needs a pointer")
+	}
+	t := p.Type().Elem()
+	m, err := messageFor(t)
+	if err != nil {
+		return err
+	}
+	return c.receive(func(kind uint32, b []byte, w *wire) error {
+		if kind != m.kind {
+			return fmt.Errorf("%w: wanted a %v", ErrMessageType, t)
+		}
+		v := reflect.New(t)
+		x := transfer{w: w}
+		rest, err := m.plan.dec(b, v.UnsafePointer(), &x)
+		if err != nil {
+			return err
+		}
+		if len(rest) != 0 {
+			return fmt.Errorf("%w: bytes left over", errWire)
+		}
+		p.Elem().Set(v.Elem())
+		return nil
+	})
+}
+
+// receive gets one message, and hands its bytes, valid during the call, to take.
+func (c *Conn) receive(take func(kind uint32, b []byte, w *wire) error) error {
+	if !c.readable {
+		return ErrDirection
+	}
+	c.rmu.Lock()
+	defer c.rmu.Unlock()
+	kind, b, fds, err := c.t.recv(c.rbuf[:0])
+	if err != nil {
+		return err
+	}
+	if cap(b) <= 128<<10 {
+		c.rbuf = b
+	}
+	w := wire{fds: fds}
+	defer w.close()
+	return take(kind, b, &w)
+}
+
+// SendBytes sends b as one message.
+func (c *Conn) SendBytes(b []byte) error {
+	if !c.writable {
+		return ErrDirection
+	}
+	c.smu.Lock()
+	defer c.smu.Unlock()
+	return c.t.send(kindBytesMessage, b, nil)
+}
+
+// RecvBytes waits for the next message of SendBytes. A limit above 0 bounds its length: a longer one is ErrMessageTooLong.
+func (c *Conn) RecvBytes(limit int) (out []byte, err error) {
+	err = c.receive(func(kind uint32, b []byte, _ *wire) error {
+		switch {
+		case kind != kindBytesMessage:
+			return fmt.Errorf("%w: wanted bytes", ErrMessageType)
+		case limit > 0 && len(b) > limit:
+			return ErrMessageTooLong
+		case cap(b) > cap(c.rbuf): // receive keeps no reference to it
+			out = b
+		default:
+			out = append(make([]byte, 0, len(b)), b...)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// RecvBytesInto waits for the next message of SendBytes, copies it into buf and returns its length. If it does not
+// fit, the error is a *BufferTooShortError that holds the message.
+func (c *Conn) RecvBytesInto(buf []byte) (n int, err error) {
+	err = c.receive(func(kind uint32, b []byte, _ *wire) error {
+		if kind != kindBytesMessage {
+			return fmt.Errorf("%w: wanted bytes", ErrMessageType)
+		}
+		if len(b) > len(buf) {
+			return &BufferTooShortError{append([]byte(nil), b...)}
+		}
+		n = copy(buf, b)
+		return nil
+	})
+	return n, err
+}
+
+// Poll waits up to d for something to receive, a message or the end of the connection, and tells whether there is: 0 only
+// looks, a negative d waits for ever.
+func (c *Conn) Poll(d time.Duration) (bool, error) {
+	if !c.readable {
+		return false, ErrDirection
+	}
+	return c.t.poll(d)
+}
+
+// SetDeadline lets Send, Recv and Poll fail with os.ErrDeadlineExceeded when t is past; the zero time takes it back.
+func (c *Conn) SetDeadline(t time.Time) error { return c.t.setDeadline(t, t) }
+
+// SyscallConn gives access to the descriptor.
+func (c *Conn) SyscallConn() (syscall.RawConn, error) { return c.t.raw() }
+
+// SendFile sends an open file: the receiver gets a descriptor of its own (see also *os.File inside messages).
+func (c *Conn) SendFile(f *os.File) error { return c.Send(f) }
+
+// RecvFile receives a file sent by SendFile.
+func (c *Conn) RecvFile() (f *os.File, err error) {
+	err = c.Recv(&f)
+	return f, err
+}
+
+// Readable tells whether the end can receive.
+func (c *Conn) Readable() bool { return c.readable }
+
+// Writable tells whether the end can send.
+func (c *Conn) Writable() bool { return c.writable }
+
+// Close closes this process's copy of the end. Calls that wait return os.ErrClosed.
+func (c *Conn) Close() error { return c.t.close() }
+
+// message is what is known about a type that is sent by itself.
+type message struct {
+	kind uint32
+	plan *plan
+}
+
+var messages sync.Map // reflect.Type -> *message
+
+func messageFor(t reflect.Type) (*message, error) {
+	if m, ok := messages.Load(t); ok {
+		return m.(*message), nil
+	}
+	p, err := planFor(t)
+	if err != nil {
+		return nil, fmt.Errorf("procs: %v cannot travel between processes: %w", t, err)
+	}
+	m, _ := messages.LoadOrStore(t, &message{typeKind(t), p})
+	return m.(*message), nil
+}
