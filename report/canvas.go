@@ -1,0 +1,277 @@
+package report
+
+import (
+	"fmt"
+	"html"
+	"html/template"
+	"image"
+	"image/color"
+	"math"
+	"strconv"
+	"strings"
+
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// An ink is a colour by name: the canvas writes it as a class, and the style
+// sheet gives it a value for light, dark and print. The empty ink takes the
+// colour of the group around it.
+type ink string
+
+// RGBA makes an ink a color.Color. Nothing reads it: the canvas writes names.
+func (ink) RGBA() (r, g, b, a uint32) { return 0, 0, 0, 0xffff }
+
+// The inks that are not a model's.
+const (
+	inkText  ink = "i-text"
+	inkMuted ink = "i-muted"
+	inkGrid  ink = "i-grid"
+	inkPanel ink = "i-panel"
+	inkShade ink = "i-shade"
+	inkGroup ink = ""
+)
+
+// A canvas is a vg.Canvas that writes inline SVG: classes in place of
+// colours, groups with titles and data attributes, coordinates to a tenth. It
+// turns vg's upward y axis over itself, so that text needs no transform.
+type canvas struct {
+	w, h  float64
+	out   strings.Builder
+	state canvasState
+	stack []canvasState
+}
+
+// canvasState is what Push saves: the pen and an affine transform, column by column.
+type canvasState struct {
+	ink   color.Color
+	width vg.Length
+	dash  []vg.Length
+	m     [6]float64
+}
+
+var _ vg.CanvasSizer = (*canvas)(nil)
+
+func newCanvas(w, h vg.Length) *canvas {
+	c := &canvas{w: w.Points(), h: h.Points()}
+	c.state = canvasState{width: 1, m: [6]float64{1, 0, 0, 1, 0, 0}}
+	return c
+}
+
+// Size returns the size of the drawing.
+func (c *canvas) Size() (x, y vg.Length) { return vg.Points(c.w), vg.Points(c.h) }
+
+// SetLineWidth, SetLineDash and SetColor set the pen.
+func (c *canvas) SetLineWidth(w vg.Length)               { c.state.width = w }
+func (c *canvas) SetLineDash(d []vg.Length, _ vg.Length) { c.state.dash = d }
+func (c *canvas) SetColor(col color.Color)               { c.state.ink = col }
+
+// Rotate, Translate and Scale change the transform for what follows.
+func (c *canvas) Rotate(rad float64) {
+	sin, cos := math.Sincos(rad)
+	c.transform([6]float64{cos, sin, -sin, cos, 0, 0})
+}
+func (c *canvas) Translate(p vg.Point) {
+	c.transform([6]float64{1, 0, 0, 1, p.X.Points(), p.Y.Points()})
+}
+func (c *canvas) Scale(x, y float64) { c.transform([6]float64{x, 0, 0, y, 0, 0}) }
+
+func (c *canvas) transform(t [6]float64) {
+	m := c.state.m
+	c.state.m = [6]float64{
+		m[0]*t[0] + m[2]*t[1], m[1]*t[0] + m[3]*t[1],
+		m[0]*t[2] + m[2]*t[3], m[1]*t[2] + m[3]*t[3],
+		m[0]*t[4] + m[2]*t[5] + m[4], m[1]*t[4] + m[3]*t[5] + m[5],
+	}
+}
+
+// Push saves the pen and the transform, Pop restores them.
+func (c *canvas) Push() { c.stack = append(c.stack, c.state) }
+func (c *canvas) Pop() {
+	if n := len(c.stack) - 1; n >= 0 {
+		c.state, c.stack = c.stack[n], c.stack[:n]
+	}
+}
+
+// at is a point on the page. What is no number lands outside the drawing.
+func (c *canvas) at(p vg.Point) (x, y float64) {
+	px, py, m := p.X.Points(), p.Y.Points(), c.state.m
+	x = m[0]*px + m[2]*py + m[4]
+	y = c.h - (m[1]*px + m[3]*py + m[5])
+	return clamp(x, -2*c.w, 3*c.w), clamp(y, -2*c.h, 3*c.h)
+}
+
+func clamp(v, lo, hi float64) float64 {
+	if math.IsNaN(v) {
+		return lo
+	}
+	return math.Max(lo, math.Min(hi, v))
+}
+
+// tenth writes a coordinate to one decimal, without a needless ".0".
+func tenth(v float64) string {
+	s := strconv.FormatFloat(v, 'f', 1, 64)
+	s = strings.TrimSuffix(s, ".0")
+	if s == "-0" {
+		return "0"
+	}
+	return s
+}
+
+func (c *canvas) class(base string) string {
+	if i, ok := c.state.ink.(ink); ok && i != "" {
+		return base + " " + string(i)
+	}
+	return base
+}
+
+// Stroke writes a path's outline.
+func (c *canvas) Stroke(p vg.Path) {
+	if c.state.width <= 0 || len(p) == 0 {
+		return
+	}
+	fmt.Fprintf(&c.out, `<path class="%s" d="%s"`, c.class("l"), c.data(p))
+	if w := c.state.width.Points(); w != 1 {
+		fmt.Fprintf(&c.out, ` stroke-width="%s"`, tenth(w))
+	}
+	if len(c.state.dash) > 0 {
+		var dash []string
+		for _, d := range c.state.dash {
+			dash = append(dash, tenth(d.Points()))
+		}
+		fmt.Fprintf(&c.out, ` stroke-dasharray="%s"`, strings.Join(dash, " "))
+	}
+	c.out.WriteString("/>")
+}
+
+// Fill writes a path's inside.
+func (c *canvas) Fill(p vg.Path) {
+	if len(p) == 0 {
+		return
+	}
+	if x, y, r, ok := circle(p); ok {
+		px, py := c.at(vg.Point{X: x, Y: y})
+		fmt.Fprintf(&c.out, `<circle class="%s" cx="%s" cy="%s" r="%s"/>`, c.class("f"), tenth(px), tenth(py), tenth(r.Points()))
+		return
+	}
+	fmt.Fprintf(&c.out, `<path class="%s" d="%s"/>`, c.class("f"), c.data(p))
+}
+
+// circle recognises the path that vg draws a round glyph with.
+func circle(p vg.Path) (x, y, r vg.Length, ok bool) {
+	if len(p) == 3 && p[0].Type == vg.MoveComp && p[1].Type == vg.ArcComp && p[2].Type == vg.CloseComp && math.Abs(p[1].Angle) >= 2*math.Pi {
+		return p[1].Pos.X, p[1].Pos.Y, p[1].Radius, true
+	}
+	return 0, 0, 0, false
+}
+
+// data is a path's d attribute. Points that fall on the one before are left out.
+func (c *canvas) data(p vg.Path) string {
+	var b strings.Builder
+	var last string
+	put := func(cmd byte, pts ...vg.Point) {
+		var s strings.Builder
+		for i, pt := range pts {
+			x, y := c.at(pt)
+			if i > 0 {
+				s.WriteByte(' ')
+			}
+			s.WriteString(tenth(x) + " " + tenth(y))
+		}
+		if cmd == 'L' && s.String() == last {
+			return
+		}
+		last = s.String()
+		b.WriteByte(cmd)
+		b.WriteString(last)
+	}
+	for _, comp := range p {
+		switch comp.Type {
+		case vg.MoveComp:
+			put('M', comp.Pos)
+		case vg.LineComp:
+			put('L', comp.Pos)
+		case vg.CurveComp:
+			switch len(comp.Control) {
+			case 1:
+				put('Q', comp.Control[0], comp.Pos)
+			case 2:
+				put('C', comp.Control[0], comp.Control[1], comp.Pos)
+			}
+		case vg.ArcComp:
+			// Whole circles are drawn by Fill; arcs as short lines.
+			const steps = 16
+			for i := range steps + 1 {
+				sin, cos := math.Sincos(comp.Start + comp.Angle*float64(i)/steps)
+				put('L', vg.Point{X: comp.Pos.X + comp.Radius*vg.Length(cos), Y: comp.Pos.Y + comp.Radius*vg.Length(sin)})
+			}
+		case vg.CloseComp:
+			b.WriteByte('Z')
+			last = ""
+		}
+	}
+	return b.String()
+}
+
+// FillString writes text at its baseline's start.
+func (c *canvas) FillString(f font.Face, pt vg.Point, text string) {
+	if f.Font.Size <= 0 || strings.TrimSpace(text) == "" {
+		return
+	}
+	x, y := c.at(pt)
+	fmt.Fprintf(&c.out, `<text class="%s" x="%s" y="%s"`, c.class("t"), tenth(x), tenth(y))
+	if size := f.Font.Size.Points(); size != labelSize {
+		fmt.Fprintf(&c.out, ` font-size="%s"`, tenth(size))
+	}
+	if m := c.state.m; m[1] != 0 {
+		angle := -math.Atan2(m[1], m[0]) * 180 / math.Pi
+		fmt.Fprintf(&c.out, ` transform="rotate(%s %s %s)"`, tenth(angle), tenth(x), tenth(y))
+	}
+	fmt.Fprintf(&c.out, `>%s</text>`, html.EscapeString(clean(text)))
+}
+
+// DrawImage is part of vg.Canvas. Charts here hold no images.
+func (c *canvas) DrawImage(vg.Rectangle, image.Image) {}
+
+// open starts a group with a class, a model it belongs to, and a title that
+// browsers show as a tooltip. The caller closes it.
+func (c *canvas) open(class, model, title string) {
+	c.out.WriteString("<g")
+	if class != "" {
+		fmt.Fprintf(&c.out, ` class="%s"`, html.EscapeString(class))
+	}
+	if model != "" {
+		fmt.Fprintf(&c.out, ` data-model="%s"`, html.EscapeString(model))
+	}
+	c.out.WriteString(">")
+	if title != "" {
+		fmt.Fprintf(&c.out, "<title>%s</title>", html.EscapeString(title))
+	}
+}
+
+func (c *canvas) close() { c.out.WriteString("</g>") }
+
+// svg is the whole drawing. It is one tab stop; role "group" leaves its marks
+// and their titles readable.
+func (c *canvas) svg(class, label string) template.HTML {
+	return template.HTML(fmt.Sprintf(`<svg class="plot %s" viewBox="0 0 %s %s" role="group" tabindex="0" aria-label="%s">%s</svg>`,
+		class, tenth(c.w), tenth(c.h), html.EscapeString(label), c.out.String()))
+}
+
+// ours finds the canvas under gonum's wrappers: plotters are handed a
+// draw.Canvas that may hold another.
+func ours(c vg.Canvas) *canvas {
+	for {
+		switch v := c.(type) {
+		case *canvas:
+			return v
+		case draw.Canvas:
+			c = v.Canvas
+		case *draw.Canvas:
+			c = v.Canvas
+		default:
+			panic(fmt.Sprintf("report: drawing on a foreign canvas %T", c))
+		}
+	}
+}

@@ -1,0 +1,348 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// lineChart draws series into a plot, the muted ones first so that the best
+// lies on top, and names their ends.
+func (b *builder) lineChart(title, hint, label string, x, y scale, all []series, under ...plot.Plotter) (pageChart, bool) {
+	p := newPlot(x, y)
+	p.Add(grid(false, true))
+	p.Add(under...)
+	for _, best := range []bool{false, true} {
+		for _, s := range all {
+			if (s.class == "best") == best {
+				p.Add(drawSeries(s))
+			}
+		}
+	}
+	p.Add(endLabels(all))
+	return b.draw(title, hint, chart{p, chartHeight, "lines", label})
+}
+
+// seriesClass says how a model's line stands out in a case or workload.
+func seriesClass(r *Ranking, model string) string {
+	switch {
+	case r.Best() != nil && r.Best().Model == model:
+		return "best"
+	case model == baselineModel:
+		return "base"
+	}
+	return ""
+}
+
+// latencyChart shows latency by percentile. The x axis gives every nine the
+// same room: that is where models differ.
+func (b *builder) latencyChart(c *Case) (pageChart, bool) {
+	var all []series
+	var ys, xs []float64
+	rank := b.run.Case(c, TailP99)
+	merged := true
+	for i, m := range b.run.Models {
+		cell := c.Cells[m]
+		if !cell.usable() {
+			continue
+		}
+		qs := cell.quantiles(b.run)
+		merged = merged && cell.Latency != nil
+		s := series{model: b.models[i], class: seriesClass(rank, m), dashed: m == baselineModel, dots: cell.Latency == nil}
+		for _, q := range qs {
+			if q.P >= 100 || q.NS <= 0 || !finite(q.NS) {
+				continue
+			}
+			pt := mark{x: nines(q.P), y: q.NS}
+			s.points = append(s.points, pt)
+			xs, ys = append(xs, pt.x), append(ys, pt.y)
+		}
+		if len(s.points) < 2 {
+			continue
+		}
+		s.title = fmt.Sprintf("%s: p50 %s, p99 %s", s.model.Name, quantileText(qs, 50), quantileText(qs, 99))
+		all = append(all, s)
+	}
+	y, ok := logScale(ys, "", func(v float64) string { return formatValue(v, "ns") })
+	if !ok {
+		return pageChart{}, false
+	}
+	_, reach, _ := spanOf(xs, false)
+	x := scale{min: 0, max: math.Max(reach, 1)}
+	for _, t := range []struct {
+		p     float64
+		label string
+	}{{0, "min"}, {50, "p50"}, {90, "p90"}, {99, "p99"}, {99.9, "p99.9"}, {99.99, "p99.99"}, {99.999, "p99.999"}} {
+		if v := nines(t.p); v <= x.max {
+			x.ticks = append(x.ticks, plot.Tick{Value: v, Label: t.label})
+		}
+	}
+	hint := "Lower is better; each nine has the same room. Merged over all results."
+	if !merged {
+		hint = "Lower is better; each nine has the same room. Medians over results where no histogram was kept."
+	}
+	return b.lineChart("Latency by percentile", hint, "Latency of "+c.title()+" by percentile and model", x, y, all)
+}
+
+// nines maps a percentile to how many nines it has: 90 to 1, 99 to 2.
+func nines(p float64) float64 { return -math.Log10(1 - math.Min(p, 99.9999)/100) }
+
+// quantiles are the cell's merged histogram, or else the medians of the
+// percentiles that its results give.
+func (c *Cell) quantiles(run *Run) []Quantile {
+	if c.Latency != nil {
+		return c.Latency.Points
+	}
+	var out []Quantile
+	for _, u := range []struct {
+		p    float64
+		unit string
+	}{{50, "p50-ns"}, {90, "p90-ns"}, {99, "p99-ns"}, {99.9, "p99.9-ns"}} {
+		if s := run.Summary(c, u.unit); s.N > 0 {
+			out = append(out, Quantile{u.p, s.Center})
+		}
+	}
+	return out
+}
+
+func quantileText(qs []Quantile, p float64) string {
+	for _, q := range qs {
+		if math.Abs(q.P-p) < 1e-6 {
+			return formatValue(q.NS, "ns")
+		}
+	}
+	return "unknown"
+}
+
+// foldedCharts are the charts that a reader opens on doubt.
+func (b *builder) foldedCharts(c *Case) []pageChart {
+	var out []pageChart
+	if ch, ok := b.progressChart(c); ok {
+		out = append(out, ch)
+	}
+	if ch, ok := b.distributionChart(c); ok {
+		out = append(out, ch)
+	}
+	return out
+}
+
+// progressChart shows results in run order, each against its model's median,
+// with the disturbed blocks shaded.
+func (b *builder) progressChart(c *Case) (pageChart, bool) {
+	var all []series
+	var ys []float64
+	longest := 0
+	rank := b.run.Case(c, Throughput)
+	shaded := map[int]bool{}
+	for i, m := range b.run.Models {
+		values, _ := Throughput.sample(c.Cells[m])
+		if len(values) < 2 {
+			continue
+		}
+		center := Summarize(values).Center
+		s := series{model: b.models[i], class: seriesClass(rank, m), dots: len(values) <= maxDots, title: b.models[i].Name}
+		for _, v := range thinTo(values, 160) {
+			d := deviation(v.y, center)
+			s.points = append(s.points, mark{x: v.x + 1, y: d})
+			ys = append(ys, d)
+		}
+		for k, r := range c.Cells[m].Results {
+			if r.Block >= 0 && r.Block < len(b.run.Blocks) && b.run.Blocks[r.Block].Disturbed {
+				shaded[k+1] = true
+			}
+		}
+		longest = max(longest, len(values))
+		all = append(all, s)
+	}
+	y, ok := deviationScale(ys)
+	if !ok {
+		return pageChart{}, false
+	}
+	x := scale{min: 0.6, max: float64(longest) + 0.4, label: "result, in run order"}
+	x.ticks = linearTicks(1, float64(longest), func(v float64) string {
+		if v != math.Trunc(v) {
+			return ""
+		}
+		return fmt.Sprintf("%.0f", v)
+	})
+	return b.lineChart("Progression by run order", "Each result against its model’s median; a slope or a step is the machine’s doing. Shaded: disturbed blocks.",
+		"Results of "+c.title()+" in run order", x, y, all, shade(shaded))
+}
+
+type point struct{ x, y float64 }
+
+// thinTo keeps at most n values, with their places.
+func thinTo(values []float64, n int) []point {
+	step := max(1, (len(values)+n-1)/n)
+	var out []point
+	for i := 0; i < len(values); i += step {
+		out = append(out, point{float64(i), values[i]})
+	}
+	return out
+}
+
+// shade draws the ground of the results that came from disturbed blocks.
+func shade(at map[int]bool) plotFunc {
+	return func(c *canvas, dc draw.Canvas, p *plot.Plot) {
+		tx, _ := p.Transforms(&dc)
+		for _, k := range slices.Sorted(maps.Keys(at)) {
+			dc.SetColor(inkShade)
+			dc.Fill(vg.Rectangle{Min: vg.Point{X: tx(float64(k) - .4), Y: dc.Min.Y}, Max: vg.Point{X: tx(float64(k) + .4), Y: dc.Max.Y}}.Path())
+		}
+	}
+}
+
+// distributionChart is the cumulative distribution of latency.
+func (b *builder) distributionChart(c *Case) (pageChart, bool) {
+	var all []series
+	var xs []float64
+	rank := b.run.Case(c, TailP99)
+	for i, m := range b.run.Models {
+		cell := c.Cells[m]
+		if !cell.usable() || cell.Latency == nil {
+			continue
+		}
+		s := series{model: b.models[i], class: seriesClass(rank, m), dashed: m == baselineModel, title: b.models[i].Name}
+		for _, q := range cell.Latency.Points {
+			if q.NS <= 0 || q.P > 99.91 && q.P < 100 {
+				continue
+			}
+			s.points = append(s.points, mark{x: q.NS, y: q.P})
+			xs = append(xs, q.NS)
+		}
+		if len(s.points) > 1 {
+			all = append(all, s)
+		}
+	}
+	x, ok := logScale(xs, "", func(v float64) string { return formatValue(v, "ns") })
+	if !ok {
+		return pageChart{}, false
+	}
+	y := scale{min: 0, max: 100}
+	y.ticks = linearTicks(0, 100, func(v float64) string { return fmt.Sprintf("%.0f %%", v) })
+	p := newPlot(x, y)
+	p.Add(grid(true, true))
+	for _, s := range all {
+		p.Add(drawSeries(s))
+	}
+	return b.draw("Latency distribution", "Share of ops at most that slow; further left is better.", chart{p, chartHeight, "lines", "Cumulative distribution of latency of " + c.title()})
+}
+
+// curveCharts are a workload's scaling curves: throughput over the number
+// that varies, and the gain over serial where serial was measured.
+func (b *builder) curveCharts(w *Workload) []pageChart {
+	all, _ := curves(w)
+	var out []pageChart
+	for _, g := range all {
+		if len(out) >= 6 {
+			break
+		}
+		if ch, ok := b.scalingChart(g); ok {
+			out = append(out, ch)
+		}
+		if ch, ok := b.gainChart(g); ok {
+			out = append(out, ch)
+		}
+	}
+	return out
+}
+
+// xScale is a curve's own axis: logarithmic, with its cases as ticks.
+func (g *curve) xScale() scale {
+	x := scale{min: g.X[0], max: g.X[len(g.X)-1], log: true, label: clean(strings.TrimSpace(g.Key + " " + fixedIn(g.Fixed)))}
+	every := 1 + (len(g.X)-1)/8
+	for i := 0; i < len(g.X); i += every {
+		x.ticks = append(x.ticks, plot.Tick{Value: g.X[i], Label: cleanTo(g.value(i), 12)})
+	}
+	return x
+}
+
+func fixedIn(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "(" + s + ")"
+}
+
+func (g *curve) drawable() bool {
+	return len(g.X) >= 2 && g.X[0] >= tiniest && g.X[len(g.X)-1] <= hugest
+}
+
+func (b *builder) scalingChart(g curve) (pageChart, bool) {
+	if !g.drawable() {
+		return pageChart{}, false
+	}
+	row := b.run.Workload(g.Workload, Throughput)
+	var all []series
+	var ys []float64
+	for i, m := range b.run.Models {
+		s := series{model: b.models[i], class: seriesClass(row, m), dashed: m == baselineModel, bars: true, dots: true, title: b.models[i].Name}
+		for k, c := range g.Cases {
+			v, _ := Throughput.sample(c.Cells[m])
+			if len(v) == 0 {
+				continue
+			}
+			sum := Summarize(v)
+			pt := mark{x: g.X[k], y: sum.Center}
+			ys = append(ys, pt.y)
+			if sum.Bounded() {
+				pt.lo, pt.hi = sum.Lo, sum.Hi
+				ys = append(ys, pt.lo, pt.hi)
+			}
+			s.points = append(s.points, pt)
+		}
+		if len(s.points) > 0 {
+			all = append(all, s)
+		}
+	}
+	y, ok := logScale(ys, "", func(v float64) string { return formatValue(v, Throughput.Unit) })
+	if !ok {
+		return pageChart{}, false
+	}
+	title := "Throughput by " + clean(g.Key)
+	return b.lineChart(title, "Higher is better, both axes logarithmic; bars are 95 % intervals.", title+" of "+clean(g.Workload.Name), g.xScale(), y, all)
+}
+
+// gainChart draws each model's throughput over serial's: where a line passes
+// one, the model begins to pay.
+func (b *builder) gainChart(g curve) (pageChart, bool) {
+	if !g.drawable() {
+		return pageChart{}, false
+	}
+	row := b.run.Workload(g.Workload, Throughput)
+	var all []series
+	ys := []float64{1}
+	for i, m := range b.run.Models {
+		if m == baselineModel {
+			continue
+		}
+		s := series{model: b.models[i], class: seriesClass(row, m), bars: true, dots: true, title: b.models[i].Name + " over " + baselineModel}
+		for _, pt := range g.ratios(m, baselineModel) {
+			mk := mark{x: pt.x, y: pt.ratio}
+			ys = append(ys, pt.ratio)
+			if pt.lo > 0 && finite(pt.hi) {
+				mk.lo, mk.hi = pt.lo, pt.hi
+				ys = append(ys, pt.lo, pt.hi)
+			}
+			s.points = append(s.points, mk)
+		}
+		if len(s.points) > 1 {
+			all = append(all, s)
+		}
+	}
+	y, ok := logScale(ys, "", formatRatio)
+	if !ok || len(all) == 0 {
+		return pageChart{}, false
+	}
+	one := plotFunc(func(_ *canvas, dc draw.Canvas, p *plot.Plot) {
+		_, ty := p.Transforms(&dc)
+		dc.StrokeLine2(lineStyle(inkMuted, 1.2, 5, 4), dc.Min.X, ty(1), dc.Max.X, ty(1))
+	})
+	return b.lineChart("Gain over serial", "Above the dashed line the model pays; bars are 95 % intervals of the ratio.", "Throughput over serial of "+clean(g.Workload.Name), g.xScale(), y, all, one)
+}
