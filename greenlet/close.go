@@ -38,10 +38,10 @@ func (g *Greenlet[T]) Close() error {
 	f.closing = true
 	f.odd |= oddClosing
 	f.wean()
-	for f.started != nil {
-		f.lost = append(f.lost, f.kill(f.started.greenlet()))
-	}
 	errs := f.lost
+	for f.started != nil {
+		errs = append(errs, f.kill(f.started.greenlet()))
+	}
 	f.quit = true
 	me := f.main.core
 	for _, w := range f.idle {
@@ -52,6 +52,7 @@ func (g *Greenlet[T]) Close() error {
 		w.at.swap()
 		f.pass(&me.seat)
 	}
+	me.state = dead
 	f.idle, f.young, f.lost = nil, nil, nil
 	if debug {
 		f.owner = caller()
@@ -62,8 +63,11 @@ func (g *Greenlet[T]) Close() error {
 // refuse answers a switch in a closing family.
 func (f *family[T]) refuse() (T, error) {
 	c := f.current.core
-	if c.refused++; c.refused > patience && c.parent != nil {
-		runtime.Goexit()
+	if c.parent != nil {
+		if c.refused++; c.refused > patience {
+			c.refused = 0 // deferred functions may try again
+			runtime.Goexit()
+		}
 	}
 	var zero T
 	return zero, ErrClosed

@@ -1,7 +1,6 @@
 package greenlet
 
 import (
-	"errors"
 	"runtime"
 	"weak"
 )
@@ -15,11 +14,29 @@ const nursery = 64
 // memory is freed; so do we, as follows. Nothing in the package that outlives a
 // switch refers to a suspended Greenlet, only to its core. A cleanup on the
 // Greenlet, run by the garbage collector, puts the core on the list of orphans,
-// and the next time the family starts a greenlet it kills those.
+// and a later switch that is not a plain one, say to a new greenlet, kills those.
 //
 // A cleanup costs some 200 ns, more than a greenlet. So new ones are first
 // kept in a nursery, where most die young, and only those that are alive when
 // it is full get one.
+
+// Collect kills the suspended greenlets that nobody refers to, as far as the
+// garbage collector has found them, and returns how many: it throws ErrExit
+// into each, as if the running greenlet were its parent. What they end with is
+// dropped, but errors other than ErrExit are kept for Close to return.
+//
+// There is no need to call it, since every start of a greenlet does the same:
+// except that of the 64 greenlets started last all are considered referred to,
+// and Collect looks at those too. It finds them only if a garbage collection
+// has run after the last Collect (or 64 starts).
+func (g *Greenlet[T]) Collect() (killed int) {
+	f := g.family
+	if debug {
+		f.check()
+	}
+	f.wean()
+	return f.reap()
+}
 
 // watch sees to it that g is killed once it is garbage.
 func (f *family[T]) watch(g *Greenlet[T]) {
@@ -50,33 +67,41 @@ func orphan[T any](c *core[T]) {
 	f.orphaned.Store(true)
 }
 
-// reap kills the orphans, on behalf of the running greenlet.
-func (f *family[T]) reap() {
-	if !f.orphaned.Load() {
-		return
+// nextOrphan returns one of the orphans, or nil.
+func (f *family[T]) nextOrphan() (c *core[T]) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.orphans) == 0 {
+		f.orphans = nil
+		f.orphaned.Store(false)
+		return nil
 	}
-	for {
-		f.mu.Lock()
-		n := len(f.orphans)
-		if n == 0 {
-			f.orphaned.Store(false)
-			f.mu.Unlock()
-			return
-		}
-		c := f.orphans[0]
-		f.orphans = f.orphans[1:]
-		f.mu.Unlock()
+	c = f.orphans[0]
+	f.orphans = f.orphans[1:]
+	return c
+}
+
+// reap kills the orphans on behalf of the running greenlet. One that switches
+// instead of ending lives on with a new Greenlet, and is watched again.
+func (f *family[T]) reap() (killed int) {
+	for c := f.nextOrphan(); c != nil && !f.closing; c = f.nextOrphan() {
 		if c.state != active || c.handle.Value() != nil {
 			continue
 		}
+		c.handle = weak.Pointer[Greenlet[T]]{}
 		g := c.greenlet()
-		if err := f.kill(g); err != nil && !errors.Is(err, ErrExit) {
+		c.killed = true
+		if err := f.kill(g); err != nil {
 			f.lost = append(f.lost, err)
 		}
-		if c.state == active { // it survived
+		c.killed = false
+		if c.state == active {
 			f.watch(g)
+		} else {
+			killed++
 		}
 	}
+	return killed
 }
 
 // greenlet returns c's Greenlet, a new one if the old one is gone.

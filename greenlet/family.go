@@ -60,6 +60,9 @@ func (f *family[T]) send(g *Greenlet[T], v T, err error) (T, error) {
 	if f.closing {
 		return f.refuse()
 	}
+	if f.orphaned.Load() {
+		f.reap()
+	}
 	return f.deliver(g, v, message{err: err})
 }
 
@@ -74,7 +77,6 @@ func (f *family[T]) deliver(g *Greenlet[T], v T, m message) (T, error) {
 		return f.resume(&me.seat)
 	}
 	if c.state == pending {
-		f.reap()
 		c.at = f.worker().at
 		f.begin(g)
 	}
@@ -206,8 +208,8 @@ func (f *family[T]) end(v T, m message) (*Greenlet[T], T, message) {
 	if m.err != nil && errors.Is(m.err, ErrExit) {
 		m.err = nil
 	}
-	if m.exit && f.closing {
-		m.exit = false // it was refuse that ended it
+	if m.exit && (f.closing || c.killed) {
+		m.exit = false // nobody waits for its result
 	}
 	f.origin = g
 	return f.settle(c.parent, v, m)

@@ -33,8 +33,9 @@ type core[T any] struct {
 	ctx    context.Context
 
 	before, after *core[T]                  // in family.started
-	refused       int                       // switches refused because the family is closing
 	handle        weak.Pointer[Greenlet[T]] // once watched
+	refused       uint8                     // switches refused because the family is closing
+	killed        bool                      // as garbage
 }
 
 type state uint8
@@ -134,7 +135,10 @@ func (g *Greenlet[T]) Switch(v T) (T, error) {
 	if f.odd != 0 {
 		return f.resume(&me.seat)
 	}
-	return f.value, nil
+	v = f.value
+	var zero T
+	f.value = zero // or the family would keep it alive
+	return v, nil
 }
 
 // Throw switches to g like Switch, but there the suspended Switch or Throw
@@ -160,6 +164,9 @@ func (g *Greenlet[T]) Parent() *Greenlet[T] { return g.parent }
 // greenlet, ErrForeign if parent is of another family, and ErrCycle if parent
 // is g or descends from it. It walks up the chain of parents.
 func (g *Greenlet[T]) SetParent(parent *Greenlet[T]) error {
+	if debug {
+		g.family.check()
+	}
 	switch {
 	case parent == nil:
 		panic("greenlet: SetParent to nil")
@@ -186,7 +193,8 @@ func (g *Greenlet[T]) Main() *Greenlet[T] { return g.family.main }
 // Started reports whether g was switched to, and so is running, suspended or dead.
 func (g *Greenlet[T]) Started() bool { return g.state != pending }
 
-// Dead reports whether g's run function has returned, or g died unstarted.
+// Dead reports whether g's run function has returned, or g died unstarted. A
+// main greenlet is dead once its family is closed.
 func (g *Greenlet[T]) Dead() bool { return g.state == dead }
 
 // Active reports whether g is started and not dead: python's bool(g).
@@ -211,6 +219,9 @@ func (g *Greenlet[T]) Context() context.Context {
 // SetContext gives g a context: values that belong to it alone. The package
 // does not watch it for cancellation.
 func (g *Greenlet[T]) SetContext(ctx context.Context) {
+	if debug {
+		g.family.check()
+	}
 	if ctx == nil {
 		panic("greenlet: SetContext to nil")
 	}

@@ -68,6 +68,7 @@ func (r *ref) send(id, v int, err error) (int, error) {
 	me := r.running
 	if r.closing {
 		if me.refused++; me.refused > patience && me.id != 0 {
+			me.refused = 0
 			runtime.Goexit()
 		}
 		return 0, ErrClosed

@@ -32,6 +32,9 @@ func (k EventKind) String() string {
 // while it is on, a switch costs a few nanoseconds more than without.
 func (g *Greenlet[T]) SetTrace(trace func(Event[T])) (old func(Event[T])) {
 	f := g.family
+	if debug {
+		f.check()
+	}
 	old = f.trace
 	f.trace = trace
 	if trace != nil {

@@ -1,0 +1,38 @@
+package greenlet
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// TestMain runs the child of parked_test.go, or the tests, after which no
+// goroutine may be left.
+func TestMain(m *testing.M) {
+	if n, err := strconv.Atoi(os.Getenv(parkedVar)); err == nil {
+		park(n)
+		return
+	}
+	before := runtime.NumGoroutine()
+	code := m.Run()
+	if code == 0 && !ended(before) {
+		buf := make([]byte, 1<<20)
+		fmt.Fprintf(os.Stderr, "goroutines left by the tests:\n%s", buf[:runtime.Stack(buf, true)])
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// ended waits until no more goroutines run than before.
+func ended(before int) bool {
+	for deadline := time.Now().Add(30 * time.Second); runtime.NumGoroutine() > before; {
+		if time.Now().After(deadline) {
+			return false
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return true
+}
