@@ -1,0 +1,94 @@
+//go:build linux
+
+package procs
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"testing"
+)
+
+// lean is a directory with two programs: "empty", whose main is empty, and "lean", which can start processes of itself. This
+// test binary is neither: it links the testing package, whose start costs as much again.
+var lean = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "procs-bench")
+	if err != nil {
+		return "", err
+	}
+	for _, name := range []string{"empty", "lean"} {
+		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, name), "./testdata/"+name)
+		cmd.Stderr = os.Stderr
+		if err := cmd.Run(); err != nil {
+			return "", err
+		}
+	}
+	return dir, nil
+})
+
+func BenchmarkPoolApply(b *testing.B) {
+	p := newPool(b, PoolConfig{Workers: 2})
+	ctx := context.Background()
+	Apply(ctx, p, testSquare, 1)
+	b.ResetTimer()
+	for i := range b.N {
+		if v, err := Apply(ctx, p, testSquare, i); v != i*i || err != nil {
+			b.Fatal(v, err)
+		}
+	}
+	b.StopTimer()
+}
+
+func BenchmarkPoolApplyAsync(b *testing.B) {
+	const inFlight = 20_000
+	p := newPool(b, PoolConfig{Workers: 2})
+	ctx := context.Background()
+	Apply(ctx, p, testSquare, 1)
+	rs := make([]*AsyncResult[int], 0, inFlight)
+	runtime.GC()
+	b.ResetTimer()
+	for done := 0; done < b.N; done += len(rs) {
+		rs = rs[:0]
+		for i := range min(inFlight, b.N-done) {
+			rs = append(rs, ApplyAsync(p, testSquare, i))
+		}
+		for i, r := range rs {
+			if v, err := r.Get(ctx); v != i*i || err != nil {
+				b.Fatal(v, err)
+			}
+		}
+	}
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tasks/s")
+}
+
+func BenchmarkPoolMap(b *testing.B) {
+	xs := make([]int, 200_000)
+	for i := range xs {
+		xs[i] = i
+	}
+	for _, chunk := range []int{1, 0} {
+		name := strconv.Itoa(chunk)
+		if chunk == 0 {
+			name = "auto"
+		}
+		b.Run("chunk="+name, func(b *testing.B) {
+			p := newPool(b, PoolConfig{Workers: 2})
+			ctx := context.Background()
+			Apply(ctx, p, testSquare, 1)
+			b.ResetTimer()
+			for range b.N {
+				vs, err := Map(ctx, p, testSquare, xs, Chunk(chunk))
+				if err != nil || vs[777] != 777*777 || vs[len(xs)-1] != (len(xs)-1)*(len(xs)-1) {
+					b.Fatal(err)
+				}
+			}
+			b.StopTimer()
+			b.ReportMetric(float64(b.N)*float64(len(xs))/b.Elapsed().Seconds(), "tasks/s")
+		})
+	}
+}
