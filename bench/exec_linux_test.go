@@ -86,6 +86,7 @@ func sleeper() (*exec.Cmd, error) {
 func testProgram(t *testing.T) *Program {
 	t.Helper()
 	t.Setenv(roleVariable, "runner")
+	t.Setenv("GORACE", "atexit_sleep_ms=0") // else every runner waits for a second
 	if err := Adopt(); err != nil {
 		t.Fatal(err)
 	}

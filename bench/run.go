@@ -17,6 +17,7 @@ type Config struct {
 	Benchtime time.Duration // time a result takes; 0 is 50 ms
 	Budget    time.Duration // time the whole run may take; 0 is no limit
 	Deadline  time.Duration // time one runner may take; 0 is 20 s and 20 bench times
+	Repeats   int           // disturbed blocks that are run again, at most
 	Seed      uint64        // of the order inside blocks
 	CPUs      string        // the CPU set, for the record
 	Command   string        // what the user typed, for the record
@@ -54,13 +55,12 @@ type Run struct {
 	Now     func() time.Time     // nil is time.Now
 	Canary  func() time.Duration // nil is [Canary]
 
-	began  time.Time
-	cases  []*caseState
-	index  map[Case]*caseState
-	stats  Stats
-	base   time.Duration // quietest canary
-	done   int
-	repeat int // blocks still allowed to be repeated
+	began time.Time
+	cases []*caseState
+	index map[Case]*caseState
+	stats Stats
+	base  time.Duration // quietest canary
+	done  int
 }
 
 type caseState struct {
@@ -70,9 +70,6 @@ type caseState struct {
 	overhead time.Duration // of a runner call, besides the measured time
 	out      bool          // failed or void
 }
-
-// maxRepeats bounds how many disturbed blocks are run again.
-const maxRepeats = 2
 
 // minBenchtime is how far a budget may shrink the bench time.
 const minBenchtime = 2 * time.Millisecond
@@ -106,7 +103,6 @@ func (r *Run) defaults() {
 func (r *Run) Do(ctx context.Context) (Stats, error) {
 	r.defaults()
 	r.began = r.Now()
-	r.repeat = maxRepeats
 	if err := r.prepare(); err != nil {
 		return r.stats, err
 	}
@@ -231,10 +227,9 @@ func (r *Run) blocks(ctx context.Context) error {
 				return err
 			}
 			attempt++
-			if !disturbed || r.repeat == 0 || !r.timeFor(r.Count-block+1) {
+			if !disturbed || r.stats.Repeated >= r.Repeats || !r.timeFor(r.Count-block+1) {
 				break
 			}
-			r.repeat--
 			r.stats.Repeated++
 			r.note(fmt.Sprintf("block %d was disturbed by something else on the machine; it is run again", block))
 		}

@@ -62,7 +62,7 @@ func newRun(t *testing.T, dir string) (*Run, *fakeExec) {
 	r := &Run{
 		Config: Config{
 			Workloads: twoWorkloads(), Models: []Model{Serial, Goroutine, Ants}, Lanes: []int{2},
-			Count: 3, Benchtime: 50 * time.Millisecond, Seed: 7, CPUs: "0-1", Command: "test",
+			Count: 3, Benchtime: 50 * time.Millisecond, Repeats: 2, Seed: 7, CPUs: "0-1", Command: "test",
 		},
 		Exec: exec, Now: clock.Now,
 		Canary: func() time.Duration { return time.Millisecond },
@@ -404,8 +404,8 @@ func TestRunAlwaysDisturbed(t *testing.T) {
 	n := time.Duration(0)
 	r.Canary = func() time.Duration { n++; return time.Millisecond * n * n }
 	stats, err := r.Do(t.Context())
-	if err != nil || stats.Repeated != maxRepeats {
-		t.Errorf("stats %+v, error %v; want %d repeats", stats, err, maxRepeats)
+	if err != nil || stats.Repeated != r.Repeats {
+		t.Errorf("stats %+v, error %v; want %d repeats", stats, err, r.Repeats)
 	}
 }
 

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"switchyard/bench"
+)
+
+func newList() *cobra.Command {
+	var runner string
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the workloads, their parameters and the models that have them",
+		Example: "  switchyard list",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			program, err := findRunner(runner)
+			if err != nil {
+				return err
+			}
+			all, err := program.List(cmd.Context())
+			if err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 8, 2, ' ', 0)
+			fmt.Fprintln(w, "WORKLOAD\tOP\tMODELS\tCASES")
+			for _, info := range all {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", info.Name, info.Op, join(info.Models), join(info.Cases))
+			}
+			return w.Flush()
+		},
+	}
+	cmd.Flags().StringVar(&runner, "runner", "", "the program that measures (default: runner beside this program)")
+	return cmd
+}
+
+func join[S ~string](list []S) string {
+	var words []string
+	for _, s := range list {
+		if s != "" {
+			words = append(words, string(s))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the commit and the Go version that this program was built with",
+		Args:  cobra.NoArgs,
+		Run: func(cmd *cobra.Command, _ []string) {
+			for _, f := range bench.HostFacts() {
+				if f.Key == "commit" || f.Key == "go" {
+					fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", f.Key, f.Value)
+				}
+			}
+		},
+	}
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"switchyard/bench"
+)
+
+// progress shows how a run goes on: a bar with the time left on a terminal,
+// else a plain line per phase and at most one every few seconds.
+type progress struct {
+	w     io.Writer
+	bar   *progressbar.ProgressBar
+	phase string
+	last  time.Time
+	began time.Time
+}
+
+// plainEvery is how often plain progress lines come at the most.
+const plainEvery = 15 * time.Second
+
+func newProgress(w io.Writer, budget time.Duration) *progress {
+	p := &progress{w: w, began: time.Now()}
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		p.bar = progressbar.NewOptions(1,
+			progressbar.OptionSetWriter(w),
+			progressbar.OptionSetPredictTime(true),
+			progressbar.OptionShowCount(),
+			progressbar.OptionFullWidth(),
+			progressbar.OptionClearOnFinish(),
+			progressbar.OptionThrottle(100*time.Millisecond),
+		)
+	}
+	return p
+}
+
+// Step is called before each result: nothing is drawn while one is measured.
+func (p *progress) Step(done, total int, phase string, c bench.Case) {
+	if p.bar != nil {
+		p.bar.ChangeMax(max(total, done+1))
+		p.bar.Describe(fmt.Sprintf("%-14s %-40.40s", phase, c))
+		_ = p.bar.Set(done)
+		return
+	}
+	if phase == p.phase && time.Since(p.last) < plainEvery {
+		return
+	}
+	p.phase, p.last = phase, time.Now()
+	left := ""
+	if elapsed := time.Since(p.began); done > 20 {
+		left = fmt.Sprintf(", about %v left", (elapsed * time.Duration(max(total-done, 0)) / time.Duration(done)).Round(time.Second))
+	}
+	fmt.Fprintf(p.w, "%s: %d of %d measured%s\n", phase, done, total, left)
+}
+
+func (p *progress) Note(text string) {
+	if p.bar != nil {
+		_ = p.bar.Clear()
+	}
+	fmt.Fprintln(p.w, "note:", text)
+}
+
+func (p *progress) done() {
+	if p.bar != nil {
+		_ = p.bar.Finish()
+	}
+}
