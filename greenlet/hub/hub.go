@@ -50,6 +50,7 @@ type Hub struct {
 	ioWait     int    // greenlets waiting for a descriptor
 	ioSwitches uint64 // switches at the last read or write ...
 	ioStreak   int    // ... and how many there were since
+	breath     int64  // when it last went through the scheduler of Go
 	files      fileList
 	closing    bool
 

@@ -3,6 +3,7 @@ package hub
 import (
 	"runtime"
 	"runtime/debug"
+	"time"
 )
 
 // push puts g at the end of the ready list.
@@ -124,8 +125,20 @@ func (h *Hub) look() {
 	}
 	if h.ioWait > 0 {
 		h.io.poll(h, 0)
+		h.breathe()
 	}
 	h.runCalls()
+}
+
+// breathe goes through Go's scheduler every few milliseconds. To the runtime a
+// hub is one goroutine that never yields: after 10 ms it takes the processor
+// away in every system call, 50,000 times a second, until the goroutine is
+// scheduled anew.
+func (h *Hub) breathe() {
+	if now := h.now(); now-h.breath > int64(4*time.Millisecond) {
+		h.breath = now
+		runtime.Gosched()
+	}
 }
 
 // await waits for the outside: the next timer, a descriptor, the inbox.
