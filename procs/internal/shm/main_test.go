@@ -3,9 +3,11 @@ package shm
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 	"unsafe"
@@ -18,7 +20,10 @@ const childEnv = "SHM_TEST_CHILD"
 
 func TestMain(m *testing.M) {
 	if name := os.Getenv(childEnv); name != "" {
-		seg, err := Adopt(os.NewFile(3, "segment"), 0)
+		name, bytes, _ := strings.Cut(name, " ")
+		size, err := strconv.Atoi(bytes)
+		check(err)
+		seg, err := Adopt(os.NewFile(3, "segment"), size)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(3)
@@ -43,9 +48,9 @@ type child struct {
 func startChild(t testing.TB, name string, seg *Segment, args ...string) *child {
 	t.Helper()
 	c := &child{Cmd: exec.Command(os.Args[0], args...)}
-	c.Env = append(os.Environ(), childEnv+"="+name)
+	c.Env = append(os.Environ(), fmt.Sprint(childEnv, "=", name, " ", seg.Size()))
 	c.ExtraFiles = []*os.File{seg.File()}
-	c.Stderr = io.MultiWriter(&c.stderr, os.Stderr)
+	c.Stderr = &c.stderr
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -81,3 +86,13 @@ func check(err error) {
 
 // bytesOf views words as bytes: memory that is aligned as a segment is.
 func bytesOf(w []uint64) []byte { return unsafe.Slice((*byte)(unsafe.Pointer(&w[0])), 8*len(w)) }
+
+// fileBlocks returns how many bytes of memory the segment takes.
+func fileBlocks(t *testing.T, s *Segment) int64 {
+	t.Helper()
+	info, err := s.File().Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Sys().(*syscall.Stat_t).Blocks * 512
+}

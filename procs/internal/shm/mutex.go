@@ -2,7 +2,6 @@ package shm
 
 import (
 	"sync/atomic"
-	"time"
 	"unsafe"
 )
 
@@ -20,8 +19,8 @@ import (
 type Mutex struct {
 	word *atomic.Uint64
 	self uint64
-	gate gate
-	spin spinner
+	gate Gate
+	spin Spinner
 	seg  *Segment // keeps the mapping
 }
 
@@ -35,7 +34,7 @@ func (m *Mutex) Open(seg *Segment, off int) {
 	m.word = At[atomic.Uint64](seg.Bytes(), off)
 	m.self = uint64(Self())
 	m.seg = seg
-	m.gate.init()
+	m.gate = NewGate()
 }
 
 // TryLock acquires the mutex if nobody holds it.
@@ -54,12 +53,12 @@ func (m *Mutex) lockSlow(wait *Wait) error {
 		return nil
 	}
 	// Of the goroutines of a process one sleeps in the kernel, holding a thread; the others wait for it as goroutines do.
-	if err := m.gate.enter(wait); err != nil {
+	if err := m.gate.Enter(wait); err != nil {
 		return err
 	}
-	defer m.gate.leave()
-	var s sleeper
-	defer s.end()
+	defer m.gate.Leave()
+	var s Sleeper
+	defer s.End()
 	// Who has waited cannot know that nobody else does, so it takes the word with the bit set: at worst one wake-up for nobody.
 	mine := m.self | waitersBit
 	for {
@@ -77,7 +76,7 @@ func (m *Mutex) lockSlow(wait *Wait) error {
 			}
 			w |= waitersBit
 		}
-		slept, err := s.sleep(wait, m.low(), uint32(w))
+		slept, err := s.Sleep(wait, m.low(), uint32(w))
 		if err == ErrTimeout && m.TryRecover() {
 			return ErrOwnerDied // a wait of no length still finds a dead owner
 		}
@@ -93,18 +92,7 @@ func (m *Mutex) lockSlow(wait *Wait) error {
 
 // trySpin tries for a little while.
 func (m *Mutex) trySpin() bool {
-	limit := m.spin.budget()
-	for used := int32(0); used < limit; used += pauseStep {
-		if m.word.Load() == 0 && m.word.CompareAndSwap(0, m.self) {
-			m.spin.record(used, true)
-			return true
-		}
-		pause(pauseStep)
-	}
-	if limit > 0 {
-		m.spin.record(limit, false)
-	}
-	return false
+	return m.spin.Until(func() bool { return m.word.Load() == 0 && m.word.CompareAndSwap(0, m.self) })
 }
 
 // TryRecover acquires the mutex if its owner is dead. It costs about 10 us if somebody else holds it.
@@ -148,36 +136,3 @@ var lowHalf = func() int {
 	}
 	return 1
 }()
-
-// A gate lets one goroutine of this process through at a time. Entering can be cancelled.
-type gate struct{ ch chan struct{} }
-
-func (g *gate) init() { g.ch = make(chan struct{}, 1) }
-
-func (g *gate) enter(wait *Wait) error {
-	select {
-	case g.ch <- struct{}{}:
-		return nil
-	default:
-	}
-	var done <-chan struct{}
-	if wait.Context != nil {
-		done = wait.Context.Done()
-	}
-	var expired <-chan time.Time
-	if !wait.Deadline.IsZero() {
-		t := time.NewTimer(time.Until(wait.Deadline))
-		defer t.Stop()
-		expired = t.C
-	}
-	select {
-	case g.ch <- struct{}{}:
-		return nil
-	case <-done:
-		return wait.Context.Err()
-	case <-expired:
-		return ErrTimeout
-	}
-}
-
-func (g *gate) leave() { <-g.ch }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
@@ -153,7 +154,7 @@ func TestMutexOwnerDies(t *testing.T) {
 func startHolder(t *testing.T, seg *Segment) *exec.Cmd {
 	t.Helper()
 	c := exec.Command(os.Args[0])
-	c.Env = append(os.Environ(), childEnv+"=mutex-hold")
+	c.Env = append(os.Environ(), fmt.Sprint(childEnv, "=mutex-hold ", seg.Size()))
 	c.ExtraFiles = []*os.File{seg.File()}
 	c.Stderr = os.Stderr
 	out, err := c.StdoutPipe()

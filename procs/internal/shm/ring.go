@@ -86,8 +86,8 @@ type Writer struct {
 	pos       uint64 // end of the records written, published or not
 	published uint64 // what head says
 	tail      uint64 // tail when last looked at: spares the reader's cache line
-	spin      spinner
-	sleeper   sleeper
+	spin      Spinner
+	sleeper   Sleeper
 }
 
 // A Reader is the one process and goroutine that takes from a ring.
@@ -101,8 +101,8 @@ type Reader struct {
 	head     uint64 // head when last looked at: spares the writer's cache line
 	partial  []byte // fragments of a long message, so far
 	joining  bool   // partial waits for more
-	spin     spinner
-	sleeper  sleeper
+	spin     Spinner
+	sleeper  Sleeper
 }
 
 // NewWriter opens the writing end of the ring at off. It goes on where a former writer ended, if there was one.
@@ -238,12 +238,13 @@ func (w *Writer) room(n int) bool {
 func (w *Writer) WaitRoom(wait *Wait, n int) error {
 	w.Publish()
 	h := w.h
-	return block(wait, &w.spin, &w.sleeper, &h.writerAsleep, func() (bool, error) {
-		if h.readerClosed.Load() != 0 {
-			return false, ErrClosed
-		}
-		return w.room(n), nil
+	err := block(wait, &w.spin, &w.sleeper, &h.writerAsleep, func() bool {
+		return h.readerClosed.Load() != 0 || w.room(n)
 	})
+	if err == nil && h.readerClosed.Load() != 0 {
+		return ErrClosed
+	}
+	return err
 }
 
 // Close tells the reader that nothing more will come, once it has read what is there.
@@ -352,8 +353,8 @@ func (r *Reader) Wait(wait *Wait) error {
 	}
 	r.Release()
 	h := r.h
-	return block(wait, &r.spin, &r.sleeper, &h.readerAsleep, func() (bool, error) {
-		return h.head.Load() != r.pos || h.writerClosed.Load() != 0, nil
+	return block(wait, &r.spin, &r.sleeper, &h.readerAsleep, func() bool {
+		return h.head.Load() != r.pos || h.writerClosed.Load() != 0
 	})
 }
 
@@ -385,35 +386,27 @@ func wakeAsleep(asleep *atomic.Uint32) {
 }
 
 // block waits until ready, first spinning, then asleep on the word asleep, which the other side clears to wake us.
-func block(wait *Wait, spin *spinner, s *sleeper, asleep *atomic.Uint32, ready func() (bool, error)) error {
-	limit := spin.budget()
-	for used := int32(0); used < limit; used += pauseStep {
-		if ok, err := ready(); ok || err != nil {
-			spin.record(used, true)
-			return err
-		}
-		pause(pauseStep)
+func block(wait *Wait, spin *Spinner, s *Sleeper, asleep *atomic.Uint32, ready func() bool) error {
+	if spin.Until(ready) {
+		return nil
 	}
-	if limit > 0 {
-		spin.record(limit, false)
-	}
-	*s = sleeper{}
-	defer s.end()
+	*s = Sleeper{}
+	defer s.End()
 	for {
 		asleep.Store(1)
 		// After the store, see Publish for why. A death between a publication and its wake-up costs us one slice, no more.
-		if ok, err := ready(); ok || err != nil {
+		if ready() {
 			asleep.Store(0)
-			return err
+			return nil
 		}
-		_, err := s.sleep(wait, asleep, 1)
+		_, err := s.Sleep(wait, asleep, 1)
 		if err == nil {
 			continue
 		}
 		asleep.Store(0)
 		// What came in the last moment counts more than why we gave up, except for a context that is done.
-		if ok, rerr := ready(); ok && err != context.Canceled && err != context.DeadlineExceeded {
-			return rerr
+		if ready() && err != context.Canceled && err != context.DeadlineExceeded {
+			return nil
 		}
 		return err
 	}

@@ -1,6 +1,7 @@
 package shm
 
 import (
+	"errors"
 	"os"
 	"runtime"
 	"sync/atomic"
@@ -15,35 +16,45 @@ import (
 // Unmap is for owners who know that nobody looks any more.
 type Segment struct {
 	mem     []byte
-	file    *os.File // nil once closed
-	name    string   // "" if anonymous
-	closed  atomic.Bool
-	unmap   *unmapping
+	file    *os.File
+	name    string // "" if anonymous
+	state   *mapping
 	cleanup runtime.Cleanup
 }
 
-// unmapping is what gives a mapping back, exactly once.
-type unmapping struct {
-	mem  []byte
-	done atomic.Bool
+// mapping is what is left to do when a Segment is gone.
+type mapping struct {
+	mem      []byte
+	closed   atomic.Bool
+	unmapped atomic.Bool
 }
 
-func (u *unmapping) run() {
-	if u.done.CompareAndSwap(false, true) {
-		munmap(u.mem)
+func (m *mapping) close() (first bool) {
+	if m.closed.CompareAndSwap(false, true) {
+		live.Add(-1)
+		return true
+	}
+	return false
+}
+
+func (m *mapping) unmap() {
+	m.close()
+	if m.unmapped.CompareAndSwap(false, true) {
+		munmap(m.mem)
 	}
 }
 
 // live counts segments that are open in this process.
 var live atomic.Int64
 
-// Live returns the number of segments of this process that were not closed: a leak check for tests.
+// Live returns the number of segments of this process that were neither closed nor forgotten: a leak check for tests.
 func Live() int { return int(live.Load()) }
 
 func newSegment(f *os.File, mem []byte, name string) *Segment {
 	live.Add(1)
-	s := &Segment{mem: mem, file: f, name: name, unmap: &unmapping{mem: mem}}
-	s.cleanup = runtime.AddCleanup(s, (*unmapping).run, s.unmap)
+	s := &Segment{mem: mem, file: f, name: name, state: &mapping{mem: mem}}
+	// A Segment that nobody closed: the file closes itself.
+	s.cleanup = runtime.AddCleanup(s, (*mapping).unmap, s.state)
 	return s
 }
 
@@ -58,18 +69,20 @@ func (s *Segment) Name() string { return s.name }
 
 // File returns the descriptor, to be passed to a child; nil after Close.
 func (s *Segment) File() *os.File {
-	if s.closed.Load() {
+	if s.Closed() {
 		return nil
 	}
 	return s.file
 }
 
+// Closed says whether Close or Unmap was called.
+func (s *Segment) Closed() bool { return s.state.closed.Load() }
+
 // Close gives the descriptor back. It may be called more than once.
 func (s *Segment) Close() error {
-	if !s.closed.CompareAndSwap(false, true) {
+	if !s.state.close() {
 		return nil
 	}
-	live.Add(-1)
 	return s.file.Close()
 }
 
@@ -77,8 +90,32 @@ func (s *Segment) Close() error {
 func (s *Segment) Unmap() error {
 	err := s.Close()
 	s.cleanup.Stop()
-	s.unmap.run()
+	s.state.unmap()
 	return err
+}
+
+// WithFD calls fn with the descriptor, which stays open until fn returns, or returns ErrClosed.
+func (s *Segment) WithFD(fn func(fd int) error) error {
+	if s.Closed() {
+		return ErrClosed
+	}
+	return control(s.file, fn)
+}
+
+// control runs fn with the descriptor kept open for its duration.
+func control(f *os.File, fn func(fd int) error) error {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var inner error
+	if err := raw.Control(func(fd uintptr) { inner = fn(int(fd)) }); err != nil {
+		if errors.Is(err, os.ErrClosed) {
+			return ErrClosed
+		}
+		return err
+	}
+	return inner
 }
 
 // At returns a pointer to a T that lies off bytes into the segment. It panics if it would not fit or

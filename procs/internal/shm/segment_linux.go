@@ -117,20 +117,12 @@ func Unlink(name string) error {
 // Reserve gives memory to n bytes at off of a sparse segment, so that touching them cannot fault.
 // Bytes that have memory already keep it, and their content.
 func (s *Segment) Reserve(off, n int) error {
-	f := s.File()
-	if f == nil {
-		return ErrClosed
-	}
-	return control(f, func(fd int) error { return allocate(fd, off, n) })
+	return s.WithFD(func(fd int) error { return allocate(fd, off, n) })
 }
 
 // Discard takes the memory of n bytes at off away: they read as zero, and need Reserve before they are written.
 func (s *Segment) Discard(off, n int) error {
-	f := s.File()
-	if f == nil {
-		return ErrClosed
-	}
-	return control(f, func(fd int) error {
+	return s.WithFD(func(fd int) error {
 		return unix.Fallocate(fd, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, int64(off), int64(n))
 	})
 }
@@ -172,24 +164,52 @@ func mapFile(f *os.File, size int, name string) (*Segment, error) {
 	return newSegment(f, mem, name), nil
 }
 
-// control runs fn with the descriptor kept open for its duration.
-func control(f *os.File, fn func(fd int) error) error {
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var inner error
-	if err := raw.Control(func(fd uintptr) { inner = fn(int(fd)) }); err != nil {
-		if errors.Is(err, os.ErrClosed) {
-			return ErrClosed
-		}
-		return err
-	}
-	return inner
-}
-
 func munmap(mem []byte) {
 	if err := unix.Munmap(mem); err != nil {
 		panic("shm: munmap: " + err.Error())
 	}
+}
+
+// writeAt writes to the file, beyond the mapping too, which gives it memory as needed.
+func (s *Segment) writeAt(p []byte, off int64) error {
+	if s.Closed() {
+		return ErrClosed
+	}
+	if _, err := s.file.WriteAt(p, off); err != nil {
+		return fmt.Errorf("shm: write %d bytes: %w", len(p), fileError(err))
+	}
+	return nil
+}
+
+// readAt reads from the file.
+func (s *Segment) readAt(p []byte, off int64) error {
+	if s.Closed() {
+		return ErrClosed
+	}
+	if _, err := s.file.ReadAt(p, off); err != nil {
+		return fmt.Errorf("shm: read %d bytes: %w", len(p), fileError(err))
+	}
+	return nil
+}
+
+// fileSize returns how long the file is, including what is not mapped.
+func (s *Segment) fileSize() (int64, error) {
+	if s.Closed() {
+		return 0, ErrClosed
+	}
+	info, err := s.file.Stat()
+	if err != nil {
+		return 0, fileError(err)
+	}
+	return info.Size(), nil
+}
+
+func fileError(err error) error {
+	if errors.Is(err, os.ErrClosed) {
+		return ErrClosed
+	}
+	if errno := unix.Errno(0); errors.As(err, &errno) {
+		return noSpace(errno)
+	}
+	return err
 }

@@ -39,3 +39,7 @@ func (s *Segment) Reserve(off, n int) error { return errPlatform }
 func (s *Segment) Discard(off, n int) error { return errPlatform }
 
 func munmap(mem []byte) {}
+
+func (s *Segment) writeAt(p []byte, off int64) error { return errPlatform }
+func (s *Segment) readAt(p []byte, off int64) error  { return errPlatform }
+func (s *Segment) fileSize() (int64, error)          { return 0, errPlatform }

@@ -22,8 +22,8 @@ const (
 	lastSlice  = 200 * time.Millisecond
 )
 
-// sleeper carries one blocked operation through its slices. Use: var s sleeper; s.begin(&w); s.sleep(...) in a loop; s.end().
-type sleeper struct {
+// A Sleeper carries one blocked operation through its slices: call Sleep in a loop, and End in the end.
+type Sleeper struct {
 	slice time.Duration
 	watch *watch // only if the context can be done
 }
@@ -31,7 +31,7 @@ type sleeper struct {
 // watch is what a cancelled context does: wake the word until the sleeper has noticed. One wake would not do, because
 // it may come just before the sleeper falls asleep.
 type watch struct {
-	mu   sync.Mutex // guards word against being woken after end
+	mu   sync.Mutex // guards word against being woken after End
 	word *atomic.Uint32
 	stop func() bool
 }
@@ -49,9 +49,9 @@ func (w *watch) cancelled() {
 	}
 }
 
-// sleep blocks while *word == val, for at most one slice. It returns nil when the caller should look again. slept says that
+// Sleep blocks while *word == val, for at most one slice. It returns nil when the caller should look again. slept says that
 // a whole slice passed without a wake: the moment to check on others.
-func (s *sleeper) sleep(wait *Wait, word *atomic.Uint32, val uint32) (slept bool, err error) {
+func (s *Sleeper) Sleep(wait *Wait, word *atomic.Uint32, val uint32) (slept bool, err error) {
 	if s.slice == 0 {
 		s.slice = firstSlice
 	}
@@ -82,8 +82,8 @@ func (s *sleeper) sleep(wait *Wait, word *atomic.Uint32, val uint32) (slept bool
 	return true, nil
 }
 
-// end forgets the context. It must be called once sleep was.
-func (s *sleeper) end() {
+// End forgets the context. It must be called once Sleep was.
+func (s *Sleeper) End() {
 	if s.watch == nil {
 		return
 	}
@@ -93,9 +93,9 @@ func (s *sleeper) end() {
 	s.watch.mu.Unlock()
 }
 
-// Spinning pays when the other side is on another CPU and about to answer. A spinner learns how long that takes: success
+// Spinning pays when the other side is on another CPU and about to answer. A Spinner learns how long that takes: success
 // moves its limit towards twice what was needed, failure lowers it, so that a peer which is always late costs next to nothing.
-type spinner struct {
+type Spinner struct {
 	limit atomic.Int32 // pauses; goroutines may share it, and a lost update does not matter
 }
 
@@ -108,8 +108,24 @@ const (
 
 var spinCPUs = sync.OnceValue(func() bool { return usableCPUs() > 1 })
 
+// Until spins until ready says yes or the budget is spent, and returns what ready said last.
+func (s *Spinner) Until(ready func() bool) bool {
+	limit := s.budget()
+	for used := int32(0); used < limit; used += pauseStep {
+		if ready() {
+			s.record(used, true)
+			return true
+		}
+		pause(pauseStep)
+	}
+	if limit > 0 {
+		s.record(limit, false)
+	}
+	return ready()
+}
+
 // budget returns how many pauses may be spent now.
-func (s *spinner) budget() int32 {
+func (s *Spinner) budget() int32 {
 	if !spinCPUs() {
 		return 0
 	}
@@ -121,7 +137,7 @@ func (s *spinner) budget() int32 {
 }
 
 // record tells the outcome of a spin that took used pauses.
-func (s *spinner) record(used int32, success bool) {
+func (s *Spinner) record(used int32, success bool) {
 	l := s.budget()
 	if success {
 		l += (min(2*used+64, maxSpin) - l) / 4
