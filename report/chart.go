@@ -310,7 +310,12 @@ func (ls endLabels) Plot(dc draw.Canvas, p *plot.Plot) {
 	for i, l := range out {
 		l.at.Y = vg.Points(ys[i])
 		c.open("series end "+l.s.model.Class+" "+l.s.class, l.s.model.Name, l.s.title)
-		dc.StrokeLine2(lineStyle(inkGroup, .7), l.from.X+3, l.from.Y, l.at.X-2, l.at.Y)
+		// A line that ends early gets a dotted leader, or it would seem to go on.
+		leader := lineStyle(inkGroup, .7)
+		if dc.Max.X-l.from.X > 12 {
+			leader.Dashes = []vg.Length{1, 4}
+		}
+		dc.StrokeLine2(leader, l.from.X+3, l.from.Y, l.at.X-2, l.at.Y)
 		dc.FillText(textStyle(inkGroup, draw.XLeft, draw.YCenter), vg.Point{X: l.at.X, Y: l.at.Y}, l.s.model.Name)
 		c.close()
 	}

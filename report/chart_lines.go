@@ -14,7 +14,7 @@ import (
 
 // lineChart draws series into a plot, the muted ones first so that the best
 // lies on top, and names their ends.
-func (b *builder) lineChart(title, hint, label string, x, y scale, all []series, under ...plot.Plotter) (pageChart, bool) {
+func (b *builder) lineChart(title, hint, label string, x, y scale, h vg.Length, all []series, under ...plot.Plotter) (pageChart, bool) {
 	p := newPlot(x, y)
 	p.Add(grid(false, true))
 	p.Add(under...)
@@ -26,7 +26,7 @@ func (b *builder) lineChart(title, hint, label string, x, y scale, all []series,
 		}
 	}
 	p.Add(endLabels(all))
-	return b.draw(title, hint, chart{p, chartHeight, "lines", label})
+	return b.draw(title, hint, chart{p, h, "lines", label})
 }
 
 // seriesClass says how a model's line stands out in a case or workload.
@@ -42,7 +42,7 @@ func seriesClass(r *Ranking, model string) string {
 
 // latencyChart shows latency by percentile. The x axis gives every nine the
 // same room: that is where models differ.
-func (b *builder) latencyChart(c *Case) (pageChart, bool) {
+func (b *builder) latencyChart(c *Case, h vg.Length) (pageChart, bool) {
 	var all []series
 	var ys, xs []float64
 	rank := b.run.Case(c, TailP99)
@@ -69,7 +69,7 @@ func (b *builder) latencyChart(c *Case) (pageChart, bool) {
 		s.title = fmt.Sprintf("%s: p50 %s, p99 %s", s.model.Name, quantileText(qs, 50), quantileText(qs, 99))
 		all = append(all, s)
 	}
-	y, ok := logScale(ys, "", func(v float64) string { return formatValue(v, "ns") })
+	y, ok := logScale(ys, "", func(v float64) string { return formatTick(v, "ns") })
 	if !ok {
 		return pageChart{}, false
 	}
@@ -87,7 +87,7 @@ func (b *builder) latencyChart(c *Case) (pageChart, bool) {
 	if !merged {
 		hint = "Lower is better; each nine has the same room. Medians over results where no histogram was kept."
 	}
-	return b.lineChart("Latency by percentile", hint, "Latency of "+c.title()+" by percentile and model", x, y, all)
+	return b.lineChart("Latency by percentile", hint, "Latency of "+c.title()+" by percentile and model", x, y, h, all)
 }
 
 // nines maps a percentile to how many nines it has: 90 to 1, 99 to 2.
@@ -172,7 +172,7 @@ func (b *builder) progressChart(c *Case) (pageChart, bool) {
 		return fmt.Sprintf("%.0f", v)
 	})
 	return b.lineChart("Progression by run order", "Each result against its model’s median; a slope or a step is the machine’s doing. Shaded: disturbed blocks.",
-		"Results of "+c.title()+" in run order", x, y, all, shade(shaded))
+		"Results of "+c.title()+" in run order", x, y, chartHeight, all, shade(shaded))
 }
 
 type point struct{ x, y float64 }
@@ -220,7 +220,7 @@ func (b *builder) distributionChart(c *Case) (pageChart, bool) {
 			all = append(all, s)
 		}
 	}
-	x, ok := logScale(xs, "", func(v float64) string { return formatValue(v, "ns") })
+	x, ok := logScale(xs, "", func(v float64) string { return formatTick(v, "ns") })
 	if !ok {
 		return pageChart{}, false
 	}
@@ -243,10 +243,12 @@ func (b *builder) curveCharts(w *Workload) []pageChart {
 		if len(out) >= 6 {
 			break
 		}
-		if ch, ok := b.scalingChart(g); ok {
+		if ch, ok := b.scalingChart(g, Throughput, "Higher is better, both axes logarithmic; bars are 95 % intervals."); ok {
 			out = append(out, ch)
 		}
-		if ch, ok := b.gainChart(g); ok {
+		if ch, ok := b.gainChart(g, ""); ok {
+			out = append(out, ch)
+		} else if ch, ok := b.scalingChart(g, TailP99, "Lower is better, both axes logarithmic; bars are 95 % intervals."); ok {
 			out = append(out, ch)
 		}
 	}
@@ -274,17 +276,18 @@ func (g *curve) drawable() bool {
 	return len(g.X) >= 2 && g.X[0] >= tiniest && g.X[len(g.X)-1] <= hugest
 }
 
-func (b *builder) scalingChart(g curve) (pageChart, bool) {
+// scalingChart draws a metric over the number that varies.
+func (b *builder) scalingChart(g curve, m Metric, hint string) (pageChart, bool) {
 	if !g.drawable() {
 		return pageChart{}, false
 	}
-	row := b.run.Workload(g.Workload, Throughput)
+	row := b.run.Workload(g.Workload, m)
 	var all []series
 	var ys []float64
-	for i, m := range b.run.Models {
-		s := series{model: b.models[i], class: seriesClass(row, m), dashed: m == baselineModel, bars: true, dots: true, title: b.models[i].Name}
+	for i, model := range b.run.Models {
+		s := series{model: b.models[i], class: seriesClass(row, model), dashed: model == baselineModel, bars: true, dots: true, title: b.models[i].Name}
 		for k, c := range g.Cases {
-			v, _ := Throughput.sample(c.Cells[m])
+			v, _ := m.sample(c.Cells[model])
 			if len(v) == 0 {
 				continue
 			}
@@ -301,17 +304,36 @@ func (b *builder) scalingChart(g curve) (pageChart, bool) {
 			all = append(all, s)
 		}
 	}
-	y, ok := logScale(ys, "", func(v float64) string { return formatValue(v, Throughput.Unit) })
+	y, ok := logScale(ys, "", func(v float64) string { return formatTick(v, m.Unit) })
 	if !ok {
 		return pageChart{}, false
 	}
-	title := "Throughput by " + clean(g.Key)
-	return b.lineChart(title, "Higher is better, both axes logarithmic; bars are 95 % intervals.", title+" of "+clean(g.Workload.Name), g.xScale(), y, all)
+	title := m.Name + " by " + clean(g.Key)
+	return b.lineChart(title, hint, title+" of "+clean(g.Workload.Name), g.xScale(), y, chartHeight, all)
+}
+
+// gains are the gain charts of the workloads that vary a task's size: the
+// picture of the break-even.
+func (b *builder) gains() []pageChart {
+	var out []pageChart
+	for _, w := range b.shown {
+		all, _ := curves(w)
+		for _, g := range all {
+			if g.Kind != "s" || len(out) == 2 {
+				continue
+			}
+			if ch, ok := b.gainChart(g, "process"); ok {
+				ch.Title = clean(w.Name) + ": gain over serial"
+				out = append(out, ch)
+			}
+		}
+	}
+	return out
 }
 
 // gainChart draws each model's throughput over serial's: where a line passes
-// one, the model begins to pay.
-func (b *builder) gainChart(g curve) (pageChart, bool) {
+// one, the model begins to pay. One model can be stressed in place of the best.
+func (b *builder) gainChart(g curve, stress string) (pageChart, bool) {
 	if !g.drawable() {
 		return pageChart{}, false
 	}
@@ -323,6 +345,9 @@ func (b *builder) gainChart(g curve) (pageChart, bool) {
 			continue
 		}
 		s := series{model: b.models[i], class: seriesClass(row, m), bars: true, dots: true, title: b.models[i].Name + " over " + baselineModel}
+		if stress != "" {
+			s.class = map[bool]string{true: "best"}[m == stress]
+		}
 		for _, pt := range g.ratios(m, baselineModel) {
 			mk := mark{x: pt.x, y: pt.ratio}
 			ys = append(ys, pt.ratio)
@@ -344,5 +369,5 @@ func (b *builder) gainChart(g curve) (pageChart, bool) {
 		_, ty := p.Transforms(&dc)
 		dc.StrokeLine2(lineStyle(inkMuted, 1.2, 5, 4), dc.Min.X, ty(1), dc.Max.X, ty(1))
 	})
-	return b.lineChart("Gain over serial", "Above the dashed line the model pays; bars are 95 % intervals of the ratio.", "Throughput over serial of "+clean(g.Workload.Name), g.xScale(), y, all, one)
+	return b.lineChart("Gain over serial", "Above the dashed line the model pays; bars are 95 % intervals of the ratio.", "Throughput over serial of "+clean(g.Workload.Name), g.xScale(), y, chartHeight, all, one)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"sort"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -94,7 +95,8 @@ func (b *builder) caseCharts(c *Case) []pageChart {
 	if ch, ok := b.throughputChart(c, rows); ok {
 		out = append(out, ch)
 	}
-	if ch, ok := b.latencyChart(c); ok {
+	if ch, ok := b.latencyChart(c, 2*rowsHeight(rows)+60); ok {
+		ch.Tall = true
 		out = append(out, ch)
 	}
 	if ch, ok := b.spreadChart(c, rows); ok {
@@ -116,7 +118,7 @@ func (b *builder) throughputChart(c *Case, rows []chartRow) (pageChart, bool) {
 			values = append(values, r.lo, r.hi)
 		}
 	}
-	format := func(v float64) string { return formatValue(v, Throughput.Unit) }
+	format := func(v float64) string { return formatTick(v, Throughput.Unit) }
 	lo, hi, ok := spanOf(values, true)
 	if !ok {
 		return pageChart{}, false
@@ -207,7 +209,7 @@ func deviationScale(values []float64) (scale, bool) {
 		if v == 0 {
 			return "median"
 		}
-		return fmt.Sprintf("%+.3g %%", math.Round(v*1000)/10)
+		return strings.Replace(fmt.Sprintf("%+.3g %%", math.Round(v*1000)/10), "-", "−", 1)
 	})
 }
 

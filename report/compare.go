@@ -118,20 +118,20 @@ func shiftInterval(logs []float64, n1, n2 int, alpha float64) (lo, hi float64) {
 // exactU is the sample size up to which the U distribution is computed.
 const exactU = 40
 
-// criticalU is the largest U at which the two-sided test still rejects plus
-// one, which is the number of pairs to cut off at each end; -1 when the
-// samples are too small to reject at this level.
+// criticalU is the largest U at which the two-sided test still rejects, which
+// is the number of pairs to cut off at each end; -1 when the samples are too
+// small to reject at this level.
 func criticalU(n1, n2 int, alpha float64) int {
 	if n1 > exactU || n2 > exactU {
 		mean := float64(n1) * float64(n2) / 2
 		sd := math.Sqrt(mean * float64(n1+n2+1) / 6)
 		z := math.Sqrt2 * math.Erfinv(1-alpha)
-		return int(math.Floor(mean - z*sd))
+		return max(-1, int(math.Floor(mean-z*sd))-1)
 	}
 	dist := stats.UDist{N1: n1, N2: n2}
 	cut := -1
 	for u := 0; u <= n1*n2/2 && 2*dist.CDF(float64(u)) <= alpha; u++ {
-		cut = u + 1
+		cut = u
 	}
 	return cut
 }

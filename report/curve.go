@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 	"strings"
@@ -124,9 +125,15 @@ func (g *curve) value(i int) string {
 func (g *curve) formatX(x float64) string {
 	switch g.Kind {
 	case "s":
-		return formatValue(x*1e9, "ns")
+		return formatTick(x*1e9, "ns")
 	case "B":
-		return formatValue(x, "bytes")
+		return formatTick(x, "bytes")
 	}
-	return strings.TrimSuffix(fmt.Sprintf("%.3g", x), "e+00") + strings.TrimSpace(g.Kind)
+	if x < 100 && !slices.ContainsFunc(g.X, func(v float64) bool { return v != math.Trunc(v) }) {
+		x = math.Ceil(x - 1e-9) // there is no half task: from the next whole one on
+	}
+	if a := math.Abs(x); a >= 100 && a < 1e7 {
+		return fmt.Sprintf("%.0f", x) + g.Kind
+	}
+	return fmt.Sprintf("%.3g", x) + g.Kind
 }

@@ -29,10 +29,25 @@ func digits(v float64, class benchunit.Class) string {
 		s.Prec = 1
 	case a >= 0.9995:
 		s.Prec = 2
-	case a < 1e-3:
-		return strconv.FormatFloat(v, 'g', 2, 64)
+	case a >= 0.00095:
+		s.Prec = 3
+	default: // below the smallest prefix: keep two digits
+		return strconv.FormatFloat(x, 'g', 2, 64) + s.Prefix
 	}
 	return s.Format(v)
+}
+
+// formatTick shows a value as an axis does: "10M/s" for "10.0M/s".
+func formatTick(v float64, unit string) string {
+	s := formatValue(v, unit)
+	end := strings.IndexFunc(s, func(r rune) bool { return r != '.' && r != '-' && (r < '0' || r > '9') })
+	if end < 0 {
+		end = len(s)
+	}
+	if !strings.Contains(s[:end], ".") {
+		return s
+	}
+	return strings.TrimRight(strings.TrimRight(s[:end], "0"), ".") + s[end:]
 }
 
 // formatRatio shows a ratio as "1.42×"; ratios far from one lose digits.

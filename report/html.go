@@ -62,6 +62,9 @@ type page struct {
 	Models     []pageModel
 	Matrices   []pageMatrix
 	BreakEvens []pageBreakEven
+	TaskEvens  []pageBreakEven // of the size of a task: the main question
+	PlainEvens []pageBreakEven
+	Gains      []pageChart // drawn beside them
 	Workloads  []pageWorkload
 	Warnings   []Warning
 	Notes      []string
@@ -98,15 +101,23 @@ func newPage(run *Run, opt Options) *page {
 		Files:    run.Files,
 		Blocks:   run.Blocks,
 	}
-	p.Detail = strings.TrimPrefix(p.Verdict.Sentence, p.Verdict.Headline)
+	p.Detail = strings.ReplaceAll(strings.TrimPrefix(p.Verdict.Sentence, p.Verdict.Headline), " %", "\u00a0%")
 	p.CSP = fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; img-src data:; base-uri 'none'; form-action 'none'",
 		hashSource(pageCSS), hashSource(pageJS))
 	for _, m := range Metrics {
 		p.Matrices = append(p.Matrices, b.matrix(m))
 	}
 	for _, e := range run.BreakEvens() {
-		p.BreakEvens = append(p.BreakEvens, b.breakEven(e))
+		switch row := b.breakEven(e); {
+		case e.curve.Kind == "s":
+			p.TaskEvens = append(p.TaskEvens, row)
+		case row.Plain:
+			p.PlainEvens = append(p.PlainEvens, row)
+		default:
+			p.BreakEvens = append(p.BreakEvens, row)
+		}
 	}
+	p.Gains = b.gains()
 	for _, w := range b.shown {
 		p.Workloads = append(p.Workloads, b.workload(w))
 	}
@@ -137,11 +148,10 @@ type builder struct {
 	taken  map[string]bool
 	charts int // bytes of SVG so far
 	cut    []string
-	noisy  map[*Cell]bool
 }
 
 func newBuilder(run *Run) *builder {
-	b := &builder{run: run, ids: map[any]string{}, taken: map[string]bool{}, noisy: map[*Cell]bool{}}
+	b := &builder{run: run, ids: map[any]string{}, taken: map[string]bool{}}
 	extra := 0
 	for _, m := range run.Models {
 		class, note := "", modelNotes[m]
@@ -157,13 +167,6 @@ func newBuilder(run *Run) *builder {
 	if len(b.shown) > maxPageWorkloads {
 		b.shown = b.shown[:maxPageWorkloads]
 		b.cut = append(b.cut, fmt.Sprintf("The page shows the first %d of %d workloads.", maxPageWorkloads, len(run.Workloads)))
-	}
-	for _, w := range run.Warnings() {
-		if w.ID == "wide" {
-			for _, c := range w.Cells {
-				b.noisy[c] = true
-			}
-		}
 	}
 	return b
 }

@@ -83,11 +83,8 @@ func (b *builder) matrixRow(m Metric, w *Workload) (row matrixRow, good []bool) 
 		c := b.matrixCell(m, e)
 		c.Href = "#" + b.id(w)
 		b.state(&c, m, w, nil, e)
-		if e.Relation != Absent {
+		if e.Relation != Absent && c.Class != "fail" {
 			c.Title = b.entryTitle(m, clean(w.Name), e, r)
-		}
-		for _, k := range w.Cases {
-			c.Warn = c.Warn || len(e.Sample) > 0 && b.noisy[k.Cells[e.Model]]
 		}
 		row.Cells = append(row.Cells, c)
 		good = append(good, e.Relation.good() && w.Name != controlWorkload)
@@ -111,7 +108,6 @@ func (b *builder) matrixCase(m Metric, k *Case) matrixCase {
 		if e.Relation != Absent {
 			c.Title = b.entryTitle(m, clean(k.title()), e, r)
 		}
-		c.Warn = len(e.Sample) > 0 && b.noisy[k.Cells[e.Model]]
 		out.Cells = append(out.Cells, c)
 	}
 	return out
@@ -137,6 +133,7 @@ func (b *builder) matrixCell(m Metric, e *Entry) matrixCell {
 	if len(e.Sample) > 0 && finite(e.Ratio) {
 		c.Ratio, c.Value = formatRatio(e.Ratio), number(e.Ratio)
 		c.Class = fmt.Sprintf("r%d", logStep(e.Ratio))
+		c.Warn = Summarize(e.Sample).HalfWidth() > wideInterval
 	}
 	switch e.Relation {
 	case Best, Tied:
@@ -167,9 +164,9 @@ func (b *builder) state(c *matrixCell, m Metric, w *Workload, k *Case, e *Entry)
 	switch {
 	case failed != "":
 		c.Class, c.Mark, c.Spoken = "fail", "✕", "failed"
-		c.Title = "failed: " + cleanTo(failed, 200)
-		if e.Relation == Absent {
-			c.Ratio = "failed"
+		c.Title, c.Ratio, c.Value, c.Warn = "failed: "+cleanTo(failed, 200), "failed", "", false
+		if n := w.failedCases(e.Model); k == nil && n > 0 && len(w.Cases) > 1 {
+			c.Ratio = fmt.Sprintf("%d of %d failed", n, len(w.Cases))
 		}
 	case e.Relation == Absent && skipped != "":
 		c.Title = "not measured: " + cleanTo(skipped, 200)

@@ -44,6 +44,7 @@ type pageBreakEven struct {
 	Text                string
 	Class               string
 	At                  string
+	Plain               bool // always or never: folded away
 }
 
 func (b *builder) breakEven(e BreakEven) pageBreakEven {
@@ -52,6 +53,7 @@ func (b *builder) breakEven(e BreakEven) pageBreakEven {
 		A: b.model(e.A), B: b.model(e.B), Text: e.Text,
 		Class: map[Outcome]string{Crosses: "crosses", Always: "always", Never: "never"}[e.Outcome],
 	}
+	p.Plain = (e.Outcome == Always || e.Outcome == Never)
 	if !math.IsNaN(e.At) {
 		p.At = e.curve.formatX(e.At)
 	}

@@ -34,7 +34,7 @@ type pagePanel struct {
 type pageChart struct {
 	Title, Hint string
 	SVG         template.HTML
-	Wide        bool
+	Wide, Tall  bool
 }
 
 // A tableCell is one number with the value it sorts by.
@@ -137,7 +137,7 @@ func (g bestGroup) sentence(of int) string {
 		first, last := g.cases[0].label(), g.cases[len(g.cases)-1].label()
 		switch {
 		case len(g.cases) == of:
-			where = "in all cases, "
+			where = "In all cases "
 		case first == last:
 			where = clean(first) + ": "
 		default:
@@ -164,9 +164,9 @@ func (g bestGroup) sentence(of int) string {
 		return fmt.Sprintf("%s%s leads; the test sees no difference from %s.", where, lead, list(names))
 	case len(g.ranks) == 1:
 		v := r.Best().Versus
-		return fmt.Sprintf("%s%s is fastest at %s, %s of %s (%s).", where, lead, rate, formatRatio(v.Ratio), clean(second), formatInterval(v.Lo, v.Hi))
+		return fmt.Sprintf("%s%s is fastest at %s: %s %s (%s).", where, lead, rate, formatRatio(v.Ratio), clean(second), formatInterval(v.Lo, v.Hi))
 	}
-	return fmt.Sprintf("%s%s is fastest, %s to %s of the next.", where, lead, formatRatio(lo), formatRatio(hi))
+	return fmt.Sprintf("%s%s is fastest, %s to %s the next.", where, lead, formatRatio(lo), formatRatio(hi))
 }
 
 func (b *builder) panel(c *Case, first bool) pagePanel {
@@ -217,11 +217,14 @@ var columns = []struct {
 	{"of best", func(b *builder, c *Cell, e *Entry, s Summary) tableCell {
 		return tableCell{formatRatio(e.Ratio), number(e.Ratio), ""}
 	}},
-	{"interval of ratio", func(b *builder, c *Cell, e *Entry, s Summary) tableCell {
+	{"its interval", func(b *builder, c *Cell, e *Entry, s Summary) tableCell {
 		if e.Relation == Best || e.Versus.A == "" {
 			return tableCell{}
 		}
-		return tableCell{formatInterval(e.Versus.Lo, e.Versus.Hi), number(e.Versus.Lo), ""}
+		if !finite(e.Versus.Lo) || !finite(e.Versus.Hi) || e.Versus.Lo <= 0 {
+			return tableCell{"unbounded", "", "too few results"}
+		}
+		return tableCell{ratioDigits(e.Versus.Lo) + " – " + ratioDigits(e.Versus.Hi), number(e.Versus.Lo), "95 % interval of the ratio"}
 	}},
 	{"adj. p", func(b *builder, c *Cell, e *Entry, s Summary) tableCell {
 		if e.Relation == Best || e.Versus.A == "" {
@@ -240,7 +243,7 @@ var columns = []struct {
 		case e.Relation == Tied && e.Versus.Equivalent:
 			return tableCell{"equivalent ±2 %", "1", "shown to lie within 2 % of the best"}
 		case e.Relation == Tied && finite(e.Versus.Detectable):
-			return tableCell{"~ (≥ " + formatPct(e.Versus.Detectable) + " would show)", "1", "no difference seen; the smallest effect that results scattered like these would have shown"}
+			return tableCell{"~, ≥ " + formatPct(e.Versus.Detectable) + " would show", "1", "no difference seen; the smallest effect that results scattered like these would have shown"}
 		case e.Relation == Tied:
 			return tableCell{"~", "1", "no difference seen"}
 		}
@@ -331,10 +334,14 @@ func (b *builder) missing(w *Workload) []missing {
 		}
 	}
 	for _, m := range b.run.Models {
-		put("all cases", m, w.Failed[m], w.Skipped[m])
+		all := "all cases"
+		if len(w.Cases) <= 1 {
+			all = ""
+		}
+		put(all, m, w.Failed[m], w.Skipped[m])
 		for _, c := range b.cases(w) {
 			if cell := c.Cells[m]; cell != nil {
-				put(clean(c.label()), m, cell.Failed, cell.Skipped)
+				put(strings.TrimPrefix(clean(c.label()), clean(w.Name)), m, cell.Failed, cell.Skipped)
 			}
 		}
 	}

@@ -306,3 +306,14 @@ func (r *Run) dir() string {
 	}
 	return r.Path
 }
+
+// failedCases counts the workload's cases that failed for a model.
+func (w *Workload) failedCases(model string) int {
+	n := 0
+	for _, c := range w.Cases {
+		if cell := c.Cells[model]; cell != nil && cell.Failed != "" {
+			n++
+		}
+	}
+	return n
+}

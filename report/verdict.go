@@ -93,7 +93,7 @@ func verdictOf(run *Run, a *analysis) Verdict {
 func leftOut(r *Ranking) []string {
 	var out []string
 	for _, e := range r.Entries {
-		if e.Relation == Partial {
+		if e.Relation == Partial && e.Model != baselineModel {
 			out = append(out, fmt.Sprintf("%s (%d of %d cases)", clean(modelName(e.Model)), e.Have, e.Of))
 		}
 	}
@@ -179,7 +179,24 @@ func exceptions(run *Run, a *analysis, leader string) []Exception {
 		}
 	}
 	sort.SliceStable(out, func(i, j int) bool { return out[i].Ratio > out[j].Ratio })
-	return out[:min(3, len(out))]
+	return firstPerWorkload(out, 3)
+}
+
+// firstPerWorkload takes n exceptions in their order, but a workload's second
+// only when there are not enough workloads.
+func firstPerWorkload(all []Exception, n int) []Exception {
+	var first, more []Exception
+	seen := map[*Workload]bool{}
+	for _, e := range all {
+		if seen[e.Workload] {
+			more = append(more, e)
+		} else {
+			first = append(first, e)
+		}
+		seen[e.Workload] = true
+	}
+	first = append(first, more...)
+	return first[:min(n, len(first))]
 }
 
 func exception(run *Run, w *Workload, rival, leader string, cases []*Case) Exception {
@@ -198,15 +215,20 @@ func exception(run *Run, w *Workload, rival, leader string, cases []*Case) Excep
 // where describes some of a workload's cases: by the range of the varied
 // number when they are one end of it, else by name.
 func where(w *Workload, cases []*Case) string {
-	all, rest := curves(w)
-	if len(all) == 1 && len(rest) == 0 {
-		g := all[0]
-		n, key := len(cases), clean(g.Key)
+	all, _ := curves(w)
+	for _, g := range all {
+		n, key, fixed := len(cases), clean(g.Key), ""
+		if n > len(g.Cases) {
+			continue
+		}
+		if g.Fixed != "" {
+			fixed = " (" + clean(g.Fixed) + ")"
+		}
 		switch {
 		case slices.Equal(g.Cases[len(g.Cases)-n:], byCurve(g, cases)):
-			return fmt.Sprintf("with %s of %s or more", key, clean(g.value(len(g.Cases)-n)))
+			return fmt.Sprintf("with %s of %s or more%s", key, clean(g.value(len(g.Cases)-n)), fixed)
 		case slices.Equal(g.Cases[:n], byCurve(g, cases)):
-			return fmt.Sprintf("with %s of %s or less", key, clean(g.value(n-1)))
+			return fmt.Sprintf("with %s of %s or less%s", key, clean(g.value(n-1)), fixed)
 		}
 	}
 	if len(cases) > 2 {
