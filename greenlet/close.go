@@ -48,6 +48,9 @@ func (g *Greenlet[T]) Close() error {
 		if w.gone {
 			continue
 		}
+		if debug {
+			f.checkLock(w.at)
+		}
 		me.at = w.at
 		w.at.swap()
 		f.pass(&me.seat)

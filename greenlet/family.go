@@ -76,16 +76,15 @@ func (f *family[T]) deliver(g *Greenlet[T], v T, m message) (T, error) {
 		f.put(g, v, m)
 		return f.resume(&me.seat)
 	}
-	if c.state == pending {
-		c.at = f.worker().at
-		f.begin(g)
-	}
-	f.put(g, v, m)
 	s := c.at
-	me.at = s
-	if debug {
+	if c.state == pending {
+		s = f.worker().at
+		f.begin(g)
+	} else if debug {
 		f.checkLock(s)
 	}
+	f.put(g, v, m)
+	me.at = s
 	s.swap()
 	if debug {
 		f.owner = caller()
@@ -219,6 +218,9 @@ func (f *family[T]) end(v T, m message) (*Greenlet[T], T, message) {
 func (f *family[T]) worker() *slot {
 	if n := len(f.idle); n > 0 {
 		w := f.idle[n-1]
+		if debug {
+			f.checkLock(w.at)
+		}
 		f.idle[n-1] = nil
 		f.idle = f.idle[:n-1]
 		return w

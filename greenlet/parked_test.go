@@ -11,9 +11,6 @@ import (
 	"testing"
 )
 
-// parkedVar makes the test program a child that parks greenlets.
-const parkedVar = "GREENLET_TEST_PARKED"
-
 // park is the child: it parks as many greenlets as a line of its input says,
 // answers with a line, and ends with its input.
 func park(n int) {
@@ -65,7 +62,7 @@ func parkedBytes(tb testing.TB, n int) float64 {
 		tb.Skip("resident memory cannot be read here:", err)
 	}
 	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), parkedVar+"="+strconv.Itoa(n))
+	child.Env = append(os.Environ(), childVar+"="+strconv.Itoa(n))
 	child.Stderr = os.Stderr
 	in, err := child.StdinPipe()
 	if err != nil {

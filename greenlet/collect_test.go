@@ -1,0 +1,275 @@
+package greenlet
+
+import (
+	"errors"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+	"weak"
+)
+
+// eventually collects garbage until done, or fails the test.
+func eventually(t *testing.T, main *Greenlet[int], what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 30 s: %s", what)
+		}
+		if main != nil {
+			main.Collect()
+		}
+		runtime.GC()
+	}
+}
+
+// waits returns a run function that waits for main and records what it gets.
+func waits(main *Greenlet[int], got *[]error) func(*Greenlet[int], int) (int, error) {
+	return func(*Greenlet[int], int) (int, error) {
+		_, err := main.Switch(0)
+		*got = append(*got, err)
+		return 0, err
+	}
+}
+
+//go:noinline
+func startOne(main *Greenlet[int], got *[]error) *Greenlet[int] {
+	g := New(main, waits(main, got))
+	g.Switch(0)
+	return g
+}
+
+// TestKilledAsGarbage: a suspended greenlet that nobody refers to gets ErrExit,
+// one that somebody refers to does not.
+func TestKilledAsGarbage(t *testing.T) {
+	before := runtime.NumGoroutine()
+	main := openFamily[int](t)
+	var lost, held []error
+	kept := startOne(main, &held)
+	for range 10 {
+		startOne(main, &lost)
+	}
+	eventually(t, main, "ten greenlets are killed", func() bool { return len(lost) == 10 })
+	for _, err := range lost {
+		if err != ErrExit {
+			t.Errorf("killed with %v", err)
+		}
+	}
+	if len(held) != 0 {
+		t.Error("the greenlet that is referred to was killed")
+	}
+	must(t, kept, 0, 0)
+	main.Close()
+	if n := runtime.NumGoroutine(); n > before {
+		t.Errorf("%d goroutines, %d before", n, before)
+	}
+}
+
+// TestKilledByStarting: starting greenlets is enough, nobody need call Collect.
+func TestKilledByStarting(t *testing.T) {
+	main := openFamily[int](t)
+	var got []error
+	eventually(t, nil, "a greenlet is killed", func() bool {
+		startOne(main, &got)
+		return len(got) > 0
+	})
+}
+
+// TestDroppedElsewhere: the last reference may be dropped by another goroutine;
+// the greenlet still ends on its own family's.
+func TestDroppedElsewhere(t *testing.T) {
+	main := openFamily[int](t)
+	var got []error
+	var shared atomic.Pointer[Greenlet[int]]
+	shared.Store(startOne(main, &got))
+	dropped := make(chan bool)
+	go func() {
+		shared.Store(nil)
+		runtime.GC()
+		close(dropped)
+	}()
+	<-dropped
+	if len(got) != 0 {
+		t.Error("killed by another goroutine")
+	}
+	eventually(t, main, "the greenlet is killed", func() bool { return len(got) == 1 })
+}
+
+// TestKilledThrowsOther: what a killed greenlet dies of reaches nobody but Close.
+func TestKilledThrowsOther(t *testing.T) {
+	main := Main[int]()
+	ended := false
+	for _, how := range []string{"error", "panic", "exit"} {
+		ended = false
+		func() {
+			New(main, func(*Greenlet[int], int) (int, error) {
+				defer func() { ended = true }()
+				main.Switch(0)
+				switch how {
+				case "panic":
+					panic(errBoom)
+				case "exit":
+					runtime.Goexit()
+				}
+				return 0, errSome
+			}).Switch(0)
+		}()
+		eventually(t, main, how, func() bool { return ended })
+	}
+	if err := main.Close(); !errors.Is(err, errSome) || !errors.Is(err, errBoom) {
+		t.Error(err)
+	}
+}
+
+// TestParentWhenKilled: while it is killed, a greenlet's parent is whoever kills
+// it; if it survives, it has its own again, and can be killed again.
+func TestParentWhenKilled(t *testing.T) {
+	main := openFamily[int](t)
+	hub := New(main, nothing)
+	var parents []*Greenlet[int]
+	ended := false
+	func() {
+		New(hub, func(*Greenlet[int], int) (int, error) {
+			main.Switch(0)
+			parents = append(parents, main.Current().Parent())
+			main.Switch(0) // survives
+			parents = append(parents, main.Current().Parent())
+			ended = true
+			return 0, nil
+		}).Switch(0)
+	}()
+	eventually(t, main, "first kill", func() bool { return len(parents) == 1 })
+	for c := main.family.started; ; c = c.after {
+		if c.parent != hub {
+			t.Errorf("the parent is %v, not restored", c.parent)
+		}
+		if c.after == main.family.started {
+			break
+		}
+	}
+	eventually(t, main, "second kill", func() bool { return ended })
+	same(t, parents, main, main)
+	must(t, hub, 0, 0)
+}
+
+// TestCollectedWeakly: the memory of unstarted, dead and killed greenlets is freed.
+func TestCollectedWeakly(t *testing.T) {
+	main := openFamily[int](t)
+	for _, c := range []struct {
+		what string
+		make func() *Greenlet[int]
+	}{
+		{"pending", func() *Greenlet[int] { return New(main, nothing) }},
+		{"pending, refers to itself", func() *Greenlet[int] {
+			var g *Greenlet[int]
+			g = New(main, func(*Greenlet[int], int) (int, error) { return g.Switch(0) })
+			return g
+		}},
+		{"dead", func() *Greenlet[int] { g := New(main, nothing); g.Switch(0); return g }},
+		{"dead, refers to itself", func() *Greenlet[int] {
+			var g *Greenlet[int]
+			g = New(main, func(*Greenlet[int], int) (int, error) { return g.Switch(0) })
+			g.Switch(0)
+			return g
+		}},
+		{"suspended", func() *Greenlet[int] { return startOne(main, new([]error)) }},
+	} {
+		p := weak.Make(c.make())
+		eventually(t, main, c.what, func() bool { return p.Value() == nil })
+	}
+}
+
+// TestCollectInside: collecting within a greenlet, among suspended ones.
+func TestCollectInside(t *testing.T) {
+	main := openFamily[int](t)
+	var got []error
+	g := New(main, func(self *Greenlet[int], _ int) (int, error) {
+		func() { New(self, waits(self, &got)).Switch(0) }()
+		eventually(t, self, "killed by another than main", func() bool { return len(got) == 1 })
+		return 5, nil
+	})
+	must(t, g, 0, 5)
+}
+
+// TestStackOfKilled: what only a killed greenlet's stack referred to is freed.
+func TestStackOfKilled(t *testing.T) {
+	main := openFamily[int](t)
+	type cycle struct{ other *cycle }
+	var freed atomic.Int32
+	func() {
+		New(main, func(*Greenlet[int], int) (int, error) {
+			a, b := new(cycle), new(cycle)
+			a.other, b.other = b, a
+			runtime.AddCleanup(a, func(int) { freed.Add(1) }, 0)
+			_, err := main.Switch(0)
+			runtime.KeepAlive(b)
+			return 0, err
+		}).Switch(0)
+	}()
+	runtime.GC()
+	if freed.Load() != 0 {
+		t.Error("freed while the greenlet was alive")
+	}
+	eventually(t, main, "the stack is freed", func() bool { return freed.Load() == 1 })
+}
+
+// TestValueNotKept: the package keeps no value, error or greenlet after handing it over.
+func TestValueNotKept(t *testing.T) {
+	main := openFamily[*int](t)
+	g := New(main, func(_ *Greenlet[*int], v *int) (*int, error) {
+		v = nil
+		for {
+			if _, err := main.Switch(nil); err != nil {
+				return nil, nil
+			}
+		}
+	})
+	for _, plain := range []bool{true, false} {
+		if !plain {
+			main.SetTrace(func(Event[*int]) {})
+		}
+		p := weak.Make(func() *int { v := new(int); g.Switch(v); return v }())
+		for deadline := time.Now().Add(30 * time.Second); p.Value() != nil; runtime.GC() {
+			if time.Now().After(deadline) {
+				t.Fatal("the value is kept")
+			}
+		}
+	}
+	main.SetTrace(nil)
+}
+
+// TestNoGrowth: families come and go without leaving anything.
+func TestNoGrowth(t *testing.T) {
+	before := runtime.NumGoroutine()
+	round := func() {
+		done := make(chan bool)
+		go func() {
+			defer close(done)
+			main := Main[int]()
+			defer main.Close()
+			for range 100 {
+				startOne(main, new([]error))
+			}
+		}()
+		<-done
+	}
+	heap := func() uint64 {
+		for range 3 {
+			runtime.GC()
+		}
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapInuse + m.StackInuse
+	}
+	for range 20 {
+		round()
+	}
+	first := heap()
+	for range 100 {
+		round()
+	}
+	if last := heap(); last > first+first/2+1<<20 {
+		t.Errorf("memory grew from %d to %d bytes", first, last)
+	}
+	settled(t, before)
+}
