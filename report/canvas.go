@@ -39,6 +39,7 @@ const (
 type canvas struct {
 	w, h  float64
 	out   strings.Builder
+	pen   string // looks of the path being written, "" when none is
 	state canvasState
 	stack []canvasState
 }
@@ -110,11 +111,17 @@ func clamp(v, lo, hi float64) float64 {
 }
 
 // tenth writes a coordinate to one decimal, without a needless ".0".
-func tenth(v float64) string {
-	s := strconv.FormatFloat(v, 'f', 1, 64)
-	s = strings.TrimSuffix(s, ".0")
-	if s == "-0" {
-		return "0"
+func tenth(v float64) string { return tenths(int(math.Round(v * 10))) }
+
+func tenths(n int) string {
+	s := strconv.Itoa(n / 10)
+	if n < 0 && n > -10 {
+		s = "-0"
+	}
+	if d := n % 10; d != 0 {
+		s += "." + strconv.Itoa(max(d, -d))
+	} else if n == 0 {
+		s = "0"
 	}
 	return s
 }
@@ -126,92 +133,133 @@ func (c *canvas) class(base string) string {
 	return base
 }
 
+// path adds to the path being written when it has the same looks, which most
+// neighbours have: grid lines, interval bars, dots. That halves a page.
+func (c *canvas) path(attributes, d string) {
+	if c.pen != attributes {
+		c.flush()
+		c.pen = attributes
+		c.out.WriteString("<path " + attributes + ` d="`)
+	}
+	c.out.WriteString(d)
+}
+
+// flush ends the path being written.
+func (c *canvas) flush() {
+	if c.pen != "" {
+		c.out.WriteString(`"/>`)
+		c.pen = ""
+	}
+}
+
 // Stroke writes a path's outline.
 func (c *canvas) Stroke(p vg.Path) {
 	if c.state.width <= 0 || len(p) == 0 {
 		return
 	}
-	fmt.Fprintf(&c.out, `<path class="%s" d="%s"`, c.class("l"), c.data(p))
+	looks := `class="` + c.class("l") + `"`
 	if w := c.state.width.Points(); w != 1 {
-		fmt.Fprintf(&c.out, ` stroke-width="%s"`, tenth(w))
+		looks += ` stroke-width="` + tenth(w) + `"`
 	}
 	if len(c.state.dash) > 0 {
 		var dash []string
 		for _, d := range c.state.dash {
 			dash = append(dash, tenth(d.Points()))
 		}
-		fmt.Fprintf(&c.out, ` stroke-dasharray="%s"`, strings.Join(dash, " "))
+		looks += ` stroke-dasharray="` + strings.Join(dash, " ") + `"`
 	}
-	c.out.WriteString("/>")
+	c.path(looks, c.data(p))
 }
 
-// Fill writes a path's inside.
+// Fill writes a path's inside. A round glyph becomes the round end of a line
+// of no length.
 func (c *canvas) Fill(p vg.Path) {
 	if len(p) == 0 {
 		return
 	}
-	if x, y, r, ok := circle(p); ok {
-		px, py := c.at(vg.Point{X: x, Y: y})
-		fmt.Fprintf(&c.out, `<circle class="%s" cx="%s" cy="%s" r="%s"/>`, c.class("f"), tenth(px), tenth(py), tenth(r.Points()))
+	if at, r, ok := circle(p); ok {
+		x, y := c.at(at)
+		c.path(fmt.Sprintf(`class="%s" stroke-width="%s"`, c.class("l"), tenth(2*r.Points())), "M"+tenth(x)+" "+tenth(y)+"h0")
 		return
 	}
-	fmt.Fprintf(&c.out, `<path class="%s" d="%s"/>`, c.class("f"), c.data(p))
+	c.path(`class="`+c.class("f")+`"`, c.data(p))
 }
 
 // circle recognises the path that vg draws a round glyph with.
-func circle(p vg.Path) (x, y, r vg.Length, ok bool) {
+func circle(p vg.Path) (at vg.Point, r vg.Length, ok bool) {
 	if len(p) == 3 && p[0].Type == vg.MoveComp && p[1].Type == vg.ArcComp && p[2].Type == vg.CloseComp && math.Abs(p[1].Angle) >= 2*math.Pi {
-		return p[1].Pos.X, p[1].Pos.Y, p[1].Radius, true
+		return p[1].Pos, p[1].Radius, true
 	}
-	return 0, 0, 0, false
+	return vg.Point{}, 0, false
 }
 
-// data is a path's d attribute. Points that fall on the one before are left out.
+// data is a path's d attribute: whole tenths, each relative to the one before,
+// which are shorter. Rounding is done once, so that nothing adds up.
 func (c *canvas) data(p vg.Path) string {
-	var b strings.Builder
-	var last string
-	put := func(cmd byte, pts ...vg.Point) {
-		var s strings.Builder
-		for i, pt := range pts {
-			x, y := c.at(pt)
-			if i > 0 {
-				s.WriteByte(' ')
-			}
-			s.WriteString(tenth(x) + " " + tenth(y))
-		}
-		if cmd == 'L' && s.String() == last {
-			return
-		}
-		last = s.String()
-		b.WriteByte(cmd)
-		b.WriteString(last)
-	}
+	d := pathData{c: c}
 	for _, comp := range p {
 		switch comp.Type {
 		case vg.MoveComp:
-			put('M', comp.Pos)
+			d.move(comp.Pos)
 		case vg.LineComp:
-			put('L', comp.Pos)
+			d.line(comp.Pos)
 		case vg.CurveComp:
-			switch len(comp.Control) {
-			case 1:
-				put('Q', comp.Control[0], comp.Pos)
-			case 2:
-				put('C', comp.Control[0], comp.Control[1], comp.Pos)
+			// Charts here draw no curves; a curve becomes its corners.
+			for _, pt := range comp.Control {
+				d.line(pt)
 			}
+			d.line(comp.Pos)
 		case vg.ArcComp:
 			// Whole circles are drawn by Fill; arcs as short lines.
 			const steps = 16
 			for i := range steps + 1 {
 				sin, cos := math.Sincos(comp.Start + comp.Angle*float64(i)/steps)
-				put('L', vg.Point{X: comp.Pos.X + comp.Radius*vg.Length(cos), Y: comp.Pos.Y + comp.Radius*vg.Length(sin)})
+				d.line(vg.Point{X: comp.Pos.X + comp.Radius*vg.Length(cos), Y: comp.Pos.Y + comp.Radius*vg.Length(sin)})
 			}
 		case vg.CloseComp:
-			b.WriteByte('Z')
-			last = ""
+			d.b.WriteByte('z')
+			d.x, d.y = d.x0, d.y0
 		}
 	}
-	return b.String()
+	return d.b.String()
+}
+
+// pathData writes a path in tenths.
+type pathData struct {
+	c            *canvas
+	b            strings.Builder
+	x, y, x0, y0 int
+}
+
+func (d *pathData) at(p vg.Point) (x, y int) {
+	px, py := d.c.at(p)
+	return int(math.Round(px * 10)), int(math.Round(py * 10))
+}
+
+func (d *pathData) move(p vg.Point) {
+	d.x, d.y = d.at(p)
+	d.x0, d.y0 = d.x, d.y
+	d.b.WriteString("M" + tenths(d.x) + " " + tenths(d.y))
+}
+
+// line goes on to p. A step of nothing is left out.
+func (d *pathData) line(p vg.Point) {
+	x, y := d.at(p)
+	dx, dy := x-d.x, y-d.y
+	switch {
+	case dx == 0 && dy == 0:
+	case dy == 0:
+		d.b.WriteString("h" + tenths(dx))
+	case dx == 0:
+		d.b.WriteString("v" + tenths(dy))
+	default:
+		sep := " "
+		if dy < 0 {
+			sep = ""
+		}
+		d.b.WriteString("l" + tenths(dx) + sep + tenths(dy))
+	}
+	d.x, d.y = x, y
 }
 
 // FillString writes text at its baseline's start.
@@ -219,6 +267,7 @@ func (c *canvas) FillString(f font.Face, pt vg.Point, text string) {
 	if f.Font.Size <= 0 || strings.TrimSpace(text) == "" {
 		return
 	}
+	c.flush()
 	x, y := c.at(pt)
 	fmt.Fprintf(&c.out, `<text class="%s" x="%s" y="%s"`, c.class("t"), tenth(x), tenth(y))
 	if size := f.Font.Size.Points(); size != labelSize {
@@ -237,9 +286,10 @@ func (c *canvas) DrawImage(vg.Rectangle, image.Image) {}
 // open starts a group with a class, a model it belongs to, and a title that
 // browsers show as a tooltip. The caller closes it.
 func (c *canvas) open(class, model, title string) {
+	c.flush()
 	c.out.WriteString("<g")
 	if class != "" {
-		fmt.Fprintf(&c.out, ` class="%s"`, html.EscapeString(class))
+		fmt.Fprintf(&c.out, ` class="%s"`, html.EscapeString(strings.TrimSpace(class)))
 	}
 	if model != "" {
 		fmt.Fprintf(&c.out, ` data-model="%s"`, html.EscapeString(model))
@@ -250,11 +300,15 @@ func (c *canvas) open(class, model, title string) {
 	}
 }
 
-func (c *canvas) close() { c.out.WriteString("</g>") }
+func (c *canvas) close() {
+	c.flush()
+	c.out.WriteString("</g>")
+}
 
 // svg is the whole drawing. It is one tab stop; role "group" leaves its marks
 // and their titles readable.
 func (c *canvas) svg(class, label string) template.HTML {
+	c.flush()
 	return template.HTML(fmt.Sprintf(`<svg class="plot %s" viewBox="0 0 %s %s" role="group" tabindex="0" aria-label="%s">%s</svg>`,
 		class, tenth(c.w), tenth(c.h), html.EscapeString(label), c.out.String()))
 }

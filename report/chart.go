@@ -355,7 +355,7 @@ func spreadApart(ys []float64, gap, lo, hi float64) {
 // draw renders a chart into the page, unless there is no room left or it
 // could not be drawn: then the table still has the numbers.
 func (b *builder) draw(title, hint string, ch chart) (pageChart, bool) {
-	if b.charts > maxChartBytes {
+	if b.charts > b.room {
 		b.cutOnce("Some charts were left out to keep the page small; the tables have their numbers.")
 		return pageChart{}, false
 	}

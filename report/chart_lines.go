@@ -123,6 +123,9 @@ func quantileText(qs []Quantile, p float64) string {
 // foldedCharts are the charts that a reader opens on doubt.
 func (b *builder) foldedCharts(c *Case) []pageChart {
 	var out []pageChart
+	if b.sparse {
+		return nil
+	}
 	if ch, ok := b.progressChart(c); ok {
 		out = append(out, ch)
 	}

@@ -55,7 +55,7 @@ func (b *builder) data() (js template.JS, cut bool) {
 	for _, f := range b.run.Facts {
 		d.Facts[f.Key] = f.Value
 	}
-	room, left := maxDataBytes, 0
+	room, left := int(maxData), 0
 	for _, w := range b.run.Workloads {
 		for _, c := range w.Cases {
 			for _, m := range b.run.Models {

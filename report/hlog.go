@@ -150,14 +150,11 @@ func checkGeometry(payload []byte) error {
 // percentiles are where a latency curve is sampled: even steps within each
 // nine, so that the tail, where models differ, keeps its shape.
 var percentiles = func() []float64 {
-	ps := []float64{0, 1, 2, 5}
-	for p := 10.0; p < 90; p += 2.5 {
-		ps = append(ps, p)
-	}
-	for nine := 0; nine < 4; nine++ {
+	ps := []float64{0, 5, 10, 20, 30, 40, 50, 60, 65, 70, 75, 80, 85}
+	for nine := range 4 {
 		start, width := 100-math.Pow10(1-nine), 9*math.Pow10(-nine)
-		for i := range 18 {
-			ps = append(ps, start+width*float64(i)/18)
+		for i := range 12 {
+			ps = append(ps, start+width*float64(i)/12)
 		}
 	}
 	return append(ps, 99.999, 100)

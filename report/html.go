@@ -23,13 +23,19 @@ var pageJS string
 
 var pageTmpl = template.Must(template.New("page").Parse(pageTemplate))
 
-// Limits on the page, so that hostile or huge files cannot make it grow
-// without bound. What they cut off is said on the page; the files have it all.
+// Limits on the page: it stays below three megabytes, and hostile or huge
+// files cannot make it grow without bound. What they cut off is said on the page;
+// the files have it all.
 const (
-	maxPageWorkloads = 60
-	maxPageCases     = 40      // per workload
-	maxChartBytes    = 1800e3  // charts stop here
-	maxDataBytes     = 1 << 20 // embedded results stop here
+	maxPage      = 2900e3
+	maxData      = 700e3 // embedded results
+	maxCellRows  = 900   // cells in tables: cases times models
+	maxWorkloads = 80
+	maxEvens     = 150   // break-even rows
+	maxMissing   = 60    // failed or skipped cells per workload
+	tableBytes   = 1800  // per cell, of matrix and tables together, measured
+	chartBytes   = 3600  // per cell, of all charts, measured
+	pageBytes    = 120e3 // everything else
 )
 
 // WriteHTML writes the run as one self-contained page: no network request, no
@@ -86,7 +92,11 @@ type pageModel struct {
 
 func newPage(run *Run, opt Options) *page {
 	b := newBuilder(run)
+	data, cut := b.data()
+	b.plan(len(data))
 	p := &page{
+		Data:     data,
+		DataCut:  cut,
 		b:        b,
 		Title:    b.title(),
 		CSS:      template.CSS(pageCSS),
@@ -107,7 +117,8 @@ func newPage(run *Run, opt Options) *page {
 	for _, m := range Metrics {
 		p.Matrices = append(p.Matrices, b.matrix(m))
 	}
-	for _, e := range run.BreakEvens() {
+	evens := run.BreakEvens()
+	for _, e := range evens[:min(len(evens), maxEvens)] {
 		switch row := b.breakEven(e); {
 		case e.curve.Kind == "s":
 			p.TaskEvens = append(p.TaskEvens, row)
@@ -127,7 +138,6 @@ func newPage(run *Run, opt Options) *page {
 	for _, n := range run.Notes {
 		p.Notes = append(p.Notes, cleanTo(n, 400))
 	}
-	p.Data, p.DataCut = b.data()
 	p.Cut = b.cut
 	return p
 }
@@ -144,6 +154,9 @@ type builder struct {
 	run    *Run
 	models []pageModel
 	shown  []*Workload
+	first  map[*Workload][]*Case // the cases shown of each
+	room   int                   // bytes of charts that fit
+	sparse bool                  // no folded charts
 	ids    map[any]string
 	taken  map[string]bool
 	charts int // bytes of SVG so far
@@ -151,7 +164,7 @@ type builder struct {
 }
 
 func newBuilder(run *Run) *builder {
-	b := &builder{run: run, ids: map[any]string{}, taken: map[string]bool{}}
+	b := &builder{run: run, first: map[*Workload][]*Case{}, ids: map[any]string{}, taken: map[string]bool{}}
 	extra := 0
 	for _, m := range run.Models {
 		class, note := "", modelNotes[m]
@@ -162,11 +175,6 @@ func newBuilder(run *Run) *builder {
 			extra++
 		}
 		b.models = append(b.models, pageModel{clean(modelName(m)), class, note})
-	}
-	b.shown = run.Workloads
-	if len(b.shown) > maxPageWorkloads {
-		b.shown = b.shown[:maxPageWorkloads]
-		b.cut = append(b.cut, fmt.Sprintf("The page shows the first %d of %d workloads.", maxPageWorkloads, len(run.Workloads)))
 	}
 	return b
 }
@@ -185,16 +193,30 @@ var modelNotes = map[string]string{
 	"py-thread":   "Python: threading",
 }
 
-// cases are a workload's, as many as a page shows.
-func (b *builder) cases(w *Workload) []*Case {
-	if len(w.Cases) <= maxPageCases {
-		return w.Cases
+// plan decides which cases are shown, and what room that leaves for charts.
+func (b *builder) plan(dataBytes int) {
+	models := max(1, len(b.run.Models))
+	left, hidden, cells := maxCellRows, 0, 0
+	for _, w := range b.run.Workloads {
+		fits := min(len(w.Cases), left/models)
+		if len(b.shown) == maxWorkloads || fits == 0 && len(w.Cases) > 0 || len(w.Cases) == 0 && left < models {
+			hidden += len(w.Cases)
+			continue
+		}
+		b.shown = append(b.shown, w)
+		b.first[w] = w.Cases[:fits]
+		hidden += len(w.Cases) - fits
+		left -= max(1, fits) * models
+		cells += fits * models
 	}
-	note := fmt.Sprintf("%s is shown with the first %d of its %d cases.", clean(w.Name), maxPageCases, len(w.Cases))
-	if len(b.cut) == 0 || b.cut[len(b.cut)-1] != note {
-		b.cut = append(b.cut, note)
+	if hidden > 0 {
+		b.cutOnce(fmt.Sprintf("%s beyond the first %d are left out of this page to keep it small.", count(hidden, "case"), len(b.run.cases())-hidden))
 	}
-	return w.Cases[:maxPageCases]
+	b.room = max(maxPage-pageBytes-dataBytes-cells*tableBytes, 200e3)
+	if b.room < cells*chartBytes {
+		b.sparse = true
+		b.cutOnce("Progression and distribution charts were left out to keep the page small.")
+	}
 }
 
 // id gives a workload or case its anchor: letters, digits and hyphens only, and

@@ -61,7 +61,7 @@ func (b *builder) matrix(m Metric) pageMatrix {
 	out.Over = count(len(r.Cases), "case")
 	for i := range r.Entries {
 		c := b.matrixCell(m, &r.Entries[i])
-		c.Title = b.entryTitle(m, "all workloads", &r.Entries[i], r)
+		c.Title = b.entryTitle(m, &r.Entries[i], r)
 		out.Geomean = append(out.Geomean, c)
 		win := matrixWin{Count: "–"}
 		if r.Entries[i].Model != baselineModel {
@@ -81,16 +81,18 @@ func (b *builder) matrixRow(m Metric, w *Workload) (row matrixRow, good []bool) 
 	for i := range r.Entries {
 		e := &r.Entries[i]
 		c := b.matrixCell(m, e)
-		c.Href = "#" + b.id(w)
+		if e.Relation != Absent {
+			c.Href = "#" + b.id(w)
+		}
 		b.state(&c, m, w, nil, e)
 		if e.Relation != Absent && c.Class != "fail" {
-			c.Title = b.entryTitle(m, clean(w.Name), e, r)
+			c.Title = b.entryTitle(m, e, r)
 		}
 		row.Cells = append(row.Cells, c)
 		good = append(good, e.Relation.good() && w.Name != controlWorkload)
 	}
 	if len(w.Cases) > 1 {
-		for _, k := range b.cases(w) {
+		for _, k := range b.first[w] {
 			row.Cases = append(row.Cases, b.matrixCase(m, k))
 		}
 	}
@@ -103,10 +105,12 @@ func (b *builder) matrixCase(m Metric, k *Case) matrixCase {
 	for i := range r.Entries {
 		e := &r.Entries[i]
 		c := b.matrixCell(m, e)
-		c.Href = "#" + b.id(k)
-		b.state(&c, m, k.Workload, k, e)
 		if e.Relation != Absent {
-			c.Title = b.entryTitle(m, clean(k.title()), e, r)
+			c.Href = "#" + b.id(k)
+		}
+		b.state(&c, m, k.Workload, k, e)
+		if e.Relation != Absent && m.ID == Throughput.ID { // for the others the table has it
+			c.Title = b.entryTitle(m, e, r)
 		}
 		out.Cells = append(out.Cells, c)
 	}
@@ -156,8 +160,12 @@ func (b *builder) state(c *matrixCell, m Metric, w *Workload, k *Case, e *Entry)
 		}
 	} else {
 		for _, k := range w.Cases {
-			if cell := k.Cells[e.Model]; cell != nil && cell.Failed != "" && failed == "" {
+			cell := k.Cells[e.Model]
+			if cell != nil && cell.Failed != "" && failed == "" {
 				failed = k.label() + ": " + cell.Failed
+			}
+			if cell != nil && cell.Skipped != "" && skipped == "" {
+				skipped = cell.Skipped
 			}
 		}
 	}
@@ -189,21 +197,19 @@ func (b *builder) measured(w *Workload, k *Case, model string) bool {
 	return false
 }
 
-// entryTitle says in full what a cell shows.
-func (b *builder) entryTitle(m Metric, row string, e *Entry, r *Ranking) string {
+// entryTitle says in full what a cell shows. Its row and column say where it is.
+func (b *builder) entryTitle(m Metric, e *Entry, r *Ranking) string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "%s, %s, %s", row, clean(modelName(e.Model)), strings.ToLower(m.Name))
 	if e.Relation == Partial {
-		fmt.Fprintf(&s, ": results in %d of %d cases, so it is not ranked over them", e.Have, e.Of)
-		return s.String()
+		return fmt.Sprintf("results in %d of %d cases: not ranked over them", e.Have, e.Of)
 	}
 	if len(r.Cases) == 1 && len(e.Sample) > 0 {
-		fmt.Fprintf(&s, ": %s", formatValue(e.Center, m.Unit))
+		s.WriteString(formatValue(e.Center, m.Unit))
 	} else if len(e.Sample) > 0 {
-		fmt.Fprintf(&s, ": geometric mean over %s", count(len(r.Cases), "case"))
+		fmt.Fprintf(&s, "geometric mean of %s", count(len(r.Cases), "case"))
 	}
 	if v := e.Versus; v.A != "" {
-		fmt.Fprintf(&s, "; %s of %s (95 %% interval %s), adjusted p %s", formatRatio(v.Ratio), clean(v.B), formatInterval(v.Lo, v.Hi), formatP(v.Adjusted))
+		fmt.Fprintf(&s, "; %s %s (95 %% interval %s), adjusted p %s", formatRatio(v.Ratio), clean(v.B), formatInterval(v.Lo, v.Hi), formatP(v.Adjusted))
 	}
 	switch e.Relation {
 	case Best:

@@ -68,7 +68,7 @@ func (b *builder) workload(w *Workload) pageWorkload {
 	}
 	p.Curves = b.curveCharts(w)
 	measured := 0
-	for _, c := range b.cases(w) {
+	for _, c := range b.first[w] {
 		if b.any(c) {
 			p.Panels = append(p.Panels, b.panel(c, measured == 0))
 			measured++
@@ -94,6 +94,9 @@ func (b *builder) takeaway(w *Workload) []string {
 	var out []string
 	for _, g := range groupByBest(b.run, w) {
 		out = append(out, g.sentence(len(w.Cases)))
+	}
+	if len(out) > 8 {
+		out = append(out[:8], fmt.Sprintf("and %d more; the table has all.", len(out)-8))
 	}
 	return out
 }
@@ -273,7 +276,7 @@ func unitCell(unit string) func(*builder, *Cell, *Entry, Summary) tableCell {
 		if s.N == 0 {
 			return tableCell{}
 		}
-		return tableCell{formatValue(s.Center, unit), number(s.Center), fmt.Sprintf("median of %d: %.6g %s", s.N, s.Center, clean(unit))}
+		return tableCell{formatValue(s.Center, unit), number(s.Center), ""}
 	}
 }
 
@@ -281,7 +284,7 @@ func unitCell(unit string) func(*builder, *Cell, *Entry, Summary) tableCell {
 func (b *builder) table(p *pageWorkload, w *Workload) {
 	used := make([]bool, len(columns))
 	var rows []tableRow
-	for _, c := range b.cases(w) {
+	for _, c := range b.first[w] {
 		r := b.run.Case(c, Throughput)
 		for i, m := range b.run.Models {
 			cell := c.Cells[m]
@@ -328,9 +331,9 @@ func (b *builder) missing(w *Workload) []missing {
 	var failed, skipped []missing
 	put := func(where, model, fail, skip string) {
 		if fail != "" {
-			failed = append(failed, missing{where, b.model(model), true, cleanTo(fail, maxReason)})
+			failed = append(failed, missing{where, b.model(model), true, cleanTo(fail, 400)})
 		} else if skip != "" {
-			skipped = append(skipped, missing{where, b.model(model), false, cleanTo(skip, maxReason)})
+			skipped = append(skipped, missing{where, b.model(model), false, cleanTo(skip, 400)})
 		}
 	}
 	for _, m := range b.run.Models {
@@ -339,11 +342,15 @@ func (b *builder) missing(w *Workload) []missing {
 			all = ""
 		}
 		put(all, m, w.Failed[m], w.Skipped[m])
-		for _, c := range b.cases(w) {
+		for _, c := range b.first[w] {
 			if cell := c.Cells[m]; cell != nil {
 				put(strings.TrimPrefix(clean(c.label()), clean(w.Name)), m, cell.Failed, cell.Skipped)
 			}
 		}
 	}
-	return append(failed, skipped...)
+	all := append(failed, skipped...)
+	if len(all) > maxMissing {
+		all = append(all[:maxMissing], missing{Where: "more", Reason: fmt.Sprintf("%d further cells; the file has them", len(all)-maxMissing)})
+	}
+	return all
 }

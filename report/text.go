@@ -221,7 +221,12 @@ func pad(s string, width int) string {
 
 // missing prints what failed, in full, and counts what has no implementation.
 func (t *textWriter) missing() {
-	for _, f := range t.run.Failures() {
+	failures := t.run.Failures()
+	for i, f := range failures {
+		if i == 20 {
+			t.printf("%s %d more; the report has them\n", t.paint(ansiRed, "FAILED"), len(failures)-i)
+			break
+		}
 		t.printf("%s %s\n", t.paint(ansiRed, "FAILED"), cleanTo(f, 300))
 	}
 	if n := len(t.run.skips()); n > 0 {

@@ -81,7 +81,7 @@ func verdictOf(run *Run, a *analysis) Verdict {
 	var rest string
 	v.Headline, rest = v.sentence(run, r)
 	v.Sentence = v.Headline + rest
-	if v.RunnerUp != "" {
+	if r.Second() != nil {
 		v.Unless = exceptions(run, a, v.Leader)
 	}
 	v.Tiles = tiles(run, a)
@@ -114,11 +114,11 @@ func (v *Verdict) sentence(run *Run, r *Ranking) (head, rest string) {
 	over := v.over(r)
 	lead, up := clean(modelName(v.Leader)), clean(modelName(v.RunnerUp))
 	switch {
-	case v.Leader == "" && run.results == 0:
+	case r.Best() == nil && run.results == 0:
 		return "No verdict: no case has a result", "."
-	case v.Leader == "":
+	case r.Best() == nil:
 		return "No verdict: no case has results of models that compete", "."
-	case v.RunnerUp == "":
+	case r.Second() == nil:
 		return fmt.Sprintf("Nothing to compare: %s is the only competing model with results", lead), "."
 	case v.Winner != "" && v.Cases == 1:
 		return fmt.Sprintf("%s is the best choice for %s: %s the throughput of %s", lead, over, formatRatio(v.Ratio), up),

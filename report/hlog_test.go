@@ -1,0 +1,118 @@
+package report
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+func hlogLine(t testing.TB, tag string, digits int, values ...int64) string {
+	t.Helper()
+	h := hdrhistogram.New(1, 3600e9, digits)
+	for _, v := range values {
+		if err := h.RecordValue(v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.SetTag(tag)
+	var b bytes.Buffer
+	if err := hdrhistogram.NewHistogramLogWriter(&b).OutputIntervalHistogram(h); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func upTo(n int64) []int64 {
+	out := make([]int64, n)
+	for i := range out {
+		out[i] = int64(i+1) * 1000
+	}
+	return out
+}
+
+// Several lines with one tag are one result each; the case's curve is theirs merged.
+func TestLatencyMerges(t *testing.T) {
+	run := read(t, small)
+	log := "#[Histogram log format version 1.3]\n" + `"StartTimestamp","Interval_Length"` + "\n" +
+		hlogLine(t, "Lock/tasks=2/model=greenlet-2", 3, upTo(1000)...) +
+		hlogLine(t, "Lock/tasks=2/model=greenlet-2", 3, upTo(1000)...) +
+		hlogLine(t, "Lock/tasks=2/model=goroutine-2", 3, 5000)
+	run.readLatency(strings.NewReader(log))
+	cells := run.Workloads[0].Cases[0].Cells
+	l := cells["greenlet"].Latency
+	if l == nil || l.Count != 2000 {
+		t.Fatalf("merged: %+v", l)
+	}
+	if p50, ok := l.at(50); !ok || p50 < 499e3 || p50 > 502e3 {
+		t.Errorf("p50 = %v, want 500 µs to three digits", p50)
+	}
+	if _, ok := l.at(99.99); ok {
+		t.Error("two thousand ops have no 99.99th percentile")
+	}
+	if one := cells["goroutine"].Latency; one == nil || len(one.Points) == 0 || one.Max < 4990 {
+		t.Errorf("one value: %+v", one)
+	}
+	if len(run.Notes) != 0 {
+		t.Errorf("notes %q", run.Notes)
+	}
+}
+
+func TestLatencyDamage(t *testing.T) {
+	whole := hlogLine(t, "Lock/tasks=2/model=greenlet-2", 3, upTo(100)...)
+	bomb := strings.Replace(hlogLine(t, "Lock/tasks=2/model=greenlet-2", 5, 1), "Lock", "Lock", 1)
+	for name, line := range map[string]string{
+		"cut":         whole[:len(whole)/2],
+		"no fields":   "garbage",
+		"no payload":  "Tag=Lock/tasks=2/model=greenlet-2,0,0,0,",
+		"not base64":  "Tag=Lock/tasks=2/model=greenlet-2,0,0,0,!!!!",
+		"not zlib":    "Tag=Lock/tasks=2/model=greenlet-2,0,0,0," + base64.StdEncoding.EncodeToString([]byte("0123456789abcdef")),
+		"too precise": bomb,
+		"endless":     strings.Repeat("x", maxHlogLine+10),
+		"tag only":    "Tag=x",
+	} {
+		run := read(t, small)
+		run.readLatency(strings.NewReader(whole + line + "\n" + whole))
+		l := run.Workloads[0].Cases[0].Cells["greenlet"].Latency
+		if l == nil || l.Count != 200 {
+			t.Errorf("%s: the whole lines beside it were lost: %+v", name, l)
+		}
+		if len(run.Notes) != 1 || !strings.Contains(run.Notes[0], "could not be read") {
+			t.Errorf("%s: notes %q", name, run.Notes)
+		}
+	}
+	run := read(t, small)
+	run.readLatency(strings.NewReader(hlogLine(t, "Other/model=x-2", 3, 1)))
+	if len(run.Notes) != 1 || !strings.Contains(run.Notes[0], "belong to no result") {
+		t.Errorf("unknown tag: notes %q", run.Notes)
+	}
+}
+
+func TestTagWithCommas(t *testing.T) {
+	run := read(t, "BenchmarkX/a=1,2/model=m-2 1 5 ns/op\n")
+	line := hlogLine(t, "T", 3, 5)
+	run.readLatency(strings.NewReader(strings.Replace(line, "Tag=T,", "Tag=X/a=1,2/model=m-2,", 1)))
+	if run.Workloads[0].Cases[0].Cells["m"].Latency == nil {
+		t.Errorf("a tag with a comma was not found: %q", run.Notes)
+	}
+}
+
+func FuzzHlog(f *testing.F) {
+	f.Add([]byte(hlogLine(f, "Lock/tasks=2/model=greenlet-2", 3, upTo(50)...)))
+	f.Add([]byte("Tag=,,,,,\n#[StartTime: 1]\n1,2,3,HISTFAAA\n"))
+	f.Add([]byte(fmt.Sprintf("Tag=%s,1,1,1,%s\n", "Lock/tasks=2/model=greenlet-2", "HISTFAAAAB94nJNpmSzMwMAgxQABjFCaGUQ+WMJg/wEiAgBOpQRE")))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		run := read(t, small)
+		run.readLatency(bytes.NewReader(data))
+		for _, c := range run.cases() {
+			for _, cell := range c.Cells {
+				if l := cell.Latency; l != nil && (l.Count <= 0 || len(l.Points) == 0) {
+					t.Errorf("an empty histogram was kept: %+v", l)
+				}
+			}
+		}
+	})
+}
