@@ -65,3 +65,6 @@ func (b *Bell) RingAll() {
 		}
 	}
 }
+
+// Armed says whether anybody has armed the bell since all were woken.
+func (b *Bell) Armed() bool { return b.word.Load()&listening != 0 }

@@ -525,3 +525,9 @@ func (q *Queue) WakeAll() {
 
 // IsShut says whether ShutDown was called.
 func (q *Queue) IsShut() bool { return q.h.shut.Load() != 0 }
+
+// MaxSize returns how many messages the queue can hold.
+func (q *Queue) MaxSize() int { return int(q.maxsize) }
+
+// Waiting says whether somebody sleeps, or did lately, until a message comes.
+func (q *Queue) Waiting() bool { return q.notEmpty.Armed() }

@@ -1,0 +1,130 @@
+package procs
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"switchyard/procs/internal/shm"
+)
+
+// Event is a flag that processes wait for. It is multiprocessing.Event.
+//
+// IsSet, and Wait on a set event, cost one load. Set costs one system call if anybody waits, however many do. It holds no lock,
+// so the death of a setter or of a waiter leaves it as it is.
+type Event struct {
+	shared
+	flag *atomic.Uint32
+	bell shm.Bell
+	gate shm.Gate
+}
+
+// NewEvent returns an event that is not set.
+func NewEvent() (*Event, error) {
+	e := new(Event)
+	if err := e.create(kindEvent, eventSize); err != nil {
+		return nil, err
+	}
+	e.open()
+	return e, nil
+}
+
+const eventSize = 4 + shm.BellSize
+
+func (e *Event) share(w *wire) error { return e.shareAs(w) }
+
+func (e *Event) adopt(w *wire) error {
+	if err := e.adoptAs(w, kindEvent, eventSize); err != nil {
+		return err
+	}
+	e.open()
+	return nil
+}
+
+func (e *Event) open() {
+	e.flag = shm.At[atomic.Uint32](e.seg.Bytes(), bodyOffset)
+	e.bell.Open(e.seg, bodyOffset+4)
+	e.gate = shm.NewGate()
+}
+
+// IsSet says whether the event is set.
+func (e *Event) IsSet() bool { return !e.closed() && e.flag.Load() != 0 }
+
+// Set sets the event and wakes everyone who waits. It returns ErrClosed if this handle is closed.
+func (e *Event) Set() error {
+	if e.closed() {
+		return ErrClosed
+	}
+	raceRelease(e)
+	if e.flag.Swap(1) == 0 {
+		e.bell.RingAll()
+	}
+	return nil
+}
+
+// Clear unsets the event.
+func (e *Event) Clear() error {
+	if e.closed() {
+		return ErrClosed
+	}
+	e.flag.Store(0)
+	return nil
+}
+
+// Wait waits until the event is set. Who waits while it is set and cleared at once is woken nevertheless.
+func (e *Event) Wait(ctx context.Context) error {
+	wait := waitFor(ctx)
+	return e.wait(&wait)
+}
+
+// WaitTimeout is Wait with a limit; then it returns ErrTimeout.
+func (e *Event) WaitTimeout(d time.Duration) error {
+	if e.closed() {
+		return ErrClosed
+	}
+	if e.flag.Load() != 0 {
+		raceAcquire(e)
+		return nil
+	}
+	wait := waitUntil(d)
+	return e.wait(&wait)
+}
+
+func (e *Event) wait(wait *shm.Wait) error {
+	if e.closed() {
+		return ErrClosed
+	}
+	before := e.bell.Rings()
+	if e.flag.Load() == 0 {
+		if err := e.sleep(wait, before); err != nil {
+			return err
+		}
+	}
+	raceAcquire(e)
+	return nil
+}
+
+// sleep waits until the flag is set or the bell has rung since before: only Set rings it.
+func (e *Event) sleep(wait *shm.Wait, before uint32) error {
+	if err := e.gate.Enter(wait); err != nil {
+		if err == shm.ErrTimeout && e.flag.Load() != 0 {
+			return nil
+		}
+		return fromShm(err)
+	}
+	defer e.gate.Leave()
+	var sleeper shm.Sleeper
+	defer sleeper.End()
+	for {
+		seen := e.bell.Arm()
+		if e.flag.Load() != 0 || e.bell.Rings() != before {
+			return nil
+		}
+		if e.closed() {
+			return ErrClosed
+		}
+		if _, err := e.bell.Sleep(&sleeper, wait, seen); err != nil {
+			return fromShm(err)
+		}
+	}
+}

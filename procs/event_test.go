@@ -1,0 +1,114 @@
+//go:build linux
+
+package procs
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+)
+
+type eventArgs struct{ Ask, Answer *Event }
+
+var testEventAnswer = Register("test.event.answer", func(ctx context.Context, a eventArgs) (int, error) {
+	if err := a.Ask.Wait(ctx); err != nil {
+		return 0, err
+	}
+	return 0, a.Answer.Set()
+})
+
+func TestEvent(t *testing.T) {
+	ask, answer := closing(t, must(NewEvent())(t), nil), closing(t, must(NewEvent())(t), nil)
+	if ask.IsSet() {
+		t.Error("set from the beginning")
+	}
+	if err := ask.WaitTimeout(shortly); err != ErrTimeout {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), shortly)
+	defer cancel()
+	if err := ask.Wait(ctx); err != context.DeadlineExceeded {
+		t.Error(err)
+	}
+	p := run(t, testEventAnswer, eventArgs{ask, answer})
+	if answer.IsSet() {
+		t.Error("an answer before the question")
+	}
+	ask.Set()
+	if err := answer.Wait(soon(t)); err != nil {
+		t.Error(err)
+	}
+	join(t, p)
+	if err := ask.WaitTimeout(0); err != nil || !ask.IsSet() {
+		t.Error(err)
+	}
+	ask.Clear()
+	if ask.IsSet() {
+		t.Error("set after Clear")
+	}
+}
+
+func TestEventWakesAll(t *testing.T) {
+	e := closing(t, must(NewEvent())(t), nil)
+	silent := closing(t, must(NewEvent())(t), nil)
+	var ps []*Process
+	for range 3 {
+		ps = append(ps, run(t, testEventAnswer, eventArgs{e, silent}))
+	}
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {
+			if err := e.Wait(soon(t)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	eventually(t, "somebody sleeps", func() bool { return e.bell.Armed() })
+	e.Set()
+	wg.Wait()
+	join(t, ps...)
+}
+
+// A pulse reaches those who wait, though the event is never seen set.
+func TestEventSetAndClearAtOnce(t *testing.T) {
+	e := closing(t, must(NewEvent())(t), nil)
+	for range 100 {
+		done := make(chan error)
+		go func() { done <- e.Wait(soon(t)) }()
+		for waiting := true; waiting; {
+			e.Set()
+			e.Clear()
+			select {
+			case err := <-done:
+				if err != nil {
+					t.Fatal(err)
+				}
+				waiting = false
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}
+}
+
+func TestEventSurvivesKilledWaiters(t *testing.T) {
+	e := closing(t, must(NewEvent())(t), nil)
+	silent := closing(t, must(NewEvent())(t), nil)
+	for range 5 {
+		p := run(t, testEventAnswer, eventArgs{e, silent})
+		eventually(t, "it sleeps", func() bool { return e.bell.Armed() })
+		slay(t, p)
+	}
+	done := make(chan error)
+	go func() { done <- e.Wait(soon(t)) }()
+	e.Set()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := e.Wait(soon(t)); err != ErrClosed {
+		t.Error(err)
+	}
+}

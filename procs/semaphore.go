@@ -1,0 +1,340 @@
+package procs
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"switchyard/procs/internal/shm"
+)
+
+// Semaphore hands out permits across processes. It is multiprocessing.Semaphore.
+//
+// It remembers how many permits each process holds. When a process dies, its permits come back as soon as somebody has to wait, and
+// the one who gets the first of them is told by ErrOwnerDied (and holds a permit). A release by a process that holds none is
+// taken as a release on behalf of one that does; if nobody does, the number of permits grows.
+//
+// Acquire and Release cost about 30 ns together while permits last.
+type Semaphore struct {
+	shared
+	mu    shm.Mutex
+	bell  shm.Bell
+	gate  shm.Gate
+	state *semaphoreState
+	self  uint64
+	slot  int // where we are in the table, if the slot still says so; guarded by mu
+}
+
+// semaphoreState lies in the segment and is guarded by mu. value always follows from the other fields, and is recomputed from them if a
+// process dies between two stores:
+//
+//	value = total - strangers - the sum of held
+type semaphoreState struct {
+	_         uint64 // the mutex
+	_         uint32 // the bell
+	_         uint32
+	value     atomic.Int64 // free permits; may be read without mu
+	total     int64        // all permits
+	strangers int64        // held by processes that found no slot
+	bound     int64        // most that total may be; 0: no bound
+	recovered int64        // permits of dead processes that came back and nobody was told of
+	slots     [semaphoreSlots]semaphoreSlot
+}
+
+type semaphoreSlot struct {
+	owner uint64
+	held  int64
+}
+
+// semaphoreSlots is how many processes can hold permits and have them back if they die. Those beyond it can use the semaphore,
+// but what they hold is lost if they are killed.
+const semaphoreSlots = 240
+
+// NewSemaphore returns a semaphore with n permits.
+func NewSemaphore(n int) (*Semaphore, error) { return newSemaphore(n, 0) }
+
+func newSemaphore(n, bound int) (*Semaphore, error) {
+	if n < 0 || n > math.MaxInt32 {
+		return nil, fmt.Errorf("procs: semaphore with %d permits", n)
+	}
+	s := new(Semaphore)
+	if err := s.create(kindSemaphore, int(sizeof[semaphoreState]())); err != nil {
+		return nil, err
+	}
+	s.open()
+	s.state.value.Store(int64(n))
+	s.state.total, s.state.bound = int64(n), int64(bound)
+	return s, nil
+}
+
+func (s *Semaphore) share(w *wire) error { return s.shareAs(w) }
+
+func (s *Semaphore) adopt(w *wire) error {
+	if err := s.adoptAs(w, kindSemaphore, int(sizeof[semaphoreState]())); err != nil {
+		return err
+	}
+	s.open()
+	return nil
+}
+
+func (s *Semaphore) open() {
+	s.state = shm.At[semaphoreState](s.seg.Bytes(), bodyOffset)
+	s.mu.Open(s.seg, bodyOffset)
+	s.bell.Open(s.seg, bodyOffset+8)
+	s.gate = shm.NewGate()
+	s.self = uint64(shm.Self())
+}
+
+// Acquire takes a permit, waiting for one. nil and ErrOwnerDied mean that the caller has it.
+func (s *Semaphore) Acquire(ctx context.Context) error {
+	wait := waitFor(ctx)
+	return s.acquire(&wait)
+}
+
+// AcquireTimeout is Acquire with a limit; then it returns ErrTimeout.
+func (s *Semaphore) AcquireTimeout(d time.Duration) error {
+	if err := s.try(&forever); err != errNoPermit {
+		return err
+	}
+	wait := waitUntil(d)
+	return s.acquire(&wait)
+}
+
+// TryAcquire takes a permit if there is one.
+func (s *Semaphore) TryAcquire() bool {
+	if s.closed() || s.state.value.Load() <= 0 {
+		return false
+	}
+	err := s.try(&forever)
+	return err == nil || err == ErrOwnerDied
+}
+
+// Value returns the number of free permits, now.
+func (s *Semaphore) Value() int {
+	if s.closed() {
+		return 0
+	}
+	return int(max(s.state.value.Load(), 0))
+}
+
+// errNoPermit stays inside.
+var errNoPermit = fmt.Errorf("procs: no permit")
+
+func (s *Semaphore) acquire(wait *shm.Wait) error {
+	if err := s.try(wait); err != errNoPermit {
+		return err
+	}
+	if err := s.gate.Enter(wait); err != nil {
+		return fromShm(err)
+	}
+	defer s.gate.Leave()
+	var sleeper shm.Sleeper
+	defer sleeper.End()
+	for {
+		seen, err := s.tryOrArm(wait)
+		if err != errNoPermit {
+			return err
+		}
+		slept, err := s.bell.Sleep(&sleeper, wait, seen)
+		if slept || err == shm.ErrTimeout {
+			if err := s.reap(wait); err != nil {
+				return err
+			}
+		}
+		if err == shm.ErrTimeout {
+			if err := s.try(&forever); err != errNoPermit {
+				return err
+			}
+		}
+		if err != nil {
+			return fromShm(err)
+		}
+	}
+}
+
+// try takes a permit if there is one, else it returns errNoPermit.
+func (s *Semaphore) try(wait *shm.Wait) error {
+	if s.closed() {
+		return ErrClosed
+	}
+	if s.state.value.Load() <= 0 {
+		return errNoPermit
+	}
+	_, err := s.tryOrArm(wait)
+	return err
+}
+
+// tryOrArm is try, but if there is none, it also returns what to sleep on.
+func (s *Semaphore) tryOrArm(wait *shm.Wait) (seen uint32, err error) {
+	if s.closed() {
+		return 0, ErrClosed
+	}
+	if err := s.lock(wait); err != nil {
+		return 0, err
+	}
+	defer s.mu.Unlock()
+	st := s.state
+	if st.value.Load() <= 0 {
+		return s.bell.Arm(), errNoPermit
+	}
+	// The first store decides: a death before it changes nothing, a death after it is a death with a permit.
+	*s.held() += 1
+	st.value.Store(st.value.Load() - 1)
+	raceAcquire(s)
+	if st.recovered > 0 {
+		st.recovered--
+		return 0, ErrOwnerDied
+	}
+	return 0, nil
+}
+
+// Release gives a permit back. A bounded semaphore returns ErrNotHeld if none is out.
+func (s *Semaphore) Release() error { return s.ReleaseN(1) }
+
+// ReleaseN gives n permits back at once: all of them, or none and an error.
+func (s *Semaphore) ReleaseN(n int) error {
+	if s.closed() {
+		return ErrClosed
+	}
+	if n < 1 {
+		return fmt.Errorf("procs: release of %d permits", n)
+	}
+	if err := s.lock(&forever); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	st := s.state
+	if st.bound > 0 && st.value.Load()+int64(n) > st.bound {
+		return ErrNotHeld
+	}
+	if st.value.Load()+int64(n) > math.MaxInt32 {
+		return fmt.Errorf("procs: semaphore with more than %d permits", math.MaxInt32)
+	}
+	raceRelease(s)
+	for range n {
+		s.giveBack()
+	}
+	s.bell.Ring(n)
+	return nil
+}
+
+// giveBack returns one permit: ours, or somebody's, or a new one.
+func (s *Semaphore) giveBack() {
+	st := s.state
+	switch h := s.ourSlot(); {
+	case h != nil && h.held > 0:
+		h.held--
+	case st.strangers > 0:
+		st.strangers--
+	default:
+		if other := s.anyHolder(); other != nil {
+			other.held--
+		} else {
+			st.total++
+		}
+	}
+	st.value.Store(st.value.Load() + 1)
+}
+
+// ourSlot returns this process's slot, nil if it has none.
+func (s *Semaphore) ourSlot() *semaphoreSlot {
+	if h := &s.state.slots[s.slot]; h.owner == s.self {
+		return h
+	}
+	for i := range s.state.slots {
+		if h := &s.state.slots[i]; h.owner == s.self {
+			s.slot = i
+			return h
+		}
+	}
+	return nil
+}
+
+func (s *Semaphore) anyHolder() *semaphoreSlot {
+	for i := range s.state.slots {
+		if h := &s.state.slots[i]; h.held > 0 {
+			return h
+		}
+	}
+	return nil
+}
+
+// held returns where to count a permit that we take.
+func (s *Semaphore) held() *int64 {
+	if h := s.ourSlot(); h != nil {
+		return &h.held
+	}
+	for i := range s.state.slots {
+		if h := &s.state.slots[i]; h.held == 0 {
+			h.owner, s.slot = s.self, i
+			return &h.held
+		}
+	}
+	return &s.state.strangers
+}
+
+// lock takes mu and, if its owner died inside, repairs the state.
+func (s *Semaphore) lock(wait *shm.Wait) error {
+	if s.mu.TryLock() {
+		return nil
+	}
+	err := s.mu.Lock(wait)
+	if err == shm.ErrOwnerDied {
+		s.repair()
+		err = nil
+	}
+	return fromShm(err)
+}
+
+func (s *Semaphore) repair() {
+	st := s.state
+	v := st.total - st.strangers
+	for i := range st.slots {
+		v -= st.slots[i].held
+	}
+	st.value.Store(v)
+	s.bell.Ring(math.MaxInt32)
+}
+
+// reap takes back the permits of dead processes. Only those who wait do it, a few times a second.
+func (s *Semaphore) reap(wait *shm.Wait) error {
+	if err := s.lock(wait); err != nil {
+		if err == ErrTimeout {
+			err = nil // the caller's own timeout counts
+		}
+		return err
+	}
+	defer s.mu.Unlock()
+	st := s.state
+	for i := range st.slots {
+		h := &st.slots[i]
+		if h.held > 0 && h.owner != s.self && !shm.Owner(h.owner).Alive() {
+			st.recovered += h.held
+			h.held = 0
+			s.repair() // recomputes value, and wakes
+		}
+	}
+	return nil
+}
+
+// BoundedSemaphore is a Semaphore that refuses more releases than acquires. It is multiprocessing.BoundedSemaphore.
+type BoundedSemaphore struct{ semaphore }
+
+type semaphore = Semaphore
+
+// NewBoundedSemaphore returns a semaphore with n permits, n > 0, that never has more.
+func NewBoundedSemaphore(n int) (*BoundedSemaphore, error) {
+	if n == 0 {
+		return nil, fmt.Errorf("procs: bounded semaphore with no permits")
+	}
+	s, err := newSemaphore(n, n)
+	if err != nil {
+		return nil, err
+	}
+	b := new(BoundedSemaphore)
+	b.shared = s.shared
+	b.open()
+	return b, nil
+}

@@ -1,0 +1,190 @@
+//go:build linux
+
+package procs
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+type semaphoreArgs struct {
+	Semaphore *Semaphore
+	N         int
+}
+
+var (
+	testSemaphoreTake = Register("test.semaphore.take", func(ctx context.Context, a semaphoreArgs) (int, error) {
+		for range a.N {
+			if err := a.Semaphore.Acquire(ctx); err != nil && err != ErrOwnerDied {
+				return 0, err
+			}
+		}
+		return 0, hang()
+	})
+	testSemaphoreChurn = Register("test.semaphore.churn", func(ctx context.Context, a semaphoreArgs) (int, error) {
+		for range a.N {
+			if err := a.Semaphore.Acquire(ctx); err != nil && err != ErrOwnerDied {
+				return 0, err
+			}
+			if err := a.Semaphore.Release(); err != nil {
+				return 0, err
+			}
+		}
+		return 0, nil
+	})
+	testSemaphoreRelease = Register("test.semaphore.release", func(ctx context.Context, a semaphoreArgs) (int, error) {
+		return 0, a.Semaphore.ReleaseN(a.N)
+	})
+)
+
+func TestSemaphore(t *testing.T) {
+	s := closing(t, must(NewSemaphore(2))(t), nil)
+	for want := 1; want >= 0; want-- {
+		if err := s.Acquire(soon(t)); err != nil || s.Value() != want {
+			t.Fatal(err, s.Value())
+		}
+	}
+	if s.TryAcquire() {
+		t.Error("a third permit of two")
+	}
+	for want := 1; want <= 3; want++ { // one more than it began with
+		if err := s.Release(); err != nil || s.Value() != want {
+			t.Error(err, s.Value())
+		}
+	}
+	if err := s.ReleaseN(0); err == nil {
+		t.Error("released no permits")
+	}
+}
+
+func TestBoundedSemaphore(t *testing.T) {
+	s := closing(t, must(NewBoundedSemaphore(2))(t), nil)
+	if err := s.Release(); err != ErrNotHeld {
+		t.Errorf("released what was not out: %v", err)
+	}
+	if err := s.Acquire(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Release(); err != nil {
+		t.Error(err)
+	}
+	if err := s.Release(); err != ErrNotHeld || s.Value() != 2 {
+		t.Errorf("released too often: %v, %d", err, s.Value())
+	}
+	if _, err := NewBoundedSemaphore(0); err == nil {
+		t.Error("made one without permits")
+	}
+}
+
+func TestSemaphoreTimeout(t *testing.T) {
+	s := closing(t, must(NewSemaphore(0))(t), nil)
+	if err := s.AcquireTimeout(shortly); err != ErrTimeout {
+		t.Error(err)
+	}
+	if err := s.AcquireTimeout(-1); err != ErrTimeout {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), shortly)
+	defer cancel()
+	if err := s.Acquire(ctx); err != context.DeadlineExceeded {
+		t.Error(err)
+	}
+}
+
+// Never more inside than permits, everyone gets in, across goroutines and processes.
+func TestSemaphoreLimits(t *testing.T) {
+	const permits, guests = 3, 20
+	s := closing(t, must(NewSemaphore(permits))(t), nil)
+	churn := run(t, testSemaphoreChurn, semaphoreArgs{s, 5000})
+	var inside, most atomic.Int32
+	var wg sync.WaitGroup
+	for range guests {
+		wg.Go(func() {
+			for range 200 {
+				if err := s.Acquire(soon(t)); err != nil {
+					t.Error(err)
+					return
+				}
+				n := inside.Add(1)
+				for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+				}
+				inside.Add(-1)
+				s.Release()
+			}
+		})
+	}
+	wg.Wait()
+	join(t, churn)
+	if most.Load() > permits || s.Value() != permits {
+		t.Errorf("%d at once, %d permits in the end", most.Load(), s.Value())
+	}
+}
+
+func TestSemaphoreAsSignal(t *testing.T) {
+	s := closing(t, must(NewSemaphore(0))(t), nil)
+	p := run(t, testSemaphoreRelease, semaphoreArgs{s, 3})
+	for range 3 {
+		if err := s.Acquire(soon(t)); err != nil {
+			t.Error(err)
+		}
+	}
+	join(t, p)
+	if s.TryAcquire() {
+		t.Error("a fourth signal of three")
+	}
+}
+
+func TestSemaphoreHolderKilled(t *testing.T) {
+	s := closing(t, must(NewBoundedSemaphore(3))(t), nil)
+	p := run(t, testSemaphoreTake, semaphoreArgs{&s.semaphore, 2})
+	eventually(t, "the child holds two", func() bool { return s.Value() == 1 })
+	if err := s.Acquire(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan error)
+	go func() { got <- s.Acquire(soon(t)); got <- s.Acquire(soon(t)) }()
+	slay(t, p)
+	if err := <-got; !errors.Is(err, ErrOwnerDied) {
+		t.Errorf("first permit of the dead: %v", err)
+	}
+	if err := <-got; !errors.Is(err, ErrOwnerDied) {
+		t.Errorf("second permit of the dead: %v", err)
+	}
+	if s.TryAcquire() {
+		t.Error("a fourth permit of three")
+	}
+	if err := s.ReleaseN(3); err != nil || s.Value() != 3 {
+		t.Error(err, s.Value())
+	}
+	if err := s.Release(); err != ErrNotHeld {
+		t.Error(err)
+	}
+}
+
+// Processes die while they acquire and release: no permit is lost or made.
+func TestSemaphoreChurnAndKill(t *testing.T) {
+	s := closing(t, must(NewSemaphore(2))(t), nil)
+	for range 15 {
+		p := run(t, testSemaphoreChurn, semaphoreArgs{s, 1 << 40})
+		q := run(t, testSemaphoreChurn, semaphoreArgs{s, 1 << 40})
+		for range 50 {
+			if err := s.Acquire(soon(t)); err != nil && err != ErrOwnerDied {
+				t.Fatal(err)
+			}
+			s.Release()
+		}
+		slay(t, p)
+		slay(t, q)
+	}
+	for range 2 {
+		if err := s.Acquire(soon(t)); err != nil && err != ErrOwnerDied {
+			t.Fatal(err)
+		}
+	}
+	if err := s.AcquireTimeout(shortly); err != ErrTimeout {
+		t.Errorf("a third permit of two: %v", err)
+	}
+}

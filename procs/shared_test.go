@@ -1,0 +1,87 @@
+//go:build linux
+
+package procs
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+// run starts a process that calls fn(in).
+func run[In, Out any](t testing.TB, fn *Func[In, Out], in In) *Process {
+	t.Helper()
+	p := NewProcess(fn, in, ProcessConfig{})
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Kill(); p.Join(context.Background()); p.Close() })
+	return p
+}
+
+// join waits for processes that must end well.
+func join(t testing.TB, ps ...*Process) {
+	t.Helper()
+	for _, p := range ps {
+		if err := p.Join(soon(t)); err != nil {
+			t.Fatalf("%v: %v", p, err)
+		}
+		if code, _ := p.ExitCode(); code != 0 {
+			t.Fatalf("%v: exit code %d", p, code)
+		}
+	}
+}
+
+// slay kills a process and waits for its end.
+func slay(t testing.TB, p *Process) {
+	t.Helper()
+	if err := p.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Join(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// must stops the test on an error.
+func must[T any](v T, err error) func(t testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// closing closes something when the test ends.
+func closing[T interface{ Close() error }](t testing.TB, v T, err error) T {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := v.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return v
+}
+
+// eventually waits for something that another process does.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("not in time: ", what)
+		}
+	}
+}
+
+const shortly = 30 * time.Millisecond
+
+// hang is what a child does that waits to be killed.
+func hang() error {
+	time.Sleep(time.Hour)
+	return nil
+}

@@ -1,0 +1,130 @@
+//go:build linux
+
+package procs
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+type benchArgs struct {
+	Lock     *Lock
+	In, Out  *Queue[int]
+	Here, Go *Event
+	N        int
+}
+
+var (
+	benchQueuePut = Register("bench.queue.put", func(_ context.Context, a benchArgs) (int, error) {
+		ctx := context.Background()
+		for i := range a.N {
+			if err := a.Out.Put(ctx, i); err != nil {
+				return 0, err
+			}
+		}
+		return 0, nil
+	})
+	benchQueueEcho = Register("bench.queue.echo", func(_ context.Context, a benchArgs) (int, error) {
+		ctx := context.Background()
+		for range a.N {
+			v, err := a.In.Get(ctx)
+			if err != nil {
+				return 0, err
+			}
+			if err := a.Out.Put(ctx, v); err != nil {
+				return 0, err
+			}
+		}
+		return 0, nil
+	})
+	benchLock = Register("bench.lock", func(ctx context.Context, a benchArgs) (int, error) {
+		a.Here.Set()
+		if err := a.Go.Wait(ctx); err != nil {
+			return 0, err
+		}
+		return 0, lockLoop(a.Lock, a.N)
+	})
+)
+
+func lockLoop(l *Lock, n int) error {
+	ctx := context.Background()
+	for range n {
+		if err := l.Acquire(ctx); err != nil {
+			return err
+		}
+		if err := l.Release(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// BenchmarkQueue: integers from one producer process to one consumer, and a round trip through two queues and another process. The
+// floor of a round trip is one wake-up each way: BenchmarkRing/roundtrip of internal/shm.
+func BenchmarkQueue(b *testing.B) {
+	b.Run("throughput", func(b *testing.B) {
+		q := closing(b, must(NewQueue[int](0))(b), nil)
+		p := run(b, benchQueuePut, benchArgs{Out: q, N: b.N + 1})
+		ctx := context.Background()
+		if _, err := q.Get(ctx); err != nil { // the producer runs
+			b.Fatal(err)
+		}
+		b.ReportAllocs()
+		b.ResetTimer()
+		for i := range b.N {
+			if v, err := q.Get(ctx); v != i+1 || err != nil {
+				b.Fatal(v, err)
+			}
+		}
+		b.StopTimer()
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msgs/s")
+		join(b, p)
+	})
+	b.Run("roundtrip", func(b *testing.B) {
+		in, out := closing(b, must(NewQueue[int](0))(b), nil), closing(b, must(NewQueue[int](0))(b), nil)
+		p := run(b, benchQueueEcho, benchArgs{In: in, Out: out, N: b.N + 1})
+		ctx := context.Background()
+		trip := func() {
+			if err := in.Put(ctx, 1); err != nil {
+				b.Fatal(err)
+			}
+			if _, err := out.Get(ctx); err != nil {
+				b.Fatal(err)
+			}
+		}
+		trip()
+		b.ResetTimer()
+		for range b.N {
+			trip()
+		}
+		b.StopTimer()
+		join(b, p)
+	})
+}
+
+// BenchmarkLock: one acquire and release, alone, and with another process doing the same.
+func BenchmarkLock(b *testing.B) {
+	b.Run("uncontended", func(b *testing.B) {
+		l := closing(b, must(NewLock())(b), nil)
+		b.ReportAllocs()
+		if err := lockLoop(l, b.N); err != nil {
+			b.Fatal(err)
+		}
+	})
+	// Each process does b.N: the time is that of one acquire and release of each.
+	b.Run("contended", func(b *testing.B) {
+		l := closing(b, must(NewLock())(b), nil)
+		a := benchArgs{Lock: l, Here: closing(b, must(NewEvent())(b), nil), Go: closing(b, must(NewEvent())(b), nil), N: b.N}
+		p := run(b, benchLock, a)
+		if err := a.Here.WaitTimeout(30 * time.Second); err != nil {
+			b.Fatal(err)
+		}
+		b.ResetTimer()
+		a.Go.Set()
+		if err := lockLoop(l, b.N); err != nil {
+			b.Fatal(err)
+		}
+		join(b, p)
+	})
+}
