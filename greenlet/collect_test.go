@@ -216,8 +216,7 @@ func TestStackOfKilled(t *testing.T) {
 // TestValueNotKept: the package keeps no value, error or greenlet after handing it over.
 func TestValueNotKept(t *testing.T) {
 	main := openFamily[*int](t)
-	g := New(main, func(_ *Greenlet[*int], v *int) (*int, error) {
-		v = nil
+	g := New(main, func(*Greenlet[*int], *int) (*int, error) {
 		for {
 			if _, err := main.Switch(nil); err != nil {
 				return nil, nil
@@ -272,4 +271,47 @@ func TestNoGrowth(t *testing.T) {
 		t.Errorf("memory grew from %d to %d bytes", first, last)
 	}
 	settled(t, before)
+}
+
+// TestValueOfGarbage: a value arrives although its sender is garbage by then.
+func TestValueOfGarbage(t *testing.T) {
+	main := openFamily[int](t)
+	ended := false
+	start := func() int {
+		worker := New(main, func(*Greenlet[int], int) (int, error) {
+			defer func() { ended = true }()
+			v, err := main.Switch(0)
+			if err == nil {
+				_, err = main.Switch(v)
+			}
+			return 0, err
+		})
+		worker.Switch(0)
+		initiator := New(worker, func(*Greenlet[int], int) (int, error) { return 42, nil })
+		v, err := initiator.Switch(0)
+		if err != nil {
+			t.Error(err)
+		}
+		return v
+	}
+	if v := start(); v != 42 {
+		t.Errorf("got %d, want 42", v)
+	}
+	eventually(t, main, "the worker is killed", func() bool { return ended })
+}
+
+// TestCloseWithGarbage: Close also ends greenlets that wait to be killed as garbage.
+func TestCloseWithGarbage(t *testing.T) {
+	before := runtime.NumGoroutine()
+	main := Main[int]()
+	var got []error
+	startOne(main, &got)
+	main.family.wean()
+	eventually(t, nil, "the garbage is found", main.family.orphaned.Load)
+	if err := main.Close(); err != nil || len(got) != 1 {
+		t.Errorf("%d ended, %v", len(got), err)
+	}
+	if n := runtime.NumGoroutine(); n > before {
+		t.Errorf("%d goroutines, %d before", n, before)
+	}
 }

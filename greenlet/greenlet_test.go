@@ -3,6 +3,7 @@ package greenlet
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"runtime"
 	"slices"
 	"strings"
@@ -349,4 +350,34 @@ func TestMillionSwitches(t *testing.T) {
 func stacks() string {
 	buf := make([]byte, 1<<20)
 	return string(buf[:runtime.Stack(buf, true)])
+}
+
+// TestInsidePull: a sequence that a greenlet pulls may switch, from the
+// goroutine that iter.Pull gave it.
+func TestInsidePull(t *testing.T) {
+	if debug {
+		t.Skip("a debug build takes the sequence's goroutine for a foreign one")
+	}
+	main := openFamily[int](t)
+	g := New(main, func(_ *Greenlet[int], v int) (int, error) {
+		next, stop := iter.Pull(func(yield func(int) bool) {
+			for {
+				w, err := main.Switch(v)
+				if err != nil || !yield(w) {
+					return
+				}
+			}
+		})
+		defer stop()
+		sum := 0
+		for range 3 {
+			w, _ := next()
+			sum += w
+		}
+		return sum, nil
+	})
+	for _, want := range []int{9, 9, 9} {
+		must(t, g, 9, want)
+	}
+	must(t, g, 5, 23)
 }
