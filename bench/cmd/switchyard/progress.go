@@ -17,6 +17,7 @@ import (
 type progress struct {
 	w     io.Writer
 	bar   *progressbar.ProgressBar
+	room  int // columns for the name of the case
 	phase string
 	last  time.Time
 	began time.Time
@@ -25,9 +26,16 @@ type progress struct {
 // plainEvery is how often plain progress lines come at the most.
 const plainEvery = 15 * time.Second
 
-func newProgress(w io.Writer, budget time.Duration) *progress {
+// barWidth is the width in columns below which a terminal gets the bar, the
+// count and the time left, but not the name of the case.
+const barWidth = 72
+
+func newProgress(w io.Writer) *progress {
 	p := &progress{w: w, began: time.Now()}
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+			p.room = min(max(width-barWidth, 0), 48)
+		}
 		p.bar = progressbar.NewOptions(1,
 			progressbar.OptionSetWriter(w),
 			progressbar.OptionSetPredictTime(true),
@@ -44,7 +52,7 @@ func newProgress(w io.Writer, budget time.Duration) *progress {
 func (p *progress) Step(done, total int, phase string, c bench.Case) {
 	if p.bar != nil {
 		p.bar.ChangeMax(max(total, done+1))
-		p.bar.Describe(fmt.Sprintf("%-14s %-40.40s", phase, c))
+		p.bar.Describe(fmt.Sprintf("%-13s%-*.*s", phase, p.room, p.room, c))
 		_ = p.bar.Set(done)
 		return
 	}

@@ -86,7 +86,7 @@ func run(cmd *cobra.Command, f runFlags) error {
 	}
 	defer r.Log.Close()
 	r.Exec = program
-	p := newProgress(cmd.ErrOrStderr(), r.Budget)
+	p := newProgress(cmd.ErrOrStderr())
 	r.Observe = p
 	stats, err := r.Do(ctx)
 	p.done()
