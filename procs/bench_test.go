@@ -8,9 +8,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 )
 
 // lean is a directory with two programs: "empty", whose main is empty, and "lean", which can start processes of itself. This
@@ -29,6 +31,70 @@ var lean = sync.OnceValues(func() (string, error) {
 	}
 	return dir, nil
 })
+
+func leanDir(b *testing.B) string {
+	dir, err := lean()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return dir
+}
+
+// BenchmarkEmptyProgramStart is the floor of BenchmarkProcessStart: the standard library starts and waits for a Go program whose
+// main is empty.
+func BenchmarkEmptyProgramStart(b *testing.B) {
+	exe := filepath.Join(leanDir(b), "empty")
+	b.ResetTimer()
+	for range b.N {
+		startEmpty(b, exe)
+	}
+}
+
+func startEmpty(b *testing.B, exe string) {
+	p, err := os.StartProcess(exe, []string{exe}, &os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if s, err := p.Wait(); err != nil || !s.Success() {
+		b.Fatal(s, err)
+	}
+}
+
+// BenchmarkProcessStart starts and joins processes of a program that links nothing but this package. Every second
+// start is that of the empty program, so that x-empty, the ratio of the medians, is about the same moments.
+func BenchmarkProcessStart(b *testing.B) {
+	dir := leanDir(b)
+	exe := filepath.Join(dir, "empty")
+	var ours, empty []time.Duration
+	b.ResetTimer()
+	for range b.N {
+		start := time.Now()
+		p := NewProcess(testNothing, 0, ProcessConfig{Executable: filepath.Join(dir, "lean")})
+		if err := p.Start(); err != nil {
+			b.Fatal(err)
+		}
+		p.Join(context.Background())
+		ours = append(ours, time.Since(start))
+		if code, _ := p.ExitCode(); code != 0 {
+			b.Fatal(code)
+		}
+		b.StopTimer()
+		start = time.Now()
+		startEmpty(b, exe)
+		empty = append(empty, time.Since(start))
+		b.StartTimer()
+	}
+	b.StopTimer()
+	b.ReportMetric(median(ours)/median(empty), "x-empty")
+}
+
+func median(d []time.Duration) float64 {
+	slices.Sort(d)
+	return float64(d[len(d)/2])
+}
+
+// testNothing is what testdata/lean registers.
+var testNothing = Register("nothing", func(context.Context, int) (int, error) { return 0, nil })
 
 func BenchmarkPoolApply(b *testing.B) {
 	p := newPool(b, PoolConfig{Workers: 2})

@@ -40,6 +40,10 @@ var codecs sync.Map // reflect.Type of T -> *codec[T]
 // codecOf returns T's codec, or an error that names the part of T that cannot travel.
 func codecOf[T any]() (*codec[T], error) {
 	t := reflect.TypeFor[T]()
+	if k := t.Kind(); k >= reflect.Bool && k <= reflect.Complex128 && t.PkgPath() == "" {
+		// A basic type: nothing to plan or to remember. Most programs register some of these, in every process.
+		return &codec[T]{fixed: int(t.Size()), kind: kindFlat}, nil
+	}
 	if c, ok := codecs.Load(t); ok {
 		return c.(*codec[T]), nil
 	}

@@ -38,7 +38,7 @@ type transfer struct {
 // maxDepth bounds nesting: deeper values are cyclic, or would overflow the receiver's stack.
 const maxDepth = 10_000
 
-var errDepth = fmt.Errorf("procs: value is cyclic or nested deeper than %d", maxDepth)
+var errDepth = errors.New("procs: value is cyclic, or nested too deeply")
 
 func (t *transfer) enter() error {
 	t.depth++

@@ -106,12 +106,11 @@ func (c *control) sendPacket(b []byte, fds []int) error {
 	return nil
 }
 
-// recv reads one message. It returns io.EOF when the other end is gone. The descriptors belong to the caller.
-func (c *control) recv() (kind byte, body []byte, fds []int, err error) {
-	buf := make([]byte, maxPacket+1)
-	oob := make([]byte, unix.CmsgSpace(4*(maxPacketFD+1)))
+// recv reads one message, into buf if it is large enough. It returns io.EOF when the other end is gone. The descriptors
+// belong to the caller.
+func (c *control) recv(buf []byte) (kind byte, body []byte, fds []int, err error) {
 	for {
-		n, more, err := c.recvPacket(buf, oob)
+		n, more, err := c.recvPacket(&buf)
 		fds = append(fds, more...)
 		if err != nil {
 			closeAll(fds)
@@ -141,11 +140,20 @@ func (c *control) recv() (kind byte, body []byte, fds []int, err error) {
 	}
 }
 
-func (c *control) recvPacket(b, oob []byte) (n int, fds []int, err error) {
+func (c *control) recvPacket(buf *[]byte) (n int, fds []int, err error) {
 	var oobn, flags int
+	var oob [1024]byte // more than CmsgSpace of maxPacketFD + 1 descriptors
 	try := func() bool {
 		for {
-			n, oobn, flags, _, err = unix.Recvmsg(c.fd, b, oob, unix.MSG_CMSG_CLOEXEC)
+			// How long is it? Most packets are short, and a process that has just started pays for every page it touches.
+			n, _, _, _, err = unix.Recvmsg(c.fd, nil, nil, unix.MSG_PEEK|unix.MSG_TRUNC)
+			if err == nil {
+				if cap(*buf) < n {
+					*buf = make([]byte, n)
+				}
+				n, oobn, flags, _, err = unix.Recvmsg(c.fd, (*buf)[:cap(*buf)], oob[:], unix.MSG_CMSG_CLOEXEC)
+				*buf = (*buf)[:cap(*buf)]
+			}
 			if err != unix.EINTR {
 				return err != unix.EAGAIN
 			}

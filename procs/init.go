@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 )
 
 // boot is the first message to a child.
@@ -76,27 +75,29 @@ var me struct {
 	atexit []func()
 }
 
+// childArg tells a process that it is a child, whose parent listens at descriptor controlFD. It is an argument
+// because looking at the environment costs a Go program some microseconds.
+const (
+	childArg  = "--procs-child"
+	controlFD = 3
+)
+
 const mainName = "MainProcess"
 
 // Init must be the first call in main. In a process started by the user it returns at once. In a process started by
-// this package it never does: it runs what the process was started for, and exits.
+// this package it never does: it runs what the process was started for, and exits. os.Args is only the program's name there.
 //
 // Package-level variables and init functions run before it, in every process, so keep them cheap.
 func Init() {
 	me.initialised.Store(true)
-	v, ok := syscall.Getenv(childEnv)
-	if !ok {
+	if len(os.Args) < 2 || os.Args[1] != childArg {
 		return
 	}
-	syscall.Unsetenv(childEnv) // programs that we run are no children of ours in this sense
-	fd, err := strconv.Atoi(v)
+	os.Args = os.Args[:1]
+	c := &control{fd: controlFD}
+	kind, body, fds, err := c.recv(make([]byte, 0, 1<<10))
 	if err != nil {
-		fatal(fmt.Errorf("%s is set by package procs only; unset it", childEnv))
-	}
-	c := &control{fd: fd}
-	kind, body, fds, err := c.recv()
-	if err != nil {
-		fatal(fmt.Errorf("%s=%s, but no parent at that descriptor: %w", childEnv, v, err))
+		fatal(fmt.Errorf("%s is an argument that only package procs gives: there is no parent at descriptor %d: %w", childArg, controlFD, err))
 	}
 	var b boot
 	if err := b.decode(body); err != nil {

@@ -164,13 +164,18 @@ func (p *Pool) startWorker() (*worker, error) {
 		b.id, b.fname = init.id, init.fname
 		fds = append(fds, x.fds...)
 	}
+	null, err := nullInput()
+	if err != nil {
+		ours.close()
+		return nil, fmt.Errorf("procs: worker: %w", err)
+	}
 	err = ours.send(packetWorker, b.encode(), fds)
 	if err == nil {
 		err = ours.poll()
 	}
 	if err == nil {
 		w.child, err = spawn(&spawnSpec{exe: p.config.Executable, name: w.name, dir: p.config.Dir, env: p.config.Env,
-			procs: p.config.GOMAXPROCS, control: theirs, stdio: [3]*os.File{nullInput()}})
+			procs: p.config.GOMAXPROCS, control: theirs, stdio: [3]*os.File{null}})
 	}
 	if err != nil {
 		ours.close()
@@ -181,15 +186,6 @@ func (p *Pool) startWorker() (*worker, error) {
 	logf(LevelInfo, "%s started with process id %d", w.name, w.child.pid)
 	return w, nil
 }
-
-// nullInput is what workers read: one descriptor for all.
-var nullInput = sync.OnceValue(func() *os.File {
-	f, err := os.Open(os.DevNull)
-	if err != nil {
-		return nil
-	}
-	return f
-})
 
 // watch starts the goroutines that listen to the worker and wait for its end.
 func (w *worker) watch() {
@@ -208,7 +204,7 @@ func (w *worker) watch() {
 func (w *worker) listen() {
 	defer w.att.close()
 	for {
-		kind, body, fds, err := w.control.recv()
+		kind, body, fds, err := w.control.recv(nil)
 		if err != nil {
 			return
 		}

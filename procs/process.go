@@ -157,21 +157,24 @@ func (p *Process) Start() error {
 	b := boot{name: p.name, parent: CurrentProcess().name, daemon: p.config.Daemon, key: key, logLevel: logLevel(),
 		id: id, fname: fname, body: body}
 	spec := &spawnSpec{exe: p.config.Executable, name: p.name, dir: p.config.Dir, env: p.config.Env,
-		procs: p.config.GOMAXPROCS, detached: p.config.Detached}
+		procs: p.config.GOMAXPROCS, detached: p.config.Detached, ended: p.ended}
 	ends, err := p.openStdio(spec)
 	if err != nil {
 		return err
 	}
 	defer ends.closeChildEnds()
+	p.copies.Add(1) // the child may end before we have begun to copy
+	active.add(p)
 	c, err := bootChild(packetProcess, &b, w.fds, spec)
 	if err != nil {
+		active.remove(p)
+		p.copies.Done()
 		ends.closeOurEnds()
 		return err
 	}
 	p.child = c
 	ends.copy(&p.copies)
-	active.add(p)
-	go p.finish()
+	p.copies.Done()
 	logf(LevelDebug, "%s started with process id %d", p.name, c.pid)
 	return nil
 }
@@ -191,12 +194,11 @@ func bootChild(kind byte, b *boot, fds []int, spec *spawnSpec) (*child, error) {
 	return spawn(spec)
 }
 
-// finish notes the end of the process.
-func (p *Process) finish() {
-	<-p.child.done
+// ended notes the end of the process.
+func (p *Process) ended(c *child) {
 	p.copies.Wait()
 	active.remove(p)
-	logf(LevelDebug, "%s ended with exit code %d", p.name, p.child.exitCode())
+	logf(LevelDebug, "%s ended with exit code %d", p.name, c.exitCode())
 	close(p.done)
 }
 

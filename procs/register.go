@@ -47,18 +47,16 @@ func Register[In, Out any](name string, fn func(context.Context, In) (Out, error
 	f := &Func[In, Out]{fname: name, id: funcID(name, in.fixed, out.fixed), call: fn, in: in, out: out}
 	functions.Lock()
 	defer functions.Unlock()
-	if functions.byID == nil {
-		functions.byID = make(map[uint64]function)
-		functions.names = make(map[string]bool)
+	if functions.byName == nil {
+		functions.byName = make(map[uint32]registered)
 	}
-	if functions.names[name] {
+	hash := uint32(f.id >> 32)
+	if other, ok := functions.byName[hash]; ok && other.f.Name() == name {
 		panic(fmt.Sprintf("procs: Register(%q): the name is taken", name))
+	} else if ok {
+		panic(fmt.Sprintf("procs: Register(%q): the name collides with %q; change one", name, other.f.Name()))
 	}
-	if other := functions.byID[f.id]; other != nil {
-		panic(fmt.Sprintf("procs: Register(%q): collides with %q; rename one", name, other.Name()))
-	}
-	functions.names[name] = true
-	functions.byID[f.id] = f
+	functions.byName[hash] = registered{f.id, f}
 	return f
 }
 
@@ -75,8 +73,12 @@ type function interface {
 
 var functions struct {
 	sync.RWMutex
-	byID  map[uint64]function
-	names map[string]bool
+	byName map[uint32]registered // by the hash of the name
+}
+
+type registered struct {
+	id uint64
+	f  function
 }
 
 // ErrUnknownFunc: the other process has no function of this name and these types. It happens when it runs
@@ -86,21 +88,21 @@ var ErrUnknownFunc = errors.New("procs: unknown function")
 func findFunc(id uint64) (function, error) {
 	functions.RLock()
 	defer functions.RUnlock()
-	if f := functions.byID[id]; f != nil {
-		return f, nil
+	if r := functions.byName[uint32(id>>32)]; r.id == id {
+		return r.f, nil
 	}
 	return nil, ErrUnknownFunc
 }
 
-// funcID is the FNV-1a hash of the name and of the argument's and result's sizes.
+// funcID is a hash of the name (FNV-1a), and one of the sizes of argument and result.
 func funcID(name string, in, out int) uint64 {
-	const prime = 1099511628211
-	h := uint64(14695981039346656037)
+	const prime = 16777619
+	h := uint32(2166136261)
 	for i := range len(name) {
-		h = (h ^ uint64(name[i])) * prime
+		h = (h ^ uint32(name[i])) * prime
 	}
-	h = (h ^ uint64(in)) * prime
-	return (h ^ uint64(out)) * prime
+	sizes := (uint32(in)*prime ^ uint32(out)) * prime
+	return uint64(h)<<32 | uint64(sizes)
 }
 
 func (f *Func[In, Out]) start(b []byte, w *wire) (func(context.Context) error, error) {

@@ -18,9 +18,6 @@ import (
 // method, is impossible in Go: of the runtime's threads only one would exist in the child, while the
 // locks the others held, the garbage collector's among them, would stay locked for ever.
 
-// childEnv tells a process that it is a child; its value is the control socket's descriptor.
-const childEnv = "SWITCHYARD_PROCS_CHILD"
-
 // spawnSpec is what the kernel needs to know about a child.
 type spawnSpec struct {
 	exe      string
@@ -31,12 +28,13 @@ type spawnSpec struct {
 	stdio    [3]*os.File
 	control  int
 	detached bool
+	ended    func(*child) // called after the child was reaped
 }
 
 // child is a process we started: what is needed to signal it and to reap it, exactly once and by its own id.
 type child struct {
 	pid  int
-	done chan struct{} // closed when reaped
+	done chan struct{} // closed soon after it was reaped
 
 	mu     sync.Mutex // guards reaped, so that a signal never meets a reused id
 	reaped bool
@@ -79,7 +77,9 @@ func spawn(spec *spawnSpec) (*child, error) {
 	if env == nil {
 		env = syscall.Environ()
 	}
-	env = childEnviron(env, spec.procs)
+	if spec.procs > 0 {
+		env = withProcs(env, spec.procs)
+	}
 	files := []uintptr{0, 1, 2, uintptr(spec.control)}
 	for i, f := range spec.stdio {
 		if f != nil {
@@ -95,7 +95,7 @@ func spawn(spec *spawnSpec) (*child, error) {
 	var err error
 	start := func() {
 		for { // EAGAIN and ENOMEM pass; so does ETXTBSY
-			if pid, err = syscall.ForkExec(exe, []string{argv0, "[" + spec.name + "]"}, attr); err != unix.EINTR {
+			if pid, err = syscall.ForkExec(exe, []string{argv0, childArg, "[" + spec.name + "]"}, attr); err != unix.EINTR {
 				return
 			}
 		}
@@ -110,23 +110,25 @@ func spawn(spec *spawnSpec) (*child, error) {
 		return nil, fmt.Errorf("procs: start %s: %w", spec.name, err)
 	}
 	c := &child{pid: pid, done: make(chan struct{})}
-	go c.reap(pidfd)
+	go func() {
+		c.reap(pidfd)
+		close(c.done)
+		if spec.ended != nil {
+			spec.ended(c)
+		}
+	}()
 	return c, nil
 }
 
-// childEnviron adds what a child must know, in place of what we were told ourselves: the Go runtime takes the
-// first of two variables of one name.
-func childEnviron(env []string, procs int) []string {
-	out := make([]string, 0, len(env)+2)
-	out = append(out, childEnv+"=3")
-	if procs > 0 {
-		out = append(out, "GOMAXPROCS="+strconv.Itoa(procs))
-	}
+// withProcs sets GOMAXPROCS: in place of another, because the Go runtime takes the first of two.
+func withProcs(env []string, n int) []string {
+	const key = "GOMAXPROCS="
+	out := make([]string, 1, len(env)+1)
+	out[0] = key + strconv.Itoa(n)
 	for _, v := range env {
-		if strings.HasPrefix(v, childEnv+"=") || procs > 0 && strings.HasPrefix(v, "GOMAXPROCS=") {
-			continue
+		if !strings.HasPrefix(v, key) {
+			out = append(out, v)
 		}
-		out = append(out, v)
 	}
 	return out
 }
@@ -172,7 +174,6 @@ func (c *child) tryReap(options int) bool {
 		c.status = unix.WaitStatus(255 << 8)
 	}
 	c.reaped = true
-	close(c.done)
 	return true
 }
 
@@ -201,12 +202,7 @@ func (c *child) signal(s syscall.Signal) error {
 
 // alive tells whether the child has not ended yet.
 func (c *child) alive() bool {
-	select {
-	case <-c.done:
-		return false
-	default:
-		return !c.tryReap(unix.WNOHANG)
-	}
+	return !c.tryReap(unix.WNOHANG)
 }
 
 // exitCode is the exit status, or -N after signal N. It is valid once done is closed.

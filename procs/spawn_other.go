@@ -13,15 +13,13 @@ import (
 
 var errPlatform = fmt.Errorf("procs: processes on %s: %w", runtime.GOOS, errors.ErrUnsupported)
 
-const childEnv = "SWITCHYARD_PROCS_CHILD"
-
 type control struct{ fd int }
 
-func newControl() (*control, int, error)              { return nil, -1, errPlatform }
-func (c *control) poll() error                        { return errPlatform }
-func (c *control) close()                             {}
-func (c *control) send(byte, []byte, []int) error     { return errPlatform }
-func (c *control) recv() (byte, []byte, []int, error) { return 0, nil, nil, io.EOF }
+func newControl() (*control, int, error)                    { return nil, -1, errPlatform }
+func (c *control) poll() error                              { return errPlatform }
+func (c *control) close()                                   {}
+func (c *control) send(byte, []byte, []int) error           { return errPlatform }
+func (c *control) recv([]byte) (byte, []byte, []int, error) { return 0, nil, nil, io.EOF }
 
 type spawnSpec struct {
 	exe      string
@@ -32,6 +30,7 @@ type spawnSpec struct {
 	stdio    [3]*os.File
 	control  int
 	detached bool
+	ended    func(*child)
 }
 
 type child struct {

@@ -48,11 +48,7 @@ func (e *stdioEnds) open(config *ProcessConfig, spec *spawnSpec) error {
 func (e *stdioEnds) reader(r io.Reader) (*os.File, error) {
 	switch r := r.(type) {
 	case nil:
-		f, err := os.Open(os.DevNull)
-		if err == nil {
-			e.child = append(e.child, f)
-		}
-		return f, err
+		return nullInput()
 	case *os.File:
 		return r, nil
 	}
@@ -107,3 +103,6 @@ func (e *stdioEnds) closeOurEnds() {
 		f.Close()
 	}
 }
+
+// nullInput is what children read who are given nothing to read: one descriptor for all.
+var nullInput = sync.OnceValues(func() (*os.File, error) { return os.Open(os.DevNull) })

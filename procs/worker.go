@@ -102,7 +102,7 @@ func initialise(b *boot, fds []int) (err error) {
 // this is for the cases in which it would not.)
 func (s *served) listen() {
 	for {
-		kind, body, fds, err := s.control.recv()
+		kind, body, fds, err := s.control.recv(nil)
 		if err != nil {
 			os.Exit(1)
 		}
