@@ -22,6 +22,9 @@ func Await[T any](h *Hub, f func(ctx context.Context) (T, error)) (T, error) {
 		err  error
 		done waitList
 	}
+	if err := h.interrupted(); err != nil {
+		return call.v, err
+	}
 	ctx, cancel := context.WithCancel(h.ctx)
 	defer cancel()
 	h.elsewhere(func() {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -188,4 +189,25 @@ func TestHubClosesWhatIsLeftOpen(t *testing.T) {
 	if after := openFiles(); after != before {
 		t.Fatalf("%d descriptors before, %d after", before, after)
 	}
+}
+
+const echoSize = 64 // bytes of a request
+
+// client does n round trips.
+func client(c net.Conn, n int) error {
+	req := []byte(strings.Repeat("switch yard echo", echoSize/16))
+	want := strings.ToUpper(string(req))
+	buf := make([]byte, echoSize)
+	for range n {
+		if _, err := c.Write(req); err != nil {
+			return err
+		}
+		if _, err := io.ReadFull(c, buf); err != nil {
+			return err
+		}
+		if string(buf) != want {
+			return fmt.Errorf("wrong answer %q", buf)
+		}
+	}
+	return nil
 }

@@ -125,8 +125,10 @@ func (d *desc) read(b []byte) (int, error) {
 					d.readable = false
 				}
 				return n, nil
-			case err == nil:
+			case err == nil && d.stream:
 				return 0, io.EOF
+			case err == nil: // an empty datagram
+				return 0, nil
 			case err == unix.EINTR:
 				continue
 			case err != unix.EAGAIN:

@@ -28,10 +28,7 @@ import (
 // clients=outside: the clients are a process of their own, one thread with an
 // epoll loop, the same for both servers; so only the server differs.
 // clients=inside: clients and server share the process and the model.
-const (
-	echoConns = 100
-	echoSize  = 64
-)
+const echoConns = 100
 
 func BenchmarkHubEcho(b *testing.B) {
 	b.Run("clients=outside", func(b *testing.B) { compareEcho(b, loadHub, loadGoroutines) })
@@ -103,25 +100,6 @@ func echoLoop(c net.Conn) error {
 			return err
 		}
 	}
-}
-
-// client does n round trips.
-func client(c net.Conn, n int) error {
-	req := []byte(strings.Repeat("switch yard echo", echoSize/16))
-	want := strings.ToUpper(string(req))
-	buf := make([]byte, echoSize)
-	for range n {
-		if _, err := c.Write(req); err != nil {
-			return err
-		}
-		if _, err := io.ReadFull(c, buf); err != nil {
-			return err
-		}
-		if string(buf) != want {
-			return fmt.Errorf("wrong answer %q", buf)
-		}
-	}
-	return nil
 }
 
 func loadHub(b *testing.B, n int) (d time.Duration) {

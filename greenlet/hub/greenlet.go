@@ -34,13 +34,13 @@ type Greenlet struct {
 	fn      func() error
 	err     error
 	joiners waitList
-	links   []*Link
+	links   links
 	locals  map[any]any
 
 	before, after *Greenlet // Hub.all
 	id, by        uint64    // its number, and that of the greenlet that spawned it
-	name          string
-	carrier       uint64 // the goroutine it runs on, known only to a watchdog
+	name          *string   // nil: by its number; never changed in place
+	carrier       uint64    // the goroutine it runs on, known only to a watchdog
 	refused       int
 }
 
@@ -151,10 +151,7 @@ func (h *Hub) finish(g *Greenlet, err error) {
 		h.drained.wakeAll()
 	}
 	g.joiners.wakeAll()
-	for _, l := range g.links {
-		l.schedule()
-	}
-	g.links = nil
+	g.links.fire()
 }
 
 // Join waits until g is dead, whatever its outcome (gevent.Greenlet.join).
@@ -236,15 +233,17 @@ func (g *Greenlet) ID() uint64 { return g.id }
 
 // Name returns the name given with [Greenlet.SetName], or "greenlet-ID".
 func (g *Greenlet) Name() string {
-	if g.name == "" {
-		return fmt.Sprintf("greenlet-%d", g.id)
+	if g.name == nil {
+		return defaultName(g.id)
 	}
-	return g.name
+	return *g.name
 }
+
+func defaultName(id uint64) string { return fmt.Sprintf("greenlet-%d", id) }
 
 // SetName names g for reports and returns it.
 func (g *Greenlet) SetName(name string) *Greenlet {
-	g.name = name
+	g.name = &name
 	return g
 }
 

@@ -6,7 +6,8 @@ import "time"
 type Group struct {
 	h    *Hub
 	gs   map[*Greenlet]*Link
-	done waitList // woken when the group becomes empty
+	done waitList   // woken when the group becomes empty
+	room *Semaphore // of a Pool: a permit comes back with each that leaves
 }
 
 // NewGroup makes a group of greenlets that run already, or of none.
@@ -38,6 +39,9 @@ func (p *Group) Discard(g *Greenlet) {
 	if l := p.gs[g]; l != nil {
 		l.Unlink()
 		delete(p.gs, g)
+		if p.room != nil {
+			p.room.Release()
+		}
 		if len(p.gs) == 0 {
 			p.done.wakeAll()
 		}

@@ -37,6 +37,7 @@ type Hub struct {
 	calls   []func()  // callbacks, run before the next greenlet
 	timers  timerHeap // sleeps, deadlines, timeouts
 	idlers  waitList  // greenlets in Idle
+	quiet   waitList  // greenlets in WaitQuiet
 	all     *Greenlet // every greenlet not yet dead, main excluded
 	lastAll *Greenlet
 	live    int // length of that list
@@ -61,8 +62,7 @@ type Hub struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	config Config
-	watch  *Watchdog
-	stops  []func() // run when the hub closes: signal handlers, watchdogs
+	watch  *watchdog
 	nextID uint64
 	deadly error // the deadlock main was told about, if any
 }
@@ -98,12 +98,12 @@ func (c Config) Run(f func(h *Hub) error) (err error) {
 		h.cancel()
 		return fmt.Errorf("hub: %w", err)
 	}
-	h.main = &Greenlet{h: h, name: "main", co: greenlet.Main[struct{}]()}
+	h.main = &Greenlet{h: h, name: &mainName, co: greenlet.Main[struct{}]()}
 	h.cur = h.main
 	h.main.timer.g = h.main
 	h.pollAt = quantum
 	if c.Watchdog.Threshold > 0 {
-		h.Watch(c.Watchdog)
+		h.startWatchdog(c.Watchdog)
 	}
 	defer h.close() // also while a panic or Goexit unwinds f
 	err = f(h)
@@ -113,6 +113,8 @@ func (c Config) Run(f func(h *Hub) error) (err error) {
 	return err
 }
 
+var mainName = "main"
+
 // close kills what is left and gives everything back.
 func (h *Hub) close() {
 	m := h.main
@@ -121,10 +123,6 @@ func (h *Hub) close() {
 	h.closing = true
 	h.pollAt = 0
 	h.cancel()
-	for _, stop := range h.stops {
-		stop()
-	}
-	h.stops = nil
 	for g := h.all; g != nil; {
 		after := g.after
 		h.throw(g, ErrExit)
@@ -140,6 +138,9 @@ func (h *Hub) close() {
 	h.files.closeAll()
 	h.awaits.Wait()
 	h.closeInbox()
+	if h.watch != nil {
+		h.watch.end()
+	}
 	h.io.close()
 	h.cur = nil
 }

@@ -24,6 +24,34 @@ func (l *Link) schedule() {
 	})
 }
 
+// links are the callbacks on one object.
+type links []*Link
+
+// add adds a callback. A full list is first rid of those taken back, so that
+// it does not grow with every wait that timed out.
+func (ls *links) add(l *Link) *Link {
+	if len(*ls) == cap(*ls) {
+		kept := (*ls)[:0]
+		for _, old := range *ls {
+			if !old.done {
+				kept = append(kept, old)
+			}
+		}
+		clear((*ls)[len(kept):])
+		*ls = kept
+	}
+	*ls = append(*ls, l)
+	return l
+}
+
+// fire schedules them all and empties the list.
+func (ls *links) fire() {
+	for _, l := range *ls {
+		l.schedule()
+	}
+	*ls = nil
+}
+
 // Link calls fn with g soon after g has ended, at once if it has
 // (gevent.Greenlet.link). fn runs on the loop: it must not block, else it
 // panics; it may spawn.
@@ -56,7 +84,7 @@ func (g *Greenlet) rawLink(fn func()) *Link {
 	if g.dead {
 		l.schedule()
 	} else {
-		g.links = append(g.links, l)
+		g.links.add(l)
 	}
 	return l
 }

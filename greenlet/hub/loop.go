@@ -83,6 +83,9 @@ func (h *Hub) transfer(g, n *Greenlet) {
 	h.cur = n
 	h.switches++
 	n.co.Switch(struct{}{})
+	if len(g.pending) != 0 {
+		g.answerProbes()
+	}
 }
 
 // next returns the greenlet that runs next, looking outside if it is time to,
@@ -90,6 +93,9 @@ func (h *Hub) transfer(g, n *Greenlet) {
 // whoever blocks; callbacks run inside it.
 func (h *Hub) next() *Greenlet {
 	h.cur = nil
+	if h.watch != nil {
+		h.watch.note(nil)
+	}
 	for {
 		if h.switches >= h.pollAt || h.head == nil || len(h.calls) > 0 {
 			h.look()
@@ -144,7 +150,9 @@ func (h *Hub) breathe() {
 // await waits for the outside: the next timer, a descriptor, the inbox.
 func (h *Hub) await() {
 	if !h.expecting() {
-		h.deadlock()
+		if h.quiet.wakeOne() == nil {
+			h.deadlock()
+		}
 		return
 	}
 	if h.holds > 0 {
@@ -166,6 +174,9 @@ func (h *Hub) await() {
 			h.watch.rest()
 		}
 		h.io.poll(h, timeout)
+		if h.watch != nil {
+			h.watch.note(nil)
+		}
 	}
 	h.inbox.asleep.Store(false)
 }

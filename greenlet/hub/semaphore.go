@@ -8,7 +8,7 @@ type Semaphore struct {
 	h       *Hub
 	n       int
 	waiters waitList
-	links   []*Link
+	links   links
 }
 
 // NewSemaphore makes a semaphore with n permits; one makes it a lock.
@@ -48,10 +48,7 @@ func (s *Semaphore) Release() {
 		return
 	}
 	s.n++
-	for _, l := range s.links {
-		l.schedule()
-	}
-	s.links = nil
+	s.links.fire()
 }
 
 // Count is the number of free permits.
@@ -77,7 +74,7 @@ func (s *Semaphore) rawLink(fn func()) *Link {
 	if s.n > 0 {
 		l.schedule()
 	} else {
-		s.links = append(s.links, l)
+		s.links.add(l)
 	}
 	return l
 }

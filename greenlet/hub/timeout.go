@@ -42,12 +42,7 @@ func (t *Timeout) Cancel() {
 	if t.state == "" {
 		t.state = "cancelled"
 	}
-	for i, err := range t.g.pending {
-		if err == error(t) {
-			t.g.pending = append(t.g.pending[:i:i], t.g.pending[i+1:]...)
-			break
-		}
-	}
+	t.g.forget(t)
 }
 
 // Expired reports whether the limit was reached before Cancel.

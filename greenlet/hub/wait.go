@@ -1,6 +1,9 @@
 package hub
 
-import "time"
+import (
+	"iter"
+	"time"
+)
 
 // JoinAll waits until all of gs are dead, whatever their outcomes
 // (gevent.joinall). The error is that of the wait. See [Hub.GetAll] for the
@@ -59,3 +62,87 @@ func (h *Hub) KillAllWith(err error, d time.Duration, gs ...*Greenlet) error {
 	}
 	return h.JoinAllTimeout(d, rest...)
 }
+
+// A Waitable is what [Wait] and [Iwait] wait for: a [*Greenlet] or [*Task]
+// (its end), an [*Event], an [*AsyncResult] (being set), a [*Semaphore]
+// (a free permit), a [*Popen] (its end). To wait for several kinds at once, say
+// Wait[Waitable].
+type Waitable interface {
+	Ready() bool
+	rawLink(fn func()) *Link
+}
+
+// Iwait yields the objects in the order in which they become ready, each once
+// (gevent.iwait). If waiting fails, that error is yielded last, with a zero
+// object.
+func Iwait[W Waitable](h *Hub, objects ...W) iter.Seq2[W, error] {
+	return IwaitTimeout(h, -1, objects...)
+}
+
+// IwaitTimeout is Iwait for at most d altogether, then it yields [ErrTimeout];
+// negative has no limit.
+func IwaitTimeout[W Waitable](h *Hub, d time.Duration, objects ...W) iter.Seq2[W, error] {
+	return func(yield func(W, error) bool) {
+		var none W
+		end := h.now() + int64(d)
+		ready := NewSimpleQueue[W](h)
+		links := make([]*Link, len(objects))
+		for i, o := range objects {
+			links[i] = o.rawLink(func() { ready.Put(o) })
+		}
+		defer func() {
+			for _, l := range links {
+				l.Unlink()
+			}
+		}()
+		for range objects {
+			left := d
+			if d >= 0 {
+				left = time.Duration(max(end-h.now(), 0))
+			}
+			o, err := ready.GetTimeout(left)
+			if err == ErrEmpty {
+				err = ErrTimeout
+			}
+			if err != nil {
+				yield(none, err)
+				return
+			}
+			if !yield(o, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Wait waits for count of the objects (zero or less: for all) and returns
+// those that became ready, in that order (gevent.wait). With an error it
+// returns those that were ready until then.
+func Wait[W Waitable](h *Hub, count int, objects ...W) ([]W, error) {
+	return WaitTimeout(h, -1, count, objects...)
+}
+
+// WaitTimeout is Wait for at most d, then [ErrTimeout]; negative has no limit.
+func WaitTimeout[W Waitable](h *Hub, d time.Duration, count int, objects ...W) ([]W, error) {
+	if count <= 0 || count > len(objects) {
+		count = len(objects)
+	}
+	ready := make([]W, 0, count)
+	if count == 0 {
+		return ready, nil
+	}
+	for o, err := range IwaitTimeout(h, d, objects...) {
+		if err != nil {
+			return ready, err
+		}
+		if ready = append(ready, o); len(ready) == count {
+			break
+		}
+	}
+	return ready, nil
+}
+
+// WaitQuiet waits until nothing can happen any more: all other greenlets are
+// dead or blocked for ever, no timer runs, nobody waits for a descriptor
+// (gevent.wait without objects).
+func (h *Hub) WaitQuiet() error { return h.wait(&h.quiet, -1) }

@@ -65,31 +65,15 @@ func (l *waitList) wakeAll() {
 	}
 }
 
-func (l *waitList) empty() bool { return l.first == nil }
-
-// count is the number of waiting greenlets; it walks the list.
-func (l *waitList) count() (n int) {
-	for g := l.first; g != nil; g = g.waitNext {
-		n++
-	}
-	return n
-}
-
 // wait parks the running greenlet in l (nil: in no list) until it is woken,
 // which returns nil, or until the timeout passes (ErrTimeout; negative means
 // never), or until something is thrown into it. An error thrown before comes
 // first, without parking.
 func (h *Hub) wait(l *waitList, timeout time.Duration) error {
+	if err := h.interrupted(); err != nil {
+		return err
+	}
 	g := h.cur
-	if g == nil {
-		panic("hub: blocking call in a callback")
-	}
-	if len(g.pending) != 0 {
-		return g.deliver()
-	}
-	if h.closing && g != h.main {
-		return g.refuse()
-	}
 	if timeout >= 0 {
 		if timeout == 0 {
 			return ErrTimeout
@@ -108,6 +92,22 @@ func (h *Hub) wait(l *waitList, timeout time.Duration) error {
 		return g.deliver()
 	}
 	return ErrTimeout
+}
+
+// interrupted returns the error that awaits the running greenlet in place of
+// its next wait, if any.
+func (h *Hub) interrupted() error {
+	g := h.cur
+	if g == nil {
+		panic("hub: blocking call in a callback")
+	}
+	if len(g.pending) != 0 {
+		return g.deliver()
+	}
+	if h.closing && g != h.main {
+		return g.refuse()
+	}
+	return nil
 }
 
 // unpark ends the wait of a parked greenlet without making it ready.
@@ -139,23 +139,17 @@ func (h *Hub) throw(g *Greenlet, err error) {
 	}
 }
 
-// deliver takes the oldest error thrown into g. It also serves the requests
-// for a stack, which come the same way.
+// deliver takes the oldest error thrown into g.
 func (g *Greenlet) deliver() error {
-	for len(g.pending) > 0 {
-		err := g.pending[0]
-		if len(g.pending) == 1 {
-			g.pending = nil
-		} else {
-			g.pending = g.pending[1:]
-		}
-		if p, ok := err.(*probe); ok {
-			p.answer(g)
-			continue
-		}
-		return err
+	g.answerProbes()
+	if len(g.pending) == 0 {
+		return nil
 	}
-	return nil
+	err := g.pending[0]
+	if g.pending = g.pending[1:]; len(g.pending) == 0 {
+		g.pending = nil
+	}
+	return err
 }
 
 // patience is how many blocking calls a greenlet may make while the hub

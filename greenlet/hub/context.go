@@ -1,0 +1,60 @@
+package hub
+
+import (
+	"context"
+	"errors"
+)
+
+// cancelled is a context's end on its way into a greenlet.
+type cancelled struct{ cause error }
+
+func (c *cancelled) Error() string { return c.cause.Error() }
+func (c *cancelled) Unwrap() error { return c.cause }
+
+// WithContext runs f, in the running greenlet, until ctx is done: then its
+// blocking call returns an error that wraps context.Cause(ctx). It is
+// [Hub.WithTimeout] for those who have a context.
+func (h *Hub) WithContext(ctx context.Context, f func() error) error {
+	if ctx.Done() == nil {
+		return f()
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	g := h.cur
+	if g == nil {
+		panic("hub: WithContext in a callback")
+	}
+	over := false
+	end := &cancelled{}
+	stop := context.AfterFunc(ctx, func() {
+		h.Post(func() {
+			if !over {
+				end.cause = context.Cause(ctx)
+				h.throw(g, end)
+			}
+		})
+	})
+	h.holds++ // the context's end comes from outside
+	defer func() {
+		over = true
+		h.holds--
+		stop()
+		g.forget(end)
+	}()
+	err := f()
+	if errors.Is(err, end) {
+		return end.cause
+	}
+	return err
+}
+
+// forget takes err back if it was thrown and not yet delivered.
+func (g *Greenlet) forget(err error) {
+	for i, e := range g.pending {
+		if e == err {
+			g.pending = append(g.pending[:i:i], g.pending[i+1:]...)
+			return
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package hub
+
+import "time"
+
+// An Event is a flag that greenlets wait for (gevent.event.Event).
+type Event struct {
+	h       *Hub
+	set     bool
+	waiters waitList
+	links   links
+}
+
+// NewEvent makes an event that is not set.
+func NewEvent(h *Hub) *Event { return &Event{h: h} }
+
+// Set sets the flag and wakes all who wait. It does not switch; callbacks may
+// use it.
+func (e *Event) Set() {
+	if e.set {
+		return
+	}
+	e.set = true
+	e.waiters.wakeAll()
+	e.links.fire()
+}
+
+// Clear resets the flag. Those whom a Set has woken stay woken.
+func (e *Event) Clear() { e.set = false }
+
+// IsSet reports whether the flag is set.
+func (e *Event) IsSet() bool { return e.set }
+
+// Ready is [Event.IsSet].
+func (e *Event) Ready() bool { return e.set }
+
+// Wait waits until the flag is set.
+func (e *Event) Wait() error { return e.WaitTimeout(-1) }
+
+// WaitTimeout is Wait for at most d, then [ErrTimeout]; negative has no limit.
+func (e *Event) WaitTimeout(d time.Duration) error {
+	if e.set {
+		return nil
+	}
+	return e.h.wait(&e.waiters, d)
+}
+
+func (e *Event) rawLink(fn func()) *Link {
+	l := &Link{h: e.h, fn: fn}
+	if e.set {
+		l.schedule()
+	} else {
+		e.links.add(l)
+	}
+	return l
+}
+
+// An AsyncResult is a value, or an error, that somebody will set and that any
+// number of greenlets may wait for (gevent.event.AsyncResult).
+type AsyncResult[T any] struct {
+	done Event
+	v    T
+	err  error
+}
+
+// NewAsyncResult makes one that is not set.
+func NewAsyncResult[T any](h *Hub) *AsyncResult[T] {
+	return &AsyncResult[T]{done: Event{h: h}}
+}
+
+// Set sets the value, anew if there is one already, and wakes all who wait.
+func (a *AsyncResult[T]) Set(v T) {
+	a.v, a.err = v, nil
+	a.done.Set()
+}
+
+// SetError sets an error instead of a value (AsyncResult.set_exception).
+func (a *AsyncResult[T]) SetError(err error) {
+	if err == nil {
+		panic("hub: SetError with a nil error")
+	}
+	var zero T
+	a.v, a.err = zero, err
+	a.done.Set()
+}
+
+// Complete sets the value or, if err is not nil, the error.
+func (a *AsyncResult[T]) Complete(v T, err error) {
+	if err != nil {
+		a.SetError(err)
+	} else {
+		a.Set(v)
+	}
+}
+
+// Get waits for the value or error.
+func (a *AsyncResult[T]) Get() (T, error) { return a.GetTimeout(-1) }
+
+// GetTimeout is Get for at most d, then [ErrTimeout]; negative has no limit.
+func (a *AsyncResult[T]) GetTimeout(d time.Duration) (T, error) {
+	if err := a.done.WaitTimeout(d); err != nil {
+		var zero T
+		return zero, err
+	}
+	return a.v, a.err
+}
+
+// TryGet is Get without waiting: [ErrNotReady] if there is nothing yet.
+func (a *AsyncResult[T]) TryGet() (T, error) {
+	if !a.done.set {
+		var zero T
+		return zero, ErrNotReady
+	}
+	return a.v, a.err
+}
+
+// Wait waits until there is a value or error.
+func (a *AsyncResult[T]) Wait() error { return a.done.Wait() }
+
+// Ready reports whether there is a value or error.
+func (a *AsyncResult[T]) Ready() bool { return a.done.set }
+
+// Successful reports whether there is a value.
+func (a *AsyncResult[T]) Successful() bool { return a.done.set && a.err == nil }
+
+func (a *AsyncResult[T]) rawLink(fn func()) *Link { return a.done.rawLink(fn) }

@@ -1,0 +1,248 @@
+package hub
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"time"
+)
+
+// A Popen is a command that runs beside the hub (gevent.subprocess.Popen).
+// Set up the exec.Cmd, ask for pipes, Start, then talk to it and Wait. The
+// methods of exec.Cmd that wait must not be called; those here replace them.
+//
+// A child that still runs when the hub closes is killed.
+type Popen struct {
+	*exec.Cmd
+
+	h       *Hub
+	theirs  []*os.File // the child's ends of the pipes
+	ours    []*Conn
+	stdin   *Conn
+	stdout  *Conn
+	stderr  *Conn
+	done    *Event
+	err     error
+	file    *file
+	started bool
+}
+
+// Command prepares a command; see exec.Command.
+func (h *Hub) Command(name string, args ...string) *Popen {
+	return h.Popen(exec.Command(name, args...))
+}
+
+// Popen prepares cmd, which must not have been started.
+func (h *Hub) Popen(cmd *exec.Cmd) *Popen {
+	return &Popen{Cmd: cmd, h: h, done: NewEvent(h)}
+}
+
+// StdinPipe returns a pipe to the child's standard input. Close it to end it.
+func (p *Popen) StdinPipe() (*Conn, error) {
+	if p.Stdin != nil || p.started {
+		return nil, errors.New("hub: Stdin already set, or child started")
+	}
+	c, f, err := p.h.writePipe()
+	if err != nil {
+		return nil, err
+	}
+	p.keep(c, f)
+	p.Stdin, p.stdin = f, c
+	return c, nil
+}
+
+// StdoutPipe returns a pipe from the child's standard output.
+func (p *Popen) StdoutPipe() (*Conn, error) {
+	if p.Stdout != nil || p.started {
+		return nil, errors.New("hub: Stdout already set, or child started")
+	}
+	c, f, err := p.h.readPipe()
+	if err != nil {
+		return nil, err
+	}
+	p.keep(c, f)
+	p.Stdout, p.stdout = f, c
+	return c, nil
+}
+
+// StderrPipe returns a pipe from the child's standard error.
+func (p *Popen) StderrPipe() (*Conn, error) {
+	if p.Stderr != nil || p.started {
+		return nil, errors.New("hub: Stderr already set, or child started")
+	}
+	c, f, err := p.h.readPipe()
+	if err != nil {
+		return nil, err
+	}
+	p.keep(c, f)
+	p.Stderr, p.stderr = f, c
+	return c, nil
+}
+
+func (p *Popen) keep(ours *Conn, theirs *os.File) {
+	p.ours = append(p.ours, ours)
+	p.theirs = append(p.theirs, theirs)
+}
+
+// Start starts the child. It takes the time of a fork and exec, about a
+// millisecond, in which the hub stands still.
+func (p *Popen) Start() error {
+	if p.started {
+		return errors.New("hub: child started twice")
+	}
+	p.started = true
+	err := p.Cmd.Start()
+	for _, f := range p.theirs {
+		f.Close()
+	}
+	p.theirs = nil
+	if err != nil {
+		for _, c := range p.ours {
+			c.Close()
+		}
+		p.err = err
+		p.done.Set()
+		return err
+	}
+	p.file = p.h.files.add(func() { p.Process.Kill() })
+	p.h.elsewhere(func() { p.err = p.Cmd.Wait() }, func() {
+		p.h.files.remove(p.file)
+		p.done.Set()
+	})
+	return nil
+}
+
+// Wait waits until the child has ended; its error is that of exec.Cmd.Wait,
+// such as [*exec.ExitError]. Pipes stay open until they are closed.
+func (p *Popen) Wait() error { return p.WaitTimeout(-1) }
+
+// WaitTimeout is Wait for at most d, then [ErrTimeout]; negative has no limit.
+func (p *Popen) WaitTimeout(d time.Duration) error {
+	if !p.started {
+		return errors.New("hub: child not started")
+	}
+	if err := p.done.WaitTimeout(d); err != nil {
+		return err
+	}
+	return p.err
+}
+
+// Poll reports whether the child has ended, without waiting.
+func (p *Popen) Poll() bool { return p.done.set }
+
+// Ready is [Popen.Poll].
+func (p *Popen) Ready() bool { return p.done.set }
+
+// ExitCode is the exit status of a child that has ended, -1 if it was ended by
+// a signal or has not ended.
+func (p *Popen) ExitCode() int {
+	if !p.done.set || p.ProcessState == nil {
+		return -1
+	}
+	return p.ProcessState.ExitCode()
+}
+
+// Signal sends the child a signal; to one that has ended it returns
+// os.ErrProcessDone.
+func (p *Popen) Signal(s os.Signal) error {
+	if p.Process == nil {
+		return errors.New("hub: child not started")
+	}
+	return p.Process.Signal(s)
+}
+
+// Kill ends the child by force; see [Popen.Signal].
+func (p *Popen) Kill() error { return p.Signal(os.Kill) }
+
+// Communicate starts the child unless it runs, sends input to its standard
+// input and ends that, collects its standard output and error as far as they
+// are pipes, and waits for it. Before Start it makes the pipes that are
+// missing, standard input only if there is input.
+//
+// If the greenlet is killed or times out, so is the child: it is killed.
+func (p *Popen) Communicate(input []byte) (stdout, stderr []byte, err error) {
+	if err := p.prepare(input); err != nil {
+		return nil, nil, err
+	}
+	var out, errs bytes.Buffer
+	tasks := NewGroup(p.h)
+	defer func() {
+		for _, c := range p.ours {
+			c.Close()
+		}
+		if err != nil && !p.done.set {
+			p.Kill()
+		}
+	}()
+	if p.stdin != nil {
+		tasks.Spawn(func() error {
+			defer p.stdin.Close()
+			_, err := p.stdin.Write(input) // the child may not want it all
+			return err
+		})
+	}
+	for _, pipe := range []struct {
+		from *Conn
+		to   *bytes.Buffer
+	}{{p.stdout, &out}, {p.stderr, &errs}} {
+		if pipe.from != nil {
+			tasks.Spawn(func() error {
+				_, err := io.Copy(pipe.to, pipe.from)
+				return err
+			})
+		}
+	}
+	if err = tasks.Join(); err == nil {
+		err = p.Wait()
+	}
+	return out.Bytes(), errs.Bytes(), err
+}
+
+// prepare makes missing pipes and starts the child if it does not run.
+func (p *Popen) prepare(input []byte) (err error) {
+	if p.started {
+		return nil
+	}
+	if p.Stdin == nil && input != nil {
+		_, err = p.StdinPipe()
+	}
+	if p.Stdout == nil && err == nil {
+		_, err = p.StdoutPipe()
+	}
+	if p.Stderr == nil && err == nil {
+		_, err = p.StderrPipe()
+	}
+	if err == nil {
+		return p.Start()
+	}
+	for _, f := range p.theirs {
+		f.Close()
+	}
+	for _, c := range p.ours {
+		c.Close()
+	}
+	return err
+}
+
+func (p *Popen) rawLink(fn func()) *Link { return p.done.rawLink(fn) }
+
+// Output runs a command and returns its standard output
+// (gevent.subprocess.check_output). A failure's error quotes what it wrote to
+// standard error.
+func (h *Hub) Output(ctx context.Context, name string, args ...string) (out []byte, err error) {
+	err = h.WithContext(ctx, func() error {
+		var errs []byte
+		p := h.Command(name, args...)
+		out, errs, err = p.Communicate(nil)
+		var exit *exec.ExitError
+		if errors.As(err, &exit) && len(errs) > 0 {
+			return fmt.Errorf("%s: %w: %s", name, err, bytes.TrimSpace(errs))
+		}
+		return err
+	})
+	return out, err
+}
