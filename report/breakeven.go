@@ -14,9 +14,8 @@ type BreakEven struct {
 	A, B     string
 
 	// At is where the ratio of throughputs, drawn as straight lines between the
-	// measured points in double logarithmic scale, passes one; NaN when it does
-	// not. Lo and Hi are where the bounds of its interval do: before Lo A is
-	// shown to be worse, from Hi on to be better. They are NaN at an end of the range.
+	// measured points in double logarithmic scale, passes one. Lo and Hi are where
+	// the bounds of its interval do. All are NaN unless the outcome is Crosses.
 	At, Lo, Hi float64
 	First      float64 // smallest size measured
 	Last       float64 // largest size measured
@@ -93,28 +92,17 @@ func breakEven(g curve, a, b string) (BreakEven, bool) {
 	e := BreakEven{
 		Workload: g.Workload, Key: g.Key, Fixed: g.Fixed, A: a, B: b, curve: g,
 		First: pts[0].x, Last: pts[len(pts)-1].x,
+		At: math.NaN(), Lo: math.NaN(), Hi: math.NaN(),
 	}
-	e.Falling = pts[0].ratio > 1 && pts[len(pts)-1].ratio < 1
-	mid := crossings(pts, func(p ratioPoint) float64 { return p.ratio })
-	// A is shown better where the lower bound is above one, and shown worse
-	// where the upper bound is below it.
-	better := crossings(pts, func(p ratioPoint) float64 { return p.lo })
-	worse := crossings(pts, func(p ratioPoint) float64 { return p.hi })
-	e.At, e.Lo, e.Hi = one(mid), one(worse), one(better)
-	if e.Falling {
-		e.Lo, e.Hi = one(better), one(worse)
-	}
-	above := func(p ratioPoint) bool { return p.lo > 1 }
-	below := func(p ratioPoint) bool { return p.hi < 1 }
+	turns, before, after := turns(pts)
 	switch {
-	case len(mid) > 1:
+	case len(turns) > 2:
 		e.Outcome = Wandering
-	case len(mid) == 1:
-		e.Outcome = Crosses
-	case every(pts, above):
-		e.Outcome = Always
-	case every(pts, below):
-		e.Outcome = Never
+	case len(turns) == 2:
+		e.Outcome, e.Falling = Crosses, turns[0] > 0
+		e.cross(pts[before : after+1])
+	case len(turns) == 1 && every(pts, func(p ratioPoint) bool { return p.sign() != 0 }):
+		e.Outcome = map[int]Outcome{1: Always, -1: Never}[turns[0]]
 	default:
 		e.Outcome = Undecided
 	}
@@ -122,15 +110,50 @@ func breakEven(g curve, a, b string) (BreakEven, bool) {
 	return e, true
 }
 
-func every(pts []ratioPoint, ok func(ratioPoint) bool) bool {
-	return !slices.ContainsFunc(pts, func(p ratioPoint) bool { return !ok(p) })
+// sign says what is shown at a point: A is better, worse, or neither.
+func (p ratioPoint) sign() int { return btoi(p.lo > 1) - btoi(p.hi < 1) }
+
+// turns lists the signs along the points, without repetition and without what
+// is undecided; before and after are the last point of the first sign and the
+// first point of the second.
+func turns(pts []ratioPoint) (signs []int, before, after int) {
+	for i, p := range pts {
+		s := p.sign()
+		switch {
+		case s == 0:
+		case len(signs) == 0 || signs[len(signs)-1] != s:
+			if signs = append(signs, s); len(signs) == 2 {
+				after = i
+			}
+			fallthrough
+		default:
+			if len(signs) == 1 {
+				before = i
+			}
+		}
+	}
+	return signs, before, after
 }
 
-func one(xs []float64) float64 {
-	if len(xs) == 1 {
-		return xs[0]
+// cross finds the crossing and its bounds among points of which the first is
+// shown to lie on one side of one and the last on the other.
+func (e *BreakEven) cross(pts []ratioPoint) {
+	mid := crossings(pts, func(p ratioPoint) float64 { return p.ratio })
+	hi := crossings(pts, func(p ratioPoint) float64 { return p.hi })
+	lo := crossings(pts, func(p ratioPoint) float64 { return p.lo })
+	ends := append(append(hi, lo...), mid...)
+	if len(ends) == 0 {
+		ends = []float64{pts[0].x, pts[len(pts)-1].x}
 	}
-	return math.NaN()
+	e.Lo, e.Hi = slices.Min(ends), slices.Max(ends)
+	e.At = math.Sqrt(e.Lo * e.Hi)
+	if len(mid) > 0 {
+		e.At = mid[len(mid)/2]
+	}
+}
+
+func every(pts []ratioPoint, ok func(ratioPoint) bool) bool {
+	return !slices.ContainsFunc(pts, func(p ratioPoint) bool { return !ok(p) })
 }
 
 // crossings are the sizes where y passes one, by straight lines in double
@@ -159,27 +182,33 @@ func (e *BreakEven) sentence(pts []ratioPoint) string {
 		if e.Falling {
 			dir, end = "up to", first
 		}
-		return fmt.Sprintf("%s %s = %s%s; %s at %s", dir, key, f(e.At), e.bounds(), formatRatio(end.ratio), f(end.x))
+		return fmt.Sprintf("%s %s = %s (95 %% interval %s to %s); %s at %s", dir, key, f(e.At), f(e.Lo), f(e.Hi), formatRatio(end.ratio), f(end.x))
 	case Always:
 		return fmt.Sprintf("at every size measured (%s): %s to %s", span, formatRatio(first.ratio), formatRatio(last.ratio))
 	case Never:
 		return fmt.Sprintf("never within the range measured (%s): %s to %s", span, formatRatio(first.ratio), formatRatio(last.ratio))
 	case Wandering:
-		return fmt.Sprintf("no single size: the ratio passes 1 more than once within %s", span)
+		return fmt.Sprintf("no single size: better and worse take turns within %s", span)
 	}
-	return fmt.Sprintf("not decided within %s: the intervals include 1 (%s to %s)", span, formatRatio(first.ratio), formatRatio(last.ratio))
+	return "not decided" + e.decided(pts)
 }
 
-// bounds is the crossing's interval in words.
-func (e *BreakEven) bounds() string {
-	f := e.curve.formatX
-	switch lo, hi := finite(e.Lo), finite(e.Hi); {
-	case lo && hi:
-		return fmt.Sprintf(" (95 %% interval %s to %s)", f(e.Lo), f(e.Hi))
-	case lo:
-		return fmt.Sprintf(" (95 %% interval from %s, open above)", f(e.Lo))
-	case hi:
-		return fmt.Sprintf(" (95 %% interval up to %s, open below)", f(e.Hi))
+// decided says what is shown where not everything is.
+func (e *BreakEven) decided(pts []ratioPoint) string {
+	var better, worse []string
+	for _, p := range pts {
+		switch p.sign() {
+		case 1:
+			better = append(better, e.curve.formatX(p.x))
+		case -1:
+			worse = append(worse, e.curve.formatX(p.x))
+		}
 	}
-	return " (interval wider than the range measured)"
+	switch {
+	case len(better) > 0:
+		return fmt.Sprintf(" everywhere: better at %s, the other intervals include 1", list(better))
+	case len(worse) > 0:
+		return fmt.Sprintf(" everywhere: worse at %s, the other intervals include 1", list(worse))
+	}
+	return fmt.Sprintf(" within %s to %s: all intervals include 1", e.curve.formatX(e.First), e.curve.formatX(e.Last))
 }

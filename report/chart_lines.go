@@ -79,7 +79,7 @@ func (b *builder) latencyChart(c *Case, h vg.Length) (pageChart, bool) {
 		p     float64
 		label string
 	}{{0, "min"}, {50, "p50"}, {90, "p90"}, {99, "p99"}, {99.9, "p99.9"}, {99.99, "p99.99"}, {99.999, "p99.999"}} {
-		if v := nines(t.p); v <= x.max {
+		if v := nines(t.p); v <= x.max && !(t.p == 0 && x.max > 4) {
 			x.ticks = append(x.ticks, plot.Tick{Value: v, Label: t.label})
 		}
 	}
@@ -322,7 +322,7 @@ func (b *builder) gains() []pageChart {
 	for _, w := range b.shown {
 		all, _ := curves(w)
 		for _, g := range all {
-			if g.Kind != "s" || len(out) == 2 {
+			if !g.sizes() || len(out) == 2 {
 				continue
 			}
 			if ch, ok := b.gainChart(g, "process"); ok {
@@ -364,8 +364,9 @@ func (b *builder) gainChart(g curve, stress string) (pageChart, bool) {
 			all = append(all, s)
 		}
 	}
+	// Where nothing ever gains there is nothing to see.
 	y, ok := logScale(ys, "", formatRatio)
-	if !ok || len(all) == 0 {
+	if !ok || len(all) == 0 || slices.Max(ys) <= 1 {
 		return pageChart{}, false
 	}
 	one := plotFunc(func(_ *canvas, dc draw.Canvas, p *plot.Plot) {

@@ -137,3 +137,7 @@ func (g *curve) formatX(x float64) string {
 	}
 	return fmt.Sprintf("%.3g", x) + g.Kind
 }
+
+// sizes reports whether the curve varies the size of a task over enough points
+// to ask from which size on a model pays.
+func (g *curve) sizes() bool { return g.Kind == "s" && len(g.X) >= 3 }

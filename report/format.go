@@ -110,7 +110,7 @@ func formatPct(x float64) string {
 	case a >= 0.0995:
 		return fmt.Sprintf("%.0f %%", 100*x)
 	case a >= 0.00095 || a == 0:
-		return fmt.Sprintf("%.1f %%", 100*x)
+		return strings.TrimSuffix(fmt.Sprintf("%.1f", 100*x), ".0") + " %"
 	}
 	return fmt.Sprintf("%.2g %%", 100*x)
 }

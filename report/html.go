@@ -10,6 +10,7 @@ import (
 	"io"
 	"math"
 	"strings"
+	"time"
 )
 
 //go:embed page.tmpl
@@ -120,7 +121,7 @@ func newPage(run *Run, opt Options) *page {
 	evens := run.BreakEvens()
 	for _, e := range evens[:min(len(evens), maxEvens)] {
 		switch row := b.breakEven(e); {
-		case e.curve.Kind == "s":
+		case e.curve.sizes():
 			p.TaskEvens = append(p.TaskEvens, row)
 		case row.Plain:
 			p.PlainEvens = append(p.PlainEvens, row)
@@ -303,7 +304,11 @@ func (b *builder) machineLine() []string {
 		}
 	}
 	out = append(out, fmt.Sprintf("%s in %s", count(r.results, "result"), count(n, "cell")))
-	add("%s", r.Header.Run)
+	if at, err := time.Parse(time.RFC3339, r.Header.Run); err == nil {
+		add("%s", at.UTC().Format("2006-01-02 15:04 UTC"))
+	} else {
+		add("%s", r.Header.Run)
+	}
 	return out
 }
 

@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"strconv"
 
 	"golang.org/x/perf/benchunit"
 )
@@ -98,7 +99,12 @@ func formatValue(v float64, unit string) string {
 		return "∞"
 	}
 	style, ok := unitStyles[unit]
-	if !ok {
+	switch {
+	case !ok && v > 0 && v < 0.001:
+		return "<0.001"
+	case !ok && math.Abs(v) < 1:
+		return strconv.FormatFloat(v, 'g', 3, 64)
+	case !ok:
 		return digits(v, benchunit.Decimal)
 	}
 	return digits(v*style.factor, style.class) + style.suffix

@@ -126,7 +126,7 @@ func (b *builder) matrixCell(m Metric, e *Entry) matrixCell {
 	case Tied:
 		c.Mark, c.Spoken = "≈", "no difference from the best"
 	case Unknown:
-		c.Mark, c.Spoken = "?", "too few results to tell"
+		c.Mark, c.Spoken = "?", "too few or too noisy results to tell"
 	case Worse:
 		c.Mark, c.Spoken = "", "worse than the best"
 	case Outside:
@@ -141,7 +141,7 @@ func (b *builder) matrixCell(m Metric, e *Entry) matrixCell {
 	}
 	switch e.Relation {
 	case Best, Tied:
-		c.Class = "r0 top"
+		c.Class += " top"
 	case Outside:
 		c.Class = "base"
 	case Partial:
@@ -222,7 +222,11 @@ func (b *builder) entryTitle(m Metric, e *Entry, r *Ranking) string {
 			fmt.Fprintf(&s, ", %s would have been", formatPct(e.Versus.Detectable))
 		}
 	case Unknown:
-		fmt.Fprintf(&s, "; too few results: %d are needed", resultsNeeded(r.Family))
+		if finite(e.Versus.Detectable) {
+			fmt.Fprintf(&s, "; too noisy to tell: only %s would have shown", formatPct(e.Versus.Detectable))
+		} else {
+			fmt.Fprintf(&s, "; too few results: %d are needed", resultsNeeded(r.Family))
+		}
 	case Outside:
 		s.WriteString("; a baseline, not in the competition")
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -92,6 +93,9 @@ func (b *builder) any(c *Case) bool {
 // takeaway is what the section comes to: who is best where, and by how much.
 func (b *builder) takeaway(w *Workload) []string {
 	var out []string
+	if w.Name == controlWorkload {
+		return controlTakeaway(b.run.Workload(w, Throughput))
+	}
 	for _, g := range groupByBest(b.run, w) {
 		out = append(out, g.sentence(len(w.Cases)))
 	}
@@ -101,10 +105,29 @@ func (b *builder) takeaway(w *Workload) []string {
 	return out
 }
 
+// controlTakeaway says whether the control does its duty: its models should agree.
+func controlTakeaway(r *Ranking) []string {
+	lowest, name := math.Inf(1), ""
+	for _, e := range r.Entries {
+		if e.Relation == Worse && e.Ratio < lowest {
+			lowest, name = e.Ratio, e.Model
+		}
+	}
+	switch {
+	case r.Second() == nil:
+		return nil
+	case name == "":
+		return []string{"No difference between the models is shown, as it should be."}
+	}
+	return []string{fmt.Sprintf("The models should agree, but %s is shown to have %s the throughput of %s: differences of that size mean nothing elsewhere.",
+		clean(name), formatRatio(lowest), clean(r.Best().Model))}
+}
+
 // A bestGroup is a run of cases with the same best model and the same ties.
 type bestGroup struct {
 	best  string
 	tied  []string
+	open  []string // not told apart: too few or too noisy results
 	cases []*Case
 	ranks []*Ranking
 }
@@ -117,18 +140,20 @@ func groupByBest(run *Run, w *Workload) []bestGroup {
 		if best == nil {
 			continue
 		}
-		var tied []string
+		var tied, open []string
 		for _, e := range r.Entries {
-			if e.Relation == Tied || e.Relation == Unknown {
-				tied = append(tied, e.Model)
+			switch e.Relation {
+			case Tied:
+				tied = append(tied, clean(e.Model))
+			case Unknown:
+				open = append(open, clean(e.Model))
 			}
 		}
-		key := best.Model
-		if n := len(out) - 1; n >= 0 && out[n].best == key && len(out[n].tied) == len(tied) {
+		if n := len(out) - 1; n >= 0 && out[n].best == best.Model && slices.Equal(out[n].tied, tied) && slices.Equal(out[n].open, open) {
 			out[n].cases, out[n].ranks = append(out[n].cases, c), append(out[n].ranks, r)
 			continue
 		}
-		out = append(out, bestGroup{key, tied, []*Case{c}, []*Ranking{r}})
+		out = append(out, bestGroup{best.Model, tied, open, []*Case{c}, []*Ranking{r}})
 	}
 	return out
 }
@@ -159,12 +184,12 @@ func (g bestGroup) sentence(of int) string {
 	switch {
 	case second == "":
 		return fmt.Sprintf("%s%s alone has results, %s.", where, lead, rate)
+	case len(g.tied) > 0 && len(g.open) > 0:
+		return fmt.Sprintf("%s%s leads; no difference from %s is seen, and %s cannot be told from it.", where, lead, list(g.tied), list(g.open))
 	case len(g.tied) > 0:
-		var names []string
-		for _, m := range g.tied {
-			names = append(names, clean(m))
-		}
-		return fmt.Sprintf("%s%s leads; the test sees no difference from %s.", where, lead, list(names))
+		return fmt.Sprintf("%s%s leads; no difference from %s is seen.", where, lead, list(g.tied))
+	case len(g.open) > 0:
+		return fmt.Sprintf("%s%s leads; these results cannot tell it from %s.", where, lead, list(g.open))
 	case len(g.ranks) == 1:
 		v := r.Best().Versus
 		return fmt.Sprintf("%s%s is fastest at %s: %s %s (%s).", where, lead, rate, formatRatio(v.Ratio), clean(second), formatInterval(v.Lo, v.Hi))
@@ -241,8 +266,10 @@ var columns = []struct {
 			return tableCell{"best", "0", ""}
 		case e.Relation == Outside:
 			return tableCell{"baseline", "4", "not in the competition; compared with the best on its own"}
+		case e.Relation == Unknown && finite(e.Versus.Detectable):
+			return tableCell{"?, ≥ " + formatPct(e.Versus.Detectable) + " would show", "3", "too noisy to tell: a smaller effect than this would not have shown"}
 		case e.Relation == Unknown:
-			return tableCell{"too few results", "3", "no difference could have been shown, however large"}
+			return tableCell{"?, too few results", "3", "no difference could have been shown, however large"}
 		case e.Relation == Tied && e.Versus.Equivalent:
 			return tableCell{"equivalent ±2 %", "1", "shown to lie within 2 % of the best"}
 		case e.Relation == Tied && finite(e.Versus.Detectable):

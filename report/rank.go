@@ -18,8 +18,8 @@ type Relation int
 const (
 	Absent  Relation = iota // no numbers here
 	Best                    // the best center
-	Tied                    // the test sees no difference from the best
-	Unknown                 // too few results for the test to see any difference
+	Tied                    // the test sees no difference from the best, and would have seen a fair one
+	Unknown                 // too few or too noisy results to tell it from the best
 	Worse                   // the test says so
 	Outside                 // shown, but not in the competition
 	Partial                 // numbers in some of the row's cases only
@@ -193,11 +193,31 @@ func (r *Ranking) judge(e *Entry, c Comparison) {
 	switch {
 	case c.Differs:
 		e.Relation = Worse
-	case smallestP(c.N1, c.N2)*float64(r.Family) >= alpha:
+	case c.Equivalent:
+		e.Relation = Tied
+	case c.Detectable > blunt || c.Lo > 1 || c.Hi < 1:
+		// Nothing was shown, but nothing much could have been; or the test alone
+		// would reject, and only the correction holds it back. Neither is a tie.
 		e.Relation = Unknown
 	default:
 		e.Relation = Tied
 	}
+}
+
+// blunt is the smallest detectable effect from which on a test that sees no
+// difference says nothing: models may differ by a quarter unseen.
+const blunt = 0.25
+
+// tooFew reports whether no difference, however large, could have been shown.
+func (r *Ranking) tooFew() bool {
+	best := r.Best()
+	for i := range r.Entries {
+		e := &r.Entries[i]
+		if e.Relation == Unknown && smallestP(len(best.Sample), len(e.Sample))*float64(r.Family) >= alpha {
+			return true
+		}
+	}
+	return false
 }
 
 // reversed is the same comparison seen from B.

@@ -309,8 +309,6 @@ func TestLimits(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	bench, _ := synthetic{seed: 2, count: 1, only: "CPUMap"}.files(f)
-	f.Add(bench)
 	f.Add([]byte(small))
 	f.Add([]byte("BenchmarkX/model=a-2 1 NaN ns/op\n--- FAIL: Benchmark\n\tx\n"))
 	f.Add([]byte("BenchmarkX/n=1/model=a-2 1 1e300 ops/s\nBenchmarkX/n=1e-300/model=a-2 1 1e-300 ops/s\n"))
@@ -321,6 +319,9 @@ func FuzzRead(f *testing.F) {
 				t.Errorf("the error is more than one sentence: %q", err)
 			}
 			return
+		}
+		if run.Results() > 8 {
+			return // drawing pages is slow here, and the parser is what is tried
 		}
 		if err := WriteText(io.Discard, run, Options{Width: 80}); err != nil {
 			t.Error(err)

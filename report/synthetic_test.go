@@ -25,8 +25,8 @@ type synthetic struct {
 }
 
 type syntheticWorkload struct {
-	name, story, op, source string
-	vary, cases             []string
+	name, story, op string
+	vary, cases     []string
 	// ns is the time per op; 0 means no implementation, below 0 a failure.
 	ns func(model string, p map[string]float64) float64
 	na map[string]string
@@ -109,18 +109,6 @@ func (s synthetic) write(t testing.TB, dir string) {
 			t.Fatal(err)
 		}
 	}
-}
-
-// load makes the files and reads them back.
-func (s synthetic) load(t testing.TB) *Run {
-	t.Helper()
-	dir := t.TempDir()
-	s.write(t, dir)
-	run, err := Load(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return run
 }
 
 // one is a case of the synthetic run for one model.

@@ -86,7 +86,7 @@ func (t *textWriter) table(m Metric) {
 	if m.Higher {
 		better = "higher is better"
 	}
-	t.printf("%s %s\n", t.paint(ansiBold, m.Name), t.paint(ansiDim, fmt.Sprintf("%s: median ± 95 %% interval, %s; * best, ~ no difference from it, ? too few results", textUnits[m.ID], better)))
+	t.printf("%s %s\n", t.paint(ansiBold, m.Name), t.paint(ansiDim, fmt.Sprintf("%s: median ± 95 %% interval, %s; * best, ~ no difference from it, ? cannot tell", textUnits[m.ID], better)))
 	t.columns(all)
 	t.printf("\n")
 }
@@ -133,8 +133,11 @@ func (t *textWriter) row(m Metric, c *Case, models []string) []textCell {
 func (t *textWriter) number(m Metric, e *Entry) string {
 	s := Summarize(e.Sample)
 	half := "∞"
-	if h := s.HalfWidth(); finite(h) {
+	switch h := s.HalfWidth(); {
+	case h < 10:
 		half = fmt.Sprintf("%.0f%%", 100*h)
+	case finite(h):
+		half = ">999%"
 	}
 	return fmt.Sprintf("%s ±%4s%s", strings.TrimSuffix(formatValue(s.Center, m.Unit), unitStyles[m.Unit].suffix), half, relationMark(e.Relation))
 }

@@ -127,17 +127,22 @@ func (v *Verdict) sentence(run *Run, r *Ranking) (head, rest string) {
 		return fmt.Sprintf("%s is the best all-round choice on this machine: %s the throughput of %s", lead, formatRatio(v.Ratio), up),
 			fmt.Sprintf(", the runner-up (95 %% interval %s), as a geometric mean over %s.", formatInterval(v.Lo, v.Hi), over)
 	}
-	var tied []string
-	unknown := false
+	var tied, open []string
+	blind := 0.0
 	for _, e := range r.Entries {
 		switch e.Relation {
 		case Unknown:
-			unknown = true
+			open, blind = append(open, clean(modelName(e.Model))), max(blind, e.Versus.Detectable)
 		case Tied:
 			tied = append(tied, clean(modelName(e.Model)))
 		}
 	}
-	if unknown {
+	switch {
+	case len(open) > 0 && !r.tooFew():
+		return "No clear winner",
+			fmt.Sprintf(": %s leads with %s the throughput of %s (95 %% interval %s) over %s, but these results are too noisy to tell it from %s: a difference below %s would not have shown.",
+				lead, formatRatio(v.Ratio), up, formatInterval(v.Lo, v.Hi), over, list(append(tied, open...)), formatPct(blind))
+	case len(open) > 0:
 		return "Too few results for a verdict",
 			fmt.Sprintf(": %s has %s the throughput of %s over %s, but the test needs %d results per case to show any difference.",
 				lead, formatRatio(v.Ratio), up, over, resultsNeeded(r.Family))
@@ -224,10 +229,12 @@ func where(w *Workload, cases []*Case) string {
 		if g.Fixed != "" {
 			fixed = " (" + clean(g.Fixed) + ")"
 		}
+		tail, head := slices.Equal(g.Cases[len(g.Cases)-n:], byCurve(g, cases)), slices.Equal(g.Cases[:n], byCurve(g, cases))
 		switch {
-		case slices.Equal(g.Cases[len(g.Cases)-n:], byCurve(g, cases)):
+		case n == 1 && (head || tail && len(g.Cases) == 2):
+		case tail:
 			return fmt.Sprintf("with %s of %s or more%s", key, clean(g.value(len(g.Cases)-n)), fixed)
-		case slices.Equal(g.Cases[:n], byCurve(g, cases)):
+		case head:
 			return fmt.Sprintf("with %s of %s or less%s", key, clean(g.value(n-1)), fixed)
 		}
 	}

@@ -123,7 +123,7 @@ func warnUnresolved(run *Run, a *analysis) (Warning, bool) {
 	rows, family := 0, 0
 	for _, c := range run.cases() {
 		r := a.byCase[c][Throughput.ID]
-		if slices.ContainsFunc(r.Entries, func(e Entry) bool { return e.Relation == Unknown }) {
+		if r.Best() != nil && r.tooFew() {
 			rows, family = rows+1, max(family, r.Family)
 		}
 	}
