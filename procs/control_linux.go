@@ -87,17 +87,17 @@ func (c *control) sendPacket(b []byte, fds []int) error {
 		oob = unix.UnixRights(fds...)
 	}
 	var err error
-	try := func() bool {
+	try := func(fd int) bool {
 		for {
-			err = unix.Sendmsg(c.fd, b, oob, nil, unix.MSG_NOSIGNAL)
+			err = unix.Sendmsg(fd, b, oob, nil, unix.MSG_NOSIGNAL)
 			if err != unix.EINTR {
 				return err != unix.EAGAIN
 			}
 		}
 	}
 	if c.raw == nil {
-		try()
-	} else if werr := c.raw.Write(func(uintptr) bool { return try() }); werr != nil {
+		try(c.fd)
+	} else if werr := c.raw.Write(func(fd uintptr) bool { return try(int(fd)) }); werr != nil {
 		err = werr
 	}
 	if err != nil {
@@ -143,15 +143,15 @@ func (c *control) recv(buf []byte) (kind byte, body []byte, fds []int, err error
 func (c *control) recvPacket(buf *[]byte) (n int, fds []int, err error) {
 	var oobn, flags int
 	var oob [1024]byte // more than CmsgSpace of maxPacketFD + 1 descriptors
-	try := func() bool {
+	try := func(fd int) bool { // not c.fd: close may be changing it
 		for {
 			// How long is it? Most packets are short, and a process that has just started pays for every page it touches.
-			n, _, _, _, err = unix.Recvmsg(c.fd, nil, nil, unix.MSG_PEEK|unix.MSG_TRUNC)
+			n, _, _, _, err = unix.Recvmsg(fd, nil, nil, unix.MSG_PEEK|unix.MSG_TRUNC)
 			if err == nil {
 				if cap(*buf) < n {
 					*buf = make([]byte, n)
 				}
-				n, oobn, flags, _, err = unix.Recvmsg(c.fd, (*buf)[:cap(*buf)], oob[:], unix.MSG_CMSG_CLOEXEC)
+				n, oobn, flags, _, err = unix.Recvmsg(fd, (*buf)[:cap(*buf)], oob[:], unix.MSG_CMSG_CLOEXEC)
 				*buf = (*buf)[:cap(*buf)]
 			}
 			if err != unix.EINTR {
@@ -160,8 +160,8 @@ func (c *control) recvPacket(buf *[]byte) (n int, fds []int, err error) {
 		}
 	}
 	if c.raw == nil {
-		try()
-	} else if rerr := c.raw.Read(func(uintptr) bool { return try() }); rerr != nil {
+		try(c.fd)
+	} else if rerr := c.raw.Read(func(fd uintptr) bool { return try(int(fd)) }); rerr != nil {
 		err = rerr
 	}
 	if errors.Is(err, unix.ECONNRESET) {
