@@ -168,11 +168,20 @@ func (c *call[In, Out]) begun() bool {
 func (c *call[In, Out]) cancel(force bool) bool {
 	p := c.pool
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if c.f.Done() {
+		p.mu.Unlock()
 		return c.f.Cancelled()
 	}
-	return p.cancelPiece(c, 0, c.w, c.seq, force, !c.taken, func() { c.taken = true })
+	removed, stopping := !c.taken, false
+	if c.taken {
+		removed, stopping = p.takeBack(c, 0, c.w, c.seq, force)
+	}
+	c.taken = true
+	p.mu.Unlock()
+	if removed {
+		c.finish(0, nil, nil, ErrCancelled)
+	}
+	return removed || stopping
 }
 
 // Apply runs f with in in a worker, and waits for the result. If ctx is done before, the task is stopped as by

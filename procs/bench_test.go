@@ -4,6 +4,7 @@ package procs
 
 import (
 	"context"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -130,6 +131,118 @@ func BenchmarkPoolApplyAsync(b *testing.B) {
 	}
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tasks/s")
+}
+
+func BenchmarkExecutorSubmit(b *testing.B) {
+	const inFlight = 10_000
+	e, err := NewExecutor(PoolConfig{Workers: 2})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer e.Shutdown(true, true)
+	ctx := context.Background()
+	Submit(e, testSquare, 1).Result(ctx)
+	fs := make([]*Future[int], 0, inFlight)
+	runtime.GC()
+	b.ResetTimer()
+	for done := 0; done < b.N; done += len(fs) {
+		fs = fs[:0]
+		for i := range min(inFlight, b.N-done) {
+			fs = append(fs, Submit(e, testSquare, i))
+		}
+		for i, f := range fs {
+			if v, err := f.Result(ctx); v != i*i || err != nil {
+				b.Fatal(v, err)
+			}
+		}
+	}
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tasks/s")
+}
+
+var pipeSizes = []int{64, 1 << 10, 16 << 10, 64 << 10, 1 << 20}
+
+// BenchmarkPipe sends bytes to another process and waits until they come back.
+func BenchmarkPipe(b *testing.B) {
+	for _, size := range pipeSizes {
+		b.Run("size="+strconv.Itoa(size), func(b *testing.B) {
+			ours, theirs, err := NewPipe(Duplex)
+			if err != nil {
+				b.Fatal(err)
+			}
+			p := NewProcess(testEcho, theirs, ProcessConfig{})
+			if err := p.Start(); err != nil {
+				b.Fatal(err)
+			}
+			theirs.Close()
+			msg, buf := make([]byte, size), make([]byte, size)
+			b.SetBytes(int64(2 * size))
+			for i := 0; b.Loop(); i++ {
+				msg[0] = byte(i)
+				if err := ours.SendBytes(msg); err != nil {
+					b.Fatal(err)
+				}
+				if n, err := ours.RecvBytesInto(buf); n != size || err != nil || buf[0] != byte(i) {
+					b.Fatal(n, err)
+				}
+			}
+			ours.Close()
+			p.Join(context.Background())
+		})
+	}
+}
+
+// testCat echoes frames of a fixed size from one operating system pipe to another.
+var testCat = Register("test.cat", func(_ context.Context, c catArgs) (int, error) {
+	buf := make([]byte, c.Size)
+	for {
+		if _, err := io.ReadFull(c.In, buf); err != nil {
+			return 0, nil
+		}
+		if _, err := c.Out.Write(buf); err != nil {
+			return 0, nil
+		}
+	}
+})
+
+type catArgs struct {
+	In, Out *os.File
+	Size    int
+}
+
+// BenchmarkOSPipe is the floor of BenchmarkPipe: the same through two pipes of the operating system.
+func BenchmarkOSPipe(b *testing.B) {
+	for _, size := range pipeSizes {
+		b.Run("size="+strconv.Itoa(size), func(b *testing.B) {
+			r1, w1, _ := os.Pipe()
+			r2, w2, err := os.Pipe()
+			if err != nil {
+				b.Fatal(err)
+			}
+			p := NewProcess(testCat, catArgs{r1, w2, size}, ProcessConfig{})
+			if err := p.Start(); err != nil {
+				b.Fatal(err)
+			}
+			r1.Close()
+			w2.Close()
+			msg, buf := make([]byte, size), make([]byte, size)
+			b.SetBytes(int64(2 * size))
+			for i := 0; b.Loop(); i++ {
+				msg[0] = byte(i)
+				if size <= 64<<10 {
+					w1.Write(msg)
+				} else {
+					go w1.Write(msg) // more than the pipe holds
+				}
+				if _, err := io.ReadFull(r2, buf); err != nil || buf[0] != byte(i) {
+					b.Fatal(err)
+				}
+			}
+			w1.Close()
+			r2.Close()
+			p.Join(context.Background())
+		})
+	}
 }
 
 func BenchmarkPoolMap(b *testing.B) {

@@ -119,10 +119,15 @@ func (f *Future[T]) stop(force bool) bool {
 	if f.owner != nil {
 		return f.owner.cancel(force)
 	}
+	return f.cancelPending() || f.Cancelled()
+}
+
+// cancelPending cancels the future if it is pending.
+func (f *Future[T]) cancelPending() bool {
 	f.mu.Lock()
 	if f.state.Load() != futurePending {
 		f.mu.Unlock()
-		return f.Cancelled()
+		return false
 	}
 	f.settle(futureCancelled, nil, ErrCancelled)
 	return true

@@ -16,40 +16,50 @@ func (p *Pool) pieceBegun(w *worker, seq uint64) bool {
 	return e != nil && !e.revoked && e.task.State.Load() == taskring.Claimed
 }
 
-// cancelPiece takes a piece back, or if it runs and force is set, stops it. It is called with the mutex held. waiting
-// says that no worker was given the piece yet; drop then makes sure that none will be.
-func (p *Pool) cancelPiece(j job, piece int32, w *worker, seq uint64, force, waiting bool, drop func()) bool {
-	t := ticket{job: j, piece: piece}
-	fail := func() bool {
-		p.failed = append(p.failed, failure{t, ErrCancelled})
-		p.bell.Ring()
-		return true
-	}
-	if waiting {
-		drop()
-		return fail()
-	}
+// takeBack removes a piece that no worker has begun, or if it runs and force is set, stops it. It is called with the mutex
+// held. removed says that the caller has to finish the piece, stopping that the collector will.
+func (p *Pool) takeBack(j job, piece int32, w *worker, seq uint64, force bool) (removed, stopping bool) {
 	for i := range p.again {
 		if p.again[i].job == j && p.again[i].piece == piece {
 			p.again = append(p.again[:i:i], p.again[i+1:]...)
-			return fail()
+			return true, false
 		}
 	}
 	if w == nil {
-		return false
+		return false, false
 	}
 	e := w.at(seq)
-	if e == nil || e.job != j || e.piece != piece {
-		return false // its result is being delivered
+	if e == nil || e.job != j || e.piece != piece || e.revoked {
+		return false, false // its result is being delivered
 	}
 	if w.revoke(e) {
-		return fail()
+		return true, false
 	}
-	if !force || e.revoked {
-		return false
+	if force {
+		p.stopEntry(w, e, seq, ErrCancelled)
 	}
-	p.stopEntry(w, e, seq, ErrCancelled)
-	return true
+	return false, force
+}
+
+// cancelWaiting takes back everything that no worker has begun.
+func (p *Pool) cancelWaiting() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for {
+		t, ok := p.nextTicket()
+		if !ok {
+			break
+		}
+		p.failed = append(p.failed, failure{t, ErrCancelled})
+	}
+	for _, w := range p.workers {
+		for i := len(w.entries) - 1; i >= w.first; i-- {
+			if e := &w.entries[i]; w.revoke(e) {
+				p.failed = append(p.failed, failure{e.ticket, ErrCancelled})
+			}
+		}
+	}
+	p.bell.Ring()
 }
 
 // stopEntry cancels the context of a running task, and sees to it that its worker is killed if that does not help.

@@ -22,7 +22,7 @@ func soon(t testing.TB) context.Context {
 
 var (
 	testExit = Register("test.exit", func(_ context.Context, code int) (int, error) { os.Exit(code); return 0, nil })
-	testHang = Register("test.hang", func(ctx context.Context, _ int) (int, error) { <-ctx.Done(); select {} })
+	testHang = Register("test.hang", func(context.Context, int) (int, error) { time.Sleep(time.Hour); return 0, nil })
 	testFail = Register("test.fail", func(_ context.Context, s string) (int, error) { return 0, errors.New(s) })
 	testSay  = Register("test.say", func(_ context.Context, s string) (int, error) {
 		fmt.Print(s)

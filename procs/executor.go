@@ -1,0 +1,172 @@
+package procs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"runtime"
+	"sync/atomic"
+)
+
+// Executor runs functions and hands out futures (Python's concurrent.futures.Executor): in worker processes, or in goroutines
+// of this process. The two are made differently and used alike, so that a program can change from one to the other.
+//
+// Unlike Python's ProcessPoolExecutor, one over processes is not broken for ever when a worker dies: only the task that
+// the worker was running fails, with ErrWorkerDied.
+type Executor struct {
+	pool    *Pool    // one of the two
+	threads *threads // is nil
+	closed  atomic.Bool
+}
+
+// NewExecutor returns an executor over worker processes (ProcessPoolExecutor). PoolConfig is the Pool's.
+func NewExecutor(config PoolConfig) (*Executor, error) {
+	p, err := NewPool(config)
+	if err != nil {
+		return nil, err
+	}
+	return &Executor{pool: p}, nil
+}
+
+// ThreadConfig says how an executor over goroutines works. The zero value has Python's number of workers.
+type ThreadConfig struct {
+	// Workers is how many tasks run at the same time. 0: four more than there are processors, at most 32.
+	Workers int
+	// Initializer is run by each worker before its first task. If it fails, so do all tasks, with ErrBroken.
+	Initializer func() error
+}
+
+// NewThreadExecutor returns an executor over goroutines (ThreadPoolExecutor). Arguments and results are passed as they are,
+// not copied. The goroutines are made when they are needed and kept until Shutdown.
+func NewThreadExecutor(config ThreadConfig) (*Executor, error) {
+	if config.Workers < 0 {
+		return nil, errors.New("procs: NewThreadExecutor: Workers must not be negative")
+	}
+	if config.Workers == 0 {
+		config.Workers = min(32, runtime.NumCPU()+4)
+	}
+	return &Executor{threads: newThreads(config)}, nil
+}
+
+// Pool returns the pool under an executor over processes, and nil for one over goroutines.
+func (e *Executor) Pool() *Pool { return e.pool }
+
+// Submit runs f with in, and returns the future of its result at once. Errors, also ErrClosed after Shutdown, are the
+// future's.
+func Submit[In, Out any](e *Executor, f *Func[In, Out], in In, opts ...Option) *Future[Out] {
+	if e.pool != nil {
+		return &ApplyAsync(e.pool, f, in, opts...).f
+	}
+	t := &threadTask[In, Out]{threads: e.threads, fn: f, in: in}
+	t.f.owner = t
+	if len(opts) > 0 {
+		var o options
+		for _, opt := range opts {
+			opt(&o)
+		}
+		withCallbacks(&t.f, &o)
+	}
+	if err := e.threads.submit(t); err != nil {
+		t.f.complete(nil, err)
+	}
+	return &t.f
+}
+
+// ExecutorMap runs f with each element of xs, and yields the results in order, as they come (Executor.map). All tasks are
+// submitted when the loop begins; an error is yielded in place of its result, ctx's ends the loop. Tasks not begun when the
+// loop ends are cancelled. With Chunk(n), n elements are one task of an executor over processes (Python's default is 1, and so
+// is ours); if one of them fails, its error stands for the chunk.
+func ExecutorMap[In, Out any](ctx context.Context, e *Executor, f *Func[In, Out], xs []In, opts ...Option) iter.Seq2[Out, error] {
+	return func(yield func(Out, error) bool) {
+		var o options
+		for _, opt := range opts {
+			opt(&o)
+		}
+		if e.pool == nil || o.chunk <= 1 {
+			fs := make([]*Future[Out], len(xs))
+			for i, x := range xs {
+				fs[i] = Submit(e, f, x, opts...)
+			}
+			defer cancelAll(fs)
+			for _, fut := range fs {
+				v, err := fut.Result(ctx)
+				if !yield(v, err) || ctx.Err() != nil {
+					return
+				}
+			}
+			return
+		}
+		var fs []*Future[[]Out]
+		for len(xs) > 0 {
+			n := min(o.chunk, len(xs))
+			fs = append(fs, &MapAsync(e.pool, f, xs[:n], opts...).f)
+			xs = xs[n:]
+		}
+		defer cancelAll(fs)
+		for _, fut := range fs {
+			if !yieldChunk(ctx, fut, yield) {
+				return
+			}
+		}
+	}
+}
+
+// yieldChunk yields the results of a chunk, or its error, and tells whether to go on.
+func yieldChunk[Out any](ctx context.Context, f *Future[[]Out], yield func(Out, error) bool) bool {
+	vs, err := f.Result(ctx)
+	if err != nil {
+		var zero Out
+		return yield(zero, err) && ctx.Err() == nil
+	}
+	for _, v := range vs {
+		if !yield(v, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+func cancelAll[T any](fs []*Future[T]) {
+	for _, f := range fs {
+		if !f.Done() {
+			f.Cancel()
+		}
+	}
+}
+
+// Shutdown says that no more tasks will come. With cancelFutures, tasks that were not begun are cancelled; with wait, it returns
+// when all are done and the workers are gone. It may be called again.
+func (e *Executor) Shutdown(wait, cancelFutures bool) {
+	e.closed.Store(true)
+	if e.threads != nil {
+		e.threads.shutdown(wait, cancelFutures)
+		return
+	}
+	e.pool.Close()
+	if cancelFutures {
+		e.pool.cancelWaiting()
+	}
+	if wait {
+		<-e.pool.ended
+	}
+}
+
+// Terminate ends the executor at once: for processes see Pool.Terminate; goroutines cannot be ended, so their contexts
+// are cancelled, and it waits for them.
+func (e *Executor) Terminate() {
+	if e.pool != nil {
+		e.pool.Terminate()
+		return
+	}
+	e.threads.stop()
+	e.Shutdown(true, true)
+}
+
+// String describes the executor, for logs.
+func (e *Executor) String() string {
+	if e.pool != nil {
+		return fmt.Sprintf("<Executor over %d processes>", e.pool.Size())
+	}
+	return fmt.Sprintf("<Executor over %d goroutines>", e.threads.config.Workers)
+}
