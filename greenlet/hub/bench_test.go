@@ -1,7 +1,13 @@
 package hub
 
 import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"switchyard/greenlet"
 )
@@ -81,4 +87,123 @@ func BenchmarkHubQueue(b *testing.B) {
 		}
 		must(b, p.Get())
 	})
+}
+
+// BenchmarkHubSleep has n greenlets sleep a millisecond to five each, all at
+// once; one op is one sleep.
+func BenchmarkHubSleep(b *testing.B) {
+	for _, n := range []int{100, 100_000} {
+		b.Run(fmt.Sprintf("n=%d", n), func(b *testing.B) {
+			b.ReportAllocs()
+			run(b, func(h *Hub) {
+				gs := make([]*Greenlet, n)
+				start := NewEvent(h)
+				for i := range gs {
+					rounds := b.N / n
+					if i < b.N%n {
+						rounds++
+					}
+					d := time.Millisecond + time.Duration(i%1000)*4*time.Microsecond
+					gs[i] = h.Spawn(func() error {
+						if err := start.Wait(); err != nil {
+							return err
+						}
+						for range rounds {
+							if err := h.Sleep(d); err != nil {
+								return err
+							}
+						}
+						return nil
+					})
+				}
+				must(b, h.Yield())
+				b.ResetTimer()
+				cpu := cpuTime()
+				start.Set()
+				must(b, h.JoinAll(gs...))
+				b.StopTimer()
+				b.ReportMetric(float64(cpuTime()-cpu)/float64(b.N), "cpu-ns/op")
+			})
+		})
+	}
+}
+
+// BenchmarkHubSpawn spawns and joins, a hundred at a time; one op is one
+// greenlet. blocks is with one Yield in each, so that each needs a coroutine.
+func BenchmarkHubSpawn(b *testing.B) {
+	for _, blocks := range []bool{false, true} {
+		b.Run(fmt.Sprintf("blocks=%v", blocks), func(b *testing.B) {
+			b.ReportAllocs()
+			run(b, func(h *Hub) {
+				gs := make([]*Greenlet, 100)
+				n := 0
+				for i := 0; i < b.N; i += len(gs) {
+					for k := range gs {
+						gs[k] = h.Spawn(func() error {
+							n++
+							if blocks {
+								return h.Yield()
+							}
+							return nil
+						})
+					}
+					must(b, h.JoinAll(gs...))
+				}
+				if n < b.N {
+					b.Fatalf("%d of %d ran", n, b.N)
+				}
+			})
+		})
+	}
+}
+
+// BenchmarkHubSleepers parks a million greenlets on one hub, all asleep at
+// once, and wakes them; one op is one of them.
+func BenchmarkHubSleepers(b *testing.B) {
+	if raceEnabled {
+		b.Skip("the race detector allows 8128 goroutines")
+	}
+	const n = 1_000_000
+	for range b.N {
+		before := residentBytes()
+		run(b, func(h *Hub) {
+			woken, asleep := 0, 0
+			gs := make([]*Greenlet, n)
+			begun := time.Now()
+			for i := range gs {
+				gs[i] = h.Spawn(func() error {
+					asleep++
+					err := h.Sleep(time.Hour - time.Duration(i)*time.Microsecond)
+					if errors.Is(err, ErrExit) {
+						woken++
+					}
+					return err
+				})
+			}
+			must(b, h.Yield())
+			parked := time.Since(begun)
+			if asleep != n || h.Len() != n {
+				b.Fatalf("%d asleep, %d live", asleep, h.Len())
+			}
+			b.ReportMetric(float64(parked.Nanoseconds())/n, "park-ns/op")
+			b.ReportMetric(float64(residentBytes()-before)/n, "B/greenlet")
+			begun = time.Now()
+			must(b, h.KillAll(gs...))
+			if woken != n {
+				b.Fatalf("%d woken", woken)
+			}
+			b.ReportMetric(float64(time.Since(begun).Nanoseconds())/n, "wake-ns/op")
+		})
+	}
+}
+
+// residentBytes is the memory the process occupies now, seen from outside.
+func residentBytes() int64 {
+	b, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(b))
+	pages, _ := strconv.ParseInt(fields[1], 10, 64)
+	return pages * int64(os.Getpagesize())
 }

@@ -3,6 +3,9 @@ package hub
 import (
 	"fmt"
 	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // init turns the process into the outside clients of the echo benchmark when
@@ -15,4 +18,11 @@ func init() {
 		}
 		os.Exit(0)
 	}
+}
+
+// cpuTime is the processor time of this process, without its children.
+func cpuTime() time.Duration {
+	var u unix.Rusage
+	unix.Getrusage(unix.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -69,13 +69,6 @@ func compareEcho(b *testing.B, f, rival echoRun) {
 	}
 }
 
-// cpuTime is the processor time of this process, without its children.
-func cpuTime() time.Duration {
-	var u unix.Rusage
-	unix.Getrusage(unix.RUSAGE_SELF, &u)
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
 func toUpper(b []byte) {
 	for i, c := range b {
 		if 'a' <= c && c <= 'z' {
