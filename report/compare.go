@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"sync"
 
 	"github.com/aclements/go-moremath/stats"
 	"golang.org/x/perf/benchmath"
@@ -128,12 +129,25 @@ func criticalU(n1, n2 int, alpha float64) int {
 		z := math.Sqrt2 * math.Erfinv(1-alpha)
 		return max(-1, int(math.Floor(mean-z*sd))-1)
 	}
+	key := uKey{n1, n2, alpha}
+	if cut, ok := uCache.Load(key); ok {
+		return cut.(int)
+	}
 	dist := stats.UDist{N1: n1, N2: n2}
 	cut := -1
 	for u := 0; u <= n1*n2/2 && 2*dist.CDF(float64(u)) <= alpha; u++ {
 		cut = u
 	}
+	uCache.Store(key, cut)
 	return cut
+}
+
+// uCache keeps critical values: a report asks for the same few, again and again.
+var uCache sync.Map // uKey to int
+
+type uKey struct {
+	n1, n2 int
+	alpha  float64
 }
 
 // smallestP is the smallest p that the U test can reach with samples of these

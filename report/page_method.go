@@ -44,7 +44,7 @@ type pageBreakEven struct {
 	Text                string
 	Class               string
 	At                  string
-	Plain               bool // always or never: folded away
+	Plain               bool // no crossing: folded away
 }
 
 func (b *builder) breakEven(e BreakEven) pageBreakEven {
@@ -53,7 +53,7 @@ func (b *builder) breakEven(e BreakEven) pageBreakEven {
 		A: b.model(e.A), B: b.model(e.B), Text: e.Text,
 		Class: map[Outcome]string{Crosses: "crosses", Always: "always", Never: "never"}[e.Outcome],
 	}
-	p.Plain = (e.Outcome == Always || e.Outcome == Never)
+	p.Plain = e.Outcome != Crosses && e.Outcome != Wandering
 	if !math.IsNaN(e.At) {
 		p.At = e.curve.formatX(e.At)
 	}
