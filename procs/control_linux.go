@@ -142,7 +142,7 @@ func (c *control) recv(buf []byte) (kind byte, body []byte, fds []int, err error
 
 func (c *control) recvPacket(buf *[]byte) (n int, fds []int, err error) {
 	var oobn, flags int
-	var oob [1024]byte // more than CmsgSpace of maxPacketFD + 1 descriptors
+	var oob [1024]byte         // more than CmsgSpace of maxPacketFD + 1 descriptors
 	try := func(fd int) bool { // not c.fd: close may be changing it
 		for {
 			// How long is it? Most packets are short, and a process that has just started pays for every page it touches.
@@ -222,12 +222,19 @@ func newBlob(b []byte) (int, error) {
 }
 
 // readBlob reads what newBlob wrote.
-func readBlob(fd int) ([]byte, error) {
+func readBlob(fd int) ([]byte, error) { return readBlobInto(nil, fd) }
+
+// readBlobInto reads it into buf if that is large enough.
+func readBlobInto(buf []byte, fd int) ([]byte, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return nil, fmt.Errorf("procs: large message: %w", err)
 	}
-	b := make([]byte, st.Size)
+	b := buf[:0]
+	if int64(cap(b)) < st.Size {
+		b = make([]byte, st.Size)
+	}
+	b = b[:st.Size]
 	for off := 0; off < len(b); {
 		n, err := unix.Pread(fd, b[off:], int64(off))
 		if err == unix.EINTR {
