@@ -310,7 +310,7 @@ func (c *canvas) close() {
 func (c *canvas) svg(class, label string) template.HTML {
 	c.flush()
 	return template.HTML(fmt.Sprintf(`<svg class="plot %s" viewBox="0 0 %s %s" role="group" tabindex="0" aria-label="%s">%s</svg>`,
-		class, tenth(c.w), tenth(c.h), html.EscapeString(label), c.out.String()))
+		class, tenth(c.w), tenth(c.h), html.EscapeString(cleanTo(label, 200)), c.out.String()))
 }
 
 // ours finds the canvas under gonum's wrappers: plotters are handed a

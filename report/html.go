@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -242,6 +243,23 @@ func (b *builder) id(of any) string {
 	return id
 }
 
+// anchor is where a link to a workload or case leads: a case without numbers
+// has no charts of its own, and what the page leaves out has no section.
+func (b *builder) anchor(of any) string {
+	switch v := of.(type) {
+	case *Case:
+		if slices.Contains(b.first[v.Workload], v) && b.any(v) {
+			return b.id(v)
+		}
+		return b.anchor(v.Workload)
+	case *Workload:
+		if slices.Contains(b.shown, v) {
+			return b.id(v)
+		}
+	}
+	return "workloads"
+}
+
 func slug(s string) string {
 	var out strings.Builder
 	for _, r := range s {
@@ -342,13 +360,13 @@ func (p *page) Class(model string) string {
 }
 
 // ExceptionID is the anchor that an exception links to.
-func (p *page) ExceptionID(e Exception) string { return p.b.id(e.Workload) }
+func (p *page) ExceptionID(e Exception) string { return p.b.anchor(e.Workload) }
 
 // CellLinks are the cells that a warning touches, at most forty.
 func (p *page) CellLinks(w Warning) []link {
 	var out []link
 	for _, c := range w.Cells[:min(40, len(w.Cells))] {
-		out = append(out, link{p.b.id(c.Case), clean(c.Case.title()) + ", " + clean(modelName(c.Model))})
+		out = append(out, link{p.b.anchor(c.Case), clean(c.Case.title()) + ", " + clean(modelName(c.Model))})
 	}
 	return out
 }

@@ -100,13 +100,13 @@ func (b *builder) matrixRow(m Metric, w *Workload) (row matrixRow, good []bool) 
 }
 
 func (b *builder) matrixCase(m Metric, k *Case) matrixCase {
-	out := matrixCase{Name: clean(k.label()), ID: b.id(k)}
+	out := matrixCase{Name: clean(k.label()), ID: b.anchor(k)}
 	r := b.run.Case(k, m)
 	for i := range r.Entries {
 		e := &r.Entries[i]
 		c := b.matrixCell(m, e)
 		if e.Relation != Absent {
-			c.Href = "#" + b.id(k)
+			c.Href = "#" + b.anchor(k)
 		}
 		b.state(&c, m, k.Workload, k, e)
 		if e.Relation != Absent && m.ID == Throughput.ID { // for the others the table has it

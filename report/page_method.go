@@ -49,7 +49,7 @@ type pageBreakEven struct {
 
 func (b *builder) breakEven(e BreakEven) pageBreakEven {
 	p := pageBreakEven{
-		Workload: clean(e.Workload.Name), ID: b.id(e.Workload), Fixed: clean(e.Fixed),
+		Workload: clean(e.Workload.Name), ID: b.anchor(e.Workload), Fixed: clean(e.Fixed),
 		A: b.model(e.A), B: b.model(e.B), Text: e.Text,
 		Class: map[Outcome]string{Crosses: "crosses", Always: "always", Never: "never"}[e.Outcome],
 	}

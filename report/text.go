@@ -200,7 +200,11 @@ func (t *textWriter) columns(rows [][]textCell) {
 		for _, row := range rows {
 			t.printf("%s", t.paint(row[0].code, pad(row[0].text, -widths[0])))
 			for i := from; i < to; i++ {
-				t.printf("  %s", t.paint(row[i].code, pad(row[i].text, widths[i])))
+				text := pad(row[i].text, widths[i])
+				if i == to-1 {
+					text = strings.TrimRight(text, " ")
+				}
+				t.printf("  %s", t.paint(row[i].code, text))
 			}
 			t.printf("\n")
 		}

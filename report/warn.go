@@ -78,7 +78,7 @@ func warnMixed(run *Run, _ *analysis) (Warning, bool) {
 		return Warning{}, false
 	}
 	return Warning{
-		ID: "mixed", Grade: Grave, Title: "host facts change within the file", Value: run.Notes[i], Threshold: "one machine, one build",
+		ID: "mixed", Grade: Grave, Title: "host facts change within the file", Value: cleanTo(run.Notes[i], 300), Threshold: "one machine, one build",
 		Effect: "Results of different machines or builds are in one sample.",
 		Remedy: "Run again into an empty directory.",
 	}, true
