@@ -43,11 +43,12 @@ type BlockStart struct {
 // A BlockNote stands after each block's results.
 type BlockNote struct {
 	BlockStart
-	Canary     []int64 `json:"canary_ns"`      // before and after
-	CanaryBase int64   `json:"canary_base_ns"` // quietest so far
-	Steal      float64 `json:"steal_pct"`
-	Load1      float64 `json:"load1"`
-	Disturbed  bool    `json:"disturbed"`
+	Benchtime  time.Duration `json:"benchtime_ns"`   // per result, after a cut to fit the budget
+	Canary     []int64       `json:"canary_ns"`      // before and after
+	CanaryBase int64         `json:"canary_base_ns"` // quietest so far
+	Steal      float64       `json:"steal_pct"`
+	Load1      float64       `json:"load1"`
+	Disturbed  bool          `json:"disturbed"`
 }
 
 const headerFormat = 1

@@ -278,7 +278,7 @@ func (r *Run) block(ctx context.Context, block, attempt int) (disturbed bool, er
 			return false, err
 		}
 	}
-	note := BlockNote{BlockStart: BlockStart{block, attempt}, Steal: steal.percent(), Load1: load1()}
+	note := BlockNote{BlockStart: BlockStart{block, attempt}, Benchtime: r.Benchtime, Steal: steal.percent(), Load1: load1()}
 	after := r.canary()
 	note.Canary = []int64{int64(before), int64(after)}
 	note.CanaryBase = int64(r.base)
