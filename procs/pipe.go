@@ -122,7 +122,7 @@ func (c *Conn) Recv(into any) error {
 	if err != nil {
 		return err
 	}
-	return c.receive(func(kind uint32, b []byte, w *wire) error {
+	return c.receive(nil, func(kind uint32, b []byte, w *wire) error {
 		if kind != m.kind {
 			return fmt.Errorf("%w: wanted a %v", ErrMessageType, t)
 		}
@@ -140,18 +140,22 @@ func (c *Conn) Recv(into any) error {
 	})
 }
 
-// receive gets one message, and hands its bytes, valid during the call, to take.
-func (c *Conn) receive(take func(kind uint32, b []byte, w *wire) error) error {
+// receive gets one message, into buf if it fits there well, and hands its bytes, valid during the call, to take.
+func (c *Conn) receive(buf []byte, take func(kind uint32, b []byte, w *wire) error) error {
 	if !c.readable {
 		return ErrDirection
 	}
 	c.rmu.Lock()
 	defer c.rmu.Unlock()
-	kind, b, fds, err := c.t.recv(c.rbuf[:0])
+	keep := cap(buf) <= cap(c.rbuf) || cap(buf) < 128<<10
+	if keep {
+		buf = c.rbuf
+	}
+	kind, b, fds, err := c.t.recv(buf[:0])
 	if err != nil {
 		return err
 	}
-	if cap(b) <= 128<<10 {
+	if keep && cap(b) <= 128<<10 {
 		c.rbuf = b
 	}
 	w := wire{fds: fds}
@@ -171,7 +175,7 @@ func (c *Conn) SendBytes(b []byte) error {
 
 // RecvBytes waits for the next message of SendBytes. A limit above 0 bounds its length: a longer one is ErrMessageTooLong.
 func (c *Conn) RecvBytes(limit int) (out []byte, err error) {
-	err = c.receive(func(kind uint32, b []byte, _ *wire) error {
+	err = c.receive(nil, func(kind uint32, b []byte, _ *wire) error {
 		switch {
 		case kind != kindBytesMessage:
 			return fmt.Errorf("%w: wanted bytes", ErrMessageType)
@@ -190,7 +194,7 @@ func (c *Conn) RecvBytes(limit int) (out []byte, err error) {
 // RecvBytesInto waits for the next message of SendBytes, copies it into buf and returns its length. If it does not
 // fit, the error is a *BufferTooShortError that holds the message.
 func (c *Conn) RecvBytesInto(buf []byte) (n int, err error) {
-	err = c.receive(func(kind uint32, b []byte, _ *wire) error {
+	err = c.receive(buf, func(kind uint32, b []byte, _ *wire) error {
 		if kind != kindBytesMessage {
 			return fmt.Errorf("%w: wanted bytes", ErrMessageType)
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -14,7 +16,7 @@ import (
 
 // NewPipe returns the two ends of a new connection. With OneWay, a receives and b sends.
 func NewPipe(d Direction) (a, b *Conn, err error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("procs: pipe: %w", err)
 	}
@@ -30,9 +32,9 @@ func NewPipe(d Direction) (a, b *Conn, err error) {
 	return a, b, nil
 }
 
-// newSocketConn makes a Conn of a non-blocking sequenced-packet socket, which it owns also if it fails.
+// newSocketConn makes a Conn of a sequenced-packet socket, which it owns also if it fails.
 func newSocketConn(fd int, readable, writable bool) (*Conn, error) {
-	t, err := newPacketSocket(fd)
+	t, err := newPipeSocket(fd)
 	if err != nil {
 		return nil, err
 	}
@@ -40,12 +42,11 @@ func newSocketConn(fd int, readable, writable bool) (*Conn, error) {
 }
 
 func (c *Conn) share(w *wire) error {
-	s, ok := c.t.(*packetSocket)
+	s, ok := c.t.(*pipeSocket)
 	if !ok {
 		return errors.New("procs: only the ends of a pipe can be passed on, not connections of Listener and Client")
 	}
-	err := s.rc.Control(func(fd uintptr) { w.PutFD(int(fd)) })
-	if err != nil {
+	if err := s.Control(func(fd uintptr) { w.PutFD(int(fd)) }); err != nil {
 		return err
 	}
 	w.PutUint64(b2u(c.readable)<<1 | b2u(c.writable))
@@ -58,7 +59,7 @@ func (c *Conn) adopt(w *wire) error {
 		closeFD(fd)
 		return w.Err()
 	}
-	t, err := newPacketSocket(fd)
+	t, err := newPipeSocket(fd)
 	if err != nil {
 		return err
 	}
@@ -66,58 +67,139 @@ func (c *Conn) adopt(w *wire) error {
 	return nil
 }
 
-// packetSocket carries messages over a Unix socket that keeps packets apart. A message is one packet, or several if it is
+// pipeSocket carries messages over a Unix socket that keeps packets apart. A message is one packet, or several if it is
 // long: a head of 8 bytes (flags, kind) and up to packetBody bytes each. So short messages of several senders never
 // mix, not even from different processes that hold the same end.
 //
-// A receiver looks again and again for some microseconds before it sleeps in the poller: waking a sleeping thread costs
-// more than most answers take. It looks less often when that was in vain.
-type packetSocket struct {
-	f    *os.File
-	rc   syscall.RawConn
-	spin atomic.Int32
+// The socket blocks in the system call, not in the runtime's poller: there every packet taken would wake the sender's poller
+// as well, to tell it of the room, and a round trip would take twice as long. A receiver looks some times before it
+// sleeps, as long as that is rewarded. The kernel ends a sleep after a slice, so that Close and deadlines are noticed.
+type pipeSocket struct {
+	mu     sync.Mutex
+	fd     int
+	users  int // calls under way; the last one closes
+	closed bool
+
+	cleanup runtime.Cleanup
+
+	spin       atomic.Int32
+	readUntil  atomic.Int64 // Unix time in ns, 0: none
+	writeUntil atomic.Int64
 }
 
 const (
 	packetHead = 8
 	packetBody = 64 << 10
-	packetMore = 1 // flag: the message goes on
+	packetMore = 1 << 0 // flag: the message goes on
+	packetMemo = 1 << 1 // flag: the body is in the first descriptor
 
-	maxSpin = 60 // looks, at about a third of a microsecond
+	// Bodies of these lengths travel in anonymous memory: they are longer than what the socket holds, so that both sides
+	// would wait for each other, and short enough that many of them in the socket do no harm.
+	minMemo = 128<<10 + 1
+	maxMemo = 4 << 20
+
+	maxSpin = 16 // looks, at about a third of a microsecond
 	minSpin = 1
+
+	sleepSlice = 100 * time.Millisecond
 )
 
-func newPacketSocket(fd int) (*packetSocket, error) {
-	s := &packetSocket{f: os.NewFile(uintptr(fd), "pipe")}
-	rc, err := s.f.SyscallConn()
+func newPipeSocket(fd int) (*pipeSocket, error) {
+	tv := unix.NsecToTimeval(int64(sleepSlice))
+	err := errors.Join(unix.SetNonblock(fd, false),
+		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv),
+		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &tv))
 	if err != nil {
-		s.f.Close()
+		unix.Close(fd)
 		return nil, fmt.Errorf("procs: pipe: %w", err)
 	}
-	s.rc = rc
+	s := &pipeSocket{fd: fd}
 	s.spin.Store(maxSpin)
+	s.cleanup = runtime.AddCleanup(s, func(fd int) { unix.Close(fd) }, fd) // nobody closed it
 	return s, nil
 }
 
-func (s *packetSocket) send(kind uint32, body []byte, fds []int) error {
+// use keeps the descriptor open until release.
+func (s *pipeSocket) use() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return os.ErrClosed
+	}
+	s.users++
+	return nil
+}
+
+func (s *pipeSocket) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users--; s.users == 0 && s.closed {
+		unix.Close(s.fd)
+	}
+}
+
+// again tells why a call that has slept for a slice should not sleep on.
+func (s *pipeSocket) again(until *atomic.Int64) error {
+	s.mu.Lock()
+	closed := s.closed
+	s.mu.Unlock()
+	if closed {
+		return os.ErrClosed
+	}
+	if t := until.Load(); t != 0 && time.Now().UnixNano() >= t {
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}
+
+// await waits for events until the deadline, if there is one: then the slices of the socket are too coarse.
+func (s *pipeSocket) await(events int16, until *atomic.Int64) error {
+	for until.Load() != 0 {
+		if err := s.again(until); err != nil {
+			return err
+		}
+		left := time.Duration(until.Load() - time.Now().UnixNano())
+		if s.pollFor(events, min(left, sleepSlice)) {
+			return nil
+		}
+	}
+	return nil
+}
+
+func (s *pipeSocket) pollFor(events int16, d time.Duration) bool {
+	ms := int((max(d, 0) + time.Millisecond - 1) / time.Millisecond)
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(s.fd), Events: events}}, ms)
+	return err == nil && n > 0
+}
+
+func (s *pipeSocket) send(kind uint32, body []byte, fds []int) error {
+	if err := s.use(); err != nil {
+		return fmt.Errorf("procs: send: %w", err)
+	}
+	defer s.release()
+	var flags byte
+	if len(body) >= minMemo && len(body) <= maxMemo {
+		if memo, err := newBlob(body); err == nil { // else the long way
+			defer unix.Close(memo)
+			fds = append([]int{memo}, fds...)
+			body, flags = nil, packetMemo
+		}
+	}
 	for {
 		part := body[:min(len(body), packetBody)]
 		body = body[len(part):]
-		var head [packetHead]byte
-		if len(body) > 0 {
-			head[0] = packetMore
-		}
-		head[4], head[5], head[6], head[7] = byte(kind), byte(kind>>8), byte(kind>>16), byte(kind>>24)
+		head := [packetHead]byte{0: flags, 4: byte(kind), 5: byte(kind >> 8), 6: byte(kind >> 16), 7: byte(kind >> 24)}
 		var oob []byte
 		if len(fds) > 0 {
 			n := min(len(fds), maxPacketFD)
 			oob = unix.UnixRights(fds[:n]...)
-			if fds = fds[n:]; len(fds) > 0 {
-				head[0] |= packetMore
-			}
+			fds = fds[n:]
+		}
+		if len(body) > 0 || len(fds) > 0 {
+			head[0] |= packetMore
 		}
 		if err := s.sendPacket(head[:], part, oob); err != nil {
-			return err
+			return fmt.Errorf("procs: send: %w", err)
 		}
 		if head[0]&packetMore == 0 {
 			return nil
@@ -125,30 +207,35 @@ func (s *packetSocket) send(kind uint32, body []byte, fds []int) error {
 	}
 }
 
-func (s *packetSocket) sendPacket(head, part, oob []byte) error {
-	var err error
+func (s *pipeSocket) sendPacket(head, part, oob []byte) error {
+	if err := s.await(unix.POLLOUT, &s.writeUntil); err != nil {
+		return err
+	}
 	bufs := [][]byte{head, part}
 	if len(part) == 0 {
 		bufs = bufs[:1]
 	}
-	werr := s.rc.Write(func(fd uintptr) bool {
-		for {
-			if _, err = unix.SendmsgBuffers(int(fd), bufs, oob, nil, unix.MSG_NOSIGNAL); err != unix.EINTR {
-				return err != unix.EAGAIN
+	for {
+		_, err := unix.SendmsgBuffers(s.fd, bufs, oob, nil, unix.MSG_NOSIGNAL)
+		switch err {
+		case unix.EAGAIN:
+			if err := s.again(&s.writeUntil); err != nil {
+				return err
 			}
+		case unix.EINTR:
+		default:
+			return err
 		}
-	})
-	if werr != nil {
-		return fmt.Errorf("procs: send: %w", werr)
 	}
-	if err != nil {
-		return fmt.Errorf("procs: send: %w", err)
-	}
-	return nil
 }
 
-func (s *packetSocket) recv(buf []byte) (kind uint32, body []byte, fds []int, err error) {
+func (s *pipeSocket) recv(buf []byte) (kind uint32, body []byte, fds []int, err error) {
+	if err := s.use(); err != nil {
+		return 0, nil, nil, fmt.Errorf("procs: receive: %w", err)
+	}
+	defer s.release()
 	var head [packetHead]byte
+	var flags byte
 	body = buf
 	for {
 		n, more, err := s.recvPacket(head[:], &body)
@@ -161,108 +248,159 @@ func (s *packetSocket) recv(buf []byte) (kind uint32, body []byte, fds []int, er
 		}
 		if err != nil {
 			closeAll(fds)
-			return 0, nil, nil, err
+			if err == io.EOF {
+				return 0, nil, nil, err
+			}
+			return 0, nil, nil, fmt.Errorf("procs: receive: %w", err)
 		}
+		flags |= head[0]
 		if head[0]&packetMore == 0 {
-			return uint32(head[4]) | uint32(head[5])<<8 | uint32(head[6])<<16 | uint32(head[7])<<24, body, fds, nil
+			break
 		}
 	}
+	if flags&packetMemo != 0 && len(fds) > 0 {
+		body, err = readBlobInto(body, fds[0])
+		unix.Close(fds[0])
+		if fds = fds[1:]; err != nil {
+			closeAll(fds)
+			return 0, nil, nil, err
+		}
+	}
+	return uint32(head[4]) | uint32(head[5])<<8 | uint32(head[6])<<16 | uint32(head[7])<<24, body, fds, nil
 }
 
 // recvPacket appends the body of one packet to *body.
-func (s *packetSocket) recvPacket(head []byte, body *[]byte) (n int, fds []int, err error) {
+func (s *pipeSocket) recvPacket(head []byte, body *[]byte) (n int, fds []int, err error) {
 	b := *body
 	if cap(b)-len(b) < packetBody {
 		b = append(make([]byte, 0, max(2*cap(b), len(b)+packetBody)), b...)
 	}
-	var oob [1024]byte // more than CmsgSpace of maxPacketFD descriptors
+	bufs := [][]byte{head, b[len(b) : len(b)+packetBody]}
+	var oob [1024]byte // more than CmsgSpace of maxPacketFD + 1 descriptors
 	var oobn, flags int
-	spun := false
-	rerr := s.rc.Read(func(fd uintptr) bool {
-		looks := int32(1)
-		if !spun {
-			looks = s.spin.Load()
-			spun = true
-		}
-		for i := int32(0); ; {
-			bufs := [][]byte{head, b[len(b) : len(b)+packetBody]}
-			n, oobn, flags, _, err = unix.RecvmsgBuffers(int(fd), bufs, oob[:], unix.MSG_CMSG_CLOEXEC|unix.MSG_DONTWAIT)
-			switch err {
-			case unix.EINTR:
-				continue
-			case unix.EAGAIN:
-				if i++; i < looks {
-					continue
-				}
-				s.spin.Store(max(looks/2, minSpin))
-				return false
+	looks := s.spin.Load()
+	for i := int32(0); ; i++ {
+		how := unix.MSG_CMSG_CLOEXEC
+		if i < looks {
+			how |= unix.MSG_DONTWAIT
+		} else if i == looks {
+			s.spin.Store(max(looks/2, minSpin))
+			if err := s.await(unix.POLLIN, &s.readUntil); err != nil {
+				return 0, nil, err
 			}
-			if i > 0 {
+		}
+		n, oobn, flags, _, err = unix.RecvmsgBuffers(s.fd, bufs, oob[:], how)
+		if err == nil {
+			if i > 0 && i < looks {
 				s.spin.Store(min(2*looks, maxSpin))
 			}
-			return true
+			break
 		}
-	})
-	switch {
-	case rerr != nil:
-		return 0, nil, fmt.Errorf("procs: receive: %w", rerr)
-	case errors.Is(err, unix.ECONNRESET):
-		return 0, nil, io.EOF
-	case err != nil:
-		return 0, nil, fmt.Errorf("procs: receive: %w", err)
+		switch {
+		case err == unix.ECONNRESET:
+			return 0, nil, io.EOF
+		case err != unix.EAGAIN && err != unix.EINTR:
+			return 0, nil, err
+		case i > looks:
+			if err := s.again(&s.readUntil); err != nil {
+				return 0, nil, err
+			}
+		}
 	}
 	fds = takeRights(oob[:oobn])
 	if flags&(unix.MSG_CTRUNC|unix.MSG_TRUNC) != 0 {
 		closeAll(fds)
-		return 0, nil, fmt.Errorf("procs: receive: descriptors were lost (too many open files?): %w", unix.EMFILE)
+		return 0, nil, fmt.Errorf("descriptors were lost (too many open files?): %w", unix.EMFILE)
 	}
 	*body = b[:len(b)+max(n-packetHead, 0)]
 	return n, fds, nil
 }
 
-func (s *packetSocket) poll(d time.Duration) (bool, error) {
-	ready := func(fd uintptr) bool {
-		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		n, err := unix.Poll(p, 0)
-		return err == nil && n > 0
+func (s *pipeSocket) poll(d time.Duration) (bool, error) {
+	if err := s.use(); err != nil {
+		return false, fmt.Errorf("procs: poll: %w", err)
 	}
-	now := false
-	if err := s.rc.Control(func(fd uintptr) { now = ready(fd) }); err != nil || now || d == 0 {
-		return now, err
+	defer s.release()
+	if s.pollFor(unix.POLLIN, 0) || d == 0 {
+		return s.pollFor(unix.POLLIN, 0), nil
 	}
-	// Waiting in the poller with a deadline of our own would disturb a receiver's: a poll in a thread does not.
-	var until time.Time
-	if d > 0 {
-		until = time.Now().Add(d)
-	}
-	err := s.rc.Control(func(fd uintptr) {
-		for !now {
-			ms := 200 // so that Close does not wait for ever
-			if d > 0 {
-				left := time.Until(until)
-				if left <= 0 {
-					return
-				}
-				ms = int(min(left+time.Millisecond-1, 200*time.Millisecond) / time.Millisecond)
-			}
-			p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-			if n, err := unix.Poll(p, ms); err == nil && n > 0 {
-				now = true
-			}
+	until := time.Now().Add(d)
+	for {
+		slice := sleepSlice
+		if d > 0 {
+			slice = min(slice, time.Until(until))
 		}
-	})
-	return now, err
+		if s.pollFor(unix.POLLIN, slice) {
+			return true, nil
+		}
+		if err := s.again(&s.readUntil); err != nil {
+			return false, fmt.Errorf("procs: poll: %w", err)
+		}
+		if d > 0 && !time.Now().Before(until) {
+			return false, nil
+		}
+	}
 }
 
-func (s *packetSocket) setDeadline(read, write time.Time) error {
-	return errors.Join(s.f.SetReadDeadline(read), s.f.SetWriteDeadline(write))
+func (s *pipeSocket) setDeadline(read, write time.Time) error {
+	set := func(v *atomic.Int64, t time.Time) {
+		if t.IsZero() {
+			v.Store(0)
+		} else {
+			v.Store(t.UnixNano())
+		}
+	}
+	set(&s.readUntil, read)
+	set(&s.writeUntil, write)
+	return nil
 }
 
-func (s *packetSocket) raw() (syscall.RawConn, error) { return s.rc, nil }
+func (s *pipeSocket) raw() (syscall.RawConn, error) { return s, nil }
 
-func (s *packetSocket) close() error {
-	if err := s.f.Close(); err != nil {
-		return fmt.Errorf("procs: close: %w", err)
+// Control, Read and Write make it a syscall.RawConn.
+func (s *pipeSocket) Control(f func(fd uintptr)) error {
+	if err := s.use(); err != nil {
+		return err
+	}
+	defer s.release()
+	f(uintptr(s.fd))
+	return nil
+}
+
+// Read calls f until it says true, with sleeps in between.
+func (s *pipeSocket) Read(f func(fd uintptr) bool) error {
+	return s.rawLoop(f, unix.POLLIN, &s.readUntil)
+}
+
+// Write calls f until it says true, with sleeps in between.
+func (s *pipeSocket) Write(f func(fd uintptr) bool) error {
+	return s.rawLoop(f, unix.POLLOUT, &s.writeUntil)
+}
+
+func (s *pipeSocket) rawLoop(f func(fd uintptr) bool, events int16, until *atomic.Int64) error {
+	if err := s.use(); err != nil {
+		return err
+	}
+	defer s.release()
+	for !f(uintptr(s.fd)) {
+		if err := s.again(until); err != nil {
+			return err
+		}
+		s.pollFor(events, sleepSlice)
+	}
+	return nil
+}
+
+func (s *pipeSocket) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return fmt.Errorf("procs: close: %w", os.ErrClosed)
+	}
+	s.closed = true
+	s.cleanup.Stop()
+	if s.users == 0 {
+		unix.Close(s.fd)
 	}
 	return nil
 }
