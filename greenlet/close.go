@@ -77,12 +77,16 @@ func (f *family[T]) refuse() (T, error) {
 }
 
 // kill throws ErrExit into the suspended g as if the running greenlet were its
-// parent, and returns the error or panic that g died of.
+// parent, and returns the error or panic that g died of. Then g gets its own
+// parent again, unless meanwhile it was given another, or became the ancestor
+// of its own.
 func (f *family[T]) kill(g *Greenlet[T]) (err error) {
-	parent := g.parent
-	g.parent = f.current
+	parent, killer := g.parent, f.current
+	g.parent = killer
 	defer func() {
-		g.parent = parent
+		if g.parent == killer && !parent.under(g) {
+			g.parent = parent
+		}
 		if p := recover(); p != nil {
 			err = asPanic(p, g.String())
 		}

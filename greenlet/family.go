@@ -93,14 +93,14 @@ func (f *family[T]) deliver(g *Greenlet[T], v T, m message) (T, error) {
 }
 
 // settle finds who receives what is sent to g: dead greenlets stand for their
-// parents, and an unstarted one dies of any message.
+// parents, and an unstarted one dies of any message, or of the family's closing.
 func (f *family[T]) settle(g *Greenlet[T], v T, m message) (*Greenlet[T], T, message) {
 	for {
 		c := g.core
 		switch {
 		case c.state == active:
 			return g, v, m
-		case c.state == pending && m == message{}:
+		case c.state == pending && m == message{} && !f.closing:
 			return g, v, m
 		}
 		c.state = dead
@@ -207,11 +207,13 @@ func (f *family[T]) end(v T, m message) (*Greenlet[T], T, message) {
 	if m.err != nil && errors.Is(m.err, ErrExit) {
 		m.err = nil
 	}
-	if m.exit && (f.closing || c.killed) {
-		m.exit = false // nobody waits for its result
-	}
 	f.origin = g
-	return f.settle(c.parent, v, m)
+	quiet := m.exit && (f.closing || c.killed) // it was made to exit
+	g, v, m = f.settle(c.parent, v, m)
+	if quiet {
+		m.exit = false
+	}
+	return g, v, m
 }
 
 // worker returns a worker that waits for a greenlet.

@@ -175,13 +175,19 @@ func (g *Greenlet[T]) SetParent(parent *Greenlet[T]) error {
 	case g.family != parent.family:
 		return ErrForeign
 	}
-	for p := parent; p != nil; p = p.parent {
-		if p.core == g.core {
-			return ErrCycle
-		}
+	if parent.under(g) {
+		return ErrCycle
 	}
 	g.parent = parent
 	return nil
+}
+
+// under reports whether g is top or descends from it.
+func (g *Greenlet[T]) under(top *Greenlet[T]) bool {
+	for g != nil && g.core != top.core {
+		g = g.parent
+	}
+	return g != nil
 }
 
 // Current returns the running greenlet of g's family.

@@ -103,7 +103,7 @@ func (r *ref) open(l letter) (int, error) {
 
 // post gives l to g, or to whom it stands for.
 func (r *ref) post(g *refGreenlet, l letter) {
-	for g.state == dead || g.state == pending && !l.good() {
+	for g.state == dead || g.state == pending && (!l.good() || r.closing) {
 		g.state = dead
 		if errors.Is(l.err, ErrExit) {
 			l.err = nil
@@ -151,13 +151,16 @@ func (r *ref) reparent(id, parent int) error {
 	if id == 0 {
 		return ErrMain
 	}
-	for p := r.all[parent]; p != nil; p = p.parent {
-		if p.id == id {
-			return ErrCycle
-		}
+	if below(r.all[parent], r.all[id]) {
+		return ErrCycle
 	}
 	r.all[id].parent = r.all[parent]
 	return nil
+}
+
+// below reports whether top is g or one of its ancestors.
+func below(g, top *refGreenlet) bool {
+	return g == top || g.parent != nil && below(g.parent, top)
 }
 
 func (r *ref) look(id int) (started, isDead bool, parent int) {
@@ -191,7 +194,9 @@ func (r *ref) close() error {
 			_, err = r.mail(g, letter{err: ErrExit})
 			return err
 		}())
-		g.parent = parent
+		if g.parent == r.running && !below(parent, g) {
+			g.parent = parent
+		}
 	}
 	return errors.Join(errs...)
 }
