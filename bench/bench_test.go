@@ -2,7 +2,9 @@ package bench
 
 import (
 	"errors"
+	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -108,6 +110,16 @@ func TestMeasureVoid(t *testing.T) {
 	var void *VoidError
 	if !errors.As(err, &void) || void.Reason != "only 64 files" {
 		t.Errorf("error %v, want a void case with its reason", err)
+	}
+}
+
+// A limit of the machine voids a case, it does not fail it.
+func TestMeasureExhausted(t *testing.T) {
+	w := counting(func(*B) (uint64, error) { return 0, fmt.Errorf("dial: %w", syscall.EMFILE) })
+	_, err := Measure(w, countingCase, Options{N: 1})
+	var void *VoidError
+	if !errors.As(err, &void) || !strings.Contains(void.Reason, "ulimit -n") {
+		t.Errorf("error %v, want a void case that names the limit", err)
 	}
 }
 

@@ -1,9 +1,11 @@
 package bench
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"syscall"
 	"time"
 )
 
@@ -78,6 +80,9 @@ func (m *measurement) pass(n int, op time.Duration) (*Result, error) {
 	b := m.b(n, op)
 	runtime.GC()
 	answer, err := m.call(b)
+	if limit := exhausted(err); limit != "" {
+		return nil, Void("%s: %v", limit, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -100,6 +105,24 @@ func (m *measurement) pass(n int, op time.Duration) (*Result, error) {
 		Units:   b.units,
 		Latency: b.histogram(),
 	}, nil
+}
+
+// exhausted names the limit of the machine that an error is about, or returns
+// "". It is no fault of the workload, and no number, if it was reached.
+func exhausted(err error) string {
+	switch {
+	case errors.Is(err, syscall.EMFILE):
+		return "too few files may be open in a process (ulimit -n)"
+	case errors.Is(err, syscall.ENFILE):
+		return "too few files may be open in the system"
+	case errors.Is(err, syscall.EAGAIN):
+		return "too few processes or threads are allowed (ulimit -u)"
+	case errors.Is(err, syscall.ENOMEM), errors.Is(err, syscall.ENOSPC):
+		return "too little memory"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "too few local ports"
+	}
+	return ""
 }
 
 // call turns a panic of the workload into an error with its stack.
