@@ -166,6 +166,11 @@ func orchestrate() {
 		panic(err)
 	}
 	p := &Program{Path: "/proc/self/exe", CPUs: AllCPUs()}
+	// The first process that a program starts is preceded by a short-lived child
+	// of package os, which tries whether the kernel knows pidfds.
+	if _, err := p.List(context.Background()); err != nil {
+		panic(err)
+	}
 	go p.Run(context.Background(), invocation("Hangs"))
 	for {
 		if kids := children(os.Getpid()); len(kids) > 0 {
