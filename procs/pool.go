@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"switchyard/procs/internal/shm"
@@ -503,6 +504,11 @@ func (p *Pool) place(w *worker, t ticket) {
 			task.State.Store(taskring.Revoked)
 			w.push(entry{revoked: true, task: task, end: w.ring.Tail()})
 			w.load--
+			if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+				w.full = true // it is dead; whoever buries it goes on
+				p.again = append(p.again, t)
+				return
+			}
 			p.failed = append(p.failed, failure{t, err})
 			p.bell.Ring()
 			return
