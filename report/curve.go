@@ -99,7 +99,7 @@ func (c *Case) split(key string) (x quantity, fixed string, ok bool) {
 		others = append(others, p.String())
 	}
 	if c.lane {
-		others = append(others, fmt.Sprintf("%d CPUs", c.Procs))
+		others = append(others, count(c.Procs, "CPU"))
 	}
 	return x, strings.Join(others, " "), ok
 }

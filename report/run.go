@@ -153,7 +153,7 @@ func (p Param) String() string {
 func (c *Case) label() string {
 	s := strings.ReplaceAll(c.Name(), "/", " ")
 	if c.lane {
-		s = strings.TrimSpace(fmt.Sprintf("%s on %d CPUs", s, c.Procs))
+		s = strings.TrimSpace(fmt.Sprintf("%s on %s", s, count(c.Procs, "CPU")))
 	}
 	if s == "" {
 		return c.Workload.Name

@@ -76,7 +76,7 @@ func (t *textWriter) table(m Metric) {
 	foot := t.geomean(m, models)
 	header := []textCell{{"", ansiBold}}
 	for _, model := range models {
-		header = append(header, textCell{clean(modelName(model)), ansiBold})
+		header = append(header, textCell{clean(modelName(model)) + "  ", ansiBold})
 	}
 	all := append([][]textCell{header}, rows...)
 	if foot != nil {
