@@ -14,19 +14,42 @@ type carrier struct {
 	id   uint64   // its goroutine, known only to a watchdog
 }
 
-// equip gives the unstarted g a carrier.
-func (h *Hub) equip(g *Greenlet) {
-	c := h.idle
-	if c == nil {
-		c = &carrier{h: h}
-		c.co = greenlet.New(h.main.co, c.loop)
-		h.nCarry++
-	} else {
+// equip returns where to switch to so that the unstarted n runs: an idle
+// carrier, or a new one. To start a coroutine takes a kilobyte of stack, more
+// than a small greenlet has left; its stack would have to grow only because
+// another one starts. So greenlets leave it to the starter.
+func (h *Hub) equip(g, n *Greenlet) *greenlet.Greenlet[struct{}] {
+	if c := h.idle; c != nil {
 		h.idle = c.next
 		c.next = nil
 		h.nIdle--
+		n.co, n.started = c.co, true
+		return c.co
 	}
-	g.co, g.started = c.co, true
+	if g == h.main {
+		return h.newCarrier(n)
+	}
+	if h.starter == nil {
+		h.starter = greenlet.New(h.main.co, h.startOthers)
+	}
+	return h.starter
+}
+
+func (h *Hub) newCarrier(n *Greenlet) *greenlet.Greenlet[struct{}] {
+	c := &carrier{h: h}
+	c.co = greenlet.New(h.main.co, c.loop)
+	h.nCarry++
+	n.co, n.started = c.co, true
+	return c.co
+}
+
+// startOthers is the starter's loop: whenever it is switched to, it starts
+// h.cur.
+func (h *Hub) startOthers(*greenlet.Greenlet[struct{}], struct{}) (struct{}, error) {
+	for h.cur != nil {
+		h.newCarrier(h.cur).Switch(struct{}{})
+	}
+	return struct{}{}, nil
 }
 
 // loop runs h.cur, then whoever is next.
@@ -75,6 +98,9 @@ func (h *Hub) retireCarriers() {
 		h.idle = c.next
 		h.nIdle--
 		c.co.Switch(struct{}{})
+	}
+	if h.starter != nil {
+		h.starter.Switch(struct{}{})
 	}
 	h.main.co.Close()
 	h.cur = h.main

@@ -463,3 +463,26 @@ func TestRunInfo(t *testing.T) {
 
 //go:noinline
 func waitHere(s *Semaphore) error { return s.Acquire() }
+
+func TestNames(t *testing.T) {
+	run(t, func(h *Hub) {
+		ran := false
+		h.SpawnRaw(func() { ran = true })
+		g := h.Spawn(func() error {
+			if h.Current().ID() != 2 || h.Current() == h.Main() {
+				t.Error("Current")
+			}
+			return nil
+		})
+		if g.Name() != "greenlet-2" || g.String() != "greenlet-2 (pending)" || g.Hub() != h {
+			t.Errorf("%v", g)
+		}
+		if g.SetName("x"); g.Name() != "x" {
+			t.Errorf("%v", g)
+		}
+		must(t, g.Get())
+		if !ran || g.String() != "x (dead)" || h.Main().String() != "main (running)" || h.Current() != h.Main() {
+			t.Errorf("%v, %v, raw ran: %v", g, h.Main(), ran)
+		}
+	})
+}

@@ -43,9 +43,10 @@ type Hub struct {
 	live    int // length of that list
 	drained waitList
 
-	idle   *carrier // finished coroutines ready to run another greenlet
-	nIdle  int
-	nCarry int // coroutines alive
+	idle    *carrier // finished coroutines ready to run another greenlet
+	nIdle   int
+	starter *greenlet.Greenlet[struct{}] // starts carriers; nil until needed
+	nCarry  int                          // coroutines alive
 
 	holds      int    // outside events that will arrive: awaits, signals, Hold
 	ioWait     int    // greenlets waiting for a descriptor

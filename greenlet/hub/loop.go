@@ -77,12 +77,13 @@ func (h *Hub) transfer(g, n *Greenlet) {
 		h.cur = g
 		return
 	}
-	if n.co == nil {
-		h.equip(n)
+	co := n.co
+	if co == nil {
+		co = h.equip(g, n)
 	}
 	h.cur = n
 	h.switches++
-	n.co.Switch(struct{}{})
+	co.Switch(struct{}{})
 	if len(g.pending) != 0 {
 		g.answerProbes()
 	}

@@ -285,3 +285,38 @@ func TestBoundedSemaphore(t *testing.T) {
 		s.Release()
 	})
 }
+
+func TestSimpleQueue(t *testing.T) {
+	run(t, func(h *Hub) {
+		q := NewSimpleQueue[int](h)
+		if _, err := q.TryGet(); err != ErrEmpty {
+			t.Errorf("%v", err)
+		}
+		if _, err := q.GetTimeout(time.Millisecond); err != ErrEmpty {
+			t.Errorf("%v", err)
+		}
+		must(t, h.Post(func() { // callbacks may put
+			for i := range 20 {
+				q.Put(i)
+			}
+		}))
+		for i := range 20 {
+			if v, err := q.Get(); v != i || err != nil {
+				t.Fatalf("%v, %v", v, err)
+			}
+		}
+		if !q.Empty() || q.Len() != 0 {
+			t.Error("not empty")
+		}
+	})
+}
+
+func TestDummySemaphore(t *testing.T) {
+	var s DummySemaphore
+	must(t, s.Acquire())
+	must(t, s.AcquireTimeout(0))
+	if !s.TryAcquire() {
+		t.Error("no permit")
+	}
+	s.Release()
+}
