@@ -33,10 +33,11 @@ const (
 	maxData      = 700e3 // embedded results
 	maxCellRows  = 900   // cells in tables: cases times models
 	maxWorkloads = 80
-	maxEvens     = 150   // break-even rows
-	maxMissing   = 60    // failed or skipped cells per workload
-	tableBytes   = 1800  // per cell, of matrix and tables together, measured
-	chartBytes   = 3600  // per cell, of all charts, measured
+	maxEvens     = 150  // break-even rows
+	maxMissing   = 60   // failed or skipped cells per workload
+	tableBytes   = 1800 // per cell, of matrix and tables together, measured
+	chartBytes   = 3600 // per cell, of all charts, measured
+	compareBytes = 250e3
 	pageBytes    = 120e3 // everything else
 )
 
@@ -72,7 +73,8 @@ type page struct {
 	BreakEvens []pageBreakEven
 	TaskEvens  []pageBreakEven // of the size of a task: the main question
 	PlainEvens []pageBreakEven
-	Gains      []pageChart // drawn beside them
+	Gains      []pageChart  // drawn beside them
+	Compare    *pageCompare // nil without an earlier run
 	Workloads  []pageWorkload
 	Warnings   []Warning
 	Notes      []string
@@ -95,7 +97,7 @@ type pageModel struct {
 func newPage(run *Run, opt Options) *page {
 	b := newBuilder(run)
 	data, cut := b.data()
-	b.plan(len(data))
+	b.plan(len(data) + compareBytes*btoi(opt.Baseline != nil))
 	p := &page{
 		Data:     data,
 		DataCut:  cut,
@@ -131,6 +133,7 @@ func newPage(run *Run, opt Options) *page {
 		}
 	}
 	p.Gains = b.gains()
+	p.Compare = b.compare(opt.Baseline)
 	for _, w := range b.shown {
 		p.Workloads = append(p.Workloads, b.workload(w))
 	}

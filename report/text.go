@@ -15,6 +15,10 @@ type Options struct {
 	Width   int    // columns of a text report; 0 means 100
 	Color   bool   // text with ANSI colours
 	Version string // of switchyard, for the page's footer
+
+	// Baseline is an earlier run that the page sets this one against; nil
+	// leaves the section out. For text see WriteCompare.
+	Baseline *Run
 }
 
 // WriteText writes the run as a terminal shows it: per metric one table in the
