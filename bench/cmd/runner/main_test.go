@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"switchyard/bench"
+	"switchyard/bench/workload"
+	"switchyard/procs"
+)
+
+func TestMain(m *testing.M) {
+	procs.Init()
+	os.Exit(m.Run())
+}
+
+// linked is all that the runner, and so every worker process, may link beside
+// the standard library and this module: a process pays for its packages before
+// main.
+var linked = []string{
+	"github.com/HdrHistogram/hdrhistogram-go",
+	"github.com/panjf2000/ants/v2",
+	"golang.org/x/sync/errgroup", // of ants
+	"golang.org/x/sys",
+}
+
+func TestLean(t *testing.T) {
+	gocmd, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip("no go command here")
+	}
+	out, err := exec.Command(gocmd, "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range strings.Fields(string(out)) {
+		ok := strings.HasPrefix(path, "switchyard/") && !strings.HasPrefix(path, "switchyard/report")
+		ok = ok || slices.ContainsFunc(linked, func(p string) bool { return path == p || strings.HasPrefix(path, p+"/") })
+		if !ok {
+			t.Errorf("the runner links %s", path)
+		}
+	}
+}
+
+// runner runs the program's main function and returns what it did.
+func runner(args ...string) (status int, stdout, stderr string) {
+	var out, errOut bytes.Buffer
+	status = bench.Runner(args, workload.All(), &out, &errOut)
+	return status, out.String(), errOut.String()
+}
+
+func TestRunner(t *testing.T) {
+	for _, tt := range []struct {
+		args           string
+		status         int
+		stdout, stderr string
+	}{
+		{"-workload PingPong -model greenlet -cpus 2 -n 100 -op 60ns", bench.ExitOK, "BenchmarkPingPong/model=greenlet-2\t100\t", ""},
+		{"-workload PingPong -model greenlet -benchtime 1ms", bench.ExitOK, "BenchmarkPingPong/model=greenlet-1\t", ""},
+		{"-workload Sleep -params n=100 -model serial -n 1", bench.ExitFailed, "", "one task cannot sleep for many"},
+		{"-workload Sleep -params n=10000 -model thread -n 1", bench.ExitVoid, "", "10,000 threads"},
+		{"-workload Sleep -params n=7 -model thread", bench.ExitUsage, "", `no parameter point "n=7"`},
+		{"-workload Pong", bench.ExitUsage, "", `no workload "Pong"`},
+		{"-workload Nop -model serial -n -1", bench.ExitUsage, "", "bad arguments"},
+		{"-workload Nop -model serial more", bench.ExitUsage, "", "bad arguments"},
+		{"-nonsense", bench.ExitUsage, "", "nonsense"},
+	} {
+		status, stdout, stderr := runner(strings.Fields(tt.args)...)
+		if status != tt.status || !strings.Contains(stdout, tt.stdout) || !strings.Contains(stderr, tt.stderr) {
+			t.Errorf("runner %s: exit status %d, want %d; printed %q and %q", tt.args, status, tt.status, stdout, stderr)
+		}
+	}
+}
+
+// What a runner lists is what it has.
+func TestRunnerList(t *testing.T) {
+	status, stdout, _ := runner("-list")
+	infos, err := bench.ReadList([]byte(stdout))
+	if status != bench.ExitOK || err != nil || len(infos) != len(workload.All()) {
+		t.Errorf("exit status %d, %d workloads, error %v", status, len(infos), err)
+	}
+}

@@ -1,0 +1,19 @@
+package workload
+
+import "switchyard/bench"
+
+// All returns every workload, in report order.
+func All() []*bench.Workload {
+	return []*bench.Workload{
+		nop,      // floor
+		pingPong, // switching
+		ring,
+		spawn,    // life cycle
+		cpuMap,   // CPU
+		prodCons, // messaging
+		pipe,
+		lock,  // synchronising
+		sleep, // IO
+		echo,
+	}
+}

@@ -1,0 +1,230 @@
+package workload
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"runtime"
+	"sync"
+
+	"github.com/panjf2000/ants/v2"
+
+	"switchyard/bench"
+	"switchyard/greenlet"
+	"switchyard/procs"
+)
+
+var pipe = &bench.Workload{
+	Name: "Pipe",
+	Story: "A message goes through a duplex pipe and comes back: a request to a helper and its answer. Each side copies the " +
+		"bytes into memory of its own, as a pipe does, counts in the first eight and sends them on; the sizes cross the " +
+		"64 KiB that an operating system's pipe holds. The process model uses raw bytes, no serialisation.",
+	Op:    "round trip",
+	Cases: []bench.Params{"payload=8", "payload=4096", "payload=65536", "payload=1048576"},
+	Want:  func(b *bench.B) uint64 { return 2 * uint64(b.N) },
+	Impls: map[bench.Model]bench.Func{
+		bench.Serial:    pipeSerial,
+		bench.Greenlet:  pipeGreenlet,
+		bench.Goroutine: pipeGoroutine,
+		bench.Ants:      pipeAnts,
+		bench.Thread:    pipeThread,
+		bench.Process:   pipeProcess,
+	},
+}
+
+// count adds one to the counter in the first eight bytes of a message.
+func count(msg []byte) {
+	binary.NativeEndian.PutUint64(msg, binary.NativeEndian.Uint64(msg)+1)
+}
+
+func counted(msg []byte) uint64 { return binary.NativeEndian.Uint64(msg) }
+
+func pipeSerial(b *bench.B) (uint64, error) {
+	ours, theirs := make([]byte, b.Int("payload")), make([]byte, b.Int("payload"))
+	lat := b.Recorder(b.N)
+	b.Start()
+	for i := range b.N {
+		t := lat.Begin(i)
+		count(ours)
+		copy(theirs, ours)
+		count(theirs)
+		copy(ours, theirs)
+		lat.End(t)
+	}
+	b.Stop()
+	return counted(ours), nil
+}
+
+func pipeGreenlet(b *bench.B) (uint64, error) {
+	ours, theirs := make([]byte, b.Int("payload")), make([]byte, b.Int("payload"))
+	main := greenlet.Main[[]byte]()
+	defer main.Close()
+	echo := greenlet.New(main, func(_ *greenlet.Greenlet[[]byte], msg []byte) ([]byte, error) {
+		for {
+			copy(theirs, msg)
+			count(theirs)
+			var err error
+			if msg, err = main.Switch(theirs); err != nil {
+				return nil, err
+			}
+		}
+	})
+	lat := b.Recorder(b.N)
+	b.Units(2)
+	b.Start()
+	for i := range b.N {
+		t := lat.Begin(i)
+		count(ours)
+		msg, err := echo.Switch(ours)
+		if err != nil {
+			return 0, err
+		}
+		copy(ours, msg)
+		lat.End(t)
+	}
+	b.Stop()
+	return counted(ours), nil
+}
+
+// pipeAsk and pipeEcho are the two ends of every model that has io.Pipe.
+
+func pipeAsk(n int, buf []byte, lat *bench.Recorder, w *io.PipeWriter, r *io.PipeReader) error {
+	defer w.Close()
+	for i := range n {
+		t := lat.Begin(i)
+		count(buf)
+		if _, err := w.Write(buf); err != nil {
+			return err
+		}
+		if _, err := io.ReadFull(r, buf); err != nil {
+			return err
+		}
+		lat.End(t)
+	}
+	return nil
+}
+
+func pipeEcho(buf []byte, r *io.PipeReader, w *io.PipeWriter) {
+	for {
+		if _, err := io.ReadFull(r, buf); err != nil {
+			w.CloseWithError(err)
+			return
+		}
+		count(buf)
+		if _, err := w.Write(buf); err != nil {
+			r.CloseWithError(err)
+			return
+		}
+	}
+}
+
+func pipeGoroutine(b *bench.B) (uint64, error) {
+	ours, theirs := make([]byte, b.Int("payload")), make([]byte, b.Int("payload"))
+	toR, toW := io.Pipe()
+	froR, froW := io.Pipe()
+	lat := b.Recorder(b.N)
+	var wg sync.WaitGroup
+	var err error
+	b.Units(2)
+	b.Start()
+	wg.Go(func() { pipeEcho(theirs, toR, froW) })
+	wg.Go(func() { err = pipeAsk(b.N, ours, lat, toW, froR) })
+	wg.Wait()
+	b.Stop()
+	return counted(ours), err
+}
+
+func pipeAnts(b *bench.B) (uint64, error) {
+	ours, theirs := make([]byte, b.Int("payload")), make([]byte, b.Int("payload"))
+	pool, err := ants.NewPool(2)
+	if err != nil {
+		return 0, err
+	}
+	defer release(pool)
+	toR, toW := io.Pipe()
+	froR, froW := io.Pipe()
+	lat := b.Recorder(b.N)
+	var wg sync.WaitGroup
+	wg.Add(2)
+	b.Units(2)
+	b.Start()
+	err1 := pool.Submit(func() { defer wg.Done(); pipeEcho(theirs, toR, froW) })
+	err2 := pool.Submit(func() { defer wg.Done(); err = pipeAsk(b.N, ours, lat, toW, froR) })
+	if err := firstError(err1, err2); err != nil {
+		return 0, err
+	}
+	wg.Wait()
+	b.Stop()
+	return counted(ours), err
+}
+
+func pipeThread(b *bench.B) (uint64, error) {
+	ours, theirs := make([]byte, b.Int("payload")), make([]byte, b.Int("payload"))
+	toR, toW := io.Pipe()
+	froR, froW := io.Pipe()
+	lat := b.Recorder(b.N)
+	var wg sync.WaitGroup
+	var err error
+	b.Units(2)
+	b.Start()
+	wg.Go(func() { runtime.LockOSThread(); pipeEcho(theirs, toR, froW) })
+	wg.Go(func() { runtime.LockOSThread(); err = pipeAsk(b.N, ours, lat, toW, froR) })
+	wg.Wait()
+	b.Stop()
+	return counted(ours), err
+}
+
+type pipeArgs struct {
+	Conn    *procs.Conn
+	Payload int
+}
+
+var pipeWorker = procs.Register("bench.pipe", func(_ context.Context, in pipeArgs) (struct{}, error) {
+	buf := make([]byte, in.Payload)
+	for {
+		n, err := in.Conn.RecvBytesInto(buf)
+		if isEOF(err) {
+			return struct{}{}, nil
+		}
+		if err != nil {
+			return struct{}{}, err
+		}
+		count(buf)
+		if err := in.Conn.SendBytes(buf[:n]); err != nil {
+			return struct{}{}, err
+		}
+	}
+})
+
+func pipeProcess(b *bench.B) (uint64, error) {
+	buf := make([]byte, b.Int("payload"))
+	ours, theirs, err := procs.NewPipe(procs.Duplex)
+	if err != nil {
+		return 0, err
+	}
+	defer ours.Close()
+	crew, err := startCrew(pipeWorker, []pipeArgs{{theirs, len(buf)}})
+	if err != nil {
+		return 0, err
+	}
+	defer crew.kill()
+	theirs.Close()
+	lat := b.Recorder(b.N)
+	b.Units(2)
+	b.Start()
+	for i := range b.N {
+		t := lat.Begin(i)
+		count(buf)
+		if err := ours.SendBytes(buf); err != nil {
+			return 0, err
+		}
+		if n, err := ours.RecvBytesInto(buf); err != nil || n != len(buf) {
+			return 0, fmt.Errorf("received %d of %d bytes: %w", n, len(buf), err)
+		}
+		lat.End(t)
+	}
+	b.Stop()
+	ours.Close()
+	return counted(buf), crew.join()
+}

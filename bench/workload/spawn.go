@@ -1,0 +1,172 @@
+package workload
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/panjf2000/ants/v2"
+
+	"switchyard/bench"
+	"switchyard/greenlet"
+	"switchyard/procs"
+)
+
+var spawn = &bench.Workload{
+	Name: "Spawn",
+	Story: "Start N tasks that do next to nothing, and wait until all have ended: what it costs to hand out work without " +
+		"keeping workers. The process model starts a new process for each (cold; a pool is measured by CPUMap). " +
+		"Latency is that of a whole round divided by N.",
+	Op:    "task",
+	Cases: []bench.Params{"n=1", "n=100"},
+	Batch: func(p bench.Params) int { return p.Int("n") },
+	Want:  func(b *bench.B) uint64 { return uint64(b.N) },
+	Impls: map[bench.Model]bench.Func{
+		bench.Serial:    spawnSerial,
+		bench.Greenlet:  spawnGreenlet,
+		bench.Goroutine: spawnGoroutine,
+		bench.Ants:      spawnAnts,
+		bench.Thread:    spawnThread,
+		bench.Process:   spawnProcess,
+	},
+}
+
+// rounds runs round until b.N tasks are done, and records the time of a task:
+// that of its round divided by n.
+func rounds(b *bench.B, n int, round func() error) error {
+	lat := bench.NewRecorder(max(b.Every()/n, 1), b.N/n)
+	b.Start()
+	for i := range b.N / n {
+		t := lat.Begin(i)
+		if err := round(); err != nil {
+			return err
+		}
+		if t != 0 {
+			lat.Add((lat.Now() - t) / int64(n))
+		}
+	}
+	b.Stop()
+	b.AddSamples(lat.Samples())
+	return nil
+}
+
+func spawnSerial(b *bench.B) (uint64, error) {
+	n := b.Int("n")
+	ended := uint64(0)
+	err := rounds(b, n, func() error {
+		for range n {
+			ended = addOne(ended)
+		}
+		return nil
+	})
+	return ended, err
+}
+
+func spawnGreenlet(b *bench.B) (uint64, error) {
+	n := b.Int("n")
+	main := greenlet.Main[uint64]()
+	defer main.Close()
+	gs := make([]*greenlet.Greenlet[uint64], n)
+	ended := uint64(0)
+	err := rounds(b, n, func() error {
+		for i := range gs {
+			gs[i] = greenlet.New(main, func(_ *greenlet.Greenlet[uint64], v uint64) (uint64, error) {
+				return v + 1, nil
+			})
+		}
+		for _, g := range gs {
+			var err error
+			if ended, err = g.Switch(ended); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return ended, err
+}
+
+func spawnGoroutine(b *bench.B) (uint64, error) {
+	n := b.Int("n")
+	var ended atomic.Uint64
+	var wg sync.WaitGroup
+	err := rounds(b, n, func() error {
+		for range n {
+			wg.Go(func() { ended.Add(1) })
+		}
+		wg.Wait()
+		return nil
+	})
+	return ended.Load(), err
+}
+
+func spawnAnts(b *bench.B) (uint64, error) {
+	n := b.Int("n")
+	pool, err := ants.NewPool(n)
+	if err != nil {
+		return 0, err
+	}
+	defer release(pool)
+	var ended atomic.Uint64
+	var wg sync.WaitGroup
+	task := func() { ended.Add(1); wg.Done() }
+	err = rounds(b, n, func() error {
+		wg.Add(n)
+		for range n {
+			if err := pool.Submit(task); err != nil {
+				return err
+			}
+		}
+		wg.Wait()
+		return nil
+	})
+	return ended.Load(), err
+}
+
+// spawnThread locks each goroutine to a thread and ends it locked, so that the
+// thread ends too.
+func spawnThread(b *bench.B) (uint64, error) {
+	n := b.Int("n")
+	var ended atomic.Uint64
+	var wg sync.WaitGroup
+	err := rounds(b, n, func() error {
+		for range n {
+			wg.Go(func() { runtime.LockOSThread(); ended.Add(1) })
+		}
+		wg.Wait()
+		return nil
+	})
+	return ended.Load(), err
+}
+
+var spawnTask = procs.Register("bench.spawn", func(context.Context, struct{}) (struct{}, error) {
+	return struct{}{}, nil
+})
+
+func spawnProcess(b *bench.B) (uint64, error) {
+	n := b.Int("n")
+	ctx := context.Background()
+	ps := make([]*procs.Process, n)
+	ended := uint64(0)
+	err := rounds(b, n, func() error {
+		for i := range ps {
+			ps[i] = procs.NewProcess(spawnTask, struct{}{}, procs.ProcessConfig{GOMAXPROCS: 1})
+			if err := ps[i].Start(); err != nil {
+				return err
+			}
+		}
+		for _, p := range ps {
+			if err := p.Join(ctx); err != nil {
+				return err
+			}
+			if code, _ := p.ExitCode(); code != 0 {
+				return fmt.Errorf("a process ended with exit code %d", code)
+			}
+			_ = p.Close()
+			ended++
+		}
+		return nil
+	})
+	return ended, err
+}
