@@ -118,6 +118,7 @@ func (g *Greenlet[T]) Switch(v T) (T, error) {
 		swaps.Add(1)
 		f.checkLock(s)
 	}
+	_ = me.at // checked for nil here, so that the next two share a write barrier
 	f.value = v
 	f.current = g
 	me.at = s
