@@ -16,7 +16,8 @@ type Event struct {
 	shared
 	flag *atomic.Uint32
 	bell shm.Bell
-	gate shm.Gate
+	all  shm.Crowd
+	spin shm.Spinner
 }
 
 // NewEvent returns an event that is not set.
@@ -44,7 +45,6 @@ func (e *Event) adopt(w *wire) error {
 func (e *Event) open() {
 	e.flag = shm.At[atomic.Uint32](e.seg.Bytes(), bodyOffset)
 	e.bell.Open(e.seg, bodyOffset+4)
-	e.gate = shm.NewGate()
 }
 
 // IsSet says whether the event is set.
@@ -55,7 +55,7 @@ func (e *Event) Set() error {
 	if e.closed() {
 		return ErrClosed
 	}
-	raceRelease(e)
+	shm.RaceRelease(e)
 	if e.flag.Swap(1) == 0 {
 		e.bell.RingAll()
 	}
@@ -83,7 +83,7 @@ func (e *Event) WaitTimeout(d time.Duration) error {
 		return ErrClosed
 	}
 	if e.flag.Load() != 0 {
-		raceAcquire(e)
+		shm.RaceAcquire(e)
 		return nil
 	}
 	wait := waitUntil(d)
@@ -100,31 +100,25 @@ func (e *Event) wait(wait *shm.Wait) error {
 			return err
 		}
 	}
-	raceAcquire(e)
+	shm.RaceAcquire(e)
 	return nil
 }
 
 // sleep waits until the flag is set or the bell has rung since before: only Set rings it.
 func (e *Event) sleep(wait *shm.Wait, before uint32) error {
-	if err := e.gate.Enter(wait); err != nil {
-		if err == shm.ErrTimeout && e.flag.Load() != 0 {
-			return nil
-		}
-		return fromShm(err)
+	over := func() bool { return e.flag.Load() != 0 || e.bell.Rings() != before }
+	if e.spin.Until(over) {
+		return nil
 	}
-	defer e.gate.Leave()
 	var sleeper shm.Sleeper
 	defer sleeper.End()
-	for {
-		seen := e.bell.Arm()
-		if e.flag.Load() != 0 || e.bell.Rings() != before {
-			return nil
-		}
+	for !over() {
 		if e.closed() {
 			return ErrClosed
 		}
-		if _, err := e.bell.Sleep(&sleeper, wait, seen); err != nil {
+		if _, err := e.all.Sleep(&e.bell, &sleeper, wait, over); err != nil && !over() {
 			return fromShm(err)
 		}
 	}
+	return nil
 }

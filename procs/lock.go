@@ -18,6 +18,7 @@ import (
 type Lock struct {
 	shared
 	m       shm.Mutex
+	off     int          // of the mutex in the segment
 	died    atomic.Bool  // the present hold began with ErrOwnerDied
 	checked atomic.Int64 // when TryAcquire last asked whether the owner lives, ns
 }
@@ -28,17 +29,39 @@ func NewLock() (*Lock, error) {
 	if err := l.create(kindLock, shm.MutexSize); err != nil {
 		return nil, err
 	}
-	l.m.Open(l.seg, bodyOffset)
+	l.open(bodyOffset)
 	return l, nil
 }
 
-func (l *Lock) share(w *wire) error { return l.shareAs(w) }
+func (l *Lock) open(off int) {
+	l.off = off
+	l.m.Open(l.seg, off)
+}
+
+// A lock may lie in the segment of another object: the lock of a Value, or of a Condition.
+func (l *Lock) share(w *wire) error {
+	w.PutUint64(uint64(l.off))
+	return l.shareAs(w)
+}
 
 func (l *Lock) adopt(w *wire) error {
-	if err := l.adoptAs(w, kindLock, shm.MutexSize); err != nil {
+	off := w.TakeUint64()
+	kind := kindLock
+	if off != bodyOffset {
+		kind = kindAny
+	}
+	bad := off%8 != 0 || off < bodyOffset || off > 1<<20
+	if bad {
+		off = bodyOffset // the descriptor has to be taken all the same
+	}
+	if err := l.adoptAs(w, kind, int(off)-bodyOffset+shm.MutexSize); err != nil {
 		return err
 	}
-	l.m.Open(l.seg, bodyOffset)
+	if bad {
+		l.seg.Close()
+		return errWire
+	}
+	l.open(int(off))
 	return nil
 }
 
@@ -52,7 +75,6 @@ func (l *Lock) Acquire(ctx context.Context) error {
 		wait := waitFor(ctx)
 		return l.acquireSlow(&wait)
 	}
-	raceAcquire(l)
 	return nil
 }
 
@@ -66,7 +88,6 @@ func (l *Lock) AcquireTimeout(d time.Duration) error {
 		wait := waitUntil(d)
 		return l.acquireSlow(&wait)
 	}
-	raceAcquire(l)
 	return nil
 }
 
@@ -74,7 +95,6 @@ func (l *Lock) acquireSlow(wait *shm.Wait) error {
 	err := l.m.Lock(wait)
 	if err == nil || err == shm.ErrOwnerDied {
 		l.died.Store(err != nil)
-		raceAcquire(l)
 	}
 	return fromShm(err)
 }
@@ -87,7 +107,6 @@ func (l *Lock) TryAcquire() bool {
 	if !l.m.TryLock() && !l.tryRecover() {
 		return false
 	}
-	raceAcquire(l)
 	return true
 }
 
@@ -118,7 +137,6 @@ func (l *Lock) Release() error {
 	if l.died.Load() {
 		l.died.Store(false)
 	}
-	raceRelease(l)
 	return fromShm(l.m.Unlock())
 }
 

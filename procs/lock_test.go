@@ -171,6 +171,9 @@ func TestLockClosed(t *testing.T) {
 }
 
 func TestLockDoesNotAllocate(t *testing.T) {
+	if shm.RaceEnabled {
+		t.Skip("the race detector allocates")
+	}
 	l := closing(t, must(NewLock())(t), nil)
 	ctx := context.Background()
 	if n := testing.AllocsPerRun(100, func() { l.Acquire(ctx); l.Release() }); n != 0 {

@@ -104,7 +104,7 @@ func (q *Queue[T]) put(wait *shm.Wait, v T, block bool) error {
 	if q.closed() {
 		return ErrClosed
 	}
-	raceRelease(q)
+	shm.RaceRelease(q)
 	if q.codec.kind == kindFlat { // v stays on the stack
 		return q.putBytes(wait, unsafe.Slice((*byte)(unsafe.Pointer(&v)), q.codec.fixed), block)
 	}
@@ -165,7 +165,7 @@ func (q *Queue[T]) get(wait *shm.Wait, block bool) (T, error) {
 	if err != nil {
 		return v, err
 	}
-	raceAcquire(q)
+	shm.RaceAcquire(q)
 	return v, nil
 }
 
@@ -174,7 +174,7 @@ func (q *Queue[T]) getEncoded(wait *shm.Wait, block bool) (v T, err error) {
 	if err != nil {
 		return v, err
 	}
-	raceAcquire(q)
+	shm.RaceAcquire(q)
 	return v, q.codec.decode(p, &v, nil)
 }
 

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"switchyard/procs/internal/shm"
 )
 
 type queueArgs struct {
@@ -292,6 +294,9 @@ func TestQueueSurvivesKills(t *testing.T) {
 }
 
 func TestQueueDoesNotAllocate(t *testing.T) {
+	if shm.RaceEnabled {
+		t.Skip("the race detector allocates")
+	}
 	q := closing(t, must(NewQueue[int](0))(t), nil)
 	ctx := context.Background()
 	n := testing.AllocsPerRun(100, func() {

@@ -22,6 +22,7 @@ type Semaphore struct {
 	mu    shm.Mutex
 	bell  shm.Bell
 	gate  shm.Gate
+	spin  shm.Spinner
 	state *semaphoreState
 	self  uint64
 	slot  int // where we are in the table, if the slot still says so; guarded by mu
@@ -126,6 +127,11 @@ func (s *Semaphore) acquire(wait *shm.Wait) error {
 	if err := s.try(wait); err != errNoPermit {
 		return err
 	}
+	if s.spin.Until(func() bool { return s.state.value.Load() > 0 }) {
+		if err := s.try(wait); err != errNoPermit {
+			return err
+		}
+	}
 	if err := s.gate.Enter(wait); err != nil {
 		return fromShm(err)
 	}
@@ -149,6 +155,9 @@ func (s *Semaphore) acquire(wait *shm.Wait) error {
 			}
 		}
 		if err != nil {
+			if s.state.value.Load() > 0 {
+				s.bell.RingAll() // it may have been us who were woken: let others have it
+			}
 			return fromShm(err)
 		}
 	}
@@ -182,7 +191,7 @@ func (s *Semaphore) tryOrArm(wait *shm.Wait) (seen uint32, err error) {
 	// The first store decides: a death before it changes nothing, a death after it is a death with a permit.
 	*s.held() += 1
 	st.value.Store(st.value.Load() - 1)
-	raceAcquire(s)
+	shm.RaceAcquire(s)
 	if st.recovered > 0 {
 		st.recovered--
 		return 0, ErrOwnerDied
@@ -212,7 +221,7 @@ func (s *Semaphore) ReleaseN(n int) error {
 	if st.value.Load()+int64(n) > math.MaxInt32 {
 		return fmt.Errorf("procs: semaphore with more than %d permits", math.MaxInt32)
 	}
-	raceRelease(s)
+	shm.RaceRelease(s)
 	for range n {
 		s.giveBack()
 	}

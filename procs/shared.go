@@ -76,6 +76,8 @@ const (
 	kindArray
 	kindMemory
 	kindQueue
+
+	kindAny uint64 = 0 // in adoptAs: whatever it is
 )
 
 // create makes the segment of a new object of size bytes beside the header.
@@ -127,7 +129,7 @@ func (s *shared) adoptAs(w *wire, kind uint64, size int) error {
 		return fromShm(err)
 	}
 	s.seg = seg
-	if seg.Size() < bodyOffset+size || s.header().kind.Load() != kind {
+	if seg.Size() < bodyOffset+size || kind != kindAny && s.header().kind.Load() != kind {
 		seg.Close()
 		return fmt.Errorf("%w: not the object it should be", errWire)
 	}

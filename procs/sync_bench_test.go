@@ -4,6 +4,7 @@ package procs
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 )
@@ -38,6 +39,21 @@ var (
 		}
 		return 0, nil
 	})
+	benchHandover = Register("bench.handover", func(_ context.Context, a handoverArgs) (int, error) {
+		for {
+			var m *SharedMemory
+			if err := a.Conn.Recv(&m); err != nil {
+				return 0, nil // the other end is gone
+			}
+			m.Bytes()[m.Size()-1]++
+			if err := m.Close(); err != nil {
+				return 0, err
+			}
+			if err := a.Conn.SendBytes(nil); err != nil {
+				return 0, err
+			}
+		}
+	})
 	benchLock = Register("bench.lock", func(ctx context.Context, a benchArgs) (int, error) {
 		a.Here.Set()
 		if err := a.Go.Wait(ctx); err != nil {
@@ -46,6 +62,8 @@ var (
 		return 0, lockLoop(a.Lock, a.N)
 	})
 )
+
+type handoverArgs struct{ Conn *Conn }
 
 func lockLoop(l *Lock, n int) error {
 	ctx := context.Background()
@@ -127,4 +145,39 @@ func BenchmarkLock(b *testing.B) {
 		}
 		join(b, p)
 	})
+}
+
+// BenchmarkSharedMemory: a block goes through a pipe to another process, which maps it, writes its last byte, unmaps it and answers. The
+// floor is a round trip of bytes through the same pipe: BenchmarkPipe/size=64.
+func BenchmarkSharedMemory(b *testing.B) {
+	for _, size := range []int{64 << 10, 1 << 20, 16 << 20, 256 << 20, 1 << 30} {
+		b.Run(fmt.Sprintf("handover/size=%d", size), func(b *testing.B) {
+			m := closing(b, must(NewSharedMemory(size))(b), nil)
+			ours, theirs, err := NewPipe(Duplex)
+			if err != nil {
+				b.Fatal(err)
+			}
+			p := run(b, benchHandover, handoverArgs{theirs})
+			theirs.Close()
+			trip := func() {
+				if err := ours.Send(m); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := ours.RecvBytes(0); err != nil {
+					b.Fatal(err)
+				}
+			}
+			trip()
+			b.ResetTimer()
+			for range b.N {
+				trip()
+			}
+			b.StopTimer()
+			if got := m.Bytes()[size-1]; got != byte(b.N+1) {
+				b.Errorf("the last byte is %d after %d hand-overs", got, b.N+1)
+			}
+			ours.Close()
+			join(b, p)
+		})
+	}
 }

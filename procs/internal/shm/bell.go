@@ -68,3 +68,6 @@ func (b *Bell) RingAll() {
 
 // Armed says whether anybody has armed the bell since all were woken.
 func (b *Bell) Armed() bool { return b.word.Load()&listening != 0 }
+
+// Wake wakes up to n sleepers on a word, which must have been changed before.
+func Wake(word *atomic.Uint32, n int) { futexWake(word, n) }

@@ -14,8 +14,8 @@ var (
 	ErrPeerDied = errors.New("shm: the other side died")
 	// ErrOwnerDied: the mutex was acquired, and its former owner had died holding it.
 	ErrOwnerDied = errors.New("shm: the former owner died")
-	// ErrNotLocked: a mutex was released that nobody held.
-	ErrNotLocked = errors.New("shm: not locked")
+	// ErrNotLocked: a mutex was released that nobody held, or a task done that nobody had.
+	ErrNotLocked = errors.New("shm: not locked, or no task left")
 	// ErrEmpty and ErrFull: nothing to take, no room, and the caller did not want to wait.
 	ErrEmpty = errors.New("shm: empty")
 	ErrFull  = errors.New("shm: full")

@@ -38,14 +38,24 @@ func (m *Mutex) Open(seg *Segment, off int) {
 }
 
 // TryLock acquires the mutex if nobody holds it.
-func (m *Mutex) TryLock() bool { return m.word.CompareAndSwap(0, m.self) }
+func (m *Mutex) TryLock() bool {
+	if !m.word.CompareAndSwap(0, m.self) {
+		return false
+	}
+	RaceAcquire(&m.self)
+	return true
+}
 
 // Lock acquires the mutex. nil and ErrOwnerDied mean that the caller holds it; any other error, that it does not.
 func (m *Mutex) Lock(wait *Wait) error {
-	if m.word.CompareAndSwap(0, m.self) {
+	if m.TryLock() {
 		return nil
 	}
-	return m.lockSlow(wait)
+	err := m.lockSlow(wait)
+	if err == nil || err == ErrOwnerDied {
+		RaceAcquire(&m.self)
+	}
+	return err
 }
 
 func (m *Mutex) lockSlow(wait *Wait) error {
@@ -98,7 +108,11 @@ func (m *Mutex) trySpin() bool {
 // TryRecover acquires the mutex if its owner is dead. It costs about 10 us if somebody else holds it.
 func (m *Mutex) TryRecover() bool {
 	w := m.word.Load()
-	return w != 0 && !m.alive(w) && m.word.CompareAndSwap(w, m.self|waitersBit)
+	if w == 0 || m.alive(w) || !m.word.CompareAndSwap(w, m.self|waitersBit) {
+		return false
+	}
+	RaceAcquire(&m.self)
+	return true
 }
 
 func (m *Mutex) alive(w uint64) bool {
@@ -107,6 +121,7 @@ func (m *Mutex) alive(w uint64) bool {
 
 // Unlock releases the mutex, whoever holds it. It returns ErrNotLocked if nobody does.
 func (m *Mutex) Unlock() error {
+	RaceRelease(&m.self)
 	if m.word.CompareAndSwap(m.self, 0) {
 		return nil
 	}

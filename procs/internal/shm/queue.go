@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"sync/atomic"
 	"unsafe"
 )
@@ -24,9 +25,12 @@ type Queue struct {
 
 	put, get           Mutex
 	notEmpty, notFull  Bell
+	allDone            Bell
 	putGate, getGate   Gate
+	joiners            Crowd
 	putSpin, getSpin   Spinner
 	base, chunks       int
+	slot               int // of this process in the table of tasks; guarded by get
 	maxsize            uint64
 	lastPut, tailThen  uint64 // guarded by put: the head we published last, and tail when we looked
 	lastTake, headThen uint64 // guarded by get: the tail we published last, and head when we looked
@@ -64,9 +68,7 @@ type queueHeader struct {
 	notFull  atomic.Uint32
 	_        [124]byte
 
-	done    atomic.Uint64 // see TaskDone
-	allDone atomic.Uint32
-	_       [116]byte
+	tasks tasks
 }
 
 // A claim is what its mutex' owner is about to do with the pages of a long message.
@@ -146,6 +148,7 @@ func OpenQueue(seg *Segment) (*Queue, error) {
 	q.get.Open(seg, off(unsafe.Pointer(&h.getMutex)))
 	q.notEmpty.Open(seg, off(unsafe.Pointer(&h.notEmpty)))
 	q.notFull.Open(seg, off(unsafe.Pointer(&h.notFull)))
+	q.allDone.Open(seg, off(unsafe.Pointer(&h.tasks.allDone)))
 	q.lastPut, q.lastTake = ^uint64(0), ^uint64(0)
 	return q, nil
 }
@@ -213,6 +216,9 @@ func (q *Queue) Put(wait *Wait, p []byte) error {
 			return ErrClosed
 		}
 		if _, err := q.notFull.Sleep(&s, wait, seen); err != nil {
+			if q.room() {
+				q.notFull.RingAll() // it may have been us who were woken: let others have it
+			}
 			return err
 		}
 	}
@@ -240,6 +246,7 @@ func (q *Queue) lockGet(wait *Wait) error {
 	err := q.get.Lock(wait)
 	if err == ErrOwnerDied {
 		q.undo(&q.h.getClaim, q.h.tail.Load(), false)
+		q.undoTask()
 		err = nil
 	}
 	return err
@@ -267,6 +274,9 @@ func (q *Queue) putLocked(p []byte) error {
 		if (head-tail)&countMask >= q.maxsize {
 			return ErrFull
 		}
+	}
+	if h.tasks.counted != 0 && q.unfinished(head) >= MaxQueue {
+		return ErrFull
 	}
 	if len(p) > inlineMax {
 		return q.putPages(head, p)
@@ -404,6 +414,9 @@ func (q *Queue) Get(wait *Wait, buf []byte) ([]byte, error) {
 			return buf, ErrClosed
 		}
 		if _, err := q.notEmpty.Sleep(&s, wait, seen); err != nil {
+			if q.some() {
+				q.notEmpty.RingAll() // it may have been us who were woken: let others have it
+			}
 			return buf, err
 		}
 	}
@@ -442,8 +455,12 @@ func (q *Queue) getLocked(buf []byte) ([]byte, error) {
 
 // consume takes everything before next out of the queue. It is the instant at which a message is taken.
 func (q *Queue) consume(next uint64) {
+	if q.h.tasks.counted != 0 {
+		q.beginTask()
+	}
 	q.lastTake = next
 	q.h.tail.Store(next) // release: our reads are over
+	q.h.tasks.undo.slot = 0
 	q.notFull.Ring(1)
 }
 
@@ -519,6 +536,7 @@ func (q *Queue) ShutDown(wait *Wait, immediate bool) error {
 
 // WakeAll makes everyone who sleeps look again: at a closed handle, for one.
 func (q *Queue) WakeAll() {
+	futexWake(q.allDone.word, math.MaxInt32)
 	q.notEmpty.RingAll()
 	q.notFull.RingAll()
 }

@@ -4,13 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
-
-// dir is where named segments live: a tmpfs on every Linux.
-const dir = "/dev/shm/"
 
 // Create makes an anonymous segment of size bytes, all zero and all reserved.
 func Create(size int) (*Segment, error) { return CreateSparse(size, size) }
@@ -20,6 +16,9 @@ func Create(size int) (*Segment, error) { return CreateSparse(size, size) }
 func CreateSparse(size, reserved int) (*Segment, error) {
 	if size <= 0 || reserved <= 0 || reserved > size {
 		return nil, fmt.Errorf("shm: create: %d of %d bytes", reserved, size)
+	}
+	if err := checkMemory(reserved); err != nil {
+		return nil, fmt.Errorf("shm: create %d bytes: %w", reserved, noSpace(err))
 	}
 	fd, err := unix.MemfdCreate("switchyard", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
@@ -56,64 +55,6 @@ func Adopt(f *os.File, size int) (*Segment, error) {
 	return mapFile(f, size, "")
 }
 
-// CreateNamed makes a segment that others find by its name. The name must not exist.
-func CreateNamed(name string, size int) (*Segment, error) {
-	if err := checkName(name); err != nil {
-		return nil, err
-	}
-	if size <= 0 {
-		return nil, fmt.Errorf("shm: create %q: %d bytes", name, size)
-	}
-	fd, err := unix.Open(dir+name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("shm: create %q: %w", name, noSpace(err))
-	}
-	f := os.NewFile(uintptr(fd), dir+name)
-	if err := allocate(fd, 0, size); err != nil {
-		f.Close()
-		unix.Unlink(dir + name)
-		return nil, fmt.Errorf("shm: create %q of %d bytes: %w", name, size, err)
-	}
-	s, err := mapFile(f, size, name)
-	if err != nil {
-		unix.Unlink(dir + name)
-	}
-	return s, err
-}
-
-// OpenNamed maps a named segment that exists.
-func OpenNamed(name string) (*Segment, error) {
-	if err := checkName(name); err != nil {
-		return nil, err
-	}
-	fd, err := unix.Open(dir+name, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("shm: open %q: %w", name, err)
-	}
-	f := os.NewFile(uintptr(fd), dir+name)
-	info, err := f.Stat()
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("shm: open %q: %w", name, err)
-	}
-	if info.Size() == 0 {
-		f.Close()
-		return nil, fmt.Errorf("shm: open %q: %w: empty", name, ErrCorrupt)
-	}
-	return mapFile(f, int(info.Size()), name)
-}
-
-// Unlink removes a name. Mappings stay valid; the memory goes with the last of them.
-func Unlink(name string) error {
-	if err := checkName(name); err != nil {
-		return err
-	}
-	if err := unix.Unlink(dir + name); err != nil {
-		return fmt.Errorf("shm: unlink %q: %w", name, err)
-	}
-	return nil
-}
-
 // Reserve gives memory to n bytes at off of a sparse segment, so that touching them cannot fault.
 // Bytes that have memory already keep it, and their content.
 func (s *Segment) Reserve(off, n int) error {
@@ -142,13 +83,6 @@ func noSpace(err error) error {
 		return fmt.Errorf("%w (%w)", ErrNoSpace, err)
 	}
 	return err
-}
-
-func checkName(name string) error {
-	if name == "" || name == "." || name == ".." || len(name) > 255 || strings.ContainsAny(name, "/\x00") {
-		return fmt.Errorf("shm: name %q: %w", name, os.ErrInvalid)
-	}
-	return nil
 }
 
 func mapFile(f *os.File, size int, name string) (*Segment, error) {

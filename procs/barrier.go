@@ -1,0 +1,307 @@
+package procs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"switchyard/procs/internal/shm"
+)
+
+// ErrBrokenBarrier: a party gave up, died while it waited, or called Abort or Reset. Until Reset, every Wait returns it.
+var ErrBrokenBarrier = errors.New("procs: barrier is broken")
+
+// Barrier makes a fixed number of parties wait for each other, round after round. It is multiprocessing.Barrier.
+//
+// A party that is killed while it waits breaks the barrier, within a fraction of a second. One that is killed elsewhere is simply missing:
+// give Wait a limit.
+type Barrier struct {
+	shared
+	mu    shm.Mutex
+	bell  shm.Bell
+	all   shm.Crowd
+	spin  shm.Spinner
+	state *barrierState
+
+	actionMu sync.Mutex
+	action   func() error
+}
+
+// barrierState lies in the segment. All but now and broken is guarded by mu.
+type barrierState struct {
+	_       uint64        // the mutex
+	_       uint32        // the bell
+	broken  atomic.Uint32 // until Reset
+	parties uint64
+	now     atomic.Uint64             // the round (upper 48 bits) and how many have arrived: one store changes both
+	ended   [endedRounds]uint32       // how each of the last rounds ended
+	arrived [maxParties]atomic.Uint64 // who, in order of arrival
+}
+
+const (
+	maxParties  = 1 << 14
+	arrivedBits = 16
+	endedRounds = 1 << 10
+
+	roundPassed = 1
+	roundReset  = 2
+)
+
+// NewBarrier returns a barrier for 1 to 16,384 parties. The action, if not nil, is run by the last party to arrive in each round, before the others
+// go on; if it fails the barrier breaks. Functions do not travel: a process that gets the barrier as an argument has no action, unless
+// it sets one with OnPass.
+func NewBarrier(parties int, action func() error) (*Barrier, error) {
+	if parties < 1 || parties > maxParties {
+		return nil, fmt.Errorf("procs: barrier for %d parties", parties)
+	}
+	b := &Barrier{action: action}
+	if err := b.create(kindBarrier, int(sizeof[barrierState]())); err != nil {
+		return nil, err
+	}
+	b.open()
+	b.state.parties = uint64(parties)
+	return b, nil
+}
+
+func (b *Barrier) share(w *wire) error { return b.shareAs(w) }
+
+func (b *Barrier) adopt(w *wire) error {
+	if err := b.adoptAs(w, kindBarrier, int(sizeof[barrierState]())); err != nil {
+		return err
+	}
+	b.open()
+	if p := b.state.parties; p < 1 || p > maxParties {
+		b.seg.Close()
+		return errWire
+	}
+	return nil
+}
+
+func (b *Barrier) open() {
+	b.state = shm.At[barrierState](b.seg.Bytes(), bodyOffset)
+	b.mu.Open(b.seg, bodyOffset)
+	b.bell.Open(b.seg, bodyOffset+8)
+}
+
+// OnPass sets the action that this process runs when its party is the last to arrive.
+func (b *Barrier) OnPass(action func() error) {
+	b.actionMu.Lock()
+	defer b.actionMu.Unlock()
+	b.action = action
+}
+
+// Parties returns how many must arrive.
+func (b *Barrier) Parties() int {
+	if b.closed() {
+		return 0
+	}
+	return int(b.state.parties)
+}
+
+// Waiting returns how many wait, now.
+func (b *Barrier) Waiting() int {
+	if b.closed() || b.Broken() {
+		return 0
+	}
+	return int(arrivals(b.state.now.Load()) % b.state.parties)
+}
+
+// Broken says whether the barrier is broken.
+func (b *Barrier) Broken() bool { return !b.closed() && b.state.broken.Load() != 0 }
+
+func round(now uint64) uint64    { return now >> arrivedBits }
+func arrivals(now uint64) uint64 { return now & (1<<arrivedBits - 1) }
+
+// Wait waits until all parties have arrived, and returns in which order the caller did: 0 to parties-1, each given once per round. If the
+// context ends first, the barrier breaks for all, and the error is both ErrBrokenBarrier and the context's.
+func (b *Barrier) Wait(ctx context.Context) (index int, err error) {
+	wait := waitFor(ctx)
+	return b.wait(&wait)
+}
+
+// WaitTimeout is Wait with a limit; then the barrier breaks, and the error is both ErrBrokenBarrier and ErrTimeout.
+func (b *Barrier) WaitTimeout(d time.Duration) (index int, err error) {
+	wait := waitUntil(d)
+	return b.wait(&wait)
+}
+
+func (b *Barrier) wait(wait *shm.Wait) (int, error) {
+	for {
+		if b.closed() {
+			return 0, ErrClosed
+		}
+		now, joined, err := b.arrive()
+		switch {
+		case err != nil:
+			return 0, err
+		case joined && arrivals(now)+1 == b.state.parties:
+			return int(arrivals(now)), b.pass(round(now))
+		}
+		if err := b.sleep(wait, round(now)); err != nil {
+			return 0, err
+		}
+		if !joined {
+			continue // the round before ours was still passing
+		}
+		if b.endOf(round(now)) != roundPassed {
+			return 0, ErrBrokenBarrier
+		}
+		shm.RaceAcquire(b)
+		return int(arrivals(now)), nil
+	}
+}
+
+// arrive joins the present round, unless it is complete and about to pass. It returns what now was before.
+func (b *Barrier) arrive() (now uint64, joined bool, err error) {
+	b.lock()
+	defer b.mu.Unlock()
+	s := b.state
+	if s.broken.Load() != 0 {
+		return 0, false, ErrBrokenBarrier
+	}
+	now = s.now.Load()
+	if arrivals(now) == s.parties {
+		return now, false, nil
+	}
+	shm.RaceRelease(b)
+	s.arrived[arrivals(now)].Store(uint64(shm.Self()))
+	s.now.Store(now + 1)
+	return now, true, nil
+}
+
+// pass ends a complete round. It runs in the process that was last to arrive; its death meanwhile is noticed as that of any party.
+func (b *Barrier) pass(r uint64) error {
+	b.actionMu.Lock()
+	action := b.action
+	b.actionMu.Unlock()
+	if action != nil {
+		done := false
+		defer func() {
+			if !done {
+				b.Abort() // the action panicked
+			}
+		}()
+		shm.RaceAcquire(b)
+		err := action()
+		done = true
+		if err != nil {
+			b.Abort()
+			return fmt.Errorf("%w: action: %w", ErrBrokenBarrier, err)
+		}
+		shm.RaceRelease(b)
+	}
+	b.lock()
+	defer b.mu.Unlock()
+	if b.state.broken.Load() != 0 || round(b.state.now.Load()) != r {
+		return ErrBrokenBarrier
+	}
+	b.end(r, roundPassed)
+	shm.RaceAcquire(b)
+	return nil
+}
+
+// end closes round r, with mu held.
+func (b *Barrier) end(r uint64, how uint32) {
+	b.state.ended[r%endedRounds] = how
+	b.state.now.Store((r + 1) << arrivedBits)
+	b.bell.RingAll()
+}
+
+func (b *Barrier) endOf(r uint64) uint32 {
+	b.lock()
+	defer b.mu.Unlock()
+	return b.state.ended[r%endedRounds]
+}
+
+// sleep waits until round r is over, or breaks the barrier.
+func (b *Barrier) sleep(wait *shm.Wait, r uint64) error {
+	over := func() bool { return round(b.state.now.Load()) != r || b.state.broken.Load() != 0 }
+	if !b.spin.Until(over) {
+		if err := b.doze(wait, over); err != nil && !b.giveUp(r) {
+			return fmt.Errorf("%w: %w", ErrBrokenBarrier, fromShm(err))
+		}
+	}
+	if round(b.state.now.Load()) == r {
+		return ErrBrokenBarrier
+	}
+	return nil
+}
+
+func (b *Barrier) doze(wait *shm.Wait, over func() bool) error {
+	var sleeper shm.Sleeper
+	defer sleeper.End()
+	for !over() {
+		if b.closed() {
+			return ErrClosed
+		}
+		slept, err := b.all.Sleep(&b.bell, &sleeper, wait, over)
+		if err != nil {
+			return err
+		}
+		if slept {
+			b.reap()
+		}
+	}
+	return nil
+}
+
+// giveUp breaks the barrier because a wait in round r ended, unless the round is over, which it says.
+func (b *Barrier) giveUp(r uint64) (over bool) {
+	b.lock()
+	defer b.mu.Unlock()
+	if round(b.state.now.Load()) != r {
+		return true
+	}
+	b.breakIt()
+	return false
+}
+
+// reap breaks the barrier if a party that arrived is dead.
+func (b *Barrier) reap() {
+	b.lock()
+	defer b.mu.Unlock()
+	s, last := b.state, uint64(0)
+	for i := range arrivals(s.now.Load()) {
+		who := s.arrived[i].Load()
+		if who != last && who != uint64(shm.Self()) && !shm.Owner(who).Alive() {
+			b.breakIt()
+			return
+		}
+		last = who
+	}
+}
+
+func (b *Barrier) breakIt() {
+	b.state.broken.Store(1)
+	b.bell.RingAll()
+}
+
+// Abort breaks the barrier: everyone who waits, and everyone who will, gets ErrBrokenBarrier.
+func (b *Barrier) Abort() error {
+	if b.closed() {
+		return ErrClosed
+	}
+	b.lock()
+	defer b.mu.Unlock()
+	b.breakIt()
+	return nil
+}
+
+// Reset makes the barrier as new. Everyone who waits gets ErrBrokenBarrier.
+func (b *Barrier) Reset() error {
+	if b.closed() {
+		return ErrClosed
+	}
+	b.lock()
+	defer b.mu.Unlock()
+	// Whoever waits sees that its round is over, and how. The round ends first: a death in between leaves the barrier broken.
+	b.end(round(b.state.now.Load()), roundReset)
+	b.state.broken.Store(0)
+	return nil
+}
+
+// lock takes mu. Every store leaves a valid state, so that a death inside needs no repair.
+func (b *Barrier) lock() { b.mu.Lock(&forever) }

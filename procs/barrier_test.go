@@ -1,0 +1,229 @@
+//go:build linux
+
+package procs
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+type barrierArgs struct {
+	Barrier *Barrier
+	Rounds  int
+	Passed  *Semaphore
+}
+
+var testBarrierRounds = Register("test.barrier.rounds", func(ctx context.Context, a barrierArgs) (int, error) {
+	for range a.Rounds {
+		if _, err := a.Barrier.Wait(ctx); err != nil {
+			return 0, err
+		}
+		if a.Passed != nil {
+			a.Passed.Release()
+		}
+	}
+	return 0, nil
+})
+
+// parties runs n goroutines and waits for them.
+func parties(n int, f func(i int)) {
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { f(i) })
+	}
+	wg.Wait()
+}
+
+// No party is ever a round ahead of another, over processes and goroutines; each place is given once.
+func TestBarrierRounds(t *testing.T) {
+	const local, rounds = 3, 500
+	b := closing(t, must(NewBarrier(local+1, nil))(t), nil)
+	p := run(t, testBarrierRounds, barrierArgs{Barrier: b, Rounds: 2 * rounds})
+	var entered atomic.Int64
+	parties(local, func(int) {
+		for r := range rounds {
+			entered.Add(1)
+			if _, err := b.Wait(soon(t)); err != nil {
+				t.Error(err)
+				return
+			}
+			if got := entered.Load(); got != int64(local*(r+1)) {
+				t.Errorf("round %d passed when %d had entered", r, got)
+			}
+			if _, err := b.Wait(soon(t)); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	join(t, p)
+	if b.Waiting() != 0 || b.Broken() || b.Parties() != local+1 {
+		t.Error(b.Waiting(), b.Broken(), b.Parties())
+	}
+}
+
+func TestBarrierWaitReturn(t *testing.T) {
+	b := closing(t, must(NewBarrier(5, nil))(t), nil)
+	var places [5]atomic.Int32
+	parties(5, func(int) {
+		i, err := b.Wait(soon(t))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		places[i].Add(1)
+	})
+	for i := range places {
+		if n := places[i].Load(); n != 1 {
+			t.Errorf("place %d was given %d times", i, n)
+		}
+	}
+}
+
+func TestBarrierAction(t *testing.T) {
+	runs := 0
+	b := closing(t, must(NewBarrier(3, func() error { runs++; return nil }))(t), nil)
+	parties(3, func(int) {
+		for range 10 {
+			if _, err := b.Wait(soon(t)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if runs != 10 {
+		t.Errorf("%d runs of the action in 10 rounds", runs)
+	}
+	failure := errors.New("failure")
+	b.OnPass(func() error { return failure })
+	var failed atomic.Int32
+	parties(3, func(int) {
+		_, err := b.Wait(soon(t))
+		if !errors.Is(err, ErrBrokenBarrier) {
+			t.Error(err)
+		}
+		if errors.Is(err, failure) {
+			failed.Add(1)
+		}
+	})
+	if failed.Load() != 1 || !b.Broken() {
+		t.Error(failed.Load(), b.Broken())
+	}
+	b.Reset()
+	b.OnPass(func() error { panic("oh") })
+	var panicked atomic.Int32
+	parties(3, func(int) {
+		defer func() {
+			if recover() != nil {
+				panicked.Add(1)
+			}
+		}()
+		if _, err := b.Wait(soon(t)); !errors.Is(err, ErrBrokenBarrier) {
+			t.Error(err)
+		}
+	})
+	if panicked.Load() != 1 {
+		t.Error("the panic of the action did not reach its party")
+	}
+}
+
+func TestBarrierAbort(t *testing.T) {
+	b := closing(t, must(NewBarrier(3, nil))(t), nil)
+	p := NewProcess(testBarrierRounds, barrierArgs{Barrier: b, Rounds: 1}, ProcessConfig{Stderr: io.Discard})
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	parties(2, func(i int) {
+		if i == 0 {
+			eventually(t, "the child waits", func() bool { return b.Waiting() == 1 })
+			b.Abort()
+			return
+		}
+	})
+	if _, err := b.Wait(soon(t)); err != ErrBrokenBarrier || !b.Broken() {
+		t.Error(err)
+	}
+	if err := p.Join(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	if code, _ := p.ExitCode(); code != 1 {
+		t.Errorf("the child did not see the abort: exit code %d", code)
+	}
+}
+
+func TestBarrierReset(t *testing.T) {
+	b := closing(t, must(NewBarrier(3, nil))(t), nil)
+	errs := make(chan error)
+	for range 2 {
+		go func() { _, err := b.Wait(soon(t)); errs <- err }()
+	}
+	eventually(t, "two wait", func() bool { return b.Waiting() == 2 })
+	b.Reset()
+	for range 2 {
+		if err := <-errs; err != ErrBrokenBarrier {
+			t.Error(err)
+		}
+	}
+	if b.Broken() || b.Waiting() != 0 {
+		t.Error("broken after Reset")
+	}
+	parties(3, func(int) {
+		if _, err := b.Wait(soon(t)); err != nil {
+			t.Error(err)
+		}
+	})
+	b.Abort()
+	b.Reset()
+	parties(3, func(int) {
+		if _, err := b.Wait(soon(t)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestBarrierTimeout(t *testing.T) {
+	b := closing(t, must(NewBarrier(3, nil))(t), nil)
+	errs := make(chan error)
+	go func() { _, err := b.Wait(soon(t)); errs <- err }()
+	eventually(t, "one waits", func() bool { return b.Waiting() == 1 })
+	if _, err := b.WaitTimeout(shortly); !errors.Is(err, ErrBrokenBarrier) || !errors.Is(err, ErrTimeout) {
+		t.Error(err)
+	}
+	if err := <-errs; err != ErrBrokenBarrier {
+		t.Error(err)
+	}
+	b.Reset()
+	ctx, cancel := context.WithTimeout(context.Background(), shortly)
+	defer cancel()
+	if _, err := b.Wait(ctx); !errors.Is(err, ErrBrokenBarrier) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+}
+
+func TestBarrierOfOne(t *testing.T) {
+	b := closing(t, must(NewBarrier(1, nil))(t), nil)
+	for range 3 {
+		if i, err := b.Wait(soon(t)); i != 0 || err != nil {
+			t.Error(i, err)
+		}
+	}
+	if _, err := NewBarrier(0, nil); err == nil {
+		t.Error("a barrier for nobody")
+	}
+}
+
+func TestBarrierPartyKilled(t *testing.T) {
+	b := closing(t, must(NewBarrier(3, nil))(t), nil)
+	p := run(t, testBarrierRounds, barrierArgs{Barrier: b, Rounds: 1})
+	eventually(t, "the child waits", func() bool { return b.Waiting() == 1 })
+	errs := make(chan error)
+	go func() { _, err := b.Wait(soon(t)); errs <- err }()
+	slay(t, p)
+	if err := <-errs; err != ErrBrokenBarrier {
+		t.Error(err)
+	}
+}

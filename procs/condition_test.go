@@ -1,0 +1,234 @@
+//go:build linux
+
+package procs
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+type conditionArgs struct {
+	Cond  *Condition
+	Woken *Semaphore
+	State *Value[int]
+}
+
+var (
+	testConditionWait = Register("test.condition.wait", func(ctx context.Context, a conditionArgs) (int, error) {
+		if err := a.Cond.Acquire(ctx); err != nil {
+			return 0, err
+		}
+		if err := a.Cond.Wait(ctx); err != nil {
+			return 0, err
+		}
+		if err := a.Cond.Release(); err != nil {
+			return 0, err
+		}
+		return 0, a.Woken.Release()
+	})
+	testConditionCount = Register("test.condition.count", func(ctx context.Context, a conditionArgs) (int, error) {
+		for range 4 {
+			if err := a.Cond.Acquire(ctx); err != nil {
+				return 0, err
+			}
+			v := a.State.Raw()
+			*v++
+			if err := a.Cond.NotifyAll(); err != nil {
+				return 0, err
+			}
+			if err := a.Cond.Release(); err != nil {
+				return 0, err
+			}
+		}
+		return 0, nil
+	})
+)
+
+func newConditionArgs(t *testing.T) conditionArgs {
+	t.Helper()
+	return conditionArgs{
+		closing(t, must(NewCondition(nil))(t), nil),
+		closing(t, must(NewSemaphore(0))(t), nil),
+		closing(t, must(NewValue(0))(t), nil),
+	}
+}
+
+// startWaiters makes n processes and n goroutines wait.
+func startWaiters(t *testing.T, a conditionArgs, n int) (ps []*Process, done *sync.WaitGroup) {
+	t.Helper()
+	done = new(sync.WaitGroup)
+	for range n {
+		ps = append(ps, run(t, testConditionWait, a))
+		done.Go(func() {
+			a.Cond.Acquire(soon(t))
+			if err := a.Cond.Wait(soon(t)); err != nil {
+				t.Error(err)
+			}
+			a.Cond.Release()
+			a.Woken.Release()
+		})
+	}
+	eventually(t, "all wait", func() bool { return a.Cond.Waiting() == 2*n })
+	return ps, done
+}
+
+func notify(t *testing.T, c *Condition, n int) {
+	t.Helper()
+	if err := c.Acquire(soon(t)); err != nil && err != ErrOwnerDied {
+		t.Fatal(err)
+	}
+	if err := c.Notify(n); err != nil {
+		t.Error(err)
+	}
+	if err := c.Release(); err != nil {
+		t.Error(err)
+	}
+}
+
+func woken(t *testing.T, a conditionArgs, n int) {
+	t.Helper()
+	for range n {
+		if err := a.Woken.Acquire(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a.Woken.TryAcquire() {
+		t.Errorf("more than %d were woken", n)
+	}
+}
+
+func TestConditionNotify(t *testing.T) {
+	a := newConditionArgs(t)
+	ps, done := startWaiters(t, a, 1)
+	notify(t, a.Cond, 1)
+	woken(t, a, 1)
+	if n := a.Cond.Waiting(); n != 1 {
+		t.Errorf("%d still wait, want 1", n)
+	}
+	notify(t, a.Cond, 1)
+	woken(t, a, 1)
+	notify(t, a.Cond, 1) // nobody
+	join(t, ps...)
+	done.Wait()
+}
+
+func TestConditionNotifyN(t *testing.T) {
+	a := newConditionArgs(t)
+	ps, done := startWaiters(t, a, 3)
+	for _, n := range []int{1, 2, 0, 3} {
+		notify(t, a.Cond, n)
+		woken(t, a, n)
+	}
+	notify(t, a.Cond, 5)
+	join(t, ps...)
+	done.Wait()
+}
+
+func TestConditionNotifyAll(t *testing.T) {
+	a := newConditionArgs(t)
+	ps, done := startWaiters(t, a, 3)
+	a.Cond.Acquire(soon(t))
+	a.Cond.NotifyAll()
+	a.Cond.Release()
+	woken(t, a, 6)
+	join(t, ps...)
+	done.Wait()
+}
+
+func TestConditionTimeout(t *testing.T) {
+	a := newConditionArgs(t)
+	c := a.Cond
+	if err := c.WaitTimeout(shortly); err != ErrNotHeld {
+		t.Errorf("without the lock: %v", err)
+	}
+	if err := c.Notify(1); err != ErrNotHeld {
+		t.Errorf("without the lock: %v", err)
+	}
+	for range 2 { // the whole depth is released and restored
+		if err := c.Acquire(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.WaitTimeout(shortly); err != ErrTimeout {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), shortly)
+	defer cancel()
+	if err := c.Wait(ctx); err != context.DeadlineExceeded {
+		t.Error(err)
+	}
+	if d := c.Lock().(*RLock).Depth(); d != 2 || c.Waiting() != 0 {
+		t.Errorf("depth %d, %d waiting", d, c.Waiting())
+	}
+	c.Release()
+	c.Release()
+}
+
+func TestConditionWaitFor(t *testing.T) {
+	a := newConditionArgs(t)
+	c := a.Cond
+	c.Acquire(soon(t))
+	defer c.Release()
+	p := run(t, testConditionCount, a)
+	if err := c.WaitFor(soon(t), func() bool { return *a.State.Raw() == 4 }); err != nil {
+		t.Error(err)
+	}
+	if err := c.WaitForTimeout(shortly, func() bool { return *a.State.Raw() == 5 }); err != ErrTimeout {
+		t.Error(err)
+	}
+	if err := c.WaitForTimeout(-1, func() bool { return true }); err != nil {
+		t.Error(err)
+	}
+	c.Release()
+	join(t, p)
+	c.Acquire(soon(t))
+}
+
+// A notification does not end with the process it was meant for.
+func TestConditionWaiterKilled(t *testing.T) {
+	a := newConditionArgs(t)
+	dead, alive := run(t, testConditionWait, a), (*Process)(nil)
+	eventually(t, "the first waits", func() bool { return a.Cond.Waiting() == 1 })
+	alive = run(t, testConditionWait, a)
+	eventually(t, "the second waits", func() bool { return a.Cond.Waiting() == 2 })
+	slay(t, dead)
+	notify(t, a.Cond, 1)
+	woken(t, a, 1)
+	join(t, alive)
+	if n := a.Cond.Waiting(); n != 0 {
+		t.Errorf("%d wait", n)
+	}
+}
+
+func TestConditionWithLock(t *testing.T) {
+	l := closing(t, must(NewLock())(t), nil)
+	c := must(NewCondition(l))(t)
+	defer c.Close()
+	var n atomic.Int32
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			if err := l.Acquire(soon(t)); err != nil {
+				t.Error(err)
+			}
+			if err := c.WaitFor(soon(t), func() bool { return n.Load() >= 1 }); err != nil {
+				t.Error(err)
+			}
+			l.Release()
+		})
+	}
+	l.Acquire(soon(t))
+	n.Store(1)
+	if err := c.NotifyAll(); err != nil {
+		t.Error(err)
+	}
+	l.Release()
+	wg.Wait()
+	c.Close()
+	if err := c.Wait(soon(t)); !errors.Is(err, ErrClosed) {
+		t.Error(err)
+	}
+}

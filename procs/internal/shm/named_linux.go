@@ -1,0 +1,102 @@
+package shm
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// dir is where named segments live: a tmpfs on every Linux.
+const dir = "/dev/shm/"
+
+// CreateNamed makes a segment of size bytes, all zero and all reserved, that others find by its name. The name must not exist.
+//
+// It is gone at the latest when this process is, however it ended: see tracker.
+func CreateNamed(name string, size int) (*Segment, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	if size <= 0 {
+		return nil, fmt.Errorf("shm: create %q: %d bytes: %w", name, size, os.ErrInvalid)
+	}
+	// A file without a name first, which is gone with us. The tracker hears of it before it gets its name, and knows it by its
+	// number: at no instant would our death leave the name behind, or take somebody else's away.
+	fd, err := unix.Open(dir, unix.O_RDWR|unix.O_TMPFILE|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("shm: create %q: %w", name, noSpace(err))
+	}
+	f := os.NewFile(uintptr(fd), dir+name)
+	if err := allocate(fd, 0, size); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("shm: create %q of %d bytes: %w", name, size, err)
+	}
+	s, err := mapFile(f, size, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.link(fd); err != nil {
+		s.Unmap()
+		return nil, fmt.Errorf("shm: create %q: %w", name, err)
+	}
+	return s, nil
+}
+
+// link gives the file its name.
+func (s *Segment) link(fd int) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return err
+	}
+	if err := theTracker.remember(s.name, st.Ino); err != nil {
+		return err
+	}
+	err := unix.Linkat(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(fd), unix.AT_FDCWD, dir+s.name, unix.AT_SYMLINK_FOLLOW)
+	if err != nil {
+		theTracker.forgetFile(s.name, st.Ino)
+	}
+	return err
+}
+
+// OpenNamed maps a named segment that exists.
+func OpenNamed(name string) (*Segment, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	fd, err := unix.Open(dir+name, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("shm: open %q: %w", name, err)
+	}
+	f := os.NewFile(uintptr(fd), dir+name)
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("shm: open %q: %w", name, err)
+	}
+	if info.Size() == 0 {
+		f.Close()
+		return nil, fmt.Errorf("shm: open %q: %w: empty", name, ErrCorrupt)
+	}
+	return mapFile(f, int(info.Size()), name)
+}
+
+// Unlink removes a name. Mappings stay valid; the memory goes with the last of them.
+func Unlink(name string) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	if err := unix.Unlink(dir + name); err != nil {
+		return fmt.Errorf("shm: unlink %q: %w", name, err)
+	}
+	theTracker.forget(name)
+	return nil
+}
+
+func checkName(name string) error {
+	if name == "" || name == "." || name == ".." || len(name) > 255 || strings.ContainsAny(name, "/\x00") {
+		return fmt.Errorf("shm: name %q: %w", name, os.ErrInvalid)
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+//go:build linux
+
+package shm
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func testName(t testing.TB) string {
+	return fmt.Sprintf("switchyard-test-%d-%s", os.Getpid(), t.Name())
+}
+
+func exists(name string) bool {
+	_, err := os.Lstat(dir + name)
+	return err == nil
+}
+
+func init() {
+	children["named-create"] = func(_ *Segment, args []string) {
+		_, err := CreateNamed(args[0], 4096)
+		check(err)
+		time.Sleep(time.Hour)
+	}
+}
+
+func TestNamed(t *testing.T) {
+	name := testName(t)
+	a, err := CreateNamed(name, 5000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Unmap()
+	if info, err := os.Stat(dir + name); err != nil || info.Mode() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if _, err := CreateNamed(name, 1); !errors.Is(err, os.ErrExist) {
+		t.Errorf("created twice: %v", err)
+	}
+	b, err := OpenNamed(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Unmap()
+	a.Bytes()[4999] = 7
+	if b.Size() != 5000 || b.Bytes()[4999] != 7 || a.Name() != name {
+		t.Error("not the same memory")
+	}
+	if err := Unlink(name); err != nil || exists(name) {
+		t.Error(err)
+	}
+	if _, err := OpenNamed(name); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+	if theTracker.cmd != nil {
+		t.Error("the tracker runs though there are no names")
+	}
+	for _, bad := range []string{"", ".", "..", "a/b", "../etc/passwd", "a\x00b"} {
+		if _, err := CreateNamed(bad, 10); !errors.Is(err, os.ErrInvalid) {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	if _, err := CreateNamed(name, 0); !errors.Is(err, os.ErrInvalid) {
+		t.Error(err)
+	}
+}
+
+func TestNamedGoesWithItsKilledCreator(t *testing.T) {
+	name := testName(t)
+	c := startChild(t, "named-create", makeSegment(t, 1), name)
+	for !exists(name) {
+		time.Sleep(time.Millisecond)
+	}
+	c.Process.Kill()
+	for deadline := time.Now().Add(30 * time.Second); exists(name); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the name is still there")
+		}
+	}
+}
+
+func TestTrackerIsReplaced(t *testing.T) {
+	a, err := CreateNamed(testName(t), 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Unmap()
+	theTracker.cmd.Process.Signal(syscall.SIGTERM) // does nothing
+	theTracker.cmd.Process.Kill()
+	theTracker.cmd.Process.Wait()
+	other := testName(t) + "2"
+	b, err := CreateNamed(other, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Unmap()
+	Unlink(a.Name())
+	Unlink(other)
+	if theTracker.cmd != nil {
+		t.Error("a tracker is left")
+	}
+}
+
+// A name that is somebody else's file by now is left alone.
+func TestTrackerKnowsFilesNotNames(t *testing.T) {
+	name := testName(t)
+	c := startChild(t, "named-create", makeSegment(t, 1), name)
+	for !exists(name) {
+		time.Sleep(time.Millisecond)
+	}
+	os.Remove(dir + name)
+	b, err := CreateNamed(name, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Unmap()
+	c.Process.Kill()
+	c.Wait()
+	time.Sleep(100 * time.Millisecond) // cannot wait for what must not happen
+	if !exists(name) {
+		t.Error("the dead creator's tracker took our name away")
+	}
+	Unlink(name)
+}
+
+func TestNoSpace(t *testing.T) {
+	if _, err := CreateNamed(testName(t), 1<<50); !errors.Is(err, ErrNoSpace) {
+		t.Errorf("a petabyte: %v", err)
+	}
+	if _, err := Create(1 << 50); !errors.Is(err, ErrNoSpace) {
+		t.Errorf("an anonymous petabyte: %v", err)
+	}
+	if exists(testName(t)) {
+		t.Error("the name was left behind")
+	}
+}

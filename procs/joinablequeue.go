@@ -1,0 +1,67 @@
+package procs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"switchyard/procs/internal/shm"
+)
+
+// ErrTooManyDone: TaskDone was called more often than there were values.
+var ErrTooManyDone = errors.New("procs: more tasks done than put")
+
+// ErrTaskLost: a process died between Get and TaskDone.
+var ErrTaskLost = errors.New("procs: tasks were lost with the processes that had taken them")
+
+// JoinableQueue is a Queue that can tell when everything put into it has been worked off. It is multiprocessing.JoinableQueue.
+type JoinableQueue[T any] struct{ queue[T] }
+
+// NewJoinableQueue returns an empty queue, with maxsize as in NewQueue.
+func NewJoinableQueue[T any](maxsize int) (*JoinableQueue[T], error) {
+	q, err := NewQueue[T](maxsize)
+	if err != nil {
+		return nil, err
+	}
+	q.q.CountTasks()
+	return &JoinableQueue[T]{*q}, nil
+}
+
+// TaskDone says that a value got from the queue has been worked off. It returns ErrTooManyDone if there was none left.
+func (q *JoinableQueue[T]) TaskDone() error {
+	if q.closed() {
+		return ErrClosed
+	}
+	shm.RaceRelease(q.q)
+	err := q.q.TaskDone(&forever)
+	if err == shm.ErrNotLocked {
+		return ErrTooManyDone
+	}
+	return fromShm(err)
+}
+
+// Join waits until TaskDone was called for every value put. What a process had taken and not finished when it died counts as done, after a
+// fraction of a second, and Join returns an error that is ErrTaskLost and tells how many there were.
+func (q *JoinableQueue[T]) Join(ctx context.Context) error {
+	if q.closed() {
+		return ErrClosed
+	}
+	wait := waitFor(ctx)
+	lost, err := q.q.Join(&wait)
+	if err != nil {
+		return fromShm(err)
+	}
+	shm.RaceAcquire(q.q)
+	if lost > 0 {
+		return fmt.Errorf("%w: %d", ErrTaskLost, lost)
+	}
+	return nil
+}
+
+// Unfinished returns how many values were put and not worked off, now.
+func (q *JoinableQueue[T]) Unfinished() int {
+	if q.closed() {
+		return 0
+	}
+	return q.q.Unfinished()
+}

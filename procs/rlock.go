@@ -1,0 +1,180 @@
+package procs
+
+import (
+	"context"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"switchyard/procs/internal/shm"
+)
+
+// RLock is a lock that its owner may acquire again; it is free after as many releases. It is multiprocessing.RLock. The owner is a
+// goroutine of a process, and only it may release.
+//
+// Go tells nobody which goroutine runs, except at the head of a stack trace, so that every call costs about 1 us. Where the
+// caller knows whether it holds the lock, use Lock, which is a hundred times faster. Deaths are handled as in Lock.
+type RLock struct {
+	shared
+	m     shm.Mutex
+	owner *rlockOwner
+}
+
+// rlockOwner is written only by who holds the mutex.
+type rlockOwner struct {
+	_         uint64        // the mutex
+	goroutine atomic.Uint64 // of the process that holds the mutex; 0: none
+	depth     atomic.Uint64
+}
+
+// NewRLock returns a new lock that nobody holds.
+func NewRLock() (*RLock, error) {
+	l := new(RLock)
+	if err := l.create(kindRLock, int(sizeof[rlockOwner]())); err != nil {
+		return nil, err
+	}
+	l.open()
+	return l, nil
+}
+
+func (l *RLock) share(w *wire) error { return l.shareAs(w) }
+
+func (l *RLock) adopt(w *wire) error {
+	if err := l.adoptAs(w, kindRLock, int(sizeof[rlockOwner]())); err != nil {
+		return err
+	}
+	l.open()
+	return nil
+}
+
+func (l *RLock) open() {
+	l.m.Open(l.seg, bodyOffset)
+	l.owner = shm.At[rlockOwner](l.seg.Bytes(), bodyOffset)
+}
+
+// Acquire waits until the lock is free or the caller's own, and takes it once more. nil and ErrOwnerDied mean that the caller holds it.
+func (l *RLock) Acquire(ctx context.Context) error {
+	wait := waitFor(ctx)
+	return l.acquire(&wait)
+}
+
+// AcquireTimeout is Acquire with a limit; then it returns ErrTimeout.
+func (l *RLock) AcquireTimeout(d time.Duration) error {
+	wait := waitUntil(d)
+	return l.acquire(&wait)
+}
+
+// TryAcquire takes the lock if it is free or the caller's own.
+func (l *RLock) TryAcquire() bool {
+	if l.closed() {
+		return false
+	}
+	me := goroutineID()
+	switch {
+	case l.mine(me):
+		l.owner.depth.Add(1)
+	case l.m.TryLock():
+		l.begin(me, 1)
+	default:
+		return false
+	}
+	return true
+}
+
+func (l *RLock) acquire(wait *shm.Wait) error {
+	if l.closed() {
+		return ErrClosed
+	}
+	me := goroutineID()
+	if l.mine(me) {
+		l.owner.depth.Add(1)
+		return nil
+	}
+	return l.take(wait, me, 1)
+}
+
+// take acquires the mutex, with a depth.
+func (l *RLock) take(wait *shm.Wait, me, depth uint64) error {
+	err := l.m.Lock(wait)
+	if err == nil || err == shm.ErrOwnerDied {
+		l.begin(me, depth)
+	}
+	return fromShm(err)
+}
+
+func (l *RLock) begin(me, depth uint64) {
+	l.owner.goroutine.Store(me)
+	l.owner.depth.Store(depth)
+}
+
+// mine says whether goroutine me of this process holds the lock. Only that goroutine ever writes its number there.
+func (l *RLock) mine(me uint64) bool {
+	return l.m.Holder() == shm.Self() && l.owner.goroutine.Load() == me
+}
+
+// Release undoes one Acquire. It returns ErrNotHeld if the caller does not hold the lock.
+func (l *RLock) Release() error {
+	if l.closed() {
+		return ErrClosed
+	}
+	if !l.mine(goroutineID()) {
+		return ErrNotHeld
+	}
+	if l.owner.depth.Add(^uint64(0)) > 0 {
+		return nil
+	}
+	return l.free()
+}
+
+func (l *RLock) free() error {
+	l.owner.goroutine.Store(0)
+	return fromShm(l.m.Unlock())
+}
+
+// Depth returns how often the calling goroutine holds the lock.
+func (l *RLock) Depth() int {
+	if l.closed() || !l.mine(goroutineID()) {
+		return 0
+	}
+	return int(l.owner.depth.Load())
+}
+
+// releaseAll and reacquire are for Condition.Wait, which lets go of the lock however often it is held.
+func (l *RLock) releaseAll() (depth uint64, err error) {
+	if l.closed() {
+		return 0, ErrClosed
+	}
+	if !l.mine(goroutineID()) {
+		return 0, ErrNotHeld
+	}
+	depth = l.owner.depth.Load()
+	return depth, l.free()
+}
+
+func (l *RLock) reacquire(depth uint64) error { return l.take(&forever, goroutineID(), depth) }
+
+func (l *RLock) held() bool { return !l.closed() && l.mine(goroutineID()) }
+
+func (l *Lock) releaseAll() (depth uint64, err error) {
+	if !l.held() {
+		return 0, ErrNotHeld
+	}
+	return 1, l.Release()
+}
+
+func (l *Lock) reacquire(uint64) error { return l.Acquire(context.Background()) }
+
+func (l *Lock) held() bool { return !l.closed() && l.m.Holder() == shm.Self() }
+
+// goroutineID returns the number of the calling goroutine, never given twice, from "goroutine 123 [running]:".
+func goroutineID() uint64 {
+	var buf [40]byte
+	var id uint64
+	for _, c := range buf[len("goroutine "):runtime.Stack(buf[:], false)] {
+		if c < '0' || c > '9' {
+			break
+		}
+		id = id*10 + uint64(c-'0')
+	}
+	return id
+}

@@ -1,0 +1,166 @@
+//go:build linux
+
+package procs
+
+import (
+	"context"
+	"reflect"
+	"testing"
+)
+
+type point struct {
+	X, Y float64
+	N    int32
+	On   bool
+}
+
+type valueArgs struct {
+	Point *Value[point]
+	Count *Value[int]
+	Raw   *RawValue[[3]uint16]
+	Array *Array[int64]
+	Bytes *RawArray[byte]
+	N     int
+}
+
+var (
+	testValueChange = Register("test.value.change", func(ctx context.Context, a valueArgs) (int, error) {
+		p, err := a.Point.Get()
+		if err != nil {
+			return 0, err
+		}
+		p.X, p.On = p.X*2, true
+		a.Raw.Raw()[2] = 65535
+		a.Bytes.Raw()[a.Bytes.Len()-1] = 'z'
+		if err := a.Array.Set(1, 100); err != nil {
+			return 0, err
+		}
+		return 0, a.Point.Set(p)
+	})
+	testValueCount = Register("test.value.count", func(ctx context.Context, a valueArgs) (int, error) {
+		for range a.N {
+			if err := a.Count.Update(ctx, func(n *int) { *n++ }); err != nil && err != ErrOwnerDied {
+				return 0, err
+			}
+		}
+		return 0, nil
+	})
+)
+
+func TestValue(t *testing.T) {
+	a := valueArgs{
+		Point: closing(t, must(NewValue(point{1.5, 2, 3, false}))(t), nil),
+		Raw:   closing(t, must(NewRawValue([3]uint16{1, 2, 3}))(t), nil),
+		Array: closing(t, must(NewArrayOf[int64](1, 2, 3))(t), nil),
+		Bytes: closing(t, must(NewRawArray[byte](1000))(t), nil),
+	}
+	join(t, run(t, testValueChange, a))
+	if p, err := a.Point.Get(); err != nil || p != (point{3, 2, 3, true}) {
+		t.Error(p, err)
+	}
+	if *a.Raw.Raw() != [3]uint16{1, 2, 65535} || a.Bytes.Raw()[999] != 'z' || a.Bytes.Raw()[0] != 0 {
+		t.Error(*a.Raw.Raw())
+	}
+	if v, err := a.Array.Get(1); v != 100 || err != nil || !reflect.DeepEqual(a.Array.Raw(), []int64{1, 100, 3}) {
+		t.Error(v, err)
+	}
+}
+
+func TestValueLock(t *testing.T) {
+	v := closing(t, must(NewValue(0))(t), nil)
+	p := run(t, testValueCount, valueArgs{Count: v, N: 20000})
+	for range 20000 {
+		if err := v.Lock().Acquire(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+		*v.Raw()++
+		v.Lock().Release()
+	}
+	join(t, p)
+	if n, err := v.Get(); n != 40000 || err != nil {
+		t.Errorf("%d, want 40000; %v", n, err)
+	}
+	// The lock may travel without its value.
+	join(t, run(t, testLockTwice, lockArgs{Lock: v.Lock()}))
+}
+
+var testLockTwice = Register("test.lock.twice", func(ctx context.Context, a lockArgs) (int, error) {
+	for range 2 {
+		if err := a.Lock.Acquire(ctx); err != nil {
+			return 0, err
+		}
+		if err := a.Lock.Release(); err != nil {
+			return 0, err
+		}
+	}
+	return 0, nil
+})
+
+func TestValueHolderKilled(t *testing.T) {
+	v := closing(t, must(NewValue(0))(t), nil)
+	p := run(t, testLockHold, lockArgs{Lock: v.Lock()})
+	eventually(t, "the child holds the lock", v.Lock().Locked)
+	slay(t, p)
+	if err := v.Set(5); err != ErrOwnerDied {
+		t.Error(err)
+	}
+	if n, err := v.Get(); n != 5 || err != nil {
+		t.Error(n, err)
+	}
+}
+
+func TestValueRefusesPointers(t *testing.T) {
+	if _, err := NewValue("text"); err == nil {
+		t.Error("a string")
+	}
+	if _, err := NewValue([]int{1}); err == nil {
+		t.Error("a slice")
+	}
+	if _, err := NewArray[*int](3); err == nil {
+		t.Error("pointers")
+	}
+	if _, err := NewArray[int](-1); err == nil {
+		t.Error("a negative number of elements")
+	}
+	if _, err := NewArray[int](1 << 60); err == nil {
+		t.Error("more elements than bytes")
+	}
+	v := must(NewValue(1))(t)
+	v.Close()
+	if _, err := v.Get(); err != ErrClosed {
+		t.Error(err)
+	}
+}
+
+func TestArray(t *testing.T) {
+	a := closing(t, must(NewArray[float64](10))(t), nil)
+	if a.Len() != 10 {
+		t.Error(a.Len())
+	}
+	for i, v := range a.Raw() {
+		if v != 0 {
+			t.Errorf("element %d is %v", i, v)
+		}
+	}
+	if err := a.Update(soon(t), func(e []float64) { copy(e[2:], []float64{1, 2, 3}) }); err != nil {
+		t.Error(err)
+	}
+	if !reflect.DeepEqual(a.Raw(), []float64{0, 0, 1, 2, 3, 0, 0, 0, 0, 0}) {
+		t.Error(a.Raw())
+	}
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("no panic for an index out of range")
+			}
+		}()
+		a.Set(10, 1)
+	}()
+	if a.Lock().Locked() {
+		t.Error("the lock is held after the panic")
+	}
+	empty := closing(t, must(NewArray[int](0))(t), nil)
+	if empty.Len() != 0 {
+		t.Error(empty.Len())
+	}
+}
