@@ -38,7 +38,8 @@ bench: build
 
 .PHONY: smoke
 smoke: build
-	@bin/switchyard run --count 2 --benchtime 2ms --out results/latest-smoke/run
+	@rm -rf results/latest-smoke
+	@bin/switchyard run --count 2 --benchtime 2ms --out results/latest-smoke
 
 .PHONY: report
 report: build

@@ -196,19 +196,22 @@ func findRunner(path string) (*bench.Program, error) {
 	return &bench.Program{Path: path, CPUs: bench.AllCPUs()}, nil
 }
 
-// setAside moves results that are in the way to <dir>-<when they were begun>.
+// setAside moves results that are in the way to <dir>-<when they were last
+// written>.
 func setAside(dir string) error {
-	name := filepath.Join(dir, bench.BenchFile)
-	info, err := os.Stat(name)
-	if errors.Is(err, fs.ErrNotExist) {
+	for _, name := range []string{bench.BenchFile, bench.LatencyFile} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		aside := filepath.Clean(dir) + "-" + info.ModTime().UTC().Format("20060102T150405.000")
+		if err := os.Rename(dir, aside); err != nil {
+			return fmt.Errorf("move the older results aside: %w", err)
+		}
 		return nil
-	}
-	if err != nil {
-		return err
-	}
-	aside := filepath.Clean(dir) + "-" + info.ModTime().UTC().Format("20060102T150405")
-	if err := os.Rename(dir, aside); err != nil {
-		return fmt.Errorf("move the older results aside: %w", err)
 	}
 	return nil
 }
