@@ -182,9 +182,6 @@ func (d *Diff) Sentence() string {
 		return "Nothing to compare: the runs have no case and model in common."
 	}
 	s := fmt.Sprintf("Of %s, throughput is worse in %d, better in %d, not different in %d, and cannot be told in %d.", count(all, "cell"), n(Regressed), n(Gained), n(Same), n(Untold))
-	if d.Machine {
-		s = "These runs come from different machines: what differs below may be the machine, not the code. " + s
-	}
 	return s
 }
 
@@ -212,6 +209,9 @@ func WriteCompare(w io.Writer, old, new *Run, opt Options) error {
 		if n := len(only.cells); n > 0 {
 			t.wrap(ansiDim, fmt.Sprintf("%s: %s", only.label, cleanTo(strings.Join(only.cells[:min(n, 12)], "; "), 600)), "  ")
 		}
+	}
+	if d.Machine {
+		t.wrap(ansiRed, "Different machines: what differs may be the machine, not the code.", "")
 	}
 	t.wrap(ansiBold, d.Sentence(), "")
 	return t.w.Flush()
