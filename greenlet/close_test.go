@@ -212,3 +212,49 @@ func TestExitWithActive(t *testing.T) {
 		t.Errorf("%v: %s", err, out)
 	}
 }
+
+// TestCloseReparented: a greenlet that is being closed may change parents, its
+// own or others', and Close still ends.
+func TestCloseReparented(t *testing.T) {
+	for _, how := range []string{"return", "error", "panic", "exit"} {
+		main := Main[int]()
+		ran := false
+		unstarted := New(main, func(*Greenlet[int], int) (int, error) { ran = true; return 0, nil })
+		above := New(main, func(*Greenlet[int], int) (int, error) { return main.Switch(0) })
+		below := New(above, func(self *Greenlet[int], _ int) (int, error) {
+			main.Switch(0)
+			if err := above.SetParent(self); err != nil { // self is main's child for now
+				t.Error(err)
+			}
+			return 0, nil
+		})
+		last := New(main, func(self *Greenlet[int], _ int) (int, error) {
+			main.Switch(0)
+			if err := self.SetParent(unstarted); err != nil {
+				t.Error(err)
+			}
+			switch how {
+			case "error":
+				return 0, errSome
+			case "panic":
+				panic(errSome)
+			case "exit":
+				runtime.Goexit()
+			}
+			return 0, nil
+		})
+		for _, g := range []*Greenlet[int]{below, above, last} {
+			g.Switch(0)
+		}
+		err := main.Close()
+		if bad := how == "error" || how == "panic"; errors.Is(err, errSome) != bad {
+			t.Errorf("%s: %v", how, err)
+		}
+		if ran || !unstarted.Dead() || !above.Dead() || !below.Dead() || !last.Dead() {
+			t.Errorf("%s: ran %t, %v, %v, %v, %v", how, ran, unstarted, above, below, last)
+		}
+		if below.Parent() != main || above.Parent() != below {
+			t.Errorf("%s: parents %v, %v", how, below.Parent(), above.Parent())
+		}
+	}
+}
