@@ -11,9 +11,10 @@ import (
 	"switchyard/greenlet"
 )
 
-// quantum is the number of switches between two looks at the outside world
-// (timers, descriptors, the inbox) while greenlets are always ready.
-const quantum = 64
+// maxQuantum is the largest number of switches between two looks at the
+// outside world (timers, descriptors, the inbox) while greenlets are always
+// ready. If they run long between switches, the number falls down to one.
+const maxQuantum = 64
 
 // idleCarriers bounds the finished coroutines kept for the next Spawn.
 const idleCarriers = 256
@@ -52,6 +53,9 @@ type Hub struct {
 	ioWait     int    // greenlets waiting for a descriptor
 	ioSwitches uint64 // switches at the last read or write ...
 	ioStreak   int    // ... and how many there were since
+	quantum    uint64 // switches until the next look
+	fairAt     uint64 // until then the woken queue up behind the ready
+	looked     int64  // when it last looked; 0: it waited since
 	breath     int64  // when it last went through the scheduler of Go
 	files      fileList
 	closing    bool
@@ -102,7 +106,7 @@ func (c Config) Run(f func(h *Hub) error) (err error) {
 	h.main = &Greenlet{h: h, name: &mainName, co: greenlet.Main[struct{}]()}
 	h.cur = h.main
 	h.main.timer.g = h.main
-	h.pollAt = quantum
+	h.quantum = 1
 	if c.Watchdog.Threshold > 0 {
 		h.startWatchdog(c.Watchdog)
 	}

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -265,4 +266,85 @@ func TestCallbackMustNotBlock(t *testing.T) {
 	if len(told) != 2 || told[0] != "hub: blocking call in a callback" {
 		t.Fatalf("told %v", told)
 	}
+}
+
+// Timers fire in time although greenlets are always ready and run long.
+func TestTimersAmongHogs(t *testing.T) {
+	run(t, func(h *Hub) {
+		turns, stop := 0, false
+		for range 50 {
+			h.Spawn(func() error {
+				for !stop {
+					turns++
+					for start := time.Now(); time.Since(start) < time.Millisecond; {
+					}
+					if err := h.Yield(); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+		// A turn takes a millisecond or more, so a sleep of two must end after
+		// three turns or so, not after 64.
+		for range 5 {
+			before := turns
+			must(t, h.Sleep(2*time.Millisecond))
+			if n := turns - before; n > 8 {
+				t.Errorf("woken after %d turns", n)
+			}
+		}
+		stop = true
+	})
+}
+
+// Greenlets that always have events leave every other turn to those that only
+// yield.
+func TestEventsDoNotStarveYielders(t *testing.T) {
+	run(t, func(h *Hub) {
+		sleeps, yields := 0, 0
+		var sleepers []*Greenlet
+		for range 200 {
+			sleepers = append(sleepers, h.Spawn(func() error {
+				for {
+					if err := h.Sleep(1); err != nil { // due at the next look
+						return err
+					}
+					sleeps++
+				}
+			}))
+		}
+		g := h.Spawn(func() error {
+			for yields < 100 {
+				yields++
+				if err := h.Yield(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		must(t, g.Get())
+		must(t, h.KillAll(sleepers...))
+		if sleeps == 0 || yields != 100 {
+			t.Errorf("%d sleeps, %d yields", sleeps, yields)
+		}
+	})
+}
+
+func TestRunOnLockedThread(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	run(t, func(h *Hub) {
+		var gs []*Greenlet
+		for range 10 {
+			gs = append(gs, h.Spawn(func() error {
+				if err := h.Yield(); err != nil {
+					return err
+				}
+				_, err := Await(h, func(context.Context) (int, error) { return 0, nil })
+				return err
+			}))
+		}
+		must(t, h.GetAll(gs...))
+	})
 }

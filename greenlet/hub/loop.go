@@ -27,8 +27,8 @@ func (h *Hub) pop() *Greenlet {
 }
 
 // Yield lets every other ready greenlet run first (gevent.sleep(0)). It
-// switches straight to the first of them; every 64 switches it looks at
-// timers, descriptors and the inbox. It returns [ErrExit] if the greenlet was
+// switches straight to the first of them; every 64 switches, or more often if
+// greenlets run long, it looks at timers, descriptors and the inbox. It returns [ErrExit] if the greenlet was
 // killed, or the error of an expired [Timeout].
 //
 // Cost: one coroutine switch and a few loads and stores; no allocation.
@@ -119,30 +119,74 @@ func (h *Hub) next() *Greenlet {
 }
 
 // look takes in, without waiting, everything that has happened outside.
+// Whoever is woken by it runs before those that were ready already, as in
+// gevent: they only yield, he has waited for his event.
 func (h *Hub) look() {
-	h.pollAt = h.switches + quantum
-	if h.closing || h.watch != nil {
-		h.pollAt = h.switches // look at every switch
-	}
+	now := h.now()
+	h.adapt(now)
+	head, tail := h.head, h.tail
+	h.head = nil
 	if h.inbox.full.Load() {
 		h.drain()
 	}
 	if !h.timers.empty() {
-		h.expire()
+		h.expire(now)
 	}
 	if h.ioWait > 0 {
 		h.io.poll(h, 0)
-		h.breathe()
+		h.breathe(now)
 	}
 	h.runCalls()
+	if head != nil {
+		h.merge(head, tail)
+	}
+}
+
+// merge puts the ready list back that was before a look, behind the greenlets
+// that the look has woken. But they may have only every other turn: after n of
+// them the next to be woken queue up behind until n others have run.
+func (h *Hub) merge(head, tail *Greenlet) {
+	switch {
+	case h.head == nil:
+		h.head, h.tail = head, tail
+	case h.switches < h.fairAt:
+		tail.next = h.head
+		h.head = head
+	default:
+		n := uint64(0)
+		for g := h.head; g != nil; g = g.next {
+			n++
+		}
+		h.fairAt = h.switches + 2*n
+		h.tail.next = head
+		h.tail = tail
+	}
+}
+
+// adapt sets the time of the next look: soon, if the last quantum took long.
+func (h *Hub) adapt(now int64) {
+	const long, short = int64(500 * time.Microsecond), int64(100 * time.Microsecond)
+	if h.looked != 0 && h.switches >= h.pollAt {
+		switch took := now - h.looked; {
+		case took > long:
+			h.quantum = max(h.quantum/4, 1)
+		case took < short:
+			h.quantum = min(h.quantum*2, maxQuantum)
+		}
+	}
+	h.looked = now
+	h.pollAt = h.switches + h.quantum
+	if h.closing || h.watch != nil {
+		h.pollAt = h.switches // look at every switch
+	}
 }
 
 // breathe goes through Go's scheduler every few milliseconds. To the runtime a
 // hub is one goroutine that never yields: after 10 ms it takes the processor
 // away in every system call, 50,000 times a second, until the goroutine is
 // scheduled anew.
-func (h *Hub) breathe() {
-	if now := h.now(); now-h.breath > int64(4*time.Millisecond) {
+func (h *Hub) breathe(now int64) {
+	if now-h.breath > int64(4*time.Millisecond) {
 		h.breath = now
 		runtime.Gosched()
 	}
@@ -163,6 +207,7 @@ func (h *Hub) await() {
 			return
 		}
 	}
+	h.looked = 0
 	timeout := int64(-1)
 	if !h.timers.empty() {
 		if timeout = h.timers.s[0].when - h.now(); timeout <= 0 {

@@ -101,8 +101,7 @@ func (th *timerHeap) down(i int) bool {
 }
 
 // expire fires every timer that is due.
-func (h *Hub) expire() {
-	now := h.now()
+func (h *Hub) expire(now int64) {
 	for len(h.timers.s) > 0 && h.timers.s[0].when <= now {
 		t := h.timers.s[0].t
 		h.timers.disarm(t)
