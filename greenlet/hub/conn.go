@@ -14,7 +14,7 @@ type Dialer struct {
 // A ListenConfig listens. Its zero value is ready.
 type ListenConfig struct {
 	// ReusePort lets several hubs listen on one address; the kernel spreads
-	// connections over them (SO_REUSEPORT).
+	// connections over them (SO_REUSEPORT). See [RunSharded].
 	ReusePort bool
 	// Backlog is the queue of unaccepted connections; 0 means 4096.
 	Backlog int

@@ -9,7 +9,7 @@
 //     wait, in [Hub.Yield], and nowhere else.
 //   - A greenlet that computes, or blocks in a call this package does not know
 //     (a file, a mutex, a channel), holds up its whole hub. Use [Await] for
-//     those calls.
+//     those calls; [WatchdogConfig] finds the others.
 //   - Calls that wait return an error: [ErrExit] when the greenlet is killed,
 //     [ErrTimeout] or a [*Timeout] when its time is up, a [*DeadlockError] in
 //     the main greenlet when nobody can run any more. Return it.
@@ -22,7 +22,11 @@
 // greenlet itself and switches straight to it: one coroutine switch, where
 // gevent takes two.
 //
-// A hub uses one processor. For more, run several side by side.
+// A hub uses one processor. For more, run several side by side: [RunSharded].
+//
+// The order is first come, first served, with one exception: whoever has
+// waited for something outside (time, a descriptor, an awaited call) runs before
+// those who only yielded, as far as these still get every other turn.
 //
 // It is not a scheduler for work that computes (use goroutines or processes)
 // and does not change how the standard library blocks: there is no monkey
