@@ -368,6 +368,9 @@ func (p *page) ExceptionID(e Exception) string { return p.b.anchor(e.Workload) }
 // CellLinks are the cells that a warning touches, at most forty.
 func (p *page) CellLinks(w Warning) []link {
 	var out []link
+	if len(w.Cells) > 40 {
+		out = append(out, link{"matrix", fmt.Sprintf("the first 40 of %d:", len(w.Cells))})
+	}
 	for _, c := range w.Cells[:min(40, len(w.Cells))] {
 		out = append(out, link{p.b.anchor(c.Case), clean(c.Case.title()) + ", " + clean(modelName(c.Model))})
 	}

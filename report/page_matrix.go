@@ -222,7 +222,9 @@ func (b *builder) entryTitle(m Metric, e *Entry, r *Ranking) string {
 			fmt.Fprintf(&s, ", %s would have been", formatPct(e.Versus.Detectable))
 		}
 	case Unknown:
-		if finite(e.Versus.Detectable) {
+		if e.Versus.Detectable <= blunt {
+			s.WriteString("; cannot be told: only the correction holds the test back")
+		} else if finite(e.Versus.Detectable) {
 			fmt.Fprintf(&s, "; too noisy to tell: only %s would have shown", formatPct(e.Versus.Detectable))
 		} else {
 			fmt.Fprintf(&s, "; too few results: %d are needed", resultsNeeded(r.Family))

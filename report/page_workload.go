@@ -45,7 +45,7 @@ type tableRow struct {
 	Case, CaseID string
 	Model        pageModel
 	Mark, Spoken string
-	Class        string
+	First        bool // of its case
 	Cells        []tableCell
 }
 
@@ -266,6 +266,8 @@ var columns = []struct {
 			return tableCell{"best", "0", ""}
 		case e.Relation == Outside:
 			return tableCell{"baseline", "4", "not in the competition; compared with the best on its own"}
+		case e.Relation == Unknown && e.Versus.Detectable <= blunt:
+			return tableCell{"?, held back by correction", "3", "the test alone would call it different; after correction for so many comparisons it does not count"}
 		case e.Relation == Unknown && finite(e.Versus.Detectable):
 			return tableCell{"?, ≥ " + formatPct(e.Versus.Detectable) + " would show", "3", "too noisy to tell: a smaller effect than this would not have shown"}
 		case e.Relation == Unknown:
@@ -320,7 +322,7 @@ func (b *builder) table(p *pageWorkload, w *Workload) {
 			}
 			e := &r.Entries[i]
 			mc := b.matrixCell(Throughput, e)
-			row := tableRow{Case: clean(c.label()), CaseID: b.id(c), Model: b.models[i], Mark: mc.Mark, Spoken: mc.Spoken, Class: mc.Class}
+			row := tableRow{Case: clean(c.label()), CaseID: b.id(c), Model: b.models[i], Mark: mc.Mark, Spoken: mc.Spoken, First: len(rows) > 0 && rows[len(rows)-1].CaseID != b.id(c)}
 			if e.Relation == Absent {
 				row.Mark = ""
 			}
