@@ -122,3 +122,14 @@ func (e *Event) sleep(wait *shm.Wait, before uint32) error {
 	}
 	return nil
 }
+
+// String says whether the event is set.
+func (e *Event) String() string {
+	switch {
+	case e.closed():
+		return "<Event closed>"
+	case e.IsSet():
+		return "<Event set>"
+	}
+	return "<Event unset>"
+}

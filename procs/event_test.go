@@ -20,7 +20,7 @@ var testEventAnswer = Register("test.event.answer", func(ctx context.Context, a 
 
 func TestEvent(t *testing.T) {
 	ask, answer := closing(t, must(NewEvent())(t), nil), closing(t, must(NewEvent())(t), nil)
-	if ask.IsSet() {
+	if ask.IsSet() || ask.String() != "<Event unset>" {
 		t.Error("set from the beginning")
 	}
 	if err := ask.WaitTimeout(shortly); err != ErrTimeout {
@@ -40,7 +40,7 @@ func TestEvent(t *testing.T) {
 		t.Error(err)
 	}
 	join(t, p)
-	if err := ask.WaitTimeout(0); err != nil || !ask.IsSet() {
+	if err := ask.WaitTimeout(0); err != nil || !ask.IsSet() || ask.String() != "<Event set>" {
 		t.Error(err)
 	}
 	ask.Clear()

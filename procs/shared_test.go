@@ -4,8 +4,11 @@ package procs
 
 import (
 	"context"
+	"runtime"
 	"testing"
 	"time"
+
+	"switchyard/procs/internal/shm"
 )
 
 // run starts a process that calls fn(in).
@@ -76,6 +79,18 @@ func eventually(t testing.TB, what string, ok func() bool) {
 			t.Fatal("not in time: ", what)
 		}
 	}
+}
+
+// Objects that a task took and nobody closed let go of their segments and descriptors when they are garbage.
+func TestSharedObjectsGoWithTheGarbage(t *testing.T) {
+	live := shm.Live()
+	for range 50 {
+		must(NewLock())(t)
+		must(NewQueue[int](0))(t)
+		must(NewValue(1))(t)
+		must(NewSharedMemory(100))(t)
+	}
+	eventually(t, "the garbage is collected", func() bool { runtime.GC(); return shm.Live() <= live })
 }
 
 const shortly = 30 * time.Millisecond

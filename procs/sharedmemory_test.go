@@ -182,3 +182,26 @@ func TestShareableListNamed(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestShareableListClosed(t *testing.T) {
+	l := must(NewShareableList(1))(t)
+	if err := errors.Join(l.Close(), l.Close()); err != nil {
+		t.Error(err)
+	}
+	p := NewProcess(testListChange, memoryArgs{List: l}, ProcessConfig{})
+	defer p.Close()
+	if err := p.Start(); !errors.Is(err, ErrClosed) {
+		t.Error(err)
+	}
+}
+
+// A process that only attached leaves the name alone when it ends.
+func TestSharedMemoryAttachedIsNotTracked(t *testing.T) {
+	name := memoryName(t)
+	m := closing(t, must(CreateSharedMemory(name, 100))(t), nil)
+	join(t, run(t, testMemoryAttach, memoryArgs{Name: name}))
+	closing(t, must(AttachSharedMemory(name))(t), nil)
+	if err := m.Unlink(); err != nil {
+		t.Error(err)
+	}
+}

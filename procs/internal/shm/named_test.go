@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -59,7 +60,7 @@ func TestNamed(t *testing.T) {
 	if theTracker.cmd != nil {
 		t.Error("the tracker runs though there are no names")
 	}
-	for _, bad := range []string{"", ".", "..", "a/b", "../etc/passwd", "a\x00b"} {
+	for _, bad := range []string{"", ".", "..", "a/b", "../etc/passwd", "a\x00b", strings.Repeat("x", 256)} {
 		if _, err := CreateNamed(bad, 10); !errors.Is(err, os.ErrInvalid) {
 			t.Errorf("%q: %v", bad, err)
 		}
@@ -83,13 +84,46 @@ func TestNamedGoesWithItsKilledCreator(t *testing.T) {
 	}
 }
 
+// The tracker outlives the signals that end the program it belongs to.
+func TestTrackerIgnoresSignals(t *testing.T) {
+	a, err := CreateNamed(testName(t), 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Unmap()
+	cmd := theTracker.cmd
+	const ignored = 1<<(syscall.SIGINT-1) | 1<<(syscall.SIGTERM-1) | 1<<(syscall.SIGHUP-1)
+	for deadline := time.Now().Add(30 * time.Second); sigIgn(t, cmd.Process.Pid)&ignored != ignored; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it does not ignore them")
+		}
+	}
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		cmd.Process.Signal(s)
+	}
+	Unlink(a.Name())
+	if cmd.ProcessState == nil || !cmd.ProcessState.Success() {
+		t.Errorf("it ended as %v", cmd.ProcessState)
+	}
+}
+
+func sigIgn(t *testing.T, pid int) (mask uint64) {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, line, _ := strings.Cut(string(b), "SigIgn:")
+	fmt.Sscanf(line, "%x", &mask)
+	return mask
+}
+
 func TestTrackerIsReplaced(t *testing.T) {
 	a, err := CreateNamed(testName(t), 10)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer a.Unmap()
-	theTracker.cmd.Process.Signal(syscall.SIGTERM) // does nothing
 	theTracker.cmd.Process.Kill()
 	theTracker.cmd.Process.Wait()
 	other := testName(t) + "2"
