@@ -11,7 +11,9 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -61,32 +63,68 @@ func startEmpty(b *testing.B, exe string) {
 	}
 }
 
-// BenchmarkProcessStart starts and joins processes of a program that links nothing but this package. Every second
-// start is that of the empty program, so that x-empty, the ratio of the medians, is about the same moments.
+// BenchmarkProcessStart starts and joins processes of a program that links nothing but this package, with one processor each
+// (ProcessConfig.GOMAXPROCS, as for a pool's workers: a Go program that may use several begins with more threads). Beside
+// every start it times that of the empty program, so that x-empty, the ratio of the medians, is about the same moments;
+// x-empty-all is the ratio without that setting.
 func BenchmarkProcessStart(b *testing.B) {
 	dir := leanDir(b)
 	exe := filepath.Join(dir, "empty")
-	var ours, empty []time.Duration
-	b.ResetTimer()
-	for range b.N {
-		start := time.Now()
-		p := NewProcess(testNothing, 0, ProcessConfig{Executable: filepath.Join(dir, "lean")})
+	var one, all, empty []time.Duration
+	start := func(procs int) time.Duration {
+		begin := time.Now()
+		p := NewProcess(testNothing, 0, ProcessConfig{Executable: filepath.Join(dir, "lean"), GOMAXPROCS: procs})
 		if err := p.Start(); err != nil {
 			b.Fatal(err)
 		}
 		p.Join(context.Background())
-		ours = append(ours, time.Since(start))
 		if code, _ := p.ExitCode(); code != 0 {
 			b.Fatal(code)
 		}
+		return time.Since(begin)
+	}
+	b.ResetTimer()
+	for range b.N {
+		one = append(one, start(1))
 		b.StopTimer()
-		start = time.Now()
+		begin := time.Now()
 		startEmpty(b, exe)
-		empty = append(empty, time.Since(start))
+		empty = append(empty, time.Since(begin))
+		all = append(all, start(0))
 		b.StartTimer()
 	}
 	b.StopTimer()
-	b.ReportMetric(median(ours)/median(empty), "x-empty")
+	b.ReportMetric(median(one)/median(empty), "x-empty")
+	b.ReportMetric(median(all)/median(empty), "x-empty-all")
+}
+
+// BenchmarkProcessStartHeap starts and joins processes while the parent has so much heap in use.
+func BenchmarkProcessStartHeap(b *testing.B) {
+	for _, heap := range []struct {
+		name string
+		size int
+	}{{"8MiB", 8 << 20}, {"4GiB", 4 << 30}} {
+		b.Run("heap="+heap.name, func(b *testing.B) {
+			var info syscall.Sysinfo_t
+			if syscall.Sysinfo(&info) == nil && (info.Freeram+info.Bufferram)*uint64(info.Unit) < uint64(heap.size)*3/2 {
+				b.Skip("not enough memory is free")
+			}
+			exe := filepath.Join(leanDir(b), "lean")
+			out, err := exec.Command(exe, strconv.Itoa(b.N), strconv.Itoa(heap.size)).CombinedOutput()
+			if err != nil {
+				b.Fatalf("%v: %s", err, out)
+			}
+			var took []time.Duration
+			for _, line := range strings.Fields(string(out)) {
+				n, err := strconv.Atoi(line)
+				if err != nil {
+					b.Fatalf("%s", out)
+				}
+				took = append(took, time.Duration(n))
+			}
+			b.ReportMetric(median(took), "ns/op")
+		})
+	}
 }
 
 func median(d []time.Duration) float64 {
