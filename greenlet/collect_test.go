@@ -2,7 +2,9 @@ package greenlet
 
 import (
 	"errors"
+	"math/rand/v2"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -314,4 +316,59 @@ func TestCloseWithGarbage(t *testing.T) {
 	if n := runtime.NumGoroutine(); n > before {
 		t.Errorf("%d goroutines, %d before", n, before)
 	}
+}
+
+// TestGarbageStress: families side by side drop greenlets in every state while
+// the collector runs. Each greenlet ends exactly once.
+func TestGarbageStress(t *testing.T) {
+	rounds := 3000
+	if raceEnabled || debug {
+		rounds = 500
+	}
+	before := runtime.NumGoroutine()
+	var started, ended atomic.Int64
+	var wg sync.WaitGroup
+	for family := range 4 {
+		wg.Go(func() {
+			main := Main[int]()
+			rng := rand.New(rand.NewPCG(uint64(family), 3))
+			held := make([]*Greenlet[int], 20)
+			for round := range rounds {
+				parent := main
+				if p := held[rng.IntN(len(held))]; p != nil {
+					parent = p
+				}
+				g := New(parent, func(*Greenlet[int], int) (int, error) {
+					started.Add(1)
+					defer ended.Add(1)
+					for range rng.IntN(4) {
+						if _, err := main.Switch(0); err != nil {
+							return 0, err
+						}
+					}
+					if rng.IntN(4) == 0 {
+						main.Switch(0) // does not end when it is killed
+					}
+					return 0, nil
+				})
+				held[rng.IntN(len(held))] = g
+				for range rng.IntN(3) {
+					if g := held[rng.IntN(len(held))]; g != nil {
+						g.Switch(0)
+					}
+				}
+				if round%100 == 0 {
+					runtime.GC()
+				}
+			}
+			if err := main.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if s, e := started.Load(), ended.Load(); s != e || s < int64(rounds) {
+		t.Errorf("%d greenlets started, %d ended", s, e)
+	}
+	settled(t, before)
 }

@@ -43,7 +43,8 @@
 // panics where a changed runtime.LockOSThread would make the runtime end the
 // program: the state of that lock must be the same at every switch of a family.
 // (Only such a build takes it amiss when a sequence that is being pulled by
-// iter.Pull switches, from a goroutine of its own. It works.)
+// iter.Pull switches, or the greenlet of a family within a family, from a
+// goroutine of its own. It works: what is in between waits meanwhile.)
 //
 // Before a greenlet first runs it is a small structure. Running, it needs a
 // goroutine, about 3 KiB; goroutines whose greenlets have ended are used again.
@@ -62,7 +63,8 @@
 // then starts another greenlet or calls [Greenlet.Collect]. The collector
 // notices only what is not on any stack. A greenlet that still uses its own
 // self, or a variable that leads to it, after its next switch, is reachable
-// from its own stack, and stays until Close.
+// from its own stack, and stays until Close; so does one that its own Context
+// refers to.
 //
 // # Choices
 //

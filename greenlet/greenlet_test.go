@@ -381,3 +381,29 @@ func TestInsidePull(t *testing.T) {
 	}
 	must(t, g, 5, 23)
 }
+
+// TestNestedFamilies: a greenlet may open a family of its own, whose greenlets
+// may switch in the outer one; then the inner family waits as a whole.
+func TestNestedFamilies(t *testing.T) {
+	if debug {
+		t.Skip("a debug build takes the inner greenlet's goroutine for a foreign one")
+	}
+	outer := openFamily[int](t)
+	var log []int
+	g := New(outer, func(_ *Greenlet[int], v int) (int, error) {
+		err := Run(func(inner *Greenlet[int]) error {
+			h := New(inner, func(*Greenlet[int], int) (int, error) {
+				v, err := outer.Switch(v + 1)
+				log = append(log, v)
+				return v, err
+			})
+			v, err := h.Switch(0)
+			log = append(log, -v)
+			return err
+		})
+		return 7, err
+	})
+	must(t, g, 1, 2)
+	must(t, g, 5, 7)
+	same(t, log, 5, -5)
+}
