@@ -59,6 +59,13 @@ func sleeper(rounds int, lat *bench.Recorder) (slept uint64) {
 	return slept
 }
 
+// readyWait returns a group to wait until n sleepers are there.
+func readyWait(n int) *sync.WaitGroup {
+	ready := new(sync.WaitGroup)
+	ready.Add(n)
+	return ready
+}
+
 func sleepGreenlet(b *bench.B) (uint64, error) {
 	n := b.Int("n")
 	slept := make([]uint64, n)
@@ -69,11 +76,11 @@ func sleepGreenlet(b *bench.B) (uint64, error) {
 		start := hub.NewEvent(h)
 		for i := range sleepers {
 			sleepers[i] = h.Spawn(func() error {
+				peak.Enter()
+				defer peak.Leave()
 				if err := start.Wait(); err != nil {
 					return err
 				}
-				peak.Enter()
-				defer peak.Leave()
 				for k := range b.N / n {
 					t := lat.Begin(k)
 					if err := h.Sleep(nap); err != nil {
@@ -105,15 +112,17 @@ func sleepGoroutine(b *bench.B) (uint64, error) {
 	slept, lats := make([]uint64, n), recorders(b, n)
 	var peak bench.Peak
 	var wg sync.WaitGroup
-	start := make(chan struct{})
+	ready, start := readyWait(n), make(chan struct{})
 	for i := range n {
 		wg.Go(func() {
-			<-start
 			peak.Enter()
 			defer peak.Leave()
+			ready.Done()
+			<-start
 			slept[i] = sleeper(b.N/n, lats[i])
 		})
 	}
+	ready.Wait()
 	b.Start()
 	close(start)
 	wg.Wait()
@@ -133,19 +142,21 @@ func sleepAnts(b *bench.B) (uint64, error) {
 	var peak bench.Peak
 	var wg sync.WaitGroup
 	wg.Add(n)
-	start := make(chan struct{})
+	ready, start := readyWait(n), make(chan struct{})
 	for i := range n {
 		err := pool.Submit(func() {
 			defer wg.Done()
-			<-start
 			peak.Enter()
 			defer peak.Leave()
+			ready.Done()
+			<-start
 			slept[i] = sleeper(b.N/n, lats[i])
 		})
 		if err != nil {
 			return 0, err
 		}
 	}
+	ready.Wait()
 	b.Start()
 	close(start)
 	wg.Wait()
@@ -159,16 +170,18 @@ func sleepThread(b *bench.B) (uint64, error) {
 	slept, lats := make([]uint64, n), recorders(b, n)
 	var peak bench.Peak
 	var wg sync.WaitGroup
-	start := make(chan struct{})
+	ready, start := readyWait(n), make(chan struct{})
 	for i := range n {
 		wg.Go(func() {
 			runtime.LockOSThread()
-			<-start
 			peak.Enter()
 			defer peak.Leave()
+			ready.Done()
+			<-start
 			slept[i] = sleeper(b.N/n, lats[i])
 		})
 	}
+	ready.Wait()
 	b.Start()
 	close(start)
 	wg.Wait()
