@@ -13,6 +13,7 @@ import (
 // boot is the first message to a child.
 type boot struct {
 	name, parent string
+	ppid         int // the parent may be gone before the child asks the kernel
 	daemon       bool
 	key          []byte
 	logLevel     Level
@@ -34,6 +35,7 @@ func (b *boot) encode() []byte {
 	var w wire
 	w.PutString(b.name)
 	w.PutString(b.parent)
+	w.PutUint64(uint64(os.Getpid()))
 	w.PutUint64(b2u(b.daemon))
 	w.PutBytes(b.key)
 	w.PutUint64(uint64(b.logLevel))
@@ -47,6 +49,7 @@ func (b *boot) decode(p []byte) error {
 	w := wire{buf: p}
 	b.name = w.TakeString()
 	b.parent = w.TakeString()
+	b.ppid = int(w.TakeUint64())
 	b.daemon = w.TakeUint64() != 0
 	b.key = w.TakeBytes()
 	b.logLevel = Level(w.TakeUint64())
@@ -104,7 +107,7 @@ func Init() {
 		fatal(err)
 	}
 	me.process.Store(&Process{name: b.name, self: true, pid: os.Getpid(), config: ProcessConfig{Name: b.name, Daemon: b.daemon}})
-	me.parent.Store(&Process{name: b.parent, parent: true, pid: os.Getppid()})
+	me.parent.Store(&Process{name: b.parent, parent: true, pid: b.ppid})
 	me.daemon.Store(b.daemon)
 	me.key = b.key
 	setLogLevel(b.logLevel)

@@ -1,0 +1,347 @@
+//go:build linux
+
+package procs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+var poolState1 int // what an initializer leaves in a worker
+
+var (
+	testInit = Register("test.init", func(_ context.Context, x int) (int, error) {
+		if x < 0 {
+			return 0, fmt.Errorf("cannot start with %d: %w", x, os.ErrPermission)
+		}
+		poolState1 = x
+		return 0, nil
+	})
+	testState = Register("test.state", func(context.Context, int) (int, error) { return poolState1, nil })
+	testStar  = RegisterStar("test.star", func(_ context.Context, a int, b string) (string, error) { return fmt.Sprint(a, b), nil })
+	testShare = Register("test.share", func(_ context.Context, c *Conn) (*Conn, error) {
+		defer c.Close()
+		if err := c.SendBytes([]byte("from the worker")); err != nil {
+			return nil, err
+		}
+		a, b, err := NewPipe(Duplex)
+		if err != nil {
+			return nil, err
+		}
+		return a, b.SendBytes([]byte("left in the pipe")) // b is never closed, the worker keeps it
+	})
+)
+
+func TestPoolInitializer(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 2, Initializer: Call(testInit, 42), MaxTasksPerChild: 1})
+	for range 4 {
+		if v, err := Apply(soon(t), p, testState, 0); v != 42 || err != nil {
+			t.Fatal(v, err)
+		}
+	}
+}
+
+func TestPoolInitializerFails(t *testing.T) {
+	e, err := NewExecutor(PoolConfig{Workers: 2, Initializer: Call(testInit, -1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Terminate()
+	f := Submit(e, testState, 0)
+	if _, err := f.Result(soon(t)); !errors.Is(err, ErrBroken) || !errors.Is(err, os.ErrPermission) {
+		t.Fatal(err)
+	}
+	if _, err := Submit(e, testState, 0).Result(soon(t)); !errors.Is(err, ErrBroken) {
+		t.Fatal(err)
+	}
+	th, err := NewThreadExecutor(ThreadConfig{Workers: 2, Initializer: func() error { return os.ErrPermission }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer th.Terminate()
+	if _, err := Submit(th, testState, 0).Result(soon(t)); !errors.Is(err, ErrBroken) || !errors.Is(err, os.ErrPermission) {
+		t.Fatal(err)
+	}
+}
+
+// A pool whose workers end by themselves before they are ready gives up.
+func TestPoolWorkersNeverReady(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 2, Initializer: Call(testExit, 3)})
+	if _, err := Apply(soon(t), p, testState, 0); !errors.Is(err, ErrBroken) {
+		t.Fatal(err)
+	}
+}
+
+func TestPoolMaxTasksPerChild(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 2, MaxTasksPerChild: 5})
+	pids := make(map[int]int)
+	for range 60 {
+		pid, err := Apply(soon(t), p, testPID, struct{}{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pids[pid]++
+	}
+	if len(pids) < 12 {
+		t.Error("too few processes:", pids)
+	}
+	for pid, n := range pids {
+		if n > 5 {
+			t.Errorf("process %d did %d tasks", pid, n)
+		}
+	}
+	rs := MapAsync(p, testSquare, make([]int, 100), Chunk(1))
+	p.Close() // early: the replacements must still come
+	if _, err := rs.Get(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Join(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewPool(PoolConfig{MaxTasksPerChild: -1}); err == nil {
+		t.Fatal("no error")
+	}
+}
+
+func TestPoolResize(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 1})
+	count := func() int {
+		seen := make(map[int]bool)
+		rs := make([]*AsyncResult[int], 16)
+		for i := range rs {
+			rs[i] = ApplyAsync(p, testNap, 10*time.Millisecond)
+		}
+		for _, r := range rs {
+			pid, err := r.Get(soon(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen[pid] = true
+		}
+		return len(seen)
+	}
+	if n := count(); n != 1 {
+		t.Fatal(n)
+	}
+	if err := p.Resize(4); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); len(p.PIDs()) != 4; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("not resized")
+		}
+	}
+	if n := count(); n < 2 || n > 4 {
+		t.Fatal(n)
+	}
+	p.Resize(2)
+	for deadline := time.Now().Add(30 * time.Second); len(p.PIDs()) != 2; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("not resized")
+		}
+	}
+	if err := p.Resize(0); err == nil {
+		t.Fatal("no error")
+	}
+}
+
+func TestPoolImap(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 2})
+	numbers := func(yield func(int) bool) {
+		for i := 0; yield(i); i++ { // endless
+		}
+	}
+	for _, chunk := range []int{1, 7} {
+		next := 0
+		for v, err := range Imap(soon(t), p, testSquare, numbers, Chunk(chunk)) {
+			if v != next*next || err != nil {
+				t.Fatal(next, v, err)
+			}
+			if next++; next == 1000 {
+				break
+			}
+		}
+		seen := make(map[int]bool)
+		for v, err := range ImapUnordered(soon(t), p, testSquare, slices.Values([]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}), Chunk(chunk)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen[v] = true
+		}
+		if got := slices.Sorted(maps.Keys(seen)); !slices.Equal(got, []int{0, 1, 4, 9, 16, 25, 36, 49, 64, 81}) {
+			t.Fatal(got)
+		}
+	}
+	var got []int
+	errs := 0
+	for v, err := range Imap(soon(t), p, testHalf, slices.Values([]int{2, 3, 4, 5, 6})) {
+		if err != nil {
+			errs++
+			continue
+		}
+		got = append(got, v)
+	}
+	if errs != 2 || !slices.Equal(got, []int{1, 2, 3}) {
+		t.Fatal(errs, got)
+	}
+	func() { // an iterator that panics does so here
+		defer func() {
+			if recover() == nil {
+				t.Error("no panic")
+			}
+		}()
+		for range Imap(soon(t), p, testSquare, func(yield func(int) bool) { yield(1); panic("iterator") }) {
+		}
+	}()
+	if v, err := Apply(soon(t), p, testSquare, 5); v != 25 || err != nil {
+		t.Fatal(v, err)
+	}
+}
+
+func TestPoolStarmap(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 2})
+	vs, err := Starmap(soon(t), p, testStar, []Args[int, string]{{1, "a"}, {2, "b"}})
+	if err != nil || !slices.Equal(vs, []string{"1a", "2b"}) {
+		t.Fatal(vs, err)
+	}
+	vs, err = StarmapAsync(p, testStar, []Args[int, string]{{3, "c"}}).Get(soon(t))
+	if err != nil || !slices.Equal(vs, []string{"3c"}) {
+		t.Fatal(vs, err)
+	}
+}
+
+func TestPoolCallbacks(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 2})
+	var mu sync.Mutex
+	var got []string
+	note := func(s string) { mu.Lock(); got = append(got, s); mu.Unlock() }
+	done := make(chan bool, 4)
+	ApplyAsync(p, testHalf, 4, OnResult(func(v int) { note(fmt.Sprint(v)); done <- true }), OnError(func(error) { note("error"); done <- true }))
+	<-done
+	ApplyAsync(p, testHalf, 5, OnResult(func(int) { note("result") }), OnError(func(err error) { note(err.Error()); done <- true }))
+	<-done
+	MapAsync(p, testHalf, []int{2, 4}, OnResult(func(vs []int) { note(fmt.Sprint(vs)); done <- true }))
+	<-done
+	ApplyAsync(p, testHalf, 6, OnResult(func(int) { done <- true; panic("in a callback") }))
+	<-done
+	if v, err := Apply(soon(t), p, testHalf, 8); v != 4 || err != nil { // the pool survives it
+		t.Fatal(v, err)
+	}
+	if !slices.Equal(got, []string{"2", "5 is odd: permission denied", "[1 2]"}) {
+		t.Fatal(got)
+	}
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("no panic for a callback of the wrong type")
+			}
+		}()
+		ApplyAsync(p, testHalf, 4, OnResult(func(string) {}))
+	}()
+}
+
+// One element fails: the others are done nevertheless.
+func TestPoolMapGoesOn(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 2})
+	var done atomic.Int32
+	r := MapAsync(p, testHalf, []int{1, 2, 4, 6, 8, 10}, Chunk(1), OnError(func(error) { done.Add(1) }))
+	if _, err := r.Get(soon(t)); !errors.Is(err, os.ErrPermission) {
+		t.Fatal(err)
+	}
+	if ok, err := r.Successful(); ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if ok, err := ApplyAsync(p, testNap, time.Hour).Successful(); ok || !errors.Is(err, ErrNotReady) {
+		t.Fatal(ok, err)
+	}
+}
+
+func TestPoolGetTimeout(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 1})
+	r := ApplyAsync(p, testNap, 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	if _, err := r.Get(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatal(err)
+	}
+	if _, err := r.Get(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Shared objects travel in arguments and results of tasks.
+func TestPoolSharedObjects(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 2})
+	for range 20 {
+		a, b, err := NewPipe(Duplex)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := ApplyAsync(p, testShare, b)
+		b.Close() // the task has its own
+		got, err := r.Get(soon(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, err := a.RecvBytes(0); string(s) != "from the worker" || err != nil {
+			t.Fatal(s, err)
+		}
+		if s, err := got.RecvBytes(0); string(s) != "left in the pipe" || err != nil {
+			t.Fatal(s, err)
+		}
+		a.Close()
+		got.Close()
+	}
+}
+
+func TestPoolBusyDoesNotStarve(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 2})
+	slow := ApplyAsync(p, testNap, time.Hour)
+	rs := make([]*AsyncResult[int], 500) // some of them are put behind the slow one, and taken back
+	for i := range rs {
+		rs[i] = ApplyAsync(p, testSquare, i)
+	}
+	for i, r := range rs {
+		if v, err := r.Get(soon(t)); v != i*i || err != nil {
+			t.Fatal(i, v, err)
+		}
+	}
+	slow.Cancel()
+	if _, err := slow.Get(soon(t)); !errors.Is(err, ErrCancelled) {
+		t.Fatal(err)
+	}
+}
+
+func TestLargePool(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 40})
+	vs, err := Map(soon(t), p, testSquare, []int{1, 2, 3, 4}, Chunk(1))
+	if err != nil || !slices.Equal(vs, []int{1, 4, 9, 16}) {
+		t.Fatal(vs, err)
+	}
+}
+
+func TestPoolsRapidly(t *testing.T) {
+	for i := range 10 {
+		p, err := NewPool(PoolConfig{Workers: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i%2 == 0 {
+			p.Terminate()
+			continue
+		}
+		r := ApplyAsync(p, testSquare, i)
+		p.Close()
+		if err := p.Join(soon(t)); err != nil || !r.Ready() {
+			t.Fatal(err)
+		}
+	}
+}
