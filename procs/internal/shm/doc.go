@@ -1,9 +1,26 @@
-// Package shm is the shared memory under package procs: segments, futexes, a robust mutex, rings. It holds the only raw system
-// calls of procs.
+// Package shm is the shared memory under package procs: segments, and what several processes do in them. It holds the only raw
+// system calls on shared memory of procs.
+//
+//   - Segment: memory known by a descriptor (anonymous, gone with its last process) or by a name (gone with the process that made it). Pages are
+//     reserved when it is made or grown, so that a full memory is ErrNoSpace and never a fault.
+//   - Mutex: excludes processes and goroutines; a dead owner's lock passes to exactly one other, who is told.
+//   - Bell, Gate, Crowd: where processes sleep until something changes; how the goroutines of one process do it with one thread.
+//   - Ring: messages from one writer to one reader, without a lock.
+//   - Queue: messages between any number of processes.
+//
+// # What all of them have in common
+//
+//   - Whoever dies, at any instruction, leaves a state that others can go on with. Every change becomes valid by one store; what needs two is
+//     noted first, and undone by the next owner of the mutex.
+//   - Nobody waits for ever for somebody dead. Sleep is cut into slices of 10 to 200 ms, after which the sleeper looks at the state
+//     again, and at those it depends on.
+//   - Who need not wait makes no system call, and who waits spins shortly before it sleeps, only if there is another CPU to wait for.
+//   - A Wait says how long, and for whom. A nil *Wait is not allowed; the zero Wait waits for ever. No wait allocates unless its
+//     context can be done.
+//   - What comes from shared memory is checked before it is used as an index or a length: a corrupt segment is ErrCorrupt, never a panic.
+//   - A handle keeps its mapping until it is unreachable. Close only gives the descriptor back.
 //
 // # Ring
-//
-// A ring carries messages from one writer to one reader, in different processes or not. Both sides share a piece of a segment:
 //
 //	seg, err := shm.Create(shm.RingSize(64 << 10)) // capacity: a power of two
 //	shm.InitRing(seg, 0, 64<<10)                   // once, before the other side opens it
@@ -18,12 +35,11 @@
 //
 //   - A record of n bytes takes 8 + n bytes, rounded up to 8. Records up to a quarter of the capacity (MaxRecord) are written in
 //     place; Put cuts longer ones into fragments and the reader joins them.
-//   - One goroutine at a time per end. The ends may be handed on (to a process that replaces a dead one: NewReader goes on
-//     after what was released).
-//   - Nobody makes a system call while the other side is awake. A side that has nothing to do spins shortly, then sleeps.
-//   - Waits take a *Wait: context, deadline, and Alive, which is asked several times a second while asleep.
-//   - A side killed at any instruction loses nothing that was published, and publishes nothing that was not complete.
-//   - The bytes are not trusted: a corrupt ring gives ErrCorrupt, never a panic or a read outside.
+//   - One goroutine at a time per end. The ends may be handed on, to a process that replaces a dead one: NewReader goes on
+//     after what was released.
 //
-// It is not for several writers or readers: see Queue.
+// # What it is not
+//
+// Segments work on Linux only; elsewhere making one returns errors.ErrUnsupported. The processes must share a pid namespace, or the
+// living look dead. Nothing here protects from a process that writes where it should not, beyond not crashing with it.
 package shm

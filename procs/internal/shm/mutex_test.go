@@ -48,7 +48,7 @@ func init() {
 			check(err)
 		}
 		os.Stdout.WriteString("held\n")
-		select {}
+		time.Sleep(time.Hour)
 	}
 	// acquires and releases for ever; the word at 64 and the one at 72 are equal whenever the mutex is free.
 	children["mutex-churn"] = func(seg *Segment, args []string) {

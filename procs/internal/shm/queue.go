@@ -51,7 +51,8 @@ type queueHeader struct {
 	assigned atomic.Uint64
 	pagesEnd uint64 // where in the file the next long message goes
 	putClaim claim
-	_        [80]byte
+	fat      atomic.Uint32 // 1: free chunks may hold memory worth giving back
+	_        [76]byte
 
 	head atomic.Uint64
 	_    [120]byte
@@ -88,6 +89,10 @@ const (
 	countMask = 1<<countBits - 1
 	partMask  = 1<<(64-countBits)/chunkWords - 1 // parts of the stream are numbered modulo 2^23
 
+	bare       = 1 << 31 // in the table: a free chunk without memory
+	slimChunks = 32      // free chunks that keep theirs
+	trimStep   = 128
+
 	flagPages = 1 << 2 // the message lies in pages of the file; the payload says where
 
 	shutPut = 1 // no more puts
@@ -100,9 +105,10 @@ const MaxQueue = countMask - 1
 // queueChunks bounds the messages that lie in chunks to 1 GiB.
 const queueChunks = 16 << 10
 
-// queueLayout returns where chunks begin, and the bytes to map.
+// queueLayout returns where chunks begin, which is at a page of the segment, and where they end, both from the header on.
 func queueLayout(chunks int) (base, size int) {
-	base = (int(unsafe.Sizeof(queueHeader{})) + 4*chunks + pageSize - 1) &^ (pageSize - 1)
+	base = QueueOffset + int(unsafe.Sizeof(queueHeader{})) + 4*chunks
+	base = (base+pageSize-1)&^(pageSize-1) - QueueOffset
 	return base, base + chunks*chunkSize
 }
 
@@ -336,7 +342,15 @@ func (q *Queue) assign(p uint64) error {
 	}
 	q.tailThen = h.tail.Load()
 	if reused&partMask != part(q.tailThen) && given != reused {
-		q.table(given).Store(q.table(reused).Load())
+		i := q.table(reused).Load()
+		if i&bare != 0 {
+			i &^= bare
+			if err := q.reserve(i); err != nil {
+				return err
+			}
+			h.fat.Store(1)
+		}
+		q.table(given).Store(i)
 		h.assigned.Store((given+1)<<32 | (reused+1)&(1<<32-1))
 		return nil
 	}
@@ -344,12 +358,46 @@ func (q *Queue) assign(p uint64) error {
 	if int(n) >= q.chunks {
 		return ErrFull
 	}
-	if err := q.seg.Reserve(QueueOffset+q.base+int(n)*chunkSize, chunkSize); err != nil {
+	if err := q.reserve(n); err != nil {
 		return err
+	}
+	if n > slimChunks {
+		h.fat.Store(1)
 	}
 	q.table(given).Store(n)
 	h.assigned.Store((given+1)<<32 | reused)
 	return nil
+}
+
+func (q *Queue) reserve(chunk uint32) error {
+	return q.seg.Reserve(QueueOffset+q.base+int(chunk)*chunkSize, chunkSize)
+}
+
+// trim takes the memory of free chunks away, all but a few, and not too many at a time. Getters call it when they have emptied the queue after a large
+// backlog; if a putter is busy just now, another time will do. A chunk is marked before it loses its memory, so that whoever uses it next
+// reserves it again.
+func (q *Queue) trim() {
+	if !q.put.TryLock() {
+		return
+	}
+	defer q.put.Unlock()
+	h := q.h
+	a, tail := h.assigned.Load(), part(h.tail.Load())
+	reused := a & (1<<32 - 1)
+	free := (tail - reused) & partMask
+	for i, left := uint64(slimChunks), trimStep; i < free && i < uint64(q.chunks); i++ {
+		e := q.table(reused + i)
+		if e.Load()&bare != 0 {
+			continue
+		}
+		if left == 0 {
+			return
+		}
+		left--
+		chunk := e.Or(bare)
+		q.seg.Discard(QueueOffset+q.base+int(chunk)*chunkSize, chunkSize) // fails only if this handle was closed meanwhile
+	}
+	h.fat.Store(0)
 }
 
 // putPages puts a long message: its bytes into pages of their own, and a record of where they are into the queue.
@@ -462,6 +510,9 @@ func (q *Queue) consume(next uint64) {
 	q.h.tail.Store(next) // release: our reads are over
 	q.h.tasks.undo.slot = 0
 	q.notFull.Ring(1)
+	if q.h.fat.Load() != 0 && next == q.h.head.Load() {
+		q.trim()
+	}
 }
 
 // read returns the record at tail, which is before head, and where the next one is.

@@ -100,6 +100,36 @@ func TestQueueGrowsAndReuses(t *testing.T) {
 			t.Fatalf("round %d: %d chunks for 2 MB", round, n)
 		}
 	}
+	for range 60000 { // 60 MB
+		if err := q.TryPut(forever, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 10 { // each time it is empty it gives some back
+		for q.Len() > 0 {
+			if got, err := q.TryGet(forever, nil); err != nil || len(got) != 1000 {
+				t.Fatal(len(got), err)
+			}
+		}
+		q.TryPut(forever, p)
+	}
+	if blocks := fileBlocks(t, q.seg); blocks > 5<<19 {
+		t.Errorf("%d bytes in use after a backlog of 60 MB was read", blocks)
+	}
+	q.TryGet(forever, nil)
+	for i := range 20000 { // through chunks that lost their memory
+		binary.NativeEndian.PutUint64(p, uint64(i))
+		q.TryPut(forever, p)
+		if i > 0 {
+			got, err := q.TryGet(forever, nil)
+			if want := uint64(i - 1); err != nil || binary.NativeEndian.Uint64(got) != want {
+				t.Fatal(i, err)
+			}
+		}
+	}
+	for q.Len() > 0 {
+		q.TryGet(forever, nil)
+	}
 	long := make([]byte, 1<<20)
 	for range 300 {
 		if err := q.TryPut(forever, long); err != nil {
