@@ -47,8 +47,8 @@ const (
 )
 
 // Main makes the calling goroutine the main greenlet of a new family. The main
-// greenlet has no parent, is started, and never dies; call its Close when the
-// family is no longer needed, or use Run.
+// greenlet has no parent, is started, and dies only with the family: call its
+// Close when that is no longer needed, or use Run.
 func Main[T any]() *Greenlet[T] {
 	f := &family[T]{spare: keep}
 	g := &Greenlet[T]{&core[T]{family: f, state: active}}
