@@ -1,0 +1,509 @@
+package procs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"reflect"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// ManagerConfig says how a manager is started. The zero value is a manager for this process and its descendants.
+type ManagerConfig struct {
+	// Name is the name of its process. Default: "Manager-1", "Manager-2", ...
+	Name string
+	// Address is where it listens: see Listen. Default: an abstract Unix socket, which leaves nothing behind. A TCP address lets
+	// other machines in.
+	Address string
+	// AuthKey is what clients must know, beside the key of this process (Process.AuthKey), which always opens. nil: only that.
+	AuthKey []byte
+	// Initializer is run in the manager's process before it serves: see Call. If it fails, NewManager does.
+	Initializer *Initializer
+	// LookupHost is as in DialConfig.
+	LookupHost func(ctx context.Context, host string) ([]string, error)
+	// GOMAXPROCS of its process, 0: as ours.
+	GOMAXPROCS int
+}
+
+// Manager keeps objects that any process can use: dicts, lists, queues, locks, pools, and objects of your own types (Python's
+// multiprocessing.Manager, BaseManager and SyncManager). Processes hold proxies, such as ManagerDict, whose methods are
+// calls to the manager. Where an object in shared memory will do (Lock, Value, Queue, ...), it is faster still; a manager can hold
+// anything, grows as needed, and can be reached from other machines.
+//
+//   - Values are copied on the way in and out. Proxies are values too: a dict may hold lists.
+//   - Each call is atomic. So are the methods made of several, such as Modify of ManagerDict.
+//   - An object lives as long as some process refers to it, by a proxy that was neither closed nor collected; or a message on its way does, or
+//     another managed object, or a published name. Objects that refer to each other in a circle live until the manager ends.
+//   - A client that ends or dies gives back what it held: references, locks, permits. Who acquires a lock that was lost so gets
+//     ErrOwnerDied, and the lock.
+//   - When the manager dies, all calls, waiting ones too, return ErrManagerDied at once, and nothing is left: it has no files.
+//   - A call takes about a microsecond, and no system call, if both sides are busy and on one machine; a Unix socket round
+//     trip if it has to wait, runs a method of your own, or carries more than 16 KiB. Waiting takes a goroutine here and there, no thread.
+//
+// A *Manager can be passed to other processes itself, to make objects there.
+type Manager struct {
+	mu      sync.Mutex
+	link    *managerLink
+	process *Process       // the manager's, if we started it
+	server  *managerServer // the manager itself, if it is here
+	path    string         // of a socket in the file system
+	closed  bool
+}
+
+// managerBoot is the argument of the manager's process.
+type managerBoot struct {
+	Settings []byte
+	Socket   *os.File
+}
+
+var managerMain = Register("switchyard/procs.manager", runManager)
+
+var managerCount atomic.Int64
+
+// NewManager starts a manager in a process of its own, and returns when it serves. It ends with Close, with the end of this process,
+// however that comes, and with that of whoever calls Shutdown.
+func NewManager(config ManagerConfig) (*Manager, error) {
+	if err := mayHaveChildren(); err != nil {
+		return nil, err
+	}
+	if config.Name == "" {
+		config.Name = "Manager-" + strconv.FormatInt(managerCount.Add(1), 10)
+	}
+	var socket listenSocket
+	if err := socket.listen(managerAddress(config.Address)); err != nil {
+		return nil, err
+	}
+	m := &Manager{path: socket.path}
+	settings, err := encodeManagerSettings(&config, &socket)
+	if err == nil {
+		m.process = NewProcess(managerMain, managerBoot{settings, socket.f}, ProcessConfig{Name: config.Name, GOMAXPROCS: config.GOMAXPROCS})
+		err = m.process.Start()
+	}
+	socket.f.Close() // theirs is open; the path stays
+	if err == nil {
+		m.link, err = linkTo(context.Background(), socket.address, DialConfig{AuthKey: managerKey(&config), LookupHost: config.LookupHost})
+		if err != nil {
+			err = m.whyNotStarted(err)
+		}
+	}
+	if err != nil {
+		m.removeSocket()
+		return nil, fmt.Errorf("procs: start %s: %w", config.Name, err)
+	}
+	startedManagers.add(m)
+	return m, nil
+}
+
+// whyNotStarted looks whether the process has ended.
+func (m *Manager) whyNotStarted(err error) error {
+	m.process.Kill()
+	m.process.Join(context.Background())
+	return err
+}
+
+func managerAddress(address string) string {
+	if address != "" {
+		return address
+	}
+	var b [16]byte
+	randomKey(b[:])
+	return fmt.Sprintf("@procs-manager-%x", b)
+}
+
+func managerKey(c *ManagerConfig) []byte {
+	if c.AuthKey != nil {
+		return c.AuthKey
+	}
+	return CurrentProcess().AuthKey()
+}
+
+func encodeManagerSettings(c *ManagerConfig, s *listenSocket) ([]byte, error) {
+	w := new(wire)
+	w.PutString(s.address)
+	w.PutBytes(managerKey(c))
+	if c.Initializer == nil {
+		w.PutUint64(0)
+		return w.buf, nil
+	}
+	iw := new(wire)
+	body, err := c.Initializer.encode(iw)
+	if err == nil && len(iw.fds) > 0 {
+		err = errors.New("shared objects cannot be passed to a manager's initializer")
+	}
+	iw.close()
+	if err != nil {
+		return nil, fmt.Errorf("%w: argument of %s: %w", ErrEncode, c.Initializer.fname, err)
+	}
+	w.PutUint64(c.Initializer.id)
+	w.PutString(c.Initializer.fname)
+	w.PutBytes(body)
+	return w.buf, nil
+}
+
+// runManager is the life of a manager's process.
+func runManager(ctx context.Context, boot managerBoot) (struct{}, error) {
+	signal.Ignore(syscall.SIGINT) // Ctrl-C goes to the whole group; who started us decides when we end
+	w := wire{buf: boot.Settings}
+	address, key := w.TakeString(), w.TakeBytes()
+	s := newManagerServer()
+	failed := runInitializer(ctx, &w)
+	config := ListenerConfig{poller: true, AuthKey: key, keys: [][]byte{CurrentProcess().AuthKey()}}
+	if err := s.listenOn(boot.Socket, address, config); err != nil {
+		return struct{}{}, err
+	}
+	if failed != nil { // tell the one who started us, who is connecting already
+		wait, cancel := context.WithTimeout(ctx, handshakeTimeout)
+		defer cancel()
+		if c, err := s.listener.Accept(wait); err == nil {
+			c.t.send(linkHello, append([]byte{statusError}, encodeError(failed)...), nil)
+		}
+		s.shutdown()
+		return struct{}{}, ExitCode(1)
+	}
+	go s.serve()
+	<-s.done
+	s.shutdown()
+	return struct{}{}, nil
+}
+
+func runInitializer(ctx context.Context, w *wire) (err error) {
+	id := w.TakeUint64()
+	if id == 0 {
+		return w.Err()
+	}
+	name, body := w.TakeString(), w.TakeBytes()
+	if w.Err() != nil {
+		return w.Err()
+	}
+	f, err := findFunc(id)
+	if err != nil {
+		return fmt.Errorf("%w: initializer %q", err, name)
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			err = newPanic(v)
+		}
+	}()
+	_, err = f.runOne(ctx, body, new(wire), nil, new(wire))
+	return err
+}
+
+// listenOn begins to take clients on a socket that listens already. The server is known in this process from now on.
+func (s *managerServer) listenOn(f *os.File, address string, config ListenerConfig) error {
+	l, err := newListener(f, address, config)
+	if err != nil {
+		return err
+	}
+	s.listener, s.address = l, address
+	s.manager = &Manager{server: s, link: &managerLink{address: address, server: s.id, local: s, dead: s.done}}
+	links.mu.Lock()
+	defer links.mu.Unlock()
+	if links.local == nil {
+		links.local = make(map[string]*managerServer)
+	}
+	links.local[address] = s
+	return nil
+}
+
+// ServeManager makes this process itself a manager, for others to connect to (Python's BaseManager.get_server). Objects made through
+// it are used here without any round trip. It serves until Close; Done tells when somebody asked for the end by Shutdown.
+func ServeManager(config ManagerConfig) (*Manager, error) {
+	if config.Initializer != nil {
+		return nil, errors.New("procs: ServeManager: call the initializer yourself")
+	}
+	var socket listenSocket
+	if err := socket.listen(managerAddress(config.Address)); err != nil {
+		return nil, err
+	}
+	s := newManagerServer()
+	lc := ListenerConfig{poller: true, AuthKey: managerKey(&config), keys: [][]byte{CurrentProcess().AuthKey()}}
+	if err := s.listenOn(socket.f, socket.address, lc); err != nil {
+		socket.close()
+		return nil, err
+	}
+	s.manager.path = socket.path
+	s.wg.Go(s.serve)
+	return s.manager, nil
+}
+
+// ConnectManager connects to a manager that another process, or another machine, runs. Only Address, AuthKey and LookupHost of the
+// configuration count.
+func ConnectManager(ctx context.Context, address string, config ManagerConfig) (*Manager, error) {
+	if config.AuthKey != nil {
+		rememberKey(address, config.AuthKey)
+	}
+	l, err := linkTo(ctx, address, DialConfig{AuthKey: config.AuthKey, LookupHost: config.LookupHost})
+	if err != nil {
+		return nil, err
+	}
+	return &Manager{link: l}, nil
+}
+
+// keyring remembers with which key a manager was reached, for proxies of it that come later.
+var keyring sync.Map // address -> []byte
+
+func rememberKey(address string, key []byte) { keyring.Store(address, append([]byte{}, key...)) }
+
+func knownKey(address string) []byte {
+	if k, ok := keyring.Load(address); ok {
+		return k.([]byte)
+	}
+	return nil
+}
+
+// open returns the link, with one more user.
+func (m *Manager) open() (*managerLink, error) {
+	if m == nil {
+		return nil, ErrClosed
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed || m.link == nil {
+		return nil, ErrClosed
+	}
+	if !m.link.use() {
+		return nil, ErrManagerDied
+	}
+	return m.link, nil
+}
+
+// Address returns where the manager can be reached, for ConnectManager.
+func (m *Manager) Address() string {
+	if m.link == nil {
+		return ""
+	}
+	return m.link.address
+}
+
+// Process returns the manager's process if NewManager started it here, else nil.
+func (m *Manager) Process() *Process { return m.process }
+
+// Done returns a channel that is closed when the manager has died, has ended, or was asked to end.
+func (m *Manager) Done() <-chan struct{} { return m.link.dead }
+
+// ManagerStats tells what a manager keeps.
+type ManagerStats struct {
+	Objects int
+	Clients int // processes that are connected
+}
+
+// Stats asks the manager what it keeps.
+func (m *Manager) Stats() (ManagerStats, error) {
+	l, err := m.open()
+	if err != nil {
+		return ManagerStats{}, err
+	}
+	defer l.unuse()
+	c := l.begin(0, rootStats)
+	defer c.end()
+	if err := c.do(nil); err != nil {
+		return ManagerStats{}, err
+	}
+	st := ManagerStats{int(c.uint()), int(c.uint())}
+	return st, c.err()
+}
+
+// Shutdown ends the manager, whoever started it. Everything that it keeps is gone. If this process started it, it waits for its end,
+// and when ctx is done before, kills it.
+func (m *Manager) Shutdown(ctx context.Context) error {
+	if l, err := m.open(); err == nil {
+		c := l.begin(0, rootShutdown)
+		if err := c.do(nil); err != nil && !errors.Is(err, ErrManagerDied) && m.process == nil {
+			c.end()
+			l.unuse()
+			return err
+		}
+		c.end()
+		l.unuse()
+	}
+	if m.process != nil {
+		if m.process.Join(ctx) != nil {
+			m.process.Kill()
+			m.process.Join(context.Background())
+		}
+	}
+	return m.disconnect()
+}
+
+// Close ends a manager that this process started or serves, and disconnects from any other. It may be called more than once.
+func (m *Manager) Close() error {
+	if m.process == nil {
+		return m.disconnect()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return m.Shutdown(ctx)
+}
+
+func (m *Manager) disconnect() error {
+	m.mu.Lock()
+	if m.closed {
+		m.mu.Unlock()
+		return nil
+	}
+	m.closed = true
+	m.mu.Unlock()
+	if m.server != nil {
+		links.mu.Lock()
+		delete(links.local, m.server.address)
+		links.mu.Unlock()
+		m.server.shutdown()
+	} else if m.link != nil {
+		m.link.unuse()
+	}
+	if m.process != nil {
+		startedManagers.remove(m)
+		<-m.link.dead // its process has ended, so this comes
+	}
+	m.removeSocket()
+	return nil
+}
+
+func (m *Manager) removeSocket() {
+	if m.path != "" {
+		os.Remove(m.path)
+	}
+}
+
+func (m *Manager) share(w *wire) error {
+	l, err := m.open()
+	if err != nil {
+		return err
+	}
+	defer l.unuse()
+	w.PutString(l.address)
+	w.PutUint64(l.server)
+	return w.Err()
+}
+
+func (m *Manager) adopt(w *wire) error {
+	address, server := w.TakeString(), w.TakeUint64()
+	if w.Err() != nil {
+		return w.Err()
+	}
+	l, err := linkTo(context.Background(), address, DialConfig{AuthKey: knownKey(address)})
+	if err != nil {
+		return err
+	}
+	if l.server != server {
+		l.unuse()
+		return ErrManagerDied
+	}
+	m.link = l
+	return nil
+}
+
+// managerContext is the key of the manager in the context of its objects' methods.
+type managerContext struct{}
+
+// ManagerOf returns the manager in whose process a managed object's method runs: to make further objects there.
+func ManagerOf(ctx context.Context) *Manager {
+	m, _ := ctx.Value(managerContext{}).(*Manager)
+	return m
+}
+
+// Publish gives a value, most often a proxy, a name by which every client can Lookup it (in Python: register with a callable). The manager
+// keeps it until the name is given to something else, or Unpublish.
+func Publish[T any](m *Manager, name string, v T) error {
+	cd, err := codecOf[T]()
+	if err != nil {
+		return encodeFailed(err)
+	}
+	l, err := m.open()
+	if err != nil {
+		return err
+	}
+	defer l.unuse()
+	c := l.begin(0, rootPublish)
+	defer c.end()
+	c.putString(name)
+	c.putString(typeName(reflect.TypeFor[T]()))
+	if err := putValue(c, cd, &v); err != nil {
+		return err
+	}
+	return c.do(nil)
+}
+
+// Lookup returns what was published under name. It must be of type T, or the error is ErrMessageType.
+func Lookup[T any](m *Manager, name string) (v T, err error) {
+	cd, err := codecOf[T]()
+	if err != nil {
+		return v, encodeFailed(err)
+	}
+	l, err := m.open()
+	if err != nil {
+		return v, err
+	}
+	defer l.unuse()
+	c := l.begin(0, rootLookup)
+	defer c.end()
+	c.putString(name)
+	if err := c.do(nil); err != nil {
+		return v, err
+	}
+	typ := string(c.bytes())
+	if c.bad {
+		return v, errWire
+	}
+	if want := typeName(reflect.TypeFor[T]()); typ != want {
+		decodeShared(l, c.rest(), func([]byte, *wire) error { return nil }) // gives the references back
+		return v, fmt.Errorf("%w: %q is a %s, not a %s", ErrMessageType, name, typ, want)
+	}
+	return takeValue(c, cd)
+}
+
+// Unpublish takes a name back.
+func (m *Manager) Unpublish(name string) error {
+	l, err := m.open()
+	if err != nil {
+		return err
+	}
+	defer l.unuse()
+	c := l.begin(0, rootUnpublish)
+	defer c.end()
+	c.putString(name)
+	return c.do(nil)
+}
+
+// startedManagers end when this process does by Exit.
+var startedManagers managerSet
+
+type managerSet struct {
+	once sync.Once
+	mu   sync.Mutex
+	all  map[*Manager]struct{}
+}
+
+func (s *managerSet) add(m *Manager) {
+	s.once.Do(func() { AtExit(s.closeAll) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all == nil {
+		s.all = make(map[*Manager]struct{})
+	}
+	s.all[m] = struct{}{}
+}
+
+func (s *managerSet) remove(m *Manager) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.all, m)
+}
+
+func (s *managerSet) closeAll() {
+	s.mu.Lock()
+	var all []*Manager
+	for m := range s.all {
+		all = append(all, m)
+	}
+	s.mu.Unlock()
+	for _, m := range all {
+		m.Close()
+	}
+}

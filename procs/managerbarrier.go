@@ -1,0 +1,175 @@
+package procs
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// methods of a barrier
+const (
+	barrierWait byte = iota
+	barrierStatus
+	barrierReset
+	barrierAbort
+)
+
+// barrierObject is a barrier in the manager.
+type barrierObject struct {
+	monitor
+	parties int
+	round   *barrierRound
+	broken  bool
+}
+
+// barrierRound is shared by those who wait together.
+type barrierRound struct {
+	arrived      int
+	done, broken bool
+}
+
+func newBarrierObject(c *serverCall) (managedObject, error) {
+	n := c.int()
+	if c.bad || n < 1 {
+		return nil, fmt.Errorf("procs: barrier for %d parties", n)
+	}
+	return &barrierObject{parties: n, round: new(barrierRound)}, nil
+}
+
+func (b *barrierObject) end() { b.change(func() error { b.fail(); return nil }) }
+
+// fail breaks the barrier for those who wait and those who come.
+func (b *barrierObject) fail() {
+	b.broken = true
+	b.round.broken = true
+	b.round = new(barrierRound)
+}
+
+func (b *barrierObject) call(c *serverCall) error {
+	if c.method == barrierWait {
+		return b.wait(c)
+	}
+	return b.change(func() error {
+		switch c.method {
+		case barrierStatus:
+			c.putInt(b.parties)
+			c.putInt(b.round.arrived)
+			c.putBool(b.broken)
+		case barrierAbort:
+			b.fail()
+		case barrierReset:
+			b.fail()
+			b.broken = false
+		default:
+			return errWire
+		}
+		return nil
+	})
+}
+
+func (b *barrierObject) wait(c *serverCall) error {
+	if c.ctx == nil && b.parties > 1 { // to arrive without waiting is to have arrived nevertheless
+		return errWouldWait
+	}
+	var r *barrierRound
+	index := 0
+	err := b.await(c, func() bool {
+		if r == nil { // at the first try: arrive
+			if b.broken {
+				r = &barrierRound{broken: true}
+				return true
+			}
+			r, index = b.round, b.round.arrived
+			if r.arrived++; r.arrived == b.parties {
+				r.done = true
+				b.round = new(barrierRound)
+			}
+		}
+		return r.done || r.broken
+	})
+	if err != nil { // gave up, or is gone: nobody can complete the round
+		b.change(func() error {
+			if !r.done && !r.broken {
+				b.fail()
+			}
+			return nil
+		})
+		return err
+	}
+	if r.broken {
+		return ErrBrokenBarrier
+	}
+	c.putInt(index)
+	return nil
+}
+
+// ManagerBarrier lets a number of parties wait for each other (SyncManager.Barrier). A party that gives up or dies breaks it for all.
+type ManagerBarrier struct{ managerProxy }
+
+// NewManagerBarrier makes a barrier in m for so many parties.
+func NewManagerBarrier(m *Manager, parties int) (*ManagerBarrier, error) {
+	b := new(ManagerBarrier)
+	err := b.create(nil, m, objectBarrier, proxyType[ManagerBarrier](), func(c *managerCall) error { c.putInt(parties); return nil })
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *ManagerBarrier) adopt(w *wire) error {
+	return b.adoptAs(w, objectBarrier, proxyType[ManagerBarrier]())
+}
+
+// Wait waits until all parties have arrived, and returns in which order the caller did, from 0. If the context ends first, the barrier
+// breaks for all, and the error is the context's and ErrBrokenBarrier; the others get ErrBrokenBarrier.
+func (b *ManagerBarrier) Wait(ctx context.Context) (index int, err error) {
+	c, err := b.begin(barrierWait)
+	if err != nil {
+		return 0, err
+	}
+	defer c.end()
+	if err := c.do(ctx); err != nil {
+		if err == ctx.Err() {
+			err = fmt.Errorf("%w: %w", ErrBrokenBarrier, err)
+		}
+		return 0, err
+	}
+	return c.int(), c.err()
+}
+
+// WaitTimeout is Wait with a limit; then the error is ErrTimeout and ErrBrokenBarrier.
+func (b *ManagerBarrier) WaitTimeout(d time.Duration) (index int, err error) {
+	ctx, cancel := context.WithTimeoutCause(context.Background(), max(d, 1), ErrTimeout)
+	defer cancel()
+	index, err = b.Wait(ctx)
+	if err != nil && ctx.Err() != nil && err != ErrBrokenBarrier {
+		err = fmt.Errorf("%w: %w", ErrBrokenBarrier, ErrTimeout)
+	}
+	return index, err
+}
+
+func (b *ManagerBarrier) state() (parties, waiting int, broken bool, err error) {
+	err = b.call(barrierStatus, nil, func(c *managerCall) error {
+		parties, waiting, broken = c.int(), c.int(), c.uint() != 0
+		return nil
+	})
+	return parties, waiting, broken, err
+}
+
+// Parties returns how many it takes.
+func (b *ManagerBarrier) Parties() (int, error) { n, _, _, err := b.state(); return n, err }
+
+// Waiting returns how many wait, now.
+func (b *ManagerBarrier) Waiting() (int, error) { _, n, _, err := b.state(); return n, err }
+
+// Broken tells whether the barrier is broken.
+func (b *ManagerBarrier) Broken() (bool, error) { _, _, broken, err := b.state(); return broken, err }
+
+// Reset makes the barrier new; who waits gets ErrBrokenBarrier.
+func (b *ManagerBarrier) Reset() error { return b.call(barrierReset, nil, nil) }
+
+// Abort breaks the barrier until Reset.
+func (b *ManagerBarrier) Abort() error { return b.call(barrierAbort, nil, nil) }
+
+// String says what the proxy stands for.
+func (b *ManagerBarrier) String() string { return b.describe("ManagerBarrier") }

@@ -1,0 +1,195 @@
+package procs
+
+import (
+	"context"
+	"math"
+	"time"
+)
+
+// methods of a condition, after those of its lock
+const (
+	conditionWait byte = 16 + iota
+	conditionNotify
+	conditionWaiting
+)
+
+// conditionObject is a condition in the manager, with a recursive lock of its own.
+type conditionObject struct {
+	lockObject
+	sleepers []*sleeper // in the order in which they came
+}
+
+// sleeper is one Wait.
+type sleeper struct {
+	link     *serverLink
+	notified bool
+}
+
+func (o *conditionObject) call(c *serverCall) error {
+	switch c.method {
+	case conditionWait:
+		return o.waitFor(c, holder{c.link, c.uint()})
+	case conditionNotify:
+		who, n := holder{c.link, c.uint()}, c.int()
+		return o.change(func() error {
+			if o.depth == 0 || o.held != who {
+				return ErrNotHeld
+			}
+			n = min(n, len(o.sleepers))
+			for _, s := range o.sleepers[:n] {
+				s.notified = true
+			}
+			o.sleepers = o.sleepers[n:]
+			return nil
+		})
+	case conditionWaiting:
+		return o.change(func() error { c.putInt(len(o.sleepers)); return nil })
+	}
+	return o.lockObject.call(c)
+}
+
+// waitFor releases the lock however deep it is held, waits for a notification and then for the lock. Having given up waiting, it waits for
+// the lock too: the caller holds it in any case, unless it is gone itself.
+func (o *conditionObject) waitFor(c *serverCall, who holder) error {
+	if c.ctx == nil { // it always waits
+		return errWouldWait
+	}
+	s := &sleeper{link: c.link}
+	depth, notified := 0, false
+	err := o.change(func() error {
+		if o.depth == 0 || o.held != who {
+			return ErrNotHeld
+		}
+		depth = o.depth
+		o.held, o.depth = holder{}, 0
+		o.sleepers = append(o.sleepers, s)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var got error
+	back := func() (ok bool) {
+		if got, ok = o.take(who); ok && got != ErrReleased {
+			o.depth = depth
+		}
+		return ok
+	}
+	late := o.await(c, func() bool { return (s.notified || o.gone) && back() })
+	if late != nil {
+		o.change(func() error { o.forget(s); notified = s.notified; return nil })
+		again := *c
+		again.ctx = c.link.ctx // nothing but the client's end keeps it from the lock
+		if err := o.await(&again, back); err != nil {
+			return err
+		}
+	}
+	switch {
+	case got != nil:
+		return got
+	case late != nil && notified: // it came while we gave up
+		return nil
+	}
+	return late
+}
+
+// forget takes a sleeper off the list.
+func (o *conditionObject) forget(s *sleeper) {
+	for i, t := range o.sleepers {
+		if t == s {
+			o.sleepers = append(o.sleepers[:i:i], o.sleepers[i+1:]...)
+			return
+		}
+	}
+}
+
+// leave frees the lock, and passes notifications on: a sleeper that is gone has none to give.
+func (o *conditionObject) leave(link *serverLink) {
+	o.lockObject.leave(link)
+	o.change(func() error {
+		kept := o.sleepers[:0:0]
+		for _, s := range o.sleepers {
+			if s.link != link {
+				kept = append(kept, s)
+			}
+		}
+		o.sleepers = kept
+		return nil
+	})
+}
+
+// ManagerCondition lets processes that hold its lock wait until another one tells them that something changed
+// (SyncManager.Condition). The lock is recursive and owned by a goroutine, as ManagerRLock.
+type ManagerCondition struct{ managerProxy }
+
+// NewManagerCondition makes a condition in m.
+func NewManagerCondition(m *Manager) (*ManagerCondition, error) {
+	c := new(ManagerCondition)
+	if err := c.create(nil, m, objectCondition, proxyType[ManagerCondition](), nil); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (p *ManagerCondition) adopt(w *wire) error {
+	return p.adoptAs(w, objectCondition, proxyType[ManagerCondition]())
+}
+
+// Acquire takes the lock; see ManagerRLock.
+func (p *ManagerCondition) Acquire(ctx context.Context) error {
+	return p.managerProxy.wait(ctx, lockAcquire, thisGoroutine)
+}
+
+// Release undoes one acquire.
+func (p *ManagerCondition) Release() error {
+	return p.managerProxy.wait(nil, lockRelease, thisGoroutine)
+}
+
+// Wait releases the lock, waits for a notification, and takes the lock again, as often as the caller held it. The caller holds it also
+// when the context ended first, and when ErrOwnerDied tells that another holder died; ErrNotHeld means that it did not before.
+func (p *ManagerCondition) Wait(ctx context.Context) error {
+	return p.managerProxy.wait(ctx, conditionWait, thisGoroutine)
+}
+
+// WaitTimeout is Wait with a limit; then it returns ErrTimeout.
+func (p *ManagerCondition) WaitTimeout(d time.Duration) error {
+	return waitAtMost(max(d, 1), ErrTimeout, p.Wait)
+}
+
+// WaitFor waits until predicate, called with the lock held, says yes.
+func (p *ManagerCondition) WaitFor(ctx context.Context, predicate func() bool) error {
+	for !predicate() {
+		if err := p.Wait(ctx); err != nil {
+			if predicate() && err != ErrOwnerDied {
+				return nil
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// WaitForTimeout is WaitFor with a limit; then it returns ErrTimeout.
+func (p *ManagerCondition) WaitForTimeout(d time.Duration, predicate func() bool) error {
+	return waitAtMost(max(d, 1), ErrTimeout, func(ctx context.Context) error { return p.WaitFor(ctx, predicate) })
+}
+
+// Notify wakes up to n of those who wait, the longest waiting first. The caller must hold the lock, or it is ErrNotHeld.
+func (p *ManagerCondition) Notify(n int) error {
+	return p.managerProxy.wait(nil, conditionNotify, func(c *managerCall) {
+		thisGoroutine(c)
+		c.putInt(max(n, 0))
+	})
+}
+
+// NotifyAll wakes all who wait.
+func (p *ManagerCondition) NotifyAll() error { return p.Notify(math.MaxInt) }
+
+// Waiting returns how many wait, now.
+func (p *ManagerCondition) Waiting() (n int, err error) {
+	err = p.call(conditionWaiting, nil, func(c *managerCall) error { n = c.int(); return nil })
+	return n, err
+}
+
+// String says what the proxy stands for.
+func (p *ManagerCondition) String() string { return p.describe("ManagerCondition") }

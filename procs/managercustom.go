@@ -1,0 +1,245 @@
+package procs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"sync"
+)
+
+// ManagedType is a type of your own whose values a manager can keep (Python's BaseManager.register). Values are made by
+// RegisterManaged.
+type ManagedType[T, In any] struct {
+	name string
+	id   uint64
+	make func(context.Context, In) (T, error)
+	in   *codec[In]
+}
+
+// ManagedMethod is a method of a ManagedType that clients can call.
+type ManagedMethod[T, In, Out any] struct {
+	name string
+	id   uint64
+	call func(T, context.Context, In) (Out, error)
+	in   *codec[In]
+	out  *codec[Out]
+}
+
+// Managed is a proxy of a value of a ManagedType. It has no methods of T: what clients may call was said by RegisterMethod.
+type Managed[T any] struct{ managerProxy }
+
+type (
+	managedType interface {
+		construct(c *serverCall) (any, error)
+	}
+	managedMethod interface {
+		invoke(c *serverCall, v any) error
+	}
+)
+
+var managedTypes struct {
+	sync.RWMutex
+	types   map[uint64]managedType
+	methods map[uint64]managedMethod
+}
+
+// RegisterManaged makes known how a manager makes values of a type of your own. Like Register, call it in a package-level variable, so
+// that it has happened in every process before main, and give it further RegisterMethod:
+//
+//	type counter struct{ mu sync.Mutex; n int }
+//	func (c *counter) Add(ctx context.Context, n int) (int, error) { ... }
+//
+//	var counters = procs.RegisterManaged("counter", func(ctx context.Context, start int) (*counter, error) { return &counter{n: start}, nil })
+//	var counterAdd = procs.RegisterMethod(counters, "Add", (*counter).Add)
+//
+// T stays in the manager and may be anything, also what cannot travel. Methods run at once if clients call at once: T has to protect
+// itself. If T has a method Close() error, it is called when nobody refers to the value any more.
+func RegisterManaged[T, In any](name string, newT func(context.Context, In) (T, error)) *ManagedType[T, In] {
+	if name == "" || newT == nil {
+		panic("procs: RegisterManaged needs a name and a constructor")
+	}
+	in, err := codecOf[In]()
+	if err != nil {
+		panic(fmt.Sprintf("procs: RegisterManaged(%q): argument: %v", name, err))
+	}
+	t := &ManagedType[T, In]{name: name, id: funcID("type "+name, in.fixed, 0), make: newT, in: in}
+	managedTypes.Lock()
+	defer managedTypes.Unlock()
+	if managedTypes.types == nil {
+		managedTypes.types = make(map[uint64]managedType)
+		managedTypes.methods = make(map[uint64]managedMethod)
+	}
+	if managedTypes.types[t.id] != nil {
+		panic(fmt.Sprintf("procs: RegisterManaged(%q): the name is taken", name))
+	}
+	managedTypes.types[t.id] = t
+	return t
+}
+
+// RegisterMethod makes f callable as a method of the managed values of t. A method expression fits: (*counter).Add.
+func RegisterMethod[T, C, In, Out any](t *ManagedType[T, C], name string, f func(T, context.Context, In) (Out, error)) *ManagedMethod[T, In, Out] {
+	if name == "" || f == nil {
+		panic("procs: RegisterMethod needs a name and a function")
+	}
+	name = t.name + "." + name
+	in, err := codecOf[In]()
+	if err != nil {
+		panic(fmt.Sprintf("procs: RegisterMethod(%q): argument: %v", name, err))
+	}
+	out, err := codecOf[Out]()
+	if err != nil {
+		panic(fmt.Sprintf("procs: RegisterMethod(%q): result: %v", name, err))
+	}
+	m := &ManagedMethod[T, In, Out]{name: name, id: funcID("method "+name, in.fixed, out.fixed), call: f, in: in, out: out}
+	managedTypes.Lock()
+	defer managedTypes.Unlock()
+	if managedTypes.methods[m.id] != nil {
+		panic(fmt.Sprintf("procs: RegisterMethod(%q): the name is taken", name))
+	}
+	managedTypes.methods[m.id] = m
+	return m
+}
+
+// customObject is a value of a user's type in the manager.
+type customObject struct {
+	server *managerServer
+	value  any
+}
+
+func newCustomObject(c *serverCall) (managedObject, error) {
+	if c.ctx == nil { // constructors may take their time
+		return nil, errWouldWait
+	}
+	id := c.uint()
+	managedTypes.RLock()
+	t := managedTypes.types[id]
+	managedTypes.RUnlock()
+	if t == nil {
+		return nil, fmt.Errorf("%w: a managed type of the client is not registered in the manager", ErrUnknownFunc)
+	}
+	v, err := t.construct(c)
+	if err != nil {
+		return nil, err
+	}
+	return &customObject{c.server, v}, nil
+}
+
+func (o *customObject) call(c *serverCall) error {
+	if c.ctx == nil {
+		return errWouldWait
+	}
+	id := c.uint()
+	managedTypes.RLock()
+	m := managedTypes.methods[id]
+	managedTypes.RUnlock()
+	if m == nil {
+		return fmt.Errorf("%w: a method of the client is not registered in the manager", ErrUnknownFunc)
+	}
+	return m.invoke(c, o.value)
+}
+
+func (o *customObject) end() {
+	if closer, ok := o.value.(io.Closer); ok {
+		if err := closer.Close(); err != nil {
+			logf(LevelWarning, "manager %s: close %T: %v", o.server.address, o.value, err)
+		}
+	}
+}
+
+// takeArgument decodes the argument of a user's function, here in the manager. Proxies in it become ours.
+func takeArgument[In any](c *serverCall, cd *codec[In]) (in In, err error) {
+	image := c.rest()
+	for _, r := range appendRefs(nil, image) {
+		c.server.retain(c.server.self, r)
+	}
+	err = decodeImage(c.server.manager.link, cd, image, &in)
+	return in, err
+}
+
+// userContext is what a user's function gets.
+func (c *serverCall) userContext() context.Context {
+	return context.WithValue(c.ctx, managerContext{}, c.server.manager)
+}
+
+func (t *ManagedType[T, In]) construct(c *serverCall) (any, error) {
+	in, err := takeArgument(c, t.in)
+	if err != nil {
+		return nil, err
+	}
+	return t.make(c.userContext(), in)
+}
+
+func (m *ManagedMethod[T, In, Out]) invoke(c *serverCall, v any) error {
+	value, ok := v.(T)
+	if !ok {
+		return fmt.Errorf("%w: %s of a %T", ErrMessageType, m.name, v)
+	}
+	in, err := takeArgument(c, m.in)
+	if err != nil {
+		return err
+	}
+	out, err := m.call(value, c.userContext(), in)
+	if err != nil {
+		return err
+	}
+	var keep []*managerProxy
+	image, err := appendImage(nil, c.server.manager.link, &keep, m.out, &out)
+	if err != nil {
+		return fmt.Errorf("result of %s: %w", m.name, err)
+	}
+	c.putImage(image)
+	runtime.KeepAlive(keep)
+	return nil
+}
+
+// New makes a value in m, by the constructor, with in.
+func (t *ManagedType[T, In]) New(ctx context.Context, m *Manager, in In) (*Managed[T], error) {
+	p := new(Managed[T])
+	err := p.create(ctx, m, objectCustom, proxyType[Managed[T]](), func(c *managerCall) error {
+		c.putUint(t.id)
+		return putValue(c, t.in, &in)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Put gives m a value that exists: only where the manager is, so with ServeManager, or ManagerOf in a method.
+func (t *ManagedType[T, In]) Put(m *Manager, v T) (*Managed[T], error) {
+	if m == nil || m.server == nil {
+		return nil, errors.New("procs: Put: the manager is not in this process; use New")
+	}
+	l, err := m.open()
+	if err != nil {
+		return nil, err
+	}
+	p := new(Managed[T])
+	p.bind(l, m.server.add(m.server.self, objectCustom, proxyType[Managed[T]](), &customObject{m.server, v}))
+	return p, nil
+}
+
+func (p *Managed[T]) adopt(w *wire) error { return p.adoptAs(w, objectCustom, proxyType[Managed[T]]()) }
+
+// String says what the proxy stands for.
+func (p *Managed[T]) String() string { return p.describe(fmt.Sprintf("%T", p)) }
+
+// Call calls the method in the manager's process. Its context there ends when ctx does, or when this process does. Errors and panics
+// arrive as *RemoteError.
+func (m *ManagedMethod[T, In, Out]) Call(ctx context.Context, p *Managed[T], in In) (out Out, err error) {
+	c, err := p.begin(0)
+	if err != nil {
+		return out, err
+	}
+	defer c.end()
+	c.putUint(m.id)
+	if err := putValue(c, m.in, &in); err != nil {
+		return out, err
+	}
+	if err := c.do(ctx); err != nil {
+		return out, err
+	}
+	return takeValue(c, m.out)
+}

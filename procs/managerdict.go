@@ -1,0 +1,581 @@
+package procs
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"sync"
+)
+
+// methods of a dict
+const (
+	dictSet byte = iota
+	dictGet
+	dictDelete
+	dictLen
+	dictItems
+	dictUpdate
+	dictPop
+	dictPopItem
+	dictSetDefault
+	dictClear
+	dictSwap
+	dictAdd
+	dictHas
+)
+
+// dictObject is a dict in the manager: keys and values are bytes, in the order in which keys came.
+type dictObject struct {
+	mu          sync.Mutex
+	entries     map[string]*dictEntry
+	first, last *dictEntry
+}
+
+type dictEntry struct {
+	key        string
+	image      []byte
+	prev, next *dictEntry
+}
+
+func newDictObject() *dictObject { return &dictObject{entries: make(map[string]*dictEntry)} }
+
+func (d *dictObject) references() (refs []uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for e := d.first; e != nil; e = e.next {
+		refs = appendRefs(refs, e.image)
+	}
+	return refs
+}
+
+func (d *dictObject) call(c *serverCall) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch c.method {
+	case dictSet:
+		key, image := c.bytes(), c.rest()
+		if c.bad {
+			return errWire
+		}
+		return d.set(c, key, image)
+	case dictGet, dictHas:
+		e := d.entries[string(c.bytes())]
+		c.putBool(e != nil)
+		if e != nil && c.method == dictGet {
+			c.putImage(e.image)
+		}
+		return c.err()
+	case dictDelete, dictPop:
+		e := d.entries[string(c.bytes())]
+		c.putBool(e != nil)
+		if e != nil {
+			d.take(c, e, c.method == dictPop)
+		}
+		return c.err()
+	case dictPopItem:
+		e := d.last
+		c.putBool(e != nil)
+		if e != nil {
+			c.putBytes([]byte(e.key))
+			d.take(c, e, true)
+		}
+		return nil
+	case dictLen:
+		c.putUint(uint64(len(d.entries)))
+		return nil
+	case dictItems:
+		what := c.uint()
+		for e := d.first; e != nil; e = e.next {
+			if what&itemKeys != 0 {
+				c.putBytes([]byte(e.key))
+			}
+			if what&itemValues != 0 {
+				c.putImageN(e.image)
+			}
+		}
+		return c.err()
+	case dictUpdate:
+		for len(c.b) > 0 {
+			key, image := c.bytes(), c.bytes()
+			if c.bad {
+				return errWire
+			}
+			if err := d.set(c, key, image); err != nil {
+				return err
+			}
+		}
+		return nil
+	case dictSetDefault:
+		key, image := c.bytes(), c.rest()
+		if e := d.entries[string(key)]; e != nil {
+			c.putBool(true)
+			c.putImage(e.image)
+			return c.err()
+		}
+		c.putBool(false)
+		if err := d.set(c, key, image); err != nil {
+			return err
+		}
+		c.putImage(image)
+		return c.err()
+	case dictClear:
+		for d.first != nil {
+			d.take(c, d.first, false)
+		}
+		return nil
+	case dictSwap:
+		return d.swap(c)
+	case dictAdd:
+		return d.add(c)
+	}
+	return errWire
+}
+
+const (
+	itemKeys   = 1
+	itemValues = 2
+)
+
+func (d *dictObject) set(c *serverCall, key, image []byte) error {
+	if err := c.server.keep(image); err != nil {
+		return err
+	}
+	if e := d.entries[string(key)]; e != nil {
+		c.unkeep(e.image)
+		if cap(e.image) > 4*len(image)+64 {
+			e.image = nil
+		}
+		e.image = append(e.image[:0], image...)
+		return nil
+	}
+	e := &dictEntry{key: string(key), image: copyImage(image), prev: d.last}
+	if d.last == nil {
+		d.first = e
+	} else {
+		d.last.next = e
+	}
+	d.last = e
+	d.entries[e.key] = e
+	return nil
+}
+
+// take removes an entry, and returns its value if wanted.
+func (d *dictObject) take(c *serverCall, e *dictEntry, wanted bool) {
+	if e.prev == nil {
+		d.first = e.next
+	} else {
+		e.prev.next = e.next
+	}
+	if e.next == nil {
+		d.last = e.prev
+	} else {
+		e.next.prev = e.prev
+	}
+	delete(d.entries, e.key)
+	if wanted {
+		c.putImage(e.image)
+	}
+	c.unkeep(e.image)
+}
+
+// swap replaces or removes a value if it still is what the caller saw. States are a flag (there is one) and an image.
+func (d *dictObject) swap(c *serverCall) error {
+	key := c.bytes()
+	hadOld, old := c.uint() != 0, c.bytes()
+	hasNew, image := c.uint() != 0, c.rest()
+	if c.bad {
+		return errWire
+	}
+	e := d.entries[string(key)]
+	if (e != nil) != hadOld || e != nil && !bytes.Equal(e.image, old) {
+		c.putBool(false)
+		return nil
+	}
+	c.putBool(true)
+	switch {
+	case hasNew:
+		return d.set(c, key, image)
+	case e != nil:
+		d.take(c, e, false)
+	}
+	return nil
+}
+
+func (d *dictObject) add(c *serverCall) error {
+	kind, key, delta := reflect.Kind(c.uint()), c.bytes(), c.rest()
+	if c.bad || len(delta) == 0 {
+		return errWire
+	}
+	e := d.entries[string(key)]
+	if e == nil { // a missing number is 0
+		c.out = append(c.out, delta...)
+		return d.set(c, key, delta)
+	}
+	if err := addNumber(kind, e.image[1:], delta[1:]); err != nil {
+		return err
+	}
+	c.out = append(c.out, e.image...)
+	return nil
+}
+
+// ManagerDict is a dict in a manager (SyncManager.dict). It keeps its keys in the order in which they came. Keys are equal if they
+// are encoded alike: so +0 and -0 differ as floating-point keys, and NaN equals itself.
+type ManagerDict[K comparable, V any] struct {
+	managerProxy
+	key   *codec[K]
+	value *codec[V]
+}
+
+// NewManagerDict makes an empty dict in m.
+func NewManagerDict[K comparable, V any](m *Manager) (*ManagerDict[K, V], error) {
+	d := new(ManagerDict[K, V])
+	if err := d.open(); err != nil {
+		return nil, err
+	}
+	if err := d.create(nil, m, objectDict, proxyType[ManagerDict[K, V]](), nil); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *ManagerDict[K, V]) open() (err error) {
+	if d.key, err = codecOf[K](); err != nil {
+		return encodeFailed(err)
+	}
+	if err = checkKey(reflect.TypeFor[K]()); err != nil {
+		return encodeFailed(err)
+	}
+	d.value, err = codecOf[V]()
+	return encodeFailed(err)
+}
+
+func (d *ManagerDict[K, V]) adopt(w *wire) error {
+	if err := d.open(); err != nil {
+		return err
+	}
+	return d.adoptAs(w, objectDict, proxyType[ManagerDict[K, V]]())
+}
+
+// beginKey starts a call whose first argument is a key.
+func (d *ManagerDict[K, V]) beginKey(method byte, k *K) (*managerCall, error) {
+	c, err := d.begin(method)
+	if err != nil {
+		return nil, err
+	}
+	if c.req, err = appendKey(c.req, d.key, k); err != nil {
+		c.end()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Set gives the key k the value v.
+func (d *ManagerDict[K, V]) Set(k K, v V) error {
+	c, err := d.beginKey(dictSet, &k)
+	if err != nil {
+		return err
+	}
+	defer c.end()
+	if err := putValue(c, d.value, &v); err != nil {
+		return err
+	}
+	return c.do(nil)
+}
+
+// Get returns the value of k; ok tells whether there is one.
+func (d *ManagerDict[K, V]) Get(k K) (v V, ok bool, err error) { return d.getBy(dictGet, k) }
+
+// Pop removes k and returns its value; ok tells whether there was one.
+func (d *ManagerDict[K, V]) Pop(k K) (v V, ok bool, err error) { return d.getBy(dictPop, k) }
+
+func (d *ManagerDict[K, V]) getBy(method byte, k K) (v V, ok bool, err error) {
+	c, err := d.beginKey(method, &k)
+	if err != nil {
+		return v, false, err
+	}
+	defer c.end()
+	if err := c.do(nil); err != nil {
+		return v, false, err
+	}
+	if c.uint() == 0 {
+		return v, false, c.err()
+	}
+	v, err = takeValue(c, d.value)
+	return v, err == nil, err
+}
+
+// Has tells whether k has a value.
+func (d *ManagerDict[K, V]) Has(k K) (bool, error) { return d.flag(dictHas, k) }
+
+// Delete removes k, and tells whether it was there.
+func (d *ManagerDict[K, V]) Delete(k K) (bool, error) { return d.flag(dictDelete, k) }
+
+func (d *ManagerDict[K, V]) flag(method byte, k K) (bool, error) {
+	c, err := d.beginKey(method, &k)
+	if err != nil {
+		return false, err
+	}
+	defer c.end()
+	if err := c.do(nil); err != nil {
+		return false, err
+	}
+	return c.uint() != 0, c.err()
+}
+
+// PopItem removes the key that came last, and returns it with its value; ok is false if the dict is empty.
+func (d *ManagerDict[K, V]) PopItem() (k K, v V, ok bool, err error) {
+	c, err := d.begin(dictPopItem)
+	if err != nil {
+		return k, v, false, err
+	}
+	defer c.end()
+	if err := c.do(nil); err != nil {
+		return k, v, false, err
+	}
+	if c.uint() == 0 {
+		return k, v, false, c.err()
+	}
+	if err := d.key.decode(c.bytes(), &k, new(wire)); err != nil {
+		return k, v, false, err
+	}
+	v, err = takeValue(c, d.value)
+	return k, v, err == nil, err
+}
+
+// SetDefault returns the value of k; if it has none, it gets v, and loaded is false.
+func (d *ManagerDict[K, V]) SetDefault(k K, v V) (actual V, loaded bool, err error) {
+	c, err := d.beginKey(dictSetDefault, &k)
+	if err != nil {
+		return actual, false, err
+	}
+	defer c.end()
+	if err := putValue(c, d.value, &v); err != nil {
+		return actual, false, err
+	}
+	if err := c.do(nil); err != nil {
+		return actual, false, err
+	}
+	loaded = c.uint() != 0
+	actual, err = takeValue(c, d.value)
+	return actual, loaded, err
+}
+
+// Len returns the number of keys.
+func (d *ManagerDict[K, V]) Len() (int, error) {
+	c, err := d.begin(dictLen)
+	if err != nil {
+		return 0, err
+	}
+	defer c.end()
+	if err := c.do(nil); err != nil {
+		return 0, err
+	}
+	return int(c.uint()), c.err()
+}
+
+// Clear removes all keys.
+func (d *ManagerDict[K, V]) Clear() error {
+	c, err := d.begin(dictClear)
+	if err != nil {
+		return err
+	}
+	defer c.end()
+	return c.do(nil)
+}
+
+// Update sets all keys of m, at once.
+func (d *ManagerDict[K, V]) Update(m map[K]V) error {
+	c, err := d.begin(dictUpdate)
+	if err != nil {
+		return err
+	}
+	defer c.end()
+	for k, v := range m {
+		if c.req, err = appendKey(c.req, d.key, &k); err != nil {
+			return err
+		}
+		if err := putValueN(c, d.value, &v); err != nil {
+			return err
+		}
+	}
+	return c.do(nil)
+}
+
+// ManagerItem is a key with its value.
+type ManagerItem[K comparable, V any] struct {
+	Key   K
+	Value V
+}
+
+// Items returns all keys with their values, as they were at one moment.
+func (d *ManagerDict[K, V]) Items() (items []ManagerItem[K, V], err error) {
+	c, err := d.items(itemKeys | itemValues)
+	if err != nil {
+		return nil, err
+	}
+	defer c.end()
+	for len(c.b) > 0 && !c.bad {
+		var it ManagerItem[K, V]
+		kerr := d.key.decode(c.bytes(), &it.Key, new(wire))
+		var verr error
+		it.Value, verr = takeValueN(c, d.value)
+		for _, e := range []error{kerr, verr} {
+			if e != nil && err == nil {
+				err = e // and go on: the references in the rest have to be taken
+			}
+		}
+		items = append(items, it)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return items, c.err()
+}
+
+func (d *ManagerDict[K, V]) items(what uint64) (*managerCall, error) {
+	c, err := d.begin(dictItems)
+	if err != nil {
+		return nil, err
+	}
+	c.putUint(what)
+	if err := c.do(nil); err != nil {
+		c.end()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Keys returns all keys.
+func (d *ManagerDict[K, V]) Keys() ([]K, error) {
+	c, err := d.items(itemKeys)
+	if err != nil {
+		return nil, err
+	}
+	defer c.end()
+	var keys []K
+	for len(c.b) > 0 && !c.bad {
+		var k K
+		if err := d.key.decode(c.bytes(), &k, new(wire)); err != nil {
+			return nil, err
+		}
+		keys = append(keys, k)
+	}
+	return keys, c.err()
+}
+
+// Values returns all values.
+func (d *ManagerDict[K, V]) Values() ([]V, error) {
+	c, err := d.items(itemValues)
+	if err != nil {
+		return nil, err
+	}
+	defer c.end()
+	return takeValues(c, d.value)
+}
+
+// Copy returns the dict as a map.
+func (d *ManagerDict[K, V]) Copy() (map[K]V, error) {
+	items, err := d.Items()
+	if err != nil {
+		return nil, err
+	}
+	m := make(map[K]V, len(items))
+	for _, it := range items {
+		m[it.Key] = it.Value
+	}
+	return m, nil
+}
+
+// CompareAndSwap sets k to next if its value is old, and tells whether it did. Values are equal if they are encoded alike.
+func (d *ManagerDict[K, V]) CompareAndSwap(k K, old, next V) (bool, error) {
+	l := d.linkOrNil()
+	if l == nil {
+		return false, ErrClosed
+	}
+	image, err := appendImage(nil, l, &[]*managerProxy{}, d.value, &old)
+	if err != nil {
+		return false, err
+	}
+	return d.swap(k, true, image, &next)
+}
+
+func (d *ManagerDict[K, V]) swap(k K, had bool, old []byte, v *V) (bool, error) {
+	c, err := d.beginKey(dictSwap, &k)
+	if err != nil {
+		return false, err
+	}
+	defer c.end()
+	c.putUint(b2u(had))
+	c.putBytes(old)
+	c.putUint(b2u(v != nil))
+	if v != nil {
+		if err := putValue(c, d.value, v); err != nil {
+			return false, err
+		}
+	}
+	if err := c.do(nil); err != nil {
+		return false, err
+	}
+	return c.uint() != 0, c.err()
+}
+
+// Modify replaces the value of k by what f makes of it, atomically (Python's d[k] = f(d[k]) is not). f gets the value, and whether
+// there is one; it returns the new one, and whether to keep it: without, k is removed. If the value was changed meanwhile, f
+// is called again with the new one. f runs here, and may use the manager, but should be quick.
+func (d *ManagerDict[K, V]) Modify(k K, f func(old V, ok bool) (v V, keep bool)) (V, error) {
+	for {
+		v, done, err := d.tryModify(k, f)
+		if done || err != nil {
+			return v, err
+		}
+	}
+}
+
+func (d *ManagerDict[K, V]) tryModify(k K, f func(V, bool) (V, bool)) (v V, done bool, err error) {
+	c, err := d.beginKey(dictGet, &k)
+	if err != nil {
+		return v, false, err
+	}
+	defer c.end()
+	if err := c.do(nil); err != nil {
+		return v, false, err
+	}
+	var old V
+	had := c.uint() != 0
+	image := append([]byte(nil), c.b...)
+	if had {
+		if old, err = takeValue(c, d.value); err != nil {
+			return v, false, err
+		}
+	}
+	v, keep := f(old, had)
+	next := &v
+	if !keep {
+		next = nil
+	}
+	done, err = d.swap(k, had, image, next)
+	return v, done, err
+}
+
+// ManagerDictAdd adds delta to the number that k has, 0 if it has none, atomically and in one call, and returns the sum.
+func ManagerDictAdd[K comparable, N Number](d *ManagerDict[K, N], k K, delta N) (sum N, err error) {
+	c, err := d.begin(dictAdd)
+	if err != nil {
+		return 0, err
+	}
+	defer c.end()
+	c.putUint(numberKind[N]())
+	if c.req, err = appendKey(c.req, d.key, &k); err != nil {
+		return 0, err
+	}
+	if err := putValue(c, d.value, &delta); err != nil {
+		return 0, err
+	}
+	if err := c.do(nil); err != nil {
+		return 0, err
+	}
+	return takeValue(c, d.value)
+}
+
+// String says what the proxy stands for.
+func (d *ManagerDict[K, V]) String() string { return d.describe(fmt.Sprintf("%T", d)) }

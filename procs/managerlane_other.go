@@ -1,0 +1,8 @@
+//go:build !linux
+
+package procs
+
+type descriptorSender interface {
+	transport
+	never()
+}

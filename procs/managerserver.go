@@ -1,0 +1,760 @@
+package procs
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"switchyard/procs/internal/shm"
+)
+
+// managedObject is what a manager keeps.
+type managedObject interface {
+	// call runs one method. Without c.ctx it must not wait, but return errWouldWait, having done nothing.
+	call(c *serverCall) error
+}
+
+// Optional methods of managed objects.
+type (
+	// leaver gives back what a client that ended, or died, had acquired.
+	leaver interface{ leave(l *serverLink) }
+	// ender is told that the object is gone.
+	ender interface{ end() }
+	// referrer lists the objects that it refers to, once it is gone.
+	referrer interface{ references() []uint64 }
+)
+
+// serverCall is one call of a method.
+type serverCall struct {
+	argReader
+	server *managerServer
+	link   *serverLink
+	ctx    context.Context // nil: do not wait
+	method byte
+	out    []byte   // the reply so far
+	drops  []uint64 // references to be given back when the call is over
+}
+
+// unkeep notes that a stored image is not kept any longer. Its references go when the object's mutex is free: they may be the last ones.
+func (c *serverCall) unkeep(image []byte) { c.drops = appendRefs(c.drops, image) }
+
+func (c *serverCall) putUint(v uint64) { c.out = binary.AppendUvarint(c.out, v) }
+func (c *serverCall) putInt(v int)     { c.out = binary.AppendVarint(c.out, int64(v)) }
+func (c *serverCall) putBool(v bool)   { c.putUint(b2u(v)) }
+func (c *serverCall) putBytes(b []byte) {
+	c.out = appendBytes(c.out, b)
+}
+
+// putImage returns a value by its image, as the last thing in the reply.
+func (c *serverCall) putImage(image []byte) {
+	c.lend(image)
+	c.out = append(c.out, image...)
+}
+
+// putImageN is putImage for values that are not last.
+func (c *serverCall) putImageN(image []byte) {
+	c.lend(image)
+	c.putBytes(image)
+}
+
+// lend counts, for the client, the references in a value that it is about to get.
+func (c *serverCall) lend(image []byte) {
+	if len(image) > 0 && image[0] == 0 {
+		return
+	}
+	refs, _, _ := imageRefs(image)
+	for _, r := range refs {
+		c.server.retain(c.link, r)
+	}
+}
+
+// keep checks an image that is going to be stored, and counts its references.
+func (s *managerServer) keep(image []byte) error {
+	if len(image) > 0 && image[0] == 0 {
+		return nil
+	}
+	refs, _, err := imageRefs(image)
+	if err != nil {
+		return err
+	}
+	for i, r := range refs {
+		if err := s.retain(nil, r); err != nil {
+			for _, done := range refs[:i] {
+				s.release(nil, done)
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// unkeep is for images that no method stored.
+func (s *managerServer) unkeep(image []byte) {
+	for _, r := range appendRefs(nil, image) {
+		s.release(nil, r)
+	}
+}
+
+// managed is an object with what the server knows about it.
+type managed struct {
+	id    uint64
+	kind  objectKind
+	typ   uint32 // hash of the proxy's type
+	value managedObject
+	refs  int // guarded by the server's mu
+}
+
+// managerServer keeps objects and serves clients. Methods of one object may run at once: each object has its own mutex.
+type managerServer struct {
+	id       uint64 // random: an address may be used again
+	address  string
+	listener *Listener
+	manager  *Manager // the server's own
+	self     *serverLink
+	started  time.Time
+	done     chan struct{} // closed when Shutdown was asked for
+	stopOnce sync.Once
+	wg       sync.WaitGroup
+
+	mu      sync.RWMutex
+	objects map[uint64]*managed
+	links   map[*serverLink]struct{}
+	pins    map[uint64]uint64 // pin -> object: references in messages on their way
+	names   map[string]published
+	next    uint64
+	closed  bool
+}
+
+type published struct {
+	typ   string
+	image []byte
+}
+
+func newManagerServer() *managerServer {
+	s := &managerServer{done: make(chan struct{}), objects: make(map[uint64]*managed), links: make(map[*serverLink]struct{}),
+		pins: make(map[uint64]uint64), names: make(map[string]published), started: time.Now()}
+	var b [8]byte
+	randomKey(b[:])
+	s.id = binary.LittleEndian.Uint64(b[:])
+	s.self = &serverLink{server: s, refs: make(map[uint64]int), pins: make(map[uint64]struct{})}
+	s.self.ctx, s.self.cancel = context.WithCancel(context.Background())
+	return s
+}
+
+// serve takes clients until the listener is closed.
+func (s *managerServer) serve() {
+	for {
+		c, err := s.listener.Accept(context.Background())
+		if err != nil {
+			return
+		}
+		s.welcome(c)
+	}
+}
+
+func (s *managerServer) welcome(c *Conn) {
+	l := &serverLink{server: s, conn: c, refs: make(map[uint64]int), pins: make(map[uint64]struct{}),
+		waiting: make(map[uint64]context.CancelFunc)}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		c.Close()
+		return
+	}
+	s.links[l] = struct{}{}
+	s.wg.Go(l.run)
+}
+
+// shutdown ends everything. It returns when nothing is left.
+func (s *managerServer) shutdown() {
+	s.stopOnce.Do(func() { close(s.done) })
+	s.listener.Close()
+	s.mu.Lock()
+	s.closed = true
+	for l := range s.links {
+		l.conn.Close()
+	}
+	s.mu.Unlock()
+	s.self.cancel()
+	s.wg.Wait()
+	s.mu.Lock()
+	all := s.objects
+	s.objects = make(map[uint64]*managed)
+	s.mu.Unlock()
+	for _, o := range all {
+		if e, ok := o.value.(ender); ok {
+			e.end()
+		}
+	}
+}
+
+// add makes an object, which the link refers to.
+func (s *managerServer) add(l *serverLink, kind objectKind, typ uint32, v managedObject) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next++
+	s.objects[s.next] = &managed{id: s.next, kind: kind, typ: typ, value: v, refs: 1}
+	l.refs[s.next]++
+	return s.next
+}
+
+func (s *managerServer) find(id uint64) (*managed, error) {
+	s.mu.RLock()
+	o := s.objects[id]
+	s.mu.RUnlock()
+	if o == nil {
+		return nil, ErrReleased
+	}
+	return o, nil
+}
+
+// retain counts one more reference: of a client, or with nil of an object or a message.
+func (s *managerServer) retain(l *serverLink, id uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.retainLocked(l, id)
+}
+
+func (s *managerServer) retainLocked(l *serverLink, id uint64) error {
+	o := s.objects[id]
+	if o == nil {
+		return ErrReleased
+	}
+	o.refs++
+	if l != nil {
+		l.refs[id]++
+	}
+	return nil
+}
+
+// release counts one less. The last one ends the object, and what only it referred to.
+func (s *managerServer) release(l *serverLink, id uint64) {
+	s.mu.Lock()
+	if l != nil {
+		if l.refs[id] == 0 {
+			s.mu.Unlock()
+			return
+		}
+		if l.refs[id]--; l.refs[id] == 0 {
+			delete(l.refs, id)
+		}
+	}
+	s.releaseLocked(id, 1)
+}
+
+// releaseLocked unlocks mu.
+func (s *managerServer) releaseLocked(id uint64, n int) {
+	o := s.objects[id]
+	if o == nil {
+		s.mu.Unlock()
+		return
+	}
+	if o.refs -= n; o.refs > 0 {
+		s.mu.Unlock()
+		return
+	}
+	delete(s.objects, id)
+	s.mu.Unlock()
+	s.ended(o)
+}
+
+// destroy ends an object whoever refers to it.
+func (s *managerServer) destroy(id uint64) error {
+	s.mu.Lock()
+	o := s.objects[id]
+	delete(s.objects, id)
+	s.mu.Unlock()
+	if o == nil {
+		return ErrReleased
+	}
+	s.ended(o)
+	return nil
+}
+
+func (s *managerServer) ended(o *managed) {
+	if r, ok := o.value.(referrer); ok {
+		for _, id := range r.references() {
+			s.release(nil, id)
+		}
+	}
+	if e, ok := o.value.(ender); ok {
+		e.end()
+	}
+}
+
+// dispatch runs one request and appends the reply to out.
+func (s *managerServer) dispatch(l *serverLink, ctx context.Context, req, out []byte) []byte {
+	at := len(out)
+	if len(req) < callHead {
+		return appendStatus(out, errWire)
+	}
+	c := serverCall{argReader: argReader{b: req[callHead:]}, server: s, link: l, ctx: ctx, method: req[8], out: append(out, statusOK)}
+	if c.method&callNowait != 0 {
+		c.method &^= callNowait
+		c.ctx = nil
+	}
+	err := s.run(&c, binary.LittleEndian.Uint64(req))
+	for _, id := range c.drops {
+		s.release(nil, id)
+	}
+	if err != nil {
+		return appendStatus(c.out[:at], err)
+	}
+	return c.out
+}
+
+// run finds the object and calls the method. A panic becomes an error of the caller.
+func (s *managerServer) run(c *serverCall, id uint64) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = newPanic(v)
+		}
+	}()
+	if id == 0 {
+		return s.callRoot(c)
+	}
+	o, err := s.find(id)
+	if err != nil {
+		return err
+	}
+	return o.value.call(c)
+}
+
+// methods of the manager itself, object 0
+const (
+	rootCreate byte = iota
+	rootAdopt
+	rootPin
+	rootDestroy
+	rootPublish
+	rootLookup
+	rootUnpublish
+	rootNames
+	rootStats
+	rootShutdown
+)
+
+func (s *managerServer) callRoot(c *serverCall) error {
+	switch c.method {
+	case rootCreate:
+		return s.create(c)
+	case rootAdopt:
+		id, pin, kind, typ := c.uint(), c.uint(), objectKind(c.uint()), uint32(c.uint())
+		return s.adopt(c, id, pin, kind, typ)
+	case rootPin:
+		return s.pin(c, c.uint())
+	case rootDestroy:
+		return s.destroy(c.uint())
+	case rootPublish:
+		name, typ, image := string(c.bytes()), string(c.bytes()), c.rest()
+		if c.bad {
+			return errWire
+		}
+		return s.publish(name, typ, image)
+	case rootLookup:
+		return s.lookup(c, string(c.bytes()))
+	case rootUnpublish:
+		return s.unpublish(string(c.bytes()))
+	case rootNames:
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		for n := range s.names {
+			c.putBytes([]byte(n))
+		}
+		return nil
+	case rootStats:
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		c.putUint(uint64(len(s.objects)))
+		c.putUint(uint64(len(s.links)))
+		return nil
+	case rootShutdown:
+		s.stopOnce.Do(func() { close(s.done) })
+		return nil
+	}
+	return errWire
+}
+
+func (s *managerServer) create(c *serverCall) error {
+	kind, typ := objectKind(c.uint()), uint32(c.uint())
+	if c.bad {
+		return errWire
+	}
+	v, err := newManaged(c, kind)
+	if err != nil {
+		return err
+	}
+	c.putUint(s.add(c.link, kind, typ, v))
+	return nil
+}
+
+// adopt counts a reference that came in a message. The pin that kept the object while the message was on its way goes.
+func (s *managerServer) adopt(c *serverCall, id, pin uint64, kind objectKind, typ uint32) error {
+	s.mu.Lock()
+	o := s.objects[id]
+	if o == nil || o.kind != kind || o.typ != typ {
+		s.mu.Unlock()
+		if o == nil {
+			return ErrReleased
+		}
+		return ErrMessageType
+	}
+	o.refs++
+	c.link.refs[id]++
+	if pin != 0 && s.pins[pin] == id {
+		delete(s.pins, pin)
+		o.refs--
+	}
+	s.mu.Unlock()
+	return nil
+}
+
+// pin keeps an object that is about to travel in a message, until the first receiver adopts it.
+func (s *managerServer) pin(c *serverCall, id uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.retainLocked(nil, id); err != nil {
+		return err
+	}
+	s.next++
+	s.pins[s.next] = id
+	c.link.pins[s.next] = struct{}{}
+	c.putUint(s.next)
+	return nil
+}
+
+func (s *managerServer) unpin(pin uint64) {
+	s.mu.Lock()
+	id, ok := s.pins[pin]
+	if !ok {
+		s.mu.Unlock()
+		return
+	}
+	delete(s.pins, pin)
+	s.releaseLocked(id, 1)
+}
+
+func (s *managerServer) publish(name, typ string, image []byte) error {
+	if err := s.keep(image); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	old, had := s.names[name]
+	s.names[name] = published{typ, append([]byte(nil), image...)}
+	s.mu.Unlock()
+	if had {
+		s.unkeep(old.image)
+	}
+	return nil
+}
+
+func (s *managerServer) unpublish(name string) error {
+	s.mu.Lock()
+	old, had := s.names[name]
+	delete(s.names, name)
+	s.mu.Unlock()
+	if !had {
+		return fmt.Errorf("procs: nothing is published as %q", name)
+	}
+	s.unkeep(old.image)
+	return nil
+}
+
+func (s *managerServer) lookup(c *serverCall, name string) error {
+	s.mu.RLock()
+	p, ok := s.names[name]
+	s.mu.RUnlock()
+	if !ok {
+		return fmt.Errorf("procs: nothing is published as %q", name)
+	}
+	c.putBytes([]byte(p.typ))
+	c.putImage(p.image)
+	return nil
+}
+
+// pinsOutlive is how long objects in messages on their way outlive the sender.
+const pinsOutlive = time.Minute
+
+// serverLink is one client process, as the server sees it.
+type serverLink struct {
+	server *managerServer
+	conn   *Conn // nil: the server's own process
+	ctx    context.Context
+	cancel context.CancelFunc
+	gone   atomic.Bool
+	lane   *serverLane
+	calls  sync.WaitGroup
+
+	wmu sync.Mutex // senders
+
+	mu      sync.Mutex
+	waiting map[uint64]context.CancelFunc
+
+	refs map[uint64]int      // objects it refers to; guarded by the server's mu
+	pins map[uint64]struct{} // likewise
+}
+
+func (l *serverLink) send(kind uint32, b []byte, fds []int) error {
+	l.wmu.Lock()
+	defer l.wmu.Unlock()
+	return l.conn.t.send(kind, b, fds)
+}
+
+// run reads from the socket until the client is gone, by whatever end, and then gives back all it held.
+func (l *serverLink) run() {
+	defer l.leave()
+	if err := l.hello(); err != nil {
+		return
+	}
+	var buf []byte
+	for {
+		kind, b, fds, err := l.conn.t.recv(buf[:0])
+		closeAll(fds)
+		if err != nil {
+			if !errors.Is(err, io.EOF) {
+				logf(LevelDebug, "manager %s: client: %v", l.server.address, err)
+			}
+			return
+		}
+		if cap(b) <= 256<<10 {
+			buf = b
+		}
+		if err := l.handle(kind, b); err != nil {
+			logf(LevelWarning, "manager %s: client: %v", l.server.address, err)
+			return
+		}
+	}
+}
+
+func (l *serverLink) hello() error {
+	b := binary.LittleEndian.AppendUint64([]byte{0}, l.server.id)
+	if _, ok := l.conn.t.(descriptorSender); !ok {
+		return l.send(linkHello, b, nil)
+	}
+	lane, err := newServerLane(l)
+	if err != nil { // no memory, no descriptor: the socket alone must do
+		logf(LevelWarning, "manager %s: %v", l.server.address, err)
+		return l.send(linkHello, b, nil)
+	}
+	l.lane = lane
+	return lane.seg.WithFD(func(fd int) error { return l.send(linkHello, b, []int{fd}) })
+}
+
+func (l *serverLink) handle(kind uint32, b []byte) error {
+	if kind == linkWake {
+		if l.lane != nil {
+			l.lane.start()
+		}
+		return nil
+	}
+	if len(b) < 8 {
+		return errWire
+	}
+	switch kind {
+	case linkCall:
+		return l.call(b)
+	case linkCancel:
+		l.mu.Lock()
+		cancel := l.waiting[binary.LittleEndian.Uint64(b)]
+		l.mu.Unlock()
+		if cancel != nil {
+			cancel()
+		}
+		return nil
+	case linkRelease:
+		for ; len(b) >= 8; b = b[8:] {
+			l.server.release(l, binary.LittleEndian.Uint64(b))
+		}
+		return nil
+	}
+	return errWire
+}
+
+// call answers at once if it can; a call that has to wait does so in a goroutine of its own.
+func (l *serverLink) call(b []byte) error {
+	id, req := b[:8:8], b[8:]
+	reply := l.server.dispatch(l, nil, req, append([]byte(nil), id...))
+	if reply[8] != statusWait || len(req) >= callHead && req[8]&callNowait != 0 {
+		return l.send(linkReply, reply, nil)
+	}
+	ctx, cancel := context.WithCancel(l.ctx)
+	n := binary.LittleEndian.Uint64(id)
+	l.mu.Lock()
+	l.waiting[n] = cancel
+	l.mu.Unlock()
+	b = append([]byte(nil), b...)
+	l.calls.Go(func() {
+		reply := l.server.dispatch(l, ctx, b[8:], append([]byte(nil), b[:8]...))
+		l.mu.Lock()
+		delete(l.waiting, n)
+		l.mu.Unlock()
+		cancel()
+		l.send(linkReply, reply, nil) // fails only if the client is gone, which the reader notices
+	})
+	return nil
+}
+
+// leave gives back what the client held.
+func (l *serverLink) leave() {
+	l.gone.Store(true)
+	l.conn.Close()
+	l.cancel()
+	if l.lane != nil {
+		l.lane.close()
+	}
+	l.calls.Wait()
+	s := l.server
+	s.mu.Lock()
+	delete(s.links, l)
+	var leavers []leaver
+	for _, o := range s.objects {
+		if v, ok := o.value.(leaver); ok {
+			leavers = append(leavers, v)
+		}
+	}
+	refs, pins := l.refs, l.pins
+	l.refs, l.pins = make(map[uint64]int), nil
+	s.mu.Unlock()
+	for _, v := range leavers {
+		v.leave(l)
+	}
+	for id, n := range refs {
+		s.mu.Lock()
+		s.releaseLocked(id, n)
+	}
+	if len(pins) > 0 {
+		time.AfterFunc(pinsOutlive, func() {
+			for p := range pins {
+				s.unpin(p)
+			}
+		})
+	}
+}
+
+// The fast road between a client and the server, if both are on one machine: a ring of requests and a ring of replies in shared
+// memory. One call is under way at a time; calls that have to wait take the socket, so the lane is always free soon.
+//
+// The server's end is a goroutine that sleeps on the ring for some time after the last call. Then it parks: it ends, leaving a note
+// on which the next client rings over the socket. So idle clients cost no thread.
+type serverLane struct {
+	link     *serverLink
+	seg      *shm.Segment
+	requests *shm.Reader
+	replies  *shm.Writer
+	parked   *atomic.Uint32
+	out      []byte
+
+	mu     sync.Mutex
+	closed bool
+	ended  chan struct{} // of the goroutine that runs
+}
+
+const (
+	laneRing   = 64 << 10
+	laneParked = 2 * (128*8 + laneRing) // beyond both rings
+	laneSize   = laneParked + 128
+	laneIdle   = 200 * time.Millisecond
+)
+
+func laneReplies() int { return (shm.RingSize(laneRing) + 127) &^ 127 }
+
+func newServerLane(l *serverLink) (*serverLane, error) {
+	if 2*laneReplies() > laneParked {
+		panic("procs: lane layout")
+	}
+	seg, err := shm.Create(laneSize)
+	if err != nil {
+		return nil, fromShm(err)
+	}
+	shm.InitRing(seg, 0, laneRing)
+	shm.InitRing(seg, laneReplies(), laneRing)
+	lane := &serverLane{link: l, seg: seg, parked: shm.At[atomic.Uint32](seg.Bytes(), laneParked)}
+	lane.requests, err = shm.NewReader(seg, 0)
+	if err == nil {
+		lane.replies, err = shm.NewWriter(seg, laneReplies())
+	}
+	if err != nil {
+		seg.Close()
+		return nil, fromShm(err)
+	}
+	lane.parked.Store(1)
+	return lane, nil
+}
+
+// start lets the lane run. The client calls for it only after it has taken the note away, so it never runs twice.
+func (l *serverLane) start() {
+	l.mu.Lock()
+	before := l.ended
+	if l.closed {
+		l.mu.Unlock()
+		return
+	}
+	ended := make(chan struct{})
+	l.ended = ended
+	l.mu.Unlock()
+	l.link.calls.Go(func() {
+		defer close(ended)
+		if before != nil {
+			<-before // it has put up the note, and is about to end
+		}
+		l.run()
+	})
+}
+
+func (l *serverLane) run() {
+	for {
+		req, err := l.requests.Next()
+		if err == shm.ErrEmpty {
+			err = l.requests.Wait(&shm.Wait{Deadline: time.Now().Add(laneIdle)})
+			if err == shm.ErrTimeout && l.park() {
+				return
+			}
+			if err == nil || err == shm.ErrTimeout {
+				continue
+			}
+		}
+		if err != nil {
+			if err != shm.ErrClosed {
+				logf(LevelWarning, "manager %s: lane: %v", l.link.server.address, err)
+				l.link.conn.Close()
+			}
+			return
+		}
+		l.out = l.link.server.dispatch(l.link, nil, req, l.out[:0])
+		if err := l.replies.Put(&shm.Wait{}, l.out); err != nil {
+			return
+		}
+		if cap(l.out) > 1<<20 {
+			l.out = nil
+		}
+	}
+}
+
+// park puts up the note, and tells whether nothing came meanwhile.
+func (l *serverLane) park() bool {
+	l.parked.Store(1)
+	if l.requests.Wait(&shm.Wait{Deadline: time.Unix(1, 0)}) != nil {
+		return true // the client rings before it looks at the note
+	}
+	return !l.parked.CompareAndSwap(1, 0)
+}
+
+// close wakes the goroutine, whatever it waits for, and lets go of the memory.
+func (l *serverLane) close() {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	if w, err := shm.NewWriter(l.seg, 0); err == nil {
+		w.Close()
+	}
+	if r, err := shm.NewReader(l.seg, laneReplies()); err == nil {
+		r.Close()
+	}
+	l.seg.Close()
+}
