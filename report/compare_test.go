@@ -74,7 +74,7 @@ func sampleOf(r *rand.Rand, n int, f func(*rand.Rand) float64, factor float64) [
 // The interval of the median covers the true median at least as often as it
 // says, whatever the distribution.
 func TestSummaryCoverage(t *testing.T) {
-	const rounds = 4000
+	const rounds = 1500
 	for name, f := range distributions {
 		for _, n := range []int{6, 10, 25} {
 			r := rand.New(rand.NewPCG(7, uint64(n)))
@@ -93,7 +93,7 @@ func TestSummaryCoverage(t *testing.T) {
 
 // The interval of a ratio covers the true ratio at least as often as it says.
 func TestRatioCoverage(t *testing.T) {
-	const rounds, truth = 2000, 1.3
+	const rounds, truth = 800, 1.3
 	for name, f := range distributions {
 		for _, n := range []int{6, 12, 60} {
 			r := rand.New(rand.NewPCG(8, uint64(n)))
@@ -136,7 +136,7 @@ func TestIntervalAgreesWithTest(t *testing.T) {
 // With all models alike, a row of five models calls one of them worse in at
 // most five per cent of rows: although the best is chosen by looking.
 func TestFamilyError(t *testing.T) {
-	const rounds = 2000
+	const rounds = 800
 	r := rand.New(rand.NewPCG(10, 10))
 	wrong := 0
 	for range rounds {

@@ -224,34 +224,31 @@ func (s synthetic) result(t testing.TB, rng *rand.Rand, b *bytes.Buffer, logw *h
 	}
 }
 
-// TestSynthetic writes the synthetic run to the directory in SYNTHETIC, with
-// its text and page, to be looked at; otherwise it only makes sure that the
-// whole way works.
-func TestSynthetic(t *testing.T) {
-	dir := os.Getenv("SYNTHETIC")
-	if dir == "" {
-		dir = t.TempDir()
+// TestLook renders runs to be looked at: the synthetic one into the directory
+// in SYNTHETIC, and a real one in place, in the directory in REAL.
+func TestLook(t *testing.T) {
+	made, real := os.Getenv("SYNTHETIC"), os.Getenv("REAL")
+	if made == "" && real == "" {
+		t.Skip("neither SYNTHETIC nor REAL names a directory")
 	}
-	synthetic{seed: 1, count: 6}.write(t, dir)
-	run, err := Load(dir)
-	if err != nil {
-		t.Fatal(err)
+	if made != "" {
+		synthetic{seed: 1, count: 6}.write(t, made)
 	}
-	var text bytes.Buffer
-	if err := WriteText(&text, run, Options{Width: 120}); err != nil {
-		t.Fatal(err)
-	}
-	if dir == os.Getenv("SYNTHETIC") {
-		t.Logf("\n%s", text.String())
-	}
-	var html bytes.Buffer
-	if err := WriteHTML(&html, run, Options{Version: "test"}); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, HTMLFile), html.Bytes(), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := len(run.Workloads), len(syntheticWorkloads); got != want {
-		t.Errorf("%d workloads, want %d", got, want)
+	for _, dir := range []string{made, real} {
+		if dir == "" {
+			continue
+		}
+		run, err := Load(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text bytes.Buffer
+		if err := WriteText(&text, run, Options{Width: 120}); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("\n%s", &text)
+		if err := os.WriteFile(filepath.Join(dir, HTMLFile), []byte(pageOf(t, run)), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
