@@ -75,7 +75,7 @@ func (c *codec[T]) encode(dst []byte, v *T, w *wire) ([]byte, error) {
 		return append(dst, *(*[]byte)(unsafe.Pointer(v))...), nil
 	}
 	e := transfer{w: w}
-	return c.plan.enc(dst, unsafe.Pointer(v), &e)
+	return c.plan.encode(dst, unsafe.Pointer(v), &e)
 }
 
 // decode fills the zero value v from src, which it keeps no reference to, and takes the descriptors of handles
@@ -96,7 +96,7 @@ func (c *codec[T]) decode(src []byte, v *T, w *wire) error {
 		return nil
 	}
 	d := transfer{w: w}
-	rest, err := c.plan.dec(src, unsafe.Pointer(v), &d)
+	rest, err := c.plan.decode(src, unsafe.Pointer(v), &d)
 	if err == nil && len(rest) != 0 {
 		err = fmt.Errorf("%w: %d bytes left over after a %T", errWire, len(rest), *v)
 	}

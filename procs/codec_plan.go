@@ -28,6 +28,26 @@ type plan struct {
 	dec    func(src []byte, p unsafe.Pointer, t *transfer) ([]byte, error)
 }
 
+// encode is enc, with the panics of the types' own methods turned into errors: it is called where a panic would stop a pool.
+func (p *plan) encode(dst []byte, v unsafe.Pointer, t *transfer) (b []byte, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			b, err = dst, newPanic(r)
+		}
+	}()
+	return p.enc(dst, v, t)
+}
+
+// decode is dec, likewise.
+func (p *plan) decode(src []byte, v unsafe.Pointer, t *transfer) (rest []byte, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = newPanic(r)
+		}
+	}()
+	return p.dec(src, v, t)
+}
+
 // transfer is the state of writing or reading one value.
 type transfer struct {
 	w     *wire

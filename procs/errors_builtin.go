@@ -13,6 +13,7 @@ func builtinErrors() map[string]error {
 		"context.DeadlineExceeded": context.DeadlineExceeded,
 		"io.EOF":                   io.EOF,
 		"io.ErrUnexpectedEOF":      io.ErrUnexpectedEOF,
+		"os.ErrInvalid":            os.ErrInvalid,
 		"os.ErrNotExist":           os.ErrNotExist,
 		"os.ErrExist":              os.ErrExist,
 		"os.ErrPermission":         os.ErrPermission,
