@@ -88,12 +88,14 @@ func TestKillAllInOrder(t *testing.T) {
 func TestSpawnLater(t *testing.T) {
 	var got []string
 	run(t, func(h *Hub) {
-		b := h.SpawnLater(20*time.Millisecond, func() error { got = append(got, "b"); return nil })
+		b := h.SpawnLater(time.Hour, func() error { got = append(got, "b"); return nil })
 		a := h.SpawnLater(5*time.Millisecond, func() error { got = append(got, "a"); return nil })
 		if a.Started() || a.Ready() || a.Err() != ErrNotReady {
 			t.Error("started at once")
 		}
-		must(t, h.JoinAll(b, a))
+		must(t, a.Get())
+		h.timers.arm(&b.timer, h.now())
+		must(t, b.Get())
 	})
 	if !slices.Equal(got, []string{"a", "b"}) {
 		t.Fatalf("got %v", got)
@@ -172,11 +174,7 @@ func TestTimeouts(t *testing.T) {
 
 		// One that expires unnoticed is forgotten when cancelled.
 		tm := h.StartTimeout(0)
-		g := h.Spawn(func() error { return nil })
 		for !tm.Expired() {
-			if err := g.Join(); err != nil {
-				break
-			}
 			h.look()
 		}
 		tm.Cancel()
@@ -225,12 +223,27 @@ func TestWaitAndIwait(t *testing.T) {
 		after := func(ms int) *Greenlet {
 			return h.Spawn(func() error { return h.Sleep(time.Duration(ms) * time.Millisecond) }).SetName(fmt.Sprint(ms))
 		}
-		var got []string
-		for g, err := range Iwait(h, after(30), after(10), after(20)) {
-			must(t, err)
-			got = append(got, g.Name())
+		var got, gs []*Greenlet
+		var gates []*Event
+		for range 3 {
+			gate := NewEvent(h)
+			gates = append(gates, gate)
+			gs = append(gs, h.Spawn(gate.Wait))
 		}
-		if !slices.Equal(got, []string{"10", "20", "30"}) {
+		h.Spawn(func() error {
+			for _, i := range []int{1, 2, 0} {
+				gates[i].Set()
+				if err := h.Yield(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		for g, err := range Iwait(h, gs...) {
+			must(t, err)
+			got = append(got, g)
+		}
+		if !slices.Equal(got, []*Greenlet{gs[1], gs[2], gs[0]}) {
 			t.Errorf("iwait: %v", got)
 		}
 		a, b := after(10), after(3600_000)

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,20 +56,28 @@ func TestRunToCompletionDoesNotSwitch(t *testing.T) {
 }
 
 func TestSleepOrder(t *testing.T) {
-	var got []int
+	var got, want []*Greenlet
 	run(t, func(h *Hub) {
-		var gs []*Greenlet
-		for _, ms := range []int{50, 10, 30, 0, 20, 40} {
-			gs = append(gs, h.Spawn(func() error {
+		for _, ms := range []int{50, 10, 30, 1, 20, 40} {
+			want = append(want, h.Spawn(func() error {
 				err := h.Sleep(time.Duration(ms) * time.Millisecond)
-				got = append(got, ms)
+				got = append(got, h.Current())
 				return err
 			}))
 		}
-		must(t, h.JoinAll(gs...))
+		must(t, h.Yield()) // now all sleep, or did
+		when := func(g *Greenlet) int64 {
+			if g.timer.pos == 0 {
+				return 0
+			}
+			return h.timers.s[g.timer.pos-1].when
+		}
+		slices.SortStableFunc(want, func(a, b *Greenlet) int { return cmp.Compare(when(a), when(b)) })
+		want = slices.Concat(got, want[len(got):])
+		must(t, h.JoinAll(want...))
 	})
-	if !slices.IsSorted(got) || len(got) != 6 {
-		t.Fatalf("woken in order %v", got)
+	if !slices.Equal(got, want) || len(got) != 6 {
+		t.Fatalf("woken in order %v, want %v", got, want)
 	}
 }
 

@@ -65,9 +65,15 @@ func TestStreamServerLimitAndStop(t *testing.T) {
 		l, err := h.Listen("tcp", "127.0.0.1:0")
 		must(t, err)
 		most := 0
+		two := NewEvent(h)
 		s := &StreamServer{Limit: 2}
 		s.Handle = func(c *Conn) error {
-			most = max(most, s.Len())
+			if most = max(most, s.Len()); most == 2 {
+				two.Set()
+			}
+			if err := two.Wait(); err != nil {
+				return err
+			}
 			return upper(c)
 		}
 		s.Start(h, l)
