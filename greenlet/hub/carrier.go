@@ -68,6 +68,7 @@ func (c *carrier) loop(self *greenlet.Greenlet[struct{}], _ struct{}) (struct{},
 		if n.co == nil {
 			n.co, n.started = c.co, true
 			h.cur = n
+			h.turn()
 			continue
 		}
 		h.cur = n

@@ -115,6 +115,7 @@ func (g *Greenlet) run() {
 		switch v := recover().(type) {
 		case nil: // runtime.Goexit: it goes on to main, see carrier.loop
 			g.h.finish(g, errGoexit)
+			g.h.nCarry--
 			g.h.settle(g.h.main)
 			g.h.cur = g.h.main
 		case unwind:

@@ -21,8 +21,8 @@ const idleCarriers = 256
 
 // A Hub runs greenlets one at a time on the goroutine that called [Run]. Its
 // methods, and those of everything made from it, may be called only from its
-// own greenlets and callbacks; [Hub.Post], [Hub.Context] and
-// [Hub.ID] are the exceptions and may be called from anywhere.
+// own greenlets and callbacks; [Hub.Post] and [Hub.Context] are the exceptions
+// and may be called from anywhere.
 //
 // It re-creates gevent.hub.Hub, without the hub greenlet: whoever blocks runs
 // the loop on its own stack and switches straight to the next ready greenlet.
@@ -32,7 +32,7 @@ type Hub struct {
 	head     *Greenlet // ready list, linked through Greenlet.next
 	tail     *Greenlet
 	switches uint64 // switches made
-	pollAt   uint64 // look outside when switches reaches this
+	pollAt   uint64 // look outside when switches reaches this; see turn
 
 	main    *Greenlet
 	calls   []func()  // callbacks, run before the next greenlet

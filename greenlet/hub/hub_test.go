@@ -307,6 +307,37 @@ func TestTimersAmongHogs(t *testing.T) {
 	})
 }
 
+// A greenlet that yields to nobody, and greenlets that end and start others
+// without a switch, must not keep timers from firing.
+func TestTimersWithoutSwitches(t *testing.T) {
+	run(t, func(h *Hub) {
+		done := false
+		h.SpawnLater(time.Millisecond, func() error { done = true; return nil })
+		for end := time.Now().Add(30 * time.Second); !done; {
+			if must(t, h.Yield()); time.Now().After(end) {
+				t.Fatal("a lone yielder keeps the timer from firing")
+			}
+		}
+		done = false
+		h.SpawnLater(time.Millisecond, func() error { done = true; return nil })
+		end := time.Now().Add(30 * time.Second)
+		var again func() error
+		again = func() error {
+			if time.Now().After(end) {
+				t.Error("a chain of greenlets keeps the timer from firing")
+			} else if !done {
+				h.Spawn(again)
+			}
+			return nil
+		}
+		h.Spawn(again)
+		must(t, h.WaitQuiet())
+		if !done {
+			t.Error("not fired")
+		}
+	})
+}
+
 // Greenlets that always have events leave every other turn to those that only
 // yield.
 func TestEventsDoNotStarveYielders(t *testing.T) {

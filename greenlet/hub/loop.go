@@ -28,8 +28,9 @@ func (h *Hub) pop() *Greenlet {
 
 // Yield lets every other ready greenlet run first (gevent.sleep(0)). It
 // switches straight to the first of them; every 64 switches, or more often if
-// greenlets run long, it looks at timers, descriptors and the inbox. It returns [ErrExit] if the greenlet was
-// killed, or the error of an expired [Timeout].
+// greenlets run long, it looks at timers, descriptors and the inbox. It
+// returns [ErrExit] if the greenlet was killed, or the error of an expired
+// [Timeout].
 //
 // Cost: one coroutine switch and a few loads and stores; no allocation.
 func (h *Hub) Yield() error {
@@ -75,6 +76,7 @@ func (h *Hub) yieldSlow() error {
 func (h *Hub) transfer(g, n *Greenlet) {
 	if n == g {
 		h.cur = g
+		h.turn()
 		return
 	}
 	co := n.co
@@ -86,6 +88,13 @@ func (h *Hub) transfer(g, n *Greenlet) {
 	co.Switch(struct{}{})
 	if len(g.pending) != 0 {
 		g.answerProbes()
+	}
+}
+
+// turn counts a turn that needed no switch: the next look comes one earlier.
+func (h *Hub) turn() {
+	if h.pollAt > 0 {
+		h.pollAt--
 	}
 }
 
@@ -114,7 +123,7 @@ func (h *Hub) next() *Greenlet {
 			h.idlers.wakeOne()
 			continue
 		}
-		h.await()
+		h.block()
 	}
 }
 
@@ -192,8 +201,8 @@ func (h *Hub) breathe(now int64) {
 	}
 }
 
-// await waits for the outside: the next timer, a descriptor, the inbox.
-func (h *Hub) await() {
+// block waits for the outside: the next timer, a descriptor, the inbox.
+func (h *Hub) block() {
 	if !h.expecting() {
 		if h.quiet.wakeOne() == nil {
 			h.deadlock()
