@@ -1,2 +1,59 @@
-// Package procs is Python's multiprocessing and concurrent.futures, re-created in Go.
+// Package procs is Python's multiprocessing and concurrent.futures, re-created in Go: real processes, shared memory between them, and
+// the promise that no crash of any of them hangs or orphans another.
+//
+//	var square = procs.Register("square", func(ctx context.Context, x int) (int, error) { return x * x, nil })
+//
+//	func main() {
+//		procs.Init() // first of all: in a child it never returns
+//		pool, err := procs.NewPool(procs.PoolConfig{Workers: 2})
+//		...
+//		defer pool.Terminate()
+//		squares, err := procs.Map(ctx, pool, square, []int{1, 2, 3})
+//	}
+//
+// # What there is
+//
+//   - Process: one function in a process of its own. Pool and Executor: many tasks on some workers, with
+//     AsyncResult or Future. NewThreadExecutor: the same over goroutines.
+//   - Lock, RLock, Semaphore, Condition, Event, Barrier, Value, Array: in shared memory, on futexes, robust.
+//   - Queue, SimpleQueue, JoinableQueue, Conn (NewPipe, Listener, Client), SharedMemory, ShareableList, Manager.
+//   - Wait, Heartbeat, SetLog, AtExit, Exit.
+//
+// Free functions stand where Python has methods with a function among their arguments (Apply, Map, Submit, ...), because methods
+// in Go have no type parameters; the order of arguments is Python's.
+//
+// # The rules
+//
+//   - main calls Init first. Functions are registered at package level, in every process of the program alike.
+//   - Arguments and results are copied; what cannot be (channels, functions, locks of package sync) is refused by Register. Shared
+//     objects of this package, and open files, may stand anywhere inside them, and arrive as handles on the same object.
+//   - Children die with their parent, at once, even if it is killed: PDEATHSIG from a thread that lives as long as the process,
+//     and for workers a socket whose end they notice. ProcessConfig.Detached is the exception. Nothing has a name that
+//     would be left behind: memory and sockets travel as descriptors.
+//   - A worker's death fails the task that it was running, and no other: tasks are assigned by the parent, in memory that
+//     tells whether a task was begun. It is replaced at once.
+//   - A worker runs one task at a time, with GOMAXPROCS=1 unless told otherwise. A Process has the environment's.
+//   - Ctrl-C reaches all processes of a terminal. Workers ignore it: what happens is for the parent to say.
+//   - Everything that waits takes a context.
+//   - Waiting costs no CPU beyond some microseconds of looking.
+//
+// # Why spawn, and not fork
+//
+// A Go process is several threads: collector, scheduler, system calls. fork copies only the one that calls it; the locks the
+// others hold stay locked for ever in the copy. So a child is always a new image of the same program (Python's start method
+// "spawn"), made by vfork and exec: about a millisecond, whatever the parent's heap, where Python's fork takes
+// longer the larger it is. PoolConfig.Spares keeps workers ready that take over in microseconds (what Python's
+// "forkserver" is for).
+//
+// # What it costs
+//
+// On two cores of an AMD EPYC virtual machine: a task there and back 18 us, most of it two sleeping threads to wake; 0.7 us per
+// task with many in flight; 0.35 us per element of a Map with Chunk(1), 0.04 us with automatic chunks; 1.2 ms to start and
+// join a process, 1.1 times an empty Go program's. The benchmarks measure each beside its floor.
+//
+// # What it is not
+//
+// Not a sandbox: processes of one program trust each other. Not for other machines: see package remote, and Listener
+// with a key. Linux is complete; elsewhere only NewThreadExecutor and Future work, and all else
+// returns errors.ErrUnsupported.
 package procs
