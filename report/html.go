@@ -29,16 +29,17 @@ var pageTmpl = template.Must(template.New("page").Parse(pageTemplate))
 // files cannot make it grow without bound. What they cut off is said on the page;
 // the files have it all.
 const (
-	maxPage      = 2900e3
-	maxData      = 700e3 // embedded results
-	maxCellRows  = 900   // cells in tables: cases times models
-	maxWorkloads = 80
-	maxEvens     = 150  // break-even rows
-	maxMissing   = 60   // failed or skipped cells per workload
-	tableBytes   = 1800 // per cell, of matrix and tables together, measured
-	chartBytes   = 3600 // per cell, of all charts, measured
-	compareBytes = 250e3
-	pageBytes    = 120e3 // everything else
+	maxPage       = 2900e3
+	maxData       = 700e3 // embedded results
+	maxCellRows   = 900   // cells in tables: cases times models
+	maxWorkloads  = 80
+	maxEvens      = 150  // break-even rows
+	maxMissing    = 60   // failed or skipped cells per workload
+	tableBytes    = 1800 // per cell, of matrix and tables together, measured
+	chartBytes    = 3600 // per cell, of all charts, measured
+	compareBytes  = 250e3
+	pageBytes     = 200e3 // head, break-even, noise, method
+	workloadBytes = 6e3   // of a section, beside its tables and charts
 )
 
 // WriteHTML writes the run as one self-contained page: no network request, no
@@ -217,7 +218,7 @@ func (b *builder) plan(dataBytes int) {
 	if hidden > 0 {
 		b.cutOnce(fmt.Sprintf("%s beyond the first %d are left out of this page to keep it small.", count(hidden, "case"), len(b.run.cases())-hidden))
 	}
-	b.room = max(maxPage-pageBytes-dataBytes-cells*tableBytes, 200e3)
+	b.room = max(maxPage-pageBytes-dataBytes-cells*tableBytes-len(b.shown)*workloadBytes, 200e3)
 	if b.room < cells*chartBytes {
 		b.sparse = true
 		b.cutOnce("Progression and distribution charts were left out to keep the page small.")

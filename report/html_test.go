@@ -114,6 +114,41 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// A run of all workloads in their full sizes still fits.
+func TestFullRunFits(t *testing.T) {
+	run := loadSynthetic(t, synthetic{seed: 1, count: 6})
+	for _, w := range slices.Clone(run.Workloads) {
+		for k := range 3 {
+			run.Workloads = append(run.Workloads, copyOf(w, fmt.Sprintf("%s%d", w.Name, k)))
+		}
+	}
+	page := pageOf(t, run)
+	sound(t, page)
+	if len(page) > 3<<20 {
+		t.Errorf("a page of %d cases has %d bytes", len(run.cases()), len(page))
+	}
+	if n := strings.Count(page, "<svg"); n < 2*len(run.cases()) {
+		t.Errorf("%d charts for %d cases", n, len(run.cases()))
+	}
+}
+
+// copyOf is the workload under another name, with cases of its own.
+func copyOf(w *Workload, name string) *Workload {
+	out := *w
+	out.Name, out.Cases = name, nil
+	for _, c := range w.Cases {
+		kase := *c
+		kase.Workload, kase.Cells = &out, map[string]*Cell{}
+		for m, cell := range c.Cells {
+			one := *cell
+			one.Case = &kase
+			kase.Cells[m] = &one
+		}
+		out.Cases = append(out.Cases, &kase)
+	}
+	return &out
+}
+
 // The same files give the same page, to the byte.
 func TestPageIsDeterministic(t *testing.T) {
 	dir := t.TempDir()
