@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"switchyard/procs/internal/shm"
 )
@@ -25,6 +26,7 @@ type Barrier struct {
 	all   shm.Crowd
 	spin  shm.Spinner
 	state *barrierState
+	who   []atomic.Uint64
 
 	actionMu sync.Mutex
 	action   func() error
@@ -32,13 +34,13 @@ type Barrier struct {
 
 // barrierState lies in the segment. All but now and broken is guarded by mu.
 type barrierState struct {
-	_       uint64        // the mutex
-	_       uint32        // the bell
-	broken  atomic.Uint32 // until Reset
-	parties uint64
-	now     atomic.Uint64             // the round (upper 48 bits) and how many have arrived: one store changes both
-	ended   [endedRounds]uint32       // how each of the last rounds ended
-	arrived [maxParties]atomic.Uint64 // who, in order of arrival
+	_      uint64        // the mutex
+	_      uint32        // the bell
+	broken atomic.Uint32 // until Reset
+	_      uint64
+	now    atomic.Uint64       // the round (upper 48 bits) and how many have arrived: one store changes both
+	ended  [endedRounds]uint32 // how each of the last rounds ended
+	// Then, for each party, an atomic.Uint64: who, in order of arrival.
 }
 
 const (
@@ -58,30 +60,33 @@ func NewBarrier(parties int, action func() error) (*Barrier, error) {
 		return nil, fmt.Errorf("procs: barrier for %d parties", parties)
 	}
 	b := &Barrier{action: action}
-	if err := b.create(kindBarrier, int(sizeof[barrierState]())); err != nil {
+	if err := b.create(kindBarrier, barrierSize(parties), uint64(parties)); err != nil {
 		return nil, err
 	}
 	b.open()
-	b.state.parties = uint64(parties)
 	return b, nil
 }
+
+func barrierSize(parties int) int { return int(sizeof[barrierState]()) + 8*parties }
 
 func (b *Barrier) share(w *wire) error { return b.shareAs(w) }
 
 func (b *Barrier) adopt(w *wire) error {
-	if err := b.adoptAs(w, kindBarrier, int(sizeof[barrierState]())); err != nil {
+	if err := b.adoptAs(w, kindBarrier, barrierSize(1)); err != nil {
 		return err
 	}
-	b.open()
-	if p := b.state.parties; p < 1 || p > maxParties {
+	if p := b.param(0); p < 1 || p > maxParties || b.seg.Size() < bodyOffset+barrierSize(int(p)) {
 		b.seg.Close()
 		return errWire
 	}
+	b.open()
 	return nil
 }
 
 func (b *Barrier) open() {
 	b.state = shm.At[barrierState](b.seg.Bytes(), bodyOffset)
+	after := bodyOffset + barrierSize(0)
+	b.who = unsafe.Slice(shm.At[atomic.Uint64](b.seg.Bytes(), after), int(b.param(0)))
 	b.mu.Open(b.seg, bodyOffset)
 	b.bell.Open(b.seg, bodyOffset+8)
 }
@@ -98,7 +103,7 @@ func (b *Barrier) Parties() int {
 	if b.closed() {
 		return 0
 	}
-	return int(b.state.parties)
+	return len(b.who)
 }
 
 // Waiting returns how many wait, now.
@@ -106,7 +111,7 @@ func (b *Barrier) Waiting() int {
 	if b.closed() || b.Broken() {
 		return 0
 	}
-	return int(arrivals(b.state.now.Load()) % b.state.parties)
+	return int(arrivals(b.state.now.Load()) % uint64(len(b.who)))
 }
 
 // Broken says whether the barrier is broken.
@@ -137,7 +142,7 @@ func (b *Barrier) wait(wait *shm.Wait) (int, error) {
 		switch {
 		case err != nil:
 			return 0, err
-		case joined && arrivals(now)+1 == b.state.parties:
+		case joined && arrivals(now)+1 == uint64(len(b.who)):
 			return int(arrivals(now)), b.pass(round(now))
 		}
 		if err := b.sleep(wait, round(now)); err != nil {
@@ -163,11 +168,11 @@ func (b *Barrier) arrive() (now uint64, joined bool, err error) {
 		return 0, false, ErrBrokenBarrier
 	}
 	now = s.now.Load()
-	if arrivals(now) == s.parties {
+	if arrivals(now) == uint64(len(b.who)) {
 		return now, false, nil
 	}
 	shm.RaceRelease(b)
-	s.arrived[arrivals(now)].Store(uint64(shm.Self()))
+	b.who[arrivals(now)].Store(uint64(shm.Self()))
 	s.now.Store(now + 1)
 	return now, true, nil
 }
@@ -264,8 +269,8 @@ func (b *Barrier) reap() {
 	b.lock()
 	defer b.mu.Unlock()
 	s, last := b.state, uint64(0)
-	for i := range arrivals(s.now.Load()) {
-		who := s.arrived[i].Load()
+	for i := range arrivals(s.now.Load()) { // at most as many as parties
+		who := b.who[i].Load()
 		if who != last && who != uint64(shm.Self()) && !shm.Owner(who).Alive() {
 			b.breakIt()
 			return

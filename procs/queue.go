@@ -17,7 +17,9 @@ import (
 // Values are encoded as arguments are, and may have any size; memory is taken as needed. They must not hold shared objects: those travel as
 // descriptors, and a queue has nobody who could pass them on. NewQueue or Put refuses them with ErrEncode.
 //
-// A process killed at any instruction, waiting or not, leaves the queue whole and blocks nobody. What it had taken is gone with it.
+// A process killed at any instruction, waiting or not, leaves the queue whole and blocks nobody. What it had taken is gone with it. One that is
+// stopped (SIGSTOP) in the very middle of a Put or Get holds up the other putters or getters until it goes on.
+//
 // A put and its get cost about 60 ns together if nobody has to wait.
 type Queue[T any] struct {
 	shared
