@@ -302,7 +302,7 @@ func (m *Manager) Stats() (ManagerStats, error) {
 	defer l.unuse()
 	c := l.begin(0, rootStats)
 	defer c.end()
-	if err := c.do(nil); err != nil {
+	if err := c.do(noWait); err != nil {
 		return ManagerStats{}, err
 	}
 	st := ManagerStats{int(c.uint()), int(c.uint())}
@@ -314,7 +314,7 @@ func (m *Manager) Stats() (ManagerStats, error) {
 func (m *Manager) Shutdown(ctx context.Context) error {
 	if l, err := m.open(); err == nil {
 		c := l.begin(0, rootShutdown)
-		if err := c.do(nil); err != nil && !errors.Is(err, ErrManagerDied) && m.process == nil {
+		if err := c.do(noWait); err != nil && !errors.Is(err, ErrManagerDied) && m.process == nil {
 			c.end()
 			l.unuse()
 			return err
@@ -427,7 +427,7 @@ func Publish[T any](m *Manager, name string, v T) error {
 	if err := putValue(c, cd, &v); err != nil {
 		return err
 	}
-	return c.do(nil)
+	return c.do(noWait)
 }
 
 // Lookup returns what was published under name. It must be of type T, or the error is ErrMessageType.
@@ -444,7 +444,7 @@ func Lookup[T any](m *Manager, name string) (v T, err error) {
 	c := l.begin(0, rootLookup)
 	defer c.end()
 	c.putString(name)
-	if err := c.do(nil); err != nil {
+	if err := c.do(noWait); err != nil {
 		return v, err
 	}
 	typ := string(c.bytes())
@@ -468,7 +468,7 @@ func (m *Manager) Unpublish(name string) error {
 	c := l.begin(0, rootUnpublish)
 	defer c.end()
 	c.putString(name)
-	return c.do(nil)
+	return c.do(noWait)
 }
 
 // startedManagers end when this process does by Exit.

@@ -97,7 +97,7 @@ func NewManagerArray[T any](m *Manager, vs []T) (*ManagerArray[T], error) {
 	if err := a.open(); err != nil {
 		return nil, err
 	}
-	err := a.create(nil, m, objectArray, proxyType[ManagerArray[T]](), func(c *managerCall) error {
+	err := a.create(noWait, m, objectArray, proxyType[ManagerArray[T]](), func(c *managerCall) error {
 		c.putUint(uint64(a.value.fixed))
 		return a.put(c, vs)
 	})

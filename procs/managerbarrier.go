@@ -109,7 +109,7 @@ type ManagerBarrier struct{ managerProxy }
 // NewManagerBarrier makes a barrier in m for so many parties.
 func NewManagerBarrier(m *Manager, parties int) (*ManagerBarrier, error) {
 	b := new(ManagerBarrier)
-	err := b.create(nil, m, objectBarrier, proxyType[ManagerBarrier](), func(c *managerCall) error { c.putInt(parties); return nil })
+	err := b.create(noWait, m, objectBarrier, proxyType[ManagerBarrier](), func(c *managerCall) error { c.putInt(parties); return nil })
 	if err != nil {
 		return nil, err
 	}

@@ -78,6 +78,9 @@ func (o *conditionObject) waitFor(c *serverCall, who holder) error {
 	late := o.await(c, func() bool { return (s.notified || o.gone) && back() })
 	if late != nil {
 		o.change(func() error { o.forget(s); notified = s.notified; return nil })
+		if c.link.gone.Load() { // who is gone needs no lock
+			return late
+		}
 		again := *c
 		again.ctx = c.link.ctx // nothing but the client's end keeps it from the lock
 		if err := o.await(&again, back); err != nil {
@@ -125,7 +128,7 @@ type ManagerCondition struct{ managerProxy }
 // NewManagerCondition makes a condition in m.
 func NewManagerCondition(m *Manager) (*ManagerCondition, error) {
 	c := new(ManagerCondition)
-	if err := c.create(nil, m, objectCondition, proxyType[ManagerCondition](), nil); err != nil {
+	if err := c.create(noWait, m, objectCondition, proxyType[ManagerCondition](), nil); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -142,7 +145,7 @@ func (p *ManagerCondition) Acquire(ctx context.Context) error {
 
 // Release undoes one acquire.
 func (p *ManagerCondition) Release() error {
-	return p.managerProxy.wait(nil, lockRelease, thisGoroutine)
+	return p.managerProxy.wait(noWait, lockRelease, thisGoroutine)
 }
 
 // Wait releases the lock, waits for a notification, and takes the lock again, as often as the caller held it. The caller holds it also
@@ -176,7 +179,7 @@ func (p *ManagerCondition) WaitForTimeout(d time.Duration, predicate func() bool
 
 // Notify wakes up to n of those who wait, the longest waiting first. The caller must hold the lock, or it is ErrNotHeld.
 func (p *ManagerCondition) Notify(n int) error {
-	return p.managerProxy.wait(nil, conditionNotify, func(c *managerCall) {
+	return p.managerProxy.wait(noWait, conditionNotify, func(c *managerCall) {
 		thisGoroutine(c)
 		c.putInt(max(n, 0))
 	})

@@ -232,7 +232,7 @@ func NewManagerDict[K comparable, V any](m *Manager) (*ManagerDict[K, V], error)
 	if err := d.open(); err != nil {
 		return nil, err
 	}
-	if err := d.create(nil, m, objectDict, proxyType[ManagerDict[K, V]](), nil); err != nil {
+	if err := d.create(noWait, m, objectDict, proxyType[ManagerDict[K, V]](), nil); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -279,7 +279,7 @@ func (d *ManagerDict[K, V]) Set(k K, v V) error {
 	if err := putValue(c, d.value, &v); err != nil {
 		return err
 	}
-	return c.do(nil)
+	return c.do(noWait)
 }
 
 // Get returns the value of k; ok tells whether there is one.
@@ -294,7 +294,7 @@ func (d *ManagerDict[K, V]) getBy(method byte, k K) (v V, ok bool, err error) {
 		return v, false, err
 	}
 	defer c.end()
-	if err := c.do(nil); err != nil {
+	if err := c.do(noWait); err != nil {
 		return v, false, err
 	}
 	if c.uint() == 0 {
@@ -316,7 +316,7 @@ func (d *ManagerDict[K, V]) flag(method byte, k K) (bool, error) {
 		return false, err
 	}
 	defer c.end()
-	if err := c.do(nil); err != nil {
+	if err := c.do(noWait); err != nil {
 		return false, err
 	}
 	return c.uint() != 0, c.err()
@@ -329,7 +329,7 @@ func (d *ManagerDict[K, V]) PopItem() (k K, v V, ok bool, err error) {
 		return k, v, false, err
 	}
 	defer c.end()
-	if err := c.do(nil); err != nil {
+	if err := c.do(noWait); err != nil {
 		return k, v, false, err
 	}
 	if c.uint() == 0 {
@@ -352,7 +352,7 @@ func (d *ManagerDict[K, V]) SetDefault(k K, v V) (actual V, loaded bool, err err
 	if err := putValue(c, d.value, &v); err != nil {
 		return actual, false, err
 	}
-	if err := c.do(nil); err != nil {
+	if err := c.do(noWait); err != nil {
 		return actual, false, err
 	}
 	loaded = c.uint() != 0
@@ -367,7 +367,7 @@ func (d *ManagerDict[K, V]) Len() (int, error) {
 		return 0, err
 	}
 	defer c.end()
-	if err := c.do(nil); err != nil {
+	if err := c.do(noWait); err != nil {
 		return 0, err
 	}
 	return int(c.uint()), c.err()
@@ -380,7 +380,7 @@ func (d *ManagerDict[K, V]) Clear() error {
 		return err
 	}
 	defer c.end()
-	return c.do(nil)
+	return c.do(noWait)
 }
 
 // Update sets all keys of m, at once.
@@ -398,7 +398,7 @@ func (d *ManagerDict[K, V]) Update(m map[K]V) error {
 			return err
 		}
 	}
-	return c.do(nil)
+	return c.do(noWait)
 }
 
 // ManagerItem is a key with its value.
@@ -438,7 +438,7 @@ func (d *ManagerDict[K, V]) items(what uint64) (*managerCall, error) {
 		return nil, err
 	}
 	c.putUint(what)
-	if err := c.do(nil); err != nil {
+	if err := c.do(noWait); err != nil {
 		c.end()
 		return nil, err
 	}
@@ -513,7 +513,7 @@ func (d *ManagerDict[K, V]) swap(k K, had bool, old []byte, v *V) (bool, error) 
 			return false, err
 		}
 	}
-	if err := c.do(nil); err != nil {
+	if err := c.do(noWait); err != nil {
 		return false, err
 	}
 	return c.uint() != 0, c.err()
@@ -537,7 +537,7 @@ func (d *ManagerDict[K, V]) tryModify(k K, f func(V, bool) (V, bool)) (v V, done
 		return v, false, err
 	}
 	defer c.end()
-	if err := c.do(nil); err != nil {
+	if err := c.do(noWait); err != nil {
 		return v, false, err
 	}
 	var old V
@@ -571,7 +571,7 @@ func ManagerDictAdd[K comparable, N Number](d *ManagerDict[K, N], k K, delta N) 
 	if err := putValue(c, d.value, &delta); err != nil {
 		return 0, err
 	}
-	if err := c.do(nil); err != nil {
+	if err := c.do(noWait); err != nil {
 		return 0, err
 	}
 	return takeValue(c, d.value)

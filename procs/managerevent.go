@@ -46,7 +46,7 @@ type ManagerEvent struct{ managerProxy }
 // NewManagerEvent makes an event in m that is not set.
 func NewManagerEvent(m *Manager) (*ManagerEvent, error) {
 	e := new(ManagerEvent)
-	if err := e.create(nil, m, objectEvent, proxyType[ManagerEvent](), nil); err != nil {
+	if err := e.create(noWait, m, objectEvent, proxyType[ManagerEvent](), nil); err != nil {
 		return nil, err
 	}
 	return e, nil

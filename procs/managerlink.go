@@ -259,7 +259,7 @@ func (l *managerLink) doLocal(ctx context.Context, req, reply []byte) []byte {
 	if l.local.self.ctx.Err() != nil {
 		return appendStatus(reply, ErrManagerDied)
 	}
-	reply = l.local.dispatch(l.local.self, nil, req, reply)
+	reply = l.local.dispatch(l.local.self, noWait, req, reply)
 	if reply[at] != statusWait || ctx == nil {
 		return reply
 	}

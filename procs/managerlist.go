@@ -227,7 +227,7 @@ func NewManagerList[T any](m *Manager, vs ...T) (*ManagerList[T], error) {
 	if err := l.open(); err != nil {
 		return nil, err
 	}
-	if err := l.create(nil, m, objectList, proxyType[ManagerList[T]](), nil); err != nil {
+	if err := l.create(noWait, m, objectList, proxyType[ManagerList[T]](), nil); err != nil {
 		return nil, err
 	}
 	if len(vs) > 0 {

@@ -97,7 +97,7 @@ type ManagerLock struct{ managerProxy }
 // NewManagerLock makes a lock in m that nobody holds.
 func NewManagerLock(m *Manager) (*ManagerLock, error) {
 	l := new(ManagerLock)
-	if err := l.create(nil, m, objectLock, proxyType[ManagerLock](), func(c *managerCall) error { c.putUint(0); return nil }); err != nil {
+	if err := l.create(noWait, m, objectLock, proxyType[ManagerLock](), func(c *managerCall) error { c.putUint(0); return nil }); err != nil {
 		return nil, err
 	}
 	return l, nil
@@ -129,7 +129,7 @@ func tried(err error) (bool, error) {
 }
 
 // Release frees the lock. It returns ErrNotHeld if nobody held it.
-func (l *ManagerLock) Release() error { return l.wait(nil, lockRelease, noGoroutine) }
+func (l *ManagerLock) Release() error { return l.wait(noWait, lockRelease, noGoroutine) }
 
 // Locked tells whether anybody holds the lock, now.
 func (l *ManagerLock) Locked() (held bool, err error) { return l.locked(noGoroutine) }
@@ -150,7 +150,7 @@ type ManagerRLock struct{ managerProxy }
 // NewManagerRLock makes a recursive lock in m that nobody holds.
 func NewManagerRLock(m *Manager) (*ManagerRLock, error) {
 	l := new(ManagerRLock)
-	if err := l.create(nil, m, objectLock, proxyType[ManagerRLock](), func(c *managerCall) error { c.putUint(1); return nil }); err != nil {
+	if err := l.create(noWait, m, objectLock, proxyType[ManagerRLock](), func(c *managerCall) error { c.putUint(1); return nil }); err != nil {
 		return nil, err
 	}
 	return l, nil
@@ -174,7 +174,7 @@ func (l *ManagerRLock) AcquireTimeout(d time.Duration) error {
 func (l *ManagerRLock) TryAcquire() (bool, error) { return tried(l.AcquireTimeout(0)) }
 
 // Release undoes one acquire. It returns ErrNotHeld if the caller does not hold the lock.
-func (l *ManagerRLock) Release() error { return l.wait(nil, lockRelease, thisGoroutine) }
+func (l *ManagerRLock) Release() error { return l.wait(noWait, lockRelease, thisGoroutine) }
 
 // Locked tells whether anybody holds the lock, now.
 func (l *ManagerRLock) Locked() (held bool, err error) { return l.locked(thisGoroutine) }

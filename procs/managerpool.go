@@ -132,7 +132,7 @@ type ManagerPool struct{ managerProxy }
 // NewManagerPool makes a pool in m.
 func NewManagerPool(m *Manager, config PoolConfig) (*ManagerPool, error) {
 	p := new(ManagerPool)
-	err := p.create(nil, m, objectPool, proxyType[ManagerPool](), func(c *managerCall) error {
+	err := p.create(noWait, m, objectPool, proxyType[ManagerPool](), func(c *managerCall) error {
 		c.putInt(config.Workers)
 		c.putString(config.Name)
 		c.putInt(config.MaxTasksPerChild)
@@ -265,7 +265,7 @@ func (p *ManagerPool) Size() (n int, err error) {
 }
 
 // CloseTasks lets the pool take no more tasks; it ends when it has done what it has.
-func (p *ManagerPool) CloseTasks() error { return p.managerProxy.wait(nil, poolClose, nil) }
+func (p *ManagerPool) CloseTasks() error { return p.managerProxy.wait(noWait, poolClose, nil) }
 
 // Terminate ends the pool at once.
 func (p *ManagerPool) Terminate(ctx context.Context) error {

@@ -61,7 +61,7 @@ func (p *managerProxy) Destroy() error {
 	c := p.ref.link.begin(0, rootDestroy)
 	defer c.end()
 	c.putUint(p.ref.obj)
-	return c.do(nil)
+	return c.do(noWait)
 }
 
 // begin starts a call of the object's method.
@@ -90,11 +90,6 @@ func (p *managerProxy) describe(typ string) string {
 	return fmt.Sprintf("<%s object %d at %s>", typ, p.ref.obj, p.ref.link.address)
 }
 
-// same tells whether both proxies stand for one object.
-func (p *managerProxy) same(q *managerProxy) bool {
-	return p.ref != nil && q.ref != nil && p.ref.obj == q.ref.obj && p.ref.link.server == q.ref.link.server
-}
-
 func (p *managerProxy) share(w *wire) error {
 	if p.ref == nil || p.ref.closed.Load() {
 		return ErrClosed
@@ -112,7 +107,7 @@ func (p *managerProxy) share(w *wire) error {
 		c := r.link.begin(0, rootPin)
 		defer c.end()
 		c.putUint(r.obj)
-		if err := c.do(nil); err != nil {
+		if err := c.do(noWait); err != nil {
 			return err
 		}
 		pin = c.uint()
@@ -169,7 +164,7 @@ func (l *managerLink) adopt(obj, pin uint64, kind objectKind, typ uint32) error 
 	c.putUint(pin)
 	c.putUint(uint64(kind))
 	c.putUint(uint64(typ))
-	return c.do(nil)
+	return c.do(noWait)
 }
 
 // create makes a new object and binds the proxy to it. args appends what the constructor needs. A context allows the constructor to
@@ -330,7 +325,7 @@ func (p *managerProxy) call(method byte, args func(c *managerCall) error, take f
 			return err
 		}
 	}
-	if err := c.do(nil); err != nil {
+	if err := c.do(noWait); err != nil {
 		return err
 	}
 	if take != nil {

@@ -166,7 +166,7 @@ func (q *ManagerQueue[T]) make(m *Manager, maxsize int, typ uint32) error {
 	if err := q.open(); err != nil {
 		return err
 	}
-	return q.create(nil, m, objectQueue, typ, func(c *managerCall) error { c.putInt(maxsize); return nil })
+	return q.create(noWait, m, objectQueue, typ, func(c *managerCall) error { c.putInt(maxsize); return nil })
 }
 
 func (q *ManagerQueue[T]) open() (err error) {
@@ -207,7 +207,7 @@ func (q *ManagerQueue[T]) put(ctx context.Context, v T) error {
 // waitAtMost calls f with a context that ends after d, or with none if d is not positive. late is the error if that was not enough.
 func waitAtMost(d time.Duration, late error, f func(ctx context.Context) error) error {
 	if d <= 0 {
-		err := f(nil)
+		err := f(noWait)
 		if err == errWouldWait {
 			return late
 		}

@@ -128,7 +128,7 @@ func NewManagerSemaphore(m *Manager, n int) (*ManagerSemaphore, error) {
 }
 
 func (s *ManagerSemaphore) make(m *Manager, n int, bounded bool, typ uint32) error {
-	return s.create(nil, m, objectSemaphore, typ, func(c *managerCall) error {
+	return s.create(noWait, m, objectSemaphore, typ, func(c *managerCall) error {
 		c.putInt(n)
 		c.putUint(b2u(bounded))
 		return nil
@@ -157,7 +157,7 @@ func (s *ManagerSemaphore) Release() error { return s.ReleaseN(1) }
 
 // ReleaseN gives n permits back at once.
 func (s *ManagerSemaphore) ReleaseN(n int) error {
-	return s.wait(nil, semaphoreRelease, func(c *managerCall) { c.putInt(n) })
+	return s.wait(noWait, semaphoreRelease, func(c *managerCall) { c.putInt(n) })
 }
 
 // Value returns the number of free permits, now.

@@ -579,7 +579,7 @@ func (l *serverLink) handle(kind uint32, b []byte) error {
 // call answers at once if it can; a call that has to wait does so in a goroutine of its own.
 func (l *serverLink) call(b []byte) error {
 	id, req := b[:8:8], b[8:]
-	reply := l.server.dispatch(l, nil, req, append([]byte(nil), id...))
+	reply := l.server.dispatch(l, noWait, req, append([]byte(nil), id...))
 	if reply[8] != statusWait || len(req) >= callHead && req[8]&callNowait != 0 {
 		return l.send(linkReply, reply, nil)
 	}
@@ -726,7 +726,7 @@ func (l *serverLane) run() {
 			}
 			return
 		}
-		l.out = l.link.server.dispatch(l.link, nil, req, l.out[:0])
+		l.out = l.link.server.dispatch(l.link, noWait, req, l.out[:0])
 		if err := l.replies.Put(&shm.Wait{}, l.out); err != nil {
 			return
 		}

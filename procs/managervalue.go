@@ -89,7 +89,7 @@ func NewManagerValue[T any](m *Manager, v T) (*ManagerValue[T], error) {
 	if err := p.open(); err != nil {
 		return nil, err
 	}
-	err := p.create(nil, m, objectValue, proxyType[ManagerValue[T]](), func(c *managerCall) error { return putValue(c, p.value, &v) })
+	err := p.create(noWait, m, objectValue, proxyType[ManagerValue[T]](), func(c *managerCall) error { return putValue(c, p.value, &v) })
 	if err != nil {
 		return nil, err
 	}

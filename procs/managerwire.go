@@ -28,6 +28,9 @@ const (
 	callNowait = 0x80 // flag of the method: do not wait
 )
 
+// noWait stands for the context of a call that does not wait for other clients.
+var noWait context.Context
+
 // status of a reply
 const (
 	statusOK       byte = iota

@@ -80,7 +80,7 @@ type ManagerNamespace struct{ managerProxy }
 // NewManagerNamespace makes an empty namespace in m.
 func NewManagerNamespace(m *Manager) (*ManagerNamespace, error) {
 	n := new(ManagerNamespace)
-	if err := n.create(nil, m, objectNamespace, proxyType[ManagerNamespace](), nil); err != nil {
+	if err := n.create(noWait, m, objectNamespace, proxyType[ManagerNamespace](), nil); err != nil {
 		return nil, err
 	}
 	return n, nil
