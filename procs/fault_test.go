@@ -66,11 +66,10 @@ func TestFaultKills(t *testing.T) {
 		}
 	})
 	var ended, lost, wrong atomic.Int64
-	counts := make([]atomic.Int32, 0)
 	const batch = 2000
 	total := 0
 	for total < tasks || killed.Load() < int64(kills) {
-		counts = make([]atomic.Int32, batch)
+		counts := make([]atomic.Int32, batch)
 		rs := make([]*AsyncResult[int], batch)
 		for i := range rs {
 			x := total + i

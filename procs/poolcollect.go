@@ -25,15 +25,16 @@ func (p *Pool) collect() {
 	defer close(p.ended)
 	batch := make([]arrival, 0, batchSize)
 	var workers []*worker
-	idle := 0
+	idle, burst := 0, 0
 	for {
 		busy := p.failNow()
 		p.mu.Lock()
 		workers = append(workers[:0], p.workers...)
 		p.mu.Unlock()
 		for _, w := range workers {
-			if p.drain(w, &batch) {
+			if n := p.drain(w, &batch); n > 0 {
 				busy = true
+				burst += n
 			}
 		}
 		if p.bury(&batch) {
@@ -50,8 +51,8 @@ func (p *Pool) collect() {
 			runtime.Gosched()
 			continue
 		}
-		p.sleep(workers)
-		idle = 0
+		p.sleep(workers, burst)
+		idle, burst = 0, 0
 	}
 	p.end()
 }
@@ -59,16 +60,16 @@ func (p *Pool) collect() {
 // collectSpins is how often the collector looks in vain before it sleeps.
 const collectSpins = 30
 
-// sleep waits for the bell. While many results are to come, it is enough to be woken for a good part of them, or
-// after a moment: the fewer wakes, the more the workers can do.
-func (p *Pool) sleep(workers []*worker) {
+// sleep waits for the bell. While many results come (a burst since the last sleep) and more are to come, it is enough to be
+// woken for a good part of them, or after a moment: the fewer wakes, the more the workers can do.
+func (p *Pool) sleep(workers []*worker, burst int) {
 	p.bell.Arm()
 	many := false
 	p.mu.Lock()
 	ready := len(p.failed) > 0 || p.changed()
 	for _, w := range workers {
 		n := uint64(1)
-		if w.load > 64 {
+		if w.load > 64 && burst >= 16 {
 			many = true
 			n = 4096
 		}
@@ -121,10 +122,10 @@ func (p *Pool) closing() bool {
 	return len(p.spares) > 0
 }
 
-// drain takes the results that w has, at most a batch.
-func (p *Pool) drain(w *worker, batch *[]arrival) bool {
+// drain takes the results that w has, at most a batch, and returns how many there were.
+func (p *Pool) drain(w *worker, batch *[]arrival) int {
 	if !w.ring.Pending() {
-		return false
+		return 0
 	}
 	b := (*batch)[:0]
 	var bad error
@@ -166,8 +167,9 @@ func (p *Pool) drain(w *worker, batch *[]arrival) bool {
 	if bad != nil {
 		logf(LevelError, "%s: %v: killed", w.name, bad)
 		w.child.signal(sigKill)
+		return 0
 	}
-	return true
+	return len(b)
 }
 
 // deliver hands one result to its job.
@@ -276,7 +278,7 @@ func (p *Pool) bury(batch *[]arrival) bool {
 			*list = append((*list)[:i:i], (*list)[i+1:]...)
 			i--
 			p.mu.Unlock()
-			for p.drain(w, batch) {
+			for p.drain(w, batch) > 0 {
 			}
 			p.mu.Lock()
 			p.lost(w)
@@ -294,7 +296,7 @@ func (p *Pool) lost(w *worker) {
 		level = LevelInfo
 	}
 	logf(level, "%s: %v", w.name, died)
-	if !quiet && p.state == poolOpen && w.child.exitCode() >= 0 && w.given == 0 {
+	if !quiet && p.state == poolOpen && w.child.exitCode() >= 0 && !w.begun {
 		if p.crashes++; p.crashes >= 8 {
 			p.breakDown(fmt.Errorf("workers end before they are ready: %w", died))
 		}

@@ -37,6 +37,7 @@ type worker struct {
 	retiring bool // gets no more tasks
 	stopDue  bool
 	dead     bool
+	begun    bool // it has reported
 
 	att attachments // has its own mutex
 }
@@ -227,6 +228,7 @@ func (w *worker) ready(body []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.crashes = 0
+	w.begun = true
 	if len(body) > 0 {
 		p.breakDown(fmt.Errorf("initializer: %w", decodeError(body)))
 		p.bell.Ring()
@@ -238,8 +240,9 @@ func (w *worker) attach(fds []int) error {
 	return w.control.send(packetAttach, binary.LittleEndian.AppendUint64(nil, w.nextSeq), fds)
 }
 
-// free lets go of a worker that is dead.
+// free lets go of a worker that is dead and has no entries left: nobody looks at its ring again.
 func (w *worker) free() {
+	w.seg.Unmap()
 	w.control.close()
 	w.att.drop()
 }
