@@ -101,7 +101,7 @@ func (c *Case) split(key string) (x quantity, fixed string, ok bool) {
 	if c.lane {
 		others = append(others, count(c.Procs, "CPU"))
 	}
-	return x, strings.Join(others, " "), ok
+	return x, strings.Join(others, ", "), ok
 }
 
 func (g *curve) Len() int           { return len(g.X) }

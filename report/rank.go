@@ -260,6 +260,10 @@ func rankOver(m Metric, models []string, cases []*Case) Ranking {
 			}
 		}
 	}
+	// Cases in which nobody recorded the metric are no part of the question.
+	cases = slices.DeleteFunc(slices.Clone(cases), func(c *Case) bool {
+		return !slices.ContainsFunc(models, func(m string) bool { return have[m][c] != nil })
+	})
 	ranked, common := commonCases(models, cases, func(model string, c *Case) bool { return have[model][c] != nil })
 	entries := make([]Entry, len(models))
 	for i, model := range models {

@@ -3,6 +3,7 @@ package report
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -167,7 +168,7 @@ func (run *Run) settle() {
 	}
 	lanes := map[int]bool{}
 	for _, w := range run.Workloads {
-		slices.SortStableFunc(w.Cases, func(a, b *Case) int { return w.rank(a) - w.rank(b) })
+		w.sortCases()
 		for _, c := range w.Cases {
 			lanes[c.Procs] = true
 		}
@@ -212,6 +213,20 @@ func (w *Workload) plain() bool {
 		}
 	}
 	return len(w.Cases) == 0 && (len(w.order) == 0 || w.order[0] == "")
+}
+
+// sortCases orders the cases as the header lists them, then as they appeared,
+// and the lanes of one case by their size.
+func (w *Workload) sortCases() {
+	appeared := map[string]int{}
+	for i, c := range w.Cases {
+		if _, ok := appeared[c.Name()]; !ok {
+			appeared[c.Name()] = i
+		}
+	}
+	slices.SortStableFunc(w.Cases, func(a, b *Case) int {
+		return cmp.Or(w.rank(a)-w.rank(b), appeared[a.Name()]-appeared[b.Name()], a.Procs-b.Procs)
+	})
 }
 
 // rank is a case's place in the header's list, after it when it is not there.

@@ -138,6 +138,21 @@ func TestBaselineAndControlDoNotCompete(t *testing.T) {
 	}
 }
 
+// A metric that is recorded in some cases only is ranked over those.
+func TestPartlyRecorded(t *testing.T) {
+	file := ""
+	for range 6 {
+		file += "BenchmarkA/model=greenlet-2 100 5 ns/op 7 p99-ns\nBenchmarkA/model=goroutine-2 100 50 ns/op 70 p99-ns\n"
+		for n := range 5 {
+			file += fmt.Sprintf("BenchmarkB/n=%d/model=greenlet-2 100 5 ns/op\nBenchmarkB/n=%d/model=goroutine-2 100 50 ns/op\n", n, n)
+		}
+	}
+	r := read(t, file).Overall(TailP99)
+	if len(r.Cases) != 1 || r.Second() == nil || r.Best().Model != "greenlet" {
+		t.Errorf("p99 is ranked over %d cases, runner-up %v", len(r.Cases), r.Second())
+	}
+}
+
 func sizes(t *testing.T, count int, a, b map[string]float64) *Run {
 	tb := table{count: count, noise: 0.01, rates: map[string]map[string]float64{}}
 	for _, s := range []string{"1us", "10us", "100us", "1ms"} {
@@ -216,6 +231,7 @@ func TestTrust(t *testing.T) {
 		"load":      "cores: 2\n# block {\"block\":1,\"load1\":9}\n",
 		"failed":    "--- FAIL: BenchmarkX/model=a-2\n    no\n",
 		"few":       "",
+		"short":     "",
 	} {
 		run := read(t, "BenchmarkX/model=a-2 1 5 ns/op\n"+lines)
 		found := false

@@ -39,6 +39,7 @@ type Warning struct {
 // Thresholds of the warnings.
 const (
 	wantResults    = 10   // results per case for steady intervals
+	wantOps        = 10   // ops in a result
 	wideInterval   = 0.05 // half width of a throughput interval
 	stealLimit     = 1.0  // per cent of a block's time taken by other guests
 	canaryLimit    = 1.05 // slowest canary of a block over the base
@@ -51,7 +52,7 @@ const (
 func warnings(run *Run, a *analysis) []Warning {
 	var out []Warning
 	for _, check := range []func(*Run, *analysis) (Warning, bool){
-		warnFailed, warnMixed, warnTruncated, warnFewResults, warnUnresolved, warnDisturbed, warnSteal,
+		warnFailed, warnMixed, warnTruncated, warnFewResults, warnUnresolved, warnShort, warnDisturbed, warnSteal,
 		warnCanary, warnLoad, warnWide, warnOutliers, warnTrend, warnInvalid,
 		warnVirtual, warnGovernor, warnSMT, warnQuota, warnLeftOut,
 	} {
@@ -133,6 +134,34 @@ func warnUnresolved(run *Run, a *analysis) (Warning, bool) {
 		Effect: "Models are marked ?: the test could not have shown a difference, however large.",
 		Remedy: fmt.Sprintf("make bench COUNT=%d", resultsNeeded(max(family, 1))),
 	}, rows > 0
+}
+
+// warnShort finds results of so few ops that there was nothing to spread.
+func warnShort(run *Run, _ *analysis) (Warning, bool) {
+	var cells []*Cell
+	fewest := math.MaxInt
+	for _, c := range run.cases() {
+		for _, m := range run.Models {
+			cell := c.Cells[m]
+			if !cell.usable() || m == baselineModel {
+				continue
+			}
+			least := math.MaxInt
+			for _, r := range cell.Results {
+				least = min(least, r.Iters)
+			}
+			if least < wantOps {
+				cells, fewest = append(cells, cell), min(fewest, least)
+			}
+		}
+	}
+	return Warning{
+		ID: "short", Grade: Caution, Title: fmt.Sprintf("%s with fewer than %d ops per result", count(len(cells), "cell"), wantOps),
+		Value: fmt.Sprintf("%s, down to %s", count(len(cells), "cell"), count(fewest, "op")), Threshold: count(wantOps, "op"),
+		Effect: "One or two ops cannot be spread over CPUs, and start and end weigh much: models that run ops at once look slower than they are.",
+		Remedy: "A longer bench time: make bench BENCHTIME=1s",
+		Cells:  cells,
+	}, len(cells) > 0
 }
 
 func warnDisturbed(run *Run, _ *analysis) (Warning, bool) {
