@@ -323,6 +323,7 @@ type clientLane struct {
 	mu       sync.Mutex // one call at a time
 	requests *shm.Writer
 	replies  *shm.Reader
+	spin     laneSpin
 }
 
 func newClientLane(l *managerLink, fd int) (*clientLane, error) {
@@ -355,13 +356,18 @@ func (c *clientLane) call(req, reply []byte) ([]byte, error) {
 			return reply, err
 		}
 	}
-	b, err := c.replies.Get(&c.wait)
+	b, err := c.replies.Next()
+	for err == shm.ErrEmpty {
+		b, err = c.spin.next(c.replies, c.sleep)
+	}
 	if err != nil { // closed by die, or the server's end made no sense
 		c.link.conn.Close()
 		return reply, ErrManagerDied
 	}
 	return append(reply, b...), nil
 }
+
+func (c *clientLane) sleep() error { return c.replies.Wait(&c.wait) }
 
 // close wakes a caller that waits for a reply.
 func (c *clientLane) close() {

@@ -648,6 +648,7 @@ type serverLane struct {
 	requests *shm.Reader
 	replies  *shm.Writer
 	parked   *atomic.Uint32
+	spin     laneSpin
 	out      []byte
 
 	mu     sync.Mutex
@@ -711,11 +712,13 @@ func (l *serverLane) run() {
 	for {
 		req, err := l.requests.Next()
 		if err == shm.ErrEmpty {
-			err = l.requests.Wait(&shm.Wait{Deadline: time.Now().Add(laneIdle)})
+			req, err = l.spin.next(l.requests, func() error {
+				return l.requests.Wait(&shm.Wait{Deadline: time.Now().Add(laneIdle)})
+			})
 			if err == shm.ErrTimeout && l.park() {
 				return
 			}
-			if err == nil || err == shm.ErrTimeout {
+			if err == shm.ErrEmpty || err == shm.ErrTimeout {
 				continue
 			}
 		}
