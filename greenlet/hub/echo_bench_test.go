@@ -27,11 +27,14 @@ import (
 //
 // clients=outside: the clients are a process of their own, one thread with an
 // epoll loop, the same for both servers; so only the server differs.
+// clients=goroutines: the clients are goroutines of the server's process, which
+// has to share its one processor with the hub.
 // clients=inside: clients and server share the process and the model.
 const echoConns = 100
 
 func BenchmarkHubEcho(b *testing.B) {
 	b.Run("clients=outside", func(b *testing.B) { compareEcho(b, loadHub, loadGoroutines) })
+	b.Run("clients=goroutines", func(b *testing.B) { compareEcho(b, mixedHub, insideGoroutines) })
 	b.Run("clients=inside", func(b *testing.B) { compareEcho(b, insideHub, insideGoroutines) })
 }
 
@@ -166,9 +169,28 @@ func insideHub(b *testing.B, n int) (d time.Duration) {
 	return d
 }
 
+func mixedHub(b *testing.B, n int) (d time.Duration) {
+	run(b, func(h *Hub) {
+		l, err := h.Listen("tcp", "127.0.0.1:0")
+		must(b, err)
+		s := &StreamServer{Handle: func(c *Conn) error { return echoLoop(c) }}
+		s.Start(h, l)
+		d, err = Await(h, func(context.Context) (time.Duration, error) {
+			return goroutineClients(b, l.Addr(), n), nil
+		})
+		must(b, err)
+		must(b, s.Stop(-1))
+	})
+	return d
+}
+
 func insideGoroutines(b *testing.B, n int) time.Duration {
 	stop, addr := goroutineServer(b)
 	defer stop()
+	return goroutineClients(b, addr, n)
+}
+
+func goroutineClients(b *testing.B, addr net.Addr, n int) time.Duration {
 	start := make(chan struct{})
 	var wg sync.WaitGroup
 	for range echoConns {

@@ -210,7 +210,8 @@ func (h *Hub) block() {
 		return
 	}
 	if h.holds > 0 {
-		// The awaited goroutines may be waiting for our processor.
+		// A turn of the processor may be all that the awaited goroutines need:
+		// then nobody has to wake us.
 		runtime.Gosched()
 		if h.inbox.full.Load() {
 			return

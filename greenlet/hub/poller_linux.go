@@ -3,8 +3,9 @@
 package hub
 
 import (
-	"errors"
 	"fmt"
+	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -12,23 +13,30 @@ import (
 
 // A poller waits for descriptors, a timer and the inbox, with one epoll.
 //
+// It looks with epoll_wait, but it does not wait with it: a goroutine that
+// sleeps in a system call keeps its processor (until the runtime notices, after
+// 20 us to 10 ms), and with GOMAXPROCS=1 nobody else would run, perhaps not even
+// the one who is to wake us. So the epoll is itself a descriptor of the
+// runtime's poller, and the hub waits for it as any goroutine waits for a
+// socket. Timeouts are a timer descriptor in the epoll, which is also finer than
+// the milliseconds of both.
+//
 // Descriptors are registered once, edge-triggered, at the first wait for them.
 // A desc remembers what is known to be possible; reads and writes are tried
 // first and only what the kernel refuses is waited for.
 type poller struct {
 	epfd, wakefd, timerfd int
-	armed                 int64 // when timerfd fires, on the hub's clock; 0: not armed
+	file                  *os.File           // epfd, for the runtime's poller
+	raw                   syscall.RawConn    // of file
+	try                   func(uintptr) bool // wait, for raw
+	n                     int                // events that wait has found
+	armed                 int64              // when timerfd fires, on the hub's clock; 0: not armed
 	descs                 []*desc
 	gen                   int32
 	events                []unix.EpollEvent
 }
 
-const (
-	maxEvents = 512
-	// fineWait is the wait below which the millisecond of epoll_wait is too
-	// coarse and the timer descriptor is set instead.
-	fineWait = int64(20 * time.Millisecond)
-)
+const maxEvents = 512
 
 func (p *poller) open(h *Hub) (err error) {
 	p.epfd, p.wakefd, p.timerfd = -1, -1, -1
@@ -55,10 +63,23 @@ func (p *poller) open(h *Hub) (err error) {
 		}
 	}
 	p.events = make([]unix.EpollEvent, maxEvents)
-	return nil
+	p.try = func(uintptr) bool { return p.wait() > 0 }
+	if err = unix.SetNonblock(p.epfd, true); err != nil {
+		return fmt.Errorf("fcntl: %w", err)
+	}
+	p.file = os.NewFile(uintptr(p.epfd), "epoll")
+	if err = p.file.SetDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("epoll in the runtime's poller: %w", err)
+	}
+	p.raw, err = p.file.SyscallConn()
+	return err
 }
 
 func (p *poller) close() {
+	if p.file != nil {
+		p.file.Close()
+		p.epfd = -1
+	}
 	for _, fd := range [...]int{p.epfd, p.wakefd, p.timerfd} {
 		if fd >= 0 {
 			unix.Close(fd)
@@ -76,11 +97,17 @@ func (p *poller) wake() {
 // poll waits at most timeout ns (negative: for ever) for events and makes
 // ready whoever waits for them.
 func (p *poller) poll(h *Hub, timeout int64) {
-	n, err := unix.EpollWait(p.epfd, p.events, p.millis(h, timeout))
-	if err != nil && !errors.Is(err, unix.EINTR) {
-		panic("hub: epoll_wait: " + err.Error())
+	if timeout == 0 {
+		p.wait()
+	} else {
+		if timeout > 0 {
+			p.arm(h, timeout)
+		}
+		if err := p.raw.Read(p.try); err != nil {
+			panic("hub: waiting for epoll: " + err.Error())
+		}
 	}
-	for i := 0; i < n; i++ {
+	for i := 0; i < p.n; i++ {
 		ev := &p.events[i]
 		if int(ev.Fd) >= len(p.descs) {
 			continue // the inbox or the timer
@@ -93,24 +120,26 @@ func (p *poller) poll(h *Hub, timeout int64) {
 	}
 }
 
-// millis turns the timeout into epoll_wait's, setting the timer descriptor if
-// it has to be finer.
-func (p *poller) millis(h *Hub, timeout int64) int {
-	switch {
-	case timeout <= 0:
-		return int(timeout)
-	case timeout > fineWait:
-		return int(min((timeout-fineWait/2)/1e6, 1<<30))
+// wait collects the events there are, without waiting.
+func (p *poller) wait() int {
+	n, err := unix.EpollWait(p.epfd, p.events, 0)
+	if err != nil && err != unix.EINTR {
+		panic("hub: epoll_wait: " + err.Error())
 	}
+	p.n = max(n, 0)
+	return p.n
+}
+
+// arm sets the timer descriptor, unless it fires before anyway.
+func (p *poller) arm(h *Hub, timeout int64) {
 	now := h.now()
 	if when := now + timeout; p.armed <= now || when < p.armed {
 		spec := unix.ItimerSpec{Value: unix.NsecToTimespec(timeout)}
-		if unix.TimerfdSettime(p.timerfd, 0, &spec, nil) != nil {
-			return int((timeout + 1e6 - 1) / 1e6)
+		if err := unix.TimerfdSettime(p.timerfd, 0, &spec, nil); err != nil {
+			panic("hub: timerfd_settime: " + err.Error())
 		}
 		p.armed = when
 	}
-	return -1
 }
 
 // add registers d, whose events begin with what is possible already.
