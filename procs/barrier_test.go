@@ -227,3 +227,36 @@ func TestBarrierPartyKilled(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestBarrierPartyKilledInAction(t *testing.T) {
+	b := closing(t, must(NewBarrier(2, nil))(t), nil)
+	busy := closing(t, must(NewEvent())(t), nil)
+	errs := make(chan error)
+	go func() { _, err := b.Wait(soon(t)); errs <- err }()
+	eventually(t, "one waits", func() bool { return b.Waiting() == 1 })
+	p := run(t, testBarrierAction, barrierActionArgs{b, busy})
+	if err := busy.Wait(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	slay(t, p)
+	if err := <-errs; err != ErrBrokenBarrier {
+		t.Error(err)
+	}
+	b.Reset()
+	parties(2, func(int) {
+		if _, err := b.Wait(soon(t)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+type barrierActionArgs struct {
+	Barrier *Barrier
+	Busy    *Event
+}
+
+var testBarrierAction = Register("test.barrier.action", func(ctx context.Context, a barrierActionArgs) (int, error) {
+	a.Barrier.OnPass(func() error { a.Busy.Set(); return hang() })
+	_, err := a.Barrier.Wait(ctx)
+	return 0, err
+})

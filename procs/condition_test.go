@@ -7,6 +7,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 )
 
@@ -201,6 +202,25 @@ func TestConditionWaiterKilled(t *testing.T) {
 	if n := a.Cond.Waiting(); n != 0 {
 		t.Errorf("%d wait", n)
 	}
+}
+
+// Nor with the process that it reached.
+func TestConditionNotifiedWaiterKilled(t *testing.T) {
+	a := newConditionArgs(t)
+	dead := run(t, testConditionWait, a)
+	eventually(t, "the first waits", func() bool { return a.Cond.Waiting() == 1 })
+	alive := run(t, testConditionWait, a)
+	eventually(t, "the second waits", func() bool { return a.Cond.Waiting() == 2 })
+	if err := dead.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	notify(t, a.Cond, 1)
+	if n := a.Cond.Waiting(); n != 1 {
+		t.Errorf("%d wait after the notification of the first", n)
+	}
+	slay(t, dead)
+	woken(t, a, 1)
+	join(t, alive)
 }
 
 func TestConditionWithLock(t *testing.T) {

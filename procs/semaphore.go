@@ -2,6 +2,7 @@ package procs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"sync/atomic"
@@ -121,7 +122,7 @@ func (s *Semaphore) Value() int {
 }
 
 // errNoPermit stays inside.
-var errNoPermit = fmt.Errorf("procs: no permit")
+var errNoPermit = errors.New("procs: no permit")
 
 func (s *Semaphore) acquire(wait *shm.Wait) error {
 	if err := s.try(wait); err != errNoPermit {

@@ -27,12 +27,15 @@ type tracker struct {
 
 var theTracker tracker
 
-// trackerEnv makes a process a tracker. It is looked at when this package is initialised, so that it works in programs which
-// never call anything of ours first.
-const trackerEnv = "SWITCHYARD_SHM_TRACKER"
+// trackerName and trackerEnv make a process a tracker. They are looked at when this package is initialised, so that it works in programs which
+// never call anything of ours first. The name comes first because it costs nothing: the environment would be parsed at every start.
+const (
+	trackerName = "switchyard-tracker"
+	trackerEnv  = "SWITCHYARD_SHM_TRACKER"
+)
 
 func init() {
-	if os.Getenv(trackerEnv) == "1" {
+	if len(os.Args) == 1 && os.Args[0] == trackerName && os.Getenv(trackerEnv) == "1" {
 		track(os.Stdin)
 		os.Exit(0)
 	}
@@ -111,7 +114,7 @@ func (t *tracker) start() error {
 		return err
 	}
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Args = []string{"switchyard-tracker"}
+	cmd.Args = []string{trackerName}
 	cmd.Env = []string{trackerEnv + "=1"}
 	cmd.Stdin = r
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // signals for our group are not meant for it
