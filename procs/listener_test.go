@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -347,4 +348,44 @@ func TestListenerPassOn(t *testing.T) {
 	c1.Close()
 	c2.Close()
 	p.Join(soon(t))
+}
+
+// Wait finds out which of several connections have something to say, until all have said everything.
+func TestListenerWait(t *testing.T) {
+	l := listen(t, ":0", ListenerConfig{})
+	var open []any
+	for i := range 4 {
+		c := must(Dial(soon(t), l.Address(), DialConfig{}))(t)
+		a := must(l.Accept(soon(t)))(t)
+		defer a.Close()
+		open = append(open, a)
+		go func() {
+			defer c.Close()
+			for k := range 10 {
+				if i%2 == 0 {
+					time.Sleep(time.Millisecond)
+				}
+				c.Send(10*i + k)
+			}
+		}()
+	}
+	sum := 0
+	for len(open) > 0 {
+		ready, err := Wait(soon(t), open...)
+		if err != nil || len(ready) == 0 {
+			t.Fatal(ready, err)
+		}
+		for _, r := range ready {
+			var n int
+			if err := r.(*Conn).Recv(&n); err == io.EOF {
+				open = slices.DeleteFunc(open, func(o any) bool { return o == r })
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			sum += n
+		}
+	}
+	if sum != 39*40/2 {
+		t.Fatal(sum)
+	}
 }
