@@ -66,6 +66,22 @@ func BenchmarkHubYield(b *testing.B) {
 	b.ReportMetric(float64(yield)/float64(peer), "x-peer")
 }
 
+// BenchmarkHubWatched is BenchmarkHubYield under a watchdog: what it costs.
+func BenchmarkHubWatched(b *testing.B) {
+	must(b, Config{Watchdog: WatchdogConfig{Threshold: time.Minute}}.Run(func(h *Hub) error {
+		half := func() error {
+			for range b.N / 2 {
+				if err := h.Yield(); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		b.ResetTimer()
+		return h.JoinAll(h.Spawn(half), h.Spawn(half))
+	}))
+}
+
 // BenchmarkHubQueue passes b.N items from one greenlet to another through a
 // queue of ten.
 func BenchmarkHubQueue(b *testing.B) {

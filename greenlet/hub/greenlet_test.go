@@ -468,6 +468,12 @@ func TestRunInfo(t *testing.T) {
 		if info.Live != 4 || info.Timers != 1 {
 			t.Errorf("counts:\n%v", info)
 		}
+		// From a callback, on the stack of whoever waits.
+		must(t, h.Post(func() { info = h.RunInfo() }))
+		must(t, h.Sleep(time.Millisecond))
+		if s := info.Main.Stack; info.Main.State != "waiting" || len(s) == 0 {
+			t.Errorf("from a callback:\n%v", info)
+		}
 		// Nobody noticed.
 		block.Release()
 		must(t, h.Yield())

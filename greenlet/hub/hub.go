@@ -32,7 +32,8 @@ type Hub struct {
 	head     *Greenlet // ready list, linked through Greenlet.next
 	tail     *Greenlet
 	switches uint64 // switches made
-	pollAt   uint64 // look outside when switches reaches this; see turn
+	pollAt   uint64 // Yield takes the long way when switches reaches this
+	lookAt   uint64 // look outside when switches reaches this; see turn
 
 	main    *Greenlet
 	calls   []func()  // callbacks, run before the next greenlet

@@ -93,9 +93,10 @@ func (h *Hub) transfer(g, n *Greenlet) {
 
 // turn counts a turn that needed no switch: the next look comes one earlier.
 func (h *Hub) turn() {
-	if h.pollAt > 0 {
-		h.pollAt--
+	if h.lookAt > 0 {
+		h.lookAt--
 	}
+	h.pollAt = min(h.pollAt, h.lookAt)
 }
 
 // next returns the greenlet that runs next, looking outside if it is time to,
@@ -107,7 +108,7 @@ func (h *Hub) next() *Greenlet {
 		h.watch.note(nil)
 	}
 	for {
-		if h.switches >= h.pollAt || h.head == nil || len(h.calls) > 0 {
+		if h.switches >= h.lookAt || h.head == nil || len(h.calls) > 0 {
 			h.look()
 		}
 		for n := h.pop(); n != nil; n = h.pop() {
@@ -175,7 +176,7 @@ func (h *Hub) merge(head, tail *Greenlet) {
 // adapt sets the time of the next look: soon, if the last quantum took long.
 func (h *Hub) adapt(now int64) {
 	const long, short = int64(500 * time.Microsecond), int64(100 * time.Microsecond)
-	if h.looked != 0 && h.switches >= h.pollAt {
+	if h.looked != 0 && h.switches >= h.lookAt {
 		switch took := now - h.looked; {
 		case took > long:
 			h.quantum = max(h.quantum/4, 1)
@@ -184,9 +185,10 @@ func (h *Hub) adapt(now int64) {
 		}
 	}
 	h.looked = now
-	h.pollAt = h.switches + h.quantum
+	h.lookAt = h.switches + h.quantum
+	h.pollAt = h.lookAt
 	if h.closing || h.watch != nil {
-		h.pollAt = h.switches // look at every switch
+		h.pollAt = 0 // every Yield has something to check or to note
 	}
 }
 

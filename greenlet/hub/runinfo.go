@@ -31,7 +31,11 @@ type GreenletInfo struct {
 
 // RunInfo takes the picture. Orphans are those whose spawner is dead. It
 // switches to every suspended greenlet for a moment, to have it describe its
-// own stack: about a microsecond for each.
+// own stack: about a microsecond for each. Callbacks may use it too, and
+//
+//	h.Signal(func(os.Signal) { h.RunInfo().WriteTo(os.Stderr) }, syscall.SIGUSR1)
+//
+// lets one ask a running program.
 func (h *Hub) RunInfo() *RunInfo {
 	info := &RunInfo{
 		Live: h.live, Timers: len(h.timers.s), Waiting: h.ioWait,
@@ -90,12 +94,24 @@ func (h *Hub) stack(g *Greenlet) []runtime.Frame {
 		if strings.HasSuffix(f.Function, ".(*Greenlet).run") || f.Function == "" {
 			break
 		}
-		stack = append(stack, f)
+		if len(stack) > 0 || !isWaiting(f.Function) {
+			stack = append(stack, f)
+		}
 		if !more {
 			break
 		}
 	}
 	return stack
+}
+
+// isWaiting tells the frames in which every suspended greenlet is.
+func isWaiting(function string) bool {
+	for _, f := range [...]string{".(*Hub).transfer", ".(*Hub).wait", ".(*Hub).yieldSlow"} {
+		if strings.HasSuffix(function, f) {
+			return true
+		}
+	}
+	return false
 }
 
 // answer runs in the greenlet that was asked and switches back.
