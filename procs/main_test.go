@@ -16,6 +16,7 @@ import (
 
 func TestMain(m *testing.M) {
 	Init()
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // else every child of a -race build stays for a second
 	code := m.Run()
 	if code == 0 {
 		if leaks := findLeaks(); leaks != "" {
