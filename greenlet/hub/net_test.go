@@ -406,3 +406,80 @@ func TestLookup(t *testing.T) {
 		must(t, c.Close())
 	})
 }
+
+// Two hubs serve one address; a third asks; a Post to each ends them.
+func TestShardedServer(t *testing.T) {
+	const shards, conns = 2, 40
+	type shard struct {
+		h      *Hub
+		server *StreamServer
+	}
+	var served [shards]int
+	first := make(chan string, 1)  // the address shard 0 has got
+	rest := make(chan string, 1)   // handed on to shard 1
+	up := make(chan shard, shards) // who is ready
+	done := make(chan error, 1)
+	go func() {
+		done <- RunSharded(shards, func(h *Hub, i int) error {
+			addr := "127.0.0.1:0"
+			if i > 0 {
+				var err error
+				if addr, err = Await(h, func(ctx context.Context) (string, error) {
+					select {
+					case a := <-rest:
+						return a, nil
+					case <-ctx.Done():
+						return "", ctx.Err()
+					}
+				}); err != nil {
+					return err
+				}
+			}
+			l, err := ListenConfig{ReusePort: true}.Listen(h, "tcp", addr)
+			if err != nil {
+				return err
+			}
+			if i == 0 {
+				first <- l.Addr().String()
+			}
+			s := &StreamServer{Handle: func(c *Conn) error { served[i]++; return upper(c) }}
+			up <- shard{h, s}
+			return s.Serve(h, l)
+		})
+	}()
+	var addr string
+	select {
+	case addr = <-first:
+	case err := <-done:
+		if errors.Is(err, errors.ErrUnsupported) {
+			t.Skip(err)
+		}
+		t.Fatal(err)
+	}
+	rest <- addr
+	var hubs []shard
+	for range shards {
+		hubs = append(hubs, <-up)
+	}
+	run(t, func(h *Hub) {
+		gs := make([]*Greenlet, conns)
+		for i := range gs {
+			gs[i] = h.Spawn(func() error {
+				c, err := h.Dial("tcp", addr)
+				if err != nil {
+					return err
+				}
+				defer c.Close()
+				return client(c, 3)
+			})
+		}
+		must(t, h.GetAll(gs...))
+	})
+	for _, s := range hubs {
+		must(t, s.h.Post(func() { s.h.Spawn(func() error { return s.server.Stop(-1) }) }))
+	}
+	must(t, <-done)
+	if sum := served[0] + served[1]; sum != conns {
+		t.Errorf("%v served, %d in all, want %d", served, sum, conns)
+	}
+}
