@@ -21,8 +21,12 @@ type pageMethod struct {
 func (b *builder) method() pageMethod {
 	h := b.run.Header
 	m := pageMethod{Command: cleanTo(h.Command, 400), Results: h.Count, Blocks: len(b.run.Blocks)}
-	if finite(h.BenchtimeNS) && h.BenchtimeNS > 0 {
-		m.Benchtime = formatValue(h.BenchtimeNS, "ns")
+	benchtime := h.BenchtimeNS
+	if n := len(b.run.Blocks); n > 0 && b.run.Blocks[n-1].BenchtimeNS > 0 {
+		benchtime = b.run.Blocks[n-1].BenchtimeNS
+	}
+	if finite(benchtime) && benchtime > 0 {
+		m.Benchtime = formatValue(benchtime, "ns")
 	}
 	if h.Seed != 0 {
 		m.Seed = fmt.Sprint(h.Seed)

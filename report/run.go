@@ -51,6 +51,7 @@ type Fact struct{ Key, Value string }
 type Block struct {
 	Block        int       `json:"block"`
 	Attempt      int       `json:"attempt"`
+	BenchtimeNS  float64   `json:"benchtime_ns"` // after a cut to fit the budget; 0 is not noted
 	Seed         int64     `json:"seed"`
 	CanaryNS     []float64 `json:"canary_ns"`
 	CanaryBaseNS float64   `json:"canary_base_ns"`

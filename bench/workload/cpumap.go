@@ -24,6 +24,9 @@ var cpuMap = &bench.Workload{
 		"task=1us/chunk=1", "task=10us/chunk=1", "task=100us/chunk=1", "task=1ms/chunk=1", "task=10ms/chunk=1",
 		"task=1us/chunk=64", "task=10us/chunk=64",
 	},
+	// At least eight chunks, however long a task is: with one or two, nothing
+	// can be done at once.
+	Batch: func(p bench.Params) int { return 8 * p.Int("chunk") },
 	Want: func(b *bench.B) uint64 {
 		n := uint64(b.N)
 		return n*cpuTask(0, b.Duration("task")) + n*(n-1)/2

@@ -84,7 +84,7 @@ and from which task size on.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageErrorf("%w\nsee %q", err, cmd.CommandPath()+" --help")
 	})
-	root.AddCommand(newRun(), newList(), newReport(), newVersion())
+	root.AddCommand(newRun(), newList(), newReport(), newCompare(), newVersion())
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
 	}

@@ -341,6 +341,29 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// Two runs can be set against each other, as text and on the page.
+func TestCompare(t *testing.T) {
+	older, newer := filepath.Join(t.TempDir(), "older"), filepath.Join(t.TempDir(), "newer")
+	for _, dir := range []string{older, newer} {
+		if status, _, stderr := result(t, runArgs(dir, "--workloads", "Good")...); status != 0 {
+			t.Fatal(stderr)
+		}
+	}
+	status, stdout, stderr := result(t, "compare", older, newer)
+	if status != 0 || !strings.Contains(stdout, "Good") {
+		t.Errorf("exit status %d, printed %q and %q", status, stdout, stderr)
+	}
+	if status, _, stderr = result(t, "report", newer, "--baseline", older); status != 0 {
+		t.Errorf("exit status %d, printed %q", status, stderr)
+	}
+	if !strings.Contains(readFile(t, newer, reportFile), "id=\"compare\"") {
+		t.Error("the page has no section that compares")
+	}
+	if status, _, _ = result(t, "compare", older); status != exitUsage {
+		t.Errorf("exit status %d for one run, want %d", status, exitUsage)
+	}
+}
+
 // A results directory that is not there, or nonsense, gets one sentence.
 func TestReportErrors(t *testing.T) {
 	dir := t.TempDir()

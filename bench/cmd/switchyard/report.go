@@ -18,33 +18,64 @@ import (
 const reportFile = "report.html"
 
 func newReport() *cobra.Command {
-	var html string
+	var html, baseline string
 	cmd := &cobra.Command{
 		Use:   "report [DIR]",
 		Short: "Write report.html anew from results, and print the verdict",
 		Long: `Report reads a results directory (or any file in Go benchmark format), writes the
 page beside it, and prints the verdict and the tables.`,
 		Example: `  switchyard report
-  switchyard report results/latest --html page.html`,
+  switchyard report results/latest --html page.html
+  switchyard report results/latest --baseline results/latest-20261120T190311.000`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := "results/latest"
 			if len(args) > 0 {
 				dir = args[0]
 			}
-			return writeReport(cmd.OutOrStdout(), dir, html)
+			return writeReport(cmd.OutOrStdout(), dir, html, baseline)
 		},
 	}
 	cmd.Flags().StringVar(&html, "html", "", "where to write the page (default: report.html beside the results)")
+	cmd.Flags().StringVar(&baseline, "baseline", "", "older results to compare with, in a section of the page")
 	return cmd
+}
+
+func newCompare() *cobra.Command {
+	return &cobra.Command{
+		Use:   "compare OLD NEW",
+		Short: "Compare two runs of the same machine, case by case",
+		Long: `Compare prints what changed between two results directories, regressions first,
+with intervals, tests corrected for their number, and "~" where no difference
+was seen.`,
+		Example: `  switchyard compare results/latest-20261120T190311.000 results/latest`,
+		Args:    cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			older, err := report.Load(args[0])
+			if err != nil {
+				return err
+			}
+			newer, err := report.Load(args[1])
+			if err != nil {
+				return err
+			}
+			return report.WriteCompare(cmd.OutOrStdout(), older, newer, textOptions(cmd.OutOrStdout()))
+		},
+	}
 }
 
 // writeReport reads results, writes the page and prints the text. The page
 // appears whole or not at all.
-func writeReport(w io.Writer, path, html string) error {
+func writeReport(w io.Writer, path, html, baseline string) error {
 	run, err := report.Load(path)
 	if err != nil {
 		return err
+	}
+	opt := textOptions(w)
+	if baseline != "" {
+		if opt.Baseline, err = report.Load(baseline); err != nil {
+			return err
+		}
 	}
 	if html == "" {
 		dir := path
@@ -53,7 +84,6 @@ func writeReport(w io.Writer, path, html string) error {
 		}
 		html = filepath.Join(dir, reportFile)
 	}
-	opt := textOptions(w)
 	if err := writeWhole(html, func(w io.Writer) error { return report.WriteHTML(w, run, opt) }); err != nil {
 		return err
 	}

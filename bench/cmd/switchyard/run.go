@@ -170,7 +170,7 @@ func resumed(cmd *cobra.Command, f runFlags, all []bench.WorkloadInfo, program *
 func finish(cmd *cobra.Command, dir string, stats bench.Stats, runErr error) error {
 	interrupted := runErr != nil
 	if stats.Results > 0 {
-		if err := writeReport(cmd.OutOrStdout(), dir, ""); err != nil && !interrupted {
+		if err := writeReport(cmd.OutOrStdout(), dir, "", ""); err != nil && !interrupted {
 			return err
 		}
 	}
