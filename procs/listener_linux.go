@@ -122,7 +122,7 @@ func socketConn(f *os.File, network string, limit int, poller bool) (*Conn, erro
 	}
 	if network == networkUnix && poller {
 		p := &packetSocket{f: f, rc: rc}
-		p.spin.Store(minSpin)
+		p.spin.Store(1)
 		return &Conn{readable: true, writable: true, t: p}, nil
 	}
 	if network == networkUnix {

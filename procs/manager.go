@@ -62,8 +62,6 @@ type managerBoot struct {
 	Socket   *os.File
 }
 
-var managerMain = Register("switchyard/procs.manager", runManager)
-
 var managerCount atomic.Int64
 
 // NewManager starts a manager in a process of its own, and returns when it serves. It ends with Close, with the end of this process,
@@ -82,7 +80,7 @@ func NewManager(config ManagerConfig) (*Manager, error) {
 	m := &Manager{path: socket.path}
 	settings, err := encodeManagerSettings(&config, &socket)
 	if err == nil {
-		m.process = NewProcess(managerMain, managerBoot{settings, socket.f}, ProcessConfig{Name: config.Name, GOMAXPROCS: config.GOMAXPROCS})
+		m.process = NewProcess(managerMain.get(), managerBoot{settings, socket.f}, ProcessConfig{Name: config.Name, GOMAXPROCS: config.GOMAXPROCS})
 		err = m.process.Start()
 	}
 	socket.f.Close() // theirs is open; the path stays

@@ -25,7 +25,7 @@ type rawTask struct {
 	In   []byte
 }
 
-var managedTask = Register("switchyard/procs.managed-task", func(ctx context.Context, t rawTask) ([]byte, error) {
+func runManagedTask(ctx context.Context, t rawTask) ([]byte, error) {
 	f, err := findFunc(t.Func)
 	if err != nil {
 		return nil, fmt.Errorf("%w %q", err, t.Name)
@@ -34,7 +34,7 @@ var managedTask = Register("switchyard/procs.managed-task", func(ctx context.Con
 		return f.runOne(ctx, t.In, new(wire), nil, new(wire))
 	}
 	return f.runChunk(ctx, t.N, t.In, new(wire), nil, new(wire))
-})
+}
 
 // poolObject is a pool in the manager: its workers are the manager's children.
 type poolObject struct{ pool *Pool }
@@ -82,7 +82,7 @@ func (o *poolObject) call(c *serverCall) error {
 		if c.bad {
 			return errWire
 		}
-		out, err := Apply(c.ctx, o.pool, managedTask, t)
+		out, err := Apply(c.ctx, o.pool, managedTask.get(), t)
 		c.out = append(c.out, out...)
 		return err
 	case poolMap:
@@ -105,7 +105,7 @@ func (o *poolObject) mapChunks(c *serverCall) error {
 		if c.bad {
 			return errWire
 		}
-		results = append(results, ApplyAsync(o.pool, managedTask, rawTask{fn, name, n, in}))
+		results = append(results, ApplyAsync(o.pool, managedTask.get(), rawTask{fn, name, n, in}))
 		starts = append(starts, at)
 		at += n
 	}
