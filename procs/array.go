@@ -42,7 +42,7 @@ func NewArrayOf[T any](elems ...T) (*Array[T], error) {
 	return a, err
 }
 
-func arraySize(n, size int) int { return valueBase - bodyOffset + n*size + 1 } // one more: an empty array has an address too
+func arraySize(n, size int) int { return valueBase - bodyOffset + n*size + 1 } // one more: elements without bytes have an address too
 
 func (a *Array[T]) share(w *wire) error { return a.shareAs(w) }
 

@@ -26,7 +26,7 @@ func NewValue[T any](v T) (*Value[T], error) {
 		return nil, err
 	}
 	x := new(Value[T])
-	if err := x.create(kindValue, valueBase-bodyOffset+int(sizeof[T]()), uint64(sizeof[T]())); err != nil {
+	if err := x.create(kindValue, arraySize(1, int(sizeof[T]())), uint64(sizeof[T]())); err != nil {
 		return nil, err
 	}
 	x.open()
@@ -45,7 +45,7 @@ func flat[T any]() error {
 func (x *Value[T]) share(w *wire) error { return x.shareAs(w) }
 
 func (x *Value[T]) adopt(w *wire) error {
-	if err := x.adoptAs(w, kindValue, valueBase-bodyOffset+int(sizeof[T]())); err != nil {
+	if err := x.adoptAs(w, kindValue, arraySize(1, int(sizeof[T]()))); err != nil {
 		return err
 	}
 	if flat[T]() != nil || x.param(0) != uint64(sizeof[T]()) {
@@ -57,8 +57,7 @@ func (x *Value[T]) adopt(w *wire) error {
 }
 
 func (x *Value[T]) open() {
-	// An empty struct has no bytes, and no place of its own.
-	x.p = (*T)(unsafe.Pointer(&x.seg.Bytes()[:valueBase+1][valueBase]))
+	x.p = (*T)(unsafe.Pointer(&x.seg.Bytes()[valueBase]))
 	x.lock.seg = x.seg
 	x.lock.open(bodyOffset + 8)
 }

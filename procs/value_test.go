@@ -125,6 +125,7 @@ func TestValueRefusesPointers(t *testing.T) {
 	if _, err := NewArray[int](1 << 60); err == nil {
 		t.Error("more elements than bytes")
 	}
+	closing(t, must(NewValue(struct{}{}))(t), nil)
 	v := must(NewValue(1))(t)
 	v.Close()
 	if _, err := v.Get(); err != ErrClosed {
