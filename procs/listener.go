@@ -112,7 +112,8 @@ type handshaker interface{ Close() error }
 //	"@name"                     a Unix socket with an abstract name, which needs no file and leaves none
 //	"127.0.0.1:5000", ":0"      TCP over IPv4; without a host, on loopback; port 0: one that is free
 //
-// Connections over Unix sockets carry descriptors and can be passed on; those over TCP carry plain values.
+// Connections over Unix sockets carry descriptors and can be passed on; those over TCP carry plain values. Nothing is encrypted: on a
+// network that others listen to, use a tunnel.
 func Listen(address string, config ListenerConfig) (*Listener, error) {
 	config.fill()
 	l := &Listener{config: config, ready: make(chan *Conn), closed: make(chan struct{}), pending: make(map[handshaker]struct{})}

@@ -42,7 +42,8 @@ type ManagerConfig struct {
 //     another managed object, or a published name. Objects that refer to each other in a circle live until the manager ends.
 //   - A client that ends or dies gives back what it held: references, locks, permits. Who acquires a lock that was lost so gets
 //     ErrOwnerDied, and the lock.
-//   - When the manager dies, all calls, waiting ones too, return ErrManagerDied at once, and nothing is left: it has no files.
+//   - When the manager dies, all calls, waiting ones too, return ErrManagerDied at once, and nothing is left: it has no files. One that is
+//     only stopped (SIGSTOP) keeps its callers waiting until it goes on, whatever their contexts say.
 //   - A call takes about a microsecond, and no system call, if both sides are busy and on one machine; a Unix socket round
 //     trip if it has to wait, runs a method of your own, or carries more than 16 KiB. Waiting takes a goroutine here and there, no thread.
 //

@@ -471,3 +471,115 @@ func FuzzManagerRequest(f *testing.F) {
 		decodeShared(s.manager.link, req, func([]byte, *wire) error { return nil })
 	})
 }
+
+// Who waits takes no thread, here or in the manager.
+func TestManagerManyWaiters(t *testing.T) {
+	const waiters = 300
+	m := testManager(t)
+	q := must(NewManagerQueue[int](m, 0))(t)
+	taken := must(NewManagerQueue[int](m, 0))(t)
+	var wg sync.WaitGroup
+	before := threadsOf(os.Getpid())
+	for range waiters {
+		wg.Go(func() {
+			v, err := q.Get(soon(t))
+			if err == nil {
+				err = taken.PutNowait(v)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	eventually(t, "all wait", func() bool { return waitingCalls(m.link) == waiters })
+	if n := threadsOf(os.Getpid()) - before; n > 30 {
+		t.Errorf("%d threads more", n)
+	}
+	if n := threadsOf(m.Process().PID()); n > 40 {
+		t.Errorf("%d threads in the manager", n)
+	}
+	sum := 0
+	for i := range waiters {
+		q.PutNowait(i)
+	}
+	wg.Wait()
+	for range waiters {
+		sum += must(taken.GetNowait())(t)
+	}
+	if sum != waiters*(waiters-1)/2 {
+		t.Fatal(sum)
+	}
+}
+
+func waitingCalls(l *managerLink) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.calls)
+}
+
+func threadsOf(pid int) int {
+	all, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	return len(all)
+}
+
+var testLeaveManager = Register("test.manager.leave", func(ctx context.Context, w *Conn) (int, error) {
+	m, err := NewManager(ManagerConfig{})
+	if err != nil {
+		return 0, err
+	}
+	return 0, w.Send(m.Process().PID())
+})
+
+// A process that returns ends the managers it started.
+func TestManagerCreatorReturns(t *testing.T) {
+	r, w, err := NewPipe(OneWay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	p := run(t, testLeaveManager, w)
+	w.Close()
+	var pid int
+	if err := r.Recv(&pid); err != nil {
+		t.Fatal(err)
+	}
+	join(t, p)
+	if syscall.Kill(pid, 0) == nil && !zombie(pid) {
+		t.Fatal("the manager lives on")
+	}
+}
+
+// A link that nobody uses any more goes after a while, and comes back when it is needed.
+func TestManagerLinkLingers(t *testing.T) {
+	m := testManager(t)
+	for range 3 {
+		c := must(ConnectManager(soon(t), m.Address(), ManagerConfig{}))(t)
+		if c.link != m.link {
+			t.Fatal("two links to one manager")
+		}
+		c.Close()
+	}
+	s := must(ServeManager(ManagerConfig{}))(t)
+	defer s.Close()
+	p := NewProcess(testComeAndGo, s.Address(), ProcessConfig{})
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	join(t, p)
+}
+
+var testComeAndGo = Register("test.manager.comeAndGo", func(ctx context.Context, address string) (int, error) {
+	for range 2 {
+		m, err := ConnectManager(ctx, address, ManagerConfig{})
+		if err != nil {
+			return 0, err
+		}
+		if err := Publish(m, "x", 1); err != nil {
+			return 0, err
+		}
+		l := m.link
+		m.Close()
+		<-l.dead
+	}
+	return 0, nil
+})

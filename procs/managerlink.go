@@ -150,9 +150,9 @@ func (l *managerLink) unuse() {
 	if l.users == 0 && !l.ended {
 		l.linger = time.AfterFunc(linkLinger, func() {
 			l.mu.Lock()
-			idle := l.users == 0
-			l.mu.Unlock()
-			if idle {
+			defer l.mu.Unlock()
+			if l.users == 0 {
+				l.ended = true // who comes now connects anew
 				l.conn.Close() // the reader does the rest
 			}
 		})
