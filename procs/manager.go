@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-	"reflect"
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -55,12 +52,6 @@ type Manager struct {
 	server  *managerServer // the manager itself, if it is here
 	path    string         // of a socket in the file system
 	closed  bool
-}
-
-// managerBoot is the argument of the manager's process.
-type managerBoot struct {
-	Settings []byte
-	Socket   *os.File
 }
 
 var managerCount atomic.Int64
@@ -120,94 +111,6 @@ func managerKey(c *ManagerConfig) []byte {
 		return c.AuthKey
 	}
 	return CurrentProcess().AuthKey()
-}
-
-func encodeManagerSettings(c *ManagerConfig, s *listenSocket) ([]byte, error) {
-	w := new(wire)
-	w.PutString(s.address)
-	w.PutBytes(managerKey(c))
-	if c.Initializer == nil {
-		w.PutUint64(0)
-		return w.buf, nil
-	}
-	iw := new(wire)
-	body, err := c.Initializer.encode(iw)
-	if err == nil && len(iw.fds) > 0 {
-		err = errors.New("shared objects cannot be passed to a manager's initializer")
-	}
-	iw.close()
-	if err != nil {
-		return nil, fmt.Errorf("%w: argument of %s: %w", ErrEncode, c.Initializer.fname, err)
-	}
-	w.PutUint64(c.Initializer.id)
-	w.PutString(c.Initializer.fname)
-	w.PutBytes(body)
-	return w.buf, nil
-}
-
-// runManager is the life of a manager's process.
-func runManager(ctx context.Context, boot managerBoot) (struct{}, error) {
-	signal.Ignore(syscall.SIGINT) // Ctrl-C goes to the whole group; who started us decides when we end
-	w := wire{buf: boot.Settings}
-	address, key := w.TakeString(), w.TakeBytes()
-	s := newManagerServer()
-	failed := runInitializer(ctx, &w)
-	config := ListenerConfig{poller: true, AuthKey: key, keys: [][]byte{CurrentProcess().AuthKey()}}
-	if err := s.listenOn(boot.Socket, address, config); err != nil {
-		return struct{}{}, err
-	}
-	if failed != nil { // tell the one who started us, who is connecting already
-		wait, cancel := context.WithTimeout(ctx, handshakeTimeout)
-		defer cancel()
-		if c, err := s.listener.Accept(wait); err == nil {
-			c.t.send(linkHello, append([]byte{statusError}, encodeError(failed)...), nil)
-		}
-		s.shutdown()
-		return struct{}{}, ExitCode(1)
-	}
-	go s.serve()
-	<-s.done
-	s.shutdown()
-	return struct{}{}, nil
-}
-
-func runInitializer(ctx context.Context, w *wire) (err error) {
-	id := w.TakeUint64()
-	if id == 0 {
-		return w.Err()
-	}
-	name, body := w.TakeString(), w.TakeBytes()
-	if w.Err() != nil {
-		return w.Err()
-	}
-	f, err := findFunc(id)
-	if err != nil {
-		return fmt.Errorf("%w: initializer %q", err, name)
-	}
-	defer func() {
-		if v := recover(); v != nil {
-			err = newPanic(v)
-		}
-	}()
-	_, err = f.runOne(ctx, body, new(wire), nil, new(wire))
-	return err
-}
-
-// listenOn begins to take clients on a socket that listens already. The server is known in this process from now on.
-func (s *managerServer) listenOn(f *os.File, address string, config ListenerConfig) error {
-	l, err := newListener(f, address, config)
-	if err != nil {
-		return err
-	}
-	s.listener, s.address = l, address
-	s.manager = &Manager{server: s, link: &managerLink{address: address, server: s.id, local: s, dead: s.done}}
-	links.mu.Lock()
-	defer links.mu.Unlock()
-	if links.local == nil {
-		links.local = make(map[string]*managerServer)
-	}
-	links.local[address] = s
-	return nil
 }
 
 // ServeManager makes this process itself a manager, for others to connect to (Python's BaseManager.get_server). Objects made through
@@ -405,69 +308,6 @@ type managerContext struct{}
 func ManagerOf(ctx context.Context) *Manager {
 	m, _ := ctx.Value(managerContext{}).(*Manager)
 	return m
-}
-
-// Publish gives a value, most often a proxy, a name by which every client can Lookup it (in Python: register with a callable). The manager
-// keeps it until the name is given to something else, or Unpublish.
-func Publish[T any](m *Manager, name string, v T) error {
-	cd, err := codecOf[T]()
-	if err != nil {
-		return encodeFailed(err)
-	}
-	l, err := m.open()
-	if err != nil {
-		return err
-	}
-	defer l.unuse()
-	c := l.begin(0, rootPublish)
-	defer c.end()
-	c.putString(name)
-	c.putString(typeName(reflect.TypeFor[T]()))
-	if err := putValue(c, cd, &v); err != nil {
-		return err
-	}
-	return c.do(noWait)
-}
-
-// Lookup returns what was published under name. It must be of type T, or the error is ErrMessageType.
-func Lookup[T any](m *Manager, name string) (v T, err error) {
-	cd, err := codecOf[T]()
-	if err != nil {
-		return v, encodeFailed(err)
-	}
-	l, err := m.open()
-	if err != nil {
-		return v, err
-	}
-	defer l.unuse()
-	c := l.begin(0, rootLookup)
-	defer c.end()
-	c.putString(name)
-	if err := c.do(noWait); err != nil {
-		return v, err
-	}
-	typ := string(c.bytes())
-	if c.bad {
-		return v, errWire
-	}
-	if want := typeName(reflect.TypeFor[T]()); typ != want {
-		decodeShared(l, c.rest(), func([]byte, *wire) error { return nil }) // gives the references back
-		return v, fmt.Errorf("%w: %q is a %s, not a %s", ErrMessageType, name, typ, want)
-	}
-	return takeValue(c, cd)
-}
-
-// Unpublish takes a name back.
-func (m *Manager) Unpublish(name string) error {
-	l, err := m.open()
-	if err != nil {
-		return err
-	}
-	defer l.unuse()
-	c := l.begin(0, rootUnpublish)
-	defer c.end()
-	c.putString(name)
-	return c.do(noWait)
 }
 
 // startedManagers end when this process does by Exit.

@@ -5,12 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"switchyard/procs/internal/shm"
 )
 
 // managerLink is this process's connection to a manager; all proxies share it.
@@ -310,69 +306,4 @@ func (l *managerLink) overSocket(ctx context.Context, req, reply []byte) ([]byte
 	default:
 		return reply, ErrManagerDied
 	}
-}
-
-// clientLane is the client's end of a serverLane.
-type clientLane struct {
-	link    *managerLink
-	seg     *shm.Segment
-	longest int
-	parked  *atomic.Uint32
-	wait    shm.Wait
-
-	mu       sync.Mutex // one call at a time
-	requests *shm.Writer
-	replies  *shm.Reader
-	spin     laneSpin
-}
-
-func newClientLane(l *managerLink, fd int) (*clientLane, error) {
-	seg, err := shm.Adopt(os.NewFile(uintptr(fd), "lane"), laneSize)
-	if err != nil {
-		return nil, fromShm(err)
-	}
-	c := &clientLane{link: l, seg: seg, parked: shm.At[atomic.Uint32](seg.Bytes(), laneParked), wait: shm.Wait{Alive: l.alive}}
-	c.requests, err = shm.NewWriter(seg, 0)
-	if err == nil {
-		c.replies, err = shm.NewReader(seg, laneReplies())
-	}
-	if err != nil {
-		seg.Close()
-		return nil, fromShm(err)
-	}
-	c.longest = c.requests.MaxRecord()
-	return c, nil
-}
-
-// call makes one round trip: about a microsecond if the server is awake.
-func (c *clientLane) call(req, reply []byte) ([]byte, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.link.alive() || !c.requests.TryPut(req) { // there is room: no other call is under way
-		return reply, ErrManagerDied
-	}
-	if c.parked.Load() != 0 && c.parked.Swap(0) != 0 {
-		if err := c.link.send(linkWake, nil); err != nil {
-			return reply, err
-		}
-	}
-	b, err := c.replies.Next()
-	for err == shm.ErrEmpty {
-		b, err = c.spin.next(c.replies, c.sleep)
-	}
-	if err != nil { // closed by die, or the server's end made no sense
-		c.link.conn.Close()
-		return reply, ErrManagerDied
-	}
-	return append(reply, b...), nil
-}
-
-func (c *clientLane) sleep() error { return c.replies.Wait(&c.wait) }
-
-// close wakes a caller that waits for a reply.
-func (c *clientLane) close() {
-	if w, err := shm.NewWriter(c.seg, laneReplies()); err == nil {
-		w.Close()
-	}
-	c.seg.Close()
 }
