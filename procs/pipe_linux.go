@@ -72,8 +72,8 @@ func (c *Conn) adopt(w *wire) error {
 // mix, not even from different processes that hold the same end.
 //
 // The socket blocks in the system call, not in the runtime's poller: there every packet taken would wake the sender's poller
-// as well, to tell it of the room, and a round trip would take twice as long. A receiver looks some times before it
-// sleeps, as long as that is rewarded. The kernel ends a sleep after a slice, so that Close and deadlines are noticed.
+// as well, to tell it of the room, and a round trip would take twice as long. A receiver looks for some microseconds before
+// it sleeps; when that was in vain it does without for a while, for longer each time. The kernel ends a sleep after a slice, so that Close and deadlines are noticed.
 type pipeSocket struct {
 	mu     sync.Mutex
 	fd     int
@@ -82,7 +82,8 @@ type pipeSocket struct {
 
 	cleanup runtime.Cleanup
 
-	spin       atomic.Int32
+	skip       atomic.Int32 // receive so many messages without looking
+	skipped    atomic.Int32 // what skip was last set to
 	readUntil  atomic.Int64 // Unix time in ns, 0: none
 	writeUntil atomic.Int64
 }
@@ -98,8 +99,8 @@ const (
 	minMemo = 128<<10 + 1
 	maxMemo = 4 << 20
 
-	maxSpin = 16 // looks, at about a third of a microsecond
-	minSpin = 1
+	maxLooks = 64 // looks, at about a third of a microsecond
+	maxSkip  = 256
 
 	sleepSlice = 100 * time.Millisecond
 )
@@ -114,7 +115,6 @@ func newPipeSocket(fd int) (*pipeSocket, error) {
 		return nil, fmt.Errorf("procs: pipe: %w", err)
 	}
 	s := &pipeSocket{fd: fd}
-	s.spin.Store(maxSpin)
 	s.cleanup = runtime.AddCleanup(s, func(fd int) { unix.Close(fd) }, fd) // nobody closed it
 	return s, nil
 }
@@ -278,13 +278,22 @@ func (s *pipeSocket) recvPacket(head []byte, body *[]byte) (n int, fds []int, er
 	bufs := [][]byte{head, b[len(b) : len(b)+packetBody]}
 	var oob [1024]byte // more than CmsgSpace of maxPacketFD + 1 descriptors
 	var oobn, flags int
-	looks := s.spin.Load()
+	looks := int32(1)
+	if s.skip.Load() == 0 {
+		looks = maxLooks
+	} else {
+		s.skip.Add(-1)
+	}
 	for i := int32(0); ; i++ {
 		how := unix.MSG_CMSG_CLOEXEC
 		if i < looks {
 			how |= unix.MSG_DONTWAIT
 		} else if i == looks {
-			s.spin.Store(max(looks/2, minSpin))
+			if looks == maxLooks {
+				n := min(max(2*s.skipped.Load(), 8), maxSkip)
+				s.skipped.Store(n)
+				s.skip.Store(n)
+			}
 			if err := s.await(unix.POLLIN, &s.readUntil); err != nil {
 				return 0, nil, err
 			}
@@ -292,7 +301,7 @@ func (s *pipeSocket) recvPacket(head []byte, body *[]byte) (n int, fds []int, er
 		n, oobn, flags, _, err = unix.RecvmsgBuffers(s.fd, bufs, oob[:], how)
 		if err == nil {
 			if i > 0 && i < looks {
-				s.spin.Store(min(2*looks, maxSpin))
+				s.skipped.Store(0)
 			}
 			break
 		}

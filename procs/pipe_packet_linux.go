@@ -12,6 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// How often a packetSocket looks before it sleeps.
+const (
+	maxSpin = 16
+	minSpin = 1
+)
+
 // packetSocket carries messages over a Unix socket of a Listener, in the format of pipeSocket. It waits in the runtime's poller:
 // a server has many connections, and a thread for each that is idle would be too much.
 //
