@@ -142,11 +142,12 @@ func (h *Hub) look() {
 	if !h.timers.empty() {
 		h.expire(now)
 	}
-	if h.ioWait > 0 {
+	h.runCalls()
+	// With nobody ready, block polls anyway.
+	if h.ioWait > 0 && (head != nil || h.head != nil || h.idlers.first != nil) {
 		h.io.poll(h, 0)
 		h.breathe(now)
 	}
-	h.runCalls()
 	if head != nil {
 		h.merge(head, tail)
 	}
@@ -219,7 +220,10 @@ func (h *Hub) block() {
 			return
 		}
 	}
-	h.looked = 0
+	if h.looked != 0 {
+		h.breathe(h.looked)
+		h.looked = 0
+	}
 	timeout := int64(-1)
 	if !h.timers.empty() {
 		if timeout = h.timers.s[0].when - h.now(); timeout <= 0 {
