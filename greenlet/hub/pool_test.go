@@ -349,3 +349,47 @@ func hog(reports chan Blocked) {
 		runtime.Gosched()
 	}
 }
+
+func TestMapAsyncAndThreadPoolKill(t *testing.T) {
+	run(t, func(h *Hub) {
+		double := func(v int) (int, error) { return 2 * v, h.Yield() }
+		m := MapAsync(NewPool(h, 2), []int{1, 2, 3}, double)
+		if m.Ready() {
+			t.Error("ready at once")
+		}
+		if got, err := m.Get(); err != nil || !slices.Equal(got, []int{2, 4, 6}) {
+			t.Errorf("%v, %v", got, err)
+		}
+
+		p := NewThreadPool(h, 1)
+		release := make(chan struct{})
+		running := make(chan struct{})
+		a := p.Spawn(func() error { close(running); <-release; return nil })
+		b := p.Spawn(func() error { return nil }) // waits for a's goroutine
+		must(t, h.Yield())
+		<-running
+		if p.Len() != 2 || p.Size() != 1 {
+			t.Errorf("%d of %d", p.Len(), p.Size())
+		}
+		must(t, p.Kill()) // nobody waits for a's goroutine any more
+		if !errors.Is(a.Err(), ErrExit) || !errors.Is(b.Err(), ErrExit) || p.Len() != 0 {
+			t.Errorf("%v, %v", a.Err(), b.Err())
+		}
+		close(release)
+		// The permit comes back with the goroutine.
+		must(t, p.Spawn(func() error { return nil }).Get())
+	})
+}
+
+// The hub's context ends when its main function has returned.
+func TestHubContext(t *testing.T) {
+	var ctx context.Context
+	run(t, func(h *Hub) {
+		if ctx = h.Context(); ctx.Err() != nil {
+			t.Error("ended at once")
+		}
+	})
+	if ctx.Err() != context.Canceled {
+		t.Errorf("%v", ctx.Err())
+	}
+}

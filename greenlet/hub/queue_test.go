@@ -320,3 +320,110 @@ func TestDummySemaphore(t *testing.T) {
 	}
 	s.Release()
 }
+
+func TestPeekOfEveryQueue(t *testing.T) {
+	run(t, func(h *Hub) {
+		l := NewLifoQueue[int](h, 0)
+		p := NewPriorityQueue(h, 0, func(a, b int) bool { return a < b })
+		for _, v := range []int{2, 1, 3} {
+			must(t, l.Put(v))
+			must(t, p.TryPut(v))
+		}
+		if v, err := l.Peek(); v != 3 || err != nil || l.Len() != 3 {
+			t.Errorf("lifo: %v, %v", v, err)
+		}
+		if v, err := p.Peek(); v != 1 || err != nil || p.Len() != 3 {
+			t.Errorf("priority: %v, %v", v, err)
+		}
+		l.ShutDown(true)
+		p.ShutDown(true)
+		if _, err := l.Get(); err != ErrShutDown || l.Len() != 0 {
+			t.Errorf("lifo: %v", err)
+		}
+		if _, err := p.Get(); err != ErrShutDown || p.Len() != 0 {
+			t.Errorf("priority: %v", err)
+		}
+	})
+}
+
+// Items dropped by a shutdown count as done.
+func TestJoinableQueueShutDown(t *testing.T) {
+	run(t, func(h *Hub) {
+		q := NewJoinableQueue[int](h, 2)
+		must(t, q.TryPut(1))
+		must(t, q.TryPut(2))
+		if err := q.TryPut(3); err != ErrFull || q.Unfinished() != 2 {
+			t.Errorf("%v, %d unfinished", err, q.Unfinished())
+		}
+		if err := q.JoinTimeout(time.Millisecond); err != ErrTimeout {
+			t.Errorf("%v", err)
+		}
+		if _, err := q.Get(); err != nil { // taken, not done
+			t.Error(err)
+		}
+		j := h.Spawn(q.Join)
+		must(t, h.Yield())
+		q.ShutDown(true)
+		must(t, h.Yield())
+		if j.Dead() {
+			t.Error("joined before the item in hand was done")
+		}
+		q.TaskDone()
+		must(t, j.Get())
+	})
+}
+
+func TestSemaphoreTry(t *testing.T) {
+	run(t, func(h *Hub) {
+		s := NewBoundedSemaphore(h, 1)
+		if !s.TryAcquire() || s.TryAcquire() || s.Ready() {
+			t.Error("one permit, not none or two")
+		}
+		s.Release()
+		if !s.Ready() || s.Count() != 1 {
+			t.Error("not given back")
+		}
+	})
+}
+
+func TestAsyncResultComplete(t *testing.T) {
+	run(t, func(h *Hub) {
+		a := NewAsyncResult[int](h)
+		if _, err := a.GetTimeout(time.Millisecond); err != ErrTimeout {
+			t.Errorf("%v", err)
+		}
+		a.Complete(7, nil)
+		must(t, a.Wait())
+		if v, err := a.TryGet(); v != 7 || err != nil {
+			t.Errorf("%v, %v", v, err)
+		}
+		a.Complete(0, errBoom)
+		if _, err := a.TryGet(); err != errBoom {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+func TestChannelAll(t *testing.T) {
+	run(t, func(h *Hub) {
+		c := NewChannel[int](h)
+		sum := 0
+		g := h.Spawn(func() error {
+			for v, err := range c.All() {
+				if err != nil {
+					return err
+				}
+				sum += v
+			}
+			return nil
+		})
+		for i := range 5 {
+			must(t, c.Put(i))
+		}
+		must(t, h.Yield())
+		must(t, g.Kill())
+		if sum != 10 || !errors.Is(g.Err(), ErrExit) {
+			t.Errorf("%d, %v", sum, g.Err())
+		}
+	})
+}
