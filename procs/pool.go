@@ -95,7 +95,6 @@ type Pool struct {
 	first    int      // of pending
 	again    []ticket // come before pending
 	failed   []failure
-	idle     bool // nobody collects: the collector has ended
 	state    poolState
 	broken   error
 	watching bool // the watch timer runs

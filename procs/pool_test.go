@@ -28,9 +28,11 @@ var (
 		}
 	})
 	testPanic = Register("test.panic", func(_ context.Context, s string) (int, error) { panic(s) })
-	testLoop  = Register("test.loop", func(context.Context, int) (int, error) {
-		for {
+	testLoop  = Register("test.loop", func(_ context.Context, x int) (int, error) {
+		for x >= 0 {
+			x = (x + 1) & 1023
 		}
+		return x, nil
 	})
 	testSuicide = Register("test.suicide", func(_ context.Context, s syscall.Signal) (int, error) {
 		syscall.Kill(os.Getpid(), s)

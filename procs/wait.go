@@ -97,7 +97,6 @@ func distinct[T comparable](in []T) []T {
 // With a context that is done already, Wait only looks.
 func Wait(ctx context.Context, objects ...any) (ready []any, err error) {
 	cases := make([]reflect.SelectCase, 0, len(objects)+1)
-	var conns []*Conn
 	var stops []func()
 	defer func() {
 		for _, stop := range stops {
@@ -117,7 +116,6 @@ func Wait(ctx context.Context, objects ...any) (ready []any, err error) {
 	for _, o := range objects {
 		var c <-chan struct{}
 		if conn, ok := o.(*Conn); ok {
-			conns = append(conns, conn)
 			ch, stop := conn.watch()
 			c, stops = ch, append(stops, stop)
 		} else {
