@@ -21,7 +21,7 @@ const (
 	spinBelow   = 150 * time.Microsecond // usual waits that are worth it: two wake-ups of sleepers take this long on a slow machine
 	longWait    = 400 * time.Microsecond // longer ones count as this, so that the average comes down again soon
 	manyMisses  = 8                      // from then on it looks once in manyWaits
-	manyWaits   = 32
+	manyWaits   = 8
 )
 
 // worth tells whether to look.
