@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,29 +48,39 @@ func BenchmarkGoroutineEcho(b *testing.B) {
 type echoRun func(b *testing.B, n int) time.Duration
 
 // compareEcho reports f's figures and how many times as many round trips it
-// does per second as rival, by turns in the same run.
+// does per second as rival: the median of five turns of both. A turn is never
+// short, so that making the connections does not show.
 func compareEcho(b *testing.B, f, rival echoRun) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	const turns = 4
-	n := max(b.N/turns, 10*echoConns) / echoConns * echoConns
-	var mine, other, cpuMine, cpuOther time.Duration
+	const turns, least = 5, 20_000
+	n := max(b.N/turns, least) / echoConns * echoConns
+	var times, cpus, ratios, cpuRatios []float64
 	for range turns {
-		cpu := cpuTime()
-		mine += f(b, n)
-		cpuMine += cpuTime() - cpu
+		mine, cpu := echoTurn(b, f, n)
+		times, cpus = append(times, mine), append(cpus, cpu)
 		if rival != nil {
-			cpu = cpuTime()
-			other += rival(b, n)
-			cpuOther += cpuTime() - cpu
+			other, otherCPU := echoTurn(b, rival, n)
+			ratios, cpuRatios = append(ratios, other/mine), append(cpuRatios, otherCPU/cpu)
 		}
 	}
-	ops := float64(n * turns)
-	b.ReportMetric(float64(mine.Nanoseconds())/ops, "ns/op")
-	b.ReportMetric(float64(cpuMine.Nanoseconds())/ops, "cpu-ns/op")
+	b.ReportMetric(median(times), "ns/op")
+	b.ReportMetric(median(cpus), "cpu-ns/op")
 	if rival != nil {
-		b.ReportMetric(float64(other)/float64(mine), "x-goroutine")
-		b.ReportMetric(float64(cpuOther)/float64(cpuMine), "x-goroutine-cpu")
+		b.ReportMetric(median(ratios), "x-goroutine")
+		b.ReportMetric(median(cpuRatios), "x-goroutine-cpu")
 	}
+}
+
+// echoTurn returns the time and the processor time of a round trip, in ns.
+func echoTurn(b *testing.B, f echoRun, n int) (wall, cpu float64) {
+	before := cpuTime()
+	wall = float64(f(b, n).Nanoseconds()) / float64(n)
+	return wall, float64((cpuTime() - before).Nanoseconds()) / float64(n)
+}
+
+func median(s []float64) float64 {
+	slices.Sort(s)
+	return s[len(s)/2]
 }
 
 func toUpper(b []byte) {
