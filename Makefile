@@ -21,6 +21,7 @@ help:
 	@echo "make smoke    a bench run of some seconds, to see that all works"
 	@echo "make test     all tests, with the race detector"
 	@echo "make check    formatting, vet, staticcheck, tidiness, builds for other systems, and make test"
+	@echo "make faults   a million tasks while a thousand workers are killed; minutes"
 	@echo "make clean    remove what was built"
 	@echo
 	@echo "Variables, with their values: WORKLOADS='$(WORKLOADS)' MODELS='$(MODELS)' COUNT=$(COUNT)"
@@ -53,8 +54,12 @@ compare:
 test:
 	$(GO) test -race -timeout 10m $(PACKAGES)
 
+.PHONY: faults
+faults:
+	PROCS_FAULTS=long $(GO) test -count=1 -v -run '^TestFault' -timeout 30m ./procs
+
 .PHONY: check
-check: fmt vet staticcheck tidy cross test
+check: fmt vet staticcheck tidy cross debug test
 
 .PHONY: fmt
 fmt:
@@ -67,6 +72,12 @@ vet:
 .PHONY: staticcheck
 staticcheck:
 	$(GO) tool staticcheck $(PACKAGES)
+
+# The build of package greenlet that detects every misuse.
+.PHONY: debug
+debug:
+	$(GO) vet -tags greenletdebug ./greenlet/...
+	$(GO) test -tags greenletdebug ./greenlet/
 
 .PHONY: tidy
 tidy:
