@@ -18,6 +18,8 @@ import (
 	"time"
 )
 
+var leanMade string // removed by TestMain
+
 // lean is a directory with two programs: "empty", whose main is empty, and "lean", which can start processes of itself. This
 // test binary is neither: it links the testing package, whose start costs as much again.
 var lean = sync.OnceValues(func() (string, error) {
@@ -25,6 +27,7 @@ var lean = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	leanMade = dir
 	for _, name := range []string{"empty", "lean"} {
 		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, name), "./testdata/"+name)
 		cmd.Stderr = os.Stderr

@@ -24,6 +24,9 @@ func TestMain(m *testing.M) {
 			code = 1
 		}
 	}
+	if leanMade != "" {
+		os.RemoveAll(leanMade)
+	}
 	os.Exit(code)
 }
 
