@@ -36,7 +36,10 @@ type poller struct {
 	events                []unix.EpollEvent
 }
 
-const maxEvents = 512
+const (
+	maxEvents = 512
+	tries     = 3 // looks before going to sleep
+)
 
 func (p *poller) open(h *Hub) (err error) {
 	p.epfd, p.wakefd, p.timerfd = -1, -1, -1
@@ -103,8 +106,14 @@ func (p *poller) poll(h *Hub, timeout int64) {
 		if timeout > 0 {
 			p.arm(h, timeout)
 		}
-		if err := p.raw.Read(p.try); err != nil {
-			panic("hub: waiting for epoll: " + err.Error())
+		// To sleep and be woken takes longer than to look once more: under load
+		// the next event is often there at the second or third look.
+		for i := 0; i < tries && p.wait() == 0; i++ {
+		}
+		if p.n == 0 {
+			if err := p.raw.Read(p.try); err != nil {
+				panic("hub: waiting for epoll: " + err.Error())
+			}
 		}
 	}
 	for i := 0; i < p.n; i++ {
