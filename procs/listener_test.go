@@ -165,6 +165,10 @@ func TestListenerAuth(t *testing.T) {
 		a := must(l.Accept(soon(t)))(t) // the wrong ones are not in the way
 		c.Close()
 		a.Close()
+		// The listener tells of a refusal after the one refused has heard of it.
+		for end := time.Now().Add(30 * time.Second); refused.Load() == 0 && time.Now().Before(end); {
+			time.Sleep(time.Millisecond)
+		}
 		if n := refused.Load(); n != 1 {
 			t.Fatal(n)
 		}
