@@ -138,11 +138,14 @@ func (m *measurement) call(b *B) (answer uint64, err error) {
 // calibrate finds the N that takes about the bench time.
 func (m *measurement) calibrate(benchtime time.Duration) (*Result, error) {
 	n, op := m.round(1), time.Duration(0)
-	for range maxAttempts {
+	var timed time.Duration
+	for passes := 1; passes <= maxAttempts; passes++ {
 		r, err := m.pass(n, op)
 		if err != nil {
 			return nil, err
 		}
+		timed += r.Elapsed
+		r.Passes, r.Timed = passes, timed
 		if r.Elapsed >= benchtime*9/10 {
 			return r, nil
 		}

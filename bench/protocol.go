@@ -23,7 +23,8 @@ import (
 // result and prints one line of the Go benchmark format and, if latencies were
 // recorded, a line "latency" followed by an HdrHistogram in the V2 compressed
 // encoding. Without -n it calibrates; the iterations of the line are then the N
-// to use. Exit status 0 is a result, 1 a failed case, 2 bad usage, 3 a void
+// to use, and a line "calibrated" with the number of passes and the nanoseconds
+// that were timed in them tells how much of a call is set-up. Exit status 0 is a result, 1 a failed case, 2 bad usage, 3 a void
 // case; the reason is on standard error. The CPU set and GOMAXPROCS are
 // inherited from the parent, and standard input is not read.
 
@@ -125,12 +126,19 @@ type Output struct {
 	N       int           // its iterations
 	Op      time.Duration // its ns/op
 	Latency string        // encoded histogram; may be empty
+	Passes  int           // of a calibration; 0 if the runner did not say
+	Timed   time.Duration // in those passes
 }
 
 // WriteOutput prints a result in the way that [ReadOutput] reads.
 func WriteOutput(w io.Writer, r *Result) error {
 	if _, err := fmt.Fprintln(w, r); err != nil {
 		return err
+	}
+	if r.Passes > 0 {
+		if _, err := fmt.Fprintf(w, "calibrated %d %d\n", r.Passes, r.Timed); err != nil {
+			return err
+		}
 	}
 	if r.Latency == nil {
 		return nil
@@ -156,6 +164,10 @@ func ReadOutput(c Case, text string) (Output, error) {
 			out.Latency = strings.TrimPrefix(line, "latency ")
 			if err := checkLatency(out.Latency); err != nil {
 				return Output{}, err
+			}
+		case strings.HasPrefix(line, "calibrated "):
+			if _, err := fmt.Sscanf(line, "calibrated %d %d", &out.Passes, &out.Timed); err != nil || out.Passes < 1 || out.Timed < 0 {
+				return Output{}, fmt.Errorf("the runner printed %.80q", line)
 			}
 		case out.Line == "" && strings.HasPrefix(line, "Benchmark"):
 			out.Line = line

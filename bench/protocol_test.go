@@ -17,6 +17,7 @@ func TestOutputRoundTrip(t *testing.T) {
 	r := &Result{
 		Case: Case{"Echo", "conns=10", Process, 2}, N: 500, Elapsed: time.Millisecond,
 		CPU: 2 * time.Millisecond, Memory: 1 << 20, Csw: 1000, Units: 10, Latency: h,
+		Passes: 3, Timed: 4 * time.Millisecond,
 	}
 	var text bytes.Buffer
 	if err := WriteOutput(&text, r); err != nil {
@@ -25,6 +26,9 @@ func TestOutputRoundTrip(t *testing.T) {
 	out, err := ReadOutput(r.Case, text.String())
 	if err != nil {
 		t.Fatal(err)
+	}
+	if out.Passes != 3 || out.Timed != 4*time.Millisecond {
+		t.Errorf("%d passes of %v together, want 3 of 4ms", out.Passes, out.Timed)
 	}
 	if out.N != 500 || out.Op != 2*time.Microsecond {
 		t.Errorf("N = %d, op %v; want 500 ops of 2µs", out.N, out.Op)
@@ -54,6 +58,7 @@ func TestReadOutputRejects(t *testing.T) {
 		"not a number":     "BenchmarkNop/model=serial-1 1 NaN ns/op\n",
 		"infinite":         "BenchmarkNop/model=serial-1 1 +Inf ns/op\n",
 		"negative":         "BenchmarkNop/model=serial-1 1 -1 ns/op\n",
+		"broken passes":    "BenchmarkNop/model=serial-1 1 1 ns/op\ncalibrated 0 x\n",
 		"broken latency":   "BenchmarkNop/model=serial-1 1 1 ns/op\nlatency !!!\n",
 		"comma in latency": "BenchmarkNop/model=serial-1 1 1 ns/op\nlatency a,b\n",
 	} {

@@ -21,6 +21,11 @@ type Result struct {
 	Csw     int64                   // context switches of the tree
 	Units   int                     // units alive at the same moment; 0 is not counted
 	Latency *hdrhistogram.Histogram // nil if no op was timed
+
+	// Of a calibration: how often the workload was run, and the time between
+	// Start and Stop of all these passes together.
+	Passes int
+	Timed  time.Duration
 }
 
 // percentiles of the latency that stand in a result.

@@ -173,10 +173,23 @@ func (r *Run) calibrate(ctx context.Context) error {
 			continue
 		}
 		s.n, s.op = out.N, out.Op
-		// Calibration passes over growing N, some 1.3 bench times in all.
-		s.overhead = max(r.Now().Sub(began)-r.Benchtime*13/10, 3*time.Millisecond)
+		s.overhead = overhead(r.Now().Sub(began), out, r.Benchtime)
 	}
 	return nil
+}
+
+// startUp is about what it costs to start a runner and to read its result.
+const startUp = 4 * time.Millisecond
+
+// overhead estimates what a measuring call takes beside the measured time: a
+// warm-up and a measurement set up and tear down once each, as every pass of the
+// calibration did.
+func overhead(took time.Duration, out Output, benchtime time.Duration) time.Duration {
+	passes, timed := out.Passes, out.Timed
+	if passes == 0 { // a runner that does not say: assume little
+		passes, timed = 4, benchtime*13/10
+	}
+	return max(took-timed-startUp, 0)*2/time.Duration(passes) + startUp
 }
 
 // fit shrinks the bench time if the blocks would otherwise break the budget.
