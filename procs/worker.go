@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -73,6 +74,10 @@ func runWorker(c *control, b *boot, fds []int) {
 		os.Exit(1)
 	}
 	go s.listen()
+	// Let it come to its system call now, while the runtime's monitor looks every few microseconds for processors that
+	// are held by one. Later, after the first 10 ms of a long task, the monitor sleeps, and the task would wait for
+	// another 10 ms until listen's processor (with GOMAXPROCS=1 the only one) is taken away from it.
+	runtime.Gosched()
 	done := make(chan struct{})
 	go s.serve(done)
 	<-done

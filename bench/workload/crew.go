@@ -63,9 +63,26 @@ func (c *crew[In]) kill() {
 // joinTimeout is how long tear-down waits for workers that were told to end.
 const joinTimeout = 10 * time.Second
 
-// newPool returns a process pool of n workers with GOMAXPROCS=1.
+// newPool returns a process pool of n workers with GOMAXPROCS=1, all of them
+// at work already: starting them is no part of any result.
 func newPool(n int) (*procs.Pool, error) {
-	return procs.NewPool(procs.PoolConfig{Workers: n})
+	pool, err := procs.NewPool(procs.PoolConfig{Workers: n})
+	if err != nil {
+		return nil, err
+	}
+	// A worker is asked only when it is ready, and tasks of some milliseconds
+	// last until the slowest is.
+	var busy []*procs.AsyncResult[uint64]
+	for range n {
+		busy = append(busy, procs.ApplyAsync(pool, nopSteps, 2000*stepsPerMicrosecond))
+	}
+	for _, r := range busy {
+		if _, err := r.Get(context.Background()); err != nil {
+			pool.Terminate()
+			return nil, err
+		}
+	}
+	return pool, nil
 }
 
 // release ends a pool of ants and waits until its workers are gone.
