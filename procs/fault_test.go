@@ -173,7 +173,8 @@ func TestFaultRetries(t *testing.T) {
 	done := make(chan struct{})
 	var chaos sync.WaitGroup
 	chaos.Go(func() {
-		for {
+		// Not for ever: where starting a worker takes longer than it is left alive, nothing would get done.
+		for range 100 {
 			select {
 			case <-done:
 				return
