@@ -83,7 +83,7 @@ func (p *Pool) sleep(workers []*worker, burst int) {
 	case many:
 		p.bell.Sleep(200 * time.Microsecond)
 	default:
-		p.bell.Sleep(-1)
+		p.bell.Sleep(taskring.NapLimit)
 	}
 }
 

@@ -35,6 +35,10 @@ func (b *Bell) Sleep(d time.Duration) {
 	b.asleep.Store(0)
 }
 
+// NapLimit bounds every sleep of pool and worker. The protocol of asleep words needs no bound; but a wake that went
+// missing, for whatever reason, must cost half a second and not the whole pool. Two looks a second cost nothing.
+const NapLimit = 500 * time.Millisecond
+
 // spins is how often a waiting side looks before it sleeps: a few microseconds, less than a sleep and a wake cost.
 const spins = 200
 

@@ -342,6 +342,6 @@ func (w *Worker) wait(ready func() bool) {
 			w.h.asleep.Store(0)
 			return
 		}
-		futexWait(&w.h.asleep, 1, -1)
+		futexWait(&w.h.asleep, 1, NapLimit)
 	}
 }
