@@ -13,7 +13,7 @@ const (
 	stealLimit = 3.0 // percent
 )
 
-// Canary runs a fixed piece of arithmetic, about a millisecond long, five
+// Canary runs a fixed piece of arithmetic, less than a millisecond long, five
 // times, and returns the median. It touches no memory and makes no system call:
 // if it takes longer than before, the machine is busy with something else.
 func Canary() time.Duration {

@@ -7,9 +7,9 @@ import (
 )
 
 // minTimedOp is the length of op below which not every op is timed: reading the
-// clock twice costs some 80 ns, which would be a share of the result. Of shorter
+// clock twice costs some 60 ns, which would be a share of the result. Of shorter
 // ops one in a power of two is timed, so that the clock costs at most about 2 %.
-// A timed op includes one reading of the clock (some 40 ns): take latencies of
+// A timed op includes one reading of the clock (some 30 ns where it was measured): take latencies of
 // ops shorter than a microsecond as upper bounds.
 const minTimedOp = 5 * time.Microsecond
 

@@ -40,7 +40,7 @@ var sleep = &bench.Workload{
 		case b.Model == bench.Thread && n >= 10_000:
 			return bench.Void("a Go program ends when it has 10,000 threads")
 		case b.Model == bench.Process && n >= 10_000:
-			return bench.Void("%d processes of some 3 MiB each, and as many start-ups of a millisecond, are no way to sleep", n)
+			return bench.Void("%d processes, at some 1 MiB and more than a millisecond of start-up each, are no way to sleep", n)
 		}
 		return nil
 	},
