@@ -187,8 +187,12 @@ func (c *call[In, Out]) cancel(force bool) bool {
 // Apply runs f with in in a worker, and waits for the result. If ctx is done before, the task is stopped as by
 // AsyncResult.Cancel, and Apply returns when that has happened.
 func Apply[In, Out any](ctx context.Context, p *Pool, f *Func[In, Out], in In, opts ...Option) (Out, error) {
-	r := ApplyAsync(p, f, in, opts...)
-	return await(ctx, &r.f)
+	c := newApply(p, f, &in, opts)
+	if p.helpers.waiting.Add(1) == 1 && len(opts) == 0 && !c.f.Done() {
+		p.help(func() (*worker, uint64) { return c.w, c.seq })
+	}
+	defer p.helpers.waiting.Add(-1)
+	return await(ctx, &c.f)
 }
 
 // await waits for f, which is stopped if ctx is done before.
@@ -209,7 +213,11 @@ func await[T any](ctx context.Context, f *Future[T]) (T, error) {
 // ApplyAsync runs f with in in a worker, and returns at once. The argument is encoded before it returns. Errors, also those of
 // a closed pool, are the result's.
 func ApplyAsync[In, Out any](p *Pool, f *Func[In, Out], in In, opts ...Option) *AsyncResult[Out] {
-	c, err := newCall(p, f, &in)
+	return &newApply(p, f, &in, opts).AsyncResult
+}
+
+func newApply[In, Out any](p *Pool, f *Func[In, Out], in *In, opts []Option) *call[In, Out] {
+	c, err := newCall(p, f, in)
 	c.limit = p.config.TaskTimeout
 	if len(opts) > 0 {
 		o := p.options(opts)
@@ -224,5 +232,5 @@ func ApplyAsync[In, Out any](p *Pool, f *Func[In, Out], in In, opts ...Option) *
 	if err != nil {
 		c.finish(0, nil, nil, err)
 	}
-	return &c.AsyncResult
+	return c
 }

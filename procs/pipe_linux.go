@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"switchyard/procs/internal/shm"
 )
 
 // NewPipe returns the two ends of a new connection. With OneWay, a receives and b sends.
@@ -28,6 +30,10 @@ func NewPipe(d Direction) (a, b *Conn, err error) {
 	if b, err = newSocketConn(fds[1], both, true); err != nil {
 		a.Close()
 		return nil, nil, err
+	}
+	if la, lb := newHandoffs(); la != nil {
+		a.t.(*pipeSocket).useHandoffs(la, 0)
+		b.t.(*pipeSocket).useHandoffs(lb, 1)
 	}
 	return a, b, nil
 }
@@ -49,19 +55,46 @@ func (c *Conn) share(w *wire) error {
 	if err := s.Control(func(fd uintptr) { w.PutFD(int(fd)) }); err != nil {
 		return err
 	}
-	w.PutUint64(b2u(c.readable)<<1 | b2u(c.writable))
+	ways := b2u(c.readable)<<1 | b2u(c.writable)
+	if s.handoffs != nil {
+		if err := s.handoffs.WithFD(func(fd int) error { w.PutFD(fd); return nil }); err != nil {
+			return err
+		}
+		ways |= wayHandoffs | uint64(s.side)<<3
+	}
+	w.PutUint64(ways)
 	return w.Err()
 }
 
+const wayHandoffs = 1 << 2 // beside 2, readable, and 1, writable; 1 << 3 is the side
+
 func (c *Conn) adopt(w *wire) error {
 	fd, ways := w.TakeFD(), w.TakeUint64()
+	handoffs := -1
+	if ways&wayHandoffs != 0 {
+		handoffs = w.TakeFD()
+	}
 	if w.Err() != nil {
-		closeFD(fd)
+		closeAll([]int{fd, handoffs})
 		return w.Err()
 	}
 	t, err := newPipeSocket(fd)
 	if err != nil {
+		closeFD(handoffs)
 		return err
+	}
+	if handoffs >= 0 {
+		// If this fails, the socket alone would not do: whoever sends to us counts what is in it.
+		seg, err := shm.Adopt(os.NewFile(uintptr(handoffs), "segment"), 0)
+		if err == nil && seg.Size() < 2*handoffSize {
+			seg.Unmap()
+			err = errWire
+		}
+		if err != nil {
+			t.close()
+			return fmt.Errorf("procs: pipe: %w", err)
+		}
+		t.useHandoffs(seg, int(ways>>3&1))
 	}
 	c.t, c.readable, c.writable = t, ways&2 != 0, ways&1 != 0
 	return nil
@@ -73,7 +106,7 @@ func (c *Conn) adopt(w *wire) error {
 //
 // The socket blocks in the system call, not in the runtime's poller: there every packet taken would wake the sender's poller
 // as well, to tell it of the room, and a round trip would take twice as long. A receiver looks for some microseconds before
-// it sleeps; when that was in vain it does without for a while, for longer each time. The kernel ends a sleep after a slice, so that Close and deadlines are noticed.
+// it sleeps, if that was of use lately. The kernel ends a sleep after a slice, so that Close and deadlines are noticed.
 type pipeSocket struct {
 	mu     sync.Mutex
 	fd     int
@@ -82,9 +115,14 @@ type pipeSocket struct {
 
 	cleanup runtime.Cleanup
 
-	skip       atomic.Int32 // receive so many messages without looking
-	skipped    atomic.Int32 // what skip was last set to
-	readUntil  atomic.Int64 // Unix time in ns, 0: none
+	spin       shm.Spinner  // of receivers
+	handoffs   *shm.Segment // nil: none; see handoff
+	side       int          // which end of the two we are
+	in, out    *handoff
+	owed       atomic.Bool   // we left while a sender was at it
+	lived      atomic.Uint64 // the Owner that was seen alive last
+	livedAt    atomic.Int64  // when: Unix time in ns
+	readUntil  atomic.Int64  // Unix time in ns, 0: none
 	writeUntil atomic.Int64
 }
 
@@ -98,9 +136,6 @@ const (
 	// would wait for each other, and short enough that many of them in the socket do no harm.
 	minMemo = 128<<10 + 1
 	maxMemo = 4 << 20
-
-	maxLooks = 64 // looks, at about a third of a microsecond
-	maxSkip  = 256
 
 	sleepSlice = 100 * time.Millisecond
 )
@@ -159,7 +194,7 @@ func (s *pipeSocket) await(events int16, until *atomic.Int64) error {
 			return err
 		}
 		left := time.Duration(until.Load() - time.Now().UnixNano())
-		if s.pollFor(events, min(left, sleepSlice)) {
+		if s.pollFor(events, min(left, sleepSlice)) || events == unix.POLLIN && s.handedOff() != 0 {
 			return nil
 		}
 	}
@@ -177,6 +212,24 @@ func (s *pipeSocket) send(kind uint32, body []byte, fds []int) error {
 		return fmt.Errorf("procs: send: %w", err)
 	}
 	defer s.release()
+	if s.out != nil {
+		if len(fds) == 0 && s.out.put(kind, body) {
+			return nil
+		}
+		s.out.queued.Add(1)
+	}
+	sent, err := s.sendMessage(kind, body, fds)
+	if err != nil {
+		if s.out != nil && !sent { // else the receiver counts it, or nobody ever does
+			s.out.queued.Add(-1)
+		}
+		return fmt.Errorf("procs: send: %w", err)
+	}
+	return nil
+}
+
+// sendMessage sends a message through the socket. sent tells whether at least its beginning was.
+func (s *pipeSocket) sendMessage(kind uint32, body []byte, fds []int) (sent bool, err error) {
 	var flags byte
 	if len(body) >= minMemo && len(body) <= maxMemo {
 		if memo, err := newBlob(body); err == nil { // else the long way
@@ -199,10 +252,11 @@ func (s *pipeSocket) send(kind uint32, body []byte, fds []int) error {
 			head[0] |= packetMore
 		}
 		if err := s.sendPacket(head[:], part, oob); err != nil {
-			return fmt.Errorf("procs: send: %w", err)
+			return sent, err
 		}
+		sent = true
 		if head[0]&packetMore == 0 {
-			return nil
+			return true, nil
 		}
 	}
 }
@@ -237,8 +291,16 @@ func (s *pipeSocket) recv(buf []byte) (kind uint32, body []byte, fds []int, err 
 	var head [packetHead]byte
 	var flags byte
 	body = buf
-	for {
-		n, more, err := s.recvPacket(head[:], &body)
+	for first := true; ; {
+		n, more, from, err := s.recvPacket(head[:], &body, first)
+		if from != 0 {
+			if kind, body, ok := s.in.take(from, body); ok {
+				s.owed.Store(false)
+				return kind, body, nil, nil
+			}
+			continue // another receiver was faster
+		}
+		first = false
 		fds = append(fds, more...)
 		if err == nil && n < packetHead {
 			err = errWire
@@ -258,6 +320,9 @@ func (s *pipeSocket) recv(buf []byte) (kind uint32, body []byte, fds []int, err 
 			break
 		}
 	}
+	if s.in != nil {
+		s.in.queued.Add(-1)
+	}
 	if flags&packetMemo != 0 && len(fds) > 0 {
 		body, err = readBlobInto(body, fds[0])
 		unix.Close(fds[0])
@@ -269,8 +334,9 @@ func (s *pipeSocket) recv(buf []byte) (kind uint32, body []byte, fds []int, err 
 	return uint32(head[4]) | uint32(head[5])<<8 | uint32(head[6])<<16 | uint32(head[7])<<24, body, fds, nil
 }
 
-// recvPacket appends the body of one packet to *body.
-func (s *pipeSocket) recvPacket(head []byte, body *[]byte) (n int, fds []int, err error) {
+// recvPacket appends the body of one packet to *body. If from is not 0, there is none, but a message in the handoff: only if it is the first
+// packet of a message.
+func (s *pipeSocket) recvPacket(head []byte, body *[]byte, first bool) (n int, fds []int, from shm.Owner, err error) {
 	b := *body
 	if cap(b)-len(b) < packetBody {
 		b = append(make([]byte, 0, max(2*cap(b), len(b)+packetBody)), b...)
@@ -278,51 +344,45 @@ func (s *pipeSocket) recvPacket(head []byte, body *[]byte) (n int, fds []int, er
 	bufs := [][]byte{head, b[len(b) : len(b)+packetBody]}
 	var oob [1024]byte // more than CmsgSpace of maxPacketFD + 1 descriptors
 	var oobn, flags int
-	looks := int32(1)
-	if s.skip.Load() == 0 {
-		looks = maxLooks
-	} else {
-		s.skip.Add(-1)
+	take := func(how int) bool {
+		n, oobn, flags, _, err = unix.RecvmsgBuffers(s.fd, bufs, oob[:], unix.MSG_CMSG_CLOEXEC|how)
+		return err != unix.EAGAIN && err != unix.EINTR
 	}
-	for i := int32(0); ; i++ {
-		how := unix.MSG_CMSG_CLOEXEC
-		if i < looks {
-			how |= unix.MSG_DONTWAIT
-		} else if i == looks {
-			if looks == maxLooks {
-				n := min(max(2*s.skipped.Load(), 8), maxSkip)
-				s.skipped.Store(n)
-				s.skip.Store(n)
-			}
-			if err := s.await(unix.POLLIN, &s.readUntil); err != nil {
-				return 0, nil, err
-			}
+	got := false
+	if first {
+		var lerr error
+		if got, from, lerr = s.look(take); from != 0 || lerr != nil {
+			return 0, nil, from, lerr
 		}
-		n, oobn, flags, _, err = unix.RecvmsgBuffers(s.fd, bufs, oob[:], how)
-		if err == nil {
-			if i > 0 && i < looks {
-				s.skipped.Store(0)
-			}
-			break
+	}
+	if !got {
+		if err := s.await(unix.POLLIN, &s.readUntil); err != nil {
+			return 0, nil, 0, err
 		}
-		switch {
-		case err == unix.ECONNRESET:
-			return 0, nil, io.EOF
-		case err != unix.EAGAIN && err != unix.EINTR:
-			return 0, nil, err
-		case i > looks:
+		for !take(0) {
+			if first {
+				if from := s.handedOff(); from != 0 {
+					return 0, nil, from, nil
+				}
+			}
 			if err := s.again(&s.readUntil); err != nil {
-				return 0, nil, err
+				return 0, nil, 0, err
 			}
 		}
+	}
+	if err == unix.ECONNRESET {
+		return 0, nil, 0, io.EOF
+	}
+	if err != nil {
+		return 0, nil, 0, err
 	}
 	fds = takeRights(oob[:oobn])
 	if flags&(unix.MSG_CTRUNC|unix.MSG_TRUNC) != 0 {
 		closeAll(fds)
-		return 0, nil, fmt.Errorf("descriptors were lost (too many open files?): %w", unix.EMFILE)
+		return 0, nil, 0, fmt.Errorf("descriptors were lost (too many open files?): %w", unix.EMFILE)
 	}
 	*body = b[:len(b)+max(n-packetHead, 0)]
-	return n, fds, nil
+	return n, fds, 0, nil
 }
 
 func (s *pipeSocket) poll(d time.Duration) (bool, error) {
@@ -330,8 +390,8 @@ func (s *pipeSocket) poll(d time.Duration) (bool, error) {
 		return false, fmt.Errorf("procs: poll: %w", err)
 	}
 	defer s.release()
-	if s.pollFor(unix.POLLIN, 0) || d == 0 {
-		return s.pollFor(unix.POLLIN, 0), nil
+	if now := s.pollFor(unix.POLLIN, 0) || s.handedOff() != 0; now || d == 0 {
+		return now, nil
 	}
 	until := time.Now().Add(d)
 	for {
@@ -339,7 +399,7 @@ func (s *pipeSocket) poll(d time.Duration) (bool, error) {
 		if d > 0 {
 			slice = min(slice, time.Until(until))
 		}
-		if s.pollFor(unix.POLLIN, slice) {
+		if s.pollFor(unix.POLLIN, slice) || s.handedOff() != 0 {
 			return true, nil
 		}
 		if err := s.again(&s.readUntil); err != nil {
@@ -408,6 +468,9 @@ func (s *pipeSocket) close() error {
 	}
 	s.closed = true
 	s.cleanup.Stop()
+	if s.handoffs != nil {
+		s.handoffs.Close()
+	}
 	if s.users == 0 {
 		unix.Close(s.fd)
 	}

@@ -85,6 +85,9 @@ type Pool struct {
 	bellFD *shm.Segment
 	ended  chan struct{} // closed when all workers are gone and nothing will change any more
 
+	collecting sync.Mutex // whoever takes results out of the workers' rings; comes before mu
+	helpers    helpers
+
 	mu       sync.Mutex
 	workers  []*worker
 	spares   []*worker
@@ -442,14 +445,14 @@ func (p *Pool) fill() {
 	}
 }
 
-// pick returns the worker with the least to do that has room, or nil.
+// pick returns the worker with the least to do that has room, or nil; one that is stuck only if all are.
 func (p *Pool) pick() *worker {
 	var best *worker
 	for _, w := range p.workers {
 		if w.dead || w.retiring || w.full || w.load >= maxLoad || w.attached >= maxAttach {
 			continue
 		}
-		if best == nil || w.load < best.load {
+		if best == nil || w.load < best.load && w.stuck == best.stuck || best.stuck && !w.stuck {
 			best = w
 		}
 	}

@@ -3,6 +3,7 @@
 package procs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -344,4 +346,103 @@ func TestPoolsRapidly(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// stopProcess stops a process and waits until it is.
+func stopProcess(t *testing.T, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for ctx := soon(t); ctx.Err() == nil; time.Sleep(time.Millisecond) {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(stat, []byte(") T ")) {
+			return
+		}
+	}
+	t.Fatal("the process does not stop")
+}
+
+// A worker that does not begin its tasks, here because it is stopped, keeps nobody waiting while another can work. When it
+// goes on it is as good as before.
+func TestPoolStoppedWorker(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 2})
+	if _, err := Map(soon(t), p, testSquare, []int{1, 2, 3, 4}, Chunk(1)); err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range p.PIDs() {
+		stopProcess(t, pid)
+		xs := []int{1, 2, 3, 4, 5, 6, 7}
+		vs, err := Map(soon(t), p, testSquare, xs, Chunk(1))
+		if err != nil || vs[6] != 49 {
+			t.Fatal(vs, err)
+		}
+		for i := range 4 {
+			if v, err := Apply(soon(t), p, testSquare, i); v != i*i || err != nil {
+				t.Fatal(v, err)
+			}
+		}
+		syscall.Kill(pid, syscall.SIGCONT)
+	}
+}
+
+// Callers of Apply, alone and several at once, with other calls and their callbacks, while workers are killed: everybody gets a
+// result or is told that the worker died, and callbacks come once each.
+func TestPoolApplyAmongKills(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 2})
+	var died, called atomic.Int64
+	check := func(i, v int, err error) {
+		if errors.Is(err, ErrWorkerDied) {
+			died.Add(1)
+		} else if v != i*i || err != nil {
+			t.Error(i, v, err)
+		}
+	}
+	stop := make(chan struct{})
+	var killer sync.WaitGroup
+	killer.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			case <-time.After(3 * time.Millisecond):
+			}
+			if pids := p.PIDs(); len(pids) > 0 {
+				syscall.Kill(pids[i%len(pids)], syscall.SIGKILL)
+			}
+		}
+	})
+	const rounds = 300
+	for callers := 1; callers <= 3; callers++ {
+		var wg sync.WaitGroup
+		for range callers {
+			wg.Go(func() {
+				for i := range rounds {
+					v, err := Apply(soon(t), p, testSquare, i)
+					check(i, v, err)
+				}
+			})
+		}
+		for i := range rounds {
+			r := ApplyAsync(p, testSquare, i, OnResult(func(int) { called.Add(1) }), OnError(func(error) { called.Add(1) }))
+			if i%3 == 0 {
+				v, err := r.Get(soon(t))
+				check(i, v, err)
+			}
+		}
+		wg.Wait()
+	}
+	close(stop)
+	killer.Wait()
+	p.Close()
+	if err := p.Join(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	if n := called.Load(); n != 3*rounds {
+		t.Errorf("%d callbacks for %d calls", n, 3*rounds)
+	}
+	t.Logf("%d tasks died with their worker", died.Load())
 }

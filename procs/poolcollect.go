@@ -20,19 +20,20 @@ type arrival struct {
 	reason  error
 }
 
-// collect is the pool's one goroutine that takes results, delivers them, and deals with the dead.
+// collect is the life of the pool's goroutine that takes results, delivers them, and deals with the dead. It holds collecting while it is
+// awake, so that it and a caller in help take turns.
 func (p *Pool) collect() {
 	defer close(p.ended)
 	batch := make([]arrival, 0, batchSize)
 	var workers []*worker
 	idle, burst := 0, 0
+	rescued := time.Now()
 	for {
+		p.collecting.Lock()
 		busy := p.failNow()
-		p.mu.Lock()
-		workers = append(workers[:0], p.workers...)
-		p.mu.Unlock()
+		workers = p.appendWorkers(workers[:0])
 		for _, w := range workers {
-			if n := p.drain(w, &batch); n > 0 {
+			if n := p.drain(w, &batch, batchSize); n > 0 {
 				busy = true
 				burst += n
 			}
@@ -40,29 +41,50 @@ func (p *Pool) collect() {
 		if p.bury(&batch) {
 			busy = true
 		}
-		if busy {
-			idle = 0
-			continue
-		}
-		if p.over() {
+		if !busy && p.over() {
 			break
 		}
-		if idle++; idle < collectSpins {
-			runtime.Gosched()
-			continue
+		if busy {
+			idle = 0
+		} else {
+			idle++
 		}
-		p.sleep(workers, burst)
-		idle, burst = 0, 0
+		nap := time.Duration(0)
+		if idle == collectSpins {
+			nap = p.arm(workers, burst)
+		}
+		p.collecting.Unlock()
+		switch {
+		case idle == collectSpins:
+			if nap > 0 {
+				p.bell.Sleep(nap)
+			}
+			if now := time.Now(); now.Sub(rescued) >= taskring.NapLimit {
+				p.rescue()
+				rescued = now
+			}
+			idle, burst = 0, 0
+		case idle > 0:
+			runtime.Gosched()
+		}
 	}
 	p.end()
+	p.collecting.Unlock()
+}
+
+func (p *Pool) appendWorkers(to []*worker) []*worker {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append(to, p.workers...)
 }
 
 // collectSpins is how often the collector looks in vain before it sleeps.
 const collectSpins = 30
 
-// sleep waits for the bell. While many results come (a burst since the last sleep) and more are to come, it is enough to be
-// woken for a good part of them, or after a moment: the fewer wakes, the more the workers can do.
-func (p *Pool) sleep(workers []*worker, burst int) {
+// arm prepares for a sleep until the bell rings, and returns how long it may last, or 0 if there is something to do. While many results
+// come (a burst since the last sleep) and more are to come, it is enough to be woken for a good part of them, or after a moment:
+// the fewer wakes, the more the workers can do.
+func (p *Pool) arm(workers []*worker, burst int) time.Duration {
 	p.bell.Arm()
 	many := false
 	p.mu.Lock()
@@ -80,11 +102,11 @@ func (p *Pool) sleep(workers []*worker, burst int) {
 	switch {
 	case ready:
 		p.bell.Disarm()
+		return 0
 	case many:
-		p.bell.Sleep(200 * time.Microsecond)
-	default:
-		p.bell.Sleep(taskring.NapLimit)
+		return 200 * time.Microsecond
 	}
+	return taskring.NapLimit
 }
 
 // changed tells whether there is something but results to look after. It also uses room that revoked tasks left.
@@ -122,14 +144,14 @@ func (p *Pool) closing() bool {
 	return len(p.spares) > 0
 }
 
-// drain takes the results that w has, at most a batch, and returns how many there were.
-func (p *Pool) drain(w *worker, batch *[]arrival) int {
+// drain takes the results that w has, at most most, and returns how many there were.
+func (p *Pool) drain(w *worker, batch *[]arrival, most int) int {
 	if !w.ring.Pending() {
 		return 0
 	}
 	b := (*batch)[:0]
 	var bad error
-	for len(b) < batchSize {
+	for len(b) < most {
 		r, payload, err := w.ring.Next()
 		if err != nil {
 			bad = err
@@ -150,7 +172,7 @@ func (p *Pool) drain(w *worker, batch *[]arrival) int {
 		}
 		b[i].ticket, b[i].reason = e.ticket, e.reason
 	}
-	w.full = false
+	w.full, w.stuck = false, false
 	if w.stopDue {
 		p.retire(w)
 	}
@@ -232,6 +254,44 @@ func (p *Pool) steal(w *worker) {
 	p.fill()
 }
 
+// rescue looks, every NapLimit or so, for workers that have not begun what they have had since the last time: stopped ones, and those that
+// do not get to their start. Others get their tasks.
+func (p *Pool) rescue() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var stuck []*worker
+	able := 0
+	for _, w := range p.workers {
+		if w.dead {
+			continue
+		}
+		was, passed := w.mark, w.ring.Passed()
+		w.mark = mark{w.firstSeq, passed, w.load > 0}
+		e := w.front()
+		switch {
+		case w.stuck && passed != was.passed:
+			w.stuck = false
+		case !w.stuck && e != nil && was == w.mark && e.task.State.Load() == taskring.Queued:
+			w.stuck = true
+			stuck = append(stuck, w)
+		}
+		if !w.stuck && !w.retiring {
+			able++
+		}
+	}
+	if able > 0 {
+		for _, w := range stuck {
+			logf(LevelWarning, "%s does not begin its tasks: others get them", w.name)
+			for i := w.first; i < len(w.entries); i++ {
+				if e := &w.entries[i]; w.revoke(e) {
+					p.again = append(p.again, e.ticket)
+				}
+			}
+		}
+	}
+	p.fill()
+}
+
 // failNow delivers what failed before it reached a worker.
 func (p *Pool) failNow() bool {
 	p.mu.Lock()
@@ -278,7 +338,7 @@ func (p *Pool) bury(batch *[]arrival) bool {
 			*list = append((*list)[:i:i], (*list)[i+1:]...)
 			i--
 			p.mu.Unlock()
-			for p.drain(w, batch) > 0 {
+			for p.drain(w, batch, batchSize) > 0 {
 			}
 			p.mu.Lock()
 			p.lost(w)

@@ -38,6 +38,8 @@ type worker struct {
 	stopDue  bool
 	dead     bool
 	begun    bool // it has reported
+	stuck    bool // it does not begin its tasks: see rescue
+	mark     mark // when rescue last looked
 
 	att attachments // has its own mutex
 }
@@ -52,6 +54,22 @@ type entry struct {
 	reason   error     // why it was stopped
 	attached bool
 	revoked  bool
+}
+
+// mark tells how far a worker is.
+type mark struct {
+	firstSeq, passed uint64
+	busy             bool
+}
+
+// front returns the first entry that counts, or nil.
+func (w *worker) front() *entry {
+	for i := w.first; i < len(w.entries); i++ {
+		if !w.entries[i].revoked {
+			return &w.entries[i]
+		}
+	}
+	return nil
 }
 
 func (w *worker) push(e entry) {

@@ -3,6 +3,7 @@ package shm
 import (
 	"context"
 	"math"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -93,33 +94,54 @@ func (s *Sleeper) End() {
 	s.watch.mu.Unlock()
 }
 
-// Spinning pays when the other side is on another CPU and about to answer. A Spinner learns how long that takes: success
-// moves its limit towards twice what was needed, failure lowers it, so that a peer which is always late costs next to nothing.
+// Spinning pays when the other side is on another CPU and about to answer. A Spinner learns how long that takes: it usually looks
+// for twice as long as was needed of late.
+//
+// One thing it cannot learn from short looks: when both sides sleep at once, each takes as long as waking the other, longer
+// than either looks, and they would go on so for ever although both could answer within a microsecond. So after a look in vain it looks,
+// a few times, for as long as a wake-up takes: the side that does makes the other one's next wait short. If that does not
+// help, the peer is slow, and looking becomes short and rare, so that it costs next to nothing.
 type Spinner struct {
-	limit atomic.Int32 // pauses; goroutines may share it, and a lost update does not matter
+	usual  atomic.Int32 // pauses that are enough usually; goroutines may share it, and a lost update does not matter
+	misses atomic.Int32 // looks in a row that were in vain
 }
 
 const (
-	maxSpin   = 1024 // pauses; about 10 to 40 us, near the price of one sleep and wake-up
-	firstSpin = 256
-	minSpin   = 64
-	pauseStep = 4 // pauses between two looks: leaves the cache line to its writer
+	maxSpin    = 2048 // pauses; some 20 to 50 us, the price of one sleep and wake-up
+	firstSpin  = 256
+	minSpin    = 64
+	pauseStep  = 4   // pauses between two looks: leaves the cache line to its writer
+	yieldEvery = 256 // pauses between two chances for other goroutines
+	fewMisses  = 4   // after up to so many, one looks for maxSpin
+	probeEvery = 16  // and later now and then
 )
 
 var spinCPUs = sync.OnceValue(func() bool { return usableCPUs() > 1 })
 
+// SystemCall is about what one system call costs, in pauses: see Look.
+const SystemCall = 12
+
 // Until spins until ready says yes or the budget is spent, and returns what ready said last.
-func (s *Spinner) Until(ready func() bool) bool {
+func (s *Spinner) Until(ready func() bool) bool { return s.Look(0, ready) }
+
+// Look is Until with a ready that itself takes as long as cost pauses.
+func (s *Spinner) Look(cost int32, ready func() bool) bool {
+	step := cost + pauseStep
+	yield := int32(yieldEvery)
 	limit := s.budget()
-	for used := int32(0); used < limit; used += pauseStep {
+	for used := int32(0); used < limit; used += step {
 		if ready() {
-			s.record(used, true)
+			s.hit(used)
 			return true
 		}
 		pause(pauseStep)
+		if used >= yield {
+			yield += yieldEvery
+			runtime.Gosched()
+		}
 	}
 	if limit > 0 {
-		s.record(limit, false)
+		s.misses.Add(1)
 	}
 	return ready()
 }
@@ -129,20 +151,32 @@ func (s *Spinner) budget() int32 {
 	if !spinCPUs() {
 		return 0
 	}
-	l := s.limit.Load()
-	if l == 0 {
-		l = firstSpin
+	switch m := s.misses.Load(); {
+	case m == 0:
+		if u := s.usual.Load(); u != 0 {
+			return u
+		}
+		return firstSpin
+	case m <= fewMisses || m%probeEvery == 0:
+		return maxSpin
 	}
-	return l
+	return minSpin
 }
 
-// record tells the outcome of a spin that took used pauses.
-func (s *Spinner) record(used int32, success bool) {
-	l := s.budget()
-	if success {
-		l += (min(2*used+64, maxSpin) - l) / 4
-	} else {
-		l -= l / 8
+// hit notes that used pauses were enough.
+func (s *Spinner) hit(used int32) {
+	if s.misses.Load() != 0 {
+		s.misses.Store(0)
 	}
-	s.limit.Store(max(l, minSpin))
+	if used == 0 {
+		return // it was there already: that says nothing about how long it takes when it is not
+	}
+	usual := s.usual.Load()
+	want := min(2*used+minSpin, maxSpin)
+	if want < usual {
+		want = max(usual-(usual-want+15)/16, want)
+	}
+	if want != usual {
+		s.usual.Store(want)
+	}
 }

@@ -39,7 +39,8 @@ func (b *Bell) Sleep(d time.Duration) {
 // missing, for whatever reason, must cost half a second and not the whole pool. Two looks a second cost nothing.
 const NapLimit = 500 * time.Millisecond
 
-// spins is how often a waiting side looks before it sleeps: a few microseconds, less than a sleep and a wake cost.
+// spins is how often a worker looks before it sleeps: a few microseconds, less than a sleep and a wake cost. It is no more because
+// the workers, the pool and its callers often share as many processors as there are workers.
 const spins = 200
 
 func spin(ready func() bool) bool {
