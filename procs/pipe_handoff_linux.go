@@ -42,7 +42,7 @@ const (
 )
 
 const (
-	handoffBody = 16<<10 - 128 // longer messages take longer to copy than a wake-up does to come
+	handoffBody = 20<<10 - 128 // longer messages take longer to copy than a wake-up does to come
 	handoffSize = int(unsafe.Sizeof(handoff{}))
 )
 
