@@ -3,15 +3,14 @@
 package procs
 
 import (
+	"bufio"
 	"context"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -101,7 +100,8 @@ func BenchmarkProcessStart(b *testing.B) {
 	b.ReportMetric(median(all)/median(empty), "x-empty-all")
 }
 
-// BenchmarkProcessStartHeap starts and joins processes while the parent has so much heap in use.
+// BenchmarkProcessStartHeap starts and joins processes while the parent has so much heap in use. x-8MiB is beside a parent with 8 MiB, both
+// asked in turn; that of 8 MiB itself tells how sure it is.
 func BenchmarkProcessStartHeap(b *testing.B) {
 	for _, heap := range []struct {
 		name string
@@ -112,22 +112,53 @@ func BenchmarkProcessStartHeap(b *testing.B) {
 			if syscall.Sysinfo(&info) == nil && (info.Freeram+info.Bufferram)*uint64(info.Unit) < uint64(heap.size)*3/2 {
 				b.Skip("not enough memory is free")
 			}
-			exe := filepath.Join(leanDir(b), "lean")
-			out, err := exec.Command(exe, strconv.Itoa(b.N), strconv.Itoa(heap.size)).CombinedOutput()
-			if err != nil {
-				b.Fatalf("%v: %s", err, out)
+			big, small := newHeapParent(b, heap.size), newHeapParent(b, 8<<20)
+			var ours, theirs []time.Duration
+			b.ResetTimer()
+			for range b.N {
+				ours = append(ours, big(b))
+				theirs = append(theirs, small(b))
 			}
-			var took []time.Duration
-			for _, line := range strings.Fields(string(out)) {
-				n, err := strconv.Atoi(line)
-				if err != nil {
-					b.Fatalf("%s", out)
-				}
-				took = append(took, time.Duration(n))
-			}
-			b.ReportMetric(median(took), "ns/op")
+			b.ReportMetric(median(ours), "ns/op")
+			b.ReportMetric(median(ours)/median(theirs), "x-8MiB")
 		})
 	}
+}
+
+// newHeapParent starts a program with so much heap in use, and returns what lets it start and join a process, and tells how long that took.
+func newHeapParent(b *testing.B, size int) func(b *testing.B) time.Duration {
+	cmd := exec.Command(filepath.Join(leanDir(b), "lean"), strconv.Itoa(size))
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		in.Close()
+		if err := cmd.Wait(); err != nil {
+			b.Error(err)
+		}
+	})
+	lines := bufio.NewScanner(out)
+	start := func(b *testing.B) time.Duration {
+		if _, err := in.Write([]byte{'\n'}); err != nil || !lines.Scan() {
+			b.Fatal(err, lines.Err())
+		}
+		ns, err := strconv.Atoi(lines.Text())
+		if err != nil {
+			b.Fatal(err)
+		}
+		return time.Duration(ns)
+	}
+	start(b) // the heap is there
+	return start
 }
 
 func median(d []time.Duration) float64 {
@@ -138,72 +169,61 @@ func median(d []time.Duration) float64 {
 // testNothing is what testdata/lean registers.
 var testNothing = Register("nothing", func(context.Context, int) (int, error) { return 0, nil })
 
+// BenchmarkPoolApply is a task there and back. x-ospipe: in units of eight bytes there and back through pipes of the operating system
+// and a process that does nothing with them.
 func BenchmarkPoolApply(b *testing.B) {
 	p := newPool(b, PoolConfig{Workers: 2})
 	ctx := context.Background()
 	Apply(ctx, p, testSquare, 1)
-	b.ResetTimer()
-	for i := range b.N {
-		if v, err := Apply(ctx, p, testSquare, i); v != i*i || err != nil {
-			b.Fatal(v, err)
-		}
-	}
-	b.StopTimer()
-}
-
-func BenchmarkPoolApplyAsync(b *testing.B) {
-	const inFlight = 20_000
-	p := newPool(b, PoolConfig{Workers: 2})
-	ctx := context.Background()
-	Apply(ctx, p, testSquare, 1)
-	rs := make([]*AsyncResult[int], 0, inFlight)
-	runtime.GC()
-	b.ResetTimer()
-	for done := 0; done < b.N; done += len(rs) {
-		rs = rs[:0]
-		for i := range min(inFlight, b.N-done) {
-			rs = append(rs, ApplyAsync(p, testSquare, i))
-		}
-		for i, r := range rs {
-			if v, err := r.Get(ctx); v != i*i || err != nil {
+	beside(b, osEcho(b, 8), 1, func(n int) {
+		for i := range n {
+			if v, err := Apply(ctx, p, testSquare, i); v != i*i || err != nil {
 				b.Fatal(v, err)
 			}
 		}
-	}
-	b.StopTimer()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tasks/s")
+	})
 }
 
+// BenchmarkPoolApplyAsync submits 20,000 tasks and then collects them. x-goroutines: in units of the same through channels in this process.
+func BenchmarkPoolApplyAsync(b *testing.B) {
+	p := newPool(b, PoolConfig{Workers: 2})
+	benchInFlight(b, 20_000, func(x int) *AsyncResult[int] { return ApplyAsync(p, testSquare, x) }, (*AsyncResult[int]).Get)
+}
+
+// BenchmarkExecutorSubmit submits 10,000 tasks and then collects them. x-goroutines: as BenchmarkPoolApplyAsync.
 func BenchmarkExecutorSubmit(b *testing.B) {
-	const inFlight = 10_000
 	e, err := NewExecutor(PoolConfig{Workers: 2})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer e.Shutdown(true, true)
+	benchInFlight(b, 10_000, func(x int) *Future[int] { return Submit(e, testSquare, x) }, (*Future[int]).Result)
+}
+
+func benchInFlight[R any](b *testing.B, inFlight int, submit func(x int) R, get func(R, context.Context) (int, error)) {
 	ctx := context.Background()
-	Submit(e, testSquare, 1).Result(ctx)
-	fs := make([]*Future[int], 0, inFlight)
+	get(submit(1), ctx)
+	rs := make([]R, 0, inFlight)
 	runtime.GC()
-	b.ResetTimer()
-	for done := 0; done < b.N; done += len(fs) {
-		fs = fs[:0]
-		for i := range min(inFlight, b.N-done) {
-			fs = append(fs, Submit(e, testSquare, i))
-		}
-		for i, f := range fs {
-			if v, err := f.Result(ctx); v != i*i || err != nil {
-				b.Fatal(v, err)
+	beside(b, squaresHere(b), inFlight, func(n int) {
+		for done := 0; done < n; done += len(rs) {
+			rs = rs[:0]
+			for i := range min(inFlight, n-done) {
+				rs = append(rs, submit(i))
+			}
+			for i, r := range rs {
+				if v, err := get(r, ctx); v != i*i || err != nil {
+					b.Fatal(v, err)
+				}
 			}
 		}
-	}
-	b.StopTimer()
+	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tasks/s")
 }
 
 var pipeSizes = []int{64, 1 << 10, 16 << 10, 64 << 10, 1 << 20}
 
-// BenchmarkPipe sends bytes to another process and waits until they come back.
+// BenchmarkPipe sends bytes to another process and waits until they come back. x-ospipe: in units of BenchmarkOSPipe.
 func BenchmarkPipe(b *testing.B) {
 	for _, size := range pipeSizes {
 		b.Run("size="+strconv.Itoa(size), func(b *testing.B) {
@@ -211,81 +231,43 @@ func BenchmarkPipe(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			p := NewProcess(testEcho, theirs, ProcessConfig{})
-			if err := p.Start(); err != nil {
-				b.Fatal(err)
-			}
+			p := run(b, testEcho, theirs)
 			theirs.Close()
+			b.Cleanup(func() {
+				ours.Close()
+				join(b, p)
+			})
 			msg, buf := make([]byte, size), make([]byte, size)
 			b.SetBytes(int64(2 * size))
-			for i := 0; b.Loop(); i++ {
-				msg[0] = byte(i)
-				if err := ours.SendBytes(msg); err != nil {
-					b.Fatal(err)
+			beside(b, osEcho(b, size), 1, func(n int) {
+				for i := range n {
+					msg[0] = byte(i)
+					if err := ours.SendBytes(msg); err != nil {
+						b.Fatal(err)
+					}
+					if n, err := ours.RecvBytesInto(buf); n != size || err != nil || buf[0] != byte(i) {
+						b.Fatal(n, err)
+					}
 				}
-				if n, err := ours.RecvBytesInto(buf); n != size || err != nil || buf[0] != byte(i) {
-					b.Fatal(n, err)
-				}
-			}
-			ours.Close()
-			p.Join(context.Background())
+			})
 		})
 	}
-}
-
-// testCat echoes frames of a fixed size from one operating system pipe to another.
-var testCat = Register("test.cat", func(_ context.Context, c catArgs) (int, error) {
-	buf := make([]byte, c.Size)
-	for {
-		if _, err := io.ReadFull(c.In, buf); err != nil {
-			return 0, nil
-		}
-		if _, err := c.Out.Write(buf); err != nil {
-			return 0, nil
-		}
-	}
-})
-
-type catArgs struct {
-	In, Out *os.File
-	Size    int
 }
 
 // BenchmarkOSPipe is the floor of BenchmarkPipe: the same through two pipes of the operating system.
 func BenchmarkOSPipe(b *testing.B) {
 	for _, size := range pipeSizes {
 		b.Run("size="+strconv.Itoa(size), func(b *testing.B) {
-			r1, w1, _ := os.Pipe()
-			r2, w2, err := os.Pipe()
-			if err != nil {
-				b.Fatal(err)
-			}
-			p := NewProcess(testCat, catArgs{r1, w2, size}, ProcessConfig{})
-			if err := p.Start(); err != nil {
-				b.Fatal(err)
-			}
-			r1.Close()
-			w2.Close()
-			msg, buf := make([]byte, size), make([]byte, size)
 			b.SetBytes(int64(2 * size))
-			for i := 0; b.Loop(); i++ {
-				msg[0] = byte(i)
-				if size <= 64<<10 {
-					w1.Write(msg)
-				} else {
-					go w1.Write(msg) // more than the pipe holds
-				}
-				if _, err := io.ReadFull(r2, buf); err != nil || buf[0] != byte(i) {
-					b.Fatal(err)
-				}
-			}
-			w1.Close()
-			r2.Close()
-			p.Join(context.Background())
+			f := osEcho(b, size)
+			f.do(1)
+			b.ResetTimer()
+			f.do(b.N)
 		})
 	}
 }
 
+// BenchmarkPoolMap squares 200,000 integers. x-goroutines: in units of the same through channels in this process.
 func BenchmarkPoolMap(b *testing.B) {
 	xs := make([]int, 200_000)
 	for i := range xs {
@@ -300,14 +282,16 @@ func BenchmarkPoolMap(b *testing.B) {
 			p := newPool(b, PoolConfig{Workers: 2})
 			ctx := context.Background()
 			Apply(ctx, p, testSquare, 1)
-			b.ResetTimer()
-			for range b.N {
-				vs, err := Map(ctx, p, testSquare, xs, Chunk(chunk))
-				if err != nil || vs[777] != 777*777 || vs[len(xs)-1] != (len(xs)-1)*(len(xs)-1) {
-					b.Fatal(err)
+			f := squaresHere(b)
+			f.per = len(xs)
+			beside(b, f, 1, func(n int) {
+				for range n {
+					vs, err := Map(ctx, p, testSquare, xs, Chunk(chunk))
+					if err != nil || vs[777] != 777*777 || vs[len(xs)-1] != (len(xs)-1)*(len(xs)-1) {
+						b.Fatal(err)
+					}
 				}
-			}
-			b.StopTimer()
+			})
 			b.ReportMetric(float64(b.N)*float64(len(xs))/b.Elapsed().Seconds(), "tasks/s")
 		})
 	}

@@ -4,111 +4,244 @@ package procs
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"switchyard/procs/internal/shm"
 )
 
 type benchArgs struct {
-	Lock     *Lock
-	In, Out  *Queue[int]
-	Here, Go *Event
-	N        int
+	Orders  *Conn
+	Lock    *Lock
+	In, Out *Queue[int]
+	Rings   *SharedMemory // see newRings
+}
+
+// partner is a process that does something n times when it is told to.
+type partner struct {
+	b      *testing.B
+	orders *Conn
+}
+
+func newPartner(b *testing.B, fn *Func[benchArgs, int], a benchArgs) *partner {
+	b.Helper()
+	ours, theirs, err := NewPipe(Duplex)
+	if err != nil {
+		b.Fatal(err)
+	}
+	a.Orders = theirs
+	p := run(b, fn, a)
+	theirs.Close()
+	b.Cleanup(func() {
+		ours.Close()
+		join(b, p)
+	})
+	return &partner{b, ours}
+}
+
+// begin lets it do n.
+func (p *partner) begin(n int) {
+	if err := p.orders.Send(n); err != nil {
+		p.b.Fatal(err)
+	}
+}
+
+// end waits until it has done them.
+func (p *partner) end() {
+	var n int
+	if err := p.orders.Recv(&n); err != nil {
+		p.b.Fatal(err)
+	}
+}
+
+// obey is the partner's side.
+func obey(orders *Conn, do func(n int) error) (int, error) {
+	for {
+		var n int
+		if orders.Recv(&n) != nil {
+			return 0, nil // the other end is gone
+		}
+		if err := do(n); err != nil {
+			return 0, err
+		}
+		if err := orders.Send(n); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// put and get are one end of a way between processes, a queue or a ring.
+type (
+	put func(int) error
+	get func() (int, error)
+)
+
+func intoQueue(q *Queue[int]) put { return func(v int) error { return q.Put(context.Background(), v) } }
+func fromQueue(q *Queue[int]) get { return func() (int, error) { return q.Get(context.Background()) } }
+
+const (
+	ringCapacity = 64 << 10
+	ringOffset   = 128 << 10 // of the second ring
+)
+
+// newRings returns two rings, for one writer and one reader each, without locks.
+func newRings(b *testing.B) *SharedMemory {
+	b.Helper()
+	m := closing(b, must(NewSharedMemory(256<<10))(b), nil)
+	shm.InitRing(m.seg, 0, ringCapacity)
+	shm.InitRing(m.seg, ringOffset, ringCapacity)
+	return m
+}
+
+func intoRing(m *SharedMemory, offset int) (put, error) {
+	w, err := shm.NewWriter(m.seg, offset)
+	return func(v int) error {
+		return w.Put(&shm.Wait{}, binary.NativeEndian.AppendUint64(make([]byte, 0, 8), uint64(v)))
+	}, err
+}
+
+func fromRing(m *SharedMemory, offset int) (get, error) {
+	r, err := shm.NewReader(m.seg, offset)
+	return func() (int, error) {
+		p, err := r.Get(&shm.Wait{})
+		if err != nil {
+			return 0, err
+		}
+		return int(binary.NativeEndian.Uint64(p)), nil
+	}, err
+}
+
+// putAll puts 0 to n-1, whenever it is told.
+func putAll(orders *Conn, out put) (int, error) {
+	return obey(orders, func(n int) error {
+		for i := range n {
+			if err := out(i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// echoAll hands n on, whenever it is told.
+func echoAll(orders *Conn, in get, out put) (int, error) {
+	return obey(orders, func(n int) error {
+		for range n {
+			v, err := in()
+			if err != nil {
+				return err
+			}
+			if err := out(v); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 var (
 	benchQueuePut = Register("bench.queue.put", func(_ context.Context, a benchArgs) (int, error) {
-		ctx := context.Background()
-		for i := range a.N {
-			if err := a.Out.Put(ctx, i); err != nil {
-				return 0, err
-			}
-		}
-		return 0, nil
+		return putAll(a.Orders, intoQueue(a.Out))
 	})
 	benchQueueEcho = Register("bench.queue.echo", func(_ context.Context, a benchArgs) (int, error) {
-		ctx := context.Background()
-		for range a.N {
-			v, err := a.In.Get(ctx)
-			if err != nil {
-				return 0, err
-			}
-			if err := a.Out.Put(ctx, v); err != nil {
-				return 0, err
-			}
-		}
-		return 0, nil
+		return echoAll(a.Orders, fromQueue(a.In), intoQueue(a.Out))
 	})
-	benchRingPut = Register("bench.ring.put", func(_ context.Context, a ringArgs) (int, error) {
-		w, err := shm.NewWriter(a.Memory.seg, 0)
+	benchRingPut = Register("bench.ring.put", func(_ context.Context, a benchArgs) (int, error) {
+		out, err := intoRing(a.Rings, 0)
 		if err != nil {
 			return 0, err
 		}
-		for range a.N {
-			if err := w.Put(&shm.Wait{}, make([]byte, 8)); err != nil {
-				return 0, err
-			}
-		}
-		return 0, nil
+		return putAll(a.Orders, out)
 	})
-	benchRingEcho = Register("bench.ring.echo", func(_ context.Context, a ringArgs) (int, error) {
-		r, err := shm.NewReader(a.Memory.seg, 0)
+	benchRingEcho = Register("bench.ring.echo", func(_ context.Context, a benchArgs) (int, error) {
+		in, err := fromRing(a.Rings, 0)
 		if err != nil {
 			return 0, err
 		}
-		w, err := shm.NewWriter(a.Memory.seg, ringOffset)
+		out, err := intoRing(a.Rings, ringOffset)
 		if err != nil {
 			return 0, err
 		}
-		for range a.N {
-			p, err := r.Get(&shm.Wait{})
-			if err != nil {
-				return 0, err
-			}
-			if err := w.Put(&shm.Wait{}, p); err != nil {
-				return 0, err
-			}
-		}
-		return 0, nil
+		return echoAll(a.Orders, in, out)
 	})
-	benchHandover = Register("bench.handover", func(_ context.Context, a handoverArgs) (int, error) {
+	benchLock = Register("bench.lock", func(_ context.Context, a benchArgs) (int, error) {
+		return obey(a.Orders, func(n int) error { return lockLoop(a.Lock, n) })
+	})
+	benchHandover = Register("bench.handover", func(_ context.Context, c *Conn) (int, error) {
 		for {
 			var m *SharedMemory
-			if err := a.Conn.Recv(&m); err != nil {
+			if err := c.Recv(&m); err != nil {
 				return 0, nil // the other end is gone
 			}
 			m.Bytes()[m.Size()-1]++
 			if err := m.Close(); err != nil {
 				return 0, err
 			}
-			if err := a.Conn.SendBytes(nil); err != nil {
+			if err := c.SendBytes(nil); err != nil {
 				return 0, err
 			}
 		}
-	})
-	benchBytes = Register("bench.bytes", func(_ context.Context, a handoverArgs) (int, error) {
-		for {
-			if _, err := a.Conn.RecvBytes(0); err != nil {
-				return 0, nil // the other end is gone
-			}
-			if err := a.Conn.SendBytes(nil); err != nil {
-				return 0, err
-			}
-		}
-	})
-	benchLock = Register("bench.lock", func(ctx context.Context, a benchArgs) (int, error) {
-		a.Here.Set()
-		if err := a.Go.Wait(ctx); err != nil {
-			return 0, err
-		}
-		return 0, lockLoop(a.Lock, a.N)
 	})
 )
 
-type handoverArgs struct{ Conn *Conn }
+// benchThroughput takes what a partner puts.
+func benchThroughput(b *testing.B, p *partner, in get) {
+	b.ReportAllocs()
+	beside(b, osStream(b), 1, func(n int) {
+		p.begin(n)
+		for i := range n {
+			if v, err := in(); v != i || err != nil {
+				b.Fatal(v, err)
+			}
+		}
+		p.end()
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msgs/s")
+}
+
+// benchRoundtrip puts and gets what a partner echoes.
+func benchRoundtrip(b *testing.B, p *partner, out put, in get) {
+	beside(b, osEcho(b, 8), 1, func(n int) {
+		p.begin(n)
+		for i := range n {
+			if err := out(i); err != nil {
+				b.Fatal(err)
+			}
+			if v, err := in(); v != i || err != nil {
+				b.Fatal(v, err)
+			}
+		}
+		p.end()
+	})
+}
+
+// BenchmarkQueueFloor is BenchmarkQueue with bare rings in the place of queues.
+func BenchmarkQueueFloor(b *testing.B) {
+	b.Run("throughput", func(b *testing.B) {
+		m := newRings(b)
+		benchThroughput(b, newPartner(b, benchRingPut, benchArgs{Rings: m}), must(fromRing(m, 0))(b))
+	})
+	b.Run("roundtrip", func(b *testing.B) {
+		m := newRings(b)
+		p := newPartner(b, benchRingEcho, benchArgs{Rings: m})
+		benchRoundtrip(b, p, must(intoRing(m, 0))(b), must(fromRing(m, ringOffset))(b))
+	})
+}
+
+// BenchmarkQueue: integers from one producer process to one consumer, and a round trip through two queues and another process. x-ospipe:
+// in units of the same through pipes of the operating system. A queue cannot be faster than the rings of BenchmarkQueueFloor.
+func BenchmarkQueue(b *testing.B) {
+	b.Run("throughput", func(b *testing.B) {
+		q := closing(b, must(NewQueue[int](0))(b), nil)
+		benchThroughput(b, newPartner(b, benchQueuePut, benchArgs{Out: q}), fromQueue(q))
+	})
+	b.Run("roundtrip", func(b *testing.B) {
+		in, out := closing(b, must(NewQueue[int](0))(b), nil), closing(b, must(NewQueue[int](0))(b), nil)
+		benchRoundtrip(b, newPartner(b, benchQueueEcho, benchArgs{In: in, Out: out}), intoQueue(in), fromQueue(out))
+	})
+}
 
 func lockLoop(l *Lock, n int) error {
 	ctx := context.Background()
@@ -123,110 +256,8 @@ func lockLoop(l *Lock, n int) error {
 	return nil
 }
 
-type ringArgs struct {
-	Memory *SharedMemory
-	N      int
-}
-
-const (
-	ringCapacity = 64 << 10
-	ringOffset   = 128 << 10 // of the second ring
-)
-
-// newRings returns the floor of a Queue: a ring each way, for one writer and one reader each, without locks.
-func newRings(b *testing.B) (m *SharedMemory, w *shm.Writer, r *shm.Reader) {
-	b.Helper()
-	m = closing(b, must(NewSharedMemory(256<<10))(b), nil)
-	shm.InitRing(m.seg, 0, ringCapacity)
-	shm.InitRing(m.seg, ringOffset, ringCapacity)
-	return m, must(shm.NewWriter(m.seg, 0))(b), must(shm.NewReader(m.seg, ringOffset))(b)
-}
-
-// BenchmarkQueueFloor is BenchmarkQueue with bare rings in the place of queues.
-func BenchmarkQueueFloor(b *testing.B) {
-	b.Run("throughput", func(b *testing.B) {
-		m, _, _ := newRings(b)
-		r := must(shm.NewReader(m.seg, 0))(b)
-		p := run(b, benchRingPut, ringArgs{m, b.N + 1})
-		get := func() {
-			if _, err := r.Get(&shm.Wait{}); err != nil {
-				b.Fatal(err)
-			}
-		}
-		get()
-		b.ResetTimer()
-		for range b.N {
-			get()
-		}
-		b.StopTimer()
-		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msgs/s")
-		join(b, p)
-	})
-	b.Run("roundtrip", func(b *testing.B) {
-		m, w, r := newRings(b)
-		p := run(b, benchRingEcho, ringArgs{m, b.N + 1})
-		trip := func() {
-			if err := w.Put(&shm.Wait{}, make([]byte, 8)); err != nil {
-				b.Fatal(err)
-			}
-			if _, err := r.Get(&shm.Wait{}); err != nil {
-				b.Fatal(err)
-			}
-		}
-		trip()
-		b.ResetTimer()
-		for range b.N {
-			trip()
-		}
-		b.StopTimer()
-		join(b, p)
-	})
-}
-
-// BenchmarkQueue: integers from one producer process to one consumer, and a round trip through two queues and another process. The
-// floor is BenchmarkQueueFloor.
-func BenchmarkQueue(b *testing.B) {
-	b.Run("throughput", func(b *testing.B) {
-		q := closing(b, must(NewQueue[int](0))(b), nil)
-		p := run(b, benchQueuePut, benchArgs{Out: q, N: b.N + 1})
-		ctx := context.Background()
-		if _, err := q.Get(ctx); err != nil { // the producer runs
-			b.Fatal(err)
-		}
-		b.ReportAllocs()
-		b.ResetTimer()
-		for i := range b.N {
-			if v, err := q.Get(ctx); v != i+1 || err != nil {
-				b.Fatal(v, err)
-			}
-		}
-		b.StopTimer()
-		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msgs/s")
-		join(b, p)
-	})
-	b.Run("roundtrip", func(b *testing.B) {
-		in, out := closing(b, must(NewQueue[int](0))(b), nil), closing(b, must(NewQueue[int](0))(b), nil)
-		p := run(b, benchQueueEcho, benchArgs{In: in, Out: out, N: b.N + 1})
-		ctx := context.Background()
-		trip := func() {
-			if err := in.Put(ctx, 1); err != nil {
-				b.Fatal(err)
-			}
-			if _, err := out.Get(ctx); err != nil {
-				b.Fatal(err)
-			}
-		}
-		trip()
-		b.ResetTimer()
-		for range b.N {
-			trip()
-		}
-		b.StopTimer()
-		join(b, p)
-	})
-}
-
-// BenchmarkLock: one acquire and release, alone, and with another process doing the same. The floor is two atomic exchanges of a word.
+// BenchmarkLock: one acquire and release, alone, and with another process doing the same. The floor is two atomic exchanges of a word;
+// x-mutex: in units of a sync.Mutex of this process, with another goroutine in the place of the other process.
 func BenchmarkLock(b *testing.B) {
 	b.Run("floor", func(b *testing.B) {
 		var word atomic.Uint64
@@ -239,43 +270,43 @@ func BenchmarkLock(b *testing.B) {
 	b.Run("uncontended", func(b *testing.B) {
 		l := closing(b, must(NewLock())(b), nil)
 		b.ReportAllocs()
-		if err := lockLoop(l, b.N); err != nil {
-			b.Fatal(err)
-		}
+		beside(b, mutexHere(1), 1, func(n int) {
+			if err := lockLoop(l, n); err != nil {
+				b.Fatal(err)
+			}
+		})
 	})
 	// Each process does b.N: the time is that of one acquire and release of each.
 	b.Run("contended", func(b *testing.B) {
 		l := closing(b, must(NewLock())(b), nil)
-		a := benchArgs{Lock: l, Here: closing(b, must(NewEvent())(b), nil), Go: closing(b, must(NewEvent())(b), nil), N: b.N}
-		p := run(b, benchLock, a)
-		if err := a.Here.WaitTimeout(30 * time.Second); err != nil {
-			b.Fatal(err)
-		}
-		b.ResetTimer()
-		a.Go.Set()
-		if err := lockLoop(l, b.N); err != nil {
-			b.Fatal(err)
-		}
-		join(b, p)
+		p := newPartner(b, benchLock, benchArgs{Lock: l})
+		beside(b, mutexHere(2), 1, func(n int) {
+			p.begin(n)
+			if err := lockLoop(l, n); err != nil {
+				b.Fatal(err)
+			}
+			p.end()
+		})
 	})
 }
 
 // BenchmarkSharedMemory: a block goes through a pipe to another process, which maps it, writes its last byte, unmaps it and answers. The
-// floor is the same with bytes instead of a block.
+// floor is the same with bytes instead of a block. x-64KiB: in units of the same with 64 KiB; that of 64 KiB itself tells how sure it is.
 func BenchmarkSharedMemory(b *testing.B) {
 	b.Run("floor", func(b *testing.B) {
 		ours, theirs, err := NewPipe(Duplex)
 		if err != nil {
 			b.Fatal(err)
 		}
-		p := run(b, benchBytes, handoverArgs{theirs})
+		p := run(b, testEcho, theirs)
 		theirs.Close()
-		for range b.N {
-			if err := ours.SendBytes(make([]byte, 8)); err != nil {
+		b.ResetTimer()
+		for i := range b.N {
+			if err := ours.SendBytes(binary.NativeEndian.AppendUint64(nil, uint64(i))); err != nil {
 				b.Fatal(err)
 			}
-			if _, err := ours.RecvBytes(0); err != nil {
-				b.Fatal(err)
+			if v, err := ours.RecvBytes(0); len(v) != 8 || binary.NativeEndian.Uint64(v) != uint64(i) || err != nil {
+				b.Fatal(v, err)
 			}
 		}
 		b.StopTimer()
@@ -287,12 +318,13 @@ func BenchmarkSharedMemory(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	p := run(b, benchHandover, handoverArgs{theirs})
+	p := run(b, benchHandover, theirs)
 	theirs.Close()
-	for _, size := range []int{64 << 10, 1 << 20, 16 << 20, 256 << 20, 1 << 30} {
-		b.Run(fmt.Sprintf("handover/size=%d", size), func(b *testing.B) {
-			m := closing(b, must(NewSharedMemory(size))(b), nil)
-			trip := func() {
+	newTrips := func(b *testing.B, size int) func(n int) {
+		m := closing(b, must(NewSharedMemory(size))(b), nil)
+		done := 0
+		return func(n int) {
+			for range n {
 				if err := ours.Send(m); err != nil {
 					b.Fatal(err)
 				}
@@ -300,15 +332,16 @@ func BenchmarkSharedMemory(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			trip()
-			b.ResetTimer()
-			for range b.N {
-				trip()
+			if done += n; m.Bytes()[size-1] != byte(done) {
+				b.Fatalf("the last byte is %d after %d hand-overs", m.Bytes()[size-1], done)
 			}
-			b.StopTimer()
-			if got := m.Bytes()[size-1]; got != byte(b.N+1) {
-				b.Errorf("the last byte is %d after %d hand-overs", got, b.N+1)
-			}
+		}
+	}
+	for _, size := range []int{64 << 10, 1 << 20, 16 << 20, 256 << 20, 1 << 30} {
+		b.Run(fmt.Sprintf("handover/size=%d", size), func(b *testing.B) {
+			trips := newTrips(b, size)
+			trips(1) // the last page is there
+			beside(b, floor{unit: "x-64KiB", do: newTrips(b, 64<<10)}, 1, trips)
 		})
 	}
 	ours.Close()

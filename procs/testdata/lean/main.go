@@ -1,9 +1,9 @@
 // A program that starts processes of itself, as a user of package procs would write it, and measures that:
 //
-//	lean N        start and join N processes
-//	lean N SIZE   the same with SIZE bytes of heap in use
+//	lean SIZE
 //
-// It prints the nanoseconds of each.
+// takes SIZE bytes of heap into use, and for every byte on its standard input starts and joins a process, and prints the nanoseconds that
+// took.
 package main
 
 import (
@@ -21,20 +21,19 @@ var heap [][]byte
 
 func main() {
 	procs.Init()
-	n, err := strconv.Atoi(os.Args[1])
+	size, err := strconv.Atoi(os.Args[1])
 	check(err)
-	if len(os.Args) > 2 {
-		size, err := strconv.Atoi(os.Args[2])
-		check(err)
-		for ; size > 0; size -= 1 << 20 {
-			b := make([]byte, 1<<20)
-			for i := 0; i < len(b); i += 4096 {
-				b[i] = 1
-			}
-			heap = append(heap, b)
+	for ; size > 0; size -= 1 << 20 {
+		b := make([]byte, 1<<20)
+		for i := 0; i < len(b); i += 4096 {
+			b[i] = 1
 		}
+		heap = append(heap, b)
 	}
-	for range n {
+	for ask := make([]byte, 1); ; {
+		if _, err := os.Stdin.Read(ask); err != nil {
+			return // the end
+		}
 		start := time.Now()
 		p := procs.NewProcess(nothing, 0, procs.ProcessConfig{})
 		check(p.Start())
@@ -43,7 +42,8 @@ func main() {
 		if code, _ := p.ExitCode(); code != 0 {
 			os.Exit(3)
 		}
-		println(took.Nanoseconds())
+		_, err := os.Stdout.WriteString(strconv.FormatInt(took.Nanoseconds(), 10) + "\n")
+		check(err)
 	}
 }
 

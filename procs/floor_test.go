@@ -1,0 +1,202 @@
+//go:build linux
+
+package procs
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// floor is what a benchmark is compared with.
+type floor struct {
+	unit string      // of the metric: how many times the floor's time is ours
+	do   func(n int) // does it n times
+	per  int         // how many of it are one op of the benchmark, 0: one
+}
+
+// beside does op b.N times, in rounds of at least so many, and after every fourth round the floor, untimed, for about as long. The metric
+// is the ratio of the medians of the rounds; rounds of one length, because what disturbs a long one is seldom seen by a short one.
+func beside(b *testing.B, f floor, least int, op func(n int)) {
+	b.Helper()
+	timed := func(do func(int), n int) (perOp float64) {
+		begin := time.Now()
+		do(n)
+		return float64(max(1, time.Since(begin))) / float64(n)
+	}
+	rounds := min(64, max(1, b.N/least))
+	var ours, theirs []float64
+	f.do(1) // wakes whom it needs
+	b.ResetTimer()
+	for r := range rounds {
+		n := b.N*(r+1)/rounds - b.N*r/rounds
+		ours = append(ours, timed(op, n))
+		if r%4 != 0 {
+			continue
+		}
+		b.StopTimer()
+		perOp := timed(f.do, max(1, n*max(1, f.per)/16))
+		theirs = append(theirs, timed(f.do, max(1, int(ours[r]*float64(n)/perOp))))
+		b.StartTimer()
+	}
+	b.StopTimer()
+	slices.Sort(ours)
+	slices.Sort(theirs)
+	b.ReportMetric(ours[len(ours)/2]/(theirs[len(theirs)/2]*float64(max(1, f.per))), f.unit)
+}
+
+// osPipes starts a process with one pipe of the operating system to it and one from it.
+func osPipes(b *testing.B, fn *Func[osPipeArgs, int], size int) (r, w *os.File) {
+	theirIn, w, err := os.Pipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	r, theirOut, err := os.Pipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	p := run(b, fn, osPipeArgs{theirIn, theirOut, size})
+	theirIn.Close()
+	theirOut.Close()
+	b.Cleanup(func() {
+		w.Close()
+		r.Close()
+		join(b, p)
+	})
+	return r, w
+}
+
+type osPipeArgs struct {
+	In, Out *os.File
+	Size    int // of a message
+}
+
+var (
+	// testCat echoes frames.
+	testCat = Register("test.cat", func(_ context.Context, a osPipeArgs) (int, error) {
+		buf := make([]byte, a.Size)
+		for {
+			if _, err := io.ReadFull(a.In, buf); err != nil {
+				return 0, nil
+			}
+			if _, err := a.Out.Write(buf); err != nil {
+				return 0, nil
+			}
+		}
+	})
+	// testCount writes 0 to n-1 for every n that it reads, each at once, as a Queue's Put does it.
+	testCount = Register("test.count", func(_ context.Context, a osPipeArgs) (int, error) {
+		var buf [8]byte
+		for {
+			if _, err := io.ReadFull(a.In, buf[:]); err != nil {
+				return 0, nil
+			}
+			for i := range binary.NativeEndian.Uint64(buf[:]) {
+				binary.NativeEndian.PutUint64(buf[:], i)
+				if _, err := a.Out.Write(buf[:]); err != nil {
+					return 0, nil
+				}
+			}
+		}
+	})
+)
+
+// osEcho is a round trip of so many bytes through two pipes and another process.
+func osEcho(b *testing.B, size int) floor {
+	r, w := osPipes(b, testCat, size)
+	msg, buf := make([]byte, size), make([]byte, size)
+	return floor{unit: "x-ospipe", do: func(n int) {
+		for i := range n {
+			msg[0] = byte(i)
+			if size <= 64<<10 {
+				w.Write(msg)
+			} else {
+				go w.Write(msg) // more than the pipe holds
+			}
+			if _, err := io.ReadFull(r, buf); err != nil || buf[0] != byte(i) {
+				b.Fatal(err)
+			}
+		}
+	}}
+}
+
+// osStream is integers from another process, as many read at a time as are there.
+func osStream(b *testing.B) floor {
+	r, w := osPipes(b, testCount, 8)
+	buf := make([]byte, 64<<10)
+	return floor{unit: "x-ospipe", do: func(n int) {
+		w.Write(binary.NativeEndian.AppendUint64(nil, uint64(n)))
+		next, have := uint64(0), 0
+		for next < uint64(n) {
+			got, err := r.Read(buf[have:])
+			if err != nil {
+				b.Fatal(err)
+			}
+			have += got
+			whole := have &^ 7
+			for at := 0; at < whole; at += 8 {
+				if v := binary.NativeEndian.Uint64(buf[at:]); v != next {
+					b.Fatal(v, next)
+				}
+				next++
+			}
+			have = copy(buf, buf[whole:have])
+		}
+	}}
+}
+
+// squaresHere is x*x in two goroutines of this process, which take x from one channel and put the result into another.
+func squaresHere(b *testing.B) floor {
+	const inFlight = 10_000
+	xs, squares := make(chan [2]int, inFlight), make(chan [2]int, inFlight)
+	for range 2 {
+		go func() {
+			for x := range xs {
+				squares <- [2]int{x[0], x[1] * x[1]}
+			}
+		}()
+	}
+	b.Cleanup(func() { close(xs) })
+	results := make([]int, inFlight)
+	return floor{unit: "x-goroutines", do: func(n int) {
+		for from := 0; from < n; from += inFlight {
+			now := min(inFlight, n-from)
+			for i := range now {
+				xs <- [2]int{i, from + i}
+			}
+			for range now {
+				s := <-squares
+				results[s[0]] = s[1]
+			}
+			for i, v := range results[:now] {
+				if v != (from+i)*(from+i) {
+					b.Fatal(from+i, v)
+				}
+			}
+		}
+	}}
+}
+
+// mutexHere is an acquire and release of a sync.Mutex, by each of so many goroutines.
+func mutexHere(goroutines int) floor {
+	var mu sync.Mutex
+	return floor{unit: "x-mutex", do: func(n int) {
+		loop := func() {
+			for range n {
+				mu.Lock()
+				mu.Unlock() //nolint:staticcheck // it is the pair that is timed
+			}
+		}
+		var others sync.WaitGroup
+		for range goroutines - 1 {
+			others.Go(loop)
+		}
+		loop()
+		others.Wait()
+	}}
+}
