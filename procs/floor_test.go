@@ -183,13 +183,15 @@ func squaresHere(b *testing.B) floor {
 }
 
 // mutexHere is an acquire and release of a sync.Mutex, by each of so many goroutines.
-func mutexHere(goroutines int) floor {
-	var mu sync.Mutex
+func mutexHere(b *testing.B, goroutines int) floor {
 	return floor{unit: "x-mutex", do: func(n int) {
+		var mu sync.Mutex
+		held := 0
 		loop := func() {
 			for range n {
 				mu.Lock()
-				mu.Unlock() //nolint:staticcheck // it is the pair that is timed
+				held++
+				mu.Unlock()
 			}
 		}
 		var others sync.WaitGroup
@@ -198,5 +200,8 @@ func mutexHere(goroutines int) floor {
 		}
 		loop()
 		others.Wait()
+		if held != n*goroutines {
+			b.Fatal(held, n)
+		}
 	}}
 }

@@ -189,7 +189,7 @@ var (
 // benchThroughput takes what a partner puts.
 func benchThroughput(b *testing.B, p *partner, in get) {
 	b.ReportAllocs()
-	beside(b, osStream(b), 1, func(n int) {
+	beside(b, osStream(b), 1000, func(n int) {
 		p.begin(n)
 		for i := range n {
 			if v, err := in(); v != i || err != nil {
@@ -270,7 +270,7 @@ func BenchmarkLock(b *testing.B) {
 	b.Run("uncontended", func(b *testing.B) {
 		l := closing(b, must(NewLock())(b), nil)
 		b.ReportAllocs()
-		beside(b, mutexHere(1), 1, func(n int) {
+		beside(b, mutexHere(b, 1), 1000, func(n int) {
 			if err := lockLoop(l, n); err != nil {
 				b.Fatal(err)
 			}
@@ -280,7 +280,7 @@ func BenchmarkLock(b *testing.B) {
 	b.Run("contended", func(b *testing.B) {
 		l := closing(b, must(NewLock())(b), nil)
 		p := newPartner(b, benchLock, benchArgs{Lock: l})
-		beside(b, mutexHere(2), 1, func(n int) {
+		beside(b, mutexHere(b, 2), 10_000, func(n int) {
 			p.begin(n)
 			if err := lockLoop(l, n); err != nil {
 				b.Fatal(err)
