@@ -14,7 +14,7 @@
 // # What there is
 //
 //   - Process: one function in a process of its own. Pool and Executor: many tasks on some workers, with
-//     AsyncResult or Future. NewThreadExecutor: the same over goroutines.
+//     AsyncResult or Future. Package threads: an Executor over goroutines.
 //   - Lock, RLock, Semaphore, Condition, Event, Barrier, Value, Array: in shared memory, on futexes, robust.
 //   - Queue, SimpleQueue, JoinableQueue, Conn (NewPipe, Listener, Client), SharedMemory, ShareableList, Manager.
 //   - Wait, Heartbeat, SetLog, AtExit, Exit.
@@ -54,6 +54,6 @@
 // # What it is not
 //
 // Not a sandbox: processes of one program trust each other. Not for other machines: see package remote, and Listener
-// with a key. Linux is complete; elsewhere only NewThreadExecutor and Future work, and all else
+// with a key. Linux is complete; elsewhere only Future and package threads work, and all else
 // returns errors.ErrUnsupported.
 package procs

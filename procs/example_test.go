@@ -51,7 +51,7 @@ func ExampleNewProcess() {
 }
 
 func ExampleSubmit() {
-	ex, err := procs.NewExecutor(procs.PoolConfig{Workers: 2}) // or NewThreadExecutor
+	ex, err := procs.NewExecutor(procs.PoolConfig{Workers: 2}) // or threads.NewExecutor, of package threads
 	if err != nil {
 		fmt.Println(err)
 		return

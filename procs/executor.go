@@ -2,22 +2,20 @@ package procs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
-	"runtime"
-	"sync/atomic"
+
+	"switchyard/procs/internal/inproc"
 )
 
-// Executor runs functions and hands out futures (Python's concurrent.futures.Executor): in worker processes, or in goroutines
-// of this process. The two are made differently and used alike, so that a program can change from one to the other.
+// Executor runs functions and hands out futures (Python's concurrent.futures.Executor): in worker processes (NewExecutor), or in
+// goroutines of this process (NewExecutor of package threads). The two are used alike, so that a program can change from one to the other.
 //
 // Unlike Python's ProcessPoolExecutor, one over processes is not broken for ever when a worker dies: only the task that
 // the worker was running fails, with ErrWorkerDied.
 type Executor struct {
-	pool    *Pool    // one of the two
-	threads *threads // is nil
-	closed  atomic.Bool
+	pool *Pool       // one of the two
+	crew inproc.Crew // is nil
 }
 
 // NewExecutor returns an executor over worker processes (ProcessPoolExecutor). PoolConfig is the Pool's.
@@ -29,25 +27,9 @@ func NewExecutor(config PoolConfig) (*Executor, error) {
 	return &Executor{pool: p}, nil
 }
 
-// ThreadConfig says how an executor over goroutines works. The zero value has Python's number of workers.
-type ThreadConfig struct {
-	// Workers is how many tasks run at the same time. 0: four more than there are processors, at most 32.
-	Workers int
-	// Initializer is run by each worker before its first task. If it fails, so do all tasks, with ErrBroken.
-	Initializer func() error
-}
-
-// NewThreadExecutor returns an executor over goroutines (ThreadPoolExecutor). Arguments and results are passed as they are,
-// not copied. The goroutines are made when they are needed and kept until Shutdown.
-func NewThreadExecutor(config ThreadConfig) (*Executor, error) {
-	if config.Workers < 0 {
-		return nil, errors.New("procs: NewThreadExecutor: Workers must not be negative")
-	}
-	if config.Workers == 0 {
-		config.Workers = min(32, runtime.NumCPU()+4)
-	}
-	return &Executor{threads: newThreads(config)}, nil
-}
+// NewExecutorOver returns an executor over goroutines that something else keeps. It is there for package threads, whose NewExecutor is
+// ThreadPoolExecutor.
+func NewExecutorOver(crew inproc.Crew) *Executor { return &Executor{crew: crew} }
 
 // Pool returns the pool under an executor over processes, and nil for one over goroutines.
 func (e *Executor) Pool() *Pool { return e.pool }
@@ -58,7 +40,7 @@ func Submit[In, Out any](e *Executor, f *Func[In, Out], in In, opts ...Option) *
 	if e.pool != nil {
 		return &ApplyAsync(e.pool, f, in, opts...).f
 	}
-	t := &threadTask[In, Out]{threads: e.threads, fn: f, in: in}
+	t := &crewTask[In, Out]{fn: f, in: in}
 	t.f.owner = t
 	if len(opts) > 0 {
 		var o options
@@ -67,7 +49,7 @@ func Submit[In, Out any](e *Executor, f *Func[In, Out], in In, opts ...Option) *
 		}
 		withCallbacks(&t.f, &o)
 	}
-	if err := e.threads.submit(t); err != nil {
+	if err := e.crew.Submit(t); err != nil {
 		t.f.complete(nil, err)
 	}
 	return &t.f
@@ -138,9 +120,8 @@ func cancelAll[T any](fs []*Future[T]) {
 // Shutdown says that no more tasks will come. With cancelFutures, tasks that were not begun are cancelled; with wait, it returns
 // when all are done and the workers are gone. It may be called again.
 func (e *Executor) Shutdown(wait, cancelFutures bool) {
-	e.closed.Store(true)
-	if e.threads != nil {
-		e.threads.shutdown(wait, cancelFutures)
+	if e.crew != nil {
+		e.crew.Shutdown(wait, cancelFutures)
 		return
 	}
 	e.pool.Close()
@@ -159,7 +140,7 @@ func (e *Executor) Terminate() {
 		e.pool.Terminate()
 		return
 	}
-	e.threads.stop()
+	e.crew.Stop()
 	e.Shutdown(true, true)
 }
 
@@ -168,5 +149,5 @@ func (e *Executor) String() string {
 	if e.pool != nil {
 		return fmt.Sprintf("<Executor over %d processes>", e.pool.Size())
 	}
-	return fmt.Sprintf("<Executor over %d goroutines>", e.threads.config.Workers)
+	return fmt.Sprintf("<Executor over %d goroutines>", e.crew.Size())
 }

@@ -111,25 +111,6 @@ func TestAsCompletedTimeout(t *testing.T) {
 	}
 }
 
-func TestExecutorMapTimeout(t *testing.T) {
-	eachExecutor(t, 2, func(t *testing.T, e *Executor) {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-		defer cancel()
-		var vs int
-		var last error
-		for _, err := range ExecutorMap(ctx, e, testNap, []time.Duration{0, 0, time.Hour}) {
-			if last = err; err == nil {
-				vs++
-			} else {
-				e.Terminate()
-			}
-		}
-		if vs != 2 || !errors.Is(last, context.DeadlineExceeded) {
-			t.Fatal(vs, last)
-		}
-	})
-}
-
 // crosser makes trouble on its way between processes, where Mode says: in the parent while it is encoded, in the worker while it is
 // decoded or encoded again.
 type crosser struct{ Mode, Body string }

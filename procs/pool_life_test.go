@@ -64,14 +64,6 @@ func TestPoolInitializerFails(t *testing.T) {
 	if _, err := Submit(e, testState, 0).Result(soon(t)); !errors.Is(err, ErrBroken) {
 		t.Fatal(err)
 	}
-	th, err := NewThreadExecutor(ThreadConfig{Workers: 2, Initializer: func() error { return os.ErrPermission }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer th.Terminate()
-	if _, err := Submit(th, testState, 0).Result(soon(t)); !errors.Is(err, ErrBroken) || !errors.Is(err, os.ErrPermission) {
-		t.Fatal(err)
-	}
 }
 
 // A pool whose workers end by themselves before they are ready gives up.

@@ -1,0 +1,69 @@
+package procs
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+)
+
+// localPanic is the same error that a panic in another process gives.
+func localPanic(v any) error {
+	return &RemoteError{Message: fmt.Sprint(v), Type: fmt.Sprintf("%T", v), Panic: true, Stack: string(debug.Stack()), Index: -1}
+}
+
+// crewTask is one call in a goroutine of this process.
+type crewTask[In, Out any] struct {
+	f  Future[Out]
+	fn *Func[In, Out]
+	in In
+
+	mu   sync.Mutex
+	stop context.CancelFunc // while it runs
+}
+
+// Run makes the call, and completes the future.
+func (t *crewTask[In, Out]) Run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	t.mu.Lock()
+	begin := t.f.SetRunning()
+	t.stop = cancel
+	t.mu.Unlock()
+	if !begin {
+		return
+	}
+	err := errGoexit
+	var v Out
+	defer func() {
+		var zero In
+		t.in = zero // a future that is kept should not keep the argument
+		if p := recover(); p != nil {
+			err = localPanic(p)
+		}
+		if err != nil {
+			t.f.complete(nil, err)
+			return
+		}
+		t.f.complete(&v, nil)
+	}()
+	v, err = t.fn.call(ctx, t.in)
+}
+
+// Fail completes the future of a call that is not made.
+func (t *crewTask[In, Out]) Fail(err error) { t.f.complete(nil, err) }
+
+func (t *crewTask[In, Out]) begun() bool { return t.f.state.Load() == futureRunning }
+
+// cancel completes a task that waits; the queue's entry then does nothing. A running one only has its context cancelled.
+func (t *crewTask[In, Out]) cancel(force bool) bool {
+	if t.f.cancelPending() {
+		return true
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if force && t.stop != nil {
+		t.stop()
+	}
+	return t.f.Cancelled()
+}
