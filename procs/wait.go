@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"os"
 	"reflect"
 	"sync/atomic"
+	"syscall"
 )
 
 // ReturnWhen says what WaitFutures waits for.
@@ -91,74 +93,131 @@ func distinct[T comparable](in []T) []T {
 	return out
 }
 
-// Wait waits until one of the objects is ready, or until ctx is done, and returns all that are (multiprocessing.connection.wait).
-// An object is a *Conn (ready: Recv would not block), a *Process (ready: it has ended), or anything with a method
-// C() <-chan struct{} (a Future, an AsyncResult), or a channel of struct{} (a Sentinel, a context's Done).
-// With a context that is done already, Wait only looks.
+// Wait waits until one of the objects is ready, or until ctx is done, and returns all that are (multiprocessing.connection.wait), in the
+// order given. With a context that is done already, Wait only looks. An object is one of
+//
+//   - a *Conn. Ready: Recv would not block, because there is a message, or because it fails.
+//   - a *Process. Ready: it has ended.
+//   - anything with a method C() <-chan struct{} (a Future, an AsyncResult), or a channel of struct{} (a Sentinel, a context's Done). Ready: one
+//     can receive from the channel.
+//   - anything with a method SyscallConn (an *os.File, a net.Conn, a net.Listener: see syscall.Conn), or a Descriptor. Ready: as poll(2)
+//     says for POLLIN, a reader or Accept would not block. What a bufio.Reader has read already does not count. Linux only.
+//
+// An object that cannot be waited for ends Wait with an error that names it, and wraps os.ErrClosed or net.ErrClosed if it is closed, EBADF
+// for a Descriptor that is not open, and errors.ErrUnsupported on other systems. If it is closed by another goroutine meanwhile, Wait
+// notices within half a second. Wait panics on an object of another type.
 func Wait(ctx context.Context, objects ...any) (ready []any, err error) {
-	cases := make([]reflect.SelectCase, 0, len(objects)+1)
-	var stops []func()
-	defer func() {
-		for _, stop := range stops {
-			stop()
-		}
-	}()
-	look := func() {
-		for _, o := range objects {
-			if isReady(o) {
-				ready = append(ready, o)
-			}
+	as := make([]awaited, len(objects))
+	for i, o := range objects {
+		if as[i], err = newAwaited(o); err != nil {
+			return nil, fmt.Errorf("procs: wait for object %d, a %T: %w", i, o, err)
 		}
 	}
-	if look(); len(ready) > 0 {
-		return ready, nil
-	}
-	for _, o := range objects {
-		var c <-chan struct{}
-		if conn, ok := o.(*Conn); ok {
-			ch, stop := conn.watch()
-			c, stops = ch, append(stops, stop)
-		} else {
-			c = channelOf(o)
+	for {
+		if ready, err = lookAt(as); err != nil || len(ready) > 0 {
+			return ready, err
 		}
-		cases = append(cases, reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(c)})
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("procs: wait: %w", ctx.Err())
+		}
+		if err := awaitAny(ctx, as); err != nil {
+			return nil, fmt.Errorf("procs: wait: %w", err)
+		}
 	}
-	cases = append(cases, reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(ctx.Done())})
-	reflect.Select(cases)
-	if look(); len(ready) > 0 {
-		return ready, nil
-	}
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("procs: wait: %w", ctx.Err())
-	}
-	return nil, nil
 }
 
-func channelOf(o any) <-chan struct{} {
+// awaited is an object of Wait.
+type awaited struct {
+	object     any
+	conn       *Conn // one of the three
+	channel    <-chan struct{}
+	descriptor descriptor // is set
+}
+
+func newAwaited(o any) (a awaited, err error) {
+	a.object = o
 	switch o := o.(type) {
+	case *Conn:
+		a.conn = o
 	case *Process:
-		return o.Sentinel()
+		a.channel = o.Sentinel()
 	case interface{ C() <-chan struct{} }:
-		return o.C()
+		a.channel = o.C()
 	case <-chan struct{}:
-		return o
+		a.channel = o
 	case chan struct{}:
-		return o
+		a.channel = o
+	case Descriptor:
+		a.descriptor = o
+	case syscall.Conn:
+		raw, err := o.SyscallConn()
+		if err != nil {
+			return a, err
+		}
+		_, isFile := o.(*os.File)
+		a.descriptor = rawDescriptor{raw, isFile}
+	default:
+		panic(fmt.Sprintf("procs: Wait on a %T", o))
 	}
-	panic(fmt.Sprintf("procs: Wait on a %T", o))
+	return a, nil
 }
 
-func isReady(o any) bool {
-	if c, ok := o.(*Conn); ok {
-		ok, err := c.Poll(0)
+// lookAt returns the objects that are ready.
+func lookAt(as []awaited) (ready []any, err error) {
+	readable, err := pollDescriptors(as, -1, 0)
+	if err != nil {
+		return nil, err
+	}
+	for i, a := range as {
+		if readable[i] || a.descriptor == nil && a.ready() {
+			ready = append(ready, a.object)
+		}
+	}
+	return ready, nil
+}
+
+func (a *awaited) ready() bool {
+	if a.conn != nil {
+		ok, err := a.conn.Poll(0)
 		return ok || err != nil // what fails does not block
 	}
 	select {
-	case <-channelOf(o):
+	case <-a.channel:
 		return true
 	default:
 		return false
 	}
+}
+
+// awaitAny returns when something may be ready, or ctx is done.
+func awaitAny(ctx context.Context, as []awaited) error {
+	cases := []reflect.SelectCase{{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(ctx.Done())}}
+	on := func(c <-chan struct{}) {
+		cases = append(cases, reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(c)})
+	}
+	descriptors := false
+	for _, a := range as {
+		switch {
+		case a.conn != nil:
+			c, stop := a.conn.watch()
+			defer stop()
+			on(c)
+		case a.descriptor != nil:
+			descriptors = true
+		default:
+			on(a.channel)
+		}
+	}
+	if descriptors {
+		c, stop, err := watchDescriptors(as)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		on(c)
+	}
+	reflect.Select(cases)
+	return nil
 }
 
 // watch returns a channel that is closed when there may be something to receive, and what ends the watching.
