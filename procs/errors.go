@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // ErrWorkerDied: the worker died while it ran the task. The error is a *WorkerDiedError.
@@ -35,8 +37,10 @@ func (w *worker) died() error {
 	return &WorkerDiedError{Worker: w.name, PID: w.child.pid, ExitCode: w.child.exitCode()}
 }
 
-// RemoteError is an error that a function returned, or a panic, in another process. errors.Is finds the sentinels given to
-// RegisterError, and context.Canceled, context.DeadlineExceeded and this package's own, as if it had happened here.
+// RemoteError is an error that a function returned, or a panic, in another process. errors.Is finds, as if it had happened here, the
+// sentinels given to RegisterError, those of the packages context, errors, io, io/fs, os and strconv, numbers of the system (syscall.ENOENT), and
+// this package's own. Those of package net are not among them, because a worker that does not need it should not link it:
+// RegisterError("net.ErrClosed", net.ErrClosed).
 type RemoteError struct {
 	Message string
 	Type    string // the Go type of the error, or of the value of the panic
@@ -112,6 +116,9 @@ func (s *sentinelSet) all() map[string]error {
 }
 
 func (s *sentinelSet) name(err error) (string, bool) {
+	if n, ok := err.(syscall.Errno); ok {
+		return errnoName(n), true
+	}
 	if err == nil || !reflect.TypeOf(err).Comparable() {
 		return "", false
 	}
@@ -124,6 +131,50 @@ func (s *sentinelSet) name(err error) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// of returns the names of all sentinels that errors.Is finds in err, and of the error numbers.
+func (s *sentinelSet) of(err error) (names []string) {
+	all := s.all()
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	add := func(name string) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	var visit func(error)
+	visit = func(err error) {
+		switch err := err.(type) {
+		case *RemoteError: // on its way through one more process
+			for _, name := range err.is {
+				add(name)
+			}
+			return
+		case syscall.Errno:
+			add(errnoName(err))
+		}
+		alike, _ := err.(interface{ Is(error) bool })
+		for name, sentinel := range all {
+			if err == sentinel || alike != nil && alike.Is(sentinel) {
+				add(name)
+			}
+		}
+		switch err := err.(type) {
+		case interface{ Unwrap() error }:
+			if inner := err.Unwrap(); inner != nil {
+				visit(inner)
+			}
+		case interface{ Unwrap() []error }:
+			for _, inner := range err.Unwrap() {
+				if inner != nil {
+					visit(inner)
+				}
+			}
+		}
+	}
+	visit(err)
+	return names
 }
 
 // encodeError turns the error of a task into bytes.
@@ -143,14 +194,7 @@ func encodeError(err error) []byte {
 			err = cause
 		}
 	}
-	all := sentinels.all()
-	sentinels.mu.RLock()
-	for n, s := range all {
-		if errors.Is(err, s) {
-			e.is = append(e.is, n)
-		}
-	}
-	sentinels.mu.RUnlock()
+	e.is = sentinels.of(err)
 	var w wire
 	w.PutString(e.Message)
 	w.PutString(e.Type)
