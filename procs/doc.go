@@ -17,7 +17,7 @@
 //     AsyncResult or Future. Package threads: an Executor over goroutines.
 //   - Lock, RLock, Semaphore, Condition, Event, Barrier, Value, Array: in shared memory, on futexes, robust.
 //   - Queue, SimpleQueue, JoinableQueue, Conn (NewPipe, Listener, Client), SharedMemory, ShareableList, Manager.
-//   - Wait, Heartbeat, SetLog, AtExit, Exit.
+//   - Wait (on processes, futures, connections, files, sockets), Heartbeat, SetLog, AtExit, Exit.
 //
 // Free functions stand where Python has methods with a function among their arguments (Apply, Map, Submit, ...), because methods
 // in Go have no type parameters; the order of arguments is Python's.
@@ -41,7 +41,7 @@
 //
 // A Go process is several threads: collector, scheduler, system calls. fork copies only the one that calls it; the locks the
 // others hold stay locked for ever in the copy. So a child is always a new image of the same program (Python's start method
-// "spawn"), made by vfork and exec: about a millisecond, whatever the parent's heap, where Python's fork takes
+// "spawn"), made by vfork and exec: started in little more time than an empty Go program, whatever the parent's heap, where Python's fork takes
 // longer the larger it is. PoolConfig.Spares keeps workers ready that take over in microseconds (what Python's
 // "forkserver" is for).
 //
