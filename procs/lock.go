@@ -137,6 +137,9 @@ func (l *Lock) Release() error {
 	if l.died.Load() {
 		l.died.Store(false)
 	}
+	if l.m.TryUnlock() {
+		return nil
+	}
 	return fromShm(l.m.Unlock())
 }
 

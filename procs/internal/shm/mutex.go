@@ -119,10 +119,15 @@ func (m *Mutex) alive(w uint64) bool {
 	return w&^waitersBit == m.self || Owner(w&^waitersBit).Alive()
 }
 
+// TryUnlock releases the mutex if this process holds it and nobody waits; else it is for Unlock. It is small enough to be inlined.
+func (m *Mutex) TryUnlock() bool {
+	RaceRelease(&m.self)
+	return m.word.CompareAndSwap(m.self, 0)
+}
+
 // Unlock releases the mutex, whoever holds it. It returns ErrNotLocked if nobody does.
 func (m *Mutex) Unlock() error {
-	RaceRelease(&m.self)
-	if m.word.CompareAndSwap(m.self, 0) {
+	if m.TryUnlock() {
 		return nil
 	}
 	w := m.word.Swap(0)
