@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"unsafe"
+
+	"switchyard/procs/internal/codec"
 )
 
 // Array is a fixed number of Ts in shared memory, with a lock. It is multiprocessing.Array. T must hold no pointers, as in Value.
@@ -54,7 +56,7 @@ func (a *Array[T]) adopt(w *wire) error {
 	n := a.param(1)
 	if flat[T]() != nil || a.param(0) != uint64(size) || size > 0 && n > uint64(a.seg.Size()-valueBase)/uint64(size) {
 		a.seg.Close()
-		return errWire
+		return codec.ErrWire
 	}
 	a.open()
 	return nil

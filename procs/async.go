@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"switchyard/procs/internal/kernel"
 )
 
 // AsyncResult is the result of ApplyAsync, MapAsync or StarmapAsync (Python's AsyncResult).
@@ -111,16 +113,16 @@ type call[In, Out any] struct {
 func newCall[In, Out any](p *Pool, f *Func[In, Out], in *In) (*call[In, Out], error) {
 	c := &call[In, Out]{pool: p, fn: f}
 	c.f.owner = c
-	if !f.in.shares {
-		b, err := f.in.encode(c.small[:0], in, nil)
+	if !f.in.Shares {
+		b, err := f.in.Encode(c.small[:0], in, nil)
 		c.in = b
 		return c, err
 	}
 	var w wire
-	b, err := f.in.encode(c.small[:0], in, &w)
-	c.in, c.fds = b, w.fds
+	b, err := f.in.Encode(c.small[:0], in, &w)
+	c.in, c.fds = b, w.FDs
 	if err != nil {
-		w.close()
+		w.Close()
 	}
 	return c, err
 }
@@ -139,18 +141,18 @@ func (c *call[In, Out]) encode(_ int32, dst []byte, w *wire) ([]byte, error) {
 	for _, fd := range c.fds { // ours stay, in case that it must be sent again
 		w.PutFD(fd)
 	}
-	return append(dst, c.in...), w.err
+	return append(dst, c.in...), w.Err()
 }
 
 func (c *call[In, Out]) placed(_ int32, w *worker, seq uint64) { c.w, c.seq = w, seq }
 
 func (c *call[In, Out]) finish(_ int32, payload []byte, w *wire, err error) {
 	for _, fd := range c.fds {
-		closeFD(fd)
+		kernel.CloseFD(fd)
 	}
 	c.fds, c.in = nil, nil
 	if err == nil {
-		if err = c.fn.out.decode(payload, &c.f.value, w); err == nil {
+		if err = c.fn.out.Decode(payload, &c.f.value, w); err == nil {
 			c.f.complete(nil, nil)
 			return
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unsafe"
 
+	"switchyard/procs/internal/codec"
 	"switchyard/procs/internal/shm"
 )
 
@@ -77,7 +78,7 @@ func (b *Barrier) adopt(w *wire) error {
 	}
 	if p := b.param(0); p < 1 || p > maxParties || b.seg.Size() < bodyOffset+barrierSize(int(p)) {
 		b.seg.Close()
-		return errWire
+		return codec.ErrWire
 	}
 	b.open()
 	return nil

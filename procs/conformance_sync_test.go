@@ -1,16 +1,6 @@
 package procs
 
-import (
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"path/filepath"
-	"strings"
-	"testing"
-)
-
-// syncConformance maps the tests of CPython's test suite for synchronisation, queues and shared memory (Lib/test/_test_multiprocessing.py) to
-// ours that asserts the same of the same thing here, or to the reason why there is nothing to assert.
+// syncConformance is about locks, queues and shared memory (Lib/test/_test_multiprocessing.py); its rows are explained at conformance.
 var syncConformance = map[string]string{
 	"_TestQueue.test_put":                                "TestQueuePut",
 	"_TestQueue.test_get":                                "TestQueueGet",
@@ -90,47 +80,15 @@ var syncConformance = map[string]string{
 	"_TestSharedMemory.test_shared_memory_untracking":                                  "TestSharedMemoryAttachedIsNotTracked",
 	"_TestSharedMemory.test_shared_memory_tracking":                                    "TestSharedMemoryGoesWithItsKilledCreator",
 
-	"TestResourceTracker.test_resource_tracker":           "internal/shm.TestNamedGoesWithItsKilledCreator",
-	"TestResourceTracker.test_resource_tracker_sigint":    "internal/shm.TestTrackerIgnoresSignals",
-	"TestResourceTracker.test_resource_tracker_sigterm":   "internal/shm.TestTrackerIgnoresSignals",
-	"TestResourceTracker.test_resource_tracker_sigkill":   "internal/shm.TestTrackerIsReplaced",
+	"TestResourceTracker.test_resource_tracker":           "shm.TestNamedGoesWithItsKilledCreator",
+	"TestResourceTracker.test_resource_tracker_sigint":    "shm.TestTrackerIgnoresSignals",
+	"TestResourceTracker.test_resource_tracker_sigterm":   "shm.TestTrackerIgnoresSignals",
+	"TestResourceTracker.test_resource_tracker_sigkill":   "shm.TestTrackerIsReplaced",
 	"TestResourceTracker.test_resource_tracker_reused":    "n/a: each process that makes names has a tracker of its own, so that its names go with it",
-	"TestResourceTracker.test_too_long_name_resource":     "internal/shm.TestNamed",
+	"TestResourceTracker.test_too_long_name_resource":     "shm.TestNamed",
 	"TestResourceTracker.test_resource_tracker_exit_code": "n/a: the tracker cleans up silently; its exit code means nothing",
 
 	"TestNamedResource.test_global_named_resource_spawn": "n/a: locks have no names: they reach children as arguments",
 	"TestForkAwareThreadLock.test_lock":                  "n/a: nothing is forked",
 	"SemLockTests.test_semlock_subclass":                 "n/a: Go has no subclasses",
-}
-
-// Every row names a test that exists, or gives a reason.
-func TestSyncConformance(t *testing.T) {
-	have := map[string]bool{}
-	for prefix, pattern := range map[string]string{"": "*_test.go", "internal/shm.": "internal/shm/*_test.go"} {
-		files, err := filepath.Glob(pattern)
-		if err != nil || len(files) == 0 {
-			t.Fatal(pattern, err)
-		}
-		for _, file := range files {
-			f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, d := range f.Decls {
-				if fn, ok := d.(*ast.FuncDecl); ok && strings.HasPrefix(fn.Name.Name, "Test") {
-					have[prefix+fn.Name.Name] = true
-				}
-			}
-		}
-	}
-	reasons := 0
-	for python, ours := range syncConformance {
-		switch {
-		case strings.HasPrefix(ours, "n/a: "):
-			reasons++
-		case !have[ours]:
-			t.Errorf("%s: there is no %s", python, ours)
-		}
-	}
-	t.Logf("%d of %d have a test, %d a reason", len(syncConformance)-reasons, len(syncConformance), reasons)
 }

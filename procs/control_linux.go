@@ -9,6 +9,9 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"switchyard/procs/internal/codec"
+	"switchyard/procs/internal/kernel"
 )
 
 // control is one end of the Unix socket between a process and its child: whole packets, with descriptors.
@@ -113,19 +116,19 @@ func (c *control) recv(buf []byte) (kind byte, body []byte, fds []int, err error
 		n, more, err := c.recvPacket(&buf)
 		fds = append(fds, more...)
 		if err != nil {
-			closeAll(fds)
+			kernel.CloseAll(fds)
 			return 0, nil, nil, err
 		}
 		switch {
 		case n == 0:
-			closeAll(fds)
+			kernel.CloseAll(fds)
 			return 0, nil, nil, io.EOF
 		case buf[0] == packetFDs:
 			continue
 		case buf[0]&packetBlob == 0:
 			return buf[0], buf[1:n], fds, nil
 		case len(fds) == 0:
-			return 0, nil, nil, errWire
+			return 0, nil, nil, codec.ErrWire
 		}
 		// The blob came first in the last packet's descriptors.
 		at := len(fds) - len(more)
@@ -133,7 +136,7 @@ func (c *control) recv(buf []byte) (kind byte, body []byte, fds []int, err error
 		unix.Close(fds[at])
 		fds = append(fds[:at], fds[at+1:]...)
 		if err != nil {
-			closeAll(fds)
+			kernel.CloseAll(fds)
 			return 0, nil, nil, err
 		}
 		return buf[0] &^ packetBlob, body, fds, nil
@@ -172,7 +175,7 @@ func (c *control) recvPacket(buf *[]byte) (n int, fds []int, err error) {
 	}
 	fds = takeRights(oob[:oobn])
 	if flags&unix.MSG_CTRUNC != 0 {
-		closeAll(fds)
+		kernel.CloseAll(fds)
 		return 0, nil, fmt.Errorf("procs: descriptors were lost (too many open files?): %w", unix.EMFILE)
 	}
 	return n, fds, nil
@@ -193,12 +196,6 @@ func takeRights(oob []byte) (fds []int) {
 		}
 	}
 	return fds
-}
-
-func closeAll(fds []int) {
-	for _, fd := range fds {
-		unix.Close(fd)
-	}
 }
 
 // newBlob puts b into anonymous memory that can be passed on as a descriptor.
@@ -241,7 +238,7 @@ func readBlobInto(buf []byte, fd int) ([]byte, error) {
 			continue
 		}
 		if err != nil || n == 0 {
-			return nil, fmt.Errorf("procs: large message: %w", errors.Join(err, errWire))
+			return nil, fmt.Errorf("procs: large message: %w", errors.Join(err, codec.ErrWire))
 		}
 		off += n
 	}

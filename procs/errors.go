@@ -4,11 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
+
+	"switchyard/procs/internal/fault"
 )
 
 // ErrWorkerDied: the worker died while it ran the task. The error is a *WorkerDiedError.
@@ -180,21 +181,39 @@ func (s *sentinelSet) of(err error) (names []string) {
 // encodeError turns the error of a task into bytes.
 func encodeError(err error) []byte {
 	e := RemoteError{Message: err.Error(), Type: fmt.Sprintf("%T", err), Index: -1}
-	var chunk *chunkError
+	var chunk *fault.Chunk
 	if errors.As(err, &chunk) {
-		e.Index = chunk.index
-		err = chunk.err
+		e.Index = chunk.Index
+		err = chunk.Err
 		e.Type = fmt.Sprintf("%T", err)
 	}
-	var p *panicError
+	var p *fault.Panic
 	if errors.As(err, &p) {
-		e.Panic, e.Stack, e.Type = true, p.stack, fmt.Sprintf("%T", p.value)
-		e.Message = fmt.Sprint(p.value)
-		if cause, ok := p.value.(error); ok {
+		e.Panic, e.Stack, e.Type = true, p.Stack, fmt.Sprintf("%T", p.Value)
+		e.Message = fmt.Sprint(p.Value)
+		if cause, ok := p.Value.(error); ok {
 			err = cause
 		}
 	}
 	e.is = sentinels.of(err)
+	return e.encode()
+}
+
+// encodeRemote is encodeError, but passes an error that comes from a third process on as it is.
+func encodeRemote(err error) []byte {
+	var e *RemoteError
+	if !errors.As(err, &e) || errors.As(err, new(*fault.Panic)) {
+		return encodeError(err)
+	}
+	passed := *e
+	var chunk *fault.Chunk
+	if errors.As(err, &chunk) {
+		passed.Index = chunk.Index
+	}
+	return passed.encode()
+}
+
+func (e *RemoteError) encode() []byte {
 	var w wire
 	w.PutString(e.Message)
 	w.PutString(e.Type)
@@ -202,11 +221,11 @@ func encodeError(err error) []byte {
 	w.PutString(e.Stack)
 	w.PutUint64(uint64(e.Index + 1))
 	w.PutString(strings.Join(e.is, "\x00"))
-	return w.buf
+	return w.Buf
 }
 
 func decodeError(b []byte) error {
-	w := wire{buf: b}
+	w := wire{Buf: b}
 	e := &RemoteError{Message: w.TakeString(), Type: w.TakeString(), Panic: w.TakeUint64() != 0, Stack: w.TakeString(),
 		Index: int(w.TakeUint64()) - 1}
 	if is := w.TakeString(); is != "" {
@@ -217,13 +236,3 @@ func decodeError(b []byte) error {
 	}
 	return e
 }
-
-// panicError is a panic on its way to the parent.
-type panicError struct {
-	value any
-	stack string
-}
-
-func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
-
-func newPanic(v any) *panicError { return &panicError{v, string(debug.Stack())} }

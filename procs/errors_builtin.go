@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// builtinErrors are the sentinels that need no RegisterError: those of packages that every program links, and our own. os.ErrNotExist and
-// its like stand for those of io/fs too, which are the same. Numbers of the system need no entry: see errnoName.
+// builtinErrors are the sentinels that need no RegisterError: those of packages that every program links, and this package's own.
+// os.ErrNotExist and its like stand for those of io/fs too, which are the same. Numbers of the system need no entry: see errnoName.
 func builtinErrors() map[string]error {
 	return map[string]error{
 		"context.Canceled":         context.Canceled,
@@ -36,8 +36,6 @@ func builtinErrors() map[string]error {
 		"strconv.ErrRange":         strconv.ErrRange,
 		"strconv.ErrSyntax":        strconv.ErrSyntax,
 
-		"procs.ErrAddress":        ErrAddress,
-		"procs.ErrAuthentication": ErrAuthentication,
 		"procs.ErrBroken":         ErrBroken,
 		"procs.ErrBrokenBarrier":  ErrBrokenBarrier,
 		"procs.ErrCancelled":      ErrCancelled,
@@ -47,8 +45,6 @@ func builtinErrors() map[string]error {
 		"procs.ErrEmpty":          ErrEmpty,
 		"procs.ErrEncode":         ErrEncode,
 		"procs.ErrFull":           ErrFull,
-		"procs.ErrIndex":          ErrIndex,
-		"procs.ErrManagerDied":    ErrManagerDied,
 		"procs.ErrMessageTooLong": ErrMessageTooLong,
 		"procs.ErrMessageType":    ErrMessageType,
 		"procs.ErrNoSpace":        ErrNoSpace,
@@ -58,7 +54,6 @@ func builtinErrors() map[string]error {
 		"procs.ErrNotReady":       ErrNotReady,
 		"procs.ErrNotStarted":     ErrNotStarted,
 		"procs.ErrOwnerDied":      ErrOwnerDied,
-		"procs.ErrReleased":       ErrReleased,
 		"procs.ErrRunning":        ErrRunning,
 		"procs.ErrStarted":        ErrStarted,
 		"procs.ErrTaskLost":       ErrTaskLost,

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+
+	"switchyard/procs/internal/kernel"
 )
 
 // boot is the first message to a child.
@@ -42,11 +44,11 @@ func (b *boot) encode() []byte {
 	w.PutUint64(b.id)
 	w.PutString(b.fname)
 	w.PutBytes(b.body)
-	return w.buf
+	return w.Buf
 }
 
 func (b *boot) decode(p []byte) error {
-	w := wire{buf: p}
+	w := wire{Buf: p}
 	b.name = w.TakeString()
 	b.parent = w.TakeString()
 	b.ppid = int(w.TakeUint64())
@@ -137,12 +139,12 @@ func runProcess(b *boot, fds []int) {
 	if err != nil {
 		fatal(err)
 	}
-	w := &wire{fds: fds}
+	w := &wire{FDs: fds}
 	run, err := f.start(b.body, w)
 	if err != nil {
 		fatal(err)
 	}
-	w.close()
+	w.Close()
 	if err := run(context.Background()); err != nil {
 		var code ExitCode
 		if errors.As(err, &code) {
@@ -236,7 +238,7 @@ func familyKey() []byte {
 	defer me.mu.Unlock()
 	if me.key == nil {
 		me.key = make([]byte, 32)
-		randomKey(me.key)
+		kernel.Random(me.key)
 	}
 	return append([]byte(nil), me.key...)
 }

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"switchyard/procs/internal/codec"
 	"switchyard/procs/internal/shm"
 )
 
@@ -59,7 +60,7 @@ func (l *Lock) adopt(w *wire) error {
 	}
 	if bad {
 		l.seg.Close()
-		return errWire
+		return codec.ErrWire
 	}
 	l.open(int(off))
 	return nil

@@ -3,74 +3,17 @@
 package procs
 
 import (
-	"fmt"
 	"os"
-	"path/filepath"
-	"runtime"
-	"strings"
 	"testing"
-	"time"
 
-	"switchyard/procs/internal/shm"
+	"switchyard/procs/internal/proctest"
 )
 
 func TestMain(m *testing.M) {
 	Init()
-	os.Setenv("GORACE", "atexit_sleep_ms=0") // else every child of a -race build stays for a second
-	code := m.Run()
-	if code == 0 {
-		if leaks := findLeaks(); leaks != "" {
-			fmt.Fprintln(os.Stderr, "leaked:\n"+leaks)
-			code = 1
-		}
-	}
+	code := proctest.Main(m)
 	if leanMade != "" {
 		os.RemoveAll(leanMade)
 	}
 	os.Exit(code)
-}
-
-// findLeaks looks for what the tests must not leave behind: goroutines of this package, children, descriptors,
-// segments. It waits for what is about to go.
-func findLeaks() (leaks string) {
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		runtime.GC() // adopted objects nobody closed
-		if leaks = leaksNow(); leaks == "" || time.Now().After(deadline) {
-			return leaks
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-}
-
-func leaksNow() string {
-	var out []string
-	buf := make([]byte, 1<<20)
-	for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-		if strings.Contains(g, "switchyard/procs") && !strings.Contains(g, "procs.onLauncher") && !strings.Contains(g, "procs.TestMain") {
-			out = append(out, g)
-		}
-	}
-	children, _ := filepath.Glob("/proc/self/task/*/children")
-	for _, c := range children {
-		if b, _ := os.ReadFile(c); len(b) > 0 {
-			out = append(out, "children: "+string(b))
-		}
-	}
-	fds, _ := filepath.Glob("/proc/self/fd/*")
-	for _, f := range fds {
-		to, _ := os.Readlink(f)
-		for _, kind := range []string{"memfd:", "socket:", "pidfd"} {
-			if strings.Contains(to, kind) {
-				out = append(out, "descriptor: "+f+" "+to)
-			}
-		}
-	}
-	if n := shm.Live(); n != 0 {
-		out = append(out, fmt.Sprintf("%d segments", n))
-	}
-	if left, _ := filepath.Glob("/dev/shm/switchyard*"); len(left) > 0 {
-		out = append(out, "named segments: "+strings.Join(left, " "))
-	}
-	return strings.Join(out, "\n\n")
 }

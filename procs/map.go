@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 	"unsafe"
+
+	"switchyard/procs/internal/codec"
 )
 
 // mapJob is a Map: pieces of chunk elements each.
@@ -40,7 +42,7 @@ func MapAsync[In, Out any](p *Pool, f *Func[In, Out], xs []In, opts ...Option) *
 	m.f.owner = m
 	withCallbacks(&m.f, &o)
 	if m.chunk == 0 {
-		m.chunk = autoChunk(len(xs), p.Size(), max(f.in.fixed, f.out.fixed))
+		m.chunk = autoChunk(len(xs), p.Size(), max(f.in.Fixed, f.out.Fixed))
 	}
 	m.single = m.chunk == 1
 	m.pieces = int32((len(xs) + m.chunk - 1) / m.chunk)
@@ -90,14 +92,14 @@ func (m *mapJob[In, Out]) head(piece int32) (uint64, uint32, time.Duration) {
 func (m *mapJob[In, Out]) encode(piece int32, dst []byte, w *wire) (_ []byte, err error) {
 	c := m.fn.in
 	if m.single {
-		return c.encode(dst, &m.xs[piece], w)
+		return c.Encode(dst, &m.xs[piece], w)
 	}
 	lo, hi := m.bounds(piece)
-	if c.kind == kindFlat {
+	if c.Flat() {
 		return append(dst, memory(m.xs[lo:hi])...), nil
 	}
 	for i := lo; i < hi; i++ {
-		if dst, err = c.encodeNext(dst, &m.xs[i], w); err != nil {
+		if dst, err = c.EncodeNext(dst, &m.xs[i], w); err != nil {
 			return dst, fmt.Errorf("element %d: %w", i, err)
 		}
 	}
@@ -138,18 +140,18 @@ func (m *mapJob[In, Out]) finish(piece int32, payload []byte, w *wire, err error
 func (m *mapJob[In, Out]) decode(piece int32, payload []byte, w *wire) (err error) {
 	c := m.fn.out
 	if m.single {
-		return c.decode(payload, &m.out[piece], w)
+		return c.Decode(payload, &m.out[piece], w)
 	}
 	lo, hi := m.bounds(piece)
-	if c.kind == kindFlat {
-		if len(payload) != (hi-lo)*c.fixed {
-			return fmt.Errorf("%w: a chunk of %d results in %d bytes", errWire, hi-lo, len(payload))
+	if c.Flat() {
+		if len(payload) != (hi-lo)*c.Fixed {
+			return fmt.Errorf("%w: a chunk of %d results in %d bytes", codec.ErrWire, hi-lo, len(payload))
 		}
 		copy(memory(m.out[lo:hi]), payload)
 		return nil
 	}
 	for i := lo; i < hi; i++ {
-		if payload, err = c.decodeNext(payload, &m.out[i], w); err != nil {
+		if payload, err = c.DecodeNext(payload, &m.out[i], w); err != nil {
 			return fmt.Errorf("procs: result %d of %s: %w", i, m.fn.fname, err)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"switchyard/procs/internal/codec"
 )
 
 // Direction says which ways a pipe can be used.
@@ -67,21 +69,13 @@ type transport interface {
 // kindBytesMessage is the kind of a message of plain bytes. Other kinds are hashes of type names.
 const kindBytesMessage uint32 = 0
 
-func typeKind(t reflect.Type) uint32 {
-	h := uint32(2166136261)
-	for _, c := range []byte(typeName(t)) {
-		h = (h ^ uint32(c)) * 16777619
-	}
-	return h | 1
-}
-
 // Send sends v: any value that could be an argument of a registered function, shared objects included.
 func (c *Conn) Send(v any) error {
 	if v == nil {
 		return fmt.Errorf("%w: nil has no type; send a pointer", ErrEncode)
 	}
 	t := reflect.TypeOf(v)
-	m, err := messageFor(t)
+	m, err := codec.MessageFor(t)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrEncode, err)
 	}
@@ -91,16 +85,13 @@ func (c *Conn) Send(v any) error {
 	c.smu.Lock()
 	defer c.smu.Unlock()
 	var w wire
-	defer w.close()
-	p := reflect.New(t)
-	p.Elem().Set(reflect.ValueOf(v))
-	x := transfer{w: &w}
-	b, err := m.plan.enc(c.sbuf[:0], p.UnsafePointer(), &x)
+	defer w.Close()
+	b, err := m.Encode(c.sbuf[:0], v, &w)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrEncode, err)
 	}
 	c.keepSend(b)
-	return c.t.send(m.kind, b, w.fds)
+	return c.t.send(m.Kind, b, w.FDs)
 }
 
 // keepSend keeps the buffer for the next message unless it is large.
@@ -118,25 +109,15 @@ func (c *Conn) Recv(into any) error {
 		panic("procs: Recv needs a pointer")
 	}
 	t := p.Type().Elem()
-	m, err := messageFor(t)
+	m, err := codec.MessageFor(t)
 	if err != nil {
 		return err
 	}
 	return c.receive(nil, func(kind uint32, b []byte, w *wire) error {
-		if kind != m.kind {
+		if kind != m.Kind {
 			return fmt.Errorf("%w: wanted a %v", ErrMessageType, t)
 		}
-		v := reflect.New(t)
-		x := transfer{w: w}
-		rest, err := m.plan.dec(b, v.UnsafePointer(), &x)
-		if err != nil {
-			return err
-		}
-		if len(rest) != 0 {
-			return fmt.Errorf("%w: bytes left over", errWire)
-		}
-		p.Elem().Set(v.Elem())
-		return nil
+		return m.Decode(b, p, w)
 	})
 }
 
@@ -158,8 +139,8 @@ func (c *Conn) receive(buf []byte, take func(kind uint32, b []byte, w *wire) err
 	if keep && cap(b) <= 128<<10 {
 		c.rbuf = b
 	}
-	w := wire{fds: fds}
-	defer w.close()
+	w := wire{FDs: fds}
+	defer w.Close()
 	return take(kind, b, &w)
 }
 
@@ -239,23 +220,3 @@ func (c *Conn) Writable() bool { return c.writable }
 
 // Close closes this process's copy of the end. Calls that wait return os.ErrClosed.
 func (c *Conn) Close() error { return c.t.close() }
-
-// message is what is known about a type that is sent by itself.
-type message struct {
-	kind uint32
-	plan *plan
-}
-
-var messages sync.Map // reflect.Type -> *message
-
-func messageFor(t reflect.Type) (*message, error) {
-	if m, ok := messages.Load(t); ok {
-		return m.(*message), nil
-	}
-	p, err := planFor(t)
-	if err != nil {
-		return nil, fmt.Errorf("procs: %v cannot travel between processes: %w", t, err)
-	}
-	m, _ := messages.LoadOrStore(t, &message{typeKind(t), p})
-	return m.(*message), nil
-}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/shm"
 )
 
@@ -54,7 +55,7 @@ func newHandoffs() (a, b *shm.Segment) {
 		return nil, nil
 	}
 	err = a.WithFD(func(fd int) error {
-		twin, err := dupFD(fd)
+		twin, err := kernel.DupFD(fd)
 		if err == nil {
 			b, err = shm.Adopt(os.NewFile(uintptr(twin), "segment"), 2*handoffSize)
 		}

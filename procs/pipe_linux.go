@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"switchyard/procs/internal/codec"
+	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/shm"
 )
 
@@ -48,14 +50,20 @@ func newSocketConn(fd int, readable, writable bool) (*Conn, error) {
 }
 
 func (c *Conn) share(w *wire) error {
-	s, ok := c.t.(*pipeSocket)
-	if !ok {
-		return errors.New("procs: only the ends of a pipe can be passed on, not connections of Listener and Client")
+	switch s := c.t.(type) {
+	case *pipeSocket:
+		return s.share(w, b2u(c.readable)<<1|b2u(c.writable))
+	case *streamSocket:
+		return s.share(w)
 	}
+	return errors.New("procs: connections that wait in the poller cannot be passed on")
+}
+
+// share passes one end on, which can be used in these ways.
+func (s *pipeSocket) share(w *wire, ways uint64) error {
 	if err := s.Control(func(fd uintptr) { w.PutFD(int(fd)) }); err != nil {
 		return err
 	}
-	ways := b2u(c.readable)<<1 | b2u(c.writable)
 	if s.handoffs != nil {
 		if err := s.handoffs.WithFD(func(fd int) error { w.PutFD(fd); return nil }); err != nil {
 			return err
@@ -66,21 +74,34 @@ func (c *Conn) share(w *wire) error {
 	return w.Err()
 }
 
-const wayHandoffs = 1 << 2 // beside 2, readable, and 1, writable; 1 << 3 is the side
+const (
+	wayHandoffs = 1 << 2 // beside 2, readable, and 1, writable; 1 << 3 is the side
+	wayStream   = 1 << 4 // alone: TCP, both ways; the limit of a message follows
+)
 
 func (c *Conn) adopt(w *wire) error {
 	fd, ways := w.TakeFD(), w.TakeUint64()
-	handoffs := -1
+	handoffs, limit := -1, uint64(0)
 	if ways&wayHandoffs != 0 {
 		handoffs = w.TakeFD()
 	}
+	if ways&wayStream != 0 {
+		limit = w.TakeUint64()
+	}
 	if w.Err() != nil {
-		closeAll([]int{fd, handoffs})
+		kernel.CloseAll([]int{fd, handoffs})
 		return w.Err()
+	}
+	if ways&wayStream != 0 {
+		s, err := newStreamConn(os.NewFile(uintptr(fd), "connection"), limit)
+		if err == nil {
+			c.t, c.readable, c.writable = s.t, true, true
+		}
+		return err
 	}
 	t, err := newPipeSocket(fd)
 	if err != nil {
-		closeFD(handoffs)
+		kernel.CloseFD(handoffs)
 		return err
 	}
 	if handoffs >= 0 {
@@ -88,7 +109,7 @@ func (c *Conn) adopt(w *wire) error {
 		seg, err := shm.Adopt(os.NewFile(uintptr(handoffs), "segment"), 0)
 		if err == nil && seg.Size() < 2*handoffSize {
 			seg.Unmap()
-			err = errWire
+			err = codec.ErrWire
 		}
 		if err != nil {
 			t.close()
@@ -303,13 +324,13 @@ func (s *pipeSocket) recv(buf []byte) (kind uint32, body []byte, fds []int, err 
 		first = false
 		fds = append(fds, more...)
 		if err == nil && n < packetHead {
-			err = errWire
+			err = codec.ErrWire
 			if n == 0 {
 				err = io.EOF
 			}
 		}
 		if err != nil {
-			closeAll(fds)
+			kernel.CloseAll(fds)
 			if err == io.EOF {
 				return 0, nil, nil, err
 			}
@@ -327,7 +348,7 @@ func (s *pipeSocket) recv(buf []byte) (kind uint32, body []byte, fds []int, err 
 		body, err = readBlobInto(body, fds[0])
 		unix.Close(fds[0])
 		if fds = fds[1:]; err != nil {
-			closeAll(fds)
+			kernel.CloseAll(fds)
 			return 0, nil, nil, err
 		}
 	}
@@ -378,7 +399,7 @@ func (s *pipeSocket) recvPacket(head []byte, body *[]byte, first bool) (n int, f
 	}
 	fds = takeRights(oob[:oobn])
 	if flags&(unix.MSG_CTRUNC|unix.MSG_TRUNC) != 0 {
-		closeAll(fds)
+		kernel.CloseAll(fds)
 		return 0, nil, 0, fmt.Errorf("descriptors were lost (too many open files?): %w", unix.EMFILE)
 	}
 	*body = b[:len(b)+max(n-packetHead, 0)]

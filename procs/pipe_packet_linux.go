@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"switchyard/procs/internal/codec"
+	"switchyard/procs/internal/kernel"
 )
 
 // How often a packetSocket looks before it sleeps.
@@ -84,13 +87,13 @@ func (s *packetSocket) recv(buf []byte) (kind uint32, body []byte, fds []int, er
 		n, more, err := s.recvPacket(head[:], &body)
 		fds = append(fds, more...)
 		if err == nil && n < packetHead {
-			err = errWire
+			err = codec.ErrWire
 			if n == 0 {
 				err = io.EOF
 			}
 		}
 		if err != nil {
-			closeAll(fds)
+			kernel.CloseAll(fds)
 			return 0, nil, nil, err
 		}
 		if head[0]&packetMore == 0 {
@@ -143,7 +146,7 @@ func (s *packetSocket) recvPacket(head []byte, body *[]byte) (n int, fds []int, 
 	}
 	fds = takeRights(oob[:oobn])
 	if flags&(unix.MSG_CTRUNC|unix.MSG_TRUNC) != 0 {
-		closeAll(fds)
+		kernel.CloseAll(fds)
 		return 0, nil, fmt.Errorf("procs: receive: descriptors were lost (too many open files?): %w", unix.EMFILE)
 	}
 	*body = b[:len(b)+max(n-packetHead, 0)]

@@ -465,7 +465,7 @@ func (p *Pool) place(w *worker, t ticket) {
 	var x wire
 	b, err := t.job.encode(t.piece, p.scratch[:0], &x)
 	if err != nil {
-		x.close()
+		x.Close()
 		p.failed = append(p.failed, failure{t, fmt.Errorf("%w: %w", ErrEncode, err)})
 		p.bell.Ring()
 		return
@@ -478,22 +478,22 @@ func (p *Pool) place(w *worker, t ticket) {
 	if limit > 0 {
 		flags |= taskring.Timed
 	}
-	fds := x.fds
+	fds := x.FDs
 	if len(b) > w.ring.MaxTask() {
 		blob, err := newBlob(b)
 		if err != nil {
-			x.close()
+			x.Close()
 			p.failed = append(p.failed, failure{t, err})
 			p.bell.Ring()
 			return
 		}
-		x.fds = append(x.fds, blob) // for closing
+		x.FDs = append(x.FDs, blob) // for closing
 		fds = append([]int{blob}, fds...)
 		b, flags = nil, flags|taskring.Blob
 	}
 	if len(fds) > 0 {
 		flags |= taskring.Attached
-		defer x.close()
+		defer x.Close()
 	}
 	task := w.ring.Put(w.nextSeq, fn, n, flags, b)
 	if task == nil {

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"time"
 
+	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/taskring"
 )
 
@@ -204,14 +205,14 @@ func (p *Pool) deliver(w *worker, a *arrival) {
 			a.job.finish(a.piece, nil, &x, w.died())
 			return
 		}
-		x.fds = fds
+		x.FDs = fds
 		if a.flags&taskring.Blob != 0 && len(fds) > 0 {
 			b, err := readBlob(fds[0])
-			closeFD(fds[0])
-			x.fds = fds[1:]
+			kernel.CloseFD(fds[0])
+			x.FDs = fds[1:]
 			if err != nil {
 				a.job.finish(a.piece, nil, &x, err)
-				x.close()
+				x.Close()
 				return
 			}
 			payload = b
@@ -225,7 +226,7 @@ func (p *Pool) deliver(w *worker, a *arrival) {
 		err = a.reason
 	}
 	a.job.finish(a.piece, payload, &x, err)
-	x.close()
+	x.Close()
 }
 
 // steal gives w, which has nothing to do, half of what the busiest worker has not begun.

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/shm"
 	"switchyard/procs/internal/taskring"
 )
@@ -170,18 +171,18 @@ func (p *Pool) startWorker() (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer closeFD(theirs)
+	defer kernel.CloseFD(theirs)
 	b := boot{name: w.name, parent: CurrentProcess().name, daemon: true, key: CurrentProcess().AuthKey(), logLevel: logLevel()}
 	fds := []int{int(seg.File().Fd()), int(p.bellFD.File().Fd())}
 	if init := p.config.Initializer; init != nil {
 		var x wire
-		defer x.close()
+		defer x.Close()
 		if b.body, err = init.encode(&x); err != nil {
 			ours.close()
 			return nil, fmt.Errorf("%w: initializer: %w", ErrEncode, err)
 		}
 		b.id, b.fname = init.id, init.fname
-		fds = append(fds, x.fds...)
+		fds = append(fds, x.FDs...)
 	}
 	null, err := nullInput()
 	if err != nil {
@@ -236,7 +237,7 @@ func (w *worker) listen() {
 		case packetReady:
 			w.ready(body)
 		}
-		closeAll(fds)
+		kernel.CloseAll(fds)
 	}
 }
 
@@ -313,7 +314,7 @@ func (a *attachments) drop() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, fds := range a.fds {
-		closeAll(fds)
+		kernel.CloseAll(fds)
 	}
 	a.fds = nil
 }

@@ -10,6 +10,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+
+	"switchyard/procs/internal/codec"
+	"switchyard/procs/internal/kernel"
 )
 
 var (
@@ -82,7 +85,7 @@ func NewProcess[In, Out any](f *Func[In, Out], in In, config ProcessConfig) *Pro
 	p := newProcess(config)
 	p.run = func(ctx context.Context) error { _, err := f.call(ctx, in); return err }
 	p.encode = func(w *wire) (uint64, string, []byte, error) {
-		b, err := f.in.encode(nil, &in, w)
+		b, err := f.in.Encode(nil, &in, w)
 		return f.id, f.fname, b, err
 	}
 	return p
@@ -101,7 +104,7 @@ type runner struct{ Runner Runner }
 const runnerID = 1
 
 func runnerFunc() *Func[runner, struct{}] {
-	in, err := codecOf[runner]()
+	in, err := codec.Of[runner]()
 	if err != nil {
 		panic(err)
 	}
@@ -146,7 +149,7 @@ func (p *Process) Start() error {
 		return err
 	}
 	w := new(wire)
-	defer func() { w.close() }()
+	defer func() { w.Close() }()
 	id, fname, body, err := p.encode(w)
 	if err != nil {
 		return fmt.Errorf("%w: argument of %s: %w", ErrEncode, p.name, err)
@@ -166,7 +169,7 @@ func (p *Process) Start() error {
 	defer ends.closeChildEnds()
 	p.copies.Add(1) // the child may end before we have begun to copy
 	active.add(p)
-	c, err := bootChild(packetProcess, &b, w.fds, spec)
+	c, err := bootChild(packetProcess, &b, w.FDs, spec)
 	if err != nil {
 		active.remove(p)
 		p.copies.Done()
@@ -187,7 +190,7 @@ func bootChild(kind byte, b *boot, fds []int, spec *spawnSpec) (*child, error) {
 		return nil, err
 	}
 	defer ours.close() // what was sent stays readable
-	defer closeFD(theirs)
+	defer kernel.CloseFD(theirs)
 	spec.control = theirs
 	if err := ours.send(kind, b.encode(), fds); err != nil {
 		return nil, err

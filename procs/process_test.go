@@ -11,14 +11,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"switchyard/procs/internal/proctest"
 )
 
 // soon is a context for what must not hang.
-func soon(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	t.Cleanup(cancel)
-	return ctx
-}
+var soon = proctest.Soon
 
 var (
 	testExit = Register("test.exit", func(_ context.Context, code int) (int, error) { os.Exit(code); return 0, nil })

@@ -7,6 +7,7 @@ import (
 	"time"
 	"unsafe"
 
+	"switchyard/procs/internal/codec"
 	"switchyard/procs/internal/shm"
 )
 
@@ -24,7 +25,7 @@ import (
 type Queue[T any] struct {
 	shared
 	q     *shm.Queue
-	codec *codec[T]
+	codec *codec.Codec[T]
 }
 
 // NewQueue returns an empty queue for up to maxsize values; 0 means as many as possible, that is 268 million, or 1 GiB of small values. Put
@@ -54,12 +55,12 @@ func NewQueue[T any](maxsize int) (*Queue[T], error) {
 	return q, nil
 }
 
-func queueCodec[T any]() (*codec[T], error) {
-	c, err := codecOf[T]()
+func queueCodec[T any]() (*codec.Codec[T], error) {
+	c, err := codec.Of[T]()
 	if err != nil {
 		return nil, err
 	}
-	if t := reflect.TypeFor[T](); t.Implements(handleType) {
+	if t := reflect.TypeFor[T](); codec.IsHandle(t) {
 		return nil, fmt.Errorf("%w: a %v cannot go through a queue: pass it as an argument, or through a Pipe", ErrEncode, t)
 	}
 	return c, nil
@@ -107,14 +108,14 @@ func (q *Queue[T]) put(wait *shm.Wait, v T, block bool) error {
 		return ErrClosed
 	}
 	shm.RaceRelease(q)
-	if q.codec.kind == kindFlat { // v stays on the stack
-		return q.putBytes(wait, unsafe.Slice((*byte)(unsafe.Pointer(&v)), q.codec.fixed), block)
+	if q.codec.Flat() { // v stays on the stack
+		return q.putBytes(wait, unsafe.Slice((*byte)(unsafe.Pointer(&v)), q.codec.Fixed), block)
 	}
 	return q.putEncoded(wait, v, block)
 }
 
 func (q *Queue[T]) putEncoded(wait *shm.Wait, v T, block bool) error {
-	p, err := q.codec.encode(nil, &v, nil)
+	p, err := q.codec.Encode(nil, &v, nil)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrEncode, err)
 	}
@@ -156,13 +157,13 @@ func (q *Queue[T]) get(wait *shm.Wait, block bool) (T, error) {
 	if q.closed() {
 		return v, ErrClosed
 	}
-	if q.codec.kind != kindFlat {
+	if !q.codec.Flat() {
 		return q.getEncoded(wait, block)
 	}
-	into := unsafe.Slice((*byte)(unsafe.Pointer(&v)), q.codec.fixed)
+	into := unsafe.Slice((*byte)(unsafe.Pointer(&v)), q.codec.Fixed)
 	p, err := q.getBytes(wait, into[:0], block)
 	if err == nil && len(p) != len(into) {
-		err = fmt.Errorf("%w: %d bytes for a value of %d", errWire, len(p), len(into))
+		err = fmt.Errorf("%w: %d bytes for a value of %d", codec.ErrWire, len(p), len(into))
 	}
 	if err != nil {
 		return v, err
@@ -177,7 +178,7 @@ func (q *Queue[T]) getEncoded(wait *shm.Wait, block bool) (v T, err error) {
 		return v, err
 	}
 	shm.RaceAcquire(q)
-	return v, q.codec.decode(p, &v, nil)
+	return v, q.codec.Decode(p, &v, nil)
 }
 
 func (q *Queue[T]) getBytes(wait *shm.Wait, buf []byte, block bool) (p []byte, err error) {

@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
+
+	"switchyard/procs/internal/codec"
+	"switchyard/procs/internal/fault"
 )
 
 // Func is a registered function: what another process can be asked to run. Func values are made by Register.
@@ -12,8 +16,8 @@ type Func[In, Out any] struct {
 	fname string
 	id    uint64
 	call  func(context.Context, In) (Out, error)
-	in    *codec[In]
-	out   *codec[Out]
+	in    *codec.Codec[In]
+	out   *codec.Codec[Out]
 }
 
 // Name returns the name it was registered under.
@@ -36,15 +40,15 @@ func Register[In, Out any](name string, fn func(context.Context, In) (Out, error
 	if name == "" || fn == nil {
 		panic("procs: Register needs a name and a function")
 	}
-	in, err := codecOf[In]()
+	in, err := codec.Of[In]()
 	if err != nil {
 		panic(fmt.Sprintf("procs: Register(%q): argument: %v", name, err))
 	}
-	out, err := codecOf[Out]()
+	out, err := codec.Of[Out]()
 	if err != nil {
 		panic(fmt.Sprintf("procs: Register(%q): result: %v", name, err))
 	}
-	f := &Func[In, Out]{fname: name, id: funcID(name, in.fixed, out.fixed), call: fn, in: in, out: out}
+	f := &Func[In, Out]{fname: name, id: codec.ID(name, in.Fixed, out.Fixed), call: fn, in: in, out: out}
 	functions.Lock()
 	defer functions.Unlock()
 	if functions.byName == nil {
@@ -59,6 +63,11 @@ func Register[In, Out any](name string, fn func(context.Context, In) (Out, error
 	functions.byName[hash] = registered{f.id, f}
 	return f
 }
+
+// RegisterType lets values of type T travel inside interfaces (any, or an interface of your own), as pickle does for
+// every class. Call it where T is declared, in every program that takes part; basic types, []any and
+// map[string]any need no call. It panics if T cannot travel.
+func RegisterType[T any]() { codec.RegisterType(reflect.TypeFor[T]()) }
 
 // function is a Func without its types: what a worker finds by number.
 type function interface {
@@ -94,20 +103,9 @@ func findFunc(id uint64) (function, error) {
 	return nil, ErrUnknownFunc
 }
 
-// funcID is a hash of the name (FNV-1a), and one of the sizes of argument and result.
-func funcID(name string, in, out int) uint64 {
-	const prime = 16777619
-	h := uint32(2166136261)
-	for i := range len(name) {
-		h = (h ^ uint32(name[i])) * prime
-	}
-	sizes := (uint32(in)*prime ^ uint32(out)) * prime
-	return uint64(h)<<32 | uint64(sizes)
-}
-
 func (f *Func[In, Out]) start(b []byte, w *wire) (func(context.Context) error, error) {
 	var in In
-	if err := f.in.decode(b, &in, w); err != nil {
+	if err := f.in.Decode(b, &in, w); err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context) error {
@@ -118,7 +116,7 @@ func (f *Func[In, Out]) start(b []byte, w *wire) (func(context.Context) error, e
 
 func (f *Func[In, Out]) runOne(ctx context.Context, b []byte, w *wire, out []byte, ow *wire) ([]byte, error) {
 	var in In
-	if err := f.in.decode(b, &in, w); err != nil {
+	if err := f.in.Decode(b, &in, w); err != nil {
 		return out, err
 	}
 	v, err := f.call(ctx, in)
@@ -126,7 +124,7 @@ func (f *Func[In, Out]) runOne(ctx context.Context, b []byte, w *wire, out []byt
 		return out, err
 	}
 	n := len(out)
-	if out, err = f.out.encode(out, &v, ow); err != nil {
+	if out, err = f.out.Encode(out, &v, ow); err != nil {
 		return out[:n], fmt.Errorf("%w: result of %s: %w", ErrEncode, f.fname, err)
 	}
 	return out, nil
@@ -137,28 +135,19 @@ func (f *Func[In, Out]) runChunk(ctx context.Context, n int, b []byte, w *wire, 
 	for i := range n {
 		var in In
 		var err error
-		if b, err = f.in.decodeNext(b, &in, w); err != nil {
+		if b, err = f.in.DecodeNext(b, &in, w); err != nil {
 			return out[:start], err
 		}
 		v, err := f.call(ctx, in)
 		if err != nil {
-			return out[:start], &chunkError{i, err}
+			return out[:start], &fault.Chunk{Index: i, Err: err}
 		}
-		if out, err = f.out.encodeNext(out, &v, ow); err != nil {
-			return out[:start], &chunkError{i, fmt.Errorf("%w: result of %s: %w", ErrEncode, f.fname, err)}
+		if out, err = f.out.EncodeNext(out, &v, ow); err != nil {
+			return out[:start], &fault.Chunk{Index: i, Err: fmt.Errorf("%w: result of %s: %w", ErrEncode, f.fname, err)}
 		}
 	}
 	return out, nil
 }
-
-// chunkError says which element of a chunk failed.
-type chunkError struct {
-	index int
-	err   error
-}
-
-func (e *chunkError) Error() string { return e.err.Error() }
-func (e *chunkError) Unwrap() error { return e.err }
 
 // ErrEncode: a value of a type that can travel, in general, could not: it is cyclic, holds an unregistered
 // type in an interface or a closed shared object, or its MarshalBinary failed.

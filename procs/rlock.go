@@ -2,10 +2,10 @@ package procs
 
 import (
 	"context"
-	"runtime"
 	"sync/atomic"
 	"time"
 
+	"switchyard/procs/internal/goroutine"
 	"switchyard/procs/internal/shm"
 )
 
@@ -69,7 +69,7 @@ func (l *RLock) TryAcquire() bool {
 	if l.closed() {
 		return false
 	}
-	me := goroutineID()
+	me := goroutine.ID()
 	switch {
 	case l.mine(me):
 		l.owner.depth.Add(1)
@@ -85,7 +85,7 @@ func (l *RLock) acquire(wait *shm.Wait) error {
 	if l.closed() {
 		return ErrClosed
 	}
-	me := goroutineID()
+	me := goroutine.ID()
 	if l.mine(me) {
 		l.owner.depth.Add(1)
 		return nil
@@ -117,7 +117,7 @@ func (l *RLock) Release() error {
 	if l.closed() {
 		return ErrClosed
 	}
-	if !l.mine(goroutineID()) {
+	if !l.mine(goroutine.ID()) {
 		return ErrNotHeld
 	}
 	if l.owner.depth.Add(^uint64(0)) > 0 {
@@ -133,7 +133,7 @@ func (l *RLock) free() error {
 
 // Depth returns how often the calling goroutine holds the lock.
 func (l *RLock) Depth() int {
-	if l.closed() || !l.mine(goroutineID()) {
+	if l.closed() || !l.mine(goroutine.ID()) {
 		return 0
 	}
 	return int(l.owner.depth.Load())
@@ -144,16 +144,16 @@ func (l *RLock) releaseAll() (depth uint64, err error) {
 	if l.closed() {
 		return 0, ErrClosed
 	}
-	if !l.mine(goroutineID()) {
+	if !l.mine(goroutine.ID()) {
 		return 0, ErrNotHeld
 	}
 	depth = l.owner.depth.Load()
 	return depth, l.free()
 }
 
-func (l *RLock) reacquire(depth uint64) error { return l.take(&forever, goroutineID(), depth) }
+func (l *RLock) reacquire(depth uint64) error { return l.take(&forever, goroutine.ID(), depth) }
 
-func (l *RLock) held() bool { return !l.closed() && l.mine(goroutineID()) }
+func (l *RLock) held() bool { return !l.closed() && l.mine(goroutine.ID()) }
 
 func (l *Lock) releaseAll() (depth uint64, err error) {
 	if !l.held() {
@@ -165,16 +165,3 @@ func (l *Lock) releaseAll() (depth uint64, err error) {
 func (l *Lock) reacquire(uint64) error { return l.Acquire(context.Background()) }
 
 func (l *Lock) held() bool { return !l.closed() && l.m.Holder() == shm.Self() }
-
-// goroutineID returns the number of the calling goroutine, never given twice, from "goroutine 123 [running]:".
-func goroutineID() uint64 {
-	var buf [40]byte
-	var id uint64
-	for _, c := range buf[len("goroutine "):runtime.Stack(buf[:], false)] {
-		if c < '0' || c > '9' {
-			break
-		}
-		id = id*10 + uint64(c-'0')
-	}
-	return id
-}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"switchyard/procs/internal/codec"
 )
 
 // ShareableList is a list of fixed length in shared memory whose elements may be changed by any process: nil, bool, int, int64, float64, string or
@@ -123,17 +125,17 @@ func (l *ShareableList) adopt(w *wire) error {
 func (l *ShareableList) check() error {
 	b := l.m.Bytes()
 	if len(b) < 16 || binary.NativeEndian.Uint64(b) != listMagic {
-		return fmt.Errorf("%w: not a list", errWire)
+		return fmt.Errorf("%w: not a list", codec.ErrWire)
 	}
 	n := binary.NativeEndian.Uint64(b[8:])
 	if n > uint64(len(b)-16)/8 {
-		return fmt.Errorf("%w: list of %d elements", errWire, n)
+		return fmt.Errorf("%w: list of %d elements", codec.ErrWire, n)
 	}
 	start := 16 + 8*n
 	for i := range int(n) {
 		end := binary.NativeEndian.Uint64(b[16+8*i:])
 		if end < start+16 || end > uint64(len(b)) {
-			return fmt.Errorf("%w: list element %d", errWire, i)
+			return fmt.Errorf("%w: list element %d", codec.ErrWire, i)
 		}
 		start = end
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 	"unsafe"
 
+	"switchyard/procs/internal/codec"
+	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/shm"
 )
 
@@ -120,7 +122,7 @@ func (s *shared) adoptAs(w *wire, kind uint64, size int) error {
 	fd, mapped := w.TakeFD(), w.TakeUint64()
 	if err := w.Err(); err != nil {
 		if fd >= 0 {
-			closeFD(fd)
+			kernel.CloseFD(fd)
 		}
 		return err
 	}
@@ -131,7 +133,7 @@ func (s *shared) adoptAs(w *wire, kind uint64, size int) error {
 	s.seg = seg
 	if seg.Size() < bodyOffset+size || kind != kindAny && s.header().kind.Load() != kind {
 		seg.Close()
-		return fmt.Errorf("%w: not the object it should be", errWire)
+		return fmt.Errorf("%w: not the object it should be", codec.ErrWire)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"switchyard/procs/internal/proctest"
 	"switchyard/procs/internal/shm"
 )
 
@@ -47,15 +48,7 @@ func slay(t testing.TB, p *Process) {
 }
 
 // must stops the test on an error.
-func must[T any](v T, err error) func(t testing.TB) T {
-	return func(t testing.TB) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-}
+func must[T any](v T, err error) func(t testing.TB) T { return proctest.Must(v, err) }
 
 // closing closes something when the test ends.
 func closing[T interface{ Close() error }](t testing.TB, v T, err error) T {
@@ -72,14 +65,7 @@ func closing[T interface{ Close() error }](t testing.TB, v T, err error) T {
 }
 
 // eventually waits for something that another process does.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("not in time: ", what)
-		}
-	}
-}
+var eventually = proctest.Eventually
 
 // Objects that a task took and nobody closed let go of their segments and descriptors when they are garbage.
 func TestSharedObjectsGoWithTheGarbage(t *testing.T) {

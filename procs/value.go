@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"reflect"
 	"unsafe"
+
+	"switchyard/procs/internal/codec"
 )
 
 // Value is one T in shared memory, with a lock. It is multiprocessing.Value. T must hold no pointers: numbers, booleans, arrays and structs of
@@ -36,7 +38,7 @@ func NewValue[T any](v T) (*Value[T], error) {
 
 // flat returns an error unless T can live in shared memory.
 func flat[T any]() error {
-	if c, err := codecOf[T](); err != nil || c.kind != kindFlat {
+	if c, err := codec.Of[T](); err != nil || !c.Flat() {
 		return fmt.Errorf("procs: %v cannot live in shared memory: it has no fixed size, or holds pointers", reflect.TypeFor[T]())
 	}
 	return nil
@@ -50,7 +52,7 @@ func (x *Value[T]) adopt(w *wire) error {
 	}
 	if flat[T]() != nil || x.param(0) != uint64(sizeof[T]()) {
 		x.seg.Close()
-		return errWire
+		return codec.ErrWire
 	}
 	x.open()
 	return nil

@@ -12,6 +12,9 @@ import (
 	"syscall"
 	"time"
 
+	"switchyard/procs/internal/codec"
+	"switchyard/procs/internal/fault"
+	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/shm"
 	"switchyard/procs/internal/taskring"
 )
@@ -25,7 +28,7 @@ type Initializer struct {
 
 // Call makes an Initializer.
 func Call[In, Out any](f *Func[In, Out], in In) *Initializer {
-	return &Initializer{f.id, f.fname, func(w *wire) ([]byte, error) { return f.in.encode(nil, &in, w) }}
+	return &Initializer{f.id, f.fname, func(w *wire) ([]byte, error) { return f.in.Encode(nil, &in, w) }}
 }
 
 // served is a worker process as it sees itself.
@@ -45,7 +48,7 @@ type served struct {
 func runWorker(c *control, b *boot, fds []int) {
 	signal.Ignore(syscall.SIGINT) // Ctrl-C reaches us too; what to do about it is our parent's to say
 	if len(fds) < 2 {
-		fatal(errWire)
+		fatal(codec.ErrWire)
 	}
 	s := &served{control: c}
 	s.att.init()
@@ -87,15 +90,15 @@ func runWorker(c *control, b *boot, fds []int) {
 func initialise(b *boot, fds []int) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = newPanic(v)
+			err = fault.NewPanic(v)
 		}
 	}()
 	f, err := bootFunc(b)
 	if err != nil {
 		return err
 	}
-	w := &wire{fds: fds}
-	defer w.close()
+	w := &wire{FDs: fds}
+	defer w.Close()
 	run, err := f.start(b.body, w)
 	if err != nil {
 		return err
@@ -112,7 +115,7 @@ func (s *served) listen() {
 			os.Exit(1)
 		}
 		if len(body) != 8 {
-			closeAll(fds)
+			kernel.CloseAll(fds)
 			continue
 		}
 		seq := binary.LittleEndian.Uint64(body)
@@ -127,7 +130,7 @@ func (s *served) listen() {
 			}
 			s.mu.Unlock()
 		}
-		closeAll(fds)
+		kernel.CloseAll(fds)
 	}
 }
 
@@ -154,7 +157,7 @@ func (s *served) serve(done chan struct{}) {
 			cur = nil
 		} else if t.Flags&taskring.Attached != 0 {
 			if fds, ok := s.att.take(t.Seq); ok {
-				closeAll(fds)
+				kernel.CloseAll(fds)
 			}
 		}
 		s.ring.Done()
@@ -170,12 +173,12 @@ func (s *served) run(t *taskring.Task, payload []byte) {
 	}
 	var in, out wire
 	if t.Flags&taskring.Attached != 0 {
-		in.fds, _ = s.att.take(t.Seq)
-		defer in.close()
-		if t.Flags&taskring.Blob != 0 && len(in.fds) > 0 {
-			b, err := readBlob(in.fds[0])
-			closeFD(in.fds[0])
-			in.fds = in.fds[1:]
+		in.FDs, _ = s.att.take(t.Seq)
+		defer in.Close()
+		if t.Flags&taskring.Blob != 0 && len(in.FDs) > 0 {
+			b, err := readBlob(in.FDs[0])
+			kernel.CloseFD(in.FDs[0])
+			in.FDs = in.FDs[1:]
 			if err != nil {
 				s.fail(t.Seq, err)
 				return
@@ -193,17 +196,17 @@ func (s *served) run(t *taskring.Task, payload []byte) {
 	s.mu.Unlock()
 	ctx.cancel()
 	if err != nil {
-		out.close()
+		out.Close()
 		s.fail(t.Seq, err)
 		return
 	}
 	s.out = b
 	var flags uint32
-	fds := out.fds
+	fds := out.FDs
 	if len(b) > s.ring.MaxResult() {
 		blob, err := newBlob(b)
 		if err != nil {
-			out.close()
+			out.Close()
 			s.fail(t.Seq, err)
 			return
 		}
@@ -214,7 +217,7 @@ func (s *served) run(t *taskring.Task, payload []byte) {
 	if len(fds) > 0 {
 		flags |= taskring.Attached
 		err := s.control.send(packetAttach, binary.LittleEndian.AppendUint64(nil, t.Seq), fds)
-		closeAll(fds)
+		kernel.CloseAll(fds)
 		if err != nil {
 			s.fail(t.Seq, err)
 			return
@@ -227,7 +230,7 @@ func (s *served) run(t *taskring.Task, payload []byte) {
 func (s *served) call(t *taskring.Task, ctx context.Context, payload []byte, in, out *wire) (b []byte, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = newPanic(v)
+			err = fault.NewPanic(v)
 		}
 	}()
 	f, err := findFunc(t.Func)

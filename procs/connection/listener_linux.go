@@ -1,0 +1,183 @@
+package connection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"switchyard/procs/internal/kernel"
+	"switchyard/procs/internal/shm"
+)
+
+// listenSocket is the socket of a Listener. Unix sockets keep packets apart, so that their connections are those of NewPipe.
+type listenSocket struct {
+	f       *os.File
+	rc      syscall.RawConn
+	network string
+	address string
+	path    string // to be unlinked
+}
+
+func (s *listenSocket) listen(address string) error {
+	network, host, port, err := splitAddress(address)
+	if err != nil {
+		return err
+	}
+	var sa unix.Sockaddr
+	fd := -1
+	if network == networkUnix {
+		fd, err = unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		sa = &unix.SockaddrUnix{Name: address}
+	} else {
+		ip, rerr := resolve(context.Background(), host, nil)
+		if rerr != nil {
+			return rerr
+		}
+		fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		sa = &unix.SockaddrInet4{Port: int(port), Addr: ip}
+		if err == nil {
+			err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+		}
+	}
+	if err == nil {
+		err = unix.Bind(fd, sa)
+	}
+	if err == nil {
+		err = unix.Listen(fd, 1024)
+	}
+	if err != nil {
+		kernel.CloseFD(fd)
+		return fmt.Errorf("connection: listen on %s: %w", address, err)
+	}
+	if network == networkTCP {
+		if got, err := unix.Getsockname(fd); err == nil {
+			address = formatInet4(got.(*unix.SockaddrInet4)) // with the port
+		}
+	}
+	return s.open(os.NewFile(uintptr(fd), "listener"), address)
+}
+
+// open takes a socket that listens on address.
+func (s *listenSocket) open(f *os.File, address string) (err error) {
+	if s.network, _, _, err = splitAddress(address); err != nil {
+		return err
+	}
+	s.f, s.address = f, address
+	if s.network == networkUnix && address[0] != '@' {
+		s.path = address
+	}
+	s.rc, err = f.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("connection: listen on %s: %w", address, err)
+	}
+	// One that was inherited may block.
+	return s.rc.Control(func(fd uintptr) { err = unix.SetNonblock(int(fd), true) })
+}
+
+func formatInet4(sa *unix.SockaddrInet4) string {
+	return fmt.Sprintf("%d.%d.%d.%d:%d", sa.Addr[0], sa.Addr[1], sa.Addr[2], sa.Addr[3], sa.Port)
+}
+
+func (s *listenSocket) accept() (*os.File, error) {
+	fd := -1
+	var err error
+	rerr := s.rc.Read(func(l uintptr) bool {
+		for {
+			fd, _, err = unix.Accept4(int(l), unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
+			if err != unix.EINTR && err != unix.ECONNABORTED {
+				return err != unix.EAGAIN
+			}
+		}
+	})
+	if err = errors.Join(rerr, err); err != nil {
+		return nil, fmt.Errorf("connection: accept: %w", err)
+	}
+	return os.NewFile(uintptr(fd), "connection"), nil
+}
+
+func (s *listenSocket) close() {
+	s.f.Close()
+	if s.path != "" {
+		os.Remove(s.path)
+	}
+}
+
+// dialSocket connects.
+func dialSocket(ctx context.Context, address string, config *DialConfig) (f *os.File, network string, err error) {
+	network, host, port, err := splitAddress(address)
+	if err != nil {
+		return nil, "", err
+	}
+	var sa unix.Sockaddr = &unix.SockaddrUnix{Name: address}
+	family, kind := unix.AF_UNIX, unix.SOCK_SEQPACKET
+	if network == networkTCP {
+		ip, err := resolve(ctx, host, config.LookupHost)
+		if err != nil {
+			return nil, "", err
+		}
+		sa, family, kind = &unix.SockaddrInet4{Port: int(port), Addr: ip}, unix.AF_INET, unix.SOCK_STREAM
+	}
+	fd, err := unix.Socket(family, kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, "", fmt.Errorf("connection: dial %s: %w", address, err)
+	}
+	if err := connect(ctx, fd, sa); err != nil {
+		unix.Close(fd)
+		return nil, "", fmt.Errorf("connection: dial %s: %w", address, err)
+	}
+	return os.NewFile(uintptr(fd), "connection"), network, nil
+}
+
+// connect waits in short steps: it happens once per connection, and most succeed at once.
+func connect(ctx context.Context, fd int, sa unix.Sockaddr) error {
+	for {
+		err := unix.Connect(fd, sa)
+		switch err {
+		case nil, unix.EISCONN:
+			return nil
+		case unix.EINTR:
+			continue
+		case unix.EAGAIN, unix.EINPROGRESS, unix.EALREADY: // a full queue of the listener; TCP on its way
+		default:
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err == unix.EAGAIN {
+			time.Sleep(time.Millisecond)
+			continue
+		}
+		unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, 20)
+		if e, gerr := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR); gerr == nil && e != 0 {
+			return unix.Errno(e)
+		}
+	}
+}
+
+// listenerPrefix begins the names of our directories for sockets; it says whose they are.
+func listenerPrefix() string {
+	return "procs-socket-" + strconv.FormatUint(uint64(shm.Self()), 16) + "-"
+}
+
+// sweepListenerDirs removes what killed processes left.
+func sweepListenerDirs() {
+	left, _ := filepath.Glob(filepath.Join(os.TempDir(), "procs-socket-*-*"))
+	for _, dir := range left {
+		id, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), "procs-socket-"), "-")
+		owner, err := strconv.ParseUint(id, 16, 64)
+		if err != nil || shm.Owner(owner).Alive() {
+			continue
+		}
+		os.Remove(filepath.Join(dir, "socket")) // not RemoveAll: only what a listener puts there
+		os.Remove(dir)
+	}
+}

@@ -1,0 +1,397 @@
+//go:build linux
+
+package connection
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"switchyard/procs"
+)
+
+func listen(t testing.TB, address string, c ListenerConfig) *Listener {
+	t.Helper()
+	l, err := Listen(address, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+var testAddresses = []string{"", "@procs-test-listener", "127.0.0.1:0"}
+
+var testSayHello = procs.Register("test.dialHello", func(ctx context.Context, address string) (int, error) {
+	c, err := Dial(ctx, address, DialConfig{})
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	if err := c.Send("hello"); err != nil {
+		return 0, err
+	}
+	var n int
+	if err := c.Recv(&n); err != nil {
+		return 0, err
+	}
+	return 0, procs.ExitCode(n)
+})
+
+func TestListener(t *testing.T) {
+	for _, address := range testAddresses {
+		t.Run(address, func(t *testing.T) {
+			l := listen(t, address, ListenerConfig{})
+			p := procs.NewProcess(testSayHello, l.Address(), procs.ProcessConfig{})
+			if err := p.Start(); err != nil {
+				t.Fatal(err)
+			}
+			c := must(l.Accept(soon(t)))(t)
+			defer c.Close()
+			var s string
+			if ok, err := c.Poll(20 * time.Second); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+			if err := c.Recv(&s); s != "hello" || err != nil {
+				t.Fatal(s, err)
+			}
+			if err := c.Send(7); err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Join(soon(t)); err != nil {
+				t.Fatal(err)
+			}
+			if code, _ := p.ExitCode(); code != 7 {
+				t.Fatal(code)
+			}
+			if err := c.Recv(&s); err != io.EOF {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// The queue of connections outlives their clients: one that connected, sent and went away before Accept is still served.
+func TestListenerClientGone(t *testing.T) {
+	for _, address := range testAddresses {
+		l := listen(t, address, ListenerConfig{})
+		c := must(Dial(soon(t), l.Address(), DialConfig{}))(t)
+		if err := c.SendBytes([]byte("late")); err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		a := must(l.Accept(soon(t)))(t)
+		if b, err := a.RecvBytes(0); string(b) != "late" || err != nil {
+			t.Fatal(b, err)
+		}
+		if _, err := a.RecvBytes(0); err != io.EOF {
+			t.Fatal(err)
+		}
+		a.Close()
+	}
+}
+
+func TestListenerMultipleBind(t *testing.T) {
+	for _, address := range testAddresses {
+		l := listen(t, address, ListenerConfig{})
+		if _, err := Listen(l.Address(), ListenerConfig{}); !errors.Is(err, unix.EADDRINUSE) {
+			t.Fatal(err)
+		}
+		l.Close()
+		l2, err := Listen(l.Address(), ListenerConfig{})
+		if address != "" { // the directory of the first kind went with the listener
+			if err != nil {
+				t.Fatal(err)
+			}
+			l2.Close()
+		} else if !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestListenerClose(t *testing.T) {
+	l := listen(t, "", ListenerConfig{})
+	dir := filepath.Dir(l.Address())
+	if st, err := os.Stat(dir); err != nil || st.Mode().Perm() != 0o700 {
+		t.Fatal(st, err)
+	}
+	done := make(chan error)
+	go func() { _, err := l.Accept(soon(t)); done <- err }()
+	l.Close()
+	l.Close()
+	if err := <-done; err != procs.ErrClosed {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	if _, err := Dial(soon(t), l.Address(), DialConfig{}); err == nil {
+		t.Fatal("connected to a closed listener")
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	l = listen(t, "", ListenerConfig{})
+	if _, err := l.Accept(ctx); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+}
+
+func TestListenerAuth(t *testing.T) {
+	for _, address := range testAddresses {
+		var refused atomic.Int32
+		l := listen(t, address, ListenerConfig{AuthKey: []byte("right"), Refused: func(_ string, err error) {
+			if errors.Is(err, ErrAuthentication) {
+				refused.Add(1)
+			}
+		}})
+		if _, err := Dial(soon(t), l.Address(), DialConfig{AuthKey: []byte("wrong")}); !errors.Is(err, ErrAuthentication) {
+			t.Fatal(err)
+		}
+		if _, err := Dial(soon(t), l.Address(), DialConfig{NoAuth: true}); !errors.Is(err, ErrAuthentication) {
+			t.Fatal(err)
+		}
+		c := must(Dial(soon(t), l.Address(), DialConfig{AuthKey: []byte("right")}))(t)
+		a := must(l.Accept(soon(t)))(t) // the wrong ones are not in the way
+		c.Close()
+		a.Close()
+		// The listener tells of a refusal after the one refused has heard of it.
+		for end := time.Now().Add(30 * time.Second); refused.Load() == 0 && time.Now().Before(end); {
+			time.Sleep(time.Millisecond)
+		}
+		if n := refused.Load(); n != 1 {
+			t.Fatal(n)
+		}
+		open := listen(t, address+map[bool]string{true: "2"}[address != "" && address[0] == '@'], ListenerConfig{NoAuth: true})
+		if _, err := Dial(soon(t), open.Address(), DialConfig{}); !errors.Is(err, ErrAuthentication) {
+			t.Fatal("took a listener that proves nothing:", err)
+		}
+		c = must(Dial(soon(t), open.Address(), DialConfig{NoAuth: true}))(t)
+		c.Close()
+		l.Close()
+		open.Close()
+	}
+}
+
+func TestListenerEmptyAuthKey(t *testing.T) {
+	l := listen(t, "", ListenerConfig{AuthKey: []byte{}})
+	if _, err := Dial(soon(t), l.Address(), DialConfig{AuthKey: []byte("x")}); !errors.Is(err, ErrAuthentication) {
+		t.Fatal(err)
+	}
+	c := must(Dial(soon(t), l.Address(), DialConfig{AuthKey: []byte{}}))(t)
+	c.Close()
+}
+
+// Connections that say nothing delay nobody, and are thrown out.
+func TestListenerSilent(t *testing.T) {
+	for _, address := range testAddresses {
+		refused := make(chan error, 100)
+		l := listen(t, address, ListenerConfig{HandshakeTimeout: 300 * time.Millisecond, Refused: func(_ string, err error) { refused <- err }})
+		var silent []*os.File
+		for range 20 {
+			f, _, err := dialSocket(soon(t), l.Address(), &DialConfig{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			silent = append(silent, f)
+		}
+		c := must(Dial(soon(t), l.Address(), DialConfig{}))(t)
+		a := must(l.Accept(soon(t)))(t)
+		for range silent {
+			if err := <-refused; !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatal(err)
+			}
+		}
+		for _, f := range silent {
+			io.Copy(io.Discard, f) // ends: the listener has closed it
+			f.Close()
+		}
+		c.Close()
+		a.Close()
+		l.Close()
+	}
+}
+
+func TestListenerMaxMessage(t *testing.T) {
+	l := listen(t, ":0", ListenerConfig{MaxMessage: 1000})
+	c := must(Dial(soon(t), l.Address(), DialConfig{}))(t)
+	defer c.Close()
+	a := must(l.Accept(soon(t)))(t)
+	defer a.Close()
+	c.SendBytes(make([]byte, 1000))
+	c.SendBytes(make([]byte, 1001))
+	if b, err := a.RecvBytes(0); len(b) != 1000 || err != nil {
+		t.Fatal(len(b), err)
+	}
+	for range 2 {
+		if _, err := a.RecvBytes(0); !errors.Is(err, procs.ErrMessageTooLong) {
+			t.Fatal(err)
+		}
+	}
+	if err := a.SendBytes(make([]byte, 1001)); !errors.Is(err, procs.ErrMessageTooLong) {
+		t.Fatal(err)
+	}
+	if err := c.Send(os.Stdout); !errors.Is(err, procs.ErrEncode) {
+		t.Fatal("a file over TCP:", err)
+	}
+	// A head that promises much takes no memory before the bytes come.
+	l2 := listen(t, ":0", ListenerConfig{NoAuth: true})
+	f, _, err := dialSocket(soon(t), l2.Address(), &DialConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a2 := must(l2.Accept(soon(t)))(t)
+	defer a2.Close()
+	f.Write([]byte{0, 0, 0, 0x3f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3}) // 1 GiB - 16 MiB, and then three bytes
+	f.Close()
+	if _, err := a2.RecvBytes(0); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Fatal(err)
+	}
+}
+
+func TestListenerLargeMessages(t *testing.T) {
+	for _, address := range testAddresses {
+		l := listen(t, address, ListenerConfig{})
+		c := must(Dial(soon(t), l.Address(), DialConfig{}))(t)
+		a := must(l.Accept(soon(t)))(t)
+		for _, n := range []int{0, 1, 16 << 10, 16<<10 + 1, 65536, 5 << 20} {
+			want := bytes.Repeat([]byte{byte(n), 3}, n/2+1)[:n]
+			go c.SendBytes(want)
+			if b, err := a.RecvBytes(0); !bytes.Equal(b, want) || err != nil {
+				t.Fatal(address, n, len(b), err)
+			}
+		}
+		c.Close()
+		a.Close()
+		l.Close()
+	}
+}
+
+func TestListenerAddresses(t *testing.T) {
+	for _, bad := range []string{"nothing", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", "1.2.3:5", "example.test:5", "@", "x\x00:1", `\\.\pipe\x`} {
+		if _, err := Listen(bad, ListenerConfig{}); !errors.Is(err, ErrAddress) {
+			t.Errorf("Listen(%q): %v", bad, err)
+		}
+		if _, err := Dial(soon(t), bad, DialConfig{}); !errors.Is(err, ErrAddress) {
+			t.Errorf("Dial(%q): %v", bad, err)
+		}
+	}
+	l := listen(t, "localhost:0", ListenerConfig{})
+	if !strings.HasPrefix(l.Address(), "127.0.0.1:") || strings.HasSuffix(l.Address(), ":0") {
+		t.Fatal(l.Address())
+	}
+	_, port, _ := strings.Cut(l.Address(), ":")
+	c := must(Dial(soon(t), "example.test:"+port, DialConfig{LookupHost: func(_ context.Context, host string) ([]string, error) {
+		return []string{"::1", "127.0.0.1"}, nil
+	}}))(t)
+	c.Close()
+}
+
+// What a listener of a killed process left is removed by the next one.
+func TestListenerSweep(t *testing.T) {
+	cmd := exec.Command("sh", "-c", "exit 0")
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	dead := filepath.Join(os.TempDir(), fmt.Sprintf("procs-socket-%x-1", 1<<32|cmd.Process.Pid))
+	if err := os.Mkdir(dead, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dead)
+	os.WriteFile(dead+"/socket", nil, 0o600)
+	listen(t, "", ListenerConfig{})
+	if _, err := os.Stat(dead); !os.IsNotExist(err) {
+		t.Fatal("still there:", err)
+	}
+}
+
+var testForward = procs.Register("test.forward", func(_ context.Context, c *procs.Conn) (int, error) {
+	defer c.Close()
+	var further *procs.Conn
+	if err := c.Recv(&further); err != nil {
+		return 0, err
+	}
+	defer further.Close()
+	return 0, further.SendBytes([]byte("from the child"))
+})
+
+// Connections of a listener on a Unix socket can be passed on, through others of them.
+func TestListenerPassOn(t *testing.T) {
+	l := listen(t, "", ListenerConfig{})
+	dial := func() (c, a *procs.Conn) {
+		c = must(Dial(soon(t), l.Address(), DialConfig{}))(t)
+		return c, must(l.Accept(soon(t)))(t)
+	}
+	c1, a1 := dial()
+	c2, a2 := dial()
+	p := procs.NewProcess(testForward, a1, procs.ProcessConfig{})
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	a1.Close()
+	if err := c1.Send(a2); err != nil {
+		t.Fatal(err)
+	}
+	a2.Close()
+	if b, err := c2.RecvBytes(0); string(b) != "from the child" || err != nil {
+		t.Fatal(string(b), err)
+	}
+	if _, err := c2.RecvBytes(0); err != io.EOF {
+		t.Fatal(err)
+	}
+	c1.Close()
+	c2.Close()
+	p.Join(soon(t))
+}
+
+// Wait finds out which of several connections have something to say, until all have said everything.
+func TestListenerWait(t *testing.T) {
+	l := listen(t, ":0", ListenerConfig{})
+	var open []any
+	for i := range 4 {
+		c := must(Dial(soon(t), l.Address(), DialConfig{}))(t)
+		a := must(l.Accept(soon(t)))(t)
+		defer a.Close()
+		open = append(open, a)
+		go func() {
+			defer c.Close()
+			for k := range 10 {
+				if i%2 == 0 {
+					time.Sleep(time.Millisecond)
+				}
+				c.Send(10*i + k)
+			}
+		}()
+	}
+	sum := 0
+	for len(open) > 0 {
+		ready, err := procs.Wait(soon(t), open...)
+		if err != nil || len(ready) == 0 {
+			t.Fatal(ready, err)
+		}
+		for _, r := range ready {
+			var n int
+			if err := r.(*procs.Conn).Recv(&n); err == io.EOF {
+				open = slices.DeleteFunc(open, func(o any) bool { return o == r })
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			sum += n
+		}
+	}
+	if sum != 39*40/2 {
+		t.Fatal(sum)
+	}
+}

@@ -1,0 +1,150 @@
+//go:build linux
+
+package codec
+
+import (
+	"errors"
+	"math/big"
+	"net/netip"
+	"reflect"
+	"testing"
+	"time"
+)
+
+type inner struct {
+	a int
+	B []string
+}
+
+type everything struct {
+	Bool   bool
+	I      int32
+	F      float64
+	C      complex64
+	S      string
+	Bytes  []byte
+	Nil    []int
+	Empty  []int
+	Array  [3]string
+	Map    map[string]inner
+	NilMap map[int]int
+	Ptr    **int
+	Time   time.Time
+	Big    *big.Int
+	Addr   netip.Addr
+	Any    []any
+	Rec    *everything
+	Zero   [0]string
+	Unit   []struct{}
+	hidden inner
+}
+
+func roundTrip[T any](t *testing.T, v T) T {
+	t.Helper()
+	c, err := Of[T]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var w Wire
+	b, err := c.Encode([]byte("before"), &v, &w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out T
+	if err := c.Decode(b[6:], &out, &w); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestCodec(t *testing.T) {
+	seven := 7
+	p := &seven
+	v := everything{Bool: true, I: -5, F: 1.5, C: 2i, S: "héllo", Bytes: []byte{0, 1}, Empty: []int{}, Array: [3]string{"a", "", "c"},
+		Map: map[string]inner{"x": {1, []string{"y"}}, "": {}}, Ptr: &p, Time: time.Now().UTC().Round(0), Big: big.NewInt(1 << 60),
+		Addr: netip.MustParseAddr("fe80::1%eth0"), Any: []any{1, "two", nil, 3.5, []any{true}, map[string]any{"k": int8(4)}},
+		Unit: make([]struct{}, 5), hidden: inner{a: 9, B: []string{"kept"}}}
+	w := v
+	v.Rec = &w
+	got := roundTrip(t, v)
+	if !reflect.DeepEqual(got, v) {
+		t.Fatalf("\n%+v\n%+v", got, v)
+	}
+	if got.Nil != nil || got.Empty == nil || got.NilMap != nil {
+		t.Fatal("nil and empty are not the same")
+	}
+	if roundTrip(t, 42) != 42 || roundTrip(t, "") != "" || len(roundTrip(t, []byte("abc"))) != 3 || roundTrip(t, struct{ a, b int8 }{1, 2}).b != 2 {
+		t.Fatal("simple values")
+	}
+}
+
+func TestCodecRefuses(t *testing.T) {
+	for _, err := range []error{
+		errorOf[chan int](), errorOf[func()](), errorOf[struct{ X []chan int }](), errorOf[token](), errorOf[map[string]func()](),
+	} {
+		if err == nil {
+			t.Error("no error")
+		}
+	}
+	type ring struct{ Next *ring }
+	r := new(ring)
+	r.Next = r
+	c, err := Of[*ring]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Encode(nil, &r, new(Wire)); !errors.Is(err, errDepth) {
+		t.Fatal(err)
+	}
+}
+
+func errorOf[T any]() error {
+	_, err := Of[T]()
+	return err
+}
+
+// token is a shared object of this test.
+type token struct{ name string }
+
+type tokenHandle interface {
+	share(w *Wire) error
+	adopt(w *Wire) error
+}
+
+var _ = Handles(tokenHandle.share, tokenHandle.adopt)
+
+func (k *token) share(w *Wire) error { w.PutString(k.name); return w.Err() }
+func (k *token) adopt(w *Wire) error { k.name = w.TakeString(); return w.Err() }
+
+// The same lock in two fields stays one.
+func TestCodecKeepsIdentity(t *testing.T) {
+	a, b := &token{"a"}, &token{"b"}
+	got := roundTrip(t, []*token{a, nil, a, b})
+	if got[0] != got[2] || got[1] != nil || *got[0] != *a || *got[3] != *b || got[0] == a {
+		t.Fatal(got)
+	}
+}
+
+// Bytes from elsewhere give a value or an error, never a panic or endless memory.
+func FuzzCodec(f *testing.F) {
+	c, err := Of[everything]()
+	if err != nil {
+		f.Fatal(err)
+	}
+	v := everything{S: "x", Map: map[string]inner{"a": {}}, Any: []any{1}, Big: big.NewInt(5), Time: time.Unix(5, 5).UTC()}
+	b, err := c.Encode(nil, &v, nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var v everything
+		if err := c.Decode(b, &v, nil); err != nil {
+			return
+		}
+		if _, err := c.Encode(nil, &v, nil); err != nil {
+			t.Fatal("decoded, but cannot be encoded:", err)
+		}
+	})
+}

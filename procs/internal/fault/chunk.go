@@ -1,0 +1,13 @@
+package fault
+
+// Chunk says which element of a chunk failed.
+type Chunk struct {
+	Index int // of the element
+	Err   error
+}
+
+// Error is the message of the element's error.
+func (e *Chunk) Error() string { return e.Err.Error() }
+
+// Unwrap returns the element's error.
+func (e *Chunk) Unwrap() error { return e.Err }

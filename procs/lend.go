@@ -1,0 +1,55 @@
+package procs
+
+import (
+	"context"
+	"os"
+
+	"switchyard/procs/internal/bridge"
+	"switchyard/procs/internal/codec"
+)
+
+// What packages connection and manager use of this one beyond what it exports.
+func init() {
+	bridge.Conn = func(f *os.File, stream bool, limit int, poller bool) (any, error) {
+		return socketConn(f, stream, limit, poller)
+	}
+	bridge.MessagesOf = func(c any) bridge.Messages { return messages{c.(*Conn).t} }
+	bridge.Find = func(id uint64) (bridge.Function, error) {
+		f, err := findFunc(id)
+		return lentFunction{f}, err
+	}
+	bridge.Registered = func(f any) bridge.Registration {
+		return f.(interface{ registration() bridge.Registration }).registration()
+	}
+	bridge.CallOf = func(i any, w *codec.Wire) (bridge.Call, error) {
+		c := i.(*Initializer)
+		body, err := c.encode(w)
+		return bridge.Call{ID: c.id, Name: c.fname, Body: body}, err
+	}
+	bridge.Initializer = func(c bridge.Call) any {
+		return &Initializer{c.ID, c.Name, func(*wire) ([]byte, error) { return c.Body, nil }}
+	}
+	bridge.EncodeError, bridge.DecodeError = encodeRemote, decodeError
+}
+
+func (f *Func[In, Out]) registration() bridge.Registration {
+	return bridge.Registration{ID: f.id, Name: f.fname, In: f.in, Out: f.out}
+}
+
+type messages struct{ t transport }
+
+func (m messages) Send(kind uint32, body []byte, fds []int) error { return m.t.send(kind, body, fds) }
+
+func (m messages) Recv(buf []byte) (uint32, []byte, []int, error) { return m.t.recv(buf) }
+
+func (m messages) Local() bool { return carriesFDs(m.t) }
+
+type lentFunction struct{ f function }
+
+func (l lentFunction) RunOne(ctx context.Context, in []byte, w *wire, out []byte, ow *wire) ([]byte, error) {
+	return l.f.runOne(ctx, in, w, out, ow)
+}
+
+func (l lentFunction) RunChunk(ctx context.Context, n int, in []byte, w *wire, out []byte, ow *wire) ([]byte, error) {
+	return l.f.runChunk(ctx, n, in, w, out, ow)
+}

@@ -1,0 +1,11 @@
+package manager
+
+import "switchyard/procs/internal/codec"
+
+// handle is a shared object of this package: a manager, or a proxy. The methods are those of codec.Handles.
+type handle interface {
+	share(w *codec.Wire) error
+	adopt(w *codec.Wire) error
+}
+
+var _ = codec.Handles(handle.share, handle.adopt)

@@ -1,8 +1,0 @@
-//go:build !linux
-
-package procs
-
-type descriptorSender interface {
-	transport
-	never()
-}
