@@ -68,14 +68,23 @@ func (f *Future[T]) Wait(ctx context.Context) error {
 	}
 }
 
-var closedChan = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
+// closed is what futures that are done have in common. It is made when it is needed: every process would pay for it before main.
+var closed struct {
+	once sync.Once
+	c    chan struct{}
+}
+
+func closedChan() chan struct{} {
+	closed.once.Do(func() { closed.c = make(chan struct{}); close(closed.c) })
+	return closed.c
+}
 
 // C returns a channel that is closed when the future is done: for select, or for Wait on many objects.
 func (f *Future[T]) C() <-chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.state.Load() >= futureCancelled {
-		return closedChan
+		return closedChan()
 	}
 	if f.done == nil {
 		f.done = make(chan struct{})

@@ -51,16 +51,15 @@ func Register[In, Out any](name string, fn func(context.Context, In) (Out, error
 	f := &Func[In, Out]{fname: name, id: codec.ID(name, in.Fixed, out.Fixed), call: fn, in: in, out: out}
 	functions.Lock()
 	defer functions.Unlock()
-	if functions.byName == nil {
-		functions.byName = make(map[uint32]registered)
+	place := functions.place(f.id)
+	for other := *place; other != nil; other = other.next {
+		if other.f.Name() == name {
+			panic(fmt.Sprintf("procs: Register(%q): the name is taken", name))
+		} else if other.id>>32 == f.id>>32 {
+			panic(fmt.Sprintf("procs: Register(%q): the name collides with %q; change one", name, other.f.Name()))
+		}
 	}
-	hash := uint32(f.id >> 32)
-	if other, ok := functions.byName[hash]; ok && other.f.Name() == name {
-		panic(fmt.Sprintf("procs: Register(%q): the name is taken", name))
-	} else if ok {
-		panic(fmt.Sprintf("procs: Register(%q): the name collides with %q; change one", name, other.f.Name()))
-	}
-	functions.byName[hash] = registered{f.id, f}
+	*place = &registered{f.id, f, *place}
 	return f
 }
 
@@ -80,15 +79,22 @@ type function interface {
 	runChunk(ctx context.Context, n int, in []byte, w *wire, out []byte, ow *wire) ([]byte, error)
 }
 
-var functions struct {
+var functions functionSet
+
+// functionSet finds functions by number. It is no map, because to make one would be a good part of what a process needs before main.
+type functionSet struct {
 	sync.RWMutex
-	byName map[uint32]registered // by the hash of the name
+	places [64]*registered
 }
 
 type registered struct {
-	id uint64
-	f  function
+	id   uint64
+	f    function
+	next *registered // in the same place
 }
+
+// place depends on the name alone, so that all functions of one name are found together.
+func (s *functionSet) place(id uint64) **registered { return &s.places[id>>32%uint64(len(s.places))] }
 
 // ErrUnknownFunc: the other process has no function of this name and these types. It happens when it runs
 // another program (ProcessConfig.Executable), or registers depending on circumstances.
@@ -97,8 +103,10 @@ var ErrUnknownFunc = errors.New("procs: unknown function")
 func findFunc(id uint64) (function, error) {
 	functions.RLock()
 	defer functions.RUnlock()
-	if r := functions.byName[uint32(id>>32)]; r.id == id {
-		return r.f, nil
+	for r := *functions.place(id); r != nil; r = r.next {
+		if r.id == id {
+			return r.f, nil
+		}
 	}
 	return nil, ErrUnknownFunc
 }

@@ -105,4 +105,13 @@ func (e *stdioEnds) closeOurEnds() {
 }
 
 // nullInput is what children read who are given nothing to read: one descriptor for all.
-var nullInput = sync.OnceValues(func() (*os.File, error) { return os.Open(os.DevNull) })
+func nullInput() (*os.File, error) {
+	null.once.Do(func() { null.file, null.err = os.Open(os.DevNull) })
+	return null.file, null.err
+}
+
+var null struct { // no sync.OnceValues: every process would pay for it before main
+	once sync.Once
+	file *os.File
+	err  error
+}

@@ -57,7 +57,7 @@ func TestNamed(t *testing.T) {
 	if _, err := OpenNamed(name); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
-	if theTracker.cmd != nil {
+	if theTracker.child != nil {
 		t.Error("the tracker runs though there are no names")
 	}
 	for _, bad := range []string{"", ".", "..", "a/b", "../etc/passwd", "a\x00b", strings.Repeat("x", 256)} {
@@ -91,19 +91,19 @@ func TestTrackerIgnoresSignals(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.Unmap()
-	cmd := theTracker.cmd
+	child := theTracker.child
 	const ignored = 1<<(syscall.SIGINT-1) | 1<<(syscall.SIGTERM-1) | 1<<(syscall.SIGHUP-1)
-	for deadline := time.Now().Add(30 * time.Second); sigIgn(t, cmd.Process.Pid)&ignored != ignored; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); sigIgn(t, child.Pid)&ignored != ignored; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("it does not ignore them")
 		}
 	}
 	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
-		cmd.Process.Signal(s)
+		child.Signal(s)
 	}
 	Unlink(a.Name())
-	if cmd.ProcessState == nil || !cmd.ProcessState.Success() {
-		t.Errorf("it ended as %v", cmd.ProcessState)
+	if ended := theTracker.ended; ended == nil || ended.Pid() != child.Pid || !ended.Success() {
+		t.Errorf("it ended as %v", ended)
 	}
 }
 
@@ -124,8 +124,8 @@ func TestTrackerIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.Unmap()
-	theTracker.cmd.Process.Kill()
-	theTracker.cmd.Process.Wait()
+	theTracker.child.Kill()
+	theTracker.child.Wait()
 	other := testName(t) + "2"
 	b, err := CreateNamed(other, 10)
 	if err != nil {
@@ -134,7 +134,7 @@ func TestTrackerIsReplaced(t *testing.T) {
 	defer b.Unmap()
 	Unlink(a.Name())
 	Unlink(other)
-	if theTracker.cmd != nil {
+	if theTracker.child != nil {
 		t.Error("a tracker is left")
 	}
 }

@@ -1,6 +1,6 @@
 package shm
 
-import "sync"
+import "sync/atomic"
 
 // An Owner names a process for as long as the machine runs: the pid in bits 0 to 29, bit 31 free for the
 // user of the word, and in the upper half the time the process was started, so that a pid which
@@ -17,4 +17,13 @@ func makeOwner(pid int, started uint64) Owner {
 }
 
 // Self returns the owner that this process is.
-var Self = sync.OnceValue(self)
+func Self() Owner {
+	if o := me.Load(); o != 0 {
+		return Owner(o)
+	}
+	o := self()
+	me.Store(uint64(o))
+	return o
+}
+
+var me atomic.Uint64 // what Self returns, 0: not asked yet

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"strconv"
 	"strings"
@@ -21,8 +20,9 @@ import (
 type tracker struct {
 	mu    sync.Mutex
 	names map[string]uint64 // inode numbers
-	cmd   *exec.Cmd
+	child *os.Process
 	pipe  *os.File
+	ended *os.ProcessState // of the one before
 }
 
 var theTracker tracker
@@ -109,22 +109,26 @@ func (t *tracker) tell(what byte, name string, ino uint64) error {
 }
 
 func (t *tracker) start() error {
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer null.Close()
 	r, w, err := os.Pipe()
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Args = []string{trackerName}
-	cmd.Env = []string{trackerEnv + "=1"}
-	cmd.Stdin = r
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // signals for our group are not meant for it
-	err = cmd.Start()
+	child, err := os.StartProcess("/proc/self/exe", []string{trackerName}, &os.ProcAttr{
+		Env:   []string{trackerEnv + "=1"},
+		Files: []*os.File{r, null, null},
+		Sys:   &syscall.SysProcAttr{Setsid: true}, // signals for our group are not meant for it
+	})
 	r.Close()
 	if err != nil {
 		w.Close()
 		return err
 	}
-	t.cmd, t.pipe = cmd, w
+	t.child, t.pipe = child, w
 	return nil
 }
 
@@ -136,8 +140,8 @@ func (t *tracker) stopIfIdle() {
 
 func (t *tracker) stop() {
 	t.pipe.Close()
-	t.cmd.Wait()
-	t.cmd, t.pipe = nil, nil
+	t.ended, _ = t.child.Wait()
+	t.child, t.pipe = nil, nil
 }
 
 // track is what the tracker does.
