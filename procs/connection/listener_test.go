@@ -191,7 +191,87 @@ func TestListenerEmptyAuthKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := must(Dial(soon(t), l.Address(), DialConfig{AuthKey: []byte{}}))(t)
-	c.Close()
+	defer c.Close()
+	a := must(l.Accept(soon(t)))(t)
+	defer a.Close()
+	if err := c.Send(1729); err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if err := a.Recv(&n); n != 1729 || err != nil {
+		t.Fatal(n, err)
+	}
+}
+
+// Of several keys any will do.
+func TestListenerOtherKeys(t *testing.T) {
+	l := listen(t, "", ListenerConfig{AuthKey: []byte("new"), OtherKeys: [][]byte{[]byte("old"), []byte("older")}})
+	for _, key := range []string{"new", "old", "older"} {
+		c := must(Dial(soon(t), l.Address(), DialConfig{AuthKey: []byte(key)}))(t)
+		a := must(l.Accept(soon(t)))(t)
+		c.Close()
+		a.Close()
+	}
+	if _, err := Dial(soon(t), l.Address(), DialConfig{AuthKey: []byte("oldest")}); !errors.Is(err, ErrAuthentication) {
+		t.Fatal(err)
+	}
+}
+
+var testListenFile = procs.Register("test.listenFile", func(ctx context.Context, b *bound) (int, error) {
+	l, err := ListenFile(b.Socket, b.Address, ListenerConfig{Poller: true})
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	c, err := l.Accept(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	var s string
+	if err := c.Recv(&s); err != nil {
+		return 0, err
+	}
+	return 0, c.Send(s + " yourself")
+})
+
+// bound is a socket that another process is going to take connections from.
+type bound struct {
+	Socket  *os.File
+	Address string
+}
+
+// A socket is made here, and a child takes the connections: those that come before it is up wait.
+func TestListenFile(t *testing.T) {
+	for _, address := range []string{filepath.Join(t.TempDir(), "socket"), "@procs-test-bound", ":0"} {
+		f, at, err := Bind(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := procs.NewProcess(testListenFile, &bound{f, at}, procs.ProcessConfig{})
+		if err := p.Start(); err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		c := must(Dial(soon(t), at, DialConfig{}))(t)
+		var s string
+		if err := errors.Join(c.Send("hello"), c.Recv(&s)); err != nil || s != "hello yourself" {
+			t.Fatal(s, err)
+		}
+		c.Close()
+		if err := p.Join(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+		if code, _ := p.ExitCode(); code != 0 {
+			t.Fatal(code)
+		}
+		if _, err := os.Stat(address); address[0] == '/' && !os.IsNotExist(err) {
+			t.Fatal("the listener left its socket:", err)
+		}
+	}
+	if _, _, err := Bind(""); !errors.Is(err, ErrAddress) {
+		t.Fatal(err)
+	}
 }
 
 // Connections that say nothing delay nobody, and are thrown out.
@@ -317,43 +397,105 @@ func TestListenerSweep(t *testing.T) {
 	}
 }
 
-var testForward = procs.Register("test.forward", func(_ context.Context, c *procs.Conn) (int, error) {
-	defer c.Close()
+// testForward gets a pipe and a connection, and through the pipe another one. It sends back what comes over both connections.
+var testForward = procs.Register("test.forward", func(_ context.Context, conns []*procs.Conn) (int, error) {
 	var further *procs.Conn
-	if err := c.Recv(&further); err != nil {
+	if err := conns[0].Recv(&further); err != nil {
 		return 0, err
 	}
-	defer further.Close()
-	return 0, further.SendBytes([]byte("from the child"))
+	for _, c := range []*procs.Conn{conns[1], further} {
+		b, err := c.RecvBytes(0)
+		if err != nil {
+			return 0, err
+		}
+		if err := errors.Join(c.SendBytes(b), c.Close()); err != nil {
+			return 0, err
+		}
+	}
+	return 0, nil
 })
 
-// Connections of a listener on a Unix socket can be passed on, through others of them.
+// Connections can be passed on: as an argument, and through other connections that are not TCP.
 func TestListenerPassOn(t *testing.T) {
-	l := listen(t, "", ListenerConfig{})
-	dial := func() (c, a *procs.Conn) {
-		c = must(Dial(soon(t), l.Address(), DialConfig{}))(t)
-		return c, must(l.Accept(soon(t)))(t)
+	for _, address := range testAddresses {
+		l := listen(t, address, ListenerConfig{})
+		dial := func() (c, a *procs.Conn) {
+			c = must(Dial(soon(t), l.Address(), DialConfig{}))(t)
+			return c, must(l.Accept(soon(t)))(t)
+		}
+		ours, theirs, err := procs.NewPipe(procs.Duplex)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c1, a1 := dial()
+		c2, a2 := dial()
+		p := procs.NewProcess(testForward, []*procs.Conn{theirs, a1}, procs.ProcessConfig{})
+		if err := p.Start(); err != nil {
+			t.Fatal(err)
+		}
+		theirs.Close()
+		a1.Close()
+		if err := ours.Send(a2); err != nil {
+			t.Fatal(err)
+		}
+		a2.Close()
+		for i, c := range []*procs.Conn{c1, c2} {
+			long := bytes.Repeat([]byte{byte(i), 7}, 100_000)
+			go c.SendBytes(long)
+			if b, err := c.RecvBytes(0); !bytes.Equal(b, long) || err != nil {
+				t.Fatal(address, i, len(b), err)
+			}
+			if _, err := c.RecvBytes(0); err != io.EOF { // nobody else has the other end
+				t.Fatal(address, i, err)
+			}
+			c.Close()
+		}
+		ours.Close()
+		if err := p.Join(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+		if code, _ := p.ExitCode(); code != 0 {
+			t.Fatal(code)
+		}
 	}
-	c1, a1 := dial()
-	c2, a2 := dial()
-	p := procs.NewProcess(testForward, a1, procs.ProcessConfig{})
-	if err := p.Start(); err != nil {
+}
+
+// A TCP connection keeps its limit where it is passed to, and is not passed on when a message on it was cut short.
+func TestListenerPassOnTCP(t *testing.T) {
+	l := listen(t, ":0", ListenerConfig{MaxMessage: 1000, NoAuth: true})
+	c := must(Dial(soon(t), l.Address(), DialConfig{NoAuth: true}))(t)
+	defer c.Close()
+	a := must(l.Accept(soon(t)))(t)
+	defer a.Close()
+	x, y, err := procs.NewPipe(procs.OneWay)
+	if err != nil {
 		t.Fatal(err)
 	}
-	a1.Close()
-	if err := c1.Send(a2); err != nil {
+	defer x.Close()
+	defer y.Close()
+	var again *procs.Conn
+	if err := errors.Join(y.Send(a), x.Recv(&again)); err != nil {
 		t.Fatal(err)
 	}
-	a2.Close()
-	if b, err := c2.RecvBytes(0); string(b) != "from the child" || err != nil {
+	defer again.Close()
+	if err := again.SendBytes(make([]byte, 1001)); !errors.Is(err, procs.ErrMessageTooLong) {
+		t.Fatal(err)
+	}
+	if err := again.SendBytes([]byte("short")); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := c.RecvBytes(0); string(b) != "short" || err != nil {
 		t.Fatal(string(b), err)
 	}
-	if _, err := c2.RecvBytes(0); err != io.EOF {
+	if err := c.SendBytes(make([]byte, 1001)); err != nil {
 		t.Fatal(err)
 	}
-	c1.Close()
-	c2.Close()
-	p.Join(soon(t))
+	if _, err := a.RecvBytes(0); !errors.Is(err, procs.ErrMessageTooLong) {
+		t.Fatal(err)
+	}
+	if err := y.Send(a); !errors.Is(err, procs.ErrEncode) || !errors.Is(err, procs.ErrMessageTooLong) {
+		t.Fatal("passed on in the middle of a message:", err)
+	}
 }
 
 // Wait finds out which of several connections have something to say, until all have said everything.
