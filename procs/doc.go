@@ -16,8 +16,10 @@
 //   - Process: one function in a process of its own. Pool and Executor: many tasks on some workers, with
 //     AsyncResult or Future. Package threads: an Executor over goroutines.
 //   - Lock, RLock, Semaphore, Condition, Event, Barrier, Value, Array: in shared memory, on futexes, robust.
-//   - Queue, SimpleQueue, JoinableQueue, Conn (NewPipe, Listener, Client), SharedMemory, ShareableList, Manager.
+//   - Queue, SimpleQueue, JoinableQueue, Conn (NewPipe), SharedMemory, ShareableList.
 //   - Wait (on processes, futures, connections, files, sockets), Heartbeat, SetLog, AtExit, Exit.
+//   - Package connection: Listen and Dial, Python's Listener and Client. Package manager: Manager, its dicts, lists and queues, and those
+//     of your own types. Only programs that import them pay for them at every start.
 //
 // Free functions stand where Python has methods with a function among their arguments (Apply, Map, Submit, ...), because methods
 // in Go have no type parameters; the order of arguments is Python's.
@@ -49,11 +51,11 @@
 //
 // On two cores of an AMD EPYC virtual machine: a task there and back 18 us, most of it two sleeping threads to wake; 0.7 us per
 // task with many in flight; 0.35 us per element of a Map with Chunk(1), 0.04 us with automatic chunks; 1.2 ms to start and
-// join a process, 1.1 times an empty Go program's. The benchmarks measure each beside its floor.
+// join a process, 1.2 times an empty Go program's. The benchmarks measure each beside its floor.
 //
 // # What it is not
 //
-// Not a sandbox: processes of one program trust each other. Not for other machines: see package remote, and Listener
+// Not a sandbox: processes of one program trust each other. Not for other machines, except through packages connection and manager
 // with a key. Linux is complete; elsewhere only Future and package threads work, and all else
 // returns errors.ErrUnsupported.
 package procs

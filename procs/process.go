@@ -324,7 +324,7 @@ func (p *Process) PPID() int {
 // Daemon tells whether the process was configured as a daemon.
 func (p *Process) Daemon() bool { return p.config.Daemon }
 
-// AuthKey returns the key that processes of one family share; Listener and Client prove with it that they belong
+// AuthKey returns the key that processes of one family share; both sides of package connection prove with it that they belong
 // together. The first process of the family draws it at random, children get their parent's.
 func (p *Process) AuthKey() []byte {
 	if p.self {

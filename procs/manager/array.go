@@ -88,7 +88,7 @@ func (a *arrayObject) call(c *serverCall) error {
 }
 
 // Array is an array of fixed length in a manager (SyncManager.Array). T is a type without pointers, such as a number or a
-// struct of numbers. For large arrays on one machine use Array, which is in shared memory.
+// struct of numbers. For large arrays on one machine use procs.Array, which is in shared memory.
 type Array[T any] struct {
 	proxy
 	value *codec.Codec[T]
@@ -195,4 +195,4 @@ func ArrayAdd[N Number](a *Array[N], i int, delta N) (sum N, err error) {
 }
 
 // String says what the proxy stands for.
-func (a *Array[T]) String() string { return a.describe("ManagerArray") }
+func (a *Array[T]) String() string { return a.describe("manager.Array") }

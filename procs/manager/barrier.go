@@ -124,7 +124,7 @@ func (b *Barrier) adopt(w *codec.Wire) error {
 }
 
 // Wait waits until all parties have arrived, and returns in which order the caller did, from 0. If the context ends first, the barrier
-// breaks for all, and the error is the context's and ErrBrokenBarrier; the others get ErrBrokenBarrier.
+// breaks for all, and the error is the context's and procs.ErrBrokenBarrier; the others get procs.ErrBrokenBarrier.
 func (b *Barrier) Wait(ctx context.Context) (index int, err error) {
 	c, err := b.begin(barrierWait)
 	if err != nil {
@@ -140,7 +140,7 @@ func (b *Barrier) Wait(ctx context.Context) (index int, err error) {
 	return c.int(), c.err()
 }
 
-// WaitTimeout is Wait with a limit; then the error is ErrTimeout and ErrBrokenBarrier.
+// WaitTimeout is Wait with a limit; then the error is procs.ErrTimeout and procs.ErrBrokenBarrier.
 func (b *Barrier) WaitTimeout(d time.Duration) (index int, err error) {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), max(d, 1), procs.ErrTimeout)
 	defer cancel()
@@ -168,11 +168,11 @@ func (b *Barrier) Waiting() (int, error) { _, n, _, err := b.state(); return n, 
 // Broken tells whether the barrier is broken.
 func (b *Barrier) Broken() (bool, error) { _, _, broken, err := b.state(); return broken, err }
 
-// Reset makes the barrier new; who waits gets ErrBrokenBarrier.
+// Reset makes the barrier new; who waits gets procs.ErrBrokenBarrier.
 func (b *Barrier) Reset() error { return b.call(barrierReset, nil, nil) }
 
 // Abort breaks the barrier until Reset.
 func (b *Barrier) Abort() error { return b.call(barrierAbort, nil, nil) }
 
 // String says what the proxy stands for.
-func (b *Barrier) String() string { return b.describe("ManagerBarrier") }
+func (b *Barrier) String() string { return b.describe("manager.Barrier") }

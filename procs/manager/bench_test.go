@@ -12,9 +12,9 @@ import (
 	"switchyard/procs"
 )
 
-// BenchmarkManagerDict calls a manager in another process. Its floor is BenchmarkUnixSocket: no message that goes through the kernel
+// BenchmarkDict calls a manager in another process. Its floor is BenchmarkUnixSocket: no message that goes through the kernel
 // can be answered faster.
-func BenchmarkManagerDict(b *testing.B) {
+func BenchmarkDict(b *testing.B) {
 	m := testManager(b)
 	d := must(NewDict[string, int](m))(b)
 	b.Run("set", func(b *testing.B) {

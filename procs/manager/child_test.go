@@ -136,7 +136,7 @@ var testChildWork = procs.Register("test.manager.childWork", func(ctx context.Co
 
 // Objects of every type are passed to a child, which does with them what CPython's tests do. The parent sees what it did, and releases what the
 // child holds.
-func TestManagerObjectsInChild(t *testing.T) {
+func TestObjectsInChild(t *testing.T) {
 	managers(t, func(t *testing.T, m *Manager) {
 		f := &family{
 			Event: must(NewEvent(m))(t), Lock: must(NewLock(m))(t), RLock: must(NewRLock(m))(t), Semaphore: must(NewSemaphore(m, 1))(t),
@@ -198,7 +198,7 @@ var (
 )
 
 // A manager with types of one's own: results, errors, and iteration that stays in the manager. Close ends its process well.
-func TestManagerOwnTypes(t *testing.T) {
+func TestOwnTypes(t *testing.T) {
 	m := must(New(Config{}))(t)
 	defer m.Close()
 	p := must(testMaths.New(soon(t), m, 1))(t)
@@ -244,7 +244,7 @@ var testPutHello = procs.Register("test.manager.putHello", func(ctx context.Cont
 })
 
 // A manager at a TCP port is used by another process, stopped, and started again at the same port, at once.
-func TestManagerRestartTCP(t *testing.T) {
+func TestRestartTCP(t *testing.T) {
 	address := "127.0.0.1:0"
 	for range 3 {
 		m := must(New(Config{Address: address, AuthKey: []byte("restart")}))(t)
@@ -266,7 +266,7 @@ func TestManagerRestartTCP(t *testing.T) {
 }
 
 // Queues inside of a list and of a dict.
-func TestManagerQueueInContainers(t *testing.T) {
+func TestQueueInContainers(t *testing.T) {
 	managers(t, func(t *testing.T, m *Manager) {
 		l := must(NewList(m, must(NewQueue[int](m, 0))(t)))(t)
 		d := must(NewDict[int, *Queue[int]](m))(t)

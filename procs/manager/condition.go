@@ -152,12 +152,12 @@ func (p *Condition) Release() error {
 }
 
 // Wait releases the lock, waits for a notification, and takes the lock again, as often as the caller held it. The caller holds it also
-// when the context ended first, and when ErrOwnerDied tells that another holder died; ErrNotHeld means that it did not before.
+// when the context ended first, and when procs.ErrOwnerDied tells that another holder died; procs.ErrNotHeld means that it did not before.
 func (p *Condition) Wait(ctx context.Context) error {
 	return p.proxy.wait(ctx, conditionWait, thisGoroutine)
 }
 
-// WaitTimeout is Wait with a limit; then it returns ErrTimeout.
+// WaitTimeout is Wait with a limit; then it returns procs.ErrTimeout.
 func (p *Condition) WaitTimeout(d time.Duration) error {
 	return waitAtMost(max(d, 1), procs.ErrTimeout, p.Wait)
 }
@@ -175,12 +175,12 @@ func (p *Condition) WaitFor(ctx context.Context, predicate func() bool) error {
 	return nil
 }
 
-// WaitForTimeout is WaitFor with a limit; then it returns ErrTimeout.
+// WaitForTimeout is WaitFor with a limit; then it returns procs.ErrTimeout.
 func (p *Condition) WaitForTimeout(d time.Duration, predicate func() bool) error {
 	return waitAtMost(max(d, 1), procs.ErrTimeout, func(ctx context.Context) error { return p.WaitFor(ctx, predicate) })
 }
 
-// Notify wakes up to n of those who wait, the longest waiting first. The caller must hold the lock, or it is ErrNotHeld.
+// Notify wakes up to n of those who wait, the longest waiting first. The caller must hold the lock, or it is procs.ErrNotHeld.
 func (p *Condition) Notify(n int) error {
 	return p.proxy.wait(noWait, conditionNotify, func(c *clientCall) {
 		thisGoroutine(c)
@@ -198,4 +198,4 @@ func (p *Condition) Waiting() (n int, err error) {
 }
 
 // String says what the proxy stands for.
-func (p *Condition) String() string { return p.describe("ManagerCondition") }
+func (p *Condition) String() string { return p.describe("manager.Condition") }

@@ -61,11 +61,11 @@ var registry struct {
 // itself. If T has a method Close() error, it is called when nobody refers to the value any more.
 func Register[T, In any](name string, newT func(context.Context, In) (T, error)) *Type[T, In] {
 	if name == "" || newT == nil {
-		panic("manager: RegisterManaged needs a name and a constructor")
+		panic("manager: Register needs a name and a constructor")
 	}
 	in, err := codec.Of[In]()
 	if err != nil {
-		panic(fmt.Sprintf("manager: RegisterManaged(%q): argument: %v", name, err))
+		panic(fmt.Sprintf("manager: Register(%q): argument: %v", name, err))
 	}
 	t := &Type[T, In]{name: name, id: codec.ID("type "+name, in.Fixed, 0), make: newT, in: in}
 	registry.Lock()
@@ -75,7 +75,7 @@ func Register[T, In any](name string, newT func(context.Context, In) (T, error))
 		registry.methods = make(map[uint64]customMethod)
 	}
 	if registry.types[t.id] != nil {
-		panic(fmt.Sprintf("manager: RegisterManaged(%q): the name is taken", name))
+		panic(fmt.Sprintf("manager: Register(%q): the name is taken", name))
 	}
 	registry.types[t.id] = t
 	return t
@@ -232,7 +232,7 @@ func (p *Object[T]) adopt(w *codec.Wire) error {
 func (p *Object[T]) String() string { return p.describe(fmt.Sprintf("%T", p)) }
 
 // Call calls the method in the manager's process. Its context there ends when ctx does, or when this process does. Errors and panics
-// arrive as *RemoteError.
+// arrive as *procs.RemoteError.
 func (m *Method[T, In, Out]) Call(ctx context.Context, p *Object[T], in In) (out Out, err error) {
 	c, err := p.begin(0)
 	if err != nil {

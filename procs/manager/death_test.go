@@ -55,7 +55,7 @@ var testHoldAll = procs.Register("test.manager.holdAll", func(ctx context.Contex
 })
 
 // A client is killed while it holds and waits for all kinds of objects. Everyone else goes on.
-func TestManagerClientKilled(t *testing.T) {
+func TestClientKilled(t *testing.T) {
 	m := testManager(t)
 	a := &deathArgs{
 		Lock: must(NewLock(m))(t), RLock: must(NewRLock(m))(t), Sem: must(NewSemaphore(m, 2))(t),
@@ -116,7 +116,7 @@ func TestManagerClientKilled(t *testing.T) {
 }
 
 // The manager is killed. Everyone, waiting or not, is told at once.
-func TestManagerKilled(t *testing.T) {
+func TestKilled(t *testing.T) {
 	for _, address := range []string{"", ":0"} {
 		m := managerAt(t, address)
 		q := must(NewQueue[int](m, 1))(t)
@@ -184,7 +184,7 @@ var testStartManager = procs.Register("test.manager.start", func(ctx context.Con
 var testManagerPID = procs.Register("test.manager.pid", func(context.Context, int) (int, error) { return os.Getpid(), nil })
 
 // The creator of a manager is killed: the manager and its pool's workers go with it.
-func TestManagerCreatorKilled(t *testing.T) {
+func TestCreatorKilled(t *testing.T) {
 	r, w, err := procs.NewPipe(procs.OneWay)
 	if err != nil {
 		t.Fatal(err)
@@ -208,7 +208,7 @@ func zombie(pid int) bool {
 }
 
 // A client that ends without a word leaves nothing either, and objects only it referred to are gone.
-func TestManagerClientEnds(t *testing.T) {
+func TestClientEnds(t *testing.T) {
 	m := testManager(t)
 	join(t, run(t, testMakeObjects, m))
 	eventually(t, "the objects are gone", func() bool { st := must(m.Stats())(t); return st.Objects == 0 && st.Clients == 1 })
@@ -224,7 +224,7 @@ var testMakeObjects = procs.Register("test.manager.makeObjects", func(ctx contex
 })
 
 // An object on its way outlives the sender's reference, until somebody has received it.
-func TestManagerReferenceOnItsWay(t *testing.T) {
+func TestReferenceOnItsWay(t *testing.T) {
 	m := testManager(t)
 	a, b, err := procs.NewPipe(procs.Duplex)
 	if err != nil {
@@ -257,7 +257,7 @@ func TestManagerReferenceOnItsWay(t *testing.T) {
 	}
 }
 
-func TestManagerStopped(t *testing.T) {
+func TestStopped(t *testing.T) {
 	m := testManager(t)
 	l := must(NewLock(m))(t)
 	if err := m.Shutdown(soon(t)); err != nil {
@@ -278,7 +278,7 @@ func TestManagerStopped(t *testing.T) {
 }
 
 // A manager with a socket in the file system can be started again and again at once.
-func TestManagerRapidRestart(t *testing.T) {
+func TestRapidRestart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "socket")
 	for _, address := range []string{path, "@procs-test-restart", ""} {
 		for i := range 3 {
@@ -316,7 +316,7 @@ var initialised int
 var testInitialised = Register("test.initialised", func(context.Context, int) (int, error) { return initialised, nil })
 var initialisedGet = RegisterMethod(testInitialised, "Get", func(n int, _ context.Context, _ int) (int, error) { return n, nil })
 
-func TestManagerInitializer(t *testing.T) {
+func TestInitializer(t *testing.T) {
 	m := must(New(Config{Initializer: procs.Call(testInitGood, 17)}))(t)
 	p := must(testInitialised.New(soon(t), m, 0))(t)
 	if n := must(initialisedGet.Call(soon(t), p, 0))(t); n != 17 {
@@ -352,7 +352,7 @@ var testRemote = procs.Register("test.manager.remote", func(ctx context.Context,
 })
 
 // Another process, which does not share our key, uses what we publish.
-func TestManagerRemote(t *testing.T) {
+func TestRemote(t *testing.T) {
 	for _, address := range []string{"", ":0"} {
 		m := must(Serve(Config{Address: address, AuthKey: []byte("\xff\xfe")}))(t)
 		q := must(NewQueue[[]string](m, 0))(t)
@@ -382,7 +382,7 @@ func TestManagerRemote(t *testing.T) {
 }
 
 // Whoever asks from elsewhere ends a manager that serves here: Done tells.
-func TestManagerShutdownFromElsewhere(t *testing.T) {
+func TestShutdownFromElsewhere(t *testing.T) {
 	m := must(Serve(Config{}))(t)
 	defer m.Close()
 	join(t, run(t, testShutdown, m))
@@ -392,7 +392,7 @@ func TestManagerShutdownFromElsewhere(t *testing.T) {
 var testShutdown = procs.Register("test.manager.shutdown", func(ctx context.Context, m *Manager) (int, error) { return 0, m.Shutdown(ctx) })
 
 // A lane that was left alone for long works again, and costs no thread meanwhile.
-func TestManagerIdleLane(t *testing.T) {
+func TestIdleLane(t *testing.T) {
 	m := testManager(t)
 	v := must(NewValue(m, 0))(t)
 	lane := m.link.lane
@@ -410,7 +410,7 @@ func TestManagerIdleLane(t *testing.T) {
 }
 
 // Several processes and goroutines hammer one number; no addition is lost.
-func TestManagerConcurrent(t *testing.T) {
+func TestConcurrent(t *testing.T) {
 	m := testManager(t)
 	d := must(NewDict[string, int](m))(t)
 	var ps []*procs.Process
@@ -448,7 +448,7 @@ var testHammer = procs.Register("test.manager.hammer", func(ctx context.Context,
 })
 
 // Whatever a client sends, the manager answers or refuses, and goes on.
-func FuzzManagerRequest(f *testing.F) {
+func FuzzRequest(f *testing.F) {
 	for kind := range byte(14) {
 		f.Add([]byte{0, 0, 0, 0, 0, 0, 0, 0, rootCreate, kind, 1, 2, 3, 4})
 	}
@@ -477,7 +477,7 @@ func FuzzManagerRequest(f *testing.F) {
 }
 
 // Who waits takes no thread, here or in the manager.
-func TestManagerManyWaiters(t *testing.T) {
+func TestManyWaiters(t *testing.T) {
 	const waiters = 300
 	m := testManager(t)
 	q := must(NewQueue[int](m, 0))(t)
@@ -535,7 +535,7 @@ var testLeaveManager = procs.Register("test.manager.leave", func(ctx context.Con
 })
 
 // A process that returns ends the managers it started.
-func TestManagerCreatorReturns(t *testing.T) {
+func TestCreatorReturns(t *testing.T) {
 	r, w, err := procs.NewPipe(procs.OneWay)
 	if err != nil {
 		t.Fatal(err)
@@ -554,7 +554,7 @@ func TestManagerCreatorReturns(t *testing.T) {
 }
 
 // A link that nobody uses any more goes after a while, and comes back when it is needed.
-func TestManagerLinkLingers(t *testing.T) {
+func TestLinkLingers(t *testing.T) {
 	m := testManager(t)
 	for range 3 {
 		c := must(Connect(soon(t), m.Address(), Config{}))(t)

@@ -74,10 +74,10 @@ func (e *Event) Clear() error { return e.call(eventClear, nil, nil) }
 // Wait waits until the event is set.
 func (e *Event) Wait(ctx context.Context) error { return e.wait(ctx, eventWait, nil) }
 
-// WaitTimeout is Wait with a limit; then it returns ErrTimeout.
+// WaitTimeout is Wait with a limit; then it returns procs.ErrTimeout.
 func (e *Event) WaitTimeout(d time.Duration) error {
 	return waitAtMost(d, procs.ErrTimeout, func(ctx context.Context) error { return e.wait(ctx, eventWait, nil) })
 }
 
 // String says what the proxy stands for.
-func (e *Event) String() string { return e.describe("ManagerEvent") }
+func (e *Event) String() string { return e.describe("manager.Event") }

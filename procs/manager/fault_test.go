@@ -61,7 +61,7 @@ var testChaos = procs.Register("test.manager.chaos", func(ctx context.Context, a
 })
 
 // Clients are killed at random moments, again and again. The manager and everyone else go on, and nothing is left of the dead.
-func TestManagerFaults(t *testing.T) {
+func TestFaults(t *testing.T) {
 	const kills = 25
 	m := testManager(t)
 	a := &chaosArgs{

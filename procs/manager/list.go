@@ -161,4 +161,4 @@ func (l *List[T]) Remove(v T) (found bool, err error) {
 }
 
 // String says what the proxy stands for.
-func (l *List[T]) String() string { return l.describe("ManagerList") }
+func (l *List[T]) String() string { return l.describe("manager.List") }

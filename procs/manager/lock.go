@@ -95,7 +95,7 @@ func (l *lockObject) call(c *serverCall) error {
 }
 
 // Lock is a lock in a manager (SyncManager.Lock): not recursive, and anybody may release it. If the process that acquired it dies,
-// or loses its connection, exactly one of those who acquire it next gets ErrOwnerDied, and the lock.
+// or loses its connection, exactly one of those who acquire it next gets procs.ErrOwnerDied, and the lock.
 type Lock struct{ proxy }
 
 // NewLock makes a lock in m that nobody holds.
@@ -109,7 +109,7 @@ func NewLock(m *Manager) (*Lock, error) {
 
 func (l *Lock) adopt(w *codec.Wire) error { return l.adoptAs(w, objectLock, proxyType[Lock]()) }
 
-// Acquire waits until the lock is free and takes it. nil and ErrOwnerDied mean that the caller holds it.
+// Acquire waits until the lock is free and takes it. nil and procs.ErrOwnerDied mean that the caller holds it.
 func (l *Lock) Acquire(ctx context.Context) error {
 	return l.wait(ctx, lockAcquire, noGoroutine)
 }
@@ -117,12 +117,12 @@ func (l *Lock) Acquire(ctx context.Context) error {
 func noGoroutine(c *clientCall)   { c.putUint(0) }
 func thisGoroutine(c *clientCall) { c.putUint(goroutine.ID()) }
 
-// AcquireTimeout is Acquire with a limit; then it returns ErrTimeout.
+// AcquireTimeout is Acquire with a limit; then it returns procs.ErrTimeout.
 func (l *Lock) AcquireTimeout(d time.Duration) error {
 	return waitAtMost(d, procs.ErrTimeout, func(ctx context.Context) error { return l.wait(ctx, lockAcquire, noGoroutine) })
 }
 
-// TryAcquire takes the lock if it is free; the error is about the manager, or ErrOwnerDied, which comes with the lock.
+// TryAcquire takes the lock if it is free; the error is about the manager, or procs.ErrOwnerDied, which comes with the lock.
 func (l *Lock) TryAcquire() (bool, error) { return tried(l.AcquireTimeout(0)) }
 
 func tried(err error) (bool, error) {
@@ -132,7 +132,7 @@ func tried(err error) (bool, error) {
 	return err == nil || err == procs.ErrOwnerDied, err
 }
 
-// Release frees the lock. It returns ErrNotHeld if nobody held it.
+// Release frees the lock. It returns procs.ErrNotHeld if nobody held it.
 func (l *Lock) Release() error { return l.wait(noWait, lockRelease, noGoroutine) }
 
 // Locked tells whether anybody holds the lock, now.
@@ -145,7 +145,7 @@ func (p *proxy) locked(who func(*clientCall)) (held bool, err error) {
 }
 
 // String says what the proxy stands for.
-func (l *Lock) String() string { return l.describe("ManagerLock") }
+func (l *Lock) String() string { return l.describe("manager.Lock") }
 
 // RLock is a lock in a manager that its owner, a goroutine of a process, may acquire again (SyncManager.RLock). Only the owner may
 // release it. Deaths are handled as in Lock.
@@ -164,12 +164,12 @@ func (l *RLock) adopt(w *codec.Wire) error {
 	return l.adoptAs(w, objectLock, proxyType[RLock]())
 }
 
-// Acquire waits until the lock is free or the caller's own, and takes it once more. nil and ErrOwnerDied mean that the caller holds it.
+// Acquire waits until the lock is free or the caller's own, and takes it once more. nil and procs.ErrOwnerDied mean that the caller holds it.
 func (l *RLock) Acquire(ctx context.Context) error {
 	return l.wait(ctx, lockAcquire, thisGoroutine)
 }
 
-// AcquireTimeout is Acquire with a limit; then it returns ErrTimeout.
+// AcquireTimeout is Acquire with a limit; then it returns procs.ErrTimeout.
 func (l *RLock) AcquireTimeout(d time.Duration) error {
 	return waitAtMost(d, procs.ErrTimeout, func(ctx context.Context) error { return l.wait(ctx, lockAcquire, thisGoroutine) })
 }
@@ -177,11 +177,11 @@ func (l *RLock) AcquireTimeout(d time.Duration) error {
 // TryAcquire takes the lock if it is free or the caller's own; the error is as in Lock.
 func (l *RLock) TryAcquire() (bool, error) { return tried(l.AcquireTimeout(0)) }
 
-// Release undoes one acquire. It returns ErrNotHeld if the caller does not hold the lock.
+// Release undoes one acquire. It returns procs.ErrNotHeld if the caller does not hold the lock.
 func (l *RLock) Release() error { return l.wait(noWait, lockRelease, thisGoroutine) }
 
 // Locked tells whether anybody holds the lock, now.
 func (l *RLock) Locked() (held bool, err error) { return l.locked(thisGoroutine) }
 
 // String says what the proxy stands for.
-func (l *RLock) String() string { return l.describe("ManagerRLock") }
+func (l *RLock) String() string { return l.describe("manager.RLock") }

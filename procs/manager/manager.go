@@ -21,14 +21,14 @@ import (
 type Config struct {
 	// Name is the name of its process. Default: "Manager-1", "Manager-2", ...
 	Name string
-	// Address is where it listens: see Listen. Default: an abstract Unix socket, which leaves nothing behind. A TCP address lets
+	// Address is where it listens: see connection.Listen. Default: an abstract Unix socket, which leaves nothing behind. A TCP address lets
 	// other machines in.
 	Address string
-	// AuthKey is what clients must know, beside the key of this process (Process.AuthKey), which always opens. nil: only that.
+	// AuthKey is what clients must know, beside the key of this process (procs.Process.AuthKey), which always opens. nil: only that.
 	AuthKey []byte
-	// Initializer is run in the manager's process before it serves: see Call. If it fails, New does.
+	// Initializer is run in the manager's process before it serves: see procs.Call. If it fails, New does.
 	Initializer *procs.Initializer
-	// LookupHost is as in DialConfig.
+	// LookupHost is as in connection.DialConfig.
 	LookupHost func(ctx context.Context, host string) ([]string, error)
 	// GOMAXPROCS of its process, 0: as ours.
 	GOMAXPROCS int
@@ -36,7 +36,7 @@ type Config struct {
 
 // Manager keeps objects that any process can use: dicts, lists, queues, locks, pools, and objects of your own types (Python's
 // multiprocessing.Manager, BaseManager and SyncManager). Processes hold proxies, such as Dict, whose methods are
-// calls to the manager. Where an object in shared memory will do (Lock, Value, Queue, ...), it is faster still; a manager can hold
+// calls to the manager. Where an object in shared memory will do (procs.Lock, procs.Value, procs.Queue, ...), it is faster still; a manager can hold
 // anything, grows as needed, and can be reached from other machines.
 //
 //   - Values are copied on the way in and out. Proxies are values too: a dict may hold lists.
@@ -44,7 +44,7 @@ type Config struct {
 //   - An object lives as long as some process refers to it, by a proxy that was neither closed nor collected; or a message on its way does, or
 //     another managed object, or a published name. Objects that refer to each other in a circle live until the manager ends.
 //   - A client that ends or dies gives back what it held: references, locks, permits. Who acquires a lock that was lost so gets
-//     ErrOwnerDied, and the lock.
+//     procs.ErrOwnerDied, and the lock.
 //   - When the manager dies, all calls, waiting ones too, return ErrDied at once, and nothing is left: it has no files. One that is
 //     only stopped (SIGSTOP) keeps its callers waiting until it goes on, whatever their contexts say.
 //   - A call takes about a microsecond, and no system call, if both sides are busy and on one machine; a Unix socket round
@@ -128,7 +128,7 @@ func ownKey(c *Config) []byte {
 // it are used here without any round trip. It serves until Close; Done tells when somebody asked for the end by Shutdown.
 func Serve(config Config) (*Manager, error) {
 	if config.Initializer != nil {
-		return nil, errors.New("manager: ServeManager: call the initializer yourself")
+		return nil, errors.New("manager: Serve: call the initializer yourself")
 	}
 	socket, address, err := connection.Bind(listenAddress(config.Address))
 	if err != nil {

@@ -55,7 +55,7 @@ func managers(t *testing.T, test func(t *testing.T, m *Manager)) {
 
 type pair struct{ A, B int32 }
 
-func TestManagerDict(t *testing.T) {
+func TestDict(t *testing.T) {
 	managers(t, func(t *testing.T, m *Manager) {
 		d := must(NewDict[string, []int](m))(t)
 		for i := range 5 {
@@ -151,7 +151,7 @@ func TestManagerDict(t *testing.T) {
 	})
 }
 
-func TestManagerList(t *testing.T) {
+func TestList(t *testing.T) {
 	managers(t, func(t *testing.T, m *Manager) {
 		l := must(NewList(m, 3, 1, 2))(t)
 		check := func(want ...int) {
@@ -223,7 +223,7 @@ func TestManagerList(t *testing.T) {
 	})
 }
 
-func TestManagerNested(t *testing.T) {
+func TestNested(t *testing.T) {
 	managers(t, func(t *testing.T, m *Manager) {
 		before := must(m.Stats())(t).Objects
 		outer := must(NewList[*List[int]](m))(t)
@@ -298,7 +298,7 @@ func TestManagerNested(t *testing.T) {
 	})
 }
 
-func TestManagerNamespace(t *testing.T) {
+func TestNamespace(t *testing.T) {
 	managers(t, func(t *testing.T, m *Manager) {
 		n := must(NewNamespace(m))(t)
 		l := must(NewList(m, "in"))(t)
@@ -331,7 +331,7 @@ func TestManagerNamespace(t *testing.T) {
 	})
 }
 
-func TestManagerValueAndArray(t *testing.T) {
+func TestValueAndArray(t *testing.T) {
 	managers(t, func(t *testing.T, m *Manager) {
 		v := must(NewValue(m, int32(5)))(t)
 		if n := must(ValueAdd(v, -7))(t); n != -2 {
@@ -372,7 +372,7 @@ func TestManagerValueAndArray(t *testing.T) {
 	})
 }
 
-func TestManagerQueue(t *testing.T) {
+func TestQueue(t *testing.T) {
 	managers(t, func(t *testing.T, m *Manager) {
 		q := must(NewQueue[string](m, 2))(t)
 		if _, err := q.GetNowait(); err != procs.ErrEmpty {
@@ -445,7 +445,7 @@ func TestManagerQueue(t *testing.T) {
 	})
 }
 
-func TestManagerSync(t *testing.T) {
+func TestSync(t *testing.T) {
 	managers(t, func(t *testing.T, m *Manager) {
 		e := must(NewEvent(m))(t)
 		if must(e.IsSet())(t) || e.WaitTimeout(0) != procs.ErrTimeout || e.WaitTimeout(5*time.Millisecond) != procs.ErrTimeout {
@@ -534,7 +534,7 @@ func TestManagerSync(t *testing.T) {
 	})
 }
 
-func TestManagerCondition(t *testing.T) {
+func TestCondition(t *testing.T) {
 	managers(t, func(t *testing.T, m *Manager) {
 		c := must(NewCondition(m))(t)
 		if err := c.Wait(soon(t)); err != procs.ErrNotHeld {
@@ -601,7 +601,7 @@ func TestManagerCondition(t *testing.T) {
 	})
 }
 
-func TestManagerBarrier(t *testing.T) {
+func TestBarrier(t *testing.T) {
 	managers(t, func(t *testing.T, m *Manager) {
 		b := must(NewBarrier(m, 3))(t)
 		var mu sync.Mutex
@@ -647,7 +647,7 @@ func TestManagerBarrier(t *testing.T) {
 	})
 }
 
-func TestManagerPool(t *testing.T) {
+func TestPool(t *testing.T) {
 	m := testManager(t)
 	p := must(NewPool(m, procs.PoolConfig{Workers: 2}))(t)
 	if v, err := Apply(soon(t), p, testSquare, 12); v != 144 || err != nil {
@@ -766,7 +766,7 @@ var (
 	})
 )
 
-func TestManagerCustom(t *testing.T) {
+func TestCustom(t *testing.T) {
 	managers(t, func(t *testing.T, m *Manager) {
 		p := must(testMaths.New(soon(t), m, 7))(t)
 		if v := must(mathsAdd.Call(soon(t), p, 3))(t); v != 10 {
@@ -802,7 +802,7 @@ func TestManagerCustom(t *testing.T) {
 	})
 }
 
-func TestManagedPut(t *testing.T) {
+func TestCustomPut(t *testing.T) {
 	m := must(Serve(Config{}))(t)
 	defer m.Close()
 	closed := make(chan struct{})

@@ -113,11 +113,11 @@ func (n *Namespace) Set(name string, v any) error {
 	}, nil)
 }
 
-// Get stores the value of a name in *into, a pointer to the type that was set, or returns ErrMessageType; ok tells whether there is one.
+// Get stores the value of a name in *into, a pointer to the type that was set, or returns procs.ErrMessageType; ok tells whether there is one.
 func (n *Namespace) Get(name string, into any) (ok bool, err error) {
 	p := reflect.ValueOf(into)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
-		panic("manager: ManagerNamespace.Get needs a pointer")
+		panic("manager: Namespace.Get needs a pointer")
 	}
 	t := p.Type().Elem()
 	m, err := codec.MessageFor(t)
@@ -159,4 +159,4 @@ func (n *Namespace) Names() (names []string, err error) {
 }
 
 // String says what the proxy stands for.
-func (n *Namespace) String() string { return n.describe("ManagerNamespace") }
+func (n *Namespace) String() string { return n.describe("manager.Namespace") }

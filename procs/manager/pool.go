@@ -294,4 +294,4 @@ func (p *Pool) Join(ctx context.Context) error {
 }
 
 // String says what the proxy stands for.
-func (p *Pool) String() string { return p.describe("ManagerPool") }
+func (p *Pool) String() string { return p.describe("manager.Pool") }

@@ -44,7 +44,7 @@ func (p *proxy) bind(l *clientLink, obj uint64) {
 	p.ref.cleanup = runtime.AddCleanup(p, func(r *proxyRef) { go r.drop() }, p.ref)
 }
 
-// Close gives up this reference to the object; the proxy returns ErrClosed from then on. The object ends with its last reference. A
+// Close gives up this reference to the object; the proxy returns procs.ErrClosed from then on. The object ends with its last reference. A
 // proxy that is never closed gives its reference up when the garbage collector finds it.
 func (p *proxy) Close() error {
 	if p.ref == nil {

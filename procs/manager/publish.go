@@ -30,7 +30,7 @@ func Publish[T any](m *Manager, name string, v T) error {
 	return c.do(noWait)
 }
 
-// Lookup returns what was published under name. It must be of type T, or the error is ErrMessageType.
+// Lookup returns what was published under name. It must be of type T, or the error is procs.ErrMessageType.
 func Lookup[T any](m *Manager, name string) (v T, err error) {
 	cd, err := codec.Of[T]()
 	if err != nil {

@@ -150,7 +150,7 @@ func (q *queueObject) get(c *serverCall) error {
 	return nil
 }
 
-// Queue is a queue in a manager (SyncManager.Queue). Unlike Queue it can hold proxies, and be reached from other machines.
+// Queue is a queue in a manager (SyncManager.Queue). Unlike procs.Queue it can hold proxies, and be reached from other machines.
 type Queue[T any] struct {
 	proxy
 	value *codec.Codec[T]
@@ -184,15 +184,15 @@ func (q *Queue[T]) adopt(w *codec.Wire) error {
 	return q.adoptAs(w, objectQueue, proxyType[Queue[T]]())
 }
 
-// Put puts v, waiting while the queue is full. It returns ErrClosed after ShutDown.
+// Put puts v, waiting while the queue is full. It returns procs.ErrClosed after ShutDown.
 func (q *Queue[T]) Put(ctx context.Context, v T) error { return q.put(ctx, v) }
 
-// PutTimeout is Put with a limit; then it returns ErrFull.
+// PutTimeout is Put with a limit; then it returns procs.ErrFull.
 func (q *Queue[T]) PutTimeout(v T, d time.Duration) error {
 	return waitAtMost(d, procs.ErrFull, func(ctx context.Context) error { return q.put(ctx, v) })
 }
 
-// PutNowait puts v, or returns ErrFull.
+// PutNowait puts v, or returns procs.ErrFull.
 func (q *Queue[T]) PutNowait(v T) error { return q.PutTimeout(v, 0) }
 
 func (q *Queue[T]) put(ctx context.Context, v T) error {
@@ -225,19 +225,19 @@ func waitAtMost(d time.Duration, late error, f func(ctx context.Context) error) 
 	return err
 }
 
-// Get takes the first value, waiting for one. It returns ErrClosed when the queue is shut down and empty.
+// Get takes the first value, waiting for one. It returns procs.ErrClosed when the queue is shut down and empty.
 func (q *Queue[T]) Get(ctx context.Context) (v T, err error) {
 	err = q.get(ctx, &v)
 	return v, err
 }
 
-// GetTimeout is Get with a limit; then it returns ErrEmpty.
+// GetTimeout is Get with a limit; then it returns procs.ErrEmpty.
 func (q *Queue[T]) GetTimeout(d time.Duration) (v T, err error) {
 	err = waitAtMost(d, procs.ErrEmpty, func(ctx context.Context) error { return q.get(ctx, &v) })
 	return v, err
 }
 
-// GetNowait takes the first value, or returns ErrEmpty.
+// GetNowait takes the first value, or returns procs.ErrEmpty.
 func (q *Queue[T]) GetNowait() (T, error) { return q.GetTimeout(0) }
 
 func (q *Queue[T]) get(ctx context.Context, v *T) error {
@@ -276,14 +276,14 @@ func (q *Queue[T]) Full() (bool, error) {
 	return most > 0 && n >= most, err
 }
 
-// ShutDown ends the queue for all: puts return ErrClosed from now on, gets when it is empty, or at once if immediate, which drops what
+// ShutDown ends the queue for all: puts return procs.ErrClosed from now on, gets when it is empty, or at once if immediate, which drops what
 // is in it.
 func (q *Queue[T]) ShutDown(immediate bool) error {
 	return q.call(queueShutDown, func(c *clientCall) error { c.putUint(b2u(immediate)); return nil }, nil)
 }
 
 // String says what the proxy stands for.
-func (q *Queue[T]) String() string { return q.describe("ManagerQueue") }
+func (q *Queue[T]) String() string { return q.describe("manager.Queue") }
 
 // JoinableQueue is a Queue whose getters tell when they have done with a value (SyncManager.JoinableQueue).
 type JoinableQueue[T any] struct{ Queue[T] }
@@ -304,7 +304,7 @@ func (q *JoinableQueue[T]) adopt(w *codec.Wire) error {
 	return q.adoptAs(w, objectQueue, proxyType[JoinableQueue[T]]())
 }
 
-// TaskDone tells that a value which was got is done with. More of them than puts are ErrNotHeld.
+// TaskDone tells that a value which was got is done with. More of them than puts are procs.ErrNotHeld.
 func (q *JoinableQueue[T]) TaskDone() error { return q.call(queueTaskDone, nil, nil) }
 
 // Join waits until every value that was put is done with.

@@ -118,7 +118,7 @@ func (s *semaphoreObject) release(link *serverLink, n int) error {
 }
 
 // Semaphore hands out permits (SyncManager.Semaphore). Permits that a process holds when it dies come back, and who gets
-// one of them is told so by ErrOwnerDied.
+// one of them is told so by procs.ErrOwnerDied.
 type Semaphore struct{ proxy }
 
 // NewSemaphore makes a semaphore with n permits in m.
@@ -142,17 +142,17 @@ func (s *Semaphore) adopt(w *codec.Wire) error {
 	return s.adoptAs(w, objectSemaphore, proxyType[Semaphore]())
 }
 
-// Acquire takes a permit, waiting for one. nil and ErrOwnerDied mean that the caller has it.
+// Acquire takes a permit, waiting for one. nil and procs.ErrOwnerDied mean that the caller has it.
 func (s *Semaphore) Acquire(ctx context.Context) error {
 	return s.wait(ctx, semaphoreAcquire, nil)
 }
 
-// AcquireTimeout is Acquire with a limit; then it returns ErrTimeout.
+// AcquireTimeout is Acquire with a limit; then it returns procs.ErrTimeout.
 func (s *Semaphore) AcquireTimeout(d time.Duration) error {
 	return waitAtMost(d, procs.ErrTimeout, func(ctx context.Context) error { return s.wait(ctx, semaphoreAcquire, nil) })
 }
 
-// TryAcquire takes a permit if there is one; the error is about the manager, or ErrOwnerDied, which comes with a permit.
+// TryAcquire takes a permit if there is one; the error is about the manager, or procs.ErrOwnerDied, which comes with a permit.
 func (s *Semaphore) TryAcquire() (bool, error) { return tried(s.AcquireTimeout(0)) }
 
 // Release gives a permit back.
@@ -170,9 +170,9 @@ func (s *Semaphore) Value() (n int, err error) {
 }
 
 // String says what the proxy stands for.
-func (s *Semaphore) String() string { return s.describe("ManagerSemaphore") }
+func (s *Semaphore) String() string { return s.describe("manager.Semaphore") }
 
-// BoundedSemaphore is a Semaphore that refuses more releases than acquires, with ErrNotHeld (SyncManager.BoundedSemaphore).
+// BoundedSemaphore is a Semaphore that refuses more releases than acquires, with procs.ErrNotHeld (SyncManager.BoundedSemaphore).
 type BoundedSemaphore struct{ Semaphore }
 
 // NewBoundedSemaphore makes a semaphore with n permits, n > 0, in m, that never has more.

@@ -180,4 +180,4 @@ func ValueAdd[N Number](p *Value[N], delta N) (sum N, err error) {
 }
 
 // String says what the proxy stands for.
-func (p *Value[T]) String() string { return p.describe("ManagerValue") }
+func (p *Value[T]) String() string { return p.describe("manager.Value") }

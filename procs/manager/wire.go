@@ -14,7 +14,7 @@ import (
 )
 
 // A request to a manager is the object's number (8 bytes), the method (1 byte, perhaps with callNowait) and the arguments. A
-// reply is a status (1 byte) and the result. Both travel over the fast road (managerLane), or over the socket with a number in front.
+// reply is a status (1 byte) and the result. Both travel over the fast road (lane.go), or over the socket with a number in front.
 
 // kinds of messages on the socket
 const (
@@ -44,9 +44,9 @@ const (
 
 var (
 	// ErrDied: the manager's process has ended, or the connection to it was lost. Whatever it kept is gone.
-	ErrDied = errors.New("manager: manager died")
+	ErrDied = errors.New("manager: it died")
 	// ErrReleased: the managed object does not exist any more, because nobody referred to it, or because it was destroyed.
-	ErrReleased = errors.New("manager: managed object was released")
+	ErrReleased = errors.New("manager: object was released")
 	// ErrIndex: an index is out of range.
 	ErrIndex = errors.New("manager: index out of range")
 
