@@ -70,7 +70,7 @@ func TestConformance(t *testing.T) {
 // ourTests lists the test functions of this package, and with their package's name those of the packages below it.
 func ourTests(t *testing.T) map[string]bool {
 	have := map[string]bool{}
-	for _, pkg := range []string{"", "connection", "manager", "internal/codec", "internal/shm"} {
+	for _, pkg := range []string{"", "connection", "manager", "threads", "internal/codec", "internal/shm"} {
 		files, err := filepath.Glob(filepath.Join(pkg, "*_test.go"))
 		if err != nil || len(files) == 0 {
 			t.Fatal(pkg, err)

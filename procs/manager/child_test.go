@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"switchyard/procs"
+	"switchyard/procs/connection"
 )
 
 // family is one object of each type, as a child gets them.
@@ -282,4 +283,24 @@ func TestQueueInContainers(t *testing.T) {
 			t.Fatal(a, b)
 		}
 	})
+}
+
+var testSentinels = procs.Register("test.manager.sentinels", func(_ context.Context, i int) (int, error) {
+	return 0, fmt.Errorf("wrapped: %w", travellers[i])
+})
+
+var travellers = []error{ErrDied, ErrReleased, ErrIndex, connection.ErrAuthentication, connection.ErrAddress}
+
+// The sentinels of this package, and of package connection, are themselves in other processes.
+func TestErrorsTravel(t *testing.T) {
+	m := testManager(t)
+	p := must(NewPool(m, procs.PoolConfig{Workers: 1}))(t) // so they cross two borders
+	for i, sentinel := range travellers {
+		if _, err := Apply(soon(t), p, testSentinels, i); !errors.Is(err, sentinel) {
+			t.Errorf("%v arrived as %v", sentinel, err)
+		}
+	}
+	if err := p.Terminate(soon(t)); err != nil {
+		t.Fatal(err)
+	}
 }
