@@ -39,7 +39,8 @@ func (e *BufferTooShortError) Error() string {
 
 // Conn is one end of a connection that carries whole messages (Python's multiprocessing.connection.Connection). It is a shared object: it
 // may be passed to other processes, in messages of other connections too. The connection ends for the other side
-// when all holders of this end have closed it or died: so close your copy of an end that you gave away.
+// when all holders of this end have closed it or died: so close your copy of an end that you gave away. One over TCP (package
+// connection) must not be used by two processes at once: their messages would mix.
 //
 // Receivers and senders may be different goroutines; several of either take turns.
 type Conn struct {

@@ -19,7 +19,7 @@ var ErrAddress = errors.New("connection: malformed address")
 
 // ListenerConfig says how a Listener works. The zero value is a listener that takes processes of this family only.
 type ListenerConfig struct {
-	// AuthKey is what the other side must know, nil: the key of this process (Process.AuthKey), which its children know.
+	// AuthKey is what the other side must know, nil: the key of this process (procs.Process.AuthKey), which its children know.
 	// An empty key that is not nil is a key that everybody knows.
 	AuthKey []byte
 	// OtherKeys are accepted beside AuthKey.
@@ -91,8 +91,8 @@ func (c *DialConfig) fill() {
 	}
 }
 
-// Listener waits for connections of other processes (Python's multiprocessing.connection.Listener). Each connection is a Conn, as
-// NewPipe makes them, whose two sides have proved to each other that they know the key.
+// Listener waits for connections of other processes (Python's multiprocessing.connection.Listener). Each connection is a procs.Conn, as
+// procs.NewPipe makes them, whose two sides have proved to each other that they know the key.
 //
 // Connections are taken and checked behind the scenes: one that says nothing, or the wrong thing, delays nobody and is never returned
 // by Accept.
@@ -121,8 +121,8 @@ type handshaker interface{ Close() error }
 //	"@name"                     a Unix socket with an abstract name, which needs no file and leaves none
 //	"127.0.0.1:5000", ":0"      TCP over IPv4; without a host, on loopback; port 0: one that is free
 //
-// Connections over Unix sockets carry descriptors and can be passed on; those over TCP carry plain values. Nothing is encrypted: on a
-// network that others listen to, use a tunnel.
+// Connections over Unix sockets carry descriptors; those over TCP carry plain values. Nothing is encrypted: on a network that others
+// listen to, use a tunnel.
 func Listen(address string, config ListenerConfig) (*Listener, error) {
 	l := newListener(config)
 	if address == "" {
@@ -194,7 +194,7 @@ func (l *Listener) removeDir() {
 // Address returns the address to give to Dial.
 func (l *Listener) Address() string { return l.address }
 
-// Accept waits for the next connection. It returns ErrClosed when the listener is closed.
+// Accept waits for the next connection. It returns procs.ErrClosed when the listener is closed.
 func (l *Listener) Accept(ctx context.Context) (*procs.Conn, error) {
 	select {
 	case c := <-l.ready:

@@ -498,6 +498,36 @@ func TestListenerPassOnTCP(t *testing.T) {
 	}
 }
 
+// A message over TCP that was cut short while it was sent is the last one: what followed would be taken for the rest of it.
+func TestListenerSendCut(t *testing.T) {
+	l := listen(t, ":0", ListenerConfig{})
+	c := must(Dial(soon(t), l.Address(), DialConfig{}))(t)
+	defer c.Close()
+	a := must(l.Accept(soon(t)))(t)
+	defer a.Close()
+	c.SetDeadline(time.Now().Add(50 * time.Millisecond))
+	if err := c.SendBytes(make([]byte, 64<<20)); !errors.Is(err, os.ErrDeadlineExceeded) { // nobody reads
+		t.Fatal(err)
+	}
+	c.SetDeadline(time.Time{})
+	if err := c.SendBytes([]byte("next")); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal("sent after half a message:", err)
+	}
+	x, y, err := procs.NewPipe(procs.OneWay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	defer y.Close()
+	if err := y.Send(c); !errors.Is(err, procs.ErrEncode) {
+		t.Fatal("passed on after half a message:", err)
+	}
+	c.Close()
+	if _, err := a.RecvBytes(0); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Fatal(err)
+	}
+}
+
 // Wait finds out which of several connections have something to say, until all have said everything.
 func TestListenerWait(t *testing.T) {
 	l := listen(t, ":0", ListenerConfig{})
