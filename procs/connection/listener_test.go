@@ -505,8 +505,13 @@ func TestListenerSendCut(t *testing.T) {
 	defer c.Close()
 	a := must(l.Accept(soon(t)))(t)
 	defer a.Close()
-	c.SetDeadline(time.Now().Add(50 * time.Millisecond))
-	if err := c.SendBytes(make([]byte, 64<<20)); !errors.Is(err, os.ErrDeadlineExceeded) { // nobody reads
+	half := make(chan error, 1)
+	go func() { half <- c.SendBytes(make([]byte, 64<<20)) }()
+	if ok, err := a.Poll(-1); !ok || err != nil { // it has begun
+		t.Fatal(ok, err)
+	}
+	c.SetDeadline(time.Now())
+	if err := <-half; !errors.Is(err, os.ErrDeadlineExceeded) { // nobody reads
 		t.Fatal(err)
 	}
 	c.SetDeadline(time.Time{})
