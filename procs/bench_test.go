@@ -9,12 +9,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"switchyard/procs/internal/proctest"
 )
 
 var leanMade string // removed by TestMain
@@ -96,8 +97,8 @@ func BenchmarkProcessStart(b *testing.B) {
 		b.StartTimer()
 	}
 	b.StopTimer()
-	b.ReportMetric(median(one)/median(empty), "x-empty")
-	b.ReportMetric(median(all)/median(empty), "x-empty-all")
+	b.ReportMetric(proctest.Median(one)/proctest.Median(empty), "x-empty")
+	b.ReportMetric(proctest.Median(all)/proctest.Median(empty), "x-empty-all")
 }
 
 // BenchmarkProcessStartHeap starts and joins processes while the parent has so much heap in use. x-8MiB is beside a parent with 8 MiB, both
@@ -119,8 +120,8 @@ func BenchmarkProcessStartHeap(b *testing.B) {
 				ours = append(ours, big(b))
 				theirs = append(theirs, small(b))
 			}
-			b.ReportMetric(median(ours), "ns/op")
-			b.ReportMetric(median(ours)/median(theirs), "x-8MiB")
+			b.ReportMetric(proctest.Median(ours), "ns/op")
+			b.ReportMetric(proctest.Median(ours)/proctest.Median(theirs), "x-8MiB")
 		})
 	}
 }
@@ -161,11 +162,6 @@ func newHeapParent(b *testing.B, size int) func(b *testing.B) time.Duration {
 	return start
 }
 
-func median(d []time.Duration) float64 {
-	slices.Sort(d)
-	return float64(d[len(d)/2])
-}
-
 // testNothing is what testdata/lean registers.
 var testNothing = Register("nothing", func(context.Context, int) (int, error) { return 0, nil })
 
@@ -175,7 +171,7 @@ func BenchmarkPoolApply(b *testing.B) {
 	p := newPool(b, PoolConfig{Workers: 2})
 	ctx := context.Background()
 	Apply(ctx, p, testSquare, 1)
-	beside(b, osEcho(b, 8), 1, func(n int) {
+	proctest.Beside(b, osEcho(b, 8), 1, func(n int) {
 		for i := range n {
 			if v, err := Apply(ctx, p, testSquare, i); v != i*i || err != nil {
 				b.Fatal(v, err)
@@ -205,7 +201,7 @@ func benchInFlight[R any](b *testing.B, inFlight int, submit func(x int) R, get 
 	get(submit(1), ctx)
 	rs := make([]R, 0, inFlight)
 	runtime.GC()
-	beside(b, squaresHere(b), inFlight, func(n int) {
+	proctest.Beside(b, squaresHere(b), inFlight, func(n int) {
 		for done := 0; done < n; done += len(rs) {
 			rs = rs[:0]
 			for i := range min(inFlight, n-done) {
@@ -239,7 +235,7 @@ func BenchmarkPipe(b *testing.B) {
 			})
 			msg, buf := make([]byte, size), make([]byte, size)
 			b.SetBytes(int64(2 * size))
-			beside(b, osEcho(b, size), 1, func(n int) {
+			proctest.Beside(b, osEcho(b, size), 1, func(n int) {
 				for i := range n {
 					msg[0] = byte(i)
 					if err := ours.SendBytes(msg); err != nil {
@@ -260,9 +256,9 @@ func BenchmarkOSPipe(b *testing.B) {
 		b.Run("size="+strconv.Itoa(size), func(b *testing.B) {
 			b.SetBytes(int64(2 * size))
 			f := osEcho(b, size)
-			f.do(1)
+			f.Do(1)
 			b.ResetTimer()
-			f.do(b.N)
+			f.Do(b.N)
 		})
 	}
 }
@@ -283,8 +279,8 @@ func BenchmarkPoolMap(b *testing.B) {
 			ctx := context.Background()
 			Apply(ctx, p, testSquare, 1)
 			f := squaresHere(b)
-			f.per = len(xs)
-			beside(b, f, 1, func(n int) {
+			f.Per = len(xs)
+			proctest.Beside(b, f, 1, func(n int) {
 				for range n {
 					vs, err := Map(ctx, p, testSquare, xs, Chunk(chunk))
 					if err != nil || vs[777] != 777*777 || vs[len(xs)-1] != (len(xs)-1)*(len(xs)-1) {

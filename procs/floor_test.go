@@ -9,50 +9,9 @@ import (
 	"os"
 	"sync"
 	"testing"
-	"time"
+
+	"switchyard/procs/internal/proctest"
 )
-
-// floor is what a benchmark is compared with.
-type floor struct {
-	unit string      // of the metric: how many times the floor's time is ours
-	do   func(n int) // does it n times
-	per  int         // how many of it are one op of the benchmark, 0: one
-}
-
-// beside does op b.N times, in rounds of at least so many, and after each round the floor, untimed, for about as long. The metric is how many
-// times the floor's mean time an op takes.
-//
-// The two have rounds of one length and take turns, because what disturbs a long round is seldom seen by a short one, and because two processes
-// that have just begun to talk are often on one processor and soon on two, which is several times as slow or as fast. That is also why it is
-// the mean, and not the median, which would be the one or the other.
-func beside(b *testing.B, f floor, least int, op func(n int)) {
-	b.Helper()
-	timed := func(do func(int), n int) time.Duration {
-		begin := time.Now()
-		do(n)
-		return max(1, time.Since(begin))
-	}
-	var ours, theirs time.Duration
-	ops := 0 // of the floor
-	f.do(1)  // wakes whom it needs
-	rounds := min(32, max(1, b.N/least))
-	b.ResetTimer()
-	for r := range rounds {
-		n := b.N*(r+1)/rounds - b.N*r/rounds
-		took := timed(op, n)
-		ours += took
-		b.StopTimer()
-		m := max(1, n*max(1, f.per)/16)
-		if ops > 0 {
-			m = max(1, int(float64(took)/float64(theirs)*float64(ops)))
-		}
-		theirs += timed(f.do, m)
-		ops += m
-		b.StartTimer()
-	}
-	b.StopTimer()
-	b.ReportMetric(float64(ours)/float64(b.N)/(float64(theirs)/float64(ops)*float64(max(1, f.per))), f.unit)
-}
 
 // osPipes starts a process with one pipe of the operating system to it and one from it.
 func osPipes(b *testing.B, fn *Func[osPipeArgs, int], size int) (r, w *os.File) {
@@ -112,10 +71,10 @@ var (
 
 // osEcho is a round trip of so many bytes through two pipes and another process. Beside itself it is 0.8 to 1.5 times as long in a run of
 // half a second: where the scheduler puts the two processes matters that much.
-func osEcho(b *testing.B, size int) floor {
+func osEcho(b *testing.B, size int) proctest.Floor {
 	r, w := osPipes(b, testCat, size)
 	msg, buf := make([]byte, size), make([]byte, size)
-	return floor{unit: "x-ospipe", do: func(n int) {
+	return proctest.Floor{Unit: "x-ospipe", Do: func(n int) {
 		for i := range n {
 			msg[0] = byte(i)
 			if size <= 64<<10 {
@@ -131,10 +90,10 @@ func osEcho(b *testing.B, size int) floor {
 }
 
 // osStream is integers from another process, as many read at a time as are there.
-func osStream(b *testing.B) floor {
+func osStream(b *testing.B) proctest.Floor {
 	r, w := osPipes(b, testCount, 8)
 	buf := make([]byte, 64<<10)
-	return floor{unit: "x-ospipe", do: func(n int) {
+	return proctest.Floor{Unit: "x-ospipe", Do: func(n int) {
 		w.Write(binary.NativeEndian.AppendUint64(nil, uint64(n)))
 		next, have := uint64(0), 0
 		for next < uint64(n) {
@@ -156,7 +115,7 @@ func osStream(b *testing.B) floor {
 }
 
 // squaresHere is x*x in two goroutines of this process, which take x from one channel and put the result into another.
-func squaresHere(b *testing.B) floor {
+func squaresHere(b *testing.B) proctest.Floor {
 	const inFlight = 10_000
 	xs, squares := make(chan [2]int, inFlight), make(chan [2]int, inFlight)
 	for range 2 {
@@ -168,7 +127,7 @@ func squaresHere(b *testing.B) floor {
 	}
 	b.Cleanup(func() { close(xs) })
 	results := make([]int, inFlight)
-	return floor{unit: "x-goroutines", do: func(n int) {
+	return proctest.Floor{Unit: "x-goroutines", Do: func(n int) {
 		for from := 0; from < n; from += inFlight {
 			now := min(inFlight, n-from)
 			for i := range now {
@@ -188,8 +147,8 @@ func squaresHere(b *testing.B) floor {
 }
 
 // mutexHere is an acquire and release of a sync.Mutex, by each of so many goroutines.
-func mutexHere(b *testing.B, goroutines int) floor {
-	return floor{unit: "x-mutex", do: func(n int) {
+func mutexHere(b *testing.B, goroutines int) proctest.Floor {
+	return proctest.Floor{Unit: "x-mutex", Do: func(n int) {
 		var mu sync.Mutex
 		held := 0
 		loop := func() {

@@ -4,28 +4,19 @@ package procs
 
 import (
 	"context"
-	"os"
-	"os/exec"
-	"strconv"
-	"strings"
 	"testing"
-	"time"
-)
 
-// peerScript is the other side of BenchmarkPython.
-const peerScript = "testdata/python/peer.py"
+	"switchyard/procs/internal/proctest"
+)
 
 // BenchmarkPython compares with Python's multiprocessing and concurrent.futures, if there is a python3. Both do the same n operations by two
 // workers, in turn: python-ns/op is theirs, and x-python how many times as fast ours are, each by the median of the rounds. A round is
 // long: -benchtime 5x is plenty.
 func BenchmarkPython(b *testing.B) {
-	if _, err := exec.LookPath("python3"); err != nil {
-		b.Skip("there is no python3")
-	}
 	ctx := context.Background()
 	b.Run("start", func(b *testing.B) {
 		exe := leanDir(b) + "/lean"
-		besidePython(b, "start", 100, func(n int) {
+		proctest.BesidePython(b, "testdata/python", "start", 100, func(n int) {
 			for range n {
 				p := NewProcess(testNothing, 0, ProcessConfig{Executable: exe, GOMAXPROCS: 1})
 				if err := p.Start(); err != nil {
@@ -37,7 +28,7 @@ func BenchmarkPython(b *testing.B) {
 	})
 	b.Run("apply", func(b *testing.B) {
 		p := newPool(b, PoolConfig{Workers: 2})
-		besidePython(b, "apply", 3000, func(n int) {
+		proctest.BesidePython(b, "testdata/python", "apply", 3000, func(n int) {
 			for i := range n {
 				if v, err := Apply(ctx, p, testSquare, i); v != i*i || err != nil {
 					b.Fatal(v, err)
@@ -47,7 +38,7 @@ func BenchmarkPython(b *testing.B) {
 	})
 	b.Run("apply_async", func(b *testing.B) {
 		p := newPool(b, PoolConfig{Workers: 2})
-		besidePython(b, "apply_async", 20_000, func(n int) {
+		proctest.BesidePython(b, "testdata/python", "apply_async", 20_000, func(n int) {
 			rs := make([]*AsyncResult[int], n)
 			for i := range rs {
 				rs[i] = ApplyAsync(p, testSquare, i)
@@ -62,7 +53,7 @@ func BenchmarkPython(b *testing.B) {
 	b.Run("submit", func(b *testing.B) {
 		e := must(NewExecutor(PoolConfig{Workers: 2}))(b)
 		b.Cleanup(func() { e.Shutdown(true, true) })
-		besidePython(b, "submit", 10_000, func(n int) {
+		proctest.BesidePython(b, "testdata/python", "submit", 10_000, func(n int) {
 			fs := make([]*Future[int], n)
 			for i := range fs {
 				fs[i] = Submit(e, testSquare, i)
@@ -81,7 +72,7 @@ func BenchmarkPython(b *testing.B) {
 			for i := range xs {
 				xs[i] = i
 			}
-			besidePython(b, name, len(xs), func(n int) {
+			proctest.BesidePython(b, "testdata/python", name, len(xs), func(n int) {
 				vs, err := Map(ctx, p, testSquare, xs[:n], Chunk(chunk))
 				if err != nil || vs[n-1] != (n-1)*(n-1) {
 					b.Fatal(err)
@@ -92,7 +83,7 @@ func BenchmarkPython(b *testing.B) {
 	b.Run("queue_throughput", func(b *testing.B) {
 		q := closing(b, must(NewQueue[int](0))(b), nil)
 		p := newPartner(b, benchQueuePut, benchArgs{Out: q})
-		besidePython(b, "queue_throughput", 200_000, func(n int) {
+		proctest.BesidePython(b, "testdata/python", "queue_throughput", 200_000, func(n int) {
 			p.begin(n)
 			for i := range n {
 				if v, err := q.Get(ctx); v != i || err != nil {
@@ -105,7 +96,7 @@ func BenchmarkPython(b *testing.B) {
 	b.Run("queue_roundtrip", func(b *testing.B) {
 		in, out := closing(b, must(NewQueue[int](0))(b), nil), closing(b, must(NewQueue[int](0))(b), nil)
 		p := newPartner(b, benchQueueEcho, benchArgs{In: in, Out: out})
-		besidePython(b, "queue_roundtrip", 10_000, func(n int) {
+		proctest.BesidePython(b, "testdata/python", "queue_roundtrip", 10_000, func(n int) {
 			p.begin(n)
 			for i := range n {
 				if err := in.Put(ctx, i); err != nil {
@@ -130,7 +121,7 @@ func BenchmarkPython(b *testing.B) {
 			join(b, p)
 		})
 		msg, buf := make([]byte, 64), make([]byte, 64)
-		besidePython(b, "pipe", 20_000, func(n int) {
+		proctest.BesidePython(b, "testdata/python", "pipe", 20_000, func(n int) {
 			for i := range n {
 				msg[0] = byte(i)
 				if err := ours.SendBytes(msg); err != nil {
@@ -144,7 +135,7 @@ func BenchmarkPython(b *testing.B) {
 	})
 	b.Run("lock_uncontended", func(b *testing.B) {
 		l := closing(b, must(NewLock())(b), nil)
-		besidePython(b, "lock_uncontended", 1_000_000, func(n int) {
+		proctest.BesidePython(b, "testdata/python", "lock_uncontended", 1_000_000, func(n int) {
 			if err := lockLoop(l, n); err != nil {
 				b.Fatal(err)
 			}
@@ -153,7 +144,7 @@ func BenchmarkPython(b *testing.B) {
 	b.Run("lock_contended", func(b *testing.B) {
 		l := closing(b, must(NewLock())(b), nil)
 		p := newPartner(b, benchLock, benchArgs{Lock: l})
-		besidePython(b, "lock_contended", 1_000_000, func(n int) {
+		proctest.BesidePython(b, "testdata/python", "lock_contended", 1_000_000, func(n int) {
 			p.begin(n / 2)
 			if err := lockLoop(l, n/2); err != nil {
 				b.Fatal(err)
@@ -161,34 +152,4 @@ func BenchmarkPython(b *testing.B) {
 			p.end()
 		})
 	})
-}
-
-// besidePython lets op and the script of this name do n operations b.N times in turn.
-func besidePython(b *testing.B, name string, n int, op func(n int)) {
-	b.Helper()
-	op(min(n, 100)) // everybody is awake
-	var ours, python []time.Duration
-	b.ResetTimer()
-	for range b.N {
-		begin := time.Now()
-		op(n)
-		ours = append(ours, time.Since(begin))
-		b.StopTimer()
-		cmd := exec.Command("python3", peerScript, name, strconv.Itoa(n))
-		cmd.Stderr = os.Stderr
-		out, err := cmd.Output()
-		if err != nil {
-			b.Fatal(err)
-		}
-		s, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
-		if err != nil || s <= 0 {
-			b.Fatalf("python printed %q", out)
-		}
-		python = append(python, time.Duration(s*float64(time.Second)))
-		b.StartTimer()
-	}
-	b.StopTimer()
-	b.ReportMetric(median(ours)/float64(n), "ns/op")
-	b.ReportMetric(median(python)/float64(n), "python-ns/op")
-	b.ReportMetric(median(python)/median(ours), "x-python")
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"switchyard/procs/internal/proctest"
 	"switchyard/procs/internal/shm"
 )
 
@@ -189,7 +190,7 @@ var (
 // benchThroughput takes what a partner puts.
 func benchThroughput(b *testing.B, p *partner, in get) {
 	b.ReportAllocs()
-	beside(b, osStream(b), 1000, func(n int) {
+	proctest.Beside(b, osStream(b), 1000, func(n int) {
 		p.begin(n)
 		for i := range n {
 			if v, err := in(); v != i || err != nil {
@@ -203,7 +204,7 @@ func benchThroughput(b *testing.B, p *partner, in get) {
 
 // benchRoundtrip puts and gets what a partner echoes.
 func benchRoundtrip(b *testing.B, p *partner, out put, in get) {
-	beside(b, osEcho(b, 8), 1, func(n int) {
+	proctest.Beside(b, osEcho(b, 8), 1, func(n int) {
 		p.begin(n)
 		for i := range n {
 			if err := out(i); err != nil {
@@ -270,7 +271,7 @@ func BenchmarkLock(b *testing.B) {
 	b.Run("uncontended", func(b *testing.B) {
 		l := closing(b, must(NewLock())(b), nil)
 		b.ReportAllocs()
-		beside(b, mutexHere(b, 1), 1000, func(n int) {
+		proctest.Beside(b, mutexHere(b, 1), 1000, func(n int) {
 			if err := lockLoop(l, n); err != nil {
 				b.Fatal(err)
 			}
@@ -280,7 +281,7 @@ func BenchmarkLock(b *testing.B) {
 	b.Run("contended", func(b *testing.B) {
 		l := closing(b, must(NewLock())(b), nil)
 		p := newPartner(b, benchLock, benchArgs{Lock: l})
-		beside(b, mutexHere(b, 2), 10_000, func(n int) {
+		proctest.Beside(b, mutexHere(b, 2), 10_000, func(n int) {
 			p.begin(n)
 			if err := lockLoop(l, n); err != nil {
 				b.Fatal(err)
@@ -341,7 +342,7 @@ func BenchmarkSharedMemory(b *testing.B) {
 		b.Run(fmt.Sprintf("handover/size=%d", size), func(b *testing.B) {
 			trips := newTrips(b, size)
 			trips(1) // the last page is there
-			beside(b, floor{unit: "x-64KiB", do: newTrips(b, 64<<10)}, 1, trips)
+			proctest.Beside(b, proctest.Floor{Unit: "x-64KiB", Do: newTrips(b, 64<<10)}, 1, trips)
 		})
 	}
 	ours.Close()
