@@ -56,7 +56,7 @@ test:
 
 .PHONY: faults
 faults:
-	PROCS_FAULTS=long $(GO) test -count=1 -v -run '^TestFault' -timeout 30m ./procs
+	PROCS_FAULTS=long $(GO) test -count=1 -v -run '^TestFault' -timeout 30m ./procs/...
 
 .PHONY: check
 check: fmt vet staticcheck tidy cross debug test

@@ -396,7 +396,7 @@ func TestPoolApplyAmongKills(t *testing.T) {
 	stop := make(chan struct{})
 	var killer sync.WaitGroup
 	killer.Go(func() {
-		for i := 0; ; i++ {
+		for i := range 200 { // no more, so that it ends where a worker takes longer to start than to be killed
 			select {
 			case <-stop:
 				return
