@@ -29,8 +29,8 @@
 //   - main calls Init first. Functions are registered at package level, in every process of the program alike.
 //   - Arguments and results are copied; what cannot be (channels, functions, locks of package sync) is refused by Register. Shared
 //     objects of this package, and open files, may stand anywhere inside them, and arrive as handles on the same object.
-//   - Children die with their parent, at once, even if it is killed: PDEATHSIG from a thread that lives as long as the process,
-//     and for workers a socket whose end they notice. ProcessConfig.Detached is the exception. Nothing has a name that
+//   - Children die with their parent, at once, even if it is killed and even if they are stopped: the kernel kills a process when
+//     the other end of its socket closes, and a worker when the parent's thread ends that started it. ProcessConfig.Detached is the exception. Nothing has a name that
 //     would be left behind: memory and sockets travel as descriptors.
 //   - A worker's death fails the task that it was running, and no other: tasks are assigned by the parent, in memory that
 //     tells whether a task was begun. It is replaced at once.

@@ -334,10 +334,16 @@ func TestFaultParentKilled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		pids := strings.Fields(string(buf[:n]))
+		for i, s := range pids {
+			if pid, _ := strconv.Atoi(s); i%2 == 0 {
+				syscall.Kill(pid, syscall.SIGSTOP) // even then
+			}
+		}
 		p.Kill()
 		p.Join(soon(t))
 		r.Close()
-		for _, s := range strings.Fields(string(buf[:n])) {
+		for _, s := range pids {
 			pid, _ := strconv.Atoi(s)
 			waitGone(t, pid)
 		}

@@ -26,11 +26,12 @@ type boot struct {
 
 // kinds of packets; see also packetBlob and packetFDs
 const (
-	packetProcess byte = 1 + iota // boot: run a function and exit
-	packetWorker                  // boot: serve a pool
-	packetCancel                  // parent to worker: give up the task with this number
-	packetAttach                  // either way: descriptors of the task with this number
-	packetReady                   // worker to parent: initialised, or why not
+	packetProcess  byte = 1 + iota // boot: run a function and exit
+	packetWorker                   // boot: serve a pool
+	packetCancel                   // parent to worker: give up the task with this number
+	packetAttach                   // either way: descriptors of the task with this number
+	packetReady                    // worker to parent: initialised, or why not
+	packetDetached                 // boot: as packetProcess, but live on without the parent
 )
 
 func (b *boot) encode() []byte {
@@ -115,6 +116,11 @@ func Init() {
 	setLogLevel(b.logLevel)
 	switch kind {
 	case packetProcess:
+		if err := heedLifeline(controlFD); err != nil {
+			fatal(err)
+		}
+		runProcess(&b, fds)
+	case packetDetached:
 		c.close()
 		runProcess(&b, fds)
 	case packetWorker:

@@ -189,13 +189,21 @@ func bootChild(kind byte, b *boot, fds []int, spec *spawnSpec) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer ours.close() // what was sent stays readable
 	defer kernel.CloseFD(theirs)
 	spec.control = theirs
-	if err := ours.send(kind, b.encode(), fds); err != nil {
-		return nil, err
+	if spec.detached {
+		kind = packetDetached
+	} else {
+		spec.lifeline = ours
 	}
-	return spawn(spec)
+	var c *child
+	if err = ours.send(kind, b.encode(), fds); err == nil {
+		c, err = spawn(spec)
+	}
+	if err != nil || spec.detached { // what was sent stays readable
+		ours.close()
+	}
+	return c, err
 }
 
 // ended notes the end of the process.

@@ -28,6 +28,7 @@ type spawnSpec struct {
 	stdio    [3]*os.File
 	control  int
 	detached bool
+	lifeline *control     // nil, or our end of the socket that lets the kernel kill the child: see heedLifeline
 	ended    func(*child) // called after the child was reaped
 }
 
@@ -88,7 +89,8 @@ func spawn(spec *spawnSpec) (*child, error) {
 	}
 	pidfd := -1
 	attr := &syscall.ProcAttr{Dir: spec.dir, Env: env, Files: files, Sys: &syscall.SysProcAttr{PidFD: &pidfd}}
-	if !spec.detached {
+	onThread := !spec.detached && spec.lifeline == nil
+	if onThread {
 		attr.Sys.Pdeathsig = syscall.SIGKILL
 	}
 	var pid int
@@ -100,24 +102,62 @@ func spawn(spec *spawnSpec) (*child, error) {
 			}
 		}
 	}
-	if spec.detached {
-		start()
-	} else {
+	if onThread {
 		onLauncher(start)
+	} else {
+		start()
 	}
 	runtime.KeepAlive(spec)
 	if err != nil {
 		return nil, fmt.Errorf("procs: start %s: %w", spec.name, err)
 	}
+	if spec.lifeline != nil {
+		armLifeline(spec.control, pid) // an error means that the child has ended
+	}
 	c := &child{pid: pid, done: make(chan struct{})}
 	go func() {
 		c.reap(pidfd)
+		if spec.lifeline != nil {
+			spec.lifeline.close()
+		}
 		close(c.done)
 		if spec.ended != nil {
 			spec.ended(c)
 		}
 	}()
 	return c, nil
+}
+
+// armLifeline makes the kernel kill process pid when the other end of its socket fd is closed, which is when the parent ends, however that
+// happens: that end is the parent's alone. Nothing may be sent through the socket any more. PDEATHSIG, which does the same for workers,
+// is tied to a thread, and starting children there alone makes a start 4 % longer.
+//
+// The setting belongs to the socket, not to who holds it: the parent makes it as soon as there is a child, and the child once more, because
+// the parent may have died before.
+func armLifeline(fd, pid int) error {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	for _, set := range []struct{ cmd, arg int }{
+		{unix.F_SETOWN, pid},
+		{unix.F_SETSIG, int(unix.SIGKILL)},
+		{unix.F_SETFL, flags | unix.O_ASYNC},
+	} {
+		if err == nil {
+			_, err = unix.FcntlInt(uintptr(fd), set.cmd, set.arg)
+		}
+	}
+	return err
+}
+
+// heedLifeline is the child's side.
+func heedLifeline(fd int) error {
+	unix.CloseOnExec(fd)
+	if err := armLifeline(fd, os.Getpid()); err != nil {
+		return fmt.Errorf("procs: cannot be told of the parent's end: %w", err)
+	}
+	if n, _ := unix.Poll([]unix.PollFd{{Fd: int32(fd)}}, 0); n > 0 { // POLLHUP
+		os.Exit(1) // the parent has ended already
+	}
+	return nil
 }
 
 // withProcs sets GOMAXPROCS: in place of another, because the Go runtime takes the first of two.

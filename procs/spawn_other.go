@@ -30,6 +30,7 @@ type spawnSpec struct {
 	stdio    [3]*os.File
 	control  int
 	detached bool
+	lifeline *control
 	ended    func(*child)
 }
 
@@ -38,6 +39,7 @@ type child struct {
 	done chan struct{}
 }
 
+func heedLifeline(int) error                 { return errPlatform }
 func spawn(*spawnSpec) (*child, error)       { return nil, errPlatform }
 func (c *child) signal(syscall.Signal) error { return errPlatform }
 func (c *child) alive() bool                 { return false }
