@@ -168,16 +168,24 @@ var testNothing = Register("nothing", func(context.Context, int) (int, error) { 
 // BenchmarkPoolApply is a task there and back. x-ospipe: in units of eight bytes there and back through pipes of the operating system
 // and a process that does nothing with them.
 func BenchmarkPoolApply(b *testing.B) {
+	apply := applying(b)
+	proctest.Beside(b, osEcho(b, 8), 1, apply)
+}
+
+// applying starts a pool, and returns what calls Apply n times, one after the other.
+func applying(b *testing.B) func(n int) {
+	b.Helper()
 	p := newPool(b, PoolConfig{Workers: 2})
 	ctx := context.Background()
-	Apply(ctx, p, testSquare, 1)
-	proctest.Beside(b, osEcho(b, 8), 1, func(n int) {
+	apply := func(n int) {
 		for i := range n {
 			if v, err := Apply(ctx, p, testSquare, i); v != i*i || err != nil {
 				b.Fatal(v, err)
 			}
 		}
-	})
+	}
+	apply(1) // a worker is there
+	return apply
 }
 
 // BenchmarkPoolApplyAsync submits 20,000 tasks and then collects them. x-goroutines: in units of the same through channels in this process.
@@ -223,30 +231,37 @@ var pipeSizes = []int{64, 1 << 10, 16 << 10, 64 << 10, 1 << 20}
 func BenchmarkPipe(b *testing.B) {
 	for _, size := range pipeSizes {
 		b.Run("size="+strconv.Itoa(size), func(b *testing.B) {
-			ours, theirs, err := NewPipe(Duplex)
-			if err != nil {
+			trips := pipeTrips(b, size)
+			b.SetBytes(int64(2 * size))
+			proctest.Beside(b, osEcho(b, size), 1, trips)
+		})
+	}
+}
+
+// pipeTrips starts a process that sends back what it gets, and returns what sends so many bytes there and back n times.
+func pipeTrips(b *testing.B, size int) func(n int) {
+	b.Helper()
+	ours, theirs, err := NewPipe(Duplex)
+	if err != nil {
+		b.Fatal(err)
+	}
+	p := run(b, testEcho, theirs)
+	theirs.Close()
+	b.Cleanup(func() {
+		ours.Close()
+		join(b, p)
+	})
+	msg, buf := make([]byte, size), make([]byte, size)
+	return func(n int) {
+		for i := range n {
+			msg[0] = byte(i)
+			if err := ours.SendBytes(msg); err != nil {
 				b.Fatal(err)
 			}
-			p := run(b, testEcho, theirs)
-			theirs.Close()
-			b.Cleanup(func() {
-				ours.Close()
-				join(b, p)
-			})
-			msg, buf := make([]byte, size), make([]byte, size)
-			b.SetBytes(int64(2 * size))
-			proctest.Beside(b, osEcho(b, size), 1, func(n int) {
-				for i := range n {
-					msg[0] = byte(i)
-					if err := ours.SendBytes(msg); err != nil {
-						b.Fatal(err)
-					}
-					if n, err := ours.RecvBytesInto(buf); n != size || err != nil || buf[0] != byte(i) {
-						b.Fatal(n, err)
-					}
-				}
-			})
-		})
+			if n, err := ours.RecvBytesInto(buf); n != size || err != nil || buf[0] != byte(i) {
+				b.Fatal(n, err)
+			}
+		}
 	}
 }
 

@@ -31,7 +31,7 @@ func handoffOf(t *testing.T, c *Conn) *handoff {
 // Messages of all sizes, with and without descriptors, between two processes: all come back, in order, whichever way each went.
 func TestPipeHandoffOrder(t *testing.T) {
 	a, b := testPipePair(t, Duplex)
-	p := NewProcess(testMirror, b, ProcessConfig{})
+	p := NewProcess(testEcho, b, ProcessConfig{})
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -62,22 +62,6 @@ func TestPipeHandoffOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 }
-
-// testMirror sends back what it gets.
-var testMirror = Register("test.mirror", func(_ context.Context, c *Conn) (int, error) {
-	for {
-		b, err := c.RecvBytes(0)
-		if err == io.EOF {
-			return 0, nil
-		}
-		if err != nil {
-			return 0, err
-		}
-		if err := c.SendBytes(b); err != nil {
-			return 0, err
-		}
-	}
-})
 
 // Several senders and several receivers of the same pipe: every message comes exactly once, and those of one sender
 // that one receiver gets, in order.

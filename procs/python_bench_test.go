@@ -27,14 +27,7 @@ func BenchmarkPython(b *testing.B) {
 		})
 	})
 	b.Run("apply", func(b *testing.B) {
-		p := newPool(b, PoolConfig{Workers: 2})
-		proctest.BesidePython(b, "testdata/python", "apply", 3000, func(n int) {
-			for i := range n {
-				if v, err := Apply(ctx, p, testSquare, i); v != i*i || err != nil {
-					b.Fatal(v, err)
-				}
-			}
-		})
+		proctest.BesidePython(b, "testdata/python", "apply", 3000, applying(b))
 	})
 	b.Run("apply_async", func(b *testing.B) {
 		p := newPool(b, PoolConfig{Workers: 2})
@@ -110,28 +103,7 @@ func BenchmarkPython(b *testing.B) {
 		})
 	})
 	b.Run("pipe", func(b *testing.B) {
-		ours, theirs, err := NewPipe(Duplex)
-		if err != nil {
-			b.Fatal(err)
-		}
-		p := run(b, testEcho, theirs)
-		theirs.Close()
-		b.Cleanup(func() {
-			ours.Close()
-			join(b, p)
-		})
-		msg, buf := make([]byte, 64), make([]byte, 64)
-		proctest.BesidePython(b, "testdata/python", "pipe", 20_000, func(n int) {
-			for i := range n {
-				msg[0] = byte(i)
-				if err := ours.SendBytes(msg); err != nil {
-					b.Fatal(err)
-				}
-				if n, err := ours.RecvBytesInto(buf); n != len(msg) || err != nil || buf[0] != byte(i) {
-					b.Fatal(n, err)
-				}
-			}
-		})
+		proctest.BesidePython(b, "testdata/python", "pipe", 20_000, pipeTrips(b, 64))
 	})
 	b.Run("lock_uncontended", func(b *testing.B) {
 		l := closing(b, must(NewLock())(b), nil)
