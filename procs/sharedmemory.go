@@ -97,12 +97,13 @@ func (m *SharedMemory) Size() int {
 // Name returns the name, "" for an anonymous block.
 func (m *SharedMemory) Name() string { return m.name }
 
-// Close unmaps the block from this process, at once. Others keep it.
+// Close unmaps the block from this process. Others keep it. The mapping of an anonymous block goes a tenth of a second later, because a block that
+// is handed to and fro comes again soon, and mapping it anew takes longer, the more so the larger it is.
 func (m *SharedMemory) Close() error {
 	if m.seg == nil {
 		return nil
 	}
-	return m.seg.Unmap()
+	return m.seg.Park()
 }
 
 // Unlink removes the name. Whoever has the block keeps it. It works once, in any process, before or after Close; then, and for an anonymous

@@ -32,6 +32,9 @@ func OpenNamed(name string) (*Segment, error) { return nil, errPlatform }
 // Unlink removes a name.
 func Unlink(name string) error { return errPlatform }
 
+// Park is Unmap.
+func (s *Segment) Park() error { return s.Unmap() }
+
 // Reserve gives memory to a part of a sparse segment.
 func (s *Segment) Reserve(off, n int) error { return errPlatform }
 
