@@ -115,7 +115,7 @@ func (f *Future[T]) Cancel() bool { return f.stop(false) }
 
 // Stop cancels the task even if it runs: its context is cancelled, and if it does not return within the pool's
 // Grace, its worker is killed and replaced. It returns at once; the result will be ErrCancelled. It tells whether the task
-// could be stopped; one of a ThreadPool that runs cannot be.
+// could be stopped; one of package threads that runs cannot be.
 func (f *Future[T]) Stop() bool { return f.stop(true) }
 
 func (f *Future[T]) stop(force bool) bool {

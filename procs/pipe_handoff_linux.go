@@ -22,7 +22,8 @@ import (
 //
 // Deaths: the state names who is at it, so that others can go on when that process dies. A message that was handed to a receiver
 // which died before it looked goes to another holder of the same end, if there is one, though perhaps after later ones. If a
-// sender or receiver dies between counting and moving a message in the socket, queued stays above 0, and the socket serves alone.
+// sender or receiver dies between counting and moving a message in the socket, or loses one for want of descriptors, queued stays above 0,
+// and the socket serves alone.
 type handoff struct {
 	state  atomic.Uint64 // 0: nobody is here. Else an Owner, and what it does
 	kind   uint32

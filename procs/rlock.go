@@ -12,7 +12,7 @@ import (
 // RLock is a lock that its owner may acquire again; it is free after as many releases. It is multiprocessing.RLock. The owner is a
 // goroutine of a process, and only it may release.
 //
-// Go tells nobody which goroutine runs, except at the head of a stack trace, so that every call costs about 1 us. Where the
+// Go tells nobody which goroutine runs, except at the head of a stack trace, so that every call costs one to three microseconds. Where the
 // caller knows whether it holds the lock, use Lock, which is a hundred times faster. Deaths are handled as in Lock.
 type RLock struct {
 	shared

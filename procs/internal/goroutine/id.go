@@ -4,7 +4,7 @@ package goroutine
 import "runtime"
 
 // ID returns the number of the calling goroutine, never given twice, from "goroutine 123 [running]:". It takes
-// about 1 us: Go tells it nowhere but at the head of a stack trace.
+// one to three microseconds: Go tells it nowhere but at the head of a stack trace.
 func ID() uint64 {
 	var buf [40]byte
 	var id uint64
