@@ -190,10 +190,11 @@ func (c *call[In, Out]) cancel(force bool) bool {
 // AsyncResult.Cancel, and Apply returns when that has happened.
 func Apply[In, Out any](ctx context.Context, p *Pool, f *Func[In, Out], in In, opts ...Option) (Out, error) {
 	c := newApply(p, f, &in, opts)
-	if p.helpers.waiting.Add(1) == 1 && len(opts) == 0 && !c.f.Done() {
+	callers := p.helpers.waiting.Add(1)
+	defer p.helpers.waiting.Add(-1)
+	if callers == 1 && len(opts) == 0 && !c.f.Done() {
 		p.help(func() (*worker, uint64) { return c.w, c.seq })
 	}
-	defer p.helpers.waiting.Add(-1)
 	return await(ctx, &c.f)
 }
 
