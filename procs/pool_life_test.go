@@ -74,6 +74,49 @@ func TestPoolWorkersNeverReady(t *testing.T) {
 	}
 }
 
+// When a pool breaks, what no worker has yet must fail as well, and not wait for a worker for ever.
+func TestPoolBreaksWithTasksWaiting(t *testing.T) {
+	t.Run("more than the workers can have", func(t *testing.T) {
+		p := newPool(t, PoolConfig{Workers: 1, Initializer: Call(testExit, 3)})
+		rs := make([]*AsyncResult[int], 3*maxLoad)
+		for i := range rs {
+			rs[i] = ApplyAsync(p, testSquare, i)
+		}
+		m := MapAsync(p, testSquare, make([]int, 3*maxLoad), Chunk(1))
+		for i, r := range rs {
+			if _, err := r.Get(soon(t)); !errors.Is(err, ErrBroken) {
+				t.Fatal(i, err)
+			}
+		}
+		if _, err := m.Get(soon(t)); !errors.Is(err, ErrBroken) {
+			t.Fatal(err)
+		}
+	})
+	t.Run("while there is no worker", func(t *testing.T) {
+		p := newPool(t, PoolConfig{Workers: 2})
+		in := 1
+		waiting, err := newCall(p, testSquare, &in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := newCall(p, testSquare, &in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.mu.Lock() // as if both came after the last worker's death and before it was found to be the last
+		p.pending = append(p.pending, waiting)
+		p.again = append(p.again, ticket{job: again})
+		p.breakDown(errors.New("no more workers"))
+		p.mu.Unlock()
+		p.bell.Ring()
+		for _, c := range []*call[int, int]{waiting, again} {
+			if _, err := c.Get(soon(t)); !errors.Is(err, ErrBroken) {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
 func TestPoolMaxTasksPerChild(t *testing.T) {
 	p := newPool(t, PoolConfig{Workers: 2, MaxTasksPerChild: 5})
 	pids := make(map[int]int)

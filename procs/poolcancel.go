@@ -45,13 +45,7 @@ func (p *Pool) takeBack(j job, piece int32, w *worker, seq uint64, force bool) (
 func (p *Pool) cancelWaiting() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for {
-		t, ok := p.nextTicket()
-		if !ok {
-			break
-		}
-		p.failed = append(p.failed, failure{t, ErrCancelled})
-	}
+	p.failed = p.appendWaiting(p.failed, ErrCancelled)
 	for _, w := range p.workers {
 		for i := len(w.entries) - 1; i >= w.first; i-- {
 			if e := &w.entries[i]; w.revoke(e) {

@@ -89,7 +89,7 @@ func (p *Pool) arm(workers []*worker, burst int) time.Duration {
 	p.bell.Arm()
 	many := false
 	p.mu.Lock()
-	ready := len(p.failed) > 0 || p.changed()
+	ready := len(p.failed) > 0 || p.broken != nil && p.hasWork() || p.changed()
 	for _, w := range workers {
 		n := uint64(1)
 		if w.load > 64 && burst >= 16 {
@@ -293,16 +293,30 @@ func (p *Pool) rescue() {
 	p.fill()
 }
 
-// failNow delivers what failed before it reached a worker.
+// failNow delivers what failed before it reached a worker. In a broken pool that is all that waits for one: none will come.
 func (p *Pool) failNow() bool {
 	p.mu.Lock()
 	f := p.failed
 	p.failed = nil
+	if p.broken != nil {
+		f = p.appendWaiting(f, p.broken)
+	}
 	p.mu.Unlock()
 	for _, f := range f {
 		f.job.finish(f.piece, nil, nil, f.err)
 	}
 	return len(f) > 0
+}
+
+// appendWaiting takes every piece that waits for a worker, to fail with err.
+func (p *Pool) appendWaiting(f []failure, err error) []failure {
+	for {
+		t, ok := p.nextTicket()
+		if !ok {
+			return f
+		}
+		f = append(f, failure{t, err})
+	}
 }
 
 // bury looks after dead workers, and retires the living ones of a closed pool.
@@ -407,17 +421,10 @@ func (p *Pool) end() {
 	if p.state == poolTerminated && err == nil {
 		err = ErrTerminated
 	}
-	var rest []ticket
-	for {
-		t, ok := p.nextTicket()
-		if !ok {
-			break
-		}
-		rest = append(rest, t)
-	}
+	rest := p.appendWaiting(nil, err)
 	p.mu.Unlock()
-	for _, t := range rest {
-		t.job.finish(t.piece, nil, nil, err)
+	for _, f := range rest {
+		f.job.finish(f.piece, nil, nil, f.err)
 	}
 	p.bellFD.Close()
 	logf(LevelInfo, "%s ended", p.name)
