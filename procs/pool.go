@@ -102,7 +102,7 @@ type Pool struct {
 	broken   error
 	watching bool // the watch timer runs
 	scratch  []byte
-	crashes  int // workers in a row that ended by themselves before they were ready
+	crashes  int // see maxCrashes
 }
 
 type poolState uint8

@@ -74,6 +74,23 @@ func TestPoolWorkersNeverReady(t *testing.T) {
 	}
 }
 
+// It makes no difference whether the pool was closed, or how the workers end.
+func TestPoolWorkersNeverReadyEnds(t *testing.T) {
+	for name, init := range map[string]*Initializer{"exit": Call(testExit, 3), "signal": Call(testSuicide, syscall.SIGKILL)} {
+		t.Run(name, func(t *testing.T) {
+			p := newPool(t, PoolConfig{Workers: 2, Initializer: init})
+			r := ApplyAsync(p, testSquare, 1)
+			p.Close()
+			if _, err := r.Get(soon(t)); !errors.Is(err, ErrBroken) {
+				t.Fatal(err)
+			}
+			if err := p.Join(soon(t)); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
 // When a pool breaks, what no worker has yet must fail as well, and not wait for a worker for ever.
 func TestPoolBreaksWithTasksWaiting(t *testing.T) {
 	t.Run("more than the workers can have", func(t *testing.T) {

@@ -371,8 +371,8 @@ func (p *Pool) lost(w *worker) {
 		level = LevelInfo
 	}
 	logf(level, "%s: %v", w.name, died)
-	if !quiet && p.state == poolOpen && w.child.exitCode() >= 0 && !w.begun {
-		if p.crashes++; p.crashes >= 8 {
+	if !quiet && p.state != poolTerminated && !w.hasBegun() {
+		if p.crashes += w.blame(); p.crashes >= maxCrashes {
 			p.breakDown(fmt.Errorf("workers end before they are ready: %w", died))
 		}
 	}

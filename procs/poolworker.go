@@ -254,6 +254,24 @@ func (w *worker) ready(body []byte) {
 	}
 }
 
+// maxCrashes is how much blame the workers that end before they are ready, one after the other, may collect before the pool gives up.
+const maxCrashes = 64
+
+// blame tells how much it says against the program that w ended before it was ready. A worker that was killed may be another's victim, the
+// next one not.
+func (w *worker) blame() int {
+	if w.child.exitCode() < 0 {
+		return 1
+	}
+	return 8
+}
+
+// hasBegun tells whether w was ready for tasks. The report that says so may still be on its way.
+func (w *worker) hasBegun() bool {
+	e := w.front()
+	return w.begun || w.ring.Passed() > 0 || e != nil && e.task.State.Load() == taskring.Claimed
+}
+
 // attach sends the descriptors of the next task.
 func (w *worker) attach(fds []int) error {
 	return w.control.send(packetAttach, binary.LittleEndian.AppendUint64(nil, w.nextSeq), fds)
