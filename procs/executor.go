@@ -118,7 +118,7 @@ func cancelAll[T any](fs []*Future[T]) {
 }
 
 // Shutdown says that no more tasks will come. With cancelFutures, tasks that were not begun are cancelled; with wait, it returns
-// when all are done and the workers are gone. It may be called again.
+// when all are done and the workers are gone; but at once if a callback calls it, which they wait for. It may be called again.
 func (e *Executor) Shutdown(wait, cancelFutures bool) {
 	if e.crew != nil {
 		e.crew.Shutdown(wait, cancelFutures)
@@ -129,7 +129,7 @@ func (e *Executor) Shutdown(wait, cancelFutures bool) {
 		e.pool.cancelWaiting()
 	}
 	if wait {
-		<-e.pool.ended
+		e.pool.waitEnded()
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"switchyard/procs/internal/goroutine"
 	"switchyard/procs/internal/shm"
 	"switchyard/procs/internal/taskring"
 )
@@ -75,15 +76,16 @@ const (
 // Every task is assigned to a worker here, in the parent, and lies in memory shared with that worker alone, where it
 // can be taken back until the worker begins it: when a worker has nothing left to do, it gets tasks of the
 // busiest one. Results and callbacks are handled by one goroutine: callbacks should return soon, and must not wait
-// for other results of the same pool.
+// for other results of the same pool. They may submit tasks, and end the pool.
 //
 // A pool that was not closed or terminated ends with its process: the kernel kills the workers.
 type Pool struct {
-	config PoolConfig
-	name   string
-	bell   *taskring.Bell
-	bellFD *shm.Segment
-	ended  chan struct{} // closed when all workers are gone and nothing will change any more
+	config    PoolConfig
+	name      string
+	bell      *taskring.Bell
+	bellFD    *shm.Segment
+	ended     chan struct{} // closed when all workers are gone and nothing will change any more
+	collector atomic.Uint64 // number of the goroutine that collects, and so calls callbacks
 
 	collecting sync.Mutex // whoever takes results out of the workers' rings; comes before mu
 	helpers    helpers
@@ -356,7 +358,8 @@ func (p *Pool) Close() {
 }
 
 // Terminate ends the pool at once: the workers are killed, and tasks that were not done fail with ErrTerminated. It
-// returns when all workers are gone. It is meant for defer, and does nothing to a pool that has ended.
+// returns when all workers are gone; called by a callback, which they wait for, at once. It is meant for defer, and does nothing to a pool
+// that has ended.
 func (p *Pool) Terminate() {
 	p.mu.Lock()
 	if p.state != poolTerminated {
@@ -365,16 +368,29 @@ func (p *Pool) Terminate() {
 	}
 	p.mu.Unlock()
 	p.bell.Ring()
-	<-p.ended
+	p.waitEnded()
 }
 
-// Join waits until a closed pool has done all its tasks and its workers are gone, or until ctx is done.
+// waitEnded waits until the pool has ended, unless it is called by a callback: that runs in the goroutine that ends the pool.
+func (p *Pool) waitEnded() {
+	if !p.inCallback() {
+		<-p.ended
+	}
+}
+
+func (p *Pool) inCallback() bool { return goroutine.ID() == p.collector.Load() }
+
+// Join waits until a closed pool has done all its tasks and its workers are gone, or until ctx is done. A callback cannot wait for that, and
+// gets an error.
 func (p *Pool) Join(ctx context.Context) error {
 	p.mu.Lock()
 	open := p.state == poolOpen
 	p.mu.Unlock()
 	if open {
 		return errors.New("procs: Join of a pool that was not closed")
+	}
+	if p.inCallback() {
+		return errors.New("procs: Join in a callback, which the pool waits for")
 	}
 	select {
 	case <-p.ended:

@@ -134,6 +134,32 @@ func TestPoolBreaksWithTasksWaiting(t *testing.T) {
 	})
 }
 
+// A callback may end the pool that calls it.
+func TestPoolEndsInCallback(t *testing.T) {
+	joined := make(chan error, 1)
+	for name, end := range map[string]func(*Pool){
+		"Terminate": (*Pool).Terminate,
+		"Shutdown":  func(p *Pool) { (&Executor{pool: p}).Shutdown(true, true) },
+		"Join":      func(p *Pool) { p.Close(); joined <- p.Join(soon(t)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPool(t, PoolConfig{Workers: 2})
+			r := ApplyAsync(p, testSquare, 3, OnResult(func(int) { end(p) }))
+			if v, err := r.Get(soon(t)); v != 9 || err != nil {
+				t.Fatal(v, err)
+			}
+			select {
+			case <-p.ended:
+			case <-soon(t).Done():
+				t.Fatal("the pool did not end")
+			}
+		})
+	}
+	if err := <-joined; err == nil {
+		t.Error("Join in a callback said that the pool had ended")
+	}
+}
+
 func TestPoolMaxTasksPerChild(t *testing.T) {
 	p := newPool(t, PoolConfig{Workers: 2, MaxTasksPerChild: 5})
 	pids := make(map[int]int)

@@ -3,8 +3,10 @@ package procs
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
+	"switchyard/procs/internal/goroutine"
 	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/taskring"
 )
@@ -25,6 +27,7 @@ type arrival struct {
 // awake, so that it and a caller in help take turns.
 func (p *Pool) collect() {
 	defer close(p.ended)
+	p.collector.Store(goroutine.ID())
 	batch := make([]arrival, 0, batchSize)
 	var workers []*worker
 	idle, burst := 0, 0
@@ -340,26 +343,35 @@ func (p *Pool) bury(batch *[]arrival) bool {
 		}
 		p.spares = nil
 	}
-	for _, list := range []*[]*worker{&p.workers, &p.spares} {
-		for i := 0; i < len(*list); i++ {
-			w := (*list)[i]
-			if !w.dead {
-				if w.stopDue && !w.full {
-					p.retire(w)
-				}
-				continue
-			}
-			did = true
-			*list = append((*list)[:i:i], (*list)[i+1:]...)
-			i--
-			p.mu.Unlock()
-			for p.drain(w, batch, batchSize) > 0 {
-			}
-			p.mu.Lock()
-			p.lost(w)
+	for _, w := range p.workers {
+		if !w.dead && w.stopDue && !w.full {
+			p.retire(w)
 		}
 	}
+	for w := p.nextDead(); w != nil; w = p.nextDead() {
+		did = true
+		// It stays in its list meanwhile, where whoever cancels a job looks for what is to be taken back.
+		p.mu.Unlock()
+		for p.drain(w, batch, batchSize) > 0 {
+		}
+		p.mu.Lock()
+		isIt := func(o *worker) bool { return o == w }
+		p.workers, p.spares = slices.DeleteFunc(p.workers, isIt), slices.DeleteFunc(p.spares, isIt)
+		p.lost(w)
+	}
 	return did
+}
+
+// nextDead returns a worker that is dead and not buried, or nil.
+func (p *Pool) nextDead() *worker {
+	for _, list := range [][]*worker{p.workers, p.spares} {
+		for _, w := range list {
+			if w.dead {
+				return w
+			}
+		}
+	}
+	return nil
 }
 
 // lost sorts what a dead worker had left.
