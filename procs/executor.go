@@ -118,7 +118,8 @@ func cancelAll[T any](fs []*Future[T]) {
 }
 
 // Shutdown says that no more tasks will come. With cancelFutures, tasks that were not begun are cancelled; with wait, it returns
-// when all are done and the workers are gone; but at once if a callback calls it, which they wait for. It may be called again.
+// when all are done and the workers are gone. It may be called again. A callback of an executor over processes gets no wait, since it is
+// waited for itself; one of an executor over goroutines, or a task there, must not ask for it.
 func (e *Executor) Shutdown(wait, cancelFutures bool) {
 	if e.crew != nil {
 		e.crew.Shutdown(wait, cancelFutures)

@@ -26,8 +26,11 @@ type arrival struct {
 // collect is the life of the pool's goroutine that takes results, delivers them, and deals with the dead. It holds collecting while it is
 // awake, so that it and a caller in help take turns.
 func (p *Pool) collect() {
-	defer close(p.ended)
 	p.collector.Store(goroutine.ID())
+	defer func() {
+		p.collector.Store(0) // the number may be another's soon
+		close(p.ended)
+	}()
 	batch := make([]arrival, 0, batchSize)
 	var workers []*worker
 	idle, burst := 0, 0

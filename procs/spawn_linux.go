@@ -96,7 +96,7 @@ func spawn(spec *spawnSpec) (*child, error) {
 	var pid int
 	var err error
 	start := func() {
-		for { // EAGAIN and ENOMEM pass; so does ETXTBSY
+		for { // other errors, EAGAIN and ENOMEM too, are the caller's to try again
 			if pid, err = syscall.ForkExec(exe, []string{argv0, childArg, "[" + spec.name + "]"}, attr); err != unix.EINTR {
 				return
 			}

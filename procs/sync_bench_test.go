@@ -291,6 +291,35 @@ func BenchmarkLock(b *testing.B) {
 	})
 }
 
+// BenchmarkRLock is beside a Lock: what it costs to know whose the lock is. nested: acquired and released once more by its owner.
+func BenchmarkRLock(b *testing.B) {
+	plain := closing(b, must(NewLock())(b), nil)
+	floor := proctest.Floor{Unit: "x-lock", Do: func(n int) {
+		if err := lockLoop(plain, n); err != nil {
+			b.Fatal(err)
+		}
+	}}
+	l := closing(b, must(NewRLock())(b), nil)
+	pairs := func(n int) {
+		for range n {
+			if err := l.Acquire(context.Background()); err != nil {
+				b.Fatal(err)
+			}
+			if err := l.Release(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.Run("uncontended", func(b *testing.B) { proctest.Beside(b, floor, 1000, pairs) })
+	b.Run("nested", func(b *testing.B) {
+		if err := l.Acquire(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+		defer l.Release()
+		proctest.Beside(b, floor, 1000, pairs)
+	})
+}
+
 // BenchmarkSharedMemory: a block goes through a pipe to another process, which maps it, writes its last byte, unmaps it and answers. The
 // floor is the same with bytes instead of a block. x-64KiB: in units of the same with 64 KiB; that of 64 KiB itself tells how sure it is.
 func BenchmarkSharedMemory(b *testing.B) {
