@@ -369,6 +369,9 @@ var fewFiles = Register("test.fewfiles", func(ctx context.Context, limit uint64)
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: limit, Max: limit}); err != nil {
 		return 0, err
 	}
+	if err := manyPipes(20); err != nil {
+		return 0, err
+	}
 	p, err := NewPool(PoolConfig{Workers: 2, Retries: 1000})
 	if err != nil {
 		return 0, err
@@ -405,6 +408,27 @@ var fewFiles = Register("test.fewfiles", func(ctx context.Context, limit uint64)
 	}
 	return 0, nil
 })
+
+// manyPipes opens n pipes at a time, and uses all of them.
+func manyPipes(n int) error {
+	for i := range n {
+		a, b, err := NewPipe(Duplex)
+		if err != nil {
+			return fmt.Errorf("pipe %d: %w", i, err)
+		}
+		defer a.Close()
+		defer b.Close()
+		if err := a.SendBytes([]byte{byte(i)}); err != nil {
+			return fmt.Errorf("pipe %d: %w", i, err)
+		}
+		defer func() {
+			if got, err := b.RecvBytes(0); len(got) != 1 || got[0] != byte(i) || err != nil {
+				panic(fmt.Sprintf("pipe %d: %v %v", i, got, err))
+			}
+		}()
+	}
+	return nil
+}
 
 func TestFaultFewFiles(t *testing.T) {
 	var errs strings.Builder

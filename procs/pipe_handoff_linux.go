@@ -1,6 +1,7 @@
 package procs
 
 import (
+	"errors"
 	"os"
 	"runtime"
 	"sync/atomic"
@@ -48,14 +49,20 @@ const (
 	handoffSize = int(unsafe.Sizeof(handoff{}))
 )
 
-// newHandoffs makes the handoffs of both ways and maps them twice, once for each end, or not at all if there is no memory or no descriptor
-// for it: pipes work without.
+var errFewDescriptors = errors.New("procs: few descriptors are left")
+
+// newHandoffs makes the handoffs of both ways and maps them twice, once for each end, or not at all if there is no memory for it, or half of the
+// descriptors are in use: pipes work without.
 func newHandoffs() (a, b *shm.Segment) {
 	a, err := shm.Create(2 * handoffSize)
 	if err != nil {
 		return nil, nil
 	}
 	err = a.WithFD(func(fd int) error {
+		var limit unix.Rlimit
+		if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || uint64(fd) >= limit.Cur/2 {
+			return errFewDescriptors
+		}
 		twin, err := kernel.DupFD(fd)
 		if err == nil {
 			b, err = shm.Adopt(os.NewFile(uintptr(twin), "segment"), 2*handoffSize)
