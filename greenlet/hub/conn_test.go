@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"switchyard/greenlet/hub/internal/hubtest"
 )
 
 // upper answers each piece of what it reads in upper case.
@@ -175,7 +177,7 @@ func TestDialErrors(t *testing.T) {
 
 // Whatever is left open is closed by the hub; TestMain counts.
 func TestHubClosesWhatIsLeftOpen(t *testing.T) {
-	before := openFiles()
+	before := hubtest.OpenFiles()
 	run(t, func(h *Hub) {
 		l, err := h.Listen("tcp", "127.0.0.1:0")
 		must(t, err)
@@ -186,7 +188,7 @@ func TestHubClosesWhatIsLeftOpen(t *testing.T) {
 			must(t, err)
 		}
 	})
-	if after := openFiles(); after != before {
+	if after := hubtest.OpenFiles(); after != before {
 		t.Fatalf("%d descriptors before, %d after", before, after)
 	}
 }

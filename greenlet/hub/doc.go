@@ -28,6 +28,9 @@
 // waited for something outside (time, a descriptor, an awaited call) runs before
 // those who only yielded, as far as these still get every other turn.
 //
+// TLS is in package hubtls and HTTP in hubhttp, below this one, so that a program
+// which needs neither does not pay for crypto/tls and net/http at each start.
+//
 // It is not a scheduler for work that computes (use goroutines or processes)
 // and does not change how the standard library blocks: there is no monkey
 // patching; net/http's server, for example, starts goroutines of its own.

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/http/httptest"
 	"time"
 
 	"switchyard/greenlet/hub"
@@ -134,31 +132,5 @@ func ExampleStreamServer() {
 	fmt.Println(err)
 	// Output:
 	// hello
-	// <nil>
-}
-
-// Many downloads, three at a time, with the whole of net/http's client.
-func ExampleHTTPTransport() {
-	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprint(w, "page", r.URL.Path)
-	}))
-	defer site.Close()
-	err := hub.Run(func(h *hub.Hub) error {
-		client := &http.Client{Transport: hub.NewHTTPTransport(h)}
-		pages, err := hub.Map(hub.NewPool(h, 3), []string{"/1", "/2", "/3", "/4"}, func(path string) (string, error) {
-			resp, err := client.Get(site.URL + path)
-			if err != nil {
-				return "", err
-			}
-			defer resp.Body.Close()
-			body, err := io.ReadAll(resp.Body)
-			return string(body), err
-		})
-		fmt.Println(pages)
-		return err
-	})
-	fmt.Println(err)
-	// Output:
-	// [page/1 page/2 page/3 page/4]
 	// <nil>
 }

@@ -1,0 +1,24 @@
+// Package hubtls is TLS for a hub: crypto/tls over a [hub.Conn], whose waits
+// let other greenlets run (gevent.ssl).
+//
+// [Client] and [Server] take a connection that was dialled or accepted, and make
+// a [Conn] of it. Certificates, versions and who is trusted are crypto/tls's
+// business, in its Config. Rules:
+//
+//   - A Conn belongs to its hub: use it from the hub's greenlets only. One
+//     greenlet may read while another writes; of several that do the same, each
+//     waits for its turn.
+//   - The connection below is the Conn's alone, from the call of Client or
+//     Server on. Closing the Conn closes it.
+//   - The handshake is done by the first Read or Write, or by Handshake.
+//   - A Read that passes its deadline or the limit of a [hub.Timeout] can be
+//     repeated. One that is ended by a kill or a context has ended reading: all
+//     later ones return that error. A Write that did not end well has ended
+//     writing.
+//
+// It is not a tls.Conn (that would stop the hub, see [Conn]), and does not
+// renegotiate: leave the Config's Renegotiation as it is.
+//
+// It is apart from package hub because of crypto/tls: what a program links
+// costs it time at every start, and a hub without TLS need not pay that.
+package hubtls
