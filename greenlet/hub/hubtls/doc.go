@@ -13,8 +13,8 @@
 //   - The handshake is done by the first Read or Write, or by Handshake.
 //   - A Read that passes its deadline or the limit of a [hub.Timeout] can be
 //     repeated. One that is ended by a kill or a context has ended reading: all
-//     later ones return that error. A Write that did not end well has ended
-//     writing.
+//     later ones return that error. After a Write that did not end well, write
+//     no more: half a record may have been sent.
 //
 // It is not a tls.Conn (that would stop the hub, see [Conn]), and does not
 // renegotiate: leave the Config's Renegotiation as it is.
