@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -178,13 +179,15 @@ func NewPool(config PoolConfig) (*Pool, error) {
 			return nil, err
 		}
 		p.workers = append(p.workers, w)
+	}
+	p.starting = config.Spares
+	for _, w := range slices.Clone(p.workers) { // from now on all is guarded by the mutex
 		w.watch()
 	}
-	go p.collect()
 	for range config.Spares {
-		p.starting++
 		go p.replace()
 	}
+	go p.collect()
 	return p, nil
 }
 

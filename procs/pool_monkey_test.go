@@ -1,0 +1,235 @@
+package procs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestPoolMonkey lets several users do to pools whatever they like, while workers are killed, stopped and continued: every call must end, with
+// the right result or with an error that fits, and so must every pool. A failure names its seed; PROCS_MONKEY repeats it, as far as
+// processes do the same twice. The short version runs always; PROCS_FAULTS=long (make faults) asks for a minute.
+func TestPoolMonkey(t *testing.T) {
+	seed, long := rand.Uint64(), 3*time.Second
+	if os.Getenv("PROCS_FAULTS") == "long" {
+		long = time.Minute
+	}
+	if s := os.Getenv("PROCS_MONKEY"); s != "" {
+		var err error
+		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rounds := 0
+	for end := time.Now().Add(long); time.Now().Before(end) && !t.Failed(); seed++ {
+		monkey(t, seed)
+		rounds++
+	}
+	t.Logf("%d pools", rounds)
+}
+
+// monkey is the life of one pool.
+func monkey(t *testing.T, seed uint64) {
+	r := rand.New(rand.NewPCG(seed, 0))
+	pick := func(n ...int) int { return n[r.IntN(len(n))] }
+	config := PoolConfig{Workers: 1 + r.IntN(4), MaxTasksPerChild: pick(0, 0, 1, 7), Spares: pick(0, 0, 1, 2), Retries: pick(0, 3),
+		TaskTimeout: time.Duration(pick(0, 0, 50)) * time.Millisecond, Grace: time.Duration(pick(-1, 1, 20)) * time.Millisecond}
+	switch r.IntN(8) {
+	case 0:
+		config.Initializer = Call(testFail, "not today")
+	case 1:
+		config.Initializer = Call(testExit, 3)
+	case 2:
+		config.Initializer = Call(testSuicide, syscall.SIGKILL)
+	case 3, 4:
+		config.Initializer = Call(testSquare, 3)
+	}
+	p, err := NewPool(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, done := context.WithTimeout(context.Background(), 60*time.Second)
+	defer done()
+	report := func(what string, err error) {
+		t.Errorf("PROCS_MONKEY=%d: %s: %v (pool of %+v)", seed, what, err, config)
+	}
+	var users sync.WaitGroup
+	for range 1 + r.IntN(4) {
+		u := &poolUser{Pool: p, r: rand.New(rand.NewPCG(seed, r.Uint64())), ctx: ctx, report: report, many: 1000}
+		if config.MaxTasksPerChild > 0 {
+			u.many = 30 // or it takes too many processes
+		}
+		users.Go(func() {
+			for range 20 {
+				u.act()
+			}
+			u.settle()
+		})
+	}
+	wait := r.IntN(2) == 0
+	if wait {
+		users.Wait()
+	} else {
+		time.Sleep(time.Duration(r.IntN(30)) * time.Millisecond)
+	}
+	switch r.IntN(3) {
+	case 0:
+		p.Terminate()
+	case 1:
+		ended := make(chan bool)
+		end := func() { p.Terminate(); close(ended) }
+		ApplyAsync(p, testSquare, 1, OnResult(func(int) { end() }), OnError(func(error) { end() }))
+		select {
+		case <-ended:
+		case <-ctx.Done():
+			report("a callback", ctx.Err())
+			return
+		}
+	default:
+		p.Close()
+	}
+	if err := p.Join(ctx); err != nil {
+		report("join", err)
+	}
+	users.Wait()
+	p.Terminate()
+	if pids := p.PIDs(); len(pids) > 0 {
+		report("the end", fmt.Errorf("workers are left: %v", pids))
+	}
+}
+
+// poolUser does things to a pool.
+type poolUser struct {
+	*Pool
+	r      *rand.Rand
+	ctx    context.Context
+	report func(what string, err error)
+	many   int
+	later  []func() // look at results
+}
+
+// fits tells whether err is nothing that should surprise somebody whose neighbours do what these do, or one of also.
+func fits(err error, also ...error) bool {
+	for _, ok := range append(also, nil, ErrWorkerDied, ErrTerminated, ErrClosed, ErrBroken, ErrTimeout) {
+		if errors.Is(err, ok) {
+			return true
+		}
+	}
+	return slices.Contains(also, errGoexit) && strings.Contains(err.Error(), errGoexit.Error()) // it comes from elsewhere
+}
+
+func (u *poolUser) settle() {
+	for _, look := range u.later {
+		look()
+	}
+}
+
+// expect notes a result to be looked at in the end.
+func expect[T any](u *poolUser, what string, r *AsyncResult[T], right func(T) bool, also ...error) {
+	u.later = append(u.later, func() {
+		if v, err := r.Get(u.ctx); !fits(err, also...) || err == nil && !right(v) {
+			u.report(what, fmt.Errorf("%v, %w", v, err))
+		}
+	})
+}
+
+func never[T any](T) bool { return false }
+
+// soonOver is a context that ends within some milliseconds.
+func (u *poolUser) soonOver() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(u.ctx, time.Duration(u.r.IntN(20_000))*time.Microsecond)
+}
+
+func (u *poolUser) act() {
+	p, n := u.Pool, u.r.IntN(u.many)
+	switch u.r.IntN(15) {
+	case 0:
+		for i := range n {
+			expect(u, "square", ApplyAsync(p, testSquare, i), func(v int) bool { return v == i*i })
+		}
+	case 1:
+		if v, err := Apply(u.ctx, p, testSquare, n); !fits(err) || err == nil && v != n*n {
+			u.report("apply", fmt.Errorf("%d, %w", v, err))
+		}
+	case 2:
+		ctx, cancel := u.soonOver()
+		if _, err := Apply(ctx, p, testHang, 0); err == nil || !fits(err, ErrCancelled, ctx.Err()) {
+			u.report("hang", err)
+		}
+		cancel()
+	case 3:
+		expect(u, "timeout", ApplyAsync(p, testHang, 0, Timeout(time.Millisecond)), never)
+	case 4:
+		r := ApplyAsync(p, testNap, time.Hour)
+		expect(u, "cancel", r, never, ErrCancelled)
+		time.Sleep(time.Duration(u.r.IntN(3)) * time.Millisecond)
+		r.Cancel()
+	case 5:
+		xs := make([]int, 5*n)
+		for i := range xs {
+			xs[i] = i
+		}
+		expect(u, "map", MapAsync(p, testSquare, xs, Chunk(u.r.IntN(50))), func(vs []int) bool {
+			return len(vs) == len(xs) && !slices.ContainsFunc(xs, func(x int) bool { return vs[x] != x*x })
+		})
+	case 6:
+		ctx, cancel := u.soonOver()
+		if _, err := Map(ctx, p, testNap, make([]time.Duration, n), Chunk(1)); !fits(err, ErrCancelled, ctx.Err()) {
+			u.report("map that is cancelled", err)
+		}
+		if _, err := Map(ctx, p, testHang, []int{1, 2, 3}); err == nil || !fits(err, ErrCancelled, ctx.Err()) {
+			u.report("map that hangs", err)
+		}
+		cancel()
+	case 7:
+		left := 1 + u.r.IntN(50)
+		for v, err := range Imap(u.ctx, p, testSquare, slices.Values([]int{5, 5, 5, 5, 5, 5, 5, 5})) {
+			if !fits(err) || err == nil && v != 25 {
+				u.report("imap", fmt.Errorf("%d, %w", v, err))
+			}
+			if left--; left == 0 {
+				break
+			}
+		}
+	case 8:
+		expect(u, "exit", ApplyAsync(p, testExit, u.r.IntN(3)), never)
+		expect(u, "suicide", ApplyAsync(p, testSuicide, syscall.SIGKILL), never)
+		expect(u, "goexit", ApplyAsync(p, testGoexit, 0), never, errGoexit)
+	case 9:
+		expect(u, "big result", ApplyAsync(p, testBig, n<<10), func(b []byte) bool { return len(b) == n<<10 })
+		expect(u, "big argument", ApplyAsync(p, testLen, make([]byte, n<<10)), func(v int) bool { return v == n<<10 })
+	case 10:
+		a, b, err := NewPipe(Duplex)
+		if err != nil {
+			u.report("pipe", err)
+			return
+		}
+		expect(u, "descriptors", ApplyAsync(p, testShare, b), func(c *Conn) bool { return c.Close() == nil })
+		b.Close()
+		u.later = append(u.later, func() { a.Close() })
+	case 11:
+		p.Resize(1 + u.r.IntN(5))
+	default:
+		pids := p.PIDs()
+		if len(pids) == 0 {
+			return
+		}
+		pid := pids[u.r.IntN(len(pids))]
+		if n%2 == 0 {
+			syscall.Kill(pid, syscall.SIGKILL)
+			return
+		}
+		syscall.Kill(pid, syscall.SIGSTOP)
+		time.Sleep(time.Duration(u.r.IntN(5)) * time.Millisecond)
+		syscall.Kill(pid, syscall.SIGCONT)
+	}
+}
