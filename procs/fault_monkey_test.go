@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// TestPoolMonkey lets several users do to pools whatever they like, while workers are killed, stopped and continued: every call must end, with
+// TestFaultMonkeyPool lets several users do to pools whatever they like, while workers are killed, stopped and continued: every call must end, with
 // the right result or with an error that fits, and so must every pool. A failure names its seed; PROCS_MONKEY repeats it, as far as
 // processes do the same twice. The short version runs always; PROCS_FAULTS=long (make faults) asks for a minute.
-func TestPoolMonkey(t *testing.T) {
+func TestFaultMonkeyPool(t *testing.T) {
 	seed, long := rand.Uint64(), 3*time.Second
 	if os.Getenv("PROCS_FAULTS") == "long" {
 		long = time.Minute
