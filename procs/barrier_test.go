@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -222,8 +223,10 @@ func TestBarrierOfOne(t *testing.T) {
 			t.Error(i, err)
 		}
 	}
-	if _, err := NewBarrier(0, nil); err == nil {
-		t.Error("a barrier for nobody")
+	for _, parties := range []int{-1, 0, maxParties + 1} {
+		if _, err := NewBarrier(parties, nil); !errors.Is(err, os.ErrInvalid) {
+			t.Errorf("a barrier for %d: %v", parties, err)
+		}
 	}
 }
 

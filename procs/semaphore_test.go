@@ -5,6 +5,8 @@ package procs
 import (
 	"context"
 	"errors"
+	"math"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -56,8 +58,15 @@ func TestSemaphore(t *testing.T) {
 			t.Error(err, s.Value())
 		}
 	}
-	if err := s.ReleaseN(0); err == nil {
-		t.Error("released no permits")
+	for _, n := range []int{0, -1, math.MaxInt32} {
+		if err := s.ReleaseN(n); !errors.Is(err, os.ErrInvalid) || s.Value() != 4 {
+			t.Errorf("released %d permits: %v, %d", n, err, s.Value())
+		}
+	}
+	for _, n := range []int{-1, math.MaxInt32 + 1} {
+		if _, err := NewSemaphore(n); !errors.Is(err, os.ErrInvalid) {
+			t.Errorf("made one with %d: %v", n, err)
+		}
 	}
 }
 
@@ -82,8 +91,10 @@ func TestBoundedSemaphore(t *testing.T) {
 	if err := s.Release(); err != ErrNotHeld || s.Value() != 2 {
 		t.Errorf("released too often: %v, %d", err, s.Value())
 	}
-	if _, err := NewBoundedSemaphore(0); err == nil {
-		t.Error("made one without permits")
+	for _, n := range []int{0, -1} {
+		if _, err := NewBoundedSemaphore(n); !errors.Is(err, os.ErrInvalid) {
+			t.Errorf("made one with %d: %v", n, err)
+		}
 	}
 }
 

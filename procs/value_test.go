@@ -4,6 +4,8 @@ package procs
 
 import (
 	"context"
+	"errors"
+	"os"
 	"reflect"
 	"testing"
 )
@@ -107,6 +109,41 @@ var testLockTwice = Register("test.lock.twice", func(ctx context.Context, a lock
 	return 0, nil
 })
 
+type ownLockArgs struct {
+	Lock  *Lock
+	Value *RawValue[int]
+	Array *RawArray[int]
+}
+
+func (a ownLockArgs) count(ctx context.Context, n int) error {
+	for range n {
+		if err := a.Lock.Acquire(ctx); err != nil {
+			return err
+		}
+		*a.Value.Raw()++
+		a.Array.Raw()[1]++
+		if err := a.Lock.Release(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var testOwnLock = Register("test.value.ownlock", func(ctx context.Context, a ownLockArgs) (int, error) { return 0, a.count(ctx, 5000) })
+
+// A lock of one's own for a value and an array without one.
+func TestRawValueWithOwnLock(t *testing.T) {
+	a := ownLockArgs{closing(t, must(NewLock())(t), nil), closing(t, must(NewRawValue(0))(t), nil), closing(t, must(NewRawArray[int](2))(t), nil)}
+	p := run(t, testOwnLock, a)
+	if err := a.count(soon(t), 5000); err != nil {
+		t.Error(err)
+	}
+	join(t, p)
+	if *a.Value.Raw() != 10000 || !reflect.DeepEqual(a.Array.Raw(), []int{0, 10000}) {
+		t.Error(*a.Value.Raw(), a.Array.Raw())
+	}
+}
+
 func TestValueHolderKilled(t *testing.T) {
 	v := closing(t, must(NewValue(0))(t), nil)
 	p := run(t, testLockHold, lockArgs{Lock: v.Lock()})
@@ -121,20 +158,21 @@ func TestValueHolderKilled(t *testing.T) {
 }
 
 func TestValueRefusesPointers(t *testing.T) {
-	if _, err := NewValue("text"); err == nil {
-		t.Error("a string")
+	_, text := NewValue("text")
+	_, slice := NewValue([]int{1})
+	_, pointers := NewArray[*int](3)
+	_, raw := NewRawValue(&pointers)
+	_, queue := NewSimpleQueue[func()]()
+	for what, err := range map[string]error{"a string": text, "a slice": slice, "pointers": pointers, "a pointer": raw, "functions": queue} {
+		if !errors.Is(err, ErrEncode) {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
-	if _, err := NewValue([]int{1}); err == nil {
-		t.Error("a slice")
+	if _, err := NewArray[int](-1); !errors.Is(err, os.ErrInvalid) {
+		t.Error("a negative number of elements:", err)
 	}
-	if _, err := NewArray[*int](3); err == nil {
-		t.Error("pointers")
-	}
-	if _, err := NewArray[int](-1); err == nil {
-		t.Error("a negative number of elements")
-	}
-	if _, err := NewArray[int](1 << 60); err == nil {
-		t.Error("more elements than bytes")
+	if _, err := NewArray[int](1 << 60); !errors.Is(err, os.ErrInvalid) {
+		t.Error("more elements than bytes:", err)
 	}
 	closing(t, must(NewValue(struct{}{}))(t), nil)
 	v := must(NewValue(1))(t)
