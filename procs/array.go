@@ -4,12 +4,13 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"os"
 	"unsafe"
 
 	"switchyard/procs/internal/codec"
 )
 
-// Array is a fixed number of Ts in shared memory, with a lock. It is multiprocessing.Array. T must hold no pointers, as in Value.
+// Array is a fixed number of Ts in shared memory, with a lock. It is multiprocessing.Array. T must hold no pointers, as in Value (ErrEncode).
 //
 // The error ErrOwnerDied of its methods says that they succeeded, but that a process died before, holding the lock: elements may be half written.
 type Array[T any] struct {
@@ -18,14 +19,14 @@ type Array[T any] struct {
 	elems []T
 }
 
-// NewArray returns n zero elements.
+// NewArray returns n zero elements, n >= 0 (else os.ErrInvalid).
 func NewArray[T any](n int) (*Array[T], error) {
 	if err := flat[T](); err != nil {
 		return nil, err
 	}
 	size := int(sizeof[T]())
 	if n < 0 || size > 0 && n > (math.MaxInt-valueBase-1)/size {
-		return nil, fmt.Errorf("procs: array of %d elements", n)
+		return nil, fmt.Errorf("procs: array of %d elements of %d bytes: %w", n, size, os.ErrInvalid)
 	}
 	a := new(Array[T])
 	if err := a.create(kindArray, arraySize(n, size), uint64(size), uint64(n)); err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -130,28 +131,39 @@ func TestBarrierAction(t *testing.T) {
 	}
 }
 
+// Everyone who waits is told, here and in other processes, and everyone who comes later.
 func TestBarrierAbort(t *testing.T) {
-	b := closing(t, must(NewBarrier(3, nil))(t), nil)
-	p := NewProcess(testBarrierRounds, barrierArgs{Barrier: b, Rounds: 1}, ProcessConfig{Stderr: io.Discard})
-	if err := p.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	parties(2, func(i int) {
-		if i == 0 {
-			eventually(t, "the child waits", func() bool { return b.Waiting() == 1 })
-			b.Abort()
-			return
+	b := closing(t, must(NewBarrier(5, nil))(t), nil)
+	var ps []*Process
+	for range 2 {
+		p := NewProcess(testBarrierRounds, barrierArgs{Barrier: b, Rounds: 1}, ProcessConfig{Stderr: io.Discard})
+		if err := p.Start(); err != nil {
+			t.Fatal(err)
 		}
-	})
+		defer p.Close()
+		ps = append(ps, p)
+	}
+	errs := make(chan error)
+	for range 2 {
+		go func() { _, err := b.Wait(soon(t)); errs <- err }()
+	}
+	eventually(t, "four wait", func() bool { return b.Waiting() == 4 })
+	b.Abort()
+	for range 2 {
+		if err := <-errs; err != ErrBrokenBarrier {
+			t.Error(err)
+		}
+	}
 	if _, err := b.Wait(soon(t)); err != ErrBrokenBarrier || !b.Broken() {
 		t.Error(err)
 	}
-	if err := p.Join(soon(t)); err != nil {
-		t.Fatal(err)
-	}
-	if code, _ := p.ExitCode(); code != 1 {
-		t.Errorf("the child did not see the abort: exit code %d", code)
+	for _, p := range ps {
+		if err := p.Join(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+		if code, _ := p.ExitCode(); code != 1 {
+			t.Errorf("the child did not see the abort: exit code %d", code)
+		}
 	}
 }
 
@@ -211,8 +223,10 @@ func TestBarrierOfOne(t *testing.T) {
 			t.Error(i, err)
 		}
 	}
-	if _, err := NewBarrier(0, nil); err == nil {
-		t.Error("a barrier for nobody")
+	for _, parties := range []int{-1, 0, maxParties + 1} {
+		if _, err := NewBarrier(parties, nil); !errors.Is(err, os.ErrInvalid) {
+			t.Errorf("a barrier for %d: %v", parties, err)
+		}
 	}
 }
 

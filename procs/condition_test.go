@@ -5,10 +5,12 @@ package procs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 )
 
 type conditionArgs struct {
@@ -30,6 +32,12 @@ var (
 		}
 		return 0, a.Woken.Release()
 	})
+	testConditionGiveUp = Register("test.condition.giveup", func(ctx context.Context, a conditionArgs) (int, error) {
+		return 0, giveUp(ctx, a)
+	})
+	testConditionNotify = Register("test.condition.notify", func(ctx context.Context, a conditionArgs) (int, error) {
+		return 0, errors.Join(a.Cond.Acquire(ctx), a.Cond.Notify(1), a.Cond.Release())
+	})
 	testConditionCount = Register("test.condition.count", func(ctx context.Context, a conditionArgs) (int, error) {
 		for range 4 {
 			if err := a.Cond.Acquire(ctx); err != nil {
@@ -47,6 +55,17 @@ var (
 		return 0, nil
 	})
 )
+
+// giveUp waits for what does not come.
+func giveUp(ctx context.Context, a conditionArgs) error {
+	if err := a.Cond.Acquire(ctx); err != nil {
+		return err
+	}
+	if err := a.Cond.WaitTimeout(shortly); err != ErrTimeout {
+		return fmt.Errorf("waited in vain: %w", err)
+	}
+	return errors.Join(a.Cond.Release(), a.Woken.Release())
+}
 
 func newConditionArgs(t *testing.T) conditionArgs {
 	t.Helper()
@@ -104,6 +123,7 @@ func woken(t *testing.T, a conditionArgs, n int) {
 func TestConditionNotify(t *testing.T) {
 	a := newConditionArgs(t)
 	ps, done := startWaiters(t, a, 1)
+	woken(t, a, 0)
 	notify(t, a.Cond, 1)
 	woken(t, a, 1)
 	if n := a.Cond.Waiting(); n != 1 {
@@ -119,18 +139,39 @@ func TestConditionNotify(t *testing.T) {
 func TestConditionNotifyN(t *testing.T) {
 	a := newConditionArgs(t)
 	ps, done := startWaiters(t, a, 3)
+	woken(t, a, 0)
 	for _, n := range []int{1, 2, 0, 3} {
 		notify(t, a.Cond, n)
 		woken(t, a, n)
 	}
-	notify(t, a.Cond, 5)
+	notify(t, a.Cond, 5) // nobody
 	join(t, ps...)
 	done.Wait()
+	woken(t, a, 0)
+	if n := a.Cond.Waiting(); n != 0 {
+		t.Errorf("%d wait", n)
+	}
 }
 
 func TestConditionNotifyAll(t *testing.T) {
 	a := newConditionArgs(t)
+	// Those who gave up are not counted.
+	var gave []*Process
+	for range 3 {
+		gave = append(gave, run(t, testConditionGiveUp, a))
+	}
+	parties(3, func(int) {
+		if err := giveUp(soon(t), a); err != nil {
+			t.Error(err)
+		}
+	})
+	join(t, gave...)
+	woken(t, a, 6)
+	if n := a.Cond.Waiting(); n != 0 {
+		t.Errorf("%d wait", n)
+	}
 	ps, done := startWaiters(t, a, 3)
+	woken(t, a, 0)
 	a.Cond.Acquire(soon(t))
 	a.Cond.NotifyAll()
 	a.Cond.Release()
@@ -153,9 +194,18 @@ func TestConditionTimeout(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := c.WaitTimeout(shortly); err != ErrTimeout {
+	if err := c.WaitTimeout(0); err != ErrTimeout {
 		t.Error(err)
 	}
+	start := time.Now()
+	if err := c.WaitTimeout(shortly); err != ErrTimeout || time.Since(start) < shortly {
+		t.Error(err, time.Since(start))
+	}
+	p := run(t, testConditionNotify, a)
+	if err := c.WaitTimeout(30 * time.Second); err != nil { // the child had the lock while we waited
+		t.Error(err)
+	}
+	join(t, p)
 	ctx, cancel := context.WithTimeout(context.Background(), shortly)
 	defer cancel()
 	if err := c.Wait(ctx); err != context.DeadlineExceeded {
@@ -177,14 +227,20 @@ func TestConditionWaitFor(t *testing.T) {
 	if err := c.WaitFor(soon(t), func() bool { return *a.State.Raw() == 4 }); err != nil {
 		t.Error(err)
 	}
-	if err := c.WaitForTimeout(shortly, func() bool { return *a.State.Raw() == 5 }); err != ErrTimeout {
+	// Notifications that do not make it true do not end it.
+	q := run(t, testConditionCount, a)
+	start := time.Now()
+	if err := c.WaitForTimeout(shortly, func() bool { return *a.State.Raw() == 100 }); err != ErrTimeout || time.Since(start) < shortly {
+		t.Error(err, time.Since(start))
+	}
+	if err := c.WaitFor(soon(t), func() bool { return *a.State.Raw() == 8 }); err != nil {
 		t.Error(err)
 	}
 	if err := c.WaitForTimeout(-1, func() bool { return true }); err != nil {
 		t.Error(err)
 	}
 	c.Release()
-	join(t, p)
+	join(t, p, q)
 	c.Acquire(soon(t))
 }
 

@@ -29,11 +29,11 @@ var managerConformance = map[string]string{
 	"TestSyncManagerTypes.test_namespace":         "manager.TestObjectsInChild",
 
 	"_TestContainers.test_list":               "manager.TestList",
-	"_TestContainers.test_list_iter":          "manager.TestList",
-	"_TestContainers.test_list_proxy_in_list": "manager.TestNested",
+	"_TestContainers.test_list_iter":          "manager.TestCopies",
+	"_TestContainers.test_list_proxy_in_list": "manager.TestListOfLists",
 	"_TestContainers.test_dict":               "manager.TestDict",
-	"_TestContainers.test_dict_iter":          "manager.TestDict",
-	"_TestContainers.test_dict_proxy_nested":  "manager.TestNested",
+	"_TestContainers.test_dict_iter":          "manager.TestCopies",
+	"_TestContainers.test_dict_proxy_nested":  "manager.TestDictOfDicts",
 	"_TestContainers.test_nested_queue":       "manager.TestQueueInContainers",
 	"_TestContainers.test_namespace":          "manager.TestNamespace",
 

@@ -23,7 +23,11 @@ func TestEvent(t *testing.T) {
 	if ask.IsSet() || ask.String() != "<Event unset>" {
 		t.Error("set from the beginning")
 	}
-	if err := ask.WaitTimeout(shortly); err != ErrTimeout {
+	start := time.Now()
+	if err := ask.WaitTimeout(shortly); err != ErrTimeout || time.Since(start) < shortly {
+		t.Error(err, time.Since(start))
+	}
+	if err := ask.WaitTimeout(0); err != ErrTimeout {
 		t.Error(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), shortly)
@@ -43,9 +47,18 @@ func TestEvent(t *testing.T) {
 	if err := ask.WaitTimeout(0); err != nil || !ask.IsSet() || ask.String() != "<Event set>" {
 		t.Error(err)
 	}
+	if err := ask.Wait(soon(t)); err != nil {
+		t.Error(err)
+	}
+	if err := ask.WaitTimeout(30 * time.Second); err != nil {
+		t.Error(err)
+	}
 	ask.Clear()
-	if ask.IsSet() {
+	if ask.IsSet() || ask.String() != "<Event unset>" {
 		t.Error("set after Clear")
+	}
+	if err := ask.WaitTimeout(0); err != ErrTimeout {
+		t.Error(err)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"runtime"
+	"sync/atomic"
 
 	"switchyard/procs/internal/inproc"
 )
@@ -13,9 +15,12 @@ import (
 //
 // Unlike Python's ProcessPoolExecutor, one over processes is not broken for ever when a worker dies: only the task that
 // the worker was running fails, with ErrWorkerDied.
+//
+// An executor that nobody holds any more is shut down by the garbage collector, without waiting and without cancelling anything.
 type Executor struct {
-	pool *Pool       // one of the two
-	crew inproc.Crew // is nil
+	pool *Pool        // one of the two
+	crew inproc.Crew  // is nil
+	lent *atomic.Bool // Pool was called, so that the pool may be in use though the executor is not
 }
 
 // NewExecutor returns an executor over worker processes (ProcessPoolExecutor). PoolConfig is the Pool's.
@@ -24,19 +29,33 @@ func NewExecutor(config PoolConfig) (*Executor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Executor{pool: p}, nil
+	e := &Executor{pool: p, lent: new(atomic.Bool)}
+	lent := e.lent
+	runtime.AddCleanup(e, func(p *Pool) {
+		if !lent.Load() {
+			p.Close()
+		}
+	}, p)
+	return e, nil
 }
 
 // NewExecutorOver returns an executor over goroutines that something else keeps. It is there for package threads, whose NewExecutor is
 // ThreadPoolExecutor.
 func NewExecutorOver(crew inproc.Crew) *Executor { return &Executor{crew: crew} }
 
-// Pool returns the pool under an executor over processes, and nil for one over goroutines.
-func (e *Executor) Pool() *Pool { return e.pool }
+// Pool returns the pool under an executor over processes, and nil for one over goroutines. Afterwards the garbage collector does not
+// shut the executor down.
+func (e *Executor) Pool() *Pool {
+	if e.lent != nil {
+		e.lent.Store(true)
+	}
+	return e.pool
+}
 
 // Submit runs f with in, and returns the future of its result at once. Errors, also ErrClosed after Shutdown, are the
 // future's.
 func Submit[In, Out any](e *Executor, f *Func[In, Out], in In, opts ...Option) *Future[Out] {
+	defer runtime.KeepAlive(e) // it must not be shut down in the midst of this
 	if e.pool != nil {
 		return &ApplyAsync(e.pool, f, in, opts...).f
 	}
@@ -56,9 +75,10 @@ func Submit[In, Out any](e *Executor, f *Func[In, Out], in In, opts ...Option) *
 }
 
 // ExecutorMap runs f with each element of xs, and yields the results in order, as they come (Executor.map). All tasks are
-// submitted when the loop begins; an error is yielded in place of its result, ctx's ends the loop. Tasks not begun when the
-// loop ends are cancelled. With Chunk(n), n elements are one task of an executor over processes (Python's default is 1, and so
-// is ours); if one of them fails, its error stands for the chunk.
+// submitted when the loop begins; an error of a task is yielded in place of its result, and the loop goes on. If ctx is done before
+// the next result is there, its error is yielded, and the loop ends. Tasks not begun when the loop ends are cancelled. With Chunk(n),
+// n elements are one task of an executor over processes (Python's default is 1, and so is ours); if one of them fails, its error
+// stands for the chunk. A result that was yielded is not kept, with Chunk until its chunk is over.
 func ExecutorMap[In, Out any](ctx context.Context, e *Executor, f *Func[In, Out], xs []In, opts ...Option) iter.Seq2[Out, error] {
 	return func(yield func(Out, error) bool) {
 		var o options
@@ -70,36 +90,50 @@ func ExecutorMap[In, Out any](ctx context.Context, e *Executor, f *Func[In, Out]
 			for i, x := range xs {
 				fs[i] = Submit(e, f, x, opts...)
 			}
-			defer cancelAll(fs)
-			for _, fut := range fs {
-				v, err := fut.Result(ctx)
-				if !yield(v, err) || ctx.Err() != nil {
-					return
-				}
-			}
+			inOrder(ctx, fs, yield)
 			return
 		}
 		var fs []*Future[[]Out]
-		for len(xs) > 0 {
-			n := min(o.chunk, len(xs))
-			fs = append(fs, &MapAsync(e.pool, f, xs[:n], opts...).f)
-			xs = xs[n:]
+		for rest := xs; len(rest) > 0; {
+			n := min(o.chunk, len(rest))
+			fs = append(fs, &MapAsync(e.pool, f, rest[:n], opts...).f)
+			rest = rest[n:]
 		}
-		defer cancelAll(fs)
-		for _, fut := range fs {
-			if !yieldChunk(ctx, fut, yield) {
-				return
-			}
+		runtime.KeepAlive(e)
+		inOrder(ctx, fs, func(vs []Out, err error) bool { return yieldAll(vs, err, yield) })
+	}
+}
+
+// inOrder calls each with the result of every future, in order, until it returns false, and with ctx's error if that is done before.
+// Futures left over are cancelled, those used are forgotten.
+func inOrder[T any](ctx context.Context, fs []*Future[T], each func(v T, err error) bool) {
+	defer cancelAll(fs)
+	for i, f := range fs {
+		if err := f.Wait(ctx); err != nil {
+			var zero T
+			each(zero, err)
+			return
+		}
+		fs[i] = nil
+		if !each(f.value, f.err) {
+			return
 		}
 	}
 }
 
-// yieldChunk yields the results of a chunk, or its error, and tells whether to go on.
+// yieldChunk yields the results of a chunk, or its error, and tells whether to go on. If ctx is done before, its error is the last.
 func yieldChunk[Out any](ctx context.Context, f *Future[[]Out], yield func(Out, error) bool) bool {
-	vs, err := f.Result(ctx)
+	if err := f.Wait(ctx); err != nil {
+		yieldAll(nil, err, yield)
+		return false
+	}
+	return yieldAll(f.value, f.err, yield)
+}
+
+func yieldAll[Out any](vs []Out, err error, yield func(Out, error) bool) bool {
 	if err != nil {
 		var zero Out
-		return yield(zero, err) && ctx.Err() == nil
+		return yield(zero, err)
 	}
 	for _, v := range vs {
 		if !yield(v, nil) {
@@ -111,7 +145,7 @@ func yieldChunk[Out any](ctx context.Context, f *Future[[]Out], yield func(Out, 
 
 func cancelAll[T any](fs []*Future[T]) {
 	for _, f := range fs {
-		if !f.Done() {
+		if f != nil && !f.Done() {
 			f.Cancel()
 		}
 	}

@@ -5,9 +5,13 @@ package procs_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 	"weak"
@@ -79,15 +83,47 @@ func TestExecutorMap(t *testing.T) {
 				t.Fatal(chunk, got)
 			}
 		}
-		var errs int
-		for _, err := range procs.ExecutorMap(procs.Soon(t), e, procs.TestHalf, []int{2, 3, 4}) {
-			if err != nil {
-				errs++
+		var got []string
+		for v, err := range procs.ExecutorMap(procs.Soon(t), e, procs.TestHalf, []int{2, 4, 3, 6}) {
+			if err != nil && !errors.Is(err, os.ErrPermission) {
+				t.Error(err)
+			}
+			got = append(got, fmt.Sprint(v, err))
+		}
+		if want := []string{"1 <nil>", "2 <nil>", "0 3 is odd: permission denied", "3 <nil>"}; !slices.Equal(got, want) {
+			t.Errorf("%q", got)
+		}
+	})
+}
+
+// Chunks that do not divide the elements, are as many as these, and more; the sequence can be ranged over again.
+func TestExecutorMapChunks(t *testing.T) {
+	eachExecutor(t, 2, func(t *testing.T, e *procs.Executor) {
+		xs, want := make([]int, 40), make([]int, 40)
+		for i := range xs {
+			xs[i], want[i] = i, i*i
+		}
+		for _, chunk := range []int{6, 40, 50} {
+			squares := procs.ExecutorMap(procs.Soon(t), e, procs.TestSquare, xs, procs.Chunk(chunk))
+			for range 2 {
+				var got []int
+				for v, err := range squares {
+					if err != nil {
+						t.Fatal(err)
+					}
+					got = append(got, v)
+				}
+				if !slices.Equal(got, want) {
+					t.Fatal(chunk, got)
+				}
 			}
 		}
-		if errs != 1 {
-			t.Fatal(errs)
-		}
+		defer func() {
+			if recover() == nil {
+				t.Error("no panic for a negative chunk")
+			}
+		}()
+		procs.Chunk(-1)
 	})
 }
 
@@ -141,45 +177,12 @@ func TestExecutorShutdownCancels(t *testing.T) {
 	})
 }
 
-func TestWaitFutures(t *testing.T) {
-	a, b, c := procs.NewFuture[int](), procs.NewFuture[int](), procs.NewFuture[int]()
-	all := []*procs.Future[int]{a, b, c, a}
-	go a.SetResult(1)
-	done, rest, err := procs.WaitFutures(procs.Soon(t), all, procs.FirstCompleted)
-	if !slices.Equal(done, []*procs.Future[int]{a}) || !slices.Equal(rest, []*procs.Future[int]{b, c}) || err != nil {
-		t.Fatal(done, rest, err)
-	}
-	go b.SetError(errors.New("no"))
-	if done, _, err = procs.WaitFutures(procs.Soon(t), all, procs.FirstError); len(done) != 2 || err != nil {
-		t.Fatal(done, err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if done, _, err = procs.WaitFutures(ctx, all, procs.AllCompleted); len(done) != 2 || !errors.Is(err, context.Canceled) {
-		t.Fatal(done, err)
-	}
-	go c.Cancel()
-	if done, _, err = procs.WaitFutures(procs.Soon(t), all, procs.AllCompleted); len(done) != 3 || err != nil {
-		t.Fatal(done, err)
-	}
-	n := 0
-	for f, err := range procs.AsCompleted(procs.Soon(t), all) {
-		if err != nil || !f.Done() {
-			t.Fatal(err)
-		}
-		n++
-	}
-	if n != 3 {
-		t.Fatal(n)
-	}
-}
-
 func TestExecutorConfig(t *testing.T) {
-	if _, err := procs.NewExecutor(procs.PoolConfig{Workers: -1}); err == nil {
-		t.Error("no error")
+	if _, err := procs.NewExecutor(procs.PoolConfig{Workers: -1}); err == nil || !strings.Contains(err.Error(), "must not be negative") {
+		t.Error(err)
 	}
-	if _, err := threads.NewExecutor(threads.Config{Workers: -1}); err == nil {
-		t.Error("no error")
+	if _, err := threads.NewExecutor(threads.Config{Workers: -1}); err == nil || !strings.Contains(err.Error(), "must not be negative") {
+		t.Error(err)
 	}
 }
 
@@ -208,29 +211,278 @@ func TestExecutorShutdownRace(t *testing.T) {
 	}
 }
 
+// testAcquire is a task that lasts until the test releases the semaphore.
+var testAcquire = procs.Register("test.acquire", func(ctx context.Context, s *procs.Semaphore) (int, error) { return 0, s.Acquire(ctx) })
+
+func newGate(t *testing.T) *procs.Semaphore {
+	t.Helper()
+	gate, err := procs.NewSemaphore(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { gate.Close() })
+	return gate
+}
+
+// open lets n tasks go on.
+func open(t *testing.T, gate *procs.Semaphore, n int) {
+	t.Helper()
+	if err := gate.ReleaseN(n); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// pids returns the processes of an executor, if it has some.
+func pids(e *procs.Executor) []int {
+	if p := e.Pool(); p != nil {
+		return p.PIDs()
+	}
+	return nil
+}
+
+func waitUntil(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !f(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("never: ", what)
+		}
+	}
+}
+
+// waitGone waits until processes have ended and were reaped.
+func waitGone(t *testing.T, pids []int) {
+	t.Helper()
+	for _, pid := range pids {
+		waitUntil(t, "the worker is gone", func() bool { return syscall.Kill(pid, 0) == syscall.ESRCH })
+	}
+}
+
+// shutdown waits for Shutdown, which must not hang.
+func shutdown(t *testing.T, e *procs.Executor, cancelFutures bool) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() { defer close(done); e.Shutdown(true, cancelFutures) }()
+	select {
+	case <-done:
+	case <-procs.Soon(t).Done():
+		t.Fatal("Shutdown hangs")
+	}
+}
+
+func running[T any](fs []*procs.Future[T]) (n int) {
+	for _, f := range fs {
+		if f.Running() {
+			n++
+		}
+	}
+	return n
+}
+
+// Many more tasks than workers make no more workers, and Shutdown leaves none.
+func TestExecutorSaturation(t *testing.T) {
+	const workers, tasks = 3, 15 * 3
+	eachExecutor(t, workers, func(t *testing.T, e *procs.Executor) {
+		gate := newGate(t)
+		var fs []*procs.Future[int]
+		for range tasks {
+			fs = append(fs, procs.Submit(e, testAcquire, gate))
+		}
+		waitUntil(t, "all workers work", func() bool { return running(fs) == workers })
+		ps := pids(e)
+		if e.Pool() != nil && len(ps) != workers {
+			t.Error(len(ps), "processes")
+		}
+		open(t, gate, tasks)
+		for _, f := range fs {
+			if err := f.Err(procs.Soon(t)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		shutdown(t, e, false)
+		for _, pid := range ps {
+			if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
+				t.Error("a worker after Shutdown:", err)
+			}
+		}
+	})
+}
+
 func TestExecutorShutdownNoWait(t *testing.T) {
 	eachExecutor(t, 1, func(t *testing.T, e *procs.Executor) {
-		first := procs.Submit(e, procs.TestNap, 100*time.Millisecond)
-		for !first.Running() {
-			time.Sleep(time.Millisecond)
+		gate := newGate(t)
+		first := procs.Submit(e, testAcquire, gate)
+		var rest []*procs.Future[int]
+		for i := range 10 {
+			rest = append(rest, procs.Submit(e, procs.TestSquare, i))
 		}
-		second := procs.Submit(e, procs.TestSquare, 4)
-		third := procs.Submit(e, procs.TestSquare, 5)
+		waitUntil(t, "the first runs", first.Running)
+		ps := pids(e)
 		e.Shutdown(false, false)
 		if first.Done() {
-			t.Log("slow machine: the task was done before Shutdown returned")
+			t.Error("Shutdown waited")
 		}
-		if v, err := second.Result(procs.Soon(t)); v != 16 || err != nil {
-			t.Fatal(v, err)
+		if err := procs.Submit(e, procs.TestSquare, 1).Err(procs.Soon(t)); !errors.Is(err, procs.ErrClosed) {
+			t.Error(err)
 		}
-		e.Shutdown(false, true)
-		if _, err := third.Result(procs.Soon(t)); err != nil && !third.Cancelled() {
-			t.Fatal(err)
+		open(t, gate, 1)
+		for i, f := range rest {
+			if v, err := f.Result(procs.Soon(t)); v != i*i || err != nil {
+				t.Fatal(i, v, err)
+			}
 		}
 		if err := first.Err(procs.Soon(t)); err != nil {
 			t.Fatal(err)
 		}
+		waitGone(t, ps) // though nobody waits for it
 	})
+}
+
+func TestExecutorShutdownNoWaitCancels(t *testing.T) {
+	eachExecutor(t, 1, func(t *testing.T, e *procs.Executor) {
+		gate := newGate(t)
+		first := procs.Submit(e, testAcquire, gate)
+		waitUntil(t, "the first runs", first.Running)
+		var rest []*procs.Future[int]
+		for i := range 10 {
+			rest = append(rest, procs.Submit(e, procs.TestSquare, i))
+		}
+		ps := pids(e)
+		e.Shutdown(false, true)
+		for _, f := range rest {
+			if err := f.Err(procs.Soon(t)); err != procs.ErrCancelled || !f.Cancelled() {
+				t.Error(err, f)
+			}
+		}
+		if first.Done() {
+			t.Error("what ran did not go on:", first)
+		}
+		open(t, gate, 1)
+		if err := first.Err(procs.Soon(t)); err != nil {
+			t.Fatal(err)
+		}
+		waitGone(t, ps)
+	})
+}
+
+// What was cancelled just before Shutdown is not waited for.
+func TestExecutorShutdownAfterCancel(t *testing.T) {
+	for range 5 {
+		eachExecutor(t, 1, func(t *testing.T, e *procs.Executor) {
+			if v, err := procs.Submit(e, procs.TestSquare, 2).Result(procs.Soon(t)); v != 4 || err != nil {
+				t.Fatal(v, err)
+			}
+			f := procs.Submit(e, procs.TestSquare, 3)
+			cancelled := f.Cancel()
+			shutdown(t, e, false)
+			if v, err := f.Result(procs.Soon(t)); cancelled != (err == procs.ErrCancelled) || !cancelled && v != 9 {
+				t.Error(cancelled, v, err)
+			}
+		})
+	}
+}
+
+// All at once: a map, Shutdown, and nothing is left.
+func TestExecutorMapThenShutdown(t *testing.T) {
+	eachExecutor(t, 5, func(t *testing.T, e *procs.Executor) {
+		ps := pids(e)
+		func() {
+			defer e.Shutdown(true, false)
+			var got []int
+			for v, err := range procs.ExecutorMap(procs.Soon(t), e, procs.TestSquare, []int{-3, -2, -1, 0, 1, 2}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, v)
+			}
+			if !slices.Equal(got, []int{9, 4, 1, 0, 1, 4}) {
+				t.Error(got)
+			}
+		}()
+		for _, pid := range ps {
+			if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
+				t.Error("a worker after Shutdown:", err)
+			}
+		}
+	})
+}
+
+// An executor over processes that was let go does its tasks, and its workers end. (Those over goroutines: package threads.)
+func TestExecutorForgotten(t *testing.T) {
+	pid, last := func() (int, *procs.Future[int]) {
+		e, err := procs.NewExecutor(procs.PoolConfig{Workers: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pid, err := procs.Submit(e, procs.TestNap, 0).Result(procs.Soon(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 100 {
+			procs.Submit(e, procs.TestSquare, i)
+		}
+		return pid, procs.Submit(e, procs.TestSquare, 7)
+	}()
+	if v, err := last.Result(procs.Soon(t)); v != 49 || err != nil {
+		t.Fatal(v, err)
+	}
+	waitUntil(t, "the worker is gone", func() bool { runtime.GC(); return syscall.Kill(pid, 0) == syscall.ESRCH })
+
+	// Who has the pool may go on.
+	pool := func() *procs.Pool {
+		e, err := procs.NewExecutor(procs.PoolConfig{Workers: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e.Pool()
+	}()
+	defer pool.Terminate()
+	for i := range 10 {
+		runtime.GC()
+		time.Sleep(time.Millisecond)
+		if v, err := procs.Apply(procs.Soon(t), pool, procs.TestSquare, i); v != i*i || err != nil {
+			t.Fatal(v, err)
+		}
+	}
+}
+
+// The reason is logged, and everybody is told.
+func TestExecutorInitializerFails(t *testing.T) {
+	reasons := make(chan string, 100)
+	procs.SetLog(procs.LevelError, func(_ procs.Level, message string) { reasons <- message })
+	defer procs.SetLog(procs.LevelOff, nil)
+	over := map[string]func() (*procs.Executor, error){
+		"processes": func() (*procs.Executor, error) {
+			return procs.NewExecutor(procs.PoolConfig{Workers: 2, Initializer: procs.Call(procs.TestHalf, 7)})
+		},
+		"goroutines": func() (*procs.Executor, error) {
+			return threads.NewExecutor(threads.Config{Workers: 2, Initializer: func() error {
+				return fmt.Errorf("7 is odd: %w", os.ErrPermission)
+			}})
+		},
+	}
+	for name, newExecutor := range over {
+		t.Run(name, func(t *testing.T) {
+			e, err := newExecutor()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer e.Terminate()
+			for range 3 {
+				err := procs.Submit(e, procs.TestSquare, 1).Err(procs.Soon(t))
+				if !errors.Is(err, procs.ErrBroken) || !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), "7 is odd") {
+					t.Error(err)
+				}
+			}
+			select {
+			case reason := <-reasons:
+				if !strings.Contains(reason, "7 is odd: permission denied") {
+					t.Error(reason)
+				}
+			case <-procs.Soon(t).Done():
+				t.Error("nothing was logged")
+			}
+		})
+	}
 }
 
 var testPointer = procs.Register("test.pointer", func(_ context.Context, p *[1000]int) (int, error) { return p[0], nil })
@@ -255,21 +507,96 @@ func TestFutureKeepsNoArgument(t *testing.T) {
 	})
 }
 
-func TestExecutorMapTimeout(t *testing.T) {
-	eachExecutor(t, 2, func(t *testing.T, e *procs.Executor) {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-		defer cancel()
-		var vs int
-		var last error
-		for _, err := range procs.ExecutorMap(ctx, e, procs.TestNap, []time.Duration{0, 0, time.Hour}) {
-			if last = err; err == nil {
-				vs++
-			} else {
-				e.Terminate()
+var testMake = procs.Register("test.make", func(_ context.Context, x int) (*[1000]int, error) { return &[1000]int{x}, nil })
+
+// Neither the loop nor the executor keeps a result that was yielded. In a chunk that holds for the chunk.
+func TestExecutorMapKeepsNoResult(t *testing.T) {
+	eachExecutor(t, 1, func(t *testing.T, e *procs.Executor) {
+		i := 0
+		for v, err := range procs.ExecutorMap(procs.Soon(t), e, testMake, []int{0, 1, 2, 3, 4}) {
+			if err != nil || v[0] != i {
+				t.Fatal(i, err)
 			}
+			w := weak.Make(v)
+			v = nil
+			waitUntil(t, "the result is collected", func() bool { runtime.GC(); return w.Value() == nil })
+			i++
 		}
-		if vs != 2 || !errors.Is(last, context.DeadlineExceeded) {
-			t.Fatal(vs, last)
+		var before []weak.Pointer[[1000]int]
+		i = 0
+		for v, err := range procs.ExecutorMap(procs.Soon(t), e, testMake, []int{0, 1, 2, 3, 4, 5}, procs.Chunk(2)) {
+			if err != nil || v[0] != i {
+				t.Fatal(i, err)
+			}
+			if i%2 == 0 { // a new chunk
+				waitUntil(t, "the chunk before is collected", func() bool {
+					runtime.GC()
+					return !slices.ContainsFunc(before, func(w weak.Pointer[[1000]int]) bool { return w.Value() != nil })
+				})
+			}
+			before = append(before, weak.Make(v))
+			i++
 		}
 	})
+}
+
+// expiring is a context whose time is over when the test says so.
+type expiring struct {
+	context.Context
+	over chan struct{}
+}
+
+func (c expiring) Done() <-chan struct{} { return c.over }
+
+func (c expiring) Err() error {
+	select {
+	case <-c.over:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
+// The time is over while a task runs: what is there was yielded, the error comes, tasks that were not begun never are.
+func TestExecutorMapTimeout(t *testing.T) {
+	eachExecutor(t, 1, func(t *testing.T, e *procs.Executor) {
+		gate := newGate(t)
+		open(t, gate, 2)
+		ctx := expiring{context.Background(), make(chan struct{})}
+		var got []error
+		for _, err := range procs.ExecutorMap(ctx, e, testAcquire, []*procs.Semaphore{gate, gate, gate, gate, gate}) {
+			if got = append(got, err); len(got) == 2 {
+				close(ctx.over)
+			}
+		}
+		if len(got) != 3 || got[0] != nil || got[1] != nil || !errors.Is(got[2], context.DeadlineExceeded) {
+			t.Fatal(got)
+		}
+		open(t, gate, 1) // for the one that may run
+		shutdown(t, e, false)
+	})
+}
+
+// What is done is yielded even if the time is over: nothing is missing without an error.
+func TestExecutorMapLate(t *testing.T) {
+	for _, chunk := range []int{1, 2} {
+		eachExecutor(t, 2, func(t *testing.T, e *procs.Executor) {
+			ctx := expiring{context.Background(), make(chan struct{})}
+			var got []string
+			for v, err := range procs.ExecutorMap(ctx, e, procs.TestHalf, []int{0, 2, 3, 4, 6, 8}, procs.Chunk(chunk)) {
+				if len(got) == 0 {
+					shutdown(t, e, false) // all are done now
+					close(ctx.over)
+				}
+				got = append(got, fmt.Sprint(v, err))
+			}
+			want := []string{"0 <nil>", "1 <nil>", "0 3 is odd: permission denied", "2 <nil>", "3 <nil>", "4 <nil>"}
+			if chunk == 2 && e.Pool() != nil { // the error stands for two
+				want = slices.Delete(want, 3, 4)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%q", got)
+			}
+		})
+	}
 }

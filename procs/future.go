@@ -3,6 +3,7 @@ package procs
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
@@ -222,7 +223,7 @@ func (f *Future[T]) AddDoneCallback(call func(*Future[T])) {
 func (f *Future[T]) callBack(call func(*Future[T])) {
 	defer func() {
 		if v := recover(); v != nil {
-			logf(LevelError, "a callback panicked: %v", v)
+			logf(LevelError, "a callback of %v panicked: %v\n%s", f, v, debug.Stack())
 		}
 	}()
 	call(f)

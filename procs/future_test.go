@@ -5,51 +5,115 @@ package procs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
-	"time"
 )
 
+// Every method in every state.
 func TestFutureStates(t *testing.T) {
+	for _, c := range []struct {
+		state                        string
+		reach                        func(*Future[int])
+		done, cancelled, run, cancel bool
+		value                        int
+		err                          error
+	}{
+		{"pending", func(*Future[int]) {}, false, false, false, true, 0, context.Canceled},
+		{"running", func(f *Future[int]) { f.SetRunning() }, false, false, true, false, 0, context.Canceled},
+		{"cancelled", func(f *Future[int]) { f.Cancel() }, true, true, false, true, 0, ErrCancelled},
+		{"cancelled", func(f *Future[int]) { f.Cancel(); f.SetRunning() }, true, true, false, true, 0, ErrCancelled},
+		{"finished raised file already exists", func(f *Future[int]) { f.SetError(os.ErrExist) }, true, false, false, false, 0, os.ErrExist},
+		{"finished returned int", func(f *Future[int]) { f.SetRunning(); f.SetResult(42) }, true, false, false, false, 42, nil},
+	} {
+		f := NewFuture[int]()
+		c.reach(f)
+		if f.Done() != c.done || f.Cancelled() != c.cancelled || f.Running() != c.run {
+			t.Error(c.state, f.Done(), f.Cancelled(), f.Running())
+		}
+		if s := f.String(); s != fmt.Sprintf("<Future %p %s>", f, c.state) {
+			t.Error(s)
+		}
+		v, err := f.Result(gone())
+		if v != c.value || !errors.Is(err, c.err) {
+			t.Error(c.state, v, err)
+		}
+		if err := f.Err(gone()); !errors.Is(err, c.err) {
+			t.Error(c.state, err)
+		}
+		if f.Cancel() != c.cancel || f.Cancelled() != (c.cancelled || c.state == "pending") || f.Running() != c.run {
+			t.Error("after Cancel:", f)
+		}
+	}
+	mustPanic(t, "no error", func() { NewFuture[int]().SetError(nil) })
+}
+
+// Who waits is woken by a result, an error, and Cancel.
+func TestFutureWakes(t *testing.T) {
+	for _, c := range []struct {
+		end  func(*Future[int])
+		want int
+		err  error
+	}{
+		{func(f *Future[int]) { f.SetResult(42) }, 42, nil},
+		{func(f *Future[int]) { f.SetError(os.ErrExist) }, 0, os.ErrExist},
+		{func(f *Future[int]) { f.Cancel() }, 0, ErrCancelled},
+	} {
+		f := NewFuture[int]()
+		results, errs := make(chan error), make(chan error)
+		go func() {
+			v, err := f.Result(soon(t))
+			if v != c.want {
+				t.Error(v)
+			}
+			results <- err
+		}()
+		go func() { errs <- f.Err(soon(t)) }()
+		eventually(t, "somebody waits", func() bool {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			return f.done != nil
+		})
+		c.end(f)
+		if err := <-results; err != c.err {
+			t.Error(err)
+		}
+		if err := <-errs; err != c.err {
+			t.Error(err)
+		}
+	}
+}
+
+// A future that is done stays as it is.
+func TestFutureTwice(t *testing.T) {
+	for _, reach := range []func(*Future[int]){
+		func(f *Future[int]) { f.SetResult(1) },
+		func(f *Future[int]) { f.SetError(os.ErrExist) },
+		func(f *Future[int]) { f.Cancel() },
+	} {
+		f := NewFuture[int]()
+		reach(f)
+		was := f.String()
+		mustPanic(t, "a result after "+was, func() { f.SetResult(2) })
+		mustPanic(t, "an error after "+was, func() { f.SetError(os.ErrClosed) })
+		if !f.Cancelled() {
+			mustPanic(t, "SetRunning after "+was, func() { f.SetRunning() })
+		} else if f.SetRunning() {
+			t.Error("SetRunning of a cancelled future")
+		}
+		if f.String() != was {
+			t.Error(f, was)
+		}
+		if v, err := f.Result(soon(t)); v == 2 || errors.Is(err, os.ErrClosed) {
+			t.Error(v, err)
+		}
+	}
 	f := NewFuture[int]()
-	if f.Done() || f.Running() || f.Cancelled() || !strings.Contains(f.String(), "pending") {
-		t.Fatal(f)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if _, err := f.Result(ctx); !errors.Is(err, context.Canceled) {
-		t.Fatal(err)
-	}
-	if err := f.Err(ctx); !errors.Is(err, context.Canceled) {
-		t.Fatal(err)
-	}
-	if !f.SetRunning() || !f.Running() || f.Cancel() || !strings.Contains(f.String(), "running") {
-		t.Fatal(f)
-	}
+	f.SetRunning()
 	mustPanic(t, "SetRunning twice", func() { f.SetRunning() })
-	go func() { time.Sleep(time.Millisecond); f.SetResult(5) }()
-	if v, err := f.Result(soon(t)); v != 5 || err != nil || !f.Done() || f.Running() || f.Cancel() || !strings.Contains(f.String(), "returned int") {
-		t.Fatal(v, err, f)
-	}
-	mustPanic(t, "two results", func() { f.SetResult(6) })
-	mustPanic(t, "an error after a result", func() { f.SetError(os.ErrExist) })
-	g := NewFuture[string]()
-	mustPanic(t, "no error", func() { g.SetError(nil) })
-	g.SetError(os.ErrExist)
-	if err := g.Err(soon(t)); err != os.ErrExist || g.Cancelled() || !strings.Contains(g.String(), "raised file already exists") {
-		t.Fatal(err, g)
-	}
-	mustPanic(t, "two errors", func() { g.SetError(os.ErrExist) })
-	h := NewFuture[int]()
-	h.Cancel()
-	if !h.Cancel() || !h.Cancelled() || !h.Done() || h.SetRunning() || !strings.Contains(h.String(), "cancelled") {
-		t.Fatal(h)
-	}
-	if _, err := h.Result(soon(t)); err != ErrCancelled {
-		t.Fatal(err)
-	}
 }
 
 func mustPanic(t *testing.T, what string, f func()) {
@@ -62,22 +126,31 @@ func mustPanic(t *testing.T, what string, f func()) {
 	f()
 }
 
+// Callbacks come in order, once each, with the future done; one that panics is logged, and keeps no other from being called.
 func TestFutureCallbacks(t *testing.T) {
-	for name, end := range map[string]func(*Future[int]){
-		"result": func(f *Future[int]) { f.SetResult(1) },
-		"error":  func(f *Future[int]) { f.SetError(os.ErrExist) },
-		"cancel": func(f *Future[int]) { f.Cancel() },
+	var logged []string
+	SetLog(LevelError, func(_ Level, message string) { logged = append(logged, message) })
+	defer SetLog(LevelOff, nil)
+	for _, c := range []struct {
+		end  func(*Future[int])
+		want string // what a callback sees
+	}{
+		{func(f *Future[int]) { f.SetResult(5) }, "5 <nil> false"},
+		{func(f *Future[int]) { f.SetError(os.ErrExist) }, "0 file already exists false"},
+		{func(f *Future[int]) { f.Cancel() }, "0 procs: cancelled true"},
 	} {
+		logged = nil
 		f := NewFuture[int]()
 		var got []int
 		note := func(n int) func(*Future[int]) {
 			return func(g *Future[int]) {
-				if g != f || !g.Done() {
-					t.Error(name, g)
+				v, err := g.Result(gone())
+				if saw := fmt.Sprint(v, err, g.Cancelled()); g != f || !g.Done() || saw != c.want {
+					t.Errorf("%v: %s, not %s", g, saw, c.want)
 				}
 				got = append(got, n)
 				if n == 2 {
-					panic("in a callback")
+					panic("doh!")
 				}
 			}
 		}
@@ -87,27 +160,20 @@ func TestFutureCallbacks(t *testing.T) {
 		if len(got) != 0 {
 			t.Error("too early")
 		}
-		end(f)
+		c.end(f)
 		f.AddDoneCallback(note(4)) // done already: at once
 		f.AddDoneCallback(note(2))
 		if !slices.Equal(got, []int{1, 2, 3, 4, 2}) {
-			t.Error(name, got)
+			t.Error(c.want, got)
 		}
-	}
-}
-
-func TestAsCompletedTimeout(t *testing.T) {
-	a, b := NewFuture[int](), NewFuture[int]()
-	a.SetResult(1)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
-	defer cancel()
-	var got []*Future[int]
-	var last error
-	for f, err := range AsCompleted(ctx, []*Future[int]{b, a}) {
-		got, last = append(got, f), err
-	}
-	if !slices.Equal(got, []*Future[int]{a, nil}) || !errors.Is(last, context.DeadlineExceeded) || !strings.Contains(last.Error(), "1 (of 2) futures unfinished") {
-		t.Fatal(got, last)
+		if len(logged) != 2 {
+			t.Fatal(logged)
+		}
+		for _, line := range logged {
+			if !strings.Contains(line, "callback of "+f.String()+" panicked: doh!") || !strings.Contains(line, "future_test.go") {
+				t.Error(line)
+			}
+		}
 	}
 }
 
@@ -127,6 +193,9 @@ func (c *crosser) trouble(where string) error {
 		panic("trouble")
 	case "exit " + where + " " + in:
 		os.Exit(9)
+	case "crash " + where + " " + in:
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
 	}
 	return nil
 }
@@ -158,9 +227,11 @@ func TestExecutorSurvivesTransport(t *testing.T) {
 		{"error decoding worker", os.ErrInvalid},
 		{"panic decoding worker", nil},
 		{"exit decoding worker", ErrWorkerDied},
+		{"crash decoding worker", ErrWorkerDied},
 		{"error encoding worker", ErrEncode},
 		{"panic encoding worker", ErrEncode},
 		{"exit encoding worker", ErrWorkerDied},
+		{"crash encoding worker", ErrWorkerDied},
 		{"error decoding parent", os.ErrInvalid},
 		{"panic decoding parent", nil},
 	} {

@@ -3,6 +3,7 @@ package procs
 import (
 	"context"
 	"fmt"
+	"os"
 	"reflect"
 	"time"
 	"unsafe"
@@ -29,10 +30,10 @@ type Queue[T any] struct {
 }
 
 // NewQueue returns an empty queue for up to maxsize values; 0 means as many as possible, that is 268 million, or 1 GiB of small values. Put
-// waits when it is full.
+// waits when it is full. A negative size is os.ErrInvalid, a T that cannot travel ErrEncode.
 func NewQueue[T any](maxsize int) (*Queue[T], error) {
 	if maxsize < 0 || maxsize > shm.MaxQueue {
-		return nil, fmt.Errorf("procs: queue of size %d", maxsize)
+		return nil, fmt.Errorf("procs: queue of size %d, which must be 0 to %d: %w", maxsize, shm.MaxQueue, os.ErrInvalid)
 	}
 	if maxsize == 0 {
 		maxsize = shm.MaxQueue
@@ -58,7 +59,7 @@ func NewQueue[T any](maxsize int) (*Queue[T], error) {
 func queueCodec[T any]() (*codec.Codec[T], error) {
 	c, err := codec.Of[T]()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrEncode, err)
 	}
 	if t := reflect.TypeFor[T](); codec.IsHandle(t) {
 		return nil, fmt.Errorf("%w: a %v cannot go through a queue: pass it as an argument, or through a Pipe", ErrEncode, t)

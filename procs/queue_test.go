@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"sync"
 	"testing"
@@ -92,7 +93,7 @@ func TestQueuePut(t *testing.T) {
 		t.Error(err)
 	}
 	join(t, run(t, testQueueGet, queueArgs{Queue: q, N: 6}))
-	if !q.Empty() {
+	if !q.Empty() || q.Full() {
 		t.Error("not empty after six gets")
 	}
 }
@@ -106,11 +107,12 @@ func TestQueueGet(t *testing.T) {
 		}
 	}
 	join(t, p)
-	if _, err := q.GetNowait(); err != ErrEmpty {
+	if _, err := q.GetNowait(); err != ErrEmpty || !q.Empty() {
 		t.Error(err)
 	}
-	if _, err := q.GetTimeout(shortly); err != ErrEmpty {
-		t.Error(err)
+	start := time.Now()
+	if _, err := q.GetTimeout(shortly); err != ErrEmpty || time.Since(start) < shortly {
+		t.Error(err, time.Since(start))
 	}
 	if _, err := q.GetTimeout(-time.Second); err != ErrEmpty {
 		t.Error(err)
@@ -149,10 +151,11 @@ func TestQueueLen(t *testing.T) {
 			t.Errorf("%d, want %d", q.Len(), want)
 		}
 	}
-	q.Get(soon(t))
-	q.Get(soon(t))
-	if q.Len() != 0 {
-		t.Error(q.Len())
+	for want := 1; want >= 0; want-- {
+		q.Get(soon(t))
+		if q.Len() != want {
+			t.Errorf("%d, want %d", q.Len(), want)
+		}
 	}
 }
 
@@ -199,21 +202,38 @@ func TestQueueValuesOfAnyTypeAndSize(t *testing.T) {
 }
 
 func TestQueueRefusesWhatCannotTravel(t *testing.T) {
-	if _, err := NewQueue[chan int](0); err == nil {
-		t.Error("a queue of channels")
+	if _, err := NewQueue[chan int](0); !errors.Is(err, ErrEncode) {
+		t.Errorf("a queue of channels: %v", err)
 	}
 	if _, err := NewQueue[*Lock](0); !errors.Is(err, ErrEncode) {
 		t.Errorf("a queue of locks: %v", err)
 	}
-	if _, err := NewQueue[int](-1); err == nil {
-		t.Error("a queue of negative size")
+	if _, err := NewQueue[int](-1); !errors.Is(err, os.ErrInvalid) {
+		t.Error("a queue of negative size:", err)
 	}
-	q := closing(t, must(NewQueue[any](0))(t), nil)
-	if err := q.PutNowait(make(chan int)); !errors.Is(err, ErrEncode) {
+	q := closing(t, must(NewQueue[any](1))(t), nil)
+	if err := q.Put(soon(t), make(chan int)); !errors.Is(err, ErrEncode) {
 		t.Errorf("a channel behind an interface: %v", err)
 	}
-	if err := q.PutNowait("fine"); err != nil || q.Len() != 1 {
+	if err := q.PutNowait("fine"); err != nil || q.Len() != 1 { // it has taken no place
 		t.Error("the queue does not go on after a value it refused", err)
+	}
+	if v, err := q.Get(soon(t)); v != "fine" || err != nil || !q.Empty() {
+		t.Error(v, err)
+	}
+	// Who puts is told what the value's own method said.
+	own := closing(t, must(NewQueue[crosser](1))(t), nil)
+	if err := own.Put(soon(t), crosser{Mode: "error encoding parent"}); !errors.Is(err, ErrEncode) || !errors.Is(err, os.ErrInvalid) {
+		t.Error(err)
+	}
+	if err := own.Put(soon(t), crosser{Mode: "panic encoding parent"}); !errors.Is(err, ErrEncode) {
+		t.Error(err)
+	}
+	if err := own.PutNowait(crosser{Body: "fine"}); err != nil {
+		t.Error(err)
+	}
+	if v, err := own.GetNowait(); v.Body != "fine" || err != nil {
+		t.Error(v, err)
 	}
 }
 
@@ -232,8 +252,20 @@ func TestQueueClosed(t *testing.T) {
 	if _, err := q.GetNowait(); err != ErrClosed {
 		t.Error(err)
 	}
-	if err := q.ShutDown(true); err != ErrClosed || q.Len() != 0 || q.Full() {
+	if err := q.ShutDown(true); err != ErrClosed || q.Len() != 0 || q.Full() || !q.Empty() {
 		t.Error(err)
+	}
+	j := must(NewJoinableQueue[int](0))(t)
+	j.Put(soon(t), 1)
+	j.Close()
+	_, err := j.Get(soon(t))
+	for _, err := range []error{err, j.Put(soon(t), 1), j.TaskDone(), j.Join(soon(t))} {
+		if err != ErrClosed {
+			t.Error(err)
+		}
+	}
+	if !j.Empty() || j.Unfinished() != 0 {
+		t.Error(j.Len(), j.Unfinished())
 	}
 }
 
@@ -324,11 +356,33 @@ func TestSimpleQueue(t *testing.T) {
 	if v, err := q.Get(soon(t)); v != "x" || err != nil || !q.Empty() {
 		t.Error(v, err)
 	}
-	q.Close()
-	if err := q.Close(); err != nil {
+	// In a child as here.
+	b := closing(t, must(NewSimpleQueue[bool]())(t), nil)
+	if !b.Empty() {
+		t.Error("not empty")
+	}
+	join(t, run(t, testSimpleQueueEmpty, b))
+	for _, want := range []bool{true, false} {
+		if v, err := b.Get(soon(t)); v != want || err != nil {
+			t.Error(v, err)
+		}
+	}
+	if !b.Empty() {
+		t.Error("not empty in the end")
+	}
+	for range 2 { // closing it twice does no harm
+		if err := q.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := q.Get(soon(t)); err != ErrClosed || !q.Empty() {
 		t.Error(err)
 	}
-	if _, err := q.Get(soon(t)); err != ErrClosed {
+	if err := q.Put(soon(t), "y"); err != ErrClosed {
 		t.Error(err)
 	}
 }
+
+var testSimpleQueueEmpty = Register("test.simplequeue.empty", func(ctx context.Context, q *SimpleQueue[bool]) (int, error) {
+	return 0, errors.Join(q.Put(ctx, q.Empty()), q.Put(ctx, q.Empty()))
+})

@@ -158,5 +158,5 @@ func (f *Func[In, Out]) runChunk(ctx context.Context, n int, b []byte, w *wire, 
 }
 
 // ErrEncode: a value of a type that can travel, in general, could not: it is cyclic, holds an unregistered
-// type in an interface or a closed shared object, or its MarshalBinary failed.
+// type in an interface or a closed shared object, or its MarshalBinary failed. Or a type was refused for a queue, a Value or an Array.
 var ErrEncode = errors.New("procs: cannot be encoded")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -54,12 +55,12 @@ type semaphoreSlot struct {
 // but what they hold is lost if they are killed.
 const semaphoreSlots = 240
 
-// NewSemaphore returns a semaphore with n permits.
+// NewSemaphore returns a semaphore with n permits, n >= 0 (else os.ErrInvalid).
 func NewSemaphore(n int) (*Semaphore, error) { return newSemaphore(n, 0) }
 
 func newSemaphore(n, bound int) (*Semaphore, error) {
 	if n < 0 || n > math.MaxInt32 {
-		return nil, fmt.Errorf("procs: semaphore with %d permits", n)
+		return nil, fmt.Errorf("procs: semaphore with %d permits, which must be 0 to %d: %w", n, math.MaxInt32, os.ErrInvalid)
 	}
 	s := new(Semaphore)
 	if err := s.create(kindSemaphore, int(sizeof[semaphoreState]())); err != nil {
@@ -203,13 +204,14 @@ func (s *Semaphore) tryOrArm(wait *shm.Wait) (seen uint32, err error) {
 // Release gives a permit back. A bounded semaphore returns ErrNotHeld if none is out.
 func (s *Semaphore) Release() error { return s.ReleaseN(1) }
 
-// ReleaseN gives n permits back at once: all of them, or none and an error.
+// ReleaseN gives n permits back at once: all of them, or none and an error: os.ErrInvalid unless n > 0, ErrNotHeld if a bounded semaphore
+// would have more than it began with.
 func (s *Semaphore) ReleaseN(n int) error {
 	if s.closed() {
 		return ErrClosed
 	}
 	if n < 1 {
-		return fmt.Errorf("procs: release of %d permits", n)
+		return fmt.Errorf("procs: release of %d permits: %w", n, os.ErrInvalid)
 	}
 	if err := s.lock(&forever); err != nil {
 		return err
@@ -220,7 +222,7 @@ func (s *Semaphore) ReleaseN(n int) error {
 		return ErrNotHeld
 	}
 	if st.value.Load()+int64(n) > math.MaxInt32 {
-		return fmt.Errorf("procs: semaphore with more than %d permits", math.MaxInt32)
+		return fmt.Errorf("procs: release of %d permits makes more than %d: %w", n, math.MaxInt32, os.ErrInvalid)
 	}
 	shm.RaceRelease(s)
 	for range n {
@@ -337,7 +339,7 @@ type semaphore = Semaphore
 // NewBoundedSemaphore returns a semaphore with n permits, n > 0, that never has more.
 func NewBoundedSemaphore(n int) (*BoundedSemaphore, error) {
 	if n == 0 {
-		return nil, fmt.Errorf("procs: bounded semaphore with no permits")
+		return nil, fmt.Errorf("procs: bounded semaphore with no permits: %w", os.ErrInvalid)
 	}
 	s, err := newSemaphore(n, n)
 	if err != nil {

@@ -5,9 +5,12 @@ package procs
 import (
 	"context"
 	"errors"
+	"math"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 type semaphoreArgs struct {
@@ -47,16 +50,23 @@ func TestSemaphore(t *testing.T) {
 			t.Fatal(err, s.Value())
 		}
 	}
-	if s.TryAcquire() {
+	if s.TryAcquire() || s.Value() != 0 {
 		t.Error("a third permit of two")
 	}
-	for want := 1; want <= 3; want++ { // one more than it began with
+	for want := 1; want <= 4; want++ { // two more than it began with
 		if err := s.Release(); err != nil || s.Value() != want {
 			t.Error(err, s.Value())
 		}
 	}
-	if err := s.ReleaseN(0); err == nil {
-		t.Error("released no permits")
+	for _, n := range []int{0, -1, math.MaxInt32} {
+		if err := s.ReleaseN(n); !errors.Is(err, os.ErrInvalid) || s.Value() != 4 {
+			t.Errorf("released %d permits: %v, %d", n, err, s.Value())
+		}
+	}
+	for _, n := range []int{-1, math.MaxInt32 + 1} {
+		if _, err := NewSemaphore(n); !errors.Is(err, os.ErrInvalid) {
+			t.Errorf("made one with %d: %v", n, err)
+		}
 	}
 }
 
@@ -65,24 +75,37 @@ func TestBoundedSemaphore(t *testing.T) {
 	if err := s.Release(); err != ErrNotHeld {
 		t.Errorf("released what was not out: %v", err)
 	}
-	if err := s.Acquire(soon(t)); err != nil {
-		t.Fatal(err)
+	for want := 1; want >= 0; want-- {
+		if err := s.Acquire(soon(t)); err != nil || s.Value() != want {
+			t.Fatal(err, s.Value())
+		}
 	}
-	if err := s.Release(); err != nil {
-		t.Error(err)
+	if s.TryAcquire() || s.Value() != 0 {
+		t.Error("a third permit of two")
+	}
+	for want := 1; want <= 2; want++ {
+		if err := s.Release(); err != nil || s.Value() != want {
+			t.Error(err, s.Value())
+		}
 	}
 	if err := s.Release(); err != ErrNotHeld || s.Value() != 2 {
 		t.Errorf("released too often: %v, %d", err, s.Value())
 	}
-	if _, err := NewBoundedSemaphore(0); err == nil {
-		t.Error("made one without permits")
+	for _, n := range []int{0, -1} {
+		if _, err := NewBoundedSemaphore(n); !errors.Is(err, os.ErrInvalid) {
+			t.Errorf("made one with %d: %v", n, err)
+		}
 	}
 }
 
 func TestSemaphoreTimeout(t *testing.T) {
 	s := closing(t, must(NewSemaphore(0))(t), nil)
-	if err := s.AcquireTimeout(shortly); err != ErrTimeout {
-		t.Error(err)
+	start := time.Now()
+	if err := s.AcquireTimeout(shortly); err != ErrTimeout || time.Since(start) < shortly {
+		t.Error(err, time.Since(start))
+	}
+	if s.TryAcquire() {
+		t.Error("a permit of none")
 	}
 	if err := s.AcquireTimeout(-1); err != ErrTimeout {
 		t.Error(err)

@@ -263,6 +263,18 @@ func equalElems(e, v any) bool {
 // Memory returns the block the list lies in, with its name, Close and Unlink.
 func (l *ShareableList) Memory() *SharedMemory { return l.m }
 
+// String describes the list with its elements, for logs.
+func (l *ShareableList) String() string {
+	if l.m == nil || l.m.seg == nil || l.m.seg.Closed() {
+		return "<ShareableList closed>"
+	}
+	elems := make([]any, l.Len())
+	for i, e := range l.All {
+		elems[i] = e
+	}
+	return fmt.Sprintf("<ShareableList %q %v>", l.m.name, elems)
+}
+
 // Close lets go of the list in this process.
 func (l *ShareableList) Close() error {
 	if l.m == nil {

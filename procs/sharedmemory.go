@@ -97,6 +97,11 @@ func (m *SharedMemory) Size() int {
 // Name returns the name, "" for an anonymous block.
 func (m *SharedMemory) Name() string { return m.name }
 
+// String describes the block, for logs.
+func (m *SharedMemory) String() string {
+	return fmt.Sprintf("<SharedMemory %q of %d bytes>", m.name, m.Size())
+}
+
 // Close unmaps the block from this process. Others keep it. The mapping of an anonymous block goes a tenth of a second later, because a block that
 // is handed to and fro comes again soon, and mapping it anew takes longer, the more so the larger it is.
 func (m *SharedMemory) Close() error {

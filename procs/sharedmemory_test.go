@@ -10,6 +10,7 @@ import (
 	"os"
 	"reflect"
 	"testing"
+	"time"
 )
 
 type memoryArgs struct {
@@ -23,6 +24,13 @@ var (
 		copy(a.Memory.Bytes(), "written by a child")
 		return 0, a.Memory.Close()
 	})
+	testMemoryAnswer = Register("test.memory.answer", func(ctx context.Context, a memoryArgs) (int, error) {
+		if s := string(a.Memory.Bytes()[:5]); s != "asked" {
+			return 0, fmt.Errorf("%q", s)
+		}
+		copy(a.Memory.Bytes(), "given")
+		return 0, a.Memory.Close()
+	})
 	testMemoryAttach = Register("test.memory.attach", func(ctx context.Context, a memoryArgs) (int, error) {
 		m, err := AttachSharedMemory(a.Name)
 		if err != nil {
@@ -30,6 +38,14 @@ var (
 		}
 		copy(m.Bytes(), "attached")
 		return 0, m.Close()
+	})
+	testMemoryAttachAndHang = Register("test.memory.attachandhang", func(ctx context.Context, a memoryArgs) (int, error) {
+		m, err := AttachSharedMemory(a.Name)
+		if err != nil {
+			return 0, err
+		}
+		m.Bytes()[99] = 1
+		return 0, hang()
 	})
 	testMemoryCreate = Register("test.memory.create", func(ctx context.Context, a memoryArgs) (int, error) {
 		if _, err := CreateSharedMemory(a.Name, 100); err != nil {
@@ -56,8 +72,21 @@ func TestSharedMemory(t *testing.T) {
 	if err := m.Unlink(); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
-	if _, err := NewSharedMemory(0); !errors.Is(err, os.ErrInvalid) {
-		t.Error(err)
+	copy(m.Bytes(), "asked")
+	join(t, run(t, testMemoryAnswer, memoryArgs{Memory: m}))
+	if string(m.Bytes()[:5]) != "given" {
+		t.Errorf("%q", m.Bytes())
+	}
+	if s := m.String(); s != `<SharedMemory "" of 100 bytes>` {
+		t.Error(s)
+	}
+	for _, size := range []int{0, -1} {
+		if _, err := NewSharedMemory(size); !errors.Is(err, os.ErrInvalid) {
+			t.Error(err)
+		}
+		if _, err := CreateSharedMemory(memoryName(t), size); !errors.Is(err, os.ErrInvalid) {
+			t.Error(err)
+		}
 	}
 	if _, err := NewSharedMemory(1 << 50); !errors.Is(err, ErrNoSpace) {
 		t.Error(err)
@@ -78,19 +107,42 @@ func TestSharedMemoryNamed(t *testing.T) {
 	if !bytes.HasPrefix(m.Bytes(), []byte("written")) {
 		t.Errorf("%q", m.Bytes())
 	}
-	if err := m.Unlink(); err != nil {
+	if s := m.String(); s != fmt.Sprintf("<SharedMemory %q of 100 bytes>", name) {
+		t.Error(s)
+	}
+	also := closing(t, must(AttachSharedMemory(name))(t), nil)
+	if m.Bytes()[0] = 42; also.Bytes()[0] != 42 || also.Size() != 100 || also.Name() != name {
+		t.Error(also, also.Bytes()[0])
+	}
+	if err := also.Unlink(); err != nil { // anyone may, once
 		t.Error(err)
 	}
-	if err := m.Unlink(); !errors.Is(err, os.ErrNotExist) {
-		t.Error(err)
+	for _, again := range []*SharedMemory{also, m, m} {
+		if err := again.Unlink(); !errors.Is(err, os.ErrNotExist) {
+			t.Error(err)
+		}
 	}
 	if _, err := AttachSharedMemory(name); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
-	for _, bad := range []string{"", "a/b", "a\x00b"} {
+	for _, bad := range []string{"", "a/b", "a\x00b", name + "\x00a"} {
 		if _, err := CreateSharedMemory(bad, 100); !errors.Is(err, os.ErrInvalid) {
-			t.Errorf("%q: %v", bad, err)
+			t.Errorf("create %q: %v", bad, err)
 		}
+		if _, err := AttachSharedMemory(bad); !errors.Is(err, os.ErrInvalid) {
+			t.Errorf("attach %q: %v", bad, err)
+		}
+	}
+	if m.Bytes()[0] != 42 { // who has it keeps it
+		t.Errorf("%q", m.Bytes())
+	}
+	// The name is free again, and is another block then.
+	other := closing(t, must(CreateSharedMemory(name, 10))(t), nil)
+	if other.Bytes()[0] != 0 {
+		t.Error("the old block under the new name")
+	}
+	if err := other.Unlink(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -124,8 +176,8 @@ func TestSharedMemoryGoesWithItsKilledCreator(t *testing.T) {
 }
 
 func TestShareableList(t *testing.T) {
-	elems := []any{7, "howdy", []byte("bytes"), -273.25, nil, true, false, "", int64(1) << 60}
-	want := []any{int64(7), "howdy", []byte("bytes"), -273.25, nil, true, false, "", int64(1) << 60}
+	elems := []any{7, "howdy", []byte("HoWdY"), -273.25, nil, true, false, "", int64(1) << 60, 7}
+	want := []any{int64(7), "howdy", []byte("HoWdY"), -273.25, nil, true, false, "", int64(1) << 60, int64(7)}
 	l := closing(t, must(NewShareableList(elems...))(t), nil)
 	var got []any
 	for i, e := range l.All {
@@ -137,33 +189,60 @@ func TestShareableList(t *testing.T) {
 	if !reflect.DeepEqual(got, want) || l.Len() != len(want) {
 		t.Errorf("%v, want %v", got, want)
 	}
+	if s := l.String(); s != fmt.Sprintf("<ShareableList \"\" %v>", want) {
+		t.Error(s)
+	}
 	join(t, run(t, testListChange, memoryArgs{List: l}))
 	if l.Get(1) != "bye" || l.Get(0) != 2.5 {
 		t.Error(l.Get(1), l.Get(0))
 	}
-	if err := l.Set(1, "howdy!!!"); err != nil { // the room is a multiple of 8
-		t.Error(err)
+	for _, c := range []struct {
+		i    int
+		v    any
+		want error
+	}{
+		{1, "howdy!!!", nil},     // the room is a multiple of 8
+		{1, "encod\u00e9s", nil}, // bytes count, not letters
+		{1, "encod\u00e9es", ErrTooLong},
+		{2, []byte("123456789"), ErrTooLong},
+		{1, "too long a text", ErrTooLong},
+		{4, "some", nil}, // the type may change
+		{4, "far too many", ErrTooLong},
+		{3, 42, nil},
+		{1, struct{}{}, ErrEncode},
+	} {
+		before := l.Get(c.i)
+		err := l.Set(c.i, c.v)
+		if c.want == nil {
+			if before = c.v; c.v == any(42) {
+				before = int64(42)
+			}
+		}
+		if !errors.Is(err, c.want) || err != nil && c.want == nil || !reflect.DeepEqual(l.Get(c.i), before) {
+			t.Errorf("%d is %v after %v: %v", c.i, l.Get(c.i), c.v, err)
+		}
 	}
-	if err := l.Set(1, "too long a text"); !errors.Is(err, ErrTooLong) || l.Get(1) != "howdy!!!" {
-		t.Error(err, l.Get(1))
+	if !reflect.DeepEqual(l.Get(2), []byte("HoWdY")) {
+		t.Errorf("something was spilt: %v", l)
 	}
-	if err := l.Set(1, struct{}{}); !errors.Is(err, ErrEncode) {
-		t.Error(err)
+	if l.Index(true) != 5 || l.Index("none") != -1 || l.Index("7") != -1 || l.Index([]byte("HoWdY")) != 2 || l.Index(7) != 9 {
+		t.Error(l.Index(true), l.Index("none"), l.Index("7"), l.Index([]byte("HoWdY")), l.Index(7))
 	}
-	if l.Index(true) != 5 || l.Index("none") != -1 || l.Index([]byte("bytes")) != 2 || l.Count(false) != 1 {
-		t.Error(l.Index(true), l.Index("none"), l.Index([]byte("bytes")), l.Count(false))
+	l.Set(0, 42)
+	if l.Count(false) != 1 || l.Count(42) != 2 || l.Count([]byte("HoWdY")) != 1 || l.Count([]byte("adios")) != 0 {
+		t.Error(l.Count(false), l.Count(42), l.Count([]byte("HoWdY")), l.Count([]byte("adios")))
 	}
 	if _, err := NewShareableList(1, []string{}); !errors.Is(err, ErrEncode) {
 		t.Error(err)
 	}
-	func() {
-		defer func() {
-			if recover() == nil {
-				t.Error("no panic for an index out of range")
-			}
-		}()
-		l.Get(9)
-	}()
+	mustPanic(t, "an index out of range", func() { l.Get(10) })
+	mustPanic(t, "an index out of range", func() { l.Set(10, 2) })
+	mustPanic(t, "an index out of range", func() { l.Get(-1) })
+
+	empty := closing(t, must(NewShareableList())(t), nil)
+	if empty.Len() != 0 || empty.Count("any") != 0 || empty.Index(nil) != -1 {
+		t.Error(empty)
+	}
 }
 
 func TestShareableListNamed(t *testing.T) {
@@ -171,8 +250,20 @@ func TestShareableListNamed(t *testing.T) {
 	a := closing(t, must(CreateShareableList(name, 1, "two"))(t), nil)
 	b := closing(t, must(AttachShareableList(name))(t), nil)
 	b.Set(0, 10)
-	if a.Get(0) != int64(10) || b.Get(1) != "two" {
-		t.Error(a.Get(0), b.Get(1))
+	if a.Get(0) != int64(10) || b.Get(1) != "two" || b.Memory().Name() != name || b.String() != fmt.Sprintf("<ShareableList %q [10 two]>", name) {
+		t.Error(a, b)
+	}
+	// A duplicate is another list.
+	elems := make([]any, a.Len())
+	for i, e := range a.All {
+		elems[i] = e
+	}
+	c := closing(t, must(CreateShareableList(name+"2", elems...))(t), nil)
+	if c.Set(0, 77); c.Get(0) != int64(77) || c.Get(1) != "two" || a.Get(0) != int64(10) {
+		t.Error(a, c)
+	}
+	if err := c.Memory().Unlink(); err != nil {
+		t.Error(err)
 	}
 	clear(a.Memory().Bytes()[:8])
 	if _, err := AttachShareableList(name); err == nil {
@@ -185,8 +276,8 @@ func TestShareableListNamed(t *testing.T) {
 
 func TestShareableListClosed(t *testing.T) {
 	l := must(NewShareableList(1))(t)
-	if err := errors.Join(l.Close(), l.Close()); err != nil {
-		t.Error(err)
+	if err := errors.Join(l.Close(), l.Close()); err != nil || l.String() != "<ShareableList closed>" {
+		t.Error(err, l)
 	}
 	p := NewProcess(testListChange, memoryArgs{List: l}, ProcessConfig{})
 	defer p.Close()
@@ -200,6 +291,12 @@ func TestSharedMemoryAttachedIsNotTracked(t *testing.T) {
 	name := memoryName(t)
 	m := closing(t, must(CreateSharedMemory(name, 100))(t), nil)
 	join(t, run(t, testMemoryAttach, memoryArgs{Name: name}))
+	slay(t, func() *Process {
+		p := run(t, testMemoryAttachAndHang, memoryArgs{Name: name, Memory: m})
+		eventually(t, "it has attached", func() bool { return m.Bytes()[99] == 1 })
+		return p
+	}())
+	time.Sleep(100 * time.Millisecond) // cannot wait for what must not happen
 	closing(t, must(AttachSharedMemory(name))(t), nil)
 	if err := m.Unlink(); err != nil {
 		t.Error(err)

@@ -10,7 +10,7 @@ import (
 )
 
 // Value is one T in shared memory, with a lock. It is multiprocessing.Value. T must hold no pointers: numbers, booleans, arrays and structs of
-// them.
+// them; others are refused with ErrEncode.
 //
 // The error ErrOwnerDied of its methods says that they succeeded, but that a process died before, holding the lock: the value may be half written.
 type Value[T any] struct {
@@ -39,7 +39,7 @@ func NewValue[T any](v T) (*Value[T], error) {
 // flat returns an error unless T can live in shared memory.
 func flat[T any]() error {
 	if c, err := codec.Of[T](); err != nil || !c.Flat() {
-		return fmt.Errorf("procs: %v cannot live in shared memory: it has no fixed size, or holds pointers", reflect.TypeFor[T]())
+		return fmt.Errorf("%w: %v cannot live in shared memory: it has no fixed size, or holds pointers", ErrEncode, reflect.TypeFor[T]())
 	}
 	return nil
 }

@@ -4,6 +4,8 @@ package procs
 
 import (
 	"context"
+	"errors"
+	"os"
 	"reflect"
 	"testing"
 )
@@ -37,6 +39,10 @@ var (
 		}
 		return 0, a.Point.Set(p)
 	})
+	testArraySum = Register("test.array.sum", func(ctx context.Context, a arrayArgs) (int, error) {
+		sums(a.Raw.Raw())
+		return 0, a.Array.Update(ctx, sums)
+	})
 	testValueCount = Register("test.value.count", func(ctx context.Context, a valueArgs) (int, error) {
 		for range a.N {
 			if err := a.Count.Update(ctx, func(n *int) { *n++ }); err != nil && err != ErrOwnerDied {
@@ -54,7 +60,14 @@ func TestValue(t *testing.T) {
 		Array: closing(t, must(NewArrayOf[int64](1, 2, 3))(t), nil),
 		Bytes: closing(t, must(NewRawArray[byte](1000))(t), nil),
 	}
+	before, err := a.Point.Get()
+	if err != nil || before != (point{1.5, 2, 3, false}) || *a.Raw.Raw() != [3]uint16{1, 2, 3} {
+		t.Error(before, err, *a.Raw.Raw())
+	}
 	join(t, run(t, testValueChange, a))
+	if before != (point{1.5, 2, 3, false}) {
+		t.Error("what Get returned is no copy:", before)
+	}
 	if p, err := a.Point.Get(); err != nil || p != (point{3, 2, 3, true}) {
 		t.Error(p, err)
 	}
@@ -96,6 +109,41 @@ var testLockTwice = Register("test.lock.twice", func(ctx context.Context, a lock
 	return 0, nil
 })
 
+type ownLockArgs struct {
+	Lock  *Lock
+	Value *RawValue[int]
+	Array *RawArray[int]
+}
+
+func (a ownLockArgs) count(ctx context.Context, n int) error {
+	for range n {
+		if err := a.Lock.Acquire(ctx); err != nil {
+			return err
+		}
+		*a.Value.Raw()++
+		a.Array.Raw()[1]++
+		if err := a.Lock.Release(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var testOwnLock = Register("test.value.ownlock", func(ctx context.Context, a ownLockArgs) (int, error) { return 0, a.count(ctx, 5000) })
+
+// A lock of one's own for a value and an array without one.
+func TestRawValueWithOwnLock(t *testing.T) {
+	a := ownLockArgs{closing(t, must(NewLock())(t), nil), closing(t, must(NewRawValue(0))(t), nil), closing(t, must(NewRawArray[int](2))(t), nil)}
+	p := run(t, testOwnLock, a)
+	if err := a.count(soon(t), 5000); err != nil {
+		t.Error(err)
+	}
+	join(t, p)
+	if *a.Value.Raw() != 10000 || !reflect.DeepEqual(a.Array.Raw(), []int{0, 10000}) {
+		t.Error(*a.Value.Raw(), a.Array.Raw())
+	}
+}
+
 func TestValueHolderKilled(t *testing.T) {
 	v := closing(t, must(NewValue(0))(t), nil)
 	p := run(t, testLockHold, lockArgs{Lock: v.Lock()})
@@ -110,26 +158,81 @@ func TestValueHolderKilled(t *testing.T) {
 }
 
 func TestValueRefusesPointers(t *testing.T) {
-	if _, err := NewValue("text"); err == nil {
-		t.Error("a string")
+	_, text := NewValue("text")
+	_, slice := NewValue([]int{1})
+	_, pointers := NewArray[*int](3)
+	_, raw := NewRawValue(&pointers)
+	_, queue := NewSimpleQueue[func()]()
+	for what, err := range map[string]error{"a string": text, "a slice": slice, "pointers": pointers, "a pointer": raw, "functions": queue} {
+		if !errors.Is(err, ErrEncode) {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
-	if _, err := NewValue([]int{1}); err == nil {
-		t.Error("a slice")
+	if _, err := NewArray[int](-1); !errors.Is(err, os.ErrInvalid) {
+		t.Error("a negative number of elements:", err)
 	}
-	if _, err := NewArray[*int](3); err == nil {
-		t.Error("pointers")
-	}
-	if _, err := NewArray[int](-1); err == nil {
-		t.Error("a negative number of elements")
-	}
-	if _, err := NewArray[int](1 << 60); err == nil {
-		t.Error("more elements than bytes")
+	if _, err := NewArray[int](1 << 60); !errors.Is(err, os.ErrInvalid) {
+		t.Error("more elements than bytes:", err)
 	}
 	closing(t, must(NewValue(struct{}{}))(t), nil)
 	v := must(NewValue(1))(t)
 	v.Close()
 	if _, err := v.Get(); err != ErrClosed {
 		t.Error(err)
+	}
+}
+
+type arrayArgs struct {
+	Array *Array[int32]
+	Raw   *RawArray[int32]
+}
+
+// sums replaces each element by the sum of those up to it.
+func sums(e []int32) {
+	for i := 1; i < len(e); i++ {
+		e[i] += e[i-1]
+	}
+}
+
+// A child sees the elements and changes them, with a lock and without.
+func TestArrayInChild(t *testing.T) {
+	want := []int32{680, 626, 934, 821, 150, 233, 548, 982, 714, 831}
+	a := arrayArgs{closing(t, must(NewArrayOf(want...))(t), nil), closing(t, must(NewRawArray[int32](len(want)))(t), nil)}
+	copy(a.Raw.Raw(), want)
+	if v, err := a.Array.Get(3); v != 821 || err != nil || a.Array.Len() != len(want) || a.Raw.Len() != len(want) {
+		t.Error(v, err, a.Array.Len(), a.Raw.Len())
+	}
+	change := func(e []int32) { copy(e[4:8], []int32{1, 2, 3, 4}) }
+	change(want)
+	change(a.Raw.Raw())
+	if err := a.Array.Update(soon(t), change); err != nil {
+		t.Error(err)
+	}
+	if !reflect.DeepEqual(a.Array.Raw(), want) || !reflect.DeepEqual(a.Raw.Raw(), want) {
+		t.Error(a.Array.Raw(), a.Raw.Raw())
+	}
+	sums(want)
+	join(t, run(t, testArraySum, a))
+	if !reflect.DeepEqual(a.Array.Raw(), want) || !reflect.DeepEqual(a.Raw.Raw(), want) {
+		t.Error(a.Array.Raw(), a.Raw.Raw())
+	}
+	// The lock may travel without its array.
+	join(t, run(t, testLockTwice, lockArgs{Lock: a.Array.Lock()}))
+}
+
+// A new array is zero, also where one that was closed was not.
+func TestArrayIsZero(t *testing.T) {
+	for range 3 {
+		a := must(NewArray[int](1000))(t)
+		for i, v := range a.Raw() {
+			if v != 0 {
+				t.Fatalf("element %d is %v", i, v)
+			}
+			a.Raw()[i] = i + 1
+		}
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -20,7 +20,8 @@ const (
 )
 
 // WaitFutures waits for futures (concurrent.futures.wait), and returns those that are done and those that are not, in the order
-// given. If ctx is done before, its error is returned as well. A future given twice is returned once.
+// given. If ctx is done before, its error is returned as well; with a context that is done already, WaitFutures only looks. A future
+// given twice is returned once.
 func WaitFutures[T any](ctx context.Context, futures []*Future[T], when ReturnWhen) (done, notDone []*Future[T], err error) {
 	futures = distinct(futures)
 	var left atomic.Int64
@@ -43,10 +44,8 @@ func WaitFutures[T any](ctx context.Context, futures []*Future[T], when ReturnWh
 			}
 		})
 	}
-	select {
-	case <-ready:
-	case <-ctx.Done():
-		err = fmt.Errorf("procs: wait for futures: %w", ctx.Err())
+	if _, err = receive(ctx, ready); err != nil {
+		err = fmt.Errorf("procs: wait for futures: %w", err)
 	}
 	for _, f := range futures {
 		if f.Done() {
@@ -59,25 +58,46 @@ func WaitFutures[T any](ctx context.Context, futures []*Future[T], when ReturnWh
 }
 
 // AsCompleted yields futures as they are done (concurrent.futures.as_completed), each once. If ctx is done before, the
-// loop ends with a nil future and an error that tells how many were missing.
+// loop ends, after those that are done, with a nil future and an error that tells how many were missing. What was yielded is
+// not kept.
 func AsCompleted[T any](ctx context.Context, futures []*Future[T]) iter.Seq2[*Future[T], error] {
 	return func(yield func(*Future[T], error) bool) {
-		futures := distinct(futures)
-		ready := make(chan *Future[T], len(futures))
-		for _, f := range futures {
-			f.AddDoneCallback(func(f *Future[T]) { ready <- f })
-		}
-		for i := range futures {
-			select {
-			case f := <-ready:
-				if !yield(f, nil) {
-					return
-				}
-			case <-ctx.Done():
-				yield(nil, fmt.Errorf("procs: %d (of %d) futures unfinished: %w", len(futures)-i, len(futures), ctx.Err()))
+		ready, n := completions(futures)
+		for i := range n {
+			f, err := receive(ctx, ready)
+			if err != nil {
+				yield(nil, fmt.Errorf("procs: %d (of %d) futures unfinished: %w", n-i, n, err))
+				return
+			}
+			if !yield(f, nil) {
 				return
 			}
 		}
+	}
+}
+
+// completions returns a channel that gets each of the futures once, when it is done, and how many these are.
+func completions[T any](futures []*Future[T]) (ready chan *Future[T], n int) {
+	futures = distinct(futures)
+	ready = make(chan *Future[T], len(futures))
+	for _, f := range futures {
+		f.AddDoneCallback(func(f *Future[T]) { ready <- f })
+	}
+	return ready, len(futures)
+}
+
+// receive returns what is in the channel, or waits for it until ctx is done: the channel comes first.
+func receive[T any](ctx context.Context, c <-chan T) (v T, err error) {
+	select {
+	case v = <-c:
+		return v, nil
+	default:
+	}
+	select {
+	case v = <-c:
+		return v, nil
+	case <-ctx.Done():
+		return v, ctx.Err()
 	}
 }
 

@@ -128,12 +128,21 @@ func TestListenerClose(t *testing.T) {
 	if st, err := os.Stat(dir); err != nil || st.Mode().Perm() != 0o700 {
 		t.Fatal(st, err)
 	}
+	c := must(Dial(soon(t), l.Address(), DialConfig{}))(t)
+	a := must(l.Accept(soon(t)))(t)
 	done := make(chan error)
 	go func() { _, err := l.Accept(soon(t)); done <- err }()
 	l.Close()
 	l.Close()
 	if err := <-done; err != procs.ErrClosed {
 		t.Fatal(err)
+	}
+	if _, err := l.Accept(soon(t)); err != procs.ErrClosed {
+		t.Fatal(err)
+	}
+	var n int // the connection goes on
+	if err := errors.Join(c.Send(1729), a.Recv(&n), c.Close(), a.Close()); err != nil || n != 1729 {
+		t.Fatal(n, err)
 	}
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -228,6 +229,9 @@ func TestOwnTypes(t *testing.T) {
 	}
 }
 
+// remoteValues go through a queue of any.
+var remoteValues = []any{"hello world", nil, true, 2.25, "hall\u00e5 v\u00e4rlden", "\u043f\u0440\u0438\u0432\u0456\u0442", []byte("hall\xe5 v\xe4rlden")}
+
 var testPutHello = procs.Register("test.manager.putHello", func(ctx context.Context, address string) (int, error) {
 	m, err := Connect(ctx, address, Config{AuthKey: []byte("restart")})
 	if err != nil {
@@ -241,7 +245,7 @@ var testPutHello = procs.Register("test.manager.putHello", func(ctx context.Cont
 	if err := q.Put(ctx, func() {}); !errors.Is(err, procs.ErrEncode) {
 		return 0, fmt.Errorf("a function: %w", err)
 	}
-	return 0, q.Put(ctx, []any{"hello world", nil, true, 2.25, "hall\u00e5 v\u00e4rlden"})
+	return 0, q.Put(ctx, remoteValues)
 })
 
 // A manager at a TCP port is used by another process, stopped, and started again at the same port, at once.
@@ -256,7 +260,7 @@ func TestRestartTCP(t *testing.T) {
 		}
 		p := run(t, testPutHello, address)
 		v := must(q.Get(soon(t)))(t)
-		if s, ok := v.([]any); !ok || len(s) != 5 || s[0] != "hello world" || s[1] != nil || s[2] != true || s[3] != 2.25 || s[4] != "hall\u00e5 v\u00e4rlden" {
+		if !reflect.DeepEqual(v, any(remoteValues)) {
 			t.Fatal(v)
 		}
 		join(t, p)

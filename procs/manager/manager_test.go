@@ -214,11 +214,157 @@ func TestList(t *testing.T) {
 		}
 		wg.Wait()
 		check(106, 6, 6, 5, 4)
+		if s := must(l.Slice(3, 10))(t); !slices.Equal(s, []int{5, 4}) { // as far as there are elements
+			t.Fatal(s)
+		}
+		if s := must(l.Slice(7, 10))(t); len(s) != 0 {
+			t.Fatal(s)
+		}
+		if err := l.Modify(func(vs []int) []int { return append(vs[3:], vs[3:]...) }); err != nil {
+			t.Fatal(err)
+		}
+		check(5, 4, 5, 4)
 		if err := l.Clear(); err != nil || must(l.Len())(t) != 0 {
 			t.Fatal(err)
 		}
+		check()
 		if _, err := l.Pop(-1); err != ErrIndex {
 			t.Fatal(err)
+		}
+	})
+}
+
+// What All, Keys and Items return is a copy: it may be ranged over while the object changes.
+func TestCopies(t *testing.T) {
+	managers(t, func(t *testing.T, m *Manager) {
+		l := must(NewList(m, 0, 1, 2))(t)
+		all := must(l.All())(t)
+		var got []int
+		for i, v := range all {
+			if err := errors.Join(l.Set(0, 100), l.Append(i)); err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, v)
+		}
+		if !slices.Equal(got, []int{0, 1, 2}) || must(l.Get(0))(t) != 100 || must(l.Len())(t) != 6 {
+			t.Error(got, must(l.All())(t))
+		}
+		d := must(NewDict[int, string](m))(t)
+		for i := 65; i < 70; i++ {
+			if err := d.Set(i, string(rune(i))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		keys, items := must(d.Keys())(t), must(d.Items())(t)
+		for range keys {
+			if err := d.Clear(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !slices.Equal(keys, []int{65, 66, 67, 68, 69}) || len(items) != 5 || items[4] != (Item[int, string]{69, "E"}) || must(d.Len())(t) != 0 {
+			t.Error(keys, items)
+		}
+	})
+}
+
+func init() { // what stands inside of any
+	procs.RegisterType[*List[any]]()
+	procs.RegisterType[*Dict[string, int]]()
+	procs.RegisterType[[]int]()
+}
+
+// A list of lists of which one changes; what was taken out; and a list that holds itself.
+func TestListOfLists(t *testing.T) {
+	managers(t, func(t *testing.T, m *Manager) {
+		outer := must(NewList[*List[int]](m))(t)
+		for range 3 {
+			if err := outer.Append(must(NewList(m, 0, 1, 2))(t)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		inner := func(i int) *List[int] { return must(outer.Get(i))(t) }
+		check := func(i int, want ...int) {
+			t.Helper()
+			if got := must(inner(i).All())(t); !slices.Equal(got, want) {
+				t.Error(i, got, want)
+			}
+		}
+		if err := inner(0).Set(-1, 55); err != nil {
+			t.Fatal(err)
+		}
+		check(0, 0, 1, 55)
+		check(1, 0, 1, 2)
+		if v := must(inner(1).Pop(-1))(t); v != 2 {
+			t.Error(v)
+		}
+		check(0, 0, 1, 55)
+		check(1, 0, 1)
+		check(2, 0, 1, 2)
+		// One that is outside too.
+		here := must(NewList(m, 7))(t)
+		if err := errors.Join(outer.Append(here), here.Append(8)); err != nil {
+			t.Fatal(err)
+		}
+		check(3, 7, 8)
+
+		own := must(NewList[any](m))(t)
+		if err := errors.Join(own.Append(own), own.Append("end")); err != nil {
+			t.Fatal(err)
+		}
+		self, ok := must(own.Get(0))(t).(*List[any])
+		if !ok || must(self.Len())(t) != 2 || must(self.Get(1))(t) != "end" {
+			t.Error(self)
+		}
+		if err := errors.Join(self.Close(), own.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Dicts in a dict: both ways to one see the same, and it outlives the dict it was found in while somebody has it.
+func TestDictOfDicts(t *testing.T) {
+	managers(t, func(t *testing.T, m *Manager) {
+		type dict = Dict[string, int]
+		supplies, pets := must(NewDict[string, int](m))(t), must(NewDict[string, int](m))(t)
+		d := must(NewDict[string, *dict](m))(t)
+		if err := errors.Join(supplies.Update(map[string]int{"water": 10, "feed": 3}), pets.Set("ferrets", 2),
+			d.Set("pets", pets), d.Set("supplies", supplies)); err != nil {
+			t.Fatal(err)
+		}
+		get := func(d *dict, key string) int {
+			t.Helper()
+			v, _, err := d.Get(key)
+			return must(v, err)(t)
+		}
+		in := func(key string) *dict {
+			t.Helper()
+			v, _, err := d.Get(key)
+			return must(v, err)(t)
+		}
+		if err := in("supplies").Set("blankets", 5); err != nil || get(supplies, "blankets") != 5 || get(in("supplies"), "water") != 10 {
+			t.Error(err)
+		}
+		if err := supplies.Set("water", 7); err != nil || get(in("supplies"), "water") != 7 {
+			t.Error(err)
+		}
+		if err := errors.Join(supplies.Close(), pets.Close()); err != nil { // d keeps them
+			t.Error(err)
+		}
+		if err := in("supplies").Set("blankets", 11); err != nil || get(in("supplies"), "blankets") != 11 || get(in("pets"), "ferrets") != 2 {
+			t.Error(err)
+		}
+		pets, supplies = in("pets"), in("supplies")
+		if err := d.Clear(); err != nil || must(d.Len())(t) != 0 || get(supplies, "water") != 7 || get(pets, "ferrets") != 2 {
+			t.Error(err)
+		}
+		l := must(NewList[any](m))(t)
+		if err := errors.Join(l.Append([]int{88, 99}, pets), pets.Set("marmots", 1), pets.Close()); err != nil {
+			t.Fatal(err)
+		}
+		plain, _ := must(l.Get(0))(t).([]int)
+		shared, _ := must(l.Get(1))(t).(*dict)
+		if !slices.Equal(plain, []int{88, 99}) || get(shared, "marmots") != 1 {
+			t.Error(plain, shared)
 		}
 	})
 }
@@ -324,6 +470,10 @@ func TestNamespace(t *testing.T) {
 		}
 		if names := must(n.Names())(t); !slices.Equal(names, []string{"l", "x", "y"}) {
 			t.Fatal(names)
+		}
+		var z []float64
+		if ok, err := n.Get("z", &z); ok || err != nil {
+			t.Fatal(ok, err)
 		}
 		if err := n.Set("f", func() {}); !errors.Is(err, procs.ErrEncode) {
 			t.Fatal(err)

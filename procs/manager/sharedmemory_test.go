@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"syscall"
 	"testing"
 
@@ -104,6 +105,21 @@ func TestSharedMemoryManagerIgnoresInterrupt(t *testing.T) {
 	}
 	if !s.Process().IsAlive() {
 		t.Fatal("it ended")
+	}
+	// It is the manager that ignores it, not we.
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, syscall.SIGINT)
+	defer signal.Stop(interrupts)
+	if signal.Ignored(syscall.SIGINT) {
+		t.Error("we ignore it")
+	}
+	if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-interrupts:
+	case <-soon(t).Done():
+		t.Error("it did not reach us")
 	}
 }
 

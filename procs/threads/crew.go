@@ -152,12 +152,16 @@ func (c *crew) drop() []inproc.Task {
 
 func (c *crew) breakDown(err error) {
 	c.mu.Lock()
-	if c.broken == nil {
+	first := c.broken == nil
+	if first {
 		c.broken = fmt.Errorf("%w: initializer: %w", procs.ErrBroken, err)
 	}
 	err = c.broken
 	dropped := c.drop()
 	c.mu.Unlock()
+	if first {
+		procs.Log(procs.LevelError, "an executor over goroutines: "+err.Error())
+	}
 	for _, t := range dropped {
 		t.Fail(err)
 	}

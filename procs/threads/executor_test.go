@@ -3,6 +3,7 @@ package threads_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"strings"
@@ -205,5 +206,9 @@ func TestForgotten(t *testing.T) {
 func TestConfig(t *testing.T) {
 	if _, err := threads.NewExecutor(threads.Config{Workers: -1}); err == nil {
 		t.Error("no error")
+	}
+	e := newExecutor(t, threads.Config{})
+	if want := fmt.Sprintf("<Executor over %d goroutines>", min(32, runtime.NumCPU()+4)); e.String() != want {
+		t.Error(e, want)
 	}
 }

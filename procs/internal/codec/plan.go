@@ -579,7 +579,7 @@ func (p *plan) planInterface(t reflect.Type) {
 		e := i.Elem()
 		name, ok := nameOfType(e.Type())
 		if !ok {
-			return dst, fmt.Errorf("procs: a %v inside a %v cannot travel: call procs.RegisterType[%v]()", e.Type(), t, e.Type())
+			return dst, fmt.Errorf("procs: a value of type %v inside of type %v cannot travel: call procs.RegisterType[%v]()", e.Type(), t, e.Type())
 		}
 		ep, err := planFor(e.Type())
 		if err != nil {

@@ -23,8 +23,10 @@ func exists(name string) bool {
 
 func init() {
 	children["named-create"] = func(_ *Segment, args []string) {
-		_, err := CreateNamed(args[0], 4096)
-		check(err)
+		for _, name := range args {
+			_, err := CreateNamed(name, 4096)
+			check(err)
+		}
 		time.Sleep(time.Hour)
 	}
 }
@@ -71,10 +73,13 @@ func TestNamed(t *testing.T) {
 }
 
 func TestNamedGoesWithItsKilledCreator(t *testing.T) {
-	name := testName(t)
-	c := startChild(t, "named-create", makeSegment(t, 1), name)
+	other, name := testName(t)+"1", testName(t)+"2"
+	c := startChild(t, "named-create", makeSegment(t, 1), other, name)
 	for !exists(name) {
 		time.Sleep(time.Millisecond)
+	}
+	if err := os.Remove(dir + other); err != nil { // that one is missing is no reason to leave the next
+		t.Fatal(err)
 	}
 	c.Process.Kill()
 	for deadline := time.Now().Add(30 * time.Second); exists(name); time.Sleep(time.Millisecond) {
