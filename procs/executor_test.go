@@ -511,7 +511,7 @@ var testMake = procs.Register("test.make", func(_ context.Context, x int) (*[100
 
 // Neither the loop nor the executor keeps a result that was yielded. In a chunk that holds for the chunk.
 func TestExecutorMapKeepsNoResult(t *testing.T) {
-	eachExecutor(t, 1, func(t *testing.T, e *procs.Executor) {
+	eachExecutor(t, 2, func(t *testing.T, e *procs.Executor) {
 		i := 0
 		for v, err := range procs.ExecutorMap(procs.Soon(t), e, testMake, []int{0, 1, 2, 3, 4}) {
 			if err != nil || v[0] != i {

@@ -190,11 +190,12 @@ func (m *mapJob[In, Out]) cancel(force bool) bool {
 	for _, w := range p.workers {
 		for i := w.first; i < len(w.entries); i++ {
 			e := &w.entries[i]
-			switch {
-			case e.revoked || e.job != job(m):
-			case w.revoke(e):
-				p.failed = append(p.failed, failure{e.ticket, ErrCancelled})
-			default:
+			if e.revoked || e.job != job(m) {
+				continue
+			}
+			if t, ok := w.revoke(e); ok {
+				p.failed = append(p.failed, failure{t, ErrCancelled})
+			} else {
 				p.stopEntry(w, e, w.firstSeq+uint64(i-w.first), ErrCancelled)
 			}
 		}

@@ -427,6 +427,7 @@ func (p *Pool) hasWork() bool { return len(p.again) > 0 || p.first < len(p.pendi
 func (p *Pool) nextTicket() (ticket, bool) {
 	if n := len(p.again); n > 0 {
 		t := p.again[n-1]
+		p.again[n-1] = ticket{} // it would keep the job's result
 		p.again = p.again[:n-1]
 		return t, true
 	}

@@ -32,7 +32,7 @@ func (p *Pool) takeBack(j job, piece int32, w *worker, seq uint64, force bool) (
 	if e == nil || e.job != j || e.piece != piece || e.revoked {
 		return false, false // its result is being delivered
 	}
-	if w.revoke(e) {
+	if _, ok := w.revoke(e); ok {
 		return true, false
 	}
 	if force {
@@ -48,8 +48,8 @@ func (p *Pool) cancelWaiting() {
 	p.failed = p.appendWaiting(p.failed, ErrCancelled)
 	for _, w := range p.workers {
 		for i := len(w.entries) - 1; i >= w.first; i-- {
-			if e := &w.entries[i]; w.revoke(e) {
-				p.failed = append(p.failed, failure{e.ticket, ErrCancelled})
+			if t, ok := w.revoke(&w.entries[i]); ok {
+				p.failed = append(p.failed, failure{t, ErrCancelled})
 			}
 		}
 	}

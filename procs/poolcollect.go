@@ -252,10 +252,11 @@ func (p *Pool) steal(w *worker) {
 		if e.revoked {
 			continue
 		}
-		if !from.revoke(e) {
+		t, ok := from.revoke(e)
+		if !ok {
 			break // it and all before it were begun
 		}
-		p.again = append(p.again, e.ticket)
+		p.again = append(p.again, t)
 		n--
 	}
 	p.fill()
@@ -290,8 +291,8 @@ func (p *Pool) rescue() {
 		for _, w := range stuck {
 			logf(LevelWarning, "%s does not begin its tasks: others get them", w.name)
 			for i := w.first; i < len(w.entries); i++ {
-				if e := &w.entries[i]; w.revoke(e) {
-					p.again = append(p.again, e.ticket)
+				if t, ok := w.revoke(&w.entries[i]); ok {
+					p.again = append(p.again, t)
 				}
 			}
 		}

@@ -142,17 +142,18 @@ func (w *worker) forget(e *entry) {
 	}
 }
 
-// revoke takes e back if the worker has not begun it.
-func (w *worker) revoke(e *entry) bool {
+// revoke takes e back if the worker has not begun it, and returns its ticket, which the entry does not keep: it may stay for long.
+func (w *worker) revoke(e *entry) (t ticket, ok bool) {
 	if e.revoked || !e.task.State.CompareAndSwap(taskring.Queued, taskring.Revoked) {
-		return false
+		return t, false
 	}
 	e.revoked = true
 	w.forget(e)
 	if !w.retiring {
 		w.given--
 	}
-	return true
+	t, e.ticket = e.ticket, ticket{}
+	return t, true
 }
 
 // startWorker starts a worker process.
