@@ -202,7 +202,21 @@ func (f *Future[T]) settle(state uint32, v *T, err error) {
 		close(f.done)
 	}
 	f.mu.Unlock()
-	for _, call := range calls {
+	if len(calls) > 0 {
+		f.callBackAll(calls)
+	}
+}
+
+// callBackAll calls all even if one ends the goroutine (runtime.Goexit), which the others then delay.
+func (f *Future[T]) callBackAll(calls []func(*Future[T])) {
+	defer func() {
+		if len(calls) > 0 {
+			f.callBackAll(calls)
+		}
+	}()
+	for len(calls) > 0 {
+		call := calls[0]
+		calls = calls[1:]
 		f.callBack(call)
 	}
 }

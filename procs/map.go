@@ -90,6 +90,22 @@ func (m *mapJob[In, Out]) head(piece int32) (uint64, uint32, time.Duration) {
 }
 
 func (m *mapJob[In, Out]) encode(piece int32, dst []byte, w *wire) (_ []byte, err error) {
+	if m.fn.in.Calls { // they must not end this goroutine, which holds the pool's mutex
+		done, b := make(chan struct{}), dst
+		err = errEncodeGoexit
+		go func() {
+			defer close(done)
+			b, err = m.encodeHere(piece, dst, w)
+		}()
+		<-done
+		return b, err
+	}
+	return m.encodeHere(piece, dst, w)
+}
+
+var errEncodeGoexit = errors.New("a method of the argument called runtime.Goexit")
+
+func (m *mapJob[In, Out]) encodeHere(piece int32, dst []byte, w *wire) (_ []byte, err error) {
 	c := m.fn.in
 	if m.single {
 		return c.Encode(dst, &m.xs[piece], w)

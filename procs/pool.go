@@ -89,6 +89,7 @@ type Pool struct {
 	collector atomic.Uint64 // number of the goroutine that collects, and so calls callbacks
 
 	collecting sync.Mutex // whoever takes results out of the workers' rings; comes before mu
+	delivering deliveries
 	helpers    helpers
 
 	mu       sync.Mutex

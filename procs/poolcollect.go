@@ -1,6 +1,7 @@
 package procs
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -23,13 +24,29 @@ type arrival struct {
 	reason  error
 }
 
+// deliveries are what was taken out of a ring and goes to its jobs one after the other. They are guarded by Pool.collecting.
+type deliveries struct {
+	from    *worker
+	results []arrival // the first is next
+	failed  []failure // from nowhere, and come first
+}
+
 // collect is the life of the pool's goroutine that takes results, delivers them, and deals with the dead. It holds collecting while it is
 // awake, so that it and a caller in help take turns.
+//
+// A callback may end the goroutine that calls it (runtime.Goexit, or a test's FailNow). Another one goes on then.
 func (p *Pool) collect() {
 	p.collector.Store(goroutine.ID())
+	over := false
 	defer func() {
 		p.collector.Store(0) // the number may be another's soon
-		close(p.ended)
+		if over {
+			close(p.ended)
+			return
+		}
+		p.collecting.Unlock()
+		logf(LevelError, "%s: a callback, or a method of a result, called runtime.Goexit", p.name)
+		go p.collect()
 	}()
 	batch := make([]arrival, 0, batchSize)
 	var workers []*worker
@@ -37,6 +54,7 @@ func (p *Pool) collect() {
 	rescued := time.Now()
 	for {
 		p.collecting.Lock()
+		p.deliverAll() // what a goroutine that was ended left
 		busy := p.failNow()
 		workers = p.appendWorkers(workers[:0])
 		for _, w := range workers {
@@ -76,6 +94,7 @@ func (p *Pool) collect() {
 		}
 	}
 	p.end()
+	over = true
 	p.collecting.Unlock()
 }
 
@@ -188,22 +207,53 @@ func (p *Pool) drain(w *worker, batch *[]arrival, most int) int {
 		p.steal(w)
 	}
 	p.mu.Unlock()
-	for i := range b {
-		p.deliver(w, &b[i])
-		b[i] = arrival{}
-	}
-	w.ring.Release()
+	n := len(b)
+	p.delivering.from, p.delivering.results = w, b
+	p.deliverAll()
 	if bad != nil {
 		logf(LevelError, "%s: %v: killed", w.name, bad)
 		w.child.signal(sigKill)
 		return 0
 	}
-	return len(b)
+	return n
 }
+
+// deliverAll hands all that was taken to its jobs. If that ends the goroutine, the job at hand fails unless it is done, and the rest stays.
+func (p *Pool) deliverAll() {
+	d := &p.delivering
+	var now ticket
+	defer func() {
+		if now.job != nil {
+			now.job.finish(now.piece, nil, nil, errDeliveryGoexit)
+		}
+	}()
+	for len(d.failed) > 0 {
+		f := d.failed[0]
+		d.failed[0] = failure{}
+		d.failed = d.failed[1:]
+		now = f.ticket
+		f.job.finish(f.piece, nil, nil, f.err)
+	}
+	for len(d.results) > 0 {
+		a := d.results[0]
+		d.results[0] = arrival{}
+		d.results = d.results[1:]
+		now = a.ticket
+		p.deliver(d.from, &a)
+	}
+	now.job = nil
+	if d.from != nil {
+		d.from.ring.Release()
+		d.from = nil
+	}
+}
+
+var errDeliveryGoexit = errors.New("procs: a method of the result called runtime.Goexit")
 
 // deliver hands one result to its job.
 func (p *Pool) deliver(w *worker, a *arrival) {
-	x := wire{}
+	var x wire
+	defer x.Close()
 	payload := a.payload
 	if a.flags&taskring.Attached != 0 {
 		fds, ok := w.att.take(a.seq)
@@ -218,7 +268,6 @@ func (p *Pool) deliver(w *worker, a *arrival) {
 			x.FDs = fds[1:]
 			if err != nil {
 				a.job.finish(a.piece, nil, &x, err)
-				x.Close()
 				return
 			}
 			payload = b
@@ -232,7 +281,6 @@ func (p *Pool) deliver(w *worker, a *arrival) {
 		err = a.reason
 	}
 	a.job.finish(a.piece, payload, &x, err)
-	x.Close()
 }
 
 // steal gives w, which has nothing to do, half of what the busiest worker has not begun.
@@ -309,9 +357,8 @@ func (p *Pool) failNow() bool {
 		f = p.appendWaiting(f, p.broken)
 	}
 	p.mu.Unlock()
-	for _, f := range f {
-		f.job.finish(f.piece, nil, nil, f.err)
-	}
+	p.delivering.failed = f
+	p.deliverAll()
 	return len(f) > 0
 }
 
@@ -355,15 +402,22 @@ func (p *Pool) bury(batch *[]arrival) bool {
 	for w := p.nextDead(); w != nil; w = p.nextDead() {
 		did = true
 		// It stays in its list meanwhile, where whoever cancels a job looks for what is to be taken back.
-		p.mu.Unlock()
-		for p.drain(w, batch, batchSize) > 0 {
-		}
-		p.mu.Lock()
+		p.unlocked(func() {
+			for p.drain(w, batch, batchSize) > 0 {
+			}
+		})
 		isIt := func(o *worker) bool { return o == w }
 		p.workers, p.spares = slices.DeleteFunc(p.workers, isIt), slices.DeleteFunc(p.spares, isIt)
 		p.lost(w)
 	}
 	return did
+}
+
+// unlocked calls f without the mutex, which the caller holds.
+func (p *Pool) unlocked(f func()) {
+	p.mu.Unlock()
+	defer p.mu.Lock()
+	f()
 }
 
 // nextDead returns a worker that is dead and not buried, or nil.
@@ -437,11 +491,9 @@ func (p *Pool) end() {
 	if p.state == poolTerminated && err == nil {
 		err = ErrTerminated
 	}
-	rest := p.appendWaiting(nil, err)
+	p.delivering.failed = p.appendWaiting(nil, err)
 	p.mu.Unlock()
-	for _, f := range rest {
-		f.job.finish(f.piece, nil, nil, f.err)
-	}
+	p.deliverAll()
 	p.bellFD.Close()
 	logf(LevelInfo, "%s ended", p.name)
 }

@@ -93,7 +93,7 @@ func planFor(t reflect.Type) (*plan, error) {
 	// A recursive type may have asked "do you hold handles?" of a plan that did not know yet.
 	if len(added) > 0 {
 		for _, a := range added {
-			plans.of[a].shares = plans.of[a].shares || holdsHandles(a, map[reflect.Type]bool{})
+			plans.of[a].shares = plans.of[a].shares || holdsHandles(a)
 		}
 	}
 	return p, nil
@@ -624,25 +624,49 @@ func (p *plan) planInterface(t reflect.Type) {
 }
 
 // holdsHandles tells whether a handle may be reachable from a value of type t.
-func holdsHandles(t reflect.Type, seen map[reflect.Type]bool) bool {
+func holdsHandles(t reflect.Type) bool {
+	return reaches(t, map[reflect.Type]bool{}, func(t reflect.Type) (yes, known bool) {
+		if t == fileType || familyOf(t) != nil || t.Kind() == reflect.Interface {
+			return true, true
+		}
+		p, ok := plans.of[t]
+		return ok && p.shares, ok && (p.flat || p.shares)
+	})
+}
+
+// callsMethods tells whether a method of a type of the program's may be called for a value of type t.
+func callsMethods(t reflect.Type) bool {
+	return reaches(t, map[reflect.Type]bool{}, func(t reflect.Type) (yes, known bool) {
+		switch k := t.Kind(); {
+		case t == fileType || familyOf(t) != nil:
+			return false, true
+		case k == reflect.Interface:
+			return true, true
+		case k == reflect.Pointer:
+			return false, false
+		}
+		yes = reflect.PointerTo(t).Implements(marshalerType) && reflect.PointerTo(t).Implements(unmarshalerType)
+		return yes, yes
+	})
+}
+
+// reaches tells whether what says yes to t or to any type that t is made of. It asks no further where it knows.
+func reaches(t reflect.Type, seen map[reflect.Type]bool, what func(reflect.Type) (yes, known bool)) bool {
 	if seen[t] {
 		return false
 	}
 	seen[t] = true
-	if t == fileType || familyOf(t) != nil || t.Kind() == reflect.Interface {
-		return true
-	}
-	if p, ok := plans.of[t]; ok && (p.flat || p.shares) {
-		return p.shares
+	if yes, known := what(t); known {
+		return yes
 	}
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Array:
-		return holdsHandles(t.Elem(), seen)
+		return reaches(t.Elem(), seen, what)
 	case reflect.Map:
-		return holdsHandles(t.Key(), seen) || holdsHandles(t.Elem(), seen)
+		return reaches(t.Key(), seen, what) || reaches(t.Elem(), seen, what)
 	case reflect.Struct:
 		for i := range t.NumField() {
-			if holdsHandles(t.Field(i).Type, seen) {
+			if reaches(t.Field(i).Type, seen, what) {
 				return true
 			}
 		}
