@@ -38,7 +38,7 @@ type ProcessConfig struct {
 	// Name is shown in logs and in the process list. Default: "Process-1", "Process-2", ...; children of
 	// Process-1 are "Process-1:1", ...
 	Name string
-	// Daemon: the process may not have children, and is killed rather than waited for when its parent ends by
+	// Daemon: the process may not have children, and is terminated rather than waited for when its parent ends by
 	// returning from the function it was started with, or by Exit.
 	Daemon bool
 	// Detached: the process goes on when its parent dies. By default the kernel kills it, so that nothing
@@ -329,7 +329,7 @@ func (p *Process) PID() int {
 	return p.child.pid
 }
 
-// PPID returns the id of the parent of the process: ours, if we started it.
+// PPID returns the id of the parent of the process: ours, if we started it or are to start it. That of our own parent is not known, and 0.
 func (p *Process) PPID() int {
 	switch {
 	case p.self:

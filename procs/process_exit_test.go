@@ -188,8 +188,10 @@ func TestProcessBrokenStdio(t *testing.T) {
 	t.Run("of the configuration", func(t *testing.T) {
 		f := must(os.CreateTemp(t.TempDir(), "closed"))(t)
 		f.Close()
-		for _, c := range []ProcessConfig{{Stdin: f}, {Stdout: f}, {Stderr: f}} {
-			if err := NewProcess(testSay, "x", c).Start(); !errors.Is(err, os.ErrClosed) {
+		for name, c := range map[string]ProcessConfig{"Stdin": {Stdin: f}, "Stdout": {Stdout: f}, "Stderr": {Stderr: f}} {
+			c.Name = "p"
+			want := "procs: standard files of p: " + name + ": file already closed"
+			if err := NewProcess(testSay, "x", c).Start(); !errors.Is(err, os.ErrClosed) || err.Error() != want {
 				t.Error(err)
 			}
 		}
@@ -275,4 +277,35 @@ func TestManyProcesses(t *testing.T) {
 		p.Terminate()
 	}
 	end(ps, -int(syscall.SIGTERM))
+}
+
+// testStubborn says that it has begun, and does not end when it is asked to.
+var testStubborn = Register("test.stubborn", func(_ context.Context, begun *Event) (int, error) {
+	signal.Ignore(syscall.SIGTERM)
+	if err := begun.Set(); err != nil {
+		return 0, err
+	}
+	time.Sleep(time.Hour)
+	return 0, nil
+})
+
+var testStubbornParent = Register("test.stubbornparent", func(ctx context.Context, begun *Event) (int, error) {
+	p := NewProcess(testStubborn, begun, ProcessConfig{Daemon: true})
+	if err := errors.Join(p.Start(), begun.Wait(ctx)); err != nil {
+		return 0, err
+	}
+	fmt.Print(p.PID())
+	return 0, nil
+})
+
+// A daemon that ignores SIGTERM does not keep its parent.
+func TestExitStubbornDaemon(t *testing.T) {
+	begun := must(NewEvent())(t)
+	defer begun.Close()
+	out, code := runs(t, func(c ProcessConfig) *Process { return NewProcess(testStubbornParent, begun, c) }, ProcessConfig{})
+	var pid int
+	if _, err := fmt.Sscan(out, &pid); err != nil || code != 0 {
+		t.Fatal(out, code)
+	}
+	waitGone(t, pid)
 }
