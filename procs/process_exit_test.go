@@ -188,7 +188,7 @@ func TestProcessBrokenStdio(t *testing.T) {
 	t.Run("of the configuration", func(t *testing.T) {
 		f := must(os.CreateTemp(t.TempDir(), "closed"))(t)
 		f.Close()
-		for name, c := range map[string]ProcessConfig{"Stdin": {Stdin: f}, "Stdout": {Stdout: f}, "Stderr": {Stderr: f}} {
+		for name, c := range map[string]ProcessConfig{"stdin": {Stdin: f}, "stdout": {Stdout: f}, "stderr": {Stderr: f}} {
 			c.Name = "p"
 			want := "procs: standard files of p: " + name + ": file already closed"
 			if err := NewProcess(testSay, "x", c).Start(); !errors.Is(err, os.ErrClosed) || err.Error() != want {

@@ -29,16 +29,16 @@ func (p *Process) openStdio(spec *spawnSpec) (*stdioEnds, error) {
 func (e *stdioEnds) open(config *ProcessConfig, spec *spawnSpec) error {
 	in, err := e.reader(config.Stdin)
 	if err != nil {
-		return fmt.Errorf("Stdin: %w", err)
+		return fmt.Errorf("stdin: %w", err)
 	}
 	out, err := e.writer(config.Stdout)
 	if err != nil {
-		return fmt.Errorf("Stdout: %w", err)
+		return fmt.Errorf("stdout: %w", err)
 	}
 	errf := out
 	if config.Stderr == nil || config.Stderr != config.Stdout {
 		if errf, err = e.writer(config.Stderr); err != nil {
-			return fmt.Errorf("Stderr: %w", err)
+			return fmt.Errorf("stderr: %w", err)
 		}
 	}
 	spec.stdio = [3]*os.File{in, out, errf}
