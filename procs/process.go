@@ -46,7 +46,7 @@ type ProcessConfig struct {
 	Detached bool
 	// Stdin is where the child reads; nil: nowhere. An *os.File is handed on, anything else is copied.
 	Stdin io.Reader
-	// Stdout and Stderr are where the child writes; nil: where we write. An *os.File is handed on, anything else
+	// Stdout and Stderr are where the child writes; nil: where we write, or nowhere if we closed that. An *os.File is handed on, anything else
 	// is copied, and Join then also waits for the end of the output.
 	Stdout, Stderr io.Writer
 	// Env is the environment, nil: ours.

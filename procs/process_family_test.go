@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -190,6 +191,29 @@ func TestNotInitialised(t *testing.T) {
 	}
 	if _, err := NewPool(PoolConfig{}); !errors.Is(err, ErrNotInitialised) {
 		t.Fatal(err)
+	}
+}
+
+// A program without Init fails when it starts its first process, and says why; also if another program takes it for its own.
+func TestNoForkBomb(t *testing.T) {
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("there is no go")
+	}
+	exe := filepath.Join(t.TempDir(), "noinit")
+	if out, err := exec.Command("go", "build", "-o", exe, "./testdata/noinit").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	want := ErrNotInitialised.Error() + "\n"
+	var out, errs strings.Builder
+	cmd := exec.CommandContext(soon(t), exe)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); cmd.ProcessState.ExitCode() != 1 || out.Len() != 0 || errs.String() != want {
+		t.Errorf("%v: %q %q", err, out.String(), errs.String())
+	}
+	errs.Reset()
+	said, code := runs(t, func(c ProcessConfig) *Process { return NewProcess(testSay, "x", c) }, ProcessConfig{Executable: exe, Stderr: &errs})
+	if code != 1 || said != "" || errs.String() != want {
+		t.Errorf("%d: %q %q", code, said, errs.String())
 	}
 }
 
