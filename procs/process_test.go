@@ -26,6 +26,7 @@ var soon = proctest.Soon
 var (
 	testExit = Register("test.exit", func(_ context.Context, code int) (int, error) { os.Exit(code); return 0, nil })
 	testHang = Register("test.hang", func(context.Context, int) (int, error) { time.Sleep(time.Hour); return 0, nil })
+	testFail = Register("test.fail", func(_ context.Context, s string) (int, error) { return 0, errors.New(s) })
 	testSay  = Register("test.say", func(_ context.Context, s string) (int, error) {
 		fmt.Print(s)
 		fmt.Fprintf(os.Stderr, "%s|%d|%v", CurrentProcess().Name(), os.Getppid(), CurrentProcess().Daemon())
