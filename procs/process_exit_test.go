@@ -143,9 +143,7 @@ var testBreakStdio = Register("test.breakstdio", func(ctx context.Context, b bro
 			return 0, err
 		}
 		defer os.Remove(other.Name())
-		if int(other.Fd()) != b.File {
-			return 0, ExitCode(30)
-		}
+		// Most times other has the number now. If the runtime was faster, what took it must not be the child's either.
 		defer func() {
 			if s, err := other.Stat(); err != nil || s.Size() != 0 {
 				os.Exit(40) // the child wrote here
