@@ -48,10 +48,11 @@ type options struct {
 	chunk    int
 }
 
-// OnResult calls call with the result, in the parent, if there is no error. T must be the result's type.
+// OnResult calls call with the result, in the parent, if there is no error. T must be the result's type. As in Python, the call has returned
+// before the result is Ready and Get returns it, so it must not wait for it; only package threads calls it afterwards. If it panics, that is logged.
 func OnResult[T any](call func(T)) Option { return func(o *options) { o.onResult = call } }
 
-// OnError calls call, in the parent, if the task fails.
+// OnError calls call, in the parent, if the task fails: at the time that OnResult has.
 func OnError(call func(error)) Option { return func(o *options) { o.onError = call } }
 
 // Timeout limits how long the task may run, instead of PoolConfig.TaskTimeout; negative: no limit.
@@ -75,24 +76,25 @@ func (p *Pool) options(opts []Option) options {
 	return o
 }
 
-// withCallbacks registers the callbacks of o.
-func withCallbacks[T any](f *Future[T], o *options) {
+// callbacks returns what calls those of o, nil if there are none.
+func callbacks[T any](o *options) func(T, error) {
 	if o.onResult == nil && o.onError == nil {
-		return
+		return nil
 	}
 	onResult, ok := o.onResult.(func(T))
 	if o.onResult != nil && !ok {
 		var zero T
 		panic(fmt.Sprintf("procs: OnResult takes a %T, but the result is a %T", o.onResult, zero))
 	}
-	f.calls = append(f.calls, func(f *Future[T]) {
+	return func(v T, err error) {
+		defer logPanic("a task")
 		switch {
-		case f.err == nil && onResult != nil:
-			onResult(f.value)
-		case f.err != nil && o.onError != nil:
-			o.onError(f.err)
+		case err == nil && onResult != nil:
+			onResult(v)
+		case err != nil && o.onError != nil:
+			o.onError(err)
 		}
-	})
+	}
 }
 
 // call is one function call as a job, together with its result.
@@ -107,6 +109,7 @@ type call[In, Out any] struct {
 	in               []byte
 	fds              []int
 	small            [16]byte
+	notify           func(Out, error) // callbacks, or nil
 }
 
 // newCall encodes the argument, so that the caller may change it afterwards.
@@ -152,11 +155,12 @@ func (c *call[In, Out]) finish(_ int32, payload []byte, w *wire, err error) {
 	}
 	c.fds, c.in = nil, nil
 	if err == nil {
-		if err = c.fn.out.Decode(payload, &c.f.value, w); err == nil {
-			c.f.complete(nil, nil)
-			return
+		if err = c.fn.out.Decode(payload, &c.f.value, w); err != nil {
+			err = fmt.Errorf("procs: result of %s: %w", c.fn.fname, err)
 		}
-		err = fmt.Errorf("procs: result of %s: %w", c.fn.fname, err)
+	}
+	if c.notify != nil {
+		c.notify(c.f.value, err)
 	}
 	c.f.complete(nil, err)
 }
@@ -225,7 +229,7 @@ func newApply[In, Out any](p *Pool, f *Func[In, Out], in *In, opts []Option) *ca
 	if len(opts) > 0 {
 		o := p.options(opts)
 		c.limit = o.timeout
-		withCallbacks(&c.f, &o)
+		c.notify = callbacks[Out](&o)
 	}
 	if err != nil {
 		err = fmt.Errorf("%w: argument of %s: %w", ErrEncode, f.fname, err)

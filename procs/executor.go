@@ -66,7 +66,9 @@ func Submit[In, Out any](e *Executor, f *Func[In, Out], in In, opts ...Option) *
 		for _, opt := range opts {
 			opt(&o)
 		}
-		withCallbacks(&t.f, &o)
+		if call := callbacks[Out](&o); call != nil {
+			t.f.calls = append(t.f.calls, func(f *Future[Out]) { call(f.value, f.err) })
+		}
 	}
 	if err := e.crew.Submit(t); err != nil {
 		t.f.complete(nil, err)

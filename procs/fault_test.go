@@ -96,12 +96,6 @@ func TestFaultKills(t *testing.T) {
 		}
 		cancel()
 		for i := range counts {
-			for range 1000 { // the callback runs just after the result is there
-				if counts[i].Load() != 0 {
-					break
-				}
-				time.Sleep(time.Millisecond)
-			}
 			if n := counts[i].Load(); n != 1 {
 				t.Fatalf("task %d was delivered %d times", total+i, n)
 			}

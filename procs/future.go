@@ -235,12 +235,15 @@ func (f *Future[T]) AddDoneCallback(call func(*Future[T])) {
 }
 
 func (f *Future[T]) callBack(call func(*Future[T])) {
-	defer func() {
-		if v := recover(); v != nil {
-			logf(LevelError, "a callback of %v panicked: %v\n%s", f, v, debug.Stack())
-		}
-	}()
+	defer logPanic(f)
 	call(f)
+}
+
+// logPanic is deferred by whoever calls a callback of something.
+func logPanic(of any) {
+	if v := recover(); v != nil {
+		logf(LevelError, "a callback of %v panicked: %v\n%s", of, v, debug.Stack())
+	}
 }
 
 // String describes the state, for logs.

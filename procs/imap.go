@@ -12,11 +12,11 @@ const watchSlice = 20 * time.Millisecond
 
 // Imap runs f with each element of xs in the workers, and yields the results in order, as they come (Pool.imap). It takes from xs
 // as it goes, some tasks ahead of what was yielded, so xs may be endless. A failed element yields its error, and the
-// loop goes on; ctx's error ends it. With Chunk(n), n elements are one task, and an error stands for the chunk; the
+// loop goes on; ctx's error ends it. If xs panics, so does the loop, after it has yielded what came before. With Chunk(n), n elements are one task, and an error stands for the chunk; the
 // default is 1. When the loop is left, tasks still out are stopped.
 func Imap[In, Out any](ctx context.Context, p *Pool, f *Func[In, Out], xs iter.Seq[In], opts ...Option) iter.Seq2[Out, error] {
 	return func(yield func(Out, error) bool) {
-		next, stop := iter.Pull(chunks(xs, p.chunkOf(opts)))
+		next, stop, failed := pull(chunks(xs, p.chunkOf(opts)))
 		defer stop()
 		var out []*Future[[]Out]
 		defer func() { stopAll(out) }()
@@ -29,6 +29,7 @@ func Imap[In, Out any](ctx context.Context, p *Pool, f *Func[In, Out], xs iter.S
 				out = append(out, &MapAsync(p, f, c, append(slices.Clip(opts), Chunk(len(c)))...).f)
 			}
 			if len(out) == 0 {
+				failed()
 				return
 			}
 			if !yieldChunk(ctx, out[0], yield) {
@@ -42,7 +43,7 @@ func Imap[In, Out any](ctx context.Context, p *Pool, f *Func[In, Out], xs iter.S
 // ImapUnordered is Imap that yields results in the order in which they come.
 func ImapUnordered[In, Out any](ctx context.Context, p *Pool, f *Func[In, Out], xs iter.Seq[In], opts ...Option) iter.Seq2[Out, error] {
 	return func(yield func(Out, error) bool) {
-		next, stop := iter.Pull(chunks(xs, p.chunkOf(opts)))
+		next, stop, failed := pull(chunks(xs, p.chunkOf(opts)))
 		defer stop()
 		ahead := p.ahead()
 		ready := make(chan *Future[[]Out], ahead)
@@ -66,6 +67,7 @@ func ImapUnordered[In, Out any](ctx context.Context, p *Pool, f *Func[In, Out], 
 				fut.AddDoneCallback(func(f *Future[[]Out]) { ready <- f })
 			}
 			if len(out) == 0 {
+				failed()
 				return
 			}
 			select {
@@ -79,6 +81,26 @@ func ImapUnordered[In, Out any](ctx context.Context, p *Pool, f *Func[In, Out], 
 				yield(zero, ctx.Err())
 				return
 			}
+		}
+	}
+}
+
+// pull is iter.Pull for a sequence that runs ahead of who consumes the results: if it panics, that is its end, and failed panics with
+// the same value when its time has come.
+func pull[T any](xs iter.Seq[T]) (next func() (T, bool), stop, failed func()) {
+	pulled, stop := iter.Pull(xs)
+	var value any
+	next = func() (v T, ok bool) {
+		defer func() {
+			if p := recover(); p != nil {
+				value = p
+			}
+		}()
+		return pulled()
+	}
+	return next, stop, func() {
+		if value != nil {
+			panic(value)
 		}
 	}
 }

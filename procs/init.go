@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"switchyard/procs/internal/kernel"
 )
@@ -187,8 +188,8 @@ func AtExit(f func()) {
 	me.atexit = append(me.atexit, f)
 }
 
-// Exit ends this process as Python's interpreter does: it runs what AtExit registered, kills children that are
-// daemons and waits for the others. A plain os.Exit, or the return of main, leaves its children to the kernel,
+// Exit ends this process as Python's interpreter does: it runs what AtExit registered, terminates children that are
+// daemons and waits for all. A daemon that does not heed SIGTERM within a second is killed. A plain os.Exit, or the return of main, leaves its children to the kernel,
 // which kills all that are not Detached.
 func Exit(code int) {
 	for {
@@ -203,17 +204,31 @@ func Exit(code int) {
 		me.mu.Unlock()
 		f()
 	}
-	for _, p := range active.list() {
+	if children := active.list(); len(children) > 0 {
+		endChildren(children)
+	}
+	os.Exit(code)
+}
+
+// endChildren waits for children, and terminates those that are daemons.
+func endChildren(children []*Process) {
+	for _, p := range children {
 		if p.config.Daemon {
 			p.Terminate()
 		}
 	}
-	for _, p := range active.list() {
+	heed, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	for _, p := range children {
+		if p.config.Daemon && p.Join(heed) != nil {
+			p.Kill()
+		}
+	}
+	for _, p := range children {
 		if !p.config.Detached {
 			p.Join(context.Background())
 		}
 	}
-	os.Exit(code)
 }
 
 // CurrentProcess returns the process that calls it: its name, ids and key. It cannot be started or joined.

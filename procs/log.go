@@ -3,6 +3,7 @@ package procs
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"sync/atomic"
 )
 
@@ -18,19 +19,21 @@ const (
 	LevelOff     Level = 100
 )
 
-// String returns the level's name as Python prints it.
+// String returns the level's name as Python prints it: "INFO", or "Level 25" for one that has no name.
 func (l Level) String() string {
-	switch {
-	case l <= LevelDebug:
+	switch l {
+	case LevelDebug:
 		return "DEBUG"
-	case l <= LevelInfo:
+	case LevelInfo:
 		return "INFO"
-	case l <= LevelWarning:
+	case LevelWarning:
 		return "WARNING"
-	case l <= LevelError:
+	case LevelError:
 		return "ERROR"
+	case LevelOff:
+		return "OFF"
 	}
-	return "OFF"
+	return "Level " + strconv.Itoa(int(l))
 }
 
 var logging struct {
@@ -53,9 +56,9 @@ func SetLog(level Level, hook func(level Level, message string)) {
 	setLogLevel(level)
 }
 
-// Log reports a message of the program's own in the same way.
+// Log reports a message of the program's own in the same way. No level is high enough for LevelOff.
 func Log(level Level, message string) {
-	if level < logLevel() {
+	if l := logLevel(); level < l || l >= LevelOff {
 		return
 	}
 	if hook := logging.hook.Load(); hook != nil {
@@ -67,7 +70,7 @@ func Log(level Level, message string) {
 
 // logf formats only what somebody wants to read.
 func logf(level Level, format string, args ...any) {
-	if level >= logLevel() {
+	if level >= logLevel() { // ours are all below LevelOff
 		Log(level, fmt.Sprintf(format, args...))
 	}
 }

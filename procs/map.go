@@ -21,9 +21,10 @@ type mapJob[In, Out any] struct {
 	chunk  int
 	single bool // chunk is 1: tasks of one argument
 	pieces int32
-	begin  int32 // the next piece
-	left   int32 // pieces not finished
-	err    error // the first in order of arrival
+	begin  int32              // the next piece
+	left   int32              // pieces not finished
+	err    error              // the first in order of arrival
+	notify func([]Out, error) // callbacks, or nil
 }
 
 // Map runs f with each element of xs in the workers, and returns the results in the same order. If an element fails, the
@@ -40,7 +41,7 @@ func MapAsync[In, Out any](p *Pool, f *Func[In, Out], xs []In, opts ...Option) *
 	o := p.options(opts)
 	m := &mapJob[In, Out]{pool: p, fn: f, limit: o.timeout, xs: xs, out: make([]Out, len(xs)), chunk: o.chunk}
 	m.f.owner = m
-	withCallbacks(&m.f, &o)
+	m.notify = callbacks[[]Out](&o)
 	if m.chunk == 0 {
 		m.chunk = autoChunk(len(xs), p.Size(), max(f.in.Fixed, f.out.Fixed))
 	}
@@ -48,13 +49,25 @@ func MapAsync[In, Out any](p *Pool, f *Func[In, Out], xs []In, opts ...Option) *
 	m.pieces = int32((len(xs) + m.chunk - 1) / m.chunk)
 	m.left = m.pieces
 	if len(xs) == 0 {
-		m.f.complete(&m.out, nil)
+		m.end(nil)
 		return &m.AsyncResult
 	}
 	if err := p.submit(m); err != nil {
-		m.f.complete(nil, err)
+		m.end(err)
 	}
 	return &m.AsyncResult
+}
+
+// end completes the result. It is called once.
+func (m *mapJob[In, Out]) end(err error) {
+	m.xs = nil
+	if err != nil {
+		m.out = nil
+	}
+	if m.notify != nil {
+		m.notify(m.out, err)
+	}
+	m.f.complete(&m.out, err)
 }
 
 // autoChunk cuts n elements into at least four chunks per worker, as Python does, and none of more than about 32 KiB:
@@ -145,12 +158,7 @@ func (m *mapJob[In, Out]) finish(piece int32, payload []byte, w *wire, err error
 	if m.left--; m.left > 0 {
 		return
 	}
-	m.xs = nil
-	if m.err != nil {
-		m.f.complete(nil, m.err)
-		return
-	}
-	m.f.complete(&m.out, nil)
+	m.end(m.err)
 }
 
 func (m *mapJob[In, Out]) decode(piece int32, payload []byte, w *wire) (err error) {

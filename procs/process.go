@@ -38,7 +38,7 @@ type ProcessConfig struct {
 	// Name is shown in logs and in the process list. Default: "Process-1", "Process-2", ...; children of
 	// Process-1 are "Process-1:1", ...
 	Name string
-	// Daemon: the process may not have children, and is killed rather than waited for when its parent ends by
+	// Daemon: the process may not have children, and is terminated rather than waited for when its parent ends by
 	// returning from the function it was started with, or by Exit.
 	Daemon bool
 	// Detached: the process goes on when its parent dies. By default the kernel kills it, so that nothing
@@ -46,7 +46,7 @@ type ProcessConfig struct {
 	Detached bool
 	// Stdin is where the child reads; nil: nowhere. An *os.File is handed on, anything else is copied.
 	Stdin io.Reader
-	// Stdout and Stderr are where the child writes; nil: where we write. An *os.File is handed on, anything else
+	// Stdout and Stderr are where the child writes; nil: where we write, or nowhere if we closed that. An *os.File is handed on, anything else
 	// is copied, and Join then also waits for the end of the output.
 	Stdout, Stderr io.Writer
 	// Env is the environment, nil: ours.
@@ -55,7 +55,8 @@ type ProcessConfig struct {
 	Dir string
 	// GOMAXPROCS of the child, 0: as the environment says, by default all processors.
 	GOMAXPROCS int
-	// Executable is a program, built with the same registrations, to run instead of ours (Python's set_executable).
+	// Executable is the path of a program, built with the same registrations, to run instead of ours (Python's set_executable). It is not
+	// looked for in PATH; a relative one begins at Dir.
 	Executable string
 }
 
@@ -156,7 +157,7 @@ func (p *Process) Start() error {
 	}
 	key := p.authKey
 	if key == nil {
-		key = CurrentProcess().AuthKey()
+		key = familyKey()
 	}
 	b := boot{name: p.name, parent: CurrentProcess().name, daemon: p.config.Daemon, key: key, logLevel: logLevel(),
 		id: id, fname: fname, body: body}
@@ -176,7 +177,8 @@ func (p *Process) Start() error {
 		ends.closeOurEnds()
 		return err
 	}
-	p.child = c
+	p.child, p.authKey = c, key
+	p.run, p.encode = nil, nil // the argument is the child's now
 	ends.copy(&p.copies)
 	p.copies.Done()
 	logf(LevelDebug, "%s started with process id %d", p.name, c.pid)
@@ -214,12 +216,21 @@ func (p *Process) ended(c *child) {
 	close(p.done)
 }
 
-// Run runs the function in the calling goroutine of this process, as Python's run does.
+// Run runs the function in the calling goroutine of this process, as Python's run does. A process that was started or closed has let go of
+// the function and its argument: ErrStarted or ErrClosed.
 func (p *Process) Run(ctx context.Context) error {
-	if p.run == nil {
+	p.mu.Lock()
+	run, closed := p.run, p.closed
+	p.mu.Unlock()
+	switch {
+	case p.self || p.parent:
 		return ErrNotParent
+	case closed:
+		return ErrClosed
+	case run == nil:
+		return ErrStarted
 	}
-	return p.run(ctx)
+	return run(ctx)
 }
 
 // Join waits until the process has ended, and returns nil, or until ctx is done, and returns its error. The exit
@@ -318,7 +329,7 @@ func (p *Process) PID() int {
 	return p.child.pid
 }
 
-// PPID returns the id of the parent of the process: ours, if we started it.
+// PPID returns the id of the parent of the process: ours, if we started it or are to start it. That of our own parent is not known, and 0.
 func (p *Process) PPID() int {
 	switch {
 	case p.self:
@@ -333,18 +344,19 @@ func (p *Process) PPID() int {
 func (p *Process) Daemon() bool { return p.config.Daemon }
 
 // AuthKey returns the key that processes of one family share; both sides of package connection prove with it that they belong
-// together. The first process of the family draws it at random, children get their parent's.
+// together. The first process of the family draws it at random, children get their parent's: a process that was not started yet has ours, unless
+// SetAuthKey gave it another.
 func (p *Process) AuthKey() []byte {
-	if p.self {
-		return familyKey()
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.authKey == nil {
+		return familyKey()
+	}
 	return append([]byte(nil), p.authKey...)
 }
 
 // SetAuthKey changes the key: ours and our future children's for the current process, that of the child for one not yet
-// started.
+// started. It has no effect on one that runs, or on our parent, who have theirs.
 func (p *Process) SetAuthKey(key []byte) {
 	if p.self {
 		setFamilyKey(key)
@@ -352,10 +364,12 @@ func (p *Process) SetAuthKey(key []byte) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.authKey = append([]byte{}, key...)
+	if p.child == nil && !p.parent {
+		p.authKey = append([]byte{}, key...)
+	}
 }
 
-// Sentinel returns a channel that is closed when the process has ended: for select, or for Wait.
+// Sentinel returns a channel that is closed when the process has ended: for select, or for Wait. That of the current process is nil.
 func (p *Process) Sentinel() <-chan struct{} {
 	if p.parent {
 		return parentSentinel()
@@ -363,7 +377,7 @@ func (p *Process) Sentinel() <-chan struct{} {
 	return p.done
 }
 
-// Close lets go of the process: ErrRunning if it has not ended. All but its name and PID is gone then.
+// Close lets go of the process: ErrRunning if it has not ended. All but its name and PID is gone then; to close it again is no error.
 func (p *Process) Close() error {
 	if p.self || p.parent {
 		return ErrNotParent
@@ -374,6 +388,7 @@ func (p *Process) Close() error {
 		return ErrRunning
 	}
 	p.closed = true
+	p.run, p.encode = nil, nil
 	return nil
 }
 

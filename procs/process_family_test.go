@@ -8,10 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -107,38 +107,6 @@ func TestProcessEndJoinsChildren(t *testing.T) {
 	}
 }
 
-type runnerValue struct {
-	Text string
-	n    int
-}
-
-func (r runnerValue) Run(context.Context) error {
-	fmt.Print(r.Text, r.n)
-	return ExitCode(4)
-}
-
-func init() { RegisterType[runnerValue]() }
-
-func TestProcessOf(t *testing.T) {
-	out, code := runs(t, func(c ProcessConfig) *Process { return NewProcessOf(runnerValue{"run", 3}, c) }, ProcessConfig{})
-	if out != "run3" || code != 4 {
-		t.Fatal(out, code)
-	}
-	var local bytes.Buffer
-	p := NewProcess(testHalf, 3, ProcessConfig{})
-	if err := p.Run(context.Background()); err == nil || local.Len() != 0 {
-		t.Fatal(err)
-	}
-}
-
-func TestProcessPanics(t *testing.T) {
-	var errs bytes.Buffer
-	_, code := runs(t, func(c ProcessConfig) *Process { return NewProcess(testPanic, "aargh", c) }, ProcessConfig{Stderr: &errs})
-	if code != 2 || !strings.Contains(errs.String(), "panic: aargh") {
-		t.Fatal(code, errs.String())
-	}
-}
-
 var testCat2 = Register("test.stdin", func(context.Context, int) (int, error) {
 	b := make([]byte, 100)
 	n, err := os.Stdin.Read(b)
@@ -165,39 +133,6 @@ func TestProcessSurroundings(t *testing.T) {
 	}
 	if err := mk(ProcessConfig{Executable: "/does/not/exist"}).Start(); !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err)
-	}
-}
-
-func TestManyProcesses(t *testing.T) {
-	var ps []*Process
-	for range 20 {
-		p := NewProcess(testHang, 0, ProcessConfig{})
-		if err := p.Start(); err != nil {
-			t.Fatal(err)
-		}
-		ps = append(ps, p)
-	}
-	if n := len(ActiveChildren()); n != 20 {
-		t.Error(n)
-	}
-	for _, p := range ps {
-		if !slices.Contains(ActiveChildren(), p) {
-			t.Error("not active:", p)
-		}
-		p.Terminate()
-	}
-	for _, p := range ps {
-		select {
-		case <-p.Sentinel():
-		case <-soon(t).Done():
-			t.Fatal("hangs")
-		}
-		if code, ok := p.ExitCode(); code != -15 || !ok {
-			t.Error(code, ok)
-		}
-	}
-	if n := len(ActiveChildren()); n != 0 {
-		t.Error(n)
 	}
 }
 
@@ -248,51 +183,6 @@ func TestProcessInheritsNothing(t *testing.T) {
 	}
 }
 
-func TestParentJoin(t *testing.T) {
-	out, code := runs(t, func(c ProcessConfig) *Process { return NewProcess(testParentDies, 0, c) }, ProcessConfig{})
-	if out != "parent gone" || code != 0 {
-		t.Fatal(out, code)
-	}
-}
-
-// testParentDies starts a detached process that outlives a parent of its own, and passes on what it says.
-var testParentDies = Register("test.parentdies", func(ctx context.Context, _ int) (int, error) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		return 0, err
-	}
-	p := NewProcess(testDetacher, 0, ProcessConfig{Stdout: w})
-	if err := p.Start(); err != nil {
-		return 0, err
-	}
-	w.Close()
-	p.Join(ctx)
-	b := make([]byte, 100)
-	n, err := r.Read(b)
-	os.Stdout.Write(b[:n])
-	return 0, err
-})
-
-var testDetacher = Register("test.detacher", func(context.Context, int) (int, error) {
-	p := NewProcess(testOrphan, 0, ProcessConfig{Detached: true, Stdout: os.Stdout})
-	if err := p.Start(); err != nil {
-		return 0, err
-	}
-	os.Exit(0)
-	return 0, nil
-})
-
-var testOrphan = Register("test.orphan", func(context.Context, int) (int, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	if err := ParentProcess().Join(ctx); err != nil {
-		fmt.Print(err)
-	} else {
-		fmt.Print("parent gone")
-	}
-	return 0, nil
-})
-
 func TestNotInitialised(t *testing.T) {
 	me.initialised.Store(false)
 	defer me.initialised.Store(true)
@@ -301,6 +191,29 @@ func TestNotInitialised(t *testing.T) {
 	}
 	if _, err := NewPool(PoolConfig{}); !errors.Is(err, ErrNotInitialised) {
 		t.Fatal(err)
+	}
+}
+
+// A program without Init fails when it starts its first process, and says why; also if another program takes it for its own.
+func TestNoForkBomb(t *testing.T) {
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("there is no go")
+	}
+	exe := filepath.Join(t.TempDir(), "noinit")
+	if out, err := exec.Command("go", "build", "-o", exe, "./testdata/noinit").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	want := ErrNotInitialised.Error() + "\n"
+	var out, errs strings.Builder
+	cmd := exec.CommandContext(soon(t), exe)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); cmd.ProcessState.ExitCode() != 1 || out.Len() != 0 || errs.String() != want {
+		t.Errorf("%v: %q %q", err, out.String(), errs.String())
+	}
+	errs.Reset()
+	said, code := runs(t, func(c ProcessConfig) *Process { return NewProcess(testSay, "x", c) }, ProcessConfig{Executable: exe, Stderr: &errs})
+	if code != 1 || said != "" || errs.String() != want {
+		t.Errorf("%d: %q %q", code, said, errs.String())
 	}
 }
 
@@ -321,33 +234,6 @@ func TestRegisterPanics(t *testing.T) {
 		}()
 	}
 }
-
-func TestLog(t *testing.T) {
-	var lines atomic.Int32
-	SetLog(LevelInfo, func(l Level, msg string) {
-		if l >= LevelInfo && strings.HasPrefix(msg, "seen") {
-			lines.Add(1)
-		}
-	})
-	defer SetLog(LevelOff, nil)
-	Log(LevelDebug, "seen")
-	Log(LevelInfo, "seen")
-	Log(LevelError, "seen")
-	if lines.Load() != 2 {
-		t.Fatal(lines.Load())
-	}
-	var errs bytes.Buffer
-	runs(t, func(c ProcessConfig) *Process { return NewProcess(testLogs, 0, c) }, ProcessConfig{Name: "L", Stderr: &errs})
-	if errs.String() != "[INFO/L] from a child\n" {
-		t.Fatalf("%q", errs.String())
-	}
-}
-
-var testLogs = Register("test.logs", func(context.Context, int) (int, error) {
-	Log(LevelDebug, "not this")
-	Log(LevelInfo, "from a child")
-	return 0, nil
-})
 
 func TestHeartbeat(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -83,6 +83,13 @@ func spawn(spec *spawnSpec) (*child, error) {
 	}
 	files := []uintptr{0, 1, 2, uintptr(spec.control)}
 	for i, f := range spec.stdio {
+		if f == nil && !standardFile(i) {
+			null, err := nullInput()
+			if err != nil {
+				return nil, fmt.Errorf("procs: start %s: %w", spec.name, err)
+			}
+			f = null
+		}
 		if f != nil {
 			files[i] = f.Fd()
 		}
@@ -126,6 +133,13 @@ func spawn(spec *spawnSpec) (*child, error) {
 		}
 	}()
 	return c, nil
+}
+
+// standardFile tells whether our descriptor fd is a standard file still. If we closed it, it is free, or some file that we opened since, which Go
+// does close-on-exec: a child must not write there.
+func standardFile(fd int) bool {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	return err == nil && flags&unix.FD_CLOEXEC == 0
 }
 
 // armLifeline makes the kernel kill process pid when the other end of its socket fd is closed, which is when the parent ends, however that

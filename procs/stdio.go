@@ -29,16 +29,16 @@ func (p *Process) openStdio(spec *spawnSpec) (*stdioEnds, error) {
 func (e *stdioEnds) open(config *ProcessConfig, spec *spawnSpec) error {
 	in, err := e.reader(config.Stdin)
 	if err != nil {
-		return err
+		return fmt.Errorf("stdin: %w", err)
 	}
 	out, err := e.writer(config.Stdout)
 	if err != nil {
-		return err
+		return fmt.Errorf("stdout: %w", err)
 	}
 	errf := out
 	if config.Stderr == nil || config.Stderr != config.Stdout {
 		if errf, err = e.writer(config.Stderr); err != nil {
-			return err
+			return fmt.Errorf("stderr: %w", err)
 		}
 	}
 	spec.stdio = [3]*os.File{in, out, errf}
@@ -50,7 +50,7 @@ func (e *stdioEnds) reader(r io.Reader) (*os.File, error) {
 	case nil:
 		return nullInput()
 	case *os.File:
-		return r, nil
+		return r, usable(r)
 	}
 	theirs, ours, err := os.Pipe()
 	if err != nil {
@@ -69,7 +69,7 @@ func (e *stdioEnds) writer(w io.Writer) (*os.File, error) {
 	case nil:
 		return nil, nil
 	case *os.File:
-		return w, nil
+		return w, usable(w)
 	}
 	ours, theirs, err := os.Pipe()
 	if err != nil {
@@ -81,6 +81,17 @@ func (e *stdioEnds) writer(w io.Writer) (*os.File, error) {
 		ours.Close()
 	})
 	return theirs, nil
+}
+
+// usable tells why a file cannot be handed on. Without this the child would be started, and its output lost.
+func usable(f *os.File) error {
+	if f == nil {
+		return os.ErrInvalid
+	}
+	if int(f.Fd()) < 0 {
+		return os.ErrClosed
+	}
+	return nil
 }
 
 func (e *stdioEnds) copy(wg *sync.WaitGroup) {
@@ -104,9 +115,10 @@ func (e *stdioEnds) closeOurEnds() {
 	}
 }
 
-// nullInput is what children read who are given nothing to read: one descriptor for all.
+// nullInput is what children read who are given nothing to read, and where they write if our own standard files are closed: one
+// descriptor for all.
 func nullInput() (*os.File, error) {
-	null.once.Do(func() { null.file, null.err = os.Open(os.DevNull) })
+	null.once.Do(func() { null.file, null.err = os.OpenFile(os.DevNull, os.O_RDWR, 0) })
 	return null.file, null.err
 }
 

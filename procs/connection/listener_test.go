@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -579,5 +580,66 @@ func TestListenerWait(t *testing.T) {
 	}
 	if sum != 39*40/2 {
 		t.Fatal(sum)
+	}
+}
+
+// testAcceptHeeded waits for a client, and heeds signals meanwhile.
+var testAcceptHeeded = procs.Register("test.acceptHeeded", func(ctx context.Context, c *procs.Conn) (int, error) {
+	got := make(chan os.Signal, 100)
+	signal.Notify(got, unix.SIGUSR1)
+	l, err := Listen("", ListenerConfig{})
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	if err := c.Send(l.Address()); err != nil {
+		return 0, err
+	}
+	a, err := l.Accept(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer a.Close()
+	if len(got) == 0 {
+		return 0, errors.New("no signal while it waited")
+	}
+	return 0, a.Send("welcome")
+})
+
+// Signals do not disturb Accept.
+func TestListenerSignals(t *testing.T) {
+	ours, theirs, err := procs.NewPipe(procs.Duplex)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ours.Close()
+	var errs bytes.Buffer
+	p := procs.NewProcess(testAcceptHeeded, theirs, procs.ProcessConfig{Daemon: true, Stderr: &errs})
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	theirs.Close()
+	var address string
+	if err := ours.Recv(&address); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		time.Sleep(5 * time.Millisecond)
+		if err := p.Signal(unix.SIGUSR1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(20 * time.Millisecond)
+	c := must(Dial(soon(t), address, DialConfig{}))(t)
+	defer c.Close()
+	var s string
+	if err := c.Recv(&s); s != "welcome" || err != nil {
+		t.Fatal(s, err)
+	}
+	if err := p.Join(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	if code, _ := p.ExitCode(); code != 0 {
+		t.Error(code, errs.String())
 	}
 }
