@@ -159,8 +159,11 @@ func (c *call[In, Out]) finish(_ int32, payload []byte, w *wire, err error) {
 			err = fmt.Errorf("procs: result of %s: %w", c.fn.fname, err)
 		}
 	}
-	if c.notify != nil {
-		c.notify(c.f.value, err)
+	if notify := c.notify; notify != nil {
+		c.notify = nil
+		defer c.f.complete(nil, err) // even if the callback ends this goroutine
+		notify(c.f.value, err)
+		return
 	}
 	c.f.complete(nil, err)
 }

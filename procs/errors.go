@@ -34,6 +34,7 @@ func (e *WorkerDiedError) Error() string {
 // Is makes errors.Is(err, ErrWorkerDied) hold.
 func (e *WorkerDiedError) Is(target error) bool { return target == ErrWorkerDied }
 
+// died tells how w, which was reaped, ended.
 func (w *worker) died() error {
 	return &WorkerDiedError{Worker: w.name, PID: w.child.pid, ExitCode: w.child.exitCode()}
 }

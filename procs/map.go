@@ -64,10 +64,11 @@ func (m *mapJob[In, Out]) end(err error) {
 	if err != nil {
 		m.out = nil
 	}
-	if m.notify != nil {
-		m.notify(m.out, err)
+	defer m.f.complete(&m.out, err) // even if the callback ends this goroutine
+	if notify := m.notify; notify != nil {
+		m.notify = nil
+		notify(m.out, err)
 	}
-	m.f.complete(&m.out, err)
 }
 
 // autoChunk cuts n elements into at least four chunks per worker, as Python does, and none of more than about 32 KiB:

@@ -152,8 +152,8 @@ func NewPool(config PoolConfig) (*Pool, error) {
 	if err := mayHaveChildren(); err != nil {
 		return nil, err
 	}
-	if config.Workers < 0 || config.MaxTasksPerChild < 0 || config.Spares < 0 {
-		return nil, errors.New("procs: NewPool: Workers, MaxTasksPerChild and Spares must not be negative")
+	if min(config.Workers, config.MaxTasksPerChild, config.Spares, config.Retries, config.GOMAXPROCS) < 0 {
+		return nil, errors.New("procs: NewPool: Workers, MaxTasksPerChild, Spares, Retries and GOMAXPROCS must not be negative")
 	}
 	if config.Workers == 0 {
 		config.Workers = runtime.GOMAXPROCS(0)

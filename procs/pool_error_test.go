@@ -23,7 +23,8 @@ import (
 )
 
 func TestPoolInvalid(t *testing.T) {
-	for name, c := range map[string]PoolConfig{"Workers": {Workers: -1}, "Spares": {Spares: -1}, "MaxTasksPerChild": {MaxTasksPerChild: -1}} {
+	for name, c := range map[string]PoolConfig{"Workers": {Workers: -1}, "Spares": {Spares: -1}, "MaxTasksPerChild": {MaxTasksPerChild: -1},
+		"Retries": {Retries: -1}, "GOMAXPROCS": {GOMAXPROCS: -1}} {
 		if p, err := NewPool(c); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 			if err == nil {
@@ -399,5 +400,21 @@ func TestPoolOf200(t *testing.T) {
 	}
 	if sum != 332833500 {
 		t.Error(sum)
+	}
+}
+
+var testLongErrorWraps = Register("test.longerrorwraps", func(_ context.Context, n int) (int, error) {
+	return 0, fmt.Errorf("%s: %w", strings.Repeat("x", n), os.ErrPermission)
+})
+
+// An error may be longer than what goes through the ring, and stays what it is.
+func TestPoolLongError(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 1})
+	for _, n := range []int{1000, 100 << 10, 1 << 20} {
+		_, err := Apply(soon(t), p, testLongErrorWraps, n)
+		var remote *RemoteError
+		if !errors.As(err, &remote) || !errors.Is(err, os.ErrPermission) || !strings.HasPrefix(err.Error(), "xxx") || remote.Type != "*fmt.wrapError" {
+			t.Errorf("%d: %.120q, %s", n, err.Error(), remote.Type)
+		}
 	}
 }

@@ -257,7 +257,9 @@ func (p *Pool) deliver(w *worker, a *arrival) {
 	payload := a.payload
 	if a.flags&taskring.Attached != 0 {
 		fds, ok := w.att.take(a.seq)
-		if !ok {
+		if !ok { // its end of the socket is closed: it has died, or must
+			w.child.signal(sigKill)
+			<-w.child.done
 			a.job.finish(a.piece, nil, &x, w.died())
 			return
 		}

@@ -201,29 +201,33 @@ func (s *served) run(t *taskring.Task, payload []byte) {
 		return
 	}
 	s.out = b
-	var flags uint32
-	fds := out.FDs
+	if err := s.publish(t.Seq, 0, b, out.FDs); err != nil {
+		s.fail(t.Seq, err)
+	}
+}
+
+// publish puts a result into the ring, or into a descriptor of its own if it is too long for that. It closes fds, which go along.
+func (s *served) publish(seq uint64, flags uint32, b []byte, fds []int) error {
 	if len(b) > s.ring.MaxResult() {
 		blob, err := newBlob(b)
 		if err != nil {
-			out.Close()
-			s.fail(t.Seq, err)
-			return
+			kernel.CloseAll(fds)
+			return err
 		}
 		s.out = nil // do not keep a large buffer for small results
 		fds = append([]int{blob}, fds...)
-		b, flags = nil, taskring.Blob
+		b, flags = nil, flags|taskring.Blob
 	}
 	if len(fds) > 0 {
 		flags |= taskring.Attached
-		err := s.control.send(packetAttach, binary.LittleEndian.AppendUint64(nil, t.Seq), fds)
+		err := s.control.send(packetAttach, binary.LittleEndian.AppendUint64(nil, seq), fds)
 		kernel.CloseAll(fds)
 		if err != nil {
-			s.fail(t.Seq, err)
-			return
+			return err
 		}
 	}
-	s.ring.Put(t.Seq, flags, b, s.ring.Idle())
+	s.ring.Put(seq, flags, b, s.ring.Idle())
+	return nil
 }
 
 // call calls the function, and turns a panic into an error.
@@ -243,12 +247,14 @@ func (s *served) call(t *taskring.Task, ctx context.Context, payload []byte, in,
 	return f.runOne(ctx, payload, in, s.out[:0], out)
 }
 
+// fail publishes an error.
 func (s *served) fail(seq uint64, err error) {
 	b := encodeError(err)
-	if max := s.ring.MaxResult(); len(b) > max {
-		b = encodeError(fmt.Errorf("an error of %d bytes, which begins: %s", len(b), b[:min(len(b), 1000)]))
+	if s.publish(seq, taskring.Failed, b, nil) != nil { // it was too long to do without memory and a descriptor
+		text := err.Error()
+		b = encodeError(fmt.Errorf("an error of %d bytes, which begins: %s", len(text), text[:min(len(text), 1000)]))
+		s.ring.Put(seq, taskring.Failed, b, s.ring.Idle())
 	}
-	s.ring.Put(seq, taskring.Failed, b, s.ring.Idle())
 }
 
 // taskContext is the context of one task: cancelled by the parent, or when the task is over. It is
