@@ -54,9 +54,9 @@ const (
 	roundReset  = 2
 )
 
-// NewBarrier returns a barrier for 1 to 16,384 parties (else os.ErrInvalid). The action, if not nil, is run by the last party to arrive in each round, before the others
-// go on; if it fails the barrier breaks. Functions do not travel: a process that gets the barrier as an argument has no action, unless
-// it sets one with OnPass.
+// NewBarrier returns a barrier for 1 to 16,384 parties (else os.ErrInvalid). The action, if not nil, is run by the last party to arrive in each
+// round, before the others go on; if it fails the barrier breaks. Functions do not travel: a process that gets the barrier as an argument has no
+// action, unless it sets one with OnPass.
 func NewBarrier(parties int, action func() error) (*Barrier, error) {
 	if parties < 1 || parties > maxParties {
 		return nil, fmt.Errorf("procs: barrier for %d parties, which must be 1 to %d: %w", parties, maxParties, os.ErrInvalid)

@@ -12,8 +12,8 @@ const watchSlice = 20 * time.Millisecond
 
 // Imap runs f with each element of xs in the workers, and yields the results in order, as they come (Pool.imap). It takes from xs
 // as it goes, some tasks ahead of what was yielded, so xs may be endless. A failed element yields its error, and the
-// loop goes on; ctx's error ends it. If xs panics, so does the loop, after it has yielded what came before. With Chunk(n), n elements are one task, and an error stands for the chunk; the
-// default is 1. When the loop is left, tasks still out are stopped.
+// loop goes on; ctx's error ends it. If xs panics, so does the loop, after it has yielded what came before. With Chunk(n), n elements are one
+// task, and an error stands for the chunk; the default is 1. When the loop is left, tasks still out are stopped.
 func Imap[In, Out any](ctx context.Context, p *Pool, f *Func[In, Out], xs iter.Seq[In], opts ...Option) iter.Seq2[Out, error] {
 	return func(yield func(Out, error) bool) {
 		next, stop, failed := pull(chunks(xs, p.chunkOf(opts)))

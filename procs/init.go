@@ -189,8 +189,8 @@ func AtExit(f func()) {
 }
 
 // Exit ends this process as Python's interpreter does: it runs what AtExit registered, terminates children that are
-// daemons and waits for all. A daemon that does not heed SIGTERM within a second is killed. A plain os.Exit, or the return of main, leaves its children to the kernel,
-// which kills all that are not Detached.
+// daemons and waits for all. A daemon that does not heed SIGTERM within a second is killed. A plain os.Exit, or the return of main, leaves
+// its children to the kernel, which kills all that are not Detached.
 func Exit(code int) {
 	for {
 		me.mu.Lock()
