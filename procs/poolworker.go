@@ -256,15 +256,15 @@ func (w *worker) ready(body []byte) {
 }
 
 // maxCrashes is how much blame the workers that end before they are ready, one after the other, may collect before the pool gives up.
-const maxCrashes = 64
+const maxCrashes = 256
 
-// blame tells how much it says against the program that w ended before it was ready. A worker that was killed may be another's victim, the
-// next one not.
+// blame tells how much it says against the program that w ended before it was ready. One that was killed may be the victim of somebody who
+// kills all day, but hardly so many of them.
 func (w *worker) blame() int {
 	if w.child.exitCode() < 0 {
 		return 1
 	}
-	return 8
+	return maxCrashes / 8
 }
 
 // hasBegun tells whether w was ready for tasks. The report that says so may still be on its way.
