@@ -83,6 +83,23 @@ func (s *pipeSocket) useHandoffs(seg *shm.Segment, side int) {
 	s.out = shm.At[handoff](seg.Bytes(), (1-side)*handoffSize)
 }
 
+// patience is how long, in pauses, a sender waits for the receiver to look, less than the system call takes that it would need otherwise: who
+// got our last message by handoff may be on the way back to it.
+const patience = 32
+
+// handOver puts a message into the handoff, if somebody looks or is about to.
+func (s *pipeSocket) handOver(kind uint32, body []byte) bool {
+	h := s.out
+	if s.warm.Load() && h.state.Load() == 0 && h.queued.Load() == 0 && len(body) <= handoffBody {
+		shm.Await(patience, func() bool { return h.state.Load() != 0 })
+	}
+	done := h.put(kind, body)
+	if s.warm.Load() != done {
+		s.warm.Store(done)
+	}
+	return done
+}
+
 // put hands body over, if somebody looks, and tells whether it did.
 func (h *handoff) put(kind uint32, body []byte) bool {
 	receiver := h.state.Load()

@@ -140,6 +140,7 @@ type pipeSocket struct {
 	handoffs   *shm.Segment // nil: none; see handoff
 	side       int          // which end of the two we are
 	in, out    *handoff
+	warm       atomic.Bool   // our last message went by handoff
 	owed       atomic.Bool   // we left while a sender was at it
 	lived      atomic.Uint64 // the Owner that was seen alive last
 	livedAt    atomic.Int64  // when: Unix time in ns
@@ -234,7 +235,7 @@ func (s *pipeSocket) send(kind uint32, body []byte, fds []int) error {
 	}
 	defer s.release()
 	if s.out != nil {
-		if len(fds) == 0 && s.out.put(kind, body) {
+		if len(fds) == 0 && s.handOver(kind, body) {
 			return nil
 		}
 		s.out.queued.Add(1)

@@ -94,26 +94,35 @@ func (s *Sleeper) End() {
 	s.watch.mu.Unlock()
 }
 
-// Spinning pays when the other side is on another CPU and about to answer. A Spinner learns how long that takes: it usually looks
-// for twice as long as was needed of late.
+// Spinning pays when the other side is on another CPU and about to answer. A Spinner learns whether it is. While looking is of use, it may last
+// as long as a sleep and a wake-up would: then, whenever the answer comes, the two together take at most twice as long as the better
+// of them alone.
 //
-// One thing it cannot learn from short looks: when both sides sleep at once, each takes as long as waking the other, longer
-// than either looks, and they would go on so for ever although both could answer within a microsecond. So after a look in vain it looks,
-// a few times, for as long as a wake-up takes: the side that does makes the other one's next wait short. If that does not
-// help, the peer is slow, and looking becomes short and rare, so that it costs next to nothing.
+// Looks in vain make it give up looking, but not at once: when both sides sleep at the same time, each takes as long as waking the other, and
+// they would go on so for ever although both could answer within a microsecond. So after a look in vain it looks a few times more: the side
+// that does makes the other one's next wait short. If that does not help, the peer is slow, and looking becomes short, then
+// rare, so that it costs next to nothing.
 type Spinner struct {
-	usual  atomic.Int32 // pauses that are enough usually; goroutines may share it, and a lost update does not matter
+	// Goroutines may share it, and a lost update does not matter.
+	useful atomic.Bool  // looking was of use once
 	misses atomic.Int32 // looks in a row that were in vain
 }
 
+// Lengths are in pauses.
 const (
-	maxSpin    = 2048 // pauses; some 20 to 50 us, the price of one sleep and wake-up
+	maxSpin    = 2048 // some 20 to 50 us, the price of one sleep and wake-up
 	firstSpin  = 256
 	minSpin    = 64
-	pauseStep  = 4   // pauses between two looks: leaves the cache line to its writer
-	yieldEvery = 256 // pauses between two chances for other goroutines
-	fewMisses  = 4   // after up to so many, one looks for maxSpin
-	probeEvery = 16  // and later now and then
+	pauseStep  = 4   // between two looks: leaves the cache line to its writer
+	yieldEvery = 256 // between two chances for other goroutines
+)
+
+// Misses after which one looks for how long.
+const (
+	fewMisses  = 4   // up to so many: maxSpin
+	manyMisses = 128 // up to so many: minSpin; then not at all
+	probeEvery = 16  // but now and then maxSpin: while there are few misses,
+	probeMuch  = 128 // and many
 )
 
 var spinCPUs = sync.OnceValue(func() bool { return usableCPUs() > 1 })
@@ -140,8 +149,21 @@ func (s *Spinner) Look(cost int32, ready func() bool) bool {
 			runtime.Gosched()
 		}
 	}
-	if limit > 0 {
+	if spinCPUs() {
 		s.misses.Add(1)
+	}
+	return ready()
+}
+
+// Await looks for as long as so many pauses take, if the other side may be on another CPU, and returns what ready said last.
+func Await(pauses int32, ready func() bool) bool {
+	if spinCPUs() {
+		for ; pauses > 0; pauses -= pauseStep {
+			if ready() {
+				return true
+			}
+			pause(pauseStep)
+		}
 	}
 	return ready()
 }
@@ -152,31 +174,22 @@ func (s *Spinner) budget() int32 {
 		return 0
 	}
 	switch m := s.misses.Load(); {
-	case m == 0:
-		if u := s.usual.Load(); u != 0 {
-			return u
-		}
+	case m == 0 && !s.useful.Load():
 		return firstSpin
-	case m <= fewMisses || m%probeEvery == 0:
+	case m <= fewMisses, m < manyMisses && m%probeEvery == 0, m%probeMuch == 0:
 		return maxSpin
+	case m < manyMisses:
+		return minSpin
 	}
-	return minSpin
+	return 0
 }
 
-// hit notes that used pauses were enough.
+// hit notes that looking was of use, after some pauses. If it took none, the answer was there already, which tells little.
 func (s *Spinner) hit(used int32) {
 	if s.misses.Load() != 0 {
 		s.misses.Store(0)
 	}
-	if used == 0 {
-		return // it was there already: that says nothing about how long it takes when it is not
-	}
-	usual := s.usual.Load()
-	want := min(2*used+minSpin, maxSpin)
-	if want < usual {
-		want = max(usual-(usual-want+15)/16, want)
-	}
-	if want != usual {
-		s.usual.Store(want)
+	if used > 0 && !s.useful.Load() {
+		s.useful.Store(true)
 	}
 }
