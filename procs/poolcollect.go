@@ -29,6 +29,7 @@ type deliveries struct {
 	from    *worker
 	results []arrival // the first is next
 	failed  []failure // from nowhere, and come first
+	wire    wire      // what belongs to the result at hand
 }
 
 // collect is the life of the pool's goroutine that takes results, delivers them, and deals with the dead. It holds collecting while it is
@@ -221,27 +222,28 @@ func (p *Pool) drain(w *worker, batch *[]arrival, most int) int {
 // deliverAll hands all that was taken to its jobs. If that ends the goroutine, the job at hand fails unless it is done, and the rest stays.
 func (p *Pool) deliverAll() {
 	d := &p.delivering
-	var now ticket
+	var now *ticket
 	defer func() {
-		if now.job != nil {
+		if now != nil {
+			d.wire.Close()
 			now.job.finish(now.piece, nil, nil, errDeliveryGoexit)
 		}
 	}()
 	for len(d.failed) > 0 {
-		f := d.failed[0]
-		d.failed[0] = failure{}
+		f := &d.failed[0]
 		d.failed = d.failed[1:]
-		now = f.ticket
+		now = &f.ticket
 		f.job.finish(f.piece, nil, nil, f.err)
+		*f = failure{}
 	}
 	for len(d.results) > 0 {
-		a := d.results[0]
-		d.results[0] = arrival{}
+		a := &d.results[0]
 		d.results = d.results[1:]
-		now = a.ticket
-		p.deliver(d.from, &a)
+		now = &a.ticket
+		p.deliver(d.from, a)
+		*a = arrival{}
 	}
-	now.job = nil
+	now = nil
 	if d.from != nil {
 		d.from.ring.Release()
 		d.from = nil
@@ -252,24 +254,25 @@ var errDeliveryGoexit = errors.New("procs: a method of the result called runtime
 
 // deliver hands one result to its job.
 func (p *Pool) deliver(w *worker, a *arrival) {
-	var x wire
-	defer x.Close()
+	x := &p.delivering.wire
+	*x = wire{}
 	payload := a.payload
 	if a.flags&taskring.Attached != 0 {
 		fds, ok := w.att.take(a.seq)
 		if !ok { // its end of the socket is closed: it has died, or must
 			w.child.signal(sigKill)
 			<-w.child.done
-			a.job.finish(a.piece, nil, &x, w.died())
+			a.job.finish(a.piece, nil, x, w.died())
 			return
 		}
 		x.FDs = fds
+		defer x.Close()
 		if a.flags&taskring.Blob != 0 && len(fds) > 0 {
 			b, err := readBlob(fds[0])
 			kernel.CloseFD(fds[0])
 			x.FDs = fds[1:]
 			if err != nil {
-				a.job.finish(a.piece, nil, &x, err)
+				a.job.finish(a.piece, nil, x, err)
 				return
 			}
 			payload = b
@@ -282,7 +285,7 @@ func (p *Pool) deliver(w *worker, a *arrival) {
 	if a.reason != nil {
 		err = a.reason
 	}
-	a.job.finish(a.piece, payload, &x, err)
+	a.job.finish(a.piece, payload, x, err)
 }
 
 // steal gives w, which has nothing to do, half of what the busiest worker has not begun.
