@@ -41,19 +41,15 @@ func spin(n int) uint64 {
 	return x
 }
 
-// stealMeter measures the share of CPU time stolen by the hypervisor since it
-// was started, in percent.
-type stealMeter struct{ stolen, total float64 }
-
-func startStealMeter() stealMeter {
-	s, t := cpuTicks()
-	return stealMeter{s, t}
-}
-
-func (m stealMeter) percent() float64 {
-	s, t := cpuTicks()
-	if t <= m.total {
-		return 0
+// Steal begins to watch the hypervisor, and returns what tells the share of CPU
+// time that it stole since, in percent.
+func Steal() (percent func() float64) {
+	stolen, total := cpuTicks()
+	return func() float64 {
+		s, t := cpuTicks()
+		if t <= total {
+			return 0
+		}
+		return 100 * (s - stolen) / (t - total)
 	}
-	return 100 * (s - m.stolen) / (t - m.total)
 }

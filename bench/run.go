@@ -52,8 +52,9 @@ type Run struct {
 	Log     *Log
 	Past    *Past // of a resumed run; may be nil
 	Observe Observer
-	Now     func() time.Time     // nil is time.Now
-	Canary  func() time.Duration // nil is [Canary]
+	Now     func() time.Time                // nil is time.Now
+	Canary  func() time.Duration            // nil is [Canary]
+	Steal   func() (percent func() float64) // nil is [Steal]
 
 	began time.Time
 	cases []*caseState
@@ -95,6 +96,9 @@ func (r *Run) defaults() {
 	}
 	if r.Canary == nil {
 		r.Canary = Canary
+	}
+	if r.Steal == nil {
+		r.Steal = Steal
 	}
 }
 
@@ -273,7 +277,7 @@ func (r *Run) block(ctx context.Context, block, attempt int) (disturbed bool, er
 			return false, err
 		}
 	}
-	steal, before := startStealMeter(), r.canary()
+	steal, before := r.Steal(), r.canary()
 	pass := uint64(block)<<8 | uint64(attempt)
 	phase := fmt.Sprintf("block %d of %d", block, r.Count)
 	for _, c := range r.order(pass) {
@@ -291,7 +295,7 @@ func (r *Run) block(ctx context.Context, block, attempt int) (disturbed bool, er
 			return false, err
 		}
 	}
-	note := BlockNote{BlockStart: BlockStart{block, attempt}, Benchtime: r.Benchtime, Steal: steal.percent(), Load1: load1()}
+	note := BlockNote{BlockStart: BlockStart{block, attempt}, Benchtime: r.Benchtime, Steal: steal(), Load1: load1()}
 	after := r.canary()
 	note.Canary = []int64{int64(before), int64(after)}
 	note.CanaryBase = int64(r.base)

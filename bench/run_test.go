@@ -70,6 +70,7 @@ func newRun(t *testing.T, dir string) (*Run, *fakeExec) {
 		},
 		Exec: exec, Now: clock.Now,
 		Canary: func() time.Duration { return time.Millisecond },
+		Steal:  func() func() float64 { return func() float64 { return 0 } },
 	}
 	var err error
 	r.Log, err = CreateLog(dir, r.Header(clock.now), []Fact{{"goos", "test"}, {"cpu", "none"}}, r.Workloads)
@@ -376,29 +377,48 @@ type notes struct{ texts []string }
 func (*notes) Step(done, total int, phase string, c Case) {}
 func (n *notes) Note(text string)                         { n.texts = append(n.texts, text) }
 
-// A block at whose edge the canary is slow is run again, a bounded number of
-// times, and nothing of it is dropped.
+// A block at whose edge the canary is slow, or during which the hypervisor stole
+// time, is run again, a bounded number of times, and nothing of it is dropped.
 func TestRunDisturbed(t *testing.T) {
-	dir := t.TempDir()
-	r, _ := newRun(t, dir)
-	n := 0
-	r.Canary = func() time.Duration {
-		if n++; n == 4 { // the edges of block 1 are the second and the third
-			return 2 * time.Millisecond
-		}
-		return time.Millisecond
-	}
-	stats, err := r.Do(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := readBench(t, dir)
-	blocks := linesWith(text, blockPrefix)
-	if stats.Repeated != 1 || stats.Results != 4*fakeCases || len(blocks) != 4 {
-		t.Fatalf("stats %+v, blocks %q", stats, blocks)
-	}
-	if !strings.Contains(blocks[1], `"disturbed":true`) || !strings.Contains(blocks[2], `"block":2,"attempt":2`) {
-		t.Errorf("blocks %q", blocks)
+	for name, disturb := range map[string]func(*Run){
+		"canary": func(r *Run) {
+			n := 0
+			r.Canary = func() time.Duration {
+				if n++; n == 4 { // the edges of block 1 are the second and the third
+					return 2 * time.Millisecond
+				}
+				return time.Millisecond
+			}
+		},
+		"steal": func(r *Run) {
+			block := 0
+			r.Steal = func() func() float64 {
+				block++
+				stolen := 0.0
+				if block == 2 {
+					stolen = 2 * stealLimit
+				}
+				return func() float64 { return stolen }
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			r, _ := newRun(t, dir)
+			disturb(r)
+			stats, err := r.Do(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := readBench(t, dir)
+			blocks := linesWith(text, blockPrefix)
+			if stats.Repeated != 1 || stats.Results != 4*fakeCases || len(blocks) != 4 {
+				t.Fatalf("stats %+v, blocks %q", stats, blocks)
+			}
+			if !strings.Contains(blocks[1], `"disturbed":true`) || !strings.Contains(blocks[2], `"block":2,"attempt":2`) {
+				t.Errorf("blocks %q", blocks)
+			}
+		})
 	}
 }
 
