@@ -7,6 +7,7 @@ import (
 	"errors"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -59,6 +60,23 @@ func TestPoolGoexitInCallback(t *testing.T) {
 	p := newPool(t, PoolConfig{Workers: 2})
 	var called atomic.Int32
 	goexit := OnResult(func(int) { called.Add(1); runtime.Goexit() })
+	over := make(chan struct{})
+	var other sync.WaitGroup
+	other.Go(func() { // a lone caller of Apply takes turns with the collector
+		for x := 0; ; x++ {
+			select {
+			case <-over:
+				return
+			default:
+			}
+			if v, err := Apply(soon(t), p, testSquare, x); v != x*x || err != nil {
+				t.Error(x, v, err)
+				return
+			}
+		}
+	})
+	stop := sync.OnceFunc(func() { close(over); other.Wait() })
+	defer stop()
 	for i := range 20 {
 		var rs []*AsyncResult[int]
 		for j := range 20 {
@@ -72,6 +90,7 @@ func TestPoolGoexitInCallback(t *testing.T) {
 			}
 		}
 	}
+	stop()
 	failed := MapAsync(p, testPanic, []string{"a"}, OnError(func(error) { called.Add(1); runtime.Goexit() }))
 	if _, err := failed.Get(soon(t)); err == nil {
 		t.Error("no error")

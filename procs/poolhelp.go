@@ -24,6 +24,9 @@ func (p *Pool) help(at func() (*worker, uint64)) {
 		return // the collector is awake
 	}
 	defer p.collecting.Unlock()
+	if d := &p.delivering; len(d.results)+len(d.failed) > 0 {
+		return // a callback ended the collector's goroutine, and the next one is about to go on
+	}
 	p.mu.Lock()
 	w, seq := at()
 	// With nothing before it in the ring, the next result of w is ours. The dead have no entries, and whoever is
