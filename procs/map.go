@@ -104,7 +104,7 @@ func (m *mapJob[In, Out]) head(piece int32) (uint64, uint32, time.Duration) {
 }
 
 func (m *mapJob[In, Out]) encode(piece int32, dst []byte, w *wire) (_ []byte, err error) {
-	if m.fn.in.Calls { // they must not end this goroutine, which holds the pool's mutex
+	if m.fn.in.Calls() { // they must not end this goroutine, which holds the pool's mutex
 		done, b := make(chan struct{}), dst
 		err = errEncodeGoexit
 		go func() {

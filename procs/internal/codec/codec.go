@@ -23,11 +23,18 @@ type Codec[T any] struct {
 	// Shares tells that a value may hold handles: then Encode and Decode need a Wire, whose descriptors have
 	// to travel beside the bytes. Without it that may be nil.
 	Shares bool
-	// Calls tells that Encode may call methods of the program's types, which may do anything.
-	Calls bool
 
 	kind codecKind
 	plan *plan
+
+	callsOnce sync.Once
+	calls     bool
+}
+
+// Calls tells whether Encode may call methods of the program's types, which may do anything. It looks at the first call: few programs ask.
+func (c *Codec[T]) Calls() bool {
+	c.callsOnce.Do(func() { c.calls = c.kind == kindPlan && callsMethods(reflect.TypeFor[T]()) })
+	return c.calls
 }
 
 type codecKind uint8
@@ -55,7 +62,7 @@ func Of[T any]() (*Codec[T], error) {
 	if err != nil {
 		return nil, fmt.Errorf("procs: %v cannot travel between processes: %w", t, err)
 	}
-	c := &Codec[T]{Fixed: -1, Shares: p.shares, Calls: !p.flat && callsMethods(t), plan: p}
+	c := &Codec[T]{Fixed: -1, Shares: p.shares, plan: p}
 	switch {
 	case p.flat:
 		c.kind, c.Fixed = kindFlat, int(t.Size())

@@ -40,6 +40,15 @@ func OpenFiles() int {
 	return len(names)
 }
 
+// Run makes what runs f as the main greenlet of a hub and fails t on its error.
+// It is given hub.Run, which this package does not know.
+func Run[H any](run func(func(h H) error) error) func(t testing.TB, f func(h H)) {
+	return func(t testing.TB, f func(h H)) {
+		t.Helper()
+		Must(t, run(func(h H) error { f(h); return nil }))
+	}
+}
+
 // Must fails t if err is not nil.
 func Must(t testing.TB, err error) {
 	t.Helper()
