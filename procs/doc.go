@@ -49,7 +49,7 @@
 //
 // # What it costs
 //
-// On two cores of an AMD EPYC virtual machine: a task there and back 2 to 6 us while they follow one another closely (ten times as much
+// On two cores of an AMD EPYC virtual machine: a task there and back 2 to 3 us while they follow one another closely (ten times as much
 // if worker and caller have to be woken); 0.5 us per task with many in flight; 0.25 us per element of a Map with Chunk(1), 0.03 us with automatic
 // chunks; 1.2 ms to start and join a process, 1.2 times an empty Go program's. BenchmarkPoolApply, PoolApplyAsync, PoolMap and ProcessStart
 // measure these, each beside its floor.
