@@ -1,4 +1,3 @@
-// Package kernel is small things that several packages ask of the kernel: descriptors and random bytes. Package shm has the rest.
 package kernel
 
 // CloseAll closes descriptors.

@@ -4,8 +4,13 @@ package kernel
 
 import "golang.org/x/sys/unix"
 
-// DupFD returns a duplicate of fd that a child started meanwhile does not inherit.
-func DupFD(fd int) (int, error) { return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3) }
+// DupFD returns a duplicate of fd that a child started meanwhile does not
+// inherit.
+func DupFD(fd int) (int, error) {
+	return OpenFD(func() (int, error) {
+		return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
+	})
+}
 
 // CloseFD closes fd.
 func CloseFD(fd int) { unix.Close(fd) }

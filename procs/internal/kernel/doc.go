@@ -1,0 +1,4 @@
+// Package kernel is what several packages of procs ask of the kernel in one
+// way: descriptors that are made although the table is full of garbage, packets
+// that lose no descriptor, sentences for the kernel's limits, and random bytes.
+package kernel

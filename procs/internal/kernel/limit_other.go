@@ -1,0 +1,7 @@
+//go:build !unix
+
+package kernel
+
+import "syscall"
+
+func limitText(syscall.Errno) string { return "" }
