@@ -97,8 +97,7 @@ func (b *B) Share(i, n int) int {
 }
 
 // Units records how many concurrent units the workload had alive at the same
-// moment. A workload whose point is that many units wait at once counts them
-// with a [Peak] and passes what it counted.
+// moment: those that met at a barrier before [B.Start].
 func (b *B) Units(alive int) { b.units = alive }
 
 // fail keeps the first misuse; [Measure] turns it into a failed case.

@@ -206,19 +206,6 @@ func TestEvery(t *testing.T) {
 	}
 }
 
-func TestPeak(t *testing.T) {
-	var p Peak
-	p.Enter()
-	p.Enter()
-	p.Leave()
-	p.Enter()
-	p.Leave()
-	p.Leave()
-	if p.Most() != 2 {
-		t.Errorf("peak %d, want 2", p.Most())
-	}
-}
-
 func TestNumber(t *testing.T) {
 	for v, want := range map[float64]string{
 		0: "0", 12345.6: "12346", 123.456: "123.5", 12.3456: "12.35", 1.23456: "1.235", 0.0123456: "0.012346", 1e15: "1000000000000000",

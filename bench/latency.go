@@ -55,6 +55,32 @@ func (r *Recorder) Add(ns int64) { r.samples = append(r.samples, ns) }
 // Samples returns the latencies recorded so far, in nanoseconds.
 func (r *Recorder) Samples() []int64 { return r.samples }
 
+// Laps records the time of an op as that of a whole lap of n ops divided by n:
+// for workloads whose ops are too short, or too entangled, to be timed alone.
+// One lap in as many is timed as keeps the clock's cost small.
+type Laps struct {
+	*Recorder
+	n     int64
+	count int
+	began int64
+}
+
+// LapRecorder returns a recorder for laps of n ops each, of b.N ops in all.
+func (b *B) LapRecorder(n int) *Laps {
+	r := NewRecorder(max(b.Every()/n, 1), b.N/n+1)
+	b.recs = append(b.recs, r)
+	return &Laps{Recorder: r, n: int64(n)}
+}
+
+// Pass ends a lap, unless it is the first call, and begins the next.
+func (l *Laps) Pass() {
+	if l.began != 0 {
+		l.Add((l.Now() - l.began) / l.n)
+	}
+	l.began = l.Begin(l.count)
+	l.count++
+}
+
 // Every returns k where one op in k is timed: 1 when an op is long enough.
 func (b *B) Every() int { return max(b.every, 1) }
 

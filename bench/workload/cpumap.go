@@ -2,7 +2,6 @@ package workload
 
 import (
 	"context"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,17 +33,12 @@ var cpuMap = &bench.Workload{
 	Impls: map[bench.Model]bench.Func{
 		bench.Serial:    cpuMapSerial,
 		bench.Greenlet:  cpuMapGreenlet,
-		bench.Goroutine: cpuMapGoroutine,
+		bench.Goroutine: cpuMapShared(goroutines),
 		bench.Ants:      cpuMapAnts,
-		bench.Thread:    cpuMapThread,
+		bench.Thread:    cpuMapShared(threads),
 		bench.Process:   cpuMapProcess,
 	},
 }
-
-// stepsPerMicrosecond makes a task's nominal length: a processor of 2025 does
-// about this many dependent multiplications and additions in a microsecond. It
-// is fixed, so that a task is the same work in every model and on every machine.
-const stepsPerMicrosecond = 900
 
 // cpuTask is the mapped function.
 func cpuTask(x uint64, size time.Duration) uint64 {
@@ -112,24 +106,29 @@ func cpuWorker(next <-chan int, chunk, n int, size time.Duration) (sum uint64) {
 	return sum
 }
 
-func cpuMapGoroutine(b *bench.B) (uint64, error) {
-	chunk, size := b.Int("chunk"), b.Duration("task")
-	next, sums := make(chan int, b.CPUs), make([]uint64, b.CPUs)
-	var wg sync.WaitGroup
-	for w := range b.CPUs {
-		wg.Go(func() { sums[w] = cpuWorker(next, chunk, b.N, size) })
+// cpuMapShared keeps one worker per CPU, fed by a channel.
+func cpuMapShared(launch launcher) bench.Func {
+	return func(b *bench.B) (uint64, error) {
+		chunk, size := b.Int("chunk"), b.Duration("task")
+		next, sums := make(chan int, b.CPUs), make([]uint64, b.CPUs)
+		team, err := gather(b, launch, b.CPUs, func(w int) { sums[w] = cpuWorker(next, chunk, b.N, size) })
+		if err != nil {
+			return 0, err
+		}
+		b.Start()
+		team.open()
+		for i := range chunks(b.N, chunk) {
+			next <- i
+		}
+		close(next)
+		team.wait()
+		b.Stop()
+		team.dismiss()
+		return sum(sums), nil
 	}
-	b.Units(b.CPUs)
-	b.Start()
-	for i := range chunks(b.N, chunk) {
-		next <- i
-	}
-	close(next)
-	wg.Wait()
-	b.Stop()
-	return sum(sums), nil
 }
 
+// cpuMapAnts submits every chunk to the pool, as its documentation shows.
 func cpuMapAnts(b *bench.B) (uint64, error) {
 	chunk, size := b.Int("chunk"), b.Duration("task")
 	pool, err := ants.NewPool(b.CPUs)
@@ -154,27 +153,6 @@ func cpuMapAnts(b *bench.B) (uint64, error) {
 	wg.Wait()
 	b.Stop()
 	return total.Load(), nil
-}
-
-func cpuMapThread(b *bench.B) (uint64, error) {
-	chunk, size := b.Int("chunk"), b.Duration("task")
-	next, sums := make(chan int, b.CPUs), make([]uint64, b.CPUs)
-	var wg sync.WaitGroup
-	for w := range b.CPUs {
-		wg.Go(func() {
-			runtime.LockOSThread()
-			sums[w] = cpuWorker(next, chunk, b.N, size)
-		})
-	}
-	b.Units(b.CPUs)
-	b.Start()
-	for i := range chunks(b.N, chunk) {
-		next <- i
-	}
-	close(next)
-	wg.Wait()
-	b.Stop()
-	return sum(sums), nil
 }
 
 type cpuArgs struct {

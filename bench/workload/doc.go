@@ -3,12 +3,16 @@
 //
 // In a file the functions are named after workload and model, stand in model
 // order, and have the same order of statements: set-up, Start, loop, Stop,
-// tear-down, answer. There is no shared interface for spawning or queueing:
-// it would time the adapter. What looks alike is meant to be compared line by
-// line.
+// tear-down, answer. Goroutine, ants and thread share a body where they differ
+// in nothing but how a unit is launched. There is no shared interface for
+// spawning or queueing: it would time the adapter. What looks alike is meant to
+// be compared line by line.
 //
-// The rules that hold for all of them:
+// The rules that hold for all of them, kept by the kit (kit.go for units of
+// this process, kit_process.go for worker processes):
 //
+//   - All units have arrived at a barrier before the clock starts. They stay
+//     until it has stopped and the memory has been read; outcomes travel after.
 //   - A process model's worker has GOMAXPROCS=1. A pool has as many workers as
 //     the CPU set has CPUs.
 //   - ants is used as its documentation shows: one pool, made in set-up, at

@@ -2,20 +2,19 @@ package workload
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
-	"runtime"
+	"slices"
 	"sync"
-
-	"github.com/panjf2000/ants/v2"
 
 	"switchyard/bench"
 	"switchyard/greenlet/hub"
-	"switchyard/procs"
 )
 
 var echo = &bench.Workload{
@@ -30,9 +29,9 @@ var echo = &bench.Workload{
 	Impls: map[bench.Model]bench.Func{
 		bench.Serial:    echoSerial,
 		bench.Greenlet:  echoGreenlet,
-		bench.Goroutine: echoGoroutine,
-		bench.Ants:      echoAnts,
-		bench.Thread:    echoThread,
+		bench.Goroutine: echoShared(goroutines),
+		bench.Ants:      echoShared(pooled),
+		bench.Thread:    echoShared(threads),
 		bench.Process:   echoProcess,
 	},
 }
@@ -93,24 +92,32 @@ func (c *clients) close() {
 	}
 }
 
+// greet has every connection answered once, so that each has its server before
+// the clock starts.
+func (c *clients) greet() error {
+	for _, conn := range c.conns {
+		if n, err := askAll(conn, 1, bench.NewRecorder(1, 1)); err != nil || n != 1 {
+			return fmt.Errorf("%d of 1 greetings were answered: %w", n, err)
+		}
+	}
+	return nil
+}
+
 // run asks all questions, from Start to Stop, and returns how many were
 // answered rightly.
 func (c *clients) run(b *bench.B) (uint64, error) {
-	answered, errs := make([]uint64, len(c.conns)), make([]error, len(c.conns))
-	var wg sync.WaitGroup
-	b.Units(len(c.conns))
-	b.Start()
-	for i := range c.conns {
-		wg.Go(func() { answered[i], errs[i] = ask(c.conns[i], b.Share(i, len(c.conns)), c.lats[i]) })
-	}
-	wg.Wait()
-	b.Stop()
-	return sum(answered), firstError(errs...)
+	n := len(c.conns)
+	answered, errs := make([]uint64, n), make([]error, n)
+	err := race(b, goroutines, n, func(i int) {
+		// A server that takes one connection after the other waits for this.
+		defer c.conns[i].Close()
+		answered[i], errs[i] = askAll(c.conns[i], b.Share(i, n), c.lats[i])
+	})
+	return sum(answered), cmp.Or(err, errors.Join(errs...))
 }
 
-func ask(conn net.Conn, n int, lat *bench.Recorder) (answered uint64, err error) {
-	// A server that takes one connection after the other waits for this.
-	defer conn.Close()
+// askAll asks n questions, one after the other.
+func askAll(conn net.Conn, n int, lat *bench.Recorder) (answered uint64, err error) {
 	question, answer := bytes.Repeat([]byte("q"), lineSize), make([]byte, lineSize)
 	question[lineSize-1] = '\n'
 	want := bytes.ToUpper(question)
@@ -133,27 +140,24 @@ func ask(conn net.Conn, n int, lat *bench.Recorder) (answered uint64, err error)
 	return answered, nil
 }
 
-// echoAccept accepts connections until the listener is closed, and hands each
-// to handle.
-func echoAccept(ln net.Listener, handle func(net.Conn)) {
-	for {
-		conn, err := ln.Accept()
-		if err != nil {
-			return
-		}
-		handle(conn)
-	}
-}
-
-// echoWith measures a server that is given by how it handles a connection.
-func echoWith(b *bench.B, handle func(net.Conn)) (uint64, error) {
+// echoSerial serves one connection after the other.
+func echoSerial(b *bench.B) (uint64, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
 	}
-	var accepting sync.WaitGroup
-	accepting.Go(func() { echoAccept(ln, handle) })
-	defer accepting.Wait()
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			_ = serve(conn) // what went wrong shows in the answers
+			conn.Close()
+		}
+	})
+	defer serving.Wait()
 	defer ln.Close()
 	c, err := dialClients(b, ln.Addr().String())
 	if err != nil {
@@ -161,13 +165,6 @@ func echoWith(b *bench.B, handle func(net.Conn)) (uint64, error) {
 	}
 	defer c.close()
 	return c.run(b)
-}
-
-func echoSerial(b *bench.B) (uint64, error) {
-	return echoWith(b, func(conn net.Conn) {
-		defer conn.Close()
-		_ = serve(conn) // what went wrong shows in the answers
-	})
 }
 
 // echoGreenlet runs its hub on a goroutine of its own, beside the clients.
@@ -194,79 +191,65 @@ func echoGreenlet(b *bench.B) (uint64, error) {
 	case err := <-ended:
 		return 0, err
 	}
-	stop := func() error {
-		err := s.h.Post(func() { s.h.Spawn(func() error { return server.Stop(joinTimeout) }) })
-		return firstError(err, <-ended)
-	}
-	c, err := dialClients(b, s.addr)
-	if err != nil {
-		return 0, firstError(err, stop())
-	}
-	answered, err := c.run(b)
-	return answered, firstError(err, stop())
+	answered, err := echoClients(b, s.addr)
+	stop := s.h.Post(func() { s.h.Spawn(func() error { return server.Stop(joinTimeout) }) })
+	return answered, cmp.Or(err, stop, <-ended)
 }
 
-func echoGoroutine(b *bench.B) (uint64, error) {
-	var handlers sync.WaitGroup
-	defer handlers.Wait()
-	return echoWith(b, func(conn net.Conn) {
-		handlers.Go(func() {
-			defer conn.Close()
-			_ = serve(conn)
-		})
-	})
-}
-
-func echoAnts(b *bench.B) (uint64, error) {
-	pool, err := ants.NewPool(b.Int("conns"))
+// echoClients measures a server that serves all connections at once.
+func echoClients(b *bench.B, addr string) (uint64, error) {
+	c, err := dialClients(b, addr)
 	if err != nil {
 		return 0, err
 	}
-	defer release(pool)
-	return echoWith(b, func(conn net.Conn) {
-		err := pool.Submit(func() {
-			defer conn.Close()
-			_ = serve(conn)
+	defer c.close()
+	if err := c.greet(); err != nil {
+		return 0, err
+	}
+	return c.run(b)
+}
+
+// echoShared has one unit per connection, which accepts and serves it.
+func echoShared(launch launcher) bench.Func {
+	return func(b *bench.B) (uint64, error) {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return 0, err
+		}
+		defer ln.Close()
+		team, err := gather(b, launch, b.Int("conns"), func(int) {
+			if conn, err := ln.Accept(); err == nil {
+				_ = serve(conn) // what went wrong shows in the answers
+				conn.Close()
+			}
 		})
 		if err != nil {
-			conn.Close()
+			return 0, err
 		}
-	})
-}
-
-func echoThread(b *bench.B) (uint64, error) {
-	var handlers sync.WaitGroup
-	defer handlers.Wait()
-	return echoWith(b, func(conn net.Conn) {
-		handlers.Go(func() {
-			runtime.LockOSThread()
-			defer conn.Close()
-			_ = serve(conn)
-		})
-	})
-}
-
-type echoArgs struct {
-	Listener *os.File
-	Home     *procs.Event // set once the memory has been read
+		team.open()
+		answered, err := echoClients(b, ln.Addr().String())
+		ln.Close() // nobody else is served, should a client have failed
+		team.dismiss()
+		return answered, err
+	}
 }
 
 // echoWorker takes one connection from the listener that all share.
-var echoWorker = procs.Register("bench.echo", func(ctx context.Context, in echoArgs) (struct{}, error) {
-	ln, err := net.FileListener(in.Listener)
+var echoWorker = registerWorker("bench.echo", func(_ context.Context, listener *os.File, _ *bench.Recorder) (uint64, error) {
+	ln, err := net.FileListener(listener)
 	if err != nil {
-		return struct{}{}, err
+		return 0, err
 	}
 	conn, err := ln.Accept()
 	if err != nil {
-		return struct{}{}, err
+		return 0, err
 	}
 	ln.Close()
 	defer conn.Close()
-	return struct{}{}, firstError(serve(conn), in.Home.Wait(ctx))
+	return 0, serve(conn)
 })
 
-func echoProcess(b *bench.B) (uint64, error) {
+func echoProcess(b *bench.B) (answered uint64, err error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
@@ -277,28 +260,9 @@ func echoProcess(b *bench.B) (uint64, error) {
 		return 0, err
 	}
 	defer file.Close()
-	home, err := procs.NewEvent()
-	if err != nil {
-		return 0, err
-	}
-	defer home.Close()
-	args := make([]echoArgs, b.Int("conns"))
-	for i := range args {
-		args[i] = echoArgs{file, home}
-	}
-	crew, err := startCrew(echoWorker, args)
-	if err != nil {
-		return 0, err
-	}
-	defer crew.kill()
-	c, err := dialClients(b, ln.Addr().String())
-	if err != nil {
-		return 0, err
-	}
-	defer c.close()
-	answered, err := c.run(b)
-	if err := firstError(err, home.Set()); err != nil {
-		return 0, err
-	}
-	return answered, crew.join()
+	err = serveWorkers(b, echoWorker, slices.Repeat([]*os.File{file}, b.Int("conns")), func() (err error) {
+		answered, err = echoClients(b, ln.Addr().String())
+		return err
+	})
+	return answered, err
 }

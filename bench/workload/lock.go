@@ -2,10 +2,8 @@ package workload
 
 import (
 	"context"
-	"runtime"
+	"slices"
 	"sync"
-
-	"github.com/panjf2000/ants/v2"
 
 	"switchyard/bench"
 	"switchyard/greenlet/hub"
@@ -23,9 +21,9 @@ var lock = &bench.Workload{
 	Impls: map[bench.Model]bench.Func{
 		bench.Serial:    lockSerial,
 		bench.Greenlet:  lockGreenlet,
-		bench.Goroutine: lockGoroutine,
-		bench.Ants:      lockAnts,
-		bench.Thread:    lockThread,
+		bench.Goroutine: lockShared(goroutines),
+		bench.Ants:      lockShared(pooled),
+		bench.Thread:    lockShared(threads),
 		bench.Process:   lockProcess,
 	},
 }
@@ -64,36 +62,28 @@ func lockSerial(b *bench.B) (uint64, error) {
 
 func lockGreenlet(b *bench.B) (uint64, error) {
 	n := b.Int("tasks")
-	sold := make([]uint64, n)
-	err := hub.Run(func(h *hub.Hub) error {
-		mutex, left, lats := hub.NewSemaphore(h, 1), b.N, recorders(b, n)
-		clerks := make([]*hub.Greenlet, n)
-		b.Units(n)
-		b.Start()
-		for i := range clerks {
-			clerks[i] = h.Spawn(func() error {
-				for {
-					t := lats[i].Begin(int(sold[i]))
-					if err := mutex.Acquire(); err != nil {
-						return err
-					}
-					if left == 0 {
-						mutex.Release()
-						return nil
-					}
-					left--
-					mutex.Release()
-					lats[i].End(t)
-					sold[i]++
-					if err := h.Yield(); err != nil {
-						return err
-					}
+	sold, lats := make([]uint64, n), recorders(b, n)
+	err := raceGreenlets(b, n, func(h *hub.Hub) func(i int) error {
+		mutex, left := hub.NewSemaphore(h, 1), b.N
+		return func(i int) error {
+			for {
+				t := lats[i].Begin(int(sold[i]))
+				if err := mutex.Acquire(); err != nil {
+					return err
 				}
-			})
+				if left == 0 {
+					mutex.Release()
+					return nil
+				}
+				left--
+				mutex.Release()
+				lats[i].End(t)
+				sold[i]++
+				if err := h.Yield(); err != nil {
+					return err
+				}
+			}
 		}
-		err := h.GetAll(clerks...)
-		b.Stop()
-		return err
 	})
 	return sum(sold), err
 }
@@ -110,88 +100,33 @@ func clerk(t *tickets, lat *bench.Recorder) (sold uint64) {
 	}
 }
 
-func lockGoroutine(b *bench.B) (uint64, error) {
-	n := b.Int("tasks")
-	counter, sold, lats := &tickets{left: b.N}, make([]uint64, n), recorders(b, n)
-	var wg sync.WaitGroup
-	b.Units(n)
-	b.Start()
-	for i := range n {
-		wg.Go(func() { sold[i] = clerk(counter, lats[i]) })
+func lockShared(launch launcher) bench.Func {
+	return func(b *bench.B) (uint64, error) {
+		n := b.Int("tasks")
+		counter, sold, lats := &tickets{left: b.N}, make([]uint64, n), recorders(b, n)
+		err := race(b, launch, n, func(i int) { sold[i] = clerk(counter, lats[i]) })
+		return sum(sold), err
 	}
-	wg.Wait()
-	b.Stop()
-	return sum(sold), nil
-}
-
-func lockAnts(b *bench.B) (uint64, error) {
-	n := b.Int("tasks")
-	pool, err := ants.NewPool(n)
-	if err != nil {
-		return 0, err
-	}
-	defer release(pool)
-	counter, sold, lats := &tickets{left: b.N}, make([]uint64, n), recorders(b, n)
-	var wg sync.WaitGroup
-	wg.Add(n)
-	b.Units(n)
-	b.Start()
-	for i := range n {
-		err := pool.Submit(func() { defer wg.Done(); sold[i] = clerk(counter, lats[i]) })
-		if err != nil {
-			return 0, err
-		}
-	}
-	wg.Wait()
-	b.Stop()
-	return sum(sold), nil
-}
-
-func lockThread(b *bench.B) (uint64, error) {
-	n := b.Int("tasks")
-	counter, sold, lats := &tickets{left: b.N}, make([]uint64, n), recorders(b, n)
-	var wg sync.WaitGroup
-	b.Units(n)
-	b.Start()
-	for i := range n {
-		wg.Go(func() { runtime.LockOSThread(); sold[i] = clerk(counter, lats[i]) })
-	}
-	wg.Wait()
-	b.Stop()
-	return sum(sold), nil
-}
-
-type lockArgs struct {
-	Gate  *gate
-	Left  *procs.Value[int64]
-	Tasks int
-	N     int
-	Every int
 }
 
 // lockWorker is a clerk in a process of its own; the counter, with its lock, is
 // in shared memory.
-var lockWorker = procs.Register("bench.lock", func(ctx context.Context, in lockArgs) (struct{}, error) {
-	if err := in.Gate.pass(ctx); err != nil {
-		return struct{}{}, err
-	}
-	lat := bench.NewRecorder(in.Every, in.N/in.Tasks)
-	mutex, left := in.Left.Lock(), in.Left.Raw()
-	sold := uint64(0)
+var lockWorker = registerWorker("bench.lock", func(ctx context.Context, counter *procs.Value[int64], lat *bench.Recorder) (sold uint64, err error) {
+	mutex, left := counter.Lock(), counter.Raw()
 	for {
 		t := lat.Begin(int(sold))
 		if err := mutex.Acquire(ctx); err != nil {
-			return struct{}{}, err
+			return 0, err
 		}
 		none := *left == 0
 		if !none {
 			*left--
 		}
 		if err := mutex.Release(); err != nil {
-			return struct{}{}, err
+			return 0, err
 		}
 		if none {
-			return struct{}{}, in.Gate.report(ctx, outcome{sold, lat.Samples()})
+			return sold, nil
 		}
 		lat.End(t)
 		sold++
@@ -199,30 +134,10 @@ var lockWorker = procs.Register("bench.lock", func(ctx context.Context, in lockA
 })
 
 func lockProcess(b *bench.B) (uint64, error) {
-	n := b.Int("tasks")
-	g, err := newGate()
-	defer g.close()
+	counter, err := procs.NewValue(int64(b.N))
 	if err != nil {
 		return 0, err
 	}
-	left, err := procs.NewValue(int64(b.N))
-	if err != nil {
-		return 0, err
-	}
-	defer left.Close()
-	args := make([]lockArgs, n)
-	for i := range args {
-		args[i] = lockArgs{g, left, n, b.N, b.Every()}
-	}
-	crew, err := startCrew(lockWorker, args)
-	if err != nil {
-		return 0, err
-	}
-	defer crew.kill()
-	if err := g.muster(n); err != nil {
-		return 0, err
-	}
-	b.Units(n)
-	sold, err := g.race(b, n)
-	return sold, firstError(err, crew.join())
+	defer counter.Close()
+	return raceWorkers(b, lockWorker, slices.Repeat([]*procs.Value[int64]{counter}, b.Int("tasks")))
 }

@@ -2,9 +2,6 @@ package workload
 
 import (
 	"context"
-	"runtime"
-
-	"github.com/panjf2000/ants/v2"
 
 	"switchyard/bench"
 	"switchyard/greenlet"
@@ -20,22 +17,11 @@ var nop = &bench.Workload{
 	Impls: map[bench.Model]bench.Func{
 		bench.Serial:    nopSerial,
 		bench.Greenlet:  nopGreenlet,
-		bench.Goroutine: nopGoroutine,
-		bench.Ants:      nopAnts,
-		bench.Thread:    nopThread,
+		bench.Goroutine: nopShared(goroutines),
+		bench.Ants:      nopShared(pooled),
+		bench.Thread:    nopShared(threads),
 		bench.Process:   nopProcess,
 	},
-}
-
-// steps does n dependent multiplications; no compiler can shorten the loop.
-//
-//go:noinline
-func steps(n int) uint64 {
-	x := uint64(1)
-	for range n {
-		x = x*6364136223846793005 + 1442695040888963407
-	}
-	return x
 }
 
 func nopSerial(b *bench.B) (uint64, error) {
@@ -57,41 +43,11 @@ func nopGreenlet(b *bench.B) (uint64, error) {
 	return x, err
 }
 
-func nopGoroutine(b *bench.B) (uint64, error) {
-	done := make(chan uint64)
-	b.Start()
-	go func() { done <- steps(b.N) }()
-	x := <-done
-	b.Stop()
-	return x, nil
-}
-
-func nopAnts(b *bench.B) (uint64, error) {
-	pool, err := ants.NewPool(1)
-	if err != nil {
-		return 0, err
+func nopShared(launch launcher) bench.Func {
+	return func(b *bench.B) (x uint64, err error) {
+		err = race(b, launch, 1, func(int) { x = steps(b.N) })
+		return x, err
 	}
-	defer release(pool)
-	done := make(chan uint64)
-	b.Start()
-	if err := pool.Submit(func() { done <- steps(b.N) }); err != nil {
-		return 0, err
-	}
-	x := <-done
-	b.Stop()
-	return x, nil
-}
-
-func nopThread(b *bench.B) (uint64, error) {
-	done := make(chan uint64)
-	b.Start()
-	go func() {
-		runtime.LockOSThread()
-		done <- steps(b.N)
-	}()
-	x := <-done
-	b.Stop()
-	return x, nil
 }
 
 var nopSteps = procs.Register("bench.nop", func(_ context.Context, n int) (uint64, error) {

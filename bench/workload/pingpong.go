@@ -2,10 +2,6 @@ package workload
 
 import (
 	"context"
-	"runtime"
-	"sync"
-
-	"github.com/panjf2000/ants/v2"
 
 	"switchyard/bench"
 	"switchyard/greenlet"
@@ -21,15 +17,12 @@ var pingPong = &bench.Workload{
 	Impls: map[bench.Model]bench.Func{
 		bench.Serial:    pingPongSerial,
 		bench.Greenlet:  pingPongGreenlet,
-		bench.Goroutine: pingPongGoroutine,
-		bench.Ants:      pingPongAnts,
-		bench.Thread:    pingPongThread,
+		bench.Goroutine: pingPongShared(goroutines),
+		bench.Ants:      pingPongShared(pooled),
+		bench.Thread:    pingPongShared(threads),
 		bench.Process:   pingPongProcess,
 	},
 }
-
-//go:noinline
-func addOne(v uint64) uint64 { return v + 1 }
 
 func pingPongSerial(b *bench.B) (uint64, error) {
 	lat := b.Recorder(b.N)
@@ -71,7 +64,7 @@ func pingPongGreenlet(b *bench.B) (uint64, error) {
 	return v, nil
 }
 
-// pingTask and pongTask are the two sides of every model that has channels.
+// pingTask and pongTask are the two sides of the models that share memory.
 
 func pingTask(n int, lat *bench.Recorder, out chan<- uint64, in <-chan uint64) (v uint64) {
 	for i := range n {
@@ -90,101 +83,57 @@ func pongTask(in <-chan uint64, out chan<- uint64) {
 	}
 }
 
-func pingPongGoroutine(b *bench.B) (uint64, error) {
-	to, fro := make(chan uint64), make(chan uint64)
-	lat := b.Recorder(b.N)
-	var v uint64
-	var wg sync.WaitGroup
-	b.Units(2)
-	b.Start()
-	wg.Go(func() { pongTask(to, fro) })
-	wg.Go(func() { v = pingTask(b.N, lat, to, fro) })
-	wg.Wait()
-	b.Stop()
-	return v, nil
-}
-
-func pingPongAnts(b *bench.B) (uint64, error) {
-	pool, err := ants.NewPool(2)
-	if err != nil {
-		return 0, err
+func pingPongShared(launch launcher) bench.Func {
+	return func(b *bench.B) (v uint64, err error) {
+		to, fro := make(chan uint64), make(chan uint64)
+		lat := b.Recorder(b.N)
+		err = race(b, launch, 2, func(i int) {
+			if i == 0 {
+				v = pingTask(b.N, lat, to, fro)
+			} else {
+				pongTask(to, fro)
+			}
+		})
+		return v, err
 	}
-	defer release(pool)
-	to, fro := make(chan uint64), make(chan uint64)
-	lat := b.Recorder(b.N)
-	var v uint64
-	var wg sync.WaitGroup
-	wg.Add(2)
-	b.Units(2)
-	b.Start()
-	err1 := pool.Submit(func() { defer wg.Done(); pongTask(to, fro) })
-	err2 := pool.Submit(func() { defer wg.Done(); v = pingTask(b.N, lat, to, fro) })
-	if err := firstError(err1, err2); err != nil {
-		return 0, err
-	}
-	wg.Wait()
-	b.Stop()
-	return v, nil
 }
 
-func pingPongThread(b *bench.B) (uint64, error) {
-	to, fro := make(chan uint64), make(chan uint64)
-	lat := b.Recorder(b.N)
-	var v uint64
-	var wg sync.WaitGroup
-	b.Units(2)
-	b.Start()
-	wg.Go(func() { runtime.LockOSThread(); pongTask(to, fro) })
-	wg.Go(func() { runtime.LockOSThread(); v = pingTask(b.N, lat, to, fro) })
-	wg.Wait()
-	b.Stop()
-	return v, nil
-}
-
-type pongArgs struct{ Conn *procs.Conn }
-
-var pongWorker = procs.Register("bench.pong", func(_ context.Context, in pongArgs) (struct{}, error) {
+var pongWorker = registerWorker("bench.pong", func(_ context.Context, c *procs.Conn, _ *bench.Recorder) (uint64, error) {
 	for {
-		v, err := recvUint64(in.Conn)
-		if isEOF(err) {
-			return struct{}{}, nil
-		}
+		v, err := recvUint64(c)
 		if err != nil {
-			return struct{}{}, err
+			return 0, atEOF(err)
 		}
-		if err := sendUint64(in.Conn, v+1); err != nil {
-			return struct{}{}, err
+		if err := sendUint64(c, v+1); err != nil {
+			return 0, err
 		}
 	}
 })
 
-func pingPongProcess(b *bench.B) (uint64, error) {
+func pingPongProcess(b *bench.B) (v uint64, err error) {
 	ours, theirs, err := procs.NewPipe(procs.Duplex)
 	if err != nil {
 		return 0, err
 	}
 	defer ours.Close()
-	crew, err := startCrew(pongWorker, []pongArgs{{theirs}})
-	if err != nil {
-		return 0, err
-	}
-	defer crew.kill()
-	theirs.Close()
 	lat := b.Recorder(b.N)
-	b.Units(2)
-	b.Start()
-	v := uint64(0)
-	for i := range b.N {
-		t := lat.Begin(i)
-		if err := sendUint64(ours, v+1); err != nil {
-			return 0, err
+	err = serveWorkers(b, pongWorker, []*procs.Conn{theirs}, func() error {
+		theirs.Close()
+		b.Units(2)
+		b.Start()
+		for i := range b.N {
+			t := lat.Begin(i)
+			if err := sendUint64(ours, v+1); err != nil {
+				return err
+			}
+			var err error
+			if v, err = recvUint64(ours); err != nil {
+				return err
+			}
+			lat.End(t)
 		}
-		if v, err = recvUint64(ours); err != nil {
-			return 0, err
-		}
-		lat.End(t)
-	}
-	b.Stop()
-	ours.Close()
-	return v, crew.join()
+		b.Stop()
+		return ours.Close()
+	})
+	return v, err
 }

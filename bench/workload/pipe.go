@@ -1,14 +1,11 @@
 package workload
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
-	"runtime"
-	"sync"
-
-	"github.com/panjf2000/ants/v2"
 
 	"switchyard/bench"
 	"switchyard/greenlet"
@@ -26,9 +23,9 @@ var pipe = &bench.Workload{
 	Impls: map[bench.Model]bench.Func{
 		bench.Serial:    pipeSerial,
 		bench.Greenlet:  pipeGreenlet,
-		bench.Goroutine: pipeGoroutine,
-		bench.Ants:      pipeAnts,
-		bench.Thread:    pipeThread,
+		bench.Goroutine: pipeShared(goroutines),
+		bench.Ants:      pipeShared(pooled),
+		bench.Thread:    pipeShared(threads),
 		bench.Process:   pipeProcess,
 	},
 }
@@ -119,60 +116,22 @@ func pipeEcho(buf []byte, r *io.PipeReader, w *io.PipeWriter) {
 	}
 }
 
-func pipeGoroutine(b *bench.B) (uint64, error) {
-	ours, theirs := make([]byte, b.Int("payload")), make([]byte, b.Int("payload"))
-	toR, toW := io.Pipe()
-	froR, froW := io.Pipe()
-	lat := b.Recorder(b.N)
-	var wg sync.WaitGroup
-	var err error
-	b.Units(2)
-	b.Start()
-	wg.Go(func() { pipeEcho(theirs, toR, froW) })
-	wg.Go(func() { err = pipeAsk(b.N, ours, lat, toW, froR) })
-	wg.Wait()
-	b.Stop()
-	return counted(ours), err
-}
-
-func pipeAnts(b *bench.B) (uint64, error) {
-	ours, theirs := make([]byte, b.Int("payload")), make([]byte, b.Int("payload"))
-	pool, err := ants.NewPool(2)
-	if err != nil {
-		return 0, err
+func pipeShared(launch launcher) bench.Func {
+	return func(b *bench.B) (uint64, error) {
+		ours, theirs := make([]byte, b.Int("payload")), make([]byte, b.Int("payload"))
+		toR, toW := io.Pipe()
+		froR, froW := io.Pipe()
+		lat := b.Recorder(b.N)
+		var asked error
+		err := race(b, launch, 2, func(i int) {
+			if i == 0 {
+				asked = pipeAsk(b.N, ours, lat, toW, froR)
+			} else {
+				pipeEcho(theirs, toR, froW)
+			}
+		})
+		return counted(ours), cmp.Or(err, asked)
 	}
-	defer release(pool)
-	toR, toW := io.Pipe()
-	froR, froW := io.Pipe()
-	lat := b.Recorder(b.N)
-	var wg sync.WaitGroup
-	wg.Add(2)
-	b.Units(2)
-	b.Start()
-	err1 := pool.Submit(func() { defer wg.Done(); pipeEcho(theirs, toR, froW) })
-	err2 := pool.Submit(func() { defer wg.Done(); err = pipeAsk(b.N, ours, lat, toW, froR) })
-	if err := firstError(err1, err2); err != nil {
-		return 0, err
-	}
-	wg.Wait()
-	b.Stop()
-	return counted(ours), err
-}
-
-func pipeThread(b *bench.B) (uint64, error) {
-	ours, theirs := make([]byte, b.Int("payload")), make([]byte, b.Int("payload"))
-	toR, toW := io.Pipe()
-	froR, froW := io.Pipe()
-	lat := b.Recorder(b.N)
-	var wg sync.WaitGroup
-	var err error
-	b.Units(2)
-	b.Start()
-	wg.Go(func() { runtime.LockOSThread(); pipeEcho(theirs, toR, froW) })
-	wg.Go(func() { runtime.LockOSThread(); err = pipeAsk(b.N, ours, lat, toW, froR) })
-	wg.Wait()
-	b.Stop()
-	return counted(ours), err
 }
 
 type pipeArgs struct {
@@ -180,19 +139,16 @@ type pipeArgs struct {
 	Payload int
 }
 
-var pipeWorker = procs.Register("bench.pipe", func(_ context.Context, in pipeArgs) (struct{}, error) {
+var pipeWorker = registerWorker("bench.pipe", func(_ context.Context, in pipeArgs, _ *bench.Recorder) (uint64, error) {
 	buf := make([]byte, in.Payload)
 	for {
 		n, err := in.Conn.RecvBytesInto(buf)
-		if isEOF(err) {
-			return struct{}{}, nil
-		}
 		if err != nil {
-			return struct{}{}, err
+			return 0, atEOF(err)
 		}
 		count(buf)
 		if err := in.Conn.SendBytes(buf[:n]); err != nil {
-			return struct{}{}, err
+			return 0, err
 		}
 	}
 })
@@ -204,27 +160,24 @@ func pipeProcess(b *bench.B) (uint64, error) {
 		return 0, err
 	}
 	defer ours.Close()
-	crew, err := startCrew(pipeWorker, []pipeArgs{{theirs, len(buf)}})
-	if err != nil {
-		return 0, err
-	}
-	defer crew.kill()
-	theirs.Close()
 	lat := b.Recorder(b.N)
-	b.Units(2)
-	b.Start()
-	for i := range b.N {
-		t := lat.Begin(i)
-		count(buf)
-		if err := ours.SendBytes(buf); err != nil {
-			return 0, err
+	err = serveWorkers(b, pipeWorker, []pipeArgs{{theirs, len(buf)}}, func() error {
+		theirs.Close()
+		b.Units(2)
+		b.Start()
+		for i := range b.N {
+			t := lat.Begin(i)
+			count(buf)
+			if err := ours.SendBytes(buf); err != nil {
+				return err
+			}
+			if n, err := ours.RecvBytesInto(buf); err != nil || n != len(buf) {
+				return fmt.Errorf("received %d of %d bytes: %w", n, len(buf), err)
+			}
+			lat.End(t)
 		}
-		if n, err := ours.RecvBytesInto(buf); err != nil || n != len(buf) {
-			return 0, fmt.Errorf("received %d of %d bytes: %w", n, len(buf), err)
-		}
-		lat.End(t)
-	}
-	b.Stop()
-	ours.Close()
-	return counted(buf), crew.join()
+		b.Stop()
+		return ours.Close()
+	})
+	return counted(buf), err
 }

@@ -2,10 +2,8 @@ package workload
 
 import (
 	"context"
-	"runtime"
-	"sync"
-
-	"github.com/panjf2000/ants/v2"
+	"slices"
+	"sync/atomic"
 
 	"switchyard/bench"
 	"switchyard/greenlet/hub"
@@ -25,9 +23,9 @@ var prodCons = &bench.Workload{
 	Impls: map[bench.Model]bench.Func{
 		bench.Serial:    prodConsSerial,
 		bench.Greenlet:  prodConsGreenlet,
-		bench.Goroutine: prodConsGoroutine,
-		bench.Ants:      prodConsAnts,
-		bench.Thread:    prodConsThread,
+		bench.Goroutine: prodConsShared(goroutines),
+		bench.Ants:      prodConsShared(pooled),
+		bench.Thread:    prodConsShared(threads),
 		bench.Process:   prodConsProcess,
 	},
 }
@@ -55,49 +53,45 @@ func prodConsSerial(b *bench.B) (uint64, error) {
 	return sum, nil
 }
 
+// prodConsGreenlet ends the consumers by a zero each; so do processes.
 func prodConsGreenlet(b *bench.B) (uint64, error) {
 	p, c := b.Int("p"), b.Int("c")
-	sums := make([]uint64, c)
-	err := hub.Run(func(h *hub.Hub) error {
+	sums, lats, left := make([]uint64, c), recorders(b, p), p
+	err := raceGreenlets(b, c+p, func(h *hub.Hub) func(i int) error {
 		queue := hub.NewQueue[uint64](h, queueSize)
-		producers, consumers := make([]*hub.Greenlet, p), make([]*hub.Greenlet, c)
-		lats := recorders(b, p)
-		b.Units(p + c)
-		b.Start()
-		for i := range consumers {
-			consumers[i] = h.Spawn(func() error {
-				for {
-					v, err := queue.Get()
-					if err != nil || v == 0 {
-						return err
-					}
-					sums[i] += v
+		consume := func(i int) error {
+			for {
+				v, err := queue.Get()
+				if err != nil || v == 0 {
+					return err
 				}
-			})
-		}
-		for i := range producers {
-			producers[i] = h.Spawn(func() error {
-				for k, v := 0, i+1; v <= b.N; k, v = k+1, v+p {
-					t := lats[i].Begin(k)
-					if err := queue.Put(uint64(v)); err != nil {
-						return err
-					}
-					lats[i].End(t)
-				}
-				return nil
-			})
-		}
-		if err := h.GetAll(producers...); err != nil {
-			return err
-		}
-		for range consumers {
-			if err := queue.Put(0); err != nil {
-				return err
+				sums[i] += v
 			}
 		}
-		err := h.GetAll(consumers...)
-		b.Stop()
-		return err
+		produce := func(i int) error {
+			for k, v := 0, i+1; v <= b.N; k, v = k+1, v+p {
+				t := lats[i].Begin(k)
+				if err := queue.Put(uint64(v)); err != nil {
+					return err
+				}
+				lats[i].End(t)
+			}
+			if left--; left > 0 {
+				return nil
+			}
+			for range c {
+				if err := queue.Put(0); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		return func(i int) error {
+			if i < c {
+				return consume(i)
+			}
+			return produce(i - c)
+		}
 	})
 	return sum(sums), err
 }
@@ -117,99 +111,44 @@ func consumeItems(queue <-chan uint64) (sum uint64) {
 	return sum
 }
 
-func prodConsGoroutine(b *bench.B) (uint64, error) {
-	p, c := b.Int("p"), b.Int("c")
-	queue, sums, lats := make(chan uint64, queueSize), make([]uint64, c), recorders(b, p)
-	var producers, consumers sync.WaitGroup
-	b.Units(p + c)
-	b.Start()
-	for i := range c {
-		consumers.Go(func() { sums[i] = consumeItems(queue) })
+// prodConsShared has the last producer close the queue.
+func prodConsShared(launch launcher) bench.Func {
+	return func(b *bench.B) (uint64, error) {
+		p, c := b.Int("p"), b.Int("c")
+		queue, sums, lats := make(chan uint64, queueSize), make([]uint64, c), recorders(b, p)
+		var left atomic.Int64
+		left.Store(int64(p))
+		err := race(b, launch, c+p, func(i int) {
+			if i < c {
+				sums[i] = consumeItems(queue)
+				return
+			}
+			produceItems(i-c, p, b.N, lats[i-c], queue)
+			if left.Add(-1) == 0 {
+				close(queue)
+			}
+		})
+		return sum(sums), err
 	}
-	for i := range p {
-		producers.Go(func() { produceItems(i, p, b.N, lats[i], queue) })
-	}
-	producers.Wait()
-	close(queue)
-	consumers.Wait()
-	b.Stop()
-	return sum(sums), nil
-}
-
-func prodConsAnts(b *bench.B) (uint64, error) {
-	p, c := b.Int("p"), b.Int("c")
-	pool, err := ants.NewPool(p + c)
-	if err != nil {
-		return 0, err
-	}
-	defer release(pool)
-	queue, sums, lats := make(chan uint64, queueSize), make([]uint64, c), recorders(b, p)
-	var producers, consumers sync.WaitGroup
-	producers.Add(p)
-	consumers.Add(c)
-	b.Units(p + c)
-	b.Start()
-	for i := range c {
-		err := pool.Submit(func() { defer consumers.Done(); sums[i] = consumeItems(queue) })
-		if err != nil {
-			return 0, err
-		}
-	}
-	for i := range p {
-		err := pool.Submit(func() { defer producers.Done(); produceItems(i, p, b.N, lats[i], queue) })
-		if err != nil {
-			return 0, err
-		}
-	}
-	producers.Wait()
-	close(queue)
-	consumers.Wait()
-	b.Stop()
-	return sum(sums), nil
-}
-
-func prodConsThread(b *bench.B) (uint64, error) {
-	p, c := b.Int("p"), b.Int("c")
-	queue, sums, lats := make(chan uint64, queueSize), make([]uint64, c), recorders(b, p)
-	var producers, consumers sync.WaitGroup
-	b.Units(p + c)
-	b.Start()
-	for i := range c {
-		consumers.Go(func() { runtime.LockOSThread(); sums[i] = consumeItems(queue) })
-	}
-	for i := range p {
-		producers.Go(func() { runtime.LockOSThread(); produceItems(i, p, b.N, lats[i], queue) })
-	}
-	producers.Wait()
-	close(queue)
-	consumers.Wait()
-	b.Stop()
-	return sum(sums), nil
 }
 
 type prodConsArgs struct {
-	Gate    *gate
-	Queue   *procs.Queue[uint64]
-	I, P, N int // producer I of P makes N/P items; P is 0 for a consumer
-	Every   int
+	Queue *procs.Queue[uint64]
+	Left  *procs.Value[int64] // producers that have items left
+	I     int                 // the producer's number, -1 for a consumer
+	P, C  int
+	N     int
 }
 
 // prodConsWorker is a producer or a consumer.
-var prodConsWorker = procs.Register("bench.prodcons", func(ctx context.Context, in prodConsArgs) (struct{}, error) {
-	if err := in.Gate.pass(ctx); err != nil {
-		return struct{}{}, err
+var prodConsWorker = registerWorker("bench.prodcons", func(ctx context.Context, in prodConsArgs, lat *bench.Recorder) (uint64, error) {
+	if in.I < 0 {
+		return consumeQueue(ctx, in.Queue)
 	}
-	var out outcome
-	var err error
-	if in.P == 0 {
-		out.Answer, err = consumeShared(ctx, in.Queue)
-	} else {
-		out.Samples, err = produceShared(ctx, in)
-	}
-	return struct{}{}, firstError(err, in.Gate.report(ctx, out))
+	return 0, produceQueue(ctx, in, lat)
 })
 
-func consumeShared(ctx context.Context, queue *procs.Queue[uint64]) (sum uint64, err error) {
+func consumeQueue(ctx context.Context, queue *procs.Queue[uint64]) (sum uint64, err error) {
 	for {
 		v, err := queue.Get(ctx)
 		if err != nil || v == 0 {
@@ -219,72 +158,41 @@ func consumeShared(ctx context.Context, queue *procs.Queue[uint64]) (sum uint64,
 	}
 }
 
-func produceShared(ctx context.Context, in prodConsArgs) ([]int64, error) {
-	lat := bench.NewRecorder(in.Every, in.N/in.P+1)
+func produceQueue(ctx context.Context, in prodConsArgs, lat *bench.Recorder) error {
 	for k, v := 0, in.I+1; v <= in.N; k, v = k+1, v+in.P {
 		t := lat.Begin(k)
 		if err := in.Queue.Put(ctx, uint64(v)); err != nil {
-			return nil, err
+			return err
 		}
 		lat.End(t)
 	}
-	return lat.Samples(), nil
+	last := false
+	if err := in.Left.Update(ctx, func(left *int64) { *left--; last = *left == 0 }); err != nil || !last {
+		return err
+	}
+	for range in.C {
+		if err := in.Queue.Put(ctx, 0); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// prodConsProcess collects the producers' outcomes first: once all of them have
-// put their last item, one zero per consumer ends the consumers.
 func prodConsProcess(b *bench.B) (uint64, error) {
 	p, c := b.Int("p"), b.Int("c")
-	made, err := newGate()
-	defer made.close()
-	if err != nil {
-		return 0, err
-	}
 	queue, err := procs.NewQueue[uint64](queueSize)
 	if err != nil {
 		return 0, err
 	}
 	defer queue.Close()
-	taken := *made // the same gate, with outcomes of its own
-	if taken.Outcomes, err = procs.NewQueue[outcome](0); err != nil {
+	left, err := procs.NewValue(int64(p))
+	if err != nil {
 		return 0, err
 	}
-	defer taken.Outcomes.Close()
-	var args []prodConsArgs
-	for range c {
-		args = append(args, prodConsArgs{Gate: &taken, Queue: queue})
-	}
+	defer left.Close()
+	args := slices.Repeat([]prodConsArgs{{queue, left, -1, p, c, b.N}}, c+p)
 	for i := range p {
-		args = append(args, prodConsArgs{made, queue, i, p, b.N, b.Every()})
+		args[c+i].I = i
 	}
-	crew, err := startCrew(prodConsWorker, args)
-	if err != nil {
-		return 0, err
-	}
-	defer crew.kill()
-	if err := made.muster(p + c); err != nil {
-		return 0, err
-	}
-	b.Units(p + c)
-	b.Start()
-	if err := made.Open.Set(); err != nil {
-		return 0, err
-	}
-	ends, err := made.collect(p)
-	if err != nil {
-		return 0, err
-	}
-	for range c {
-		if err := queue.Put(context.Background(), 0); err != nil {
-			return 0, err
-		}
-	}
-	sums, err := taken.collect(c)
-	if err != nil {
-		return 0, err
-	}
-	b.Stop()
-	tally(b, ends)
-	err = made.Home.Set()
-	return tally(b, sums), firstError(err, crew.join())
+	return raceWorkers(b, prodConsWorker, args)
 }

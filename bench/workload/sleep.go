@@ -2,15 +2,11 @@ package workload
 
 import (
 	"context"
-	"runtime"
-	"sync"
+	"slices"
 	"time"
-
-	"github.com/panjf2000/ants/v2"
 
 	"switchyard/bench"
 	"switchyard/greenlet/hub"
-	"switchyard/procs"
 )
 
 // nap is how long a sleeper sleeps.
@@ -27,9 +23,9 @@ var sleep = &bench.Workload{
 	Want:  func(b *bench.B) uint64 { return uint64(b.N) },
 	Impls: map[bench.Model]bench.Func{
 		bench.Greenlet:  sleepGreenlet,
-		bench.Goroutine: sleepGoroutine,
-		bench.Ants:      sleepAnts,
-		bench.Thread:    sleepThread,
+		bench.Goroutine: sleepShared(goroutines),
+		bench.Ants:      sleepShared(pooled),
+		bench.Thread:    sleepShared(threads),
 		bench.Process:   sleepProcess,
 	},
 	NA: map[bench.Model]string{
@@ -59,173 +55,41 @@ func sleeper(rounds int, lat *bench.Recorder) (slept uint64) {
 	return slept
 }
 
-// readyWait returns a group to wait until n sleepers are there.
-func readyWait(n int) *sync.WaitGroup {
-	ready := new(sync.WaitGroup)
-	ready.Add(n)
-	return ready
-}
-
 func sleepGreenlet(b *bench.B) (uint64, error) {
 	n := b.Int("n")
-	slept := make([]uint64, n)
-	err := hub.Run(func(h *hub.Hub) error {
-		var peak bench.Peak
-		lat := b.Recorder(b.N)
-		sleepers := make([]*hub.Greenlet, n)
-		start := hub.NewEvent(h)
-		for i := range sleepers {
-			sleepers[i] = h.Spawn(func() error {
-				peak.Enter()
-				defer peak.Leave()
-				if err := start.Wait(); err != nil {
+	slept, lat := make([]uint64, n), b.Recorder(b.N)
+	err := raceGreenlets(b, n, func(h *hub.Hub) func(i int) error {
+		return func(i int) error {
+			for k := range b.N / n {
+				t := lat.Begin(k)
+				if err := h.Sleep(nap); err != nil {
 					return err
 				}
-				for k := range b.N / n {
-					t := lat.Begin(k)
-					if err := h.Sleep(nap); err != nil {
-						return err
-					}
-					if t != 0 {
-						lat.Add(lat.Now() - t - int64(nap))
-					}
-					slept[i]++
+				if t != 0 {
+					lat.Add(lat.Now() - t - int64(nap))
 				}
-				return nil
-			})
+				slept[i]++
+			}
+			return nil
 		}
-		if err := h.Yield(); err != nil { // all of them come as far as the gate
-			return err
-		}
-		b.Start()
-		start.Set()
-		err := h.GetAll(sleepers...)
-		b.Stop()
-		b.Units(peak.Most())
-		return err
 	})
 	return sum(slept), err
 }
 
-func sleepGoroutine(b *bench.B) (uint64, error) {
-	n := b.Int("n")
-	slept, lats := make([]uint64, n), recorders(b, n)
-	var peak bench.Peak
-	var wg sync.WaitGroup
-	ready, start := readyWait(n), make(chan struct{})
-	for i := range n {
-		wg.Go(func() {
-			peak.Enter()
-			defer peak.Leave()
-			ready.Done()
-			<-start
-			slept[i] = sleeper(b.N/n, lats[i])
-		})
+func sleepShared(launch launcher) bench.Func {
+	return func(b *bench.B) (uint64, error) {
+		n := b.Int("n")
+		slept, lats := make([]uint64, n), recorders(b, n)
+		err := race(b, launch, n, func(i int) { slept[i] = sleeper(b.N/n, lats[i]) })
+		return sum(slept), err
 	}
-	ready.Wait()
-	b.Start()
-	close(start)
-	wg.Wait()
-	b.Stop()
-	b.Units(peak.Most())
-	return sum(slept), nil
 }
 
-func sleepAnts(b *bench.B) (uint64, error) {
-	n := b.Int("n")
-	pool, err := ants.NewPool(n)
-	if err != nil {
-		return 0, err
-	}
-	defer release(pool)
-	slept, lats := make([]uint64, n), recorders(b, n)
-	var peak bench.Peak
-	var wg sync.WaitGroup
-	wg.Add(n)
-	ready, start := readyWait(n), make(chan struct{})
-	for i := range n {
-		err := pool.Submit(func() {
-			defer wg.Done()
-			peak.Enter()
-			defer peak.Leave()
-			ready.Done()
-			<-start
-			slept[i] = sleeper(b.N/n, lats[i])
-		})
-		if err != nil {
-			return 0, err
-		}
-	}
-	ready.Wait()
-	b.Start()
-	close(start)
-	wg.Wait()
-	b.Stop()
-	b.Units(peak.Most())
-	return sum(slept), nil
-}
-
-func sleepThread(b *bench.B) (uint64, error) {
-	n := b.Int("n")
-	slept, lats := make([]uint64, n), recorders(b, n)
-	var peak bench.Peak
-	var wg sync.WaitGroup
-	ready, start := readyWait(n), make(chan struct{})
-	for i := range n {
-		wg.Go(func() {
-			runtime.LockOSThread()
-			peak.Enter()
-			defer peak.Leave()
-			ready.Done()
-			<-start
-			slept[i] = sleeper(b.N/n, lats[i])
-		})
-	}
-	ready.Wait()
-	b.Start()
-	close(start)
-	wg.Wait()
-	b.Stop()
-	b.Units(peak.Most())
-	return sum(slept), nil
-}
-
-type sleepArgs struct {
-	Gate          *gate
-	Rounds, Every int
-}
-
-var sleepWorker = procs.Register("bench.sleep", func(ctx context.Context, in sleepArgs) (struct{}, error) {
-	if err := in.Gate.pass(ctx); err != nil {
-		return struct{}{}, err
-	}
-	lat := bench.NewRecorder(in.Every, in.Rounds)
-	slept := sleeper(in.Rounds, lat)
-	return struct{}{}, in.Gate.report(ctx, outcome{slept, lat.Samples()})
+var sleepWorker = registerWorker("bench.sleep", func(_ context.Context, rounds int, lat *bench.Recorder) (uint64, error) {
+	return sleeper(rounds, lat), nil
 })
 
-// sleepProcess has one process per sleeper; all were alive at once, since all
-// stood at the gate.
 func sleepProcess(b *bench.B) (uint64, error) {
 	n := b.Int("n")
-	g, err := newGate()
-	defer g.close()
-	if err != nil {
-		return 0, err
-	}
-	args := make([]sleepArgs, n)
-	for i := range args {
-		args[i] = sleepArgs{g, b.N / n, b.Every()}
-	}
-	crew, err := startCrew(sleepWorker, args)
-	if err != nil {
-		return 0, err
-	}
-	defer crew.kill()
-	if err := g.muster(n); err != nil {
-		return 0, err
-	}
-	b.Units(n)
-	slept, err := g.race(b, n)
-	return slept, firstError(err, crew.join())
+	return raceWorkers(b, sleepWorker, slices.Repeat([]int{b.N / n}, n))
 }

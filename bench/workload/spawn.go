@@ -36,19 +36,16 @@ var spawn = &bench.Workload{
 // rounds runs round until b.N tasks are done, and records the time of a task:
 // that of its round divided by n.
 func rounds(b *bench.B, n int, round func() error) error {
-	lat := bench.NewRecorder(max(b.Every()/n, 1), b.N/n)
+	laps := b.LapRecorder(n)
 	b.Start()
-	for i := range b.N / n {
-		t := lat.Begin(i)
+	for range b.N / n {
+		laps.Pass()
 		if err := round(); err != nil {
 			return err
 		}
-		if t != 0 {
-			lat.Add((lat.Now() - t) / int64(n))
-		}
 	}
+	laps.Pass()
 	b.Stop()
-	b.AddSamples(lat.Samples())
 	return nil
 }
 

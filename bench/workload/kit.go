@@ -1,0 +1,193 @@
+package workload
+
+import (
+	"cmp"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"github.com/panjf2000/ants/v2"
+
+	"switchyard/bench"
+	"switchyard/greenlet/hub"
+)
+
+// The kit is what the workloads share: set-up and tear-down, never anything
+// timed. Every measurement has the same edges, whatever the model: the units
+// are started and have arrived at a barrier before the clock starts, they stay
+// until it has stopped and the memory has been read, and what they have to tell
+// travels after that.
+
+// A launcher runs fn(0) to fn(n-1), each in a unit of its model, and returns
+// at once. The models that Go's scheduler runs differ in nothing else, so that
+// they share their bodies. free ends what the launcher keeps; it is called once
+// all units have returned.
+type launcher func(n int, fn func(i int)) (free func(), err error)
+
+// goroutines launches plain goroutines.
+func goroutines(n int, fn func(i int)) (free func(), err error) {
+	for i := range n {
+		go fn(i)
+	}
+	return func() {}, nil
+}
+
+// pooled launches goroutines of a pool of ants, which has room for all of them.
+func pooled(n int, fn func(i int)) (free func(), err error) {
+	pool, err := ants.NewPool(n)
+	if err != nil {
+		return nil, err
+	}
+	for i := range n {
+		if err := pool.Submit(func() { fn(i) }); err != nil {
+			return nil, err
+		}
+	}
+	return func() { release(pool) }, nil
+}
+
+// threads launches goroutines that are locked to a thread each.
+func threads(n int, fn func(i int)) (free func(), err error) {
+	return goroutines(n, func(i int) { runtime.LockOSThread(); fn(i) })
+}
+
+// release ends a pool of ants and waits until its workers are gone.
+func release(pool *ants.Pool) { _ = pool.ReleaseTimeout(joinTimeout) }
+
+// A team is a number of units that wait at a barrier. [race] is all that most
+// workloads need; one whose caller takes part calls the steps by itself.
+type team struct {
+	start, home             chan struct{}
+	arrived, worked, parked sync.WaitGroup
+	free                    func()
+}
+
+// gather launches n units and waits until all of them are at the barrier. Each
+// calls work once the barrier opens, and then stays until dismiss.
+func gather(b *bench.B, launch launcher, n int, work func(i int)) (*team, error) {
+	t := &team{start: make(chan struct{}), home: make(chan struct{})}
+	t.arrived.Add(n)
+	t.worked.Add(n)
+	t.parked.Add(n)
+	free, err := launch(n, func(i int) {
+		defer t.parked.Done()
+		t.arrived.Done()
+		<-t.start
+		work(i)
+		t.worked.Done()
+		<-t.home
+	})
+	if err != nil {
+		return nil, err
+	}
+	t.free = free
+	t.arrived.Wait()
+	b.Units(n)
+	return t, nil
+}
+
+// open lets the units go to work.
+func (t *team) open() { close(t.start) }
+
+// wait returns when all units have done their work; they are still there.
+func (t *team) wait() { t.worked.Wait() }
+
+// dismiss lets the units end, and waits for it.
+func (t *team) dismiss() {
+	close(t.home)
+	t.parked.Wait()
+	t.free()
+}
+
+// race times n units from the barrier to the end of the last one's work.
+func race(b *bench.B, launch launcher, n int, work func(i int)) error {
+	t, err := gather(b, launch, n, work)
+	if err != nil {
+		return err
+	}
+	b.Start()
+	t.open()
+	t.wait()
+	b.Stop()
+	t.dismiss()
+	return nil
+}
+
+// raceGreenlets is race for n greenlets of a hub. makeWork is called in it, to
+// make what they share; the first error of a work ends the race.
+func raceGreenlets(b *bench.B, n int, makeWork func(h *hub.Hub) func(i int) error) error {
+	return hub.Run(func(h *hub.Hub) error {
+		work := makeWork(h)
+		start, worked, home := hub.NewEvent(h), hub.NewEvent(h), hub.NewEvent(h)
+		arrived, left := 0, n
+		var failed error
+		units := make([]*hub.Greenlet, n)
+		for i := range units {
+			units[i] = h.Spawn(func() error {
+				arrived++
+				if err := start.Wait(); err != nil {
+					return err
+				}
+				err := work(i)
+				if left--; left == 0 || err != nil {
+					failed = cmp.Or(failed, err)
+					worked.Set()
+				}
+				return cmp.Or(err, home.Wait())
+			})
+		}
+		if err := h.Yield(); err != nil { // all of them come to the barrier
+			return err
+		}
+		if arrived != n {
+			return fmt.Errorf("%d of %d greenlets came to the barrier", arrived, n)
+		}
+		b.Units(n)
+		b.Start()
+		start.Set()
+		err := worked.Wait()
+		b.Stop()
+		if err := cmp.Or(err, failed); err != nil {
+			return err
+		}
+		home.Set()
+		return h.GetAll(units...)
+	})
+}
+
+// recorders returns one latency recorder for each of n units that share b.N ops.
+func recorders(b *bench.B, n int) []*bench.Recorder {
+	recs := make([]*bench.Recorder, n)
+	for i := range recs {
+		recs[i] = b.Recorder(b.Share(i, n))
+	}
+	return recs
+}
+
+// addOne is the least that a task can do.
+//
+//go:noinline
+func addOne(v uint64) uint64 { return v + 1 }
+
+// stepsPerMicrosecond makes a task's nominal length: a processor of 2025 does
+// about this many steps in a microsecond. It is fixed, so that a task is the
+// same work in every model and on every machine.
+const stepsPerMicrosecond = 900
+
+// steps does n dependent multiplications; no compiler can shorten the loop.
+//
+//go:noinline
+func steps(n int) uint64 {
+	x := uint64(1)
+	for range n {
+		x = x*6364136223846793005 + 1442695040888963407
+	}
+	return x
+}
+
+func sum(parts []uint64) (total uint64) {
+	for _, p := range parts {
+		total += p
+	}
+	return total
+}

@@ -1,0 +1,137 @@
+package workload
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"switchyard/bench"
+	"switchyard/greenlet/hub"
+)
+
+var launchers = map[string]launcher{"goroutine": goroutines, "ants": pooled, "thread": threads}
+
+// Nobody works before all have arrived and the barrier is open, and nobody
+// leaves before the memory has been read.
+func TestTeam(t *testing.T) {
+	const n = 20
+	for name, launch := range launchers {
+		t.Run(name, func(t *testing.T) {
+			var worked, ran atomic.Int64
+			free := launch
+			launch := func(n int, fn func(int)) (func(), error) {
+				return free(n, func(i int) { fn(i); ran.Add(1) })
+			}
+			team, err := gather(new(bench.B), launch, n, func(int) { worked.Add(1) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if w := worked.Load(); w != 0 {
+				t.Errorf("%d units worked before the barrier was open", w)
+			}
+			team.open()
+			team.wait()
+			if w, r := worked.Load(), ran.Load(); w != n || r != 0 {
+				t.Errorf("%d of %d units have worked, %d are gone", w, n, r)
+			}
+			team.dismiss()
+			if r := ran.Load(); r != n {
+				t.Errorf("%d of %d units are gone", r, n)
+			}
+		})
+	}
+}
+
+// A unit that fails ends the race, though others wait for it.
+func TestRaceGreenletsFails(t *testing.T) {
+	bad := errors.New("bad")
+	err := raceGreenlets(new(bench.B), 3, func(h *hub.Hub) func(int) error {
+		never := hub.NewEvent(h)
+		return func(i int) error {
+			if i == 1 {
+				return bad
+			}
+			return never.Wait()
+		}
+	})
+	if err != bad {
+		t.Errorf("got %v, want %v", err, bad)
+	}
+}
+
+// How a worker process of the tests behaves.
+const (
+	workerCounts = iota // its answer is 7, with one latency of 5 ns
+	workerFails
+	workerDies
+)
+
+var testWorker = registerWorker("bench.test", func(ctx context.Context, how int, lat *bench.Recorder) (uint64, error) {
+	switch how {
+	case workerFails:
+		return 0, errors.New("it failed")
+	case workerDies:
+		os.Exit(3)
+	}
+	lat.Add(5)
+	return 7, nil
+})
+
+func TestRaceWorkers(t *testing.T) {
+	b := &bench.B{N: 3}
+	if answer, err := raceWorkers(b, testWorker, []int{workerCounts, workerCounts, workerCounts}); answer != 21 || err != nil {
+		t.Errorf("got %d, %v, want 21", answer, err)
+	}
+	for how, want := range map[int]string{workerFails: "exit code 1", workerDies: "exit code 3"} {
+		_, err := raceWorkers(&bench.B{N: 2}, testWorker, []int{workerCounts, how})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+// pingPongDirect is what pingPongShared(goroutines) would be if it launched its
+// units itself.
+func pingPongDirect(b *bench.B) (v uint64, err error) {
+	to, fro := make(chan uint64), make(chan uint64)
+	lat := b.Recorder(b.N)
+	var wg sync.WaitGroup
+	b.Start()
+	wg.Go(func() { pongTask(to, fro) })
+	wg.Go(func() { v = pingTask(b.N, lat, to, fro) })
+	wg.Wait()
+	b.Stop()
+	return v, nil
+}
+
+// BenchmarkLauncher shows what sharing a body between models costs an op: the
+// time of a round trip between two goroutines that the kit launched, beside two
+// that the workload launched itself, in turn.
+func BenchmarkLauncher(b *testing.B) {
+	const rounds = 21
+	measure := func(impl bench.Func) float64 {
+		w := *pingPong
+		w.Impls = map[bench.Model]bench.Func{bench.Goroutine: impl}
+		c := bench.Case{Workload: w.Name, Model: bench.Goroutine, CPUs: 1}
+		r, err := bench.Measure(&w, c, bench.Options{N: max(b.N/rounds, 1000), Op: 200 * time.Nanosecond})
+		if err != nil {
+			b.Fatal(err)
+		}
+		return float64(r.Elapsed) / float64(r.N)
+	}
+	var launched, direct []float64
+	for range rounds {
+		launched = append(launched, measure(pingPong.Impls[bench.Goroutine]))
+		direct = append(direct, measure(pingPongDirect))
+	}
+	slices.Sort(launched)
+	slices.Sort(direct)
+	b.ReportMetric(launched[rounds/2], "ns/op")
+	b.ReportMetric(launched[rounds/2]/direct[rounds/2], "x-direct")
+}
