@@ -67,15 +67,19 @@ const (
 
 // NewCondition returns a condition on a lock, nil for a new RLock. The condition can be passed on alone: it brings its lock along.
 func NewCondition(l Locker) (*Condition, error) {
+	var own *RLock
 	if l == nil {
-		own, err := NewRLock()
-		if err != nil {
+		var err error
+		if own, err = NewRLock(); err != nil {
 			return nil, err
 		}
 		l = own
 	}
 	c := &Condition{lock: l}
 	if err := c.create(kindCondition, int(sizeof[conditionTable]())); err != nil {
+		if own != nil {
+			own.Close()
+		}
 		return nil, err
 	}
 	c.open()

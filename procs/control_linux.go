@@ -31,7 +31,11 @@ const (
 
 // newControl makes a socket pair: our end, and the child's as a bare descriptor.
 func newControl() (*control, int, error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	var fds [2]int
+	err := kernel.RetryFD(func() (err error) {
+		fds, err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+		return err
+	})
 	if err != nil {
 		return nil, -1, fmt.Errorf("procs: control socket: %w", err)
 	}
@@ -98,36 +102,58 @@ func (c *control) sendPacket(b []byte, fds []int) error {
 			}
 		}
 	}
-	if c.raw == nil {
-		try(c.fd)
-	} else if werr := c.raw.Write(func(fd uintptr) bool { return try(int(fd)) }); werr != nil {
-		err = werr
-	}
+	err = kernel.RetryFD(func() error { // those on their way count, too
+		if c.raw == nil {
+			try(c.fd)
+		} else if werr := c.raw.Write(func(fd uintptr) bool { return try(int(fd)) }); werr != nil {
+			return werr
+		}
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("procs: control socket: %w", err)
 	}
 	return nil
 }
 
-// recv reads one message, into buf if it is large enough. It returns io.EOF when the other end is gone. The descriptors
-// belong to the caller.
+// errRightsLost: there was no room for the descriptors of a message even after
+// garbage was collected.
+var errRightsLost = errors.New("procs: descriptors did not arrive")
+
+// recv reads one message, into buf if it is large enough. It returns io.EOF
+// when the other end is gone. The descriptors belong to the caller.
+//
+// If there was no room for the descriptors the error is errRightsLost. Then the
+// message was taken, kind tells which it was, and body is what it said, nil if
+// that travelled in a descriptor too: the other end can be told.
 func (c *control) recv(buf []byte) (kind byte, body []byte, fds []int, err error) {
+	var lost error
 	for {
 		n, more, err := c.recvPacket(&buf)
 		fds = append(fds, more...)
+		if errors.Is(err, errRightsLost) {
+			lost, err = err, nil
+		}
+		if err == nil && n == 0 {
+			err = io.EOF
+		}
 		if err != nil {
 			kernel.CloseAll(fds)
 			return 0, nil, nil, err
 		}
 		switch {
-		case n == 0:
-			kernel.CloseAll(fds)
-			return 0, nil, nil, io.EOF
 		case buf[0] == packetFDs:
 			continue
+		case lost != nil:
+			kernel.CloseAll(fds)
+			if buf[0]&packetBlob == 0 {
+				body = buf[1:n]
+			}
+			return buf[0] &^ packetBlob, body, nil, lost
 		case buf[0]&packetBlob == 0:
 			return buf[0], buf[1:n], fds, nil
-		case len(fds) == 0:
+		case len(more) == 0:
+			kernel.CloseAll(fds)
 			return 0, nil, nil, codec.ErrWire
 		}
 		// The blob came first in the last packet's descriptors.
@@ -144,19 +170,9 @@ func (c *control) recv(buf []byte) (kind byte, body []byte, fds []int, err error
 }
 
 func (c *control) recvPacket(buf *[]byte) (n int, fds []int, err error) {
-	var oobn, flags int
-	var oob [1024]byte         // more than CmsgSpace of maxPacketFD + 1 descriptors
 	try := func(fd int) bool { // not c.fd: close may be changing it
 		for {
-			// How long is it? Most packets are short, and a process that has just started pays for every page it touches.
-			n, _, _, _, err = unix.Recvmsg(fd, nil, nil, unix.MSG_PEEK|unix.MSG_TRUNC)
-			if err == nil {
-				if cap(*buf) < n {
-					*buf = make([]byte, n)
-				}
-				n, oobn, flags, _, err = unix.Recvmsg(fd, (*buf)[:cap(*buf)], oob[:], unix.MSG_CMSG_CLOEXEC)
-				*buf = (*buf)[:cap(*buf)]
-			}
+			n, fds, err = receivePacket(fd, buf)
 			if err != unix.EINTR {
 				return err != unix.EAGAIN
 			}
@@ -171,36 +187,46 @@ func (c *control) recvPacket(buf *[]byte) (n int, fds []int, err error) {
 		return 0, nil, io.EOF
 	}
 	if err != nil {
-		return 0, nil, fmt.Errorf("procs: control socket: %w", err)
+		err = fmt.Errorf("procs: control socket: %w", err)
 	}
-	fds = takeRights(oob[:oobn])
-	if flags&unix.MSG_CTRUNC != 0 {
-		kernel.CloseAll(fds)
-		return 0, nil, fmt.Errorf("procs: descriptors were lost (too many open files?): %w", unix.EMFILE)
+	return n, fds, err
+}
+
+// receivePacket takes one packet. Its length and whether it has descriptors are found
+// out first: most packets are short and have none, and a process that has just
+// started pays for every page it touches.
+func receivePacket(fd int, buf *[]byte) (n int, fds []int, err error) {
+	n, _, flags, _, err := unix.Recvmsg(fd, nil, nil, unix.MSG_PEEK|unix.MSG_TRUNC)
+	if err != nil {
+		return 0, nil, err
 	}
-	return n, fds, nil
+	if cap(*buf) < n {
+		*buf = make([]byte, n)
+	}
+	*buf = (*buf)[:cap(*buf)]
+	if flags&unix.MSG_CTRUNC != 0 { // there are some, and we had no place for them
+		n, fds, _, err = kernel.Receive(fd, [][]byte{*buf}, 0)
+		if !errors.Is(err, unix.EMFILE) {
+			return n, fds, err
+		}
+	}
+	lost := err
+	n, _, _, _, err = unix.Recvmsg(fd, *buf, nil, 0)
+	if err == nil && lost != nil {
+		err = fmt.Errorf("%w: %w", errRightsLost, lost)
+	}
+	return n, nil, err
 }
 
 // takeRights returns the descriptors of a control message.
-func takeRights(oob []byte) (fds []int) {
-	if len(oob) == 0 {
-		return nil
-	}
-	msgs, err := unix.ParseSocketControlMessage(oob)
-	if err != nil {
-		return nil
-	}
-	for i := range msgs {
-		if got, err := unix.ParseUnixRights(&msgs[i]); err == nil {
-			fds = append(fds, got...)
-		}
-	}
+func takeRights(oob []byte) []int {
+	fds, _ := kernel.Rights(oob) // what is no list of descriptors has none
 	return fds
 }
 
 // newBlob puts b into anonymous memory that can be passed on as a descriptor.
 func newBlob(b []byte) (int, error) {
-	fd, err := unix.MemfdCreate("procs", unix.MFD_CLOEXEC)
+	fd, err := kernel.OpenFD(func() (int, error) { return unix.MemfdCreate("procs", unix.MFD_CLOEXEC) })
 	if err != nil {
 		return -1, fmt.Errorf("procs: memory for a large message: %w", err)
 	}

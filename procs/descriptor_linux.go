@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"switchyard/procs/internal/kernel"
 )
 
 // closedSlice is how often a file that is waited for is looked at, whether it was closed: poll does not tell.
@@ -57,7 +59,7 @@ func pollDescriptors(as []awaited, stop int, d time.Duration) (readable []bool, 
 
 // watchDescriptors returns a channel that is closed when one of the descriptors may be readable or closed, and what ends the watching.
 func watchDescriptors(as []awaited) (<-chan struct{}, func(), error) {
-	bell, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	bell, err := kernel.OpenFD(func() (int, error) { return unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK) })
 	if err != nil {
 		return nil, nil, fmt.Errorf("eventfd: %w", err)
 	}

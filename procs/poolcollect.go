@@ -258,8 +258,12 @@ func (p *Pool) deliver(w *worker, a *arrival) {
 	*x = wire{}
 	payload := a.payload
 	if a.flags&taskring.Attached != 0 {
-		fds, ok := w.att.take(a.seq)
-		if !ok { // its end of the socket is closed: it has died, or must
+		fds, err := w.att.take(a.seq)
+		if errors.Is(err, errRightsLost) {
+			a.job.finish(a.piece, nil, x, err)
+			return
+		}
+		if err != nil { // its end of the socket is closed: it has died, or must
 			w.child.signal(sigKill)
 			<-w.child.done
 			a.job.finish(a.piece, nil, x, w.died())

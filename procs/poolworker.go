@@ -2,6 +2,7 @@ package procs
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -226,16 +227,19 @@ func (w *worker) listen() {
 	defer w.att.close()
 	for {
 		kind, body, fds, err := w.control.recv(nil)
-		if err != nil {
+		if err != nil && !errors.Is(err, errRightsLost) {
 			return
 		}
 		switch kind {
 		case packetAttach:
 			if len(body) == 8 {
-				w.att.put(binary.LittleEndian.Uint64(body), fds)
+				w.att.put(binary.LittleEndian.Uint64(body), fds, err)
 				continue
 			}
 		case packetReady:
+			if err != nil { // the initializer failed, and its error was a long one
+				body = encodeError(err)
+			}
 			w.ready(body)
 		}
 		kernel.CloseAll(fds)
@@ -289,33 +293,42 @@ func (w *worker) free() {
 type attachments struct {
 	mu     sync.Mutex
 	cond   sync.Cond
-	fds    map[uint64][]int
+	came   map[uint64]attachment
 	closed bool
 }
 
+type attachment struct {
+	fds []int
+	err error // they were sent, and there was no room for them
+}
+
+// errNothingAttached: the sender has ended.
+var errNothingAttached = errors.New("procs: the sender of descriptors has ended")
+
 func (a *attachments) init() { a.cond.L = &a.mu }
 
-func (a *attachments) put(seq uint64, fds []int) {
+func (a *attachments) put(seq uint64, fds []int, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.fds == nil {
-		a.fds = make(map[uint64][]int)
+	if a.came == nil {
+		a.came = make(map[uint64]attachment)
 	}
-	a.fds[seq] = fds
+	a.came[seq] = attachment{fds, err}
 	a.cond.Broadcast()
 }
 
-// take waits for the descriptors of task seq. They were sent before the task or the result was published.
-func (a *attachments) take(seq uint64) ([]int, bool) {
+// take waits for the descriptors of task seq. They were sent before the task or
+// the result was published. The error is errNothingAttached or errRightsLost.
+func (a *attachments) take(seq uint64) ([]int, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for {
-		if fds, ok := a.fds[seq]; ok {
-			delete(a.fds, seq)
-			return fds, true
+		if got, ok := a.came[seq]; ok {
+			delete(a.came, seq)
+			return got.fds, got.err
 		}
 		if a.closed {
-			return nil, false
+			return nil, errNothingAttached
 		}
 		a.cond.Wait()
 	}
@@ -332,8 +345,8 @@ func (a *attachments) close() {
 func (a *attachments) drop() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, fds := range a.fds {
-		kernel.CloseAll(fds)
+	for _, got := range a.came {
+		kernel.CloseAll(got.fds)
 	}
-	a.fds = nil
+	a.came = nil
 }

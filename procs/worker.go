@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"runtime"
@@ -111,8 +112,11 @@ func initialise(b *boot, fds []int) (err error) {
 func (s *served) listen() {
 	for {
 		kind, body, fds, err := s.control.recv(nil)
-		if err != nil {
+		switch {
+		case err == io.EOF:
 			os.Exit(1)
+		case err != nil && !errors.Is(err, errRightsLost):
+			fatal(err)
 		}
 		if len(body) != 8 {
 			kernel.CloseAll(fds)
@@ -121,7 +125,7 @@ func (s *served) listen() {
 		seq := binary.LittleEndian.Uint64(body)
 		switch kind {
 		case packetAttach:
-			s.att.put(seq, fds)
+			s.att.put(seq, fds, err)
 			continue
 		case packetCancel:
 			s.mu.Lock()
@@ -156,9 +160,8 @@ func (s *served) serve(done chan struct{}) {
 			s.run(t, payload)
 			cur = nil
 		} else if t.Flags&taskring.Attached != 0 {
-			if fds, ok := s.att.take(t.Seq); ok {
-				kernel.CloseAll(fds)
-			}
+			fds, _ := s.att.take(t.Seq)
+			kernel.CloseAll(fds)
 		}
 		s.ring.Done()
 	}
@@ -173,7 +176,11 @@ func (s *served) run(t *taskring.Task, payload []byte) {
 	}
 	var in, out wire
 	if t.Flags&taskring.Attached != 0 {
-		in.FDs, _ = s.att.take(t.Seq)
+		var err error
+		if in.FDs, err = s.att.take(t.Seq); err != nil {
+			s.fail(t.Seq, err)
+			return
+		}
 		defer in.Close()
 		if t.Flags&taskring.Blob != 0 && len(in.FDs) > 0 {
 			b, err := readBlob(in.FDs[0])

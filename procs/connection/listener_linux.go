@@ -34,14 +34,14 @@ func (s *listenSocket) listen(address string) error {
 	var sa unix.Sockaddr
 	fd := -1
 	if network == networkUnix {
-		fd, err = unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		fd, err = newSocket(unix.AF_UNIX, unix.SOCK_SEQPACKET)
 		sa = &unix.SockaddrUnix{Name: address}
 	} else {
 		ip, rerr := resolve(context.Background(), host, nil)
 		if rerr != nil {
 			return rerr
 		}
-		fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		fd, err = newSocket(unix.AF_INET, unix.SOCK_STREAM)
 		sa = &unix.SockaddrInet4{Port: int(port), Addr: ip}
 		if err == nil {
 			err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
@@ -110,6 +110,12 @@ func (s *listenSocket) close() {
 	}
 }
 
+func newSocket(family, kind int) (int, error) {
+	return kernel.OpenFD(func() (int, error) {
+		return unix.Socket(family, kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	})
+}
+
 // dialSocket connects.
 func dialSocket(ctx context.Context, address string, config *DialConfig) (f *os.File, network string, err error) {
 	network, host, port, err := splitAddress(address)
@@ -125,7 +131,7 @@ func dialSocket(ctx context.Context, address string, config *DialConfig) (f *os.
 		}
 		sa, family, kind = &unix.SockaddrInet4{Port: int(port), Addr: ip}, unix.AF_INET, unix.SOCK_STREAM
 	}
-	fd, err := unix.Socket(family, kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	fd, err := newSocket(family, kind)
 	if err != nil {
 		return nil, "", fmt.Errorf("connection: dial %s: %w", address, err)
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"switchyard/procs/internal/kernel"
 )
 
 // dir is where named segments live: a tmpfs on every Linux.
@@ -24,7 +26,9 @@ func CreateNamed(name string, size int) (*Segment, error) {
 	}
 	// A file without a name first, which is gone with us. The tracker hears of it before it gets its name, and knows it by its
 	// number: at no instant would our death leave the name behind, or take somebody else's away.
-	fd, err := unix.Open(dir, unix.O_RDWR|unix.O_TMPFILE|unix.O_CLOEXEC, 0o600)
+	fd, err := kernel.OpenFD(func() (int, error) {
+		return unix.Open(dir, unix.O_RDWR|unix.O_TMPFILE|unix.O_CLOEXEC, 0o600)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("shm: create %q: %w", name, noSpace(err))
 	}
@@ -65,7 +69,9 @@ func OpenNamed(name string) (*Segment, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
-	fd, err := unix.Open(dir+name, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	fd, err := kernel.OpenFD(func() (int, error) {
+		return unix.Open(dir+name, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("shm: open %q: %w", name, err)
 	}

@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"switchyard/procs/internal/kernel"
 )
 
 // Create makes an anonymous segment of size bytes, all zero and all reserved.
@@ -20,7 +22,9 @@ func CreateSparse(size, reserved int) (*Segment, error) {
 	if err := checkMemory(reserved); err != nil {
 		return nil, fmt.Errorf("shm: create %d bytes: %w", reserved, noSpace(err))
 	}
-	fd, err := unix.MemfdCreate("switchyard", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	fd, err := kernel.OpenFD(func() (int, error) {
+		return unix.MemfdCreate("switchyard", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("shm: create: %w", noSpace(err))
 	}

@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"switchyard/procs/internal/kernel"
 )
 
 // A tracker removes the names of this process's segments when this process dies without having done so. It is a process of its own, this program
@@ -109,27 +111,29 @@ func (t *tracker) tell(what byte, name string, ino uint64) error {
 }
 
 func (t *tracker) start() error {
-	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	defer null.Close()
-	r, w, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	child, err := os.StartProcess("/proc/self/exe", []string{trackerName}, &os.ProcAttr{
-		Env:   []string{trackerEnv + "=1"},
-		Files: []*os.File{r, null, null},
-		Sys:   &syscall.SysProcAttr{Setsid: true}, // signals for our group are not meant for it
+	return kernel.RetryFD(func() error {
+		null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		defer null.Close()
+		r, w, err := os.Pipe()
+		if err != nil {
+			return err
+		}
+		child, err := os.StartProcess("/proc/self/exe", []string{trackerName}, &os.ProcAttr{
+			Env:   []string{trackerEnv + "=1"},
+			Files: []*os.File{r, null, null},
+			Sys:   &syscall.SysProcAttr{Setsid: true}, // signals for our group are not meant for it
+		})
+		r.Close()
+		if err != nil {
+			w.Close()
+			return err
+		}
+		t.child, t.pipe = child, w
+		return nil
 	})
-	r.Close()
-	if err != nil {
-		w.Close()
-		return err
-	}
-	t.child, t.pipe = child, w
-	return nil
 }
 
 func (t *tracker) stopIfIdle() {
