@@ -116,10 +116,6 @@ func (c *control) sendPacket(b []byte, fds []int) error {
 	return nil
 }
 
-// errRightsLost: there was no room for the descriptors of a message even after
-// garbage was collected.
-var errRightsLost = errors.New("procs: descriptors did not arrive")
-
 // recv reads one message, into buf if it is large enough. It returns io.EOF
 // when the other end is gone. The descriptors belong to the caller.
 //

@@ -302,8 +302,13 @@ type attachment struct {
 	err error // they were sent, and there was no room for them
 }
 
-// errNothingAttached: the sender has ended.
-var errNothingAttached = errors.New("procs: the sender of descriptors has ended")
+var (
+	// errNothingAttached: the sender has ended.
+	errNothingAttached = errors.New("procs: the sender of descriptors has ended")
+	// errRightsLost: there was no room for the descriptors of a message even
+	// after garbage was collected.
+	errRightsLost = errors.New("procs: descriptors did not arrive")
+)
 
 func (a *attachments) init() { a.cond.L = &a.mu }
 
