@@ -10,6 +10,10 @@ CPU       ?= all
 SEED      ?= 1
 OUT       ?= results/latest
 
+# Variables of `make mutants`; SEED is that of the draw.
+PKGS      ?= ./...
+N         ?= 20
+
 GO        ?= go
 PACKAGES  := ./...
 
@@ -22,11 +26,13 @@ help:
 	@echo "make test     all tests, with the race detector"
 	@echo "make check    formatting, vet, staticcheck, tidiness, builds for other systems, and make test"
 	@echo "make faults   a million tasks while a thousand workers are killed; minutes"
+	@echo "make mutants  change N places of each of PKGS, one at a time, and print what no test sees; hours for all"
 	@echo "make clean    remove what was built"
 	@echo
 	@echo "Variables, with their values: WORKLOADS='$(WORKLOADS)' MODELS='$(MODELS)' COUNT=$(COUNT)"
 	@echo "BENCHTIME=$(BENCHTIME) BUDGET=$(BUDGET) CPU=$(CPU) SEED=$(SEED) OUT=$(OUT), such as:"
 	@echo "make bench WORKLOADS='PingPong|Lock' MODELS=greenlet,process COUNT=10 BENCHTIME=20ms"
+	@echo "make mutants PKGS='./bench ./report' N=35 SEED=7"
 
 .PHONY: build
 build:
@@ -58,8 +64,13 @@ test:
 faults:
 	PROCS_FAULTS=long $(GO) test -count=1 -v -run '^TestFault' -timeout 30m ./procs/...
 
+.PHONY: mutants
+mutants:
+	@$(GO) -C .mutants build -o ../bin/mutants .
+	@bin/mutants -n $(N) -seed $(SEED) -known .mutants/known.txt $(PKGS)
+
 .PHONY: check
-check: fmt vet staticcheck tidy cross debug test
+check: fmt vet staticcheck tidy cross debug tools test
 
 .PHONY: fmt
 fmt:
@@ -78,6 +89,11 @@ staticcheck:
 debug:
 	$(GO) vet -tags greenletdebug ./greenlet/...
 	$(GO) test -tags greenletdebug ./greenlet/
+
+# The mutation tester is a module of its own.
+.PHONY: tools
+tools:
+	cd .mutants && $(GO) vet ./... && $(GO) test ./...
 
 .PHONY: tidy
 tidy:

@@ -1,0 +1,40 @@
+// Command mutants measures what the tests see: it makes one small change at a
+// time to the product's code, runs the tests, and counts the changes that no
+// test noticed.
+//
+//	mutants [flags] PACKAGE...
+//
+// Each package is parsed and type-checked, and every one-place change of the
+// kinds in [kinds] is listed. A sample is drawn with a seed: first a kind,
+// weighted by the square root of how many changes it has, so that numbers do
+// not crowd out the rest, then one of its changes. A change that does not
+// compile is replaced by another.
+//
+// A change is never written to the tree: "go test -overlay" shows it to the
+// compiler, also to go commands that a test starts (by GOFLAGS). The tests of
+// the package come first, then those of the packages that import it; for
+// X/internal/... those of X. They run with -short, without the race detector
+// and without vet. A change is caught if a test fails, panics, exceeds the
+// time limit (derived from a run without changes) or the memory limit.
+// Everything that a run started is killed with it: on Linux, as root, it lives
+// in a PID namespace of its own, in which the module is read-only.
+//
+// A survivor is a hole in the tests, or a change that makes no difference. The
+// latter, once judged, go into a file of known changes (-known), each under the
+// reason:
+//
+//	# The loop ends one turn later, with nothing to do.
+//	report/hlog.go:(*decoder).varint: n < 8 -> n <= 8
+//
+// Survivors are printed in that form. It has no line number, so it outlives
+// edits elsewhere; entries that match no change any more are reported. Known
+// changes are not run and not counted.
+//
+// The score is caught / (caught + survived), with Wilson's interval.
+//
+// github.com/go-gremlins/gremlins was tried for this. It changes operators
+// only (no dropped calls, assignments, defers, cases or errors, no swapped
+// arguments, no numbers), runs all changes rather than a sample, tests a
+// package by its own tests alone or by all of the module's, and has no list of
+// judged changes.
+package main

@@ -1,0 +1,3 @@
+module switchyard/mutants
+
+go 1.26.0

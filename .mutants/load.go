@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// A Module is what go list knows of the tree.
+type Module struct {
+	Dir      string // root
+	Packages []*Package
+	export   map[string]string // compiled form of each package, by import path
+	all      map[string]*listed
+}
+
+// A Package is one whose code is to be changed.
+type Package struct {
+	Path    string
+	Tests   []string // packages whose tests are to see a change, in order
+	Changes []*Change
+
+	files []*source
+	info  *types.Info
+	conf  types.Config
+}
+
+type source struct {
+	path string // absolute
+	name string // relative to the module
+	text []byte
+	file *ast.File
+	fset *token.FileSet
+}
+
+// listed is one package as go list prints it.
+type listed struct {
+	ImportPath, Dir, Export            string
+	GoFiles                            []string
+	Imports, TestImports, XTestImports []string
+	TestGoFiles, XTestGoFiles          []string
+	Standard                           bool
+	Error                              *struct{ Err string }
+}
+
+// Load finds the packages that match the patterns, in the module of dir, and
+// lists their changes.
+func Load(dir string, patterns []string) (*Module, error) {
+	root, err := output(dir, "go", "list", "-m", "-f", "{{.Dir}}")
+	if err != nil {
+		return nil, err
+	}
+	m := &Module{Dir: strings.TrimSpace(string(root)), export: map[string]string{}, all: map[string]*listed{}}
+	wanted, err := output(dir, append([]string{"go", "list"}, patterns...)...)
+	if err != nil {
+		return nil, err
+	}
+	text, err := output(m.Dir, "go", "list", "-deps", "-export", "-json=ImportPath,Dir,Export,GoFiles,Imports,TestImports,XTestImports,TestGoFiles,XTestGoFiles,Standard,Error", "./...")
+	if err != nil {
+		return nil, err
+	}
+	for d := json.NewDecoder(bytes.NewReader(text)); ; {
+		var l listed
+		if err := d.Decode(&l); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return nil, err
+		}
+		if l.Error != nil {
+			return nil, errors.New(l.Error.Err)
+		}
+		m.all[l.ImportPath], m.export[l.ImportPath] = &l, l.Export
+	}
+	for _, path := range strings.Fields(string(wanted)) {
+		p, err := m.load(path)
+		if err != nil {
+			return nil, err
+		}
+		m.Packages = append(m.Packages, p)
+	}
+	return m, nil
+}
+
+// load parses and checks one package and lists its changes.
+func (m *Module) load(path string) (*Package, error) {
+	l := m.all[path]
+	if l == nil {
+		return nil, fmt.Errorf("%s is not in the module", path)
+	}
+	fset := token.NewFileSet()
+	p := &Package{Path: path, Tests: m.tests(path)}
+	p.conf = types.Config{Importer: importer.ForCompiler(fset, "gc", m.open)}
+	var files []*ast.File
+	for _, name := range l.GoFiles {
+		s := &source{path: filepath.Join(l.Dir, name), fset: fset}
+		s.name, _ = filepath.Rel(m.Dir, s.path)
+		var err error
+		if s.text, err = os.ReadFile(s.path); err != nil {
+			return nil, err
+		}
+		if s.file, err = parser.ParseFile(fset, s.path, s.text, parser.ParseComments|parser.SkipObjectResolution); err != nil {
+			return nil, err
+		}
+		p.files, files = append(p.files, s), append(files, s.file)
+	}
+	p.info = &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}}
+	if _, err := p.conf.Check(path, fset, files, p.info); err != nil {
+		return nil, err
+	}
+	for _, s := range p.files {
+		if !ast.IsGenerated(s.file) {
+			p.Changes = append(p.Changes, find(p, s)...)
+		}
+	}
+	return p, nil
+}
+
+func (m *Module) open(path string) (io.ReadCloser, error) {
+	if m.export[path] == "" {
+		return nil, fmt.Errorf("no compiled form of %s", path)
+	}
+	return os.Open(m.export[path])
+}
+
+// compiles reports whether the package still type-checks with the change.
+func (p *Package) compiles(c *Change) bool {
+	fset := c.src.fset
+	changed, err := parser.ParseFile(fset, c.src.path, c.apply(), parser.SkipObjectResolution)
+	if err != nil {
+		return false
+	}
+	var files []*ast.File
+	for _, s := range p.files {
+		if s == c.src {
+			files = append(files, changed)
+		} else {
+			files = append(files, s.file)
+		}
+	}
+	_, err = p.conf.Check(p.Path, fset, files, nil)
+	return err == nil
+}
+
+// tests returns the packages whose tests see a change of path: its own, then
+// those that import it; of X/internal/..., X.
+func (m *Module) tests(path string) []string {
+	var tests []string
+	if l := m.all[path]; len(l.TestGoFiles)+len(l.XTestGoFiles) > 0 {
+		tests = append(tests, path)
+	}
+	if owner, _, ok := strings.Cut(path, "/internal/"); ok && m.all[owner] != nil {
+		return append(tests, owner)
+	}
+	var importers []string
+	for other, l := range m.all {
+		if other == path || l.Standard || len(l.TestGoFiles)+len(l.XTestGoFiles) == 0 {
+			continue
+		}
+		if slices.Contains(l.Imports, path) || slices.Contains(l.TestImports, path) || slices.Contains(l.XTestImports, path) {
+			importers = append(importers, other)
+		}
+	}
+	slices.Sort(importers)
+	return append(tests, importers...)
+}
+
+// output runs a command and returns what it printed.
+func output(dir string, command ...string) ([]byte, error) {
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Dir = dir
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w\n%s", strings.Join(command[:2], " "), err, stderr.Bytes())
+	}
+	return out, nil
+}

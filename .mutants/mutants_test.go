@@ -1,0 +1,225 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(initVariable); dir != "" {
+		os.Exit(beInit(dir, os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
+// module writes a module whose package a is tested in part, also by its
+// importer b, and whose internal package by its owner.
+func module(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod": "module example\n\ngo 1.26.0\n",
+		"a/a.go": `package a
+
+func Seen(n int) int { return n + 1 }
+
+func Unseen(n int) int { return n * 2 }
+
+func SeenByImporter(n int) int { return n - 3 }
+
+func Loop(n int) int {
+	for i := 0; ; i++ {
+		if i >= n {
+			return i
+		}
+	}
+}
+`,
+		"a/a_test.go": `package a
+
+import "testing"
+
+func TestSeen(t *testing.T) {
+	if Seen(1) != 2 {
+		t.Error("wrong")
+	}
+}
+
+func TestLoop(t *testing.T) {
+	if Loop(5) != 5 {
+		t.Error("wrong")
+	}
+}
+`,
+		"b/b.go":              "package b\n\nimport \"example/a\"\n\nfunc B() int { return a.SeenByImporter(5) }\n",
+		"b/b_test.go":         "package b\n\nimport \"testing\"\n\nfunc TestB(t *testing.T) {\n\tif B() != 2 {\n\t\tt.Error(\"wrong\")\n\t}\n}\n",
+		"b/internal/c/c.go":   "package c\n\nfunc C() int { return 7 }\n",
+		"b/internal/c/d/d.go": "package d\n",
+		"b/uses.go":           "package b\n\nimport \"example/b/internal/c\"\n\nfunc D() int { return c.C() }\n",
+		"b/uses_test.go":      "package b\n\nimport \"testing\"\n\nfunc TestD(t *testing.T) {\n\tif D() != 7 {\n\t\tt.Error(\"wrong\")\n\t}\n}\n",
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("GOFLAGS", "-mod=mod")
+	t.Setenv("GOWORK", "off")
+	return dir
+}
+
+func options(dir, match string, patterns ...string) Options {
+	return Options{Dir: dir, Patterns: patterns, N: 100, Parallel: 2, JSON: true, Match: regexp.MustCompile(match)}
+}
+
+// outcomes runs the tool and returns the verdict of each change, and the scores.
+func outcomes(t *testing.T, o Options) (map[string]Verdict, []Score) {
+	t.Helper()
+	var out bytes.Buffer
+	if err := mutate(t.Context(), o, &out); err != nil {
+		t.Fatal(err)
+	}
+	verdicts := map[string]Verdict{}
+	var scores []Score
+	for line := range strings.Lines(out.String()) {
+		if !strings.Contains(line, `"verdict"`) {
+			var s Score
+			if err := json.Unmarshal([]byte(line), &s); err != nil {
+				t.Fatal(err)
+			}
+			scores = append(scores, s)
+			continue
+		}
+		var c struct {
+			Function, Before, After string
+			Verdict                 Verdict
+		}
+		if err := json.Unmarshal([]byte(line), &c); err != nil {
+			t.Fatal(err)
+		}
+		verdicts[c.Function+": "+c.After] = c.Verdict
+	}
+	return verdicts, scores
+}
+
+// What the tests of a package or of its importer see is caught, the rest
+// survives, and the tree stays as it was.
+func TestMutate(t *testing.T) {
+	dir := module(t)
+	before, err := os.ReadFile(filepath.Join(dir, "a/a.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := options(dir, `:(Seen|Unseen|SeenByImporter): .* return n . \d`, "./a")
+	o.Known = Known{"a/a.go:Unseen: func Unseen(n int) int { return n * 2 } -> func Unseen(n int) int { return n * 1 }": "for the test"}
+	verdicts, scores := outcomes(t, o)
+	for change, want := range map[string]Verdict{
+		"Seen: func Seen(n int) int { return n - 1 }":                     Caught,
+		"SeenByImporter: func SeenByImporter(n int) int { return n + 3 }": Caught,
+		"Unseen: func Unseen(n int) int { return n / 2 }":                 Survived,
+		"Unseen: func Unseen(n int) int { return n * 3 }":                 Survived,
+		"Unseen: func Unseen(n int) int { return n * 1 }":                 "", // known
+	} {
+		if verdicts[change] != want {
+			t.Errorf("%s: %q, want %q", change, verdicts[change], want)
+		}
+	}
+	if len(scores) != 1 || scores[0].Caught != 6 || scores[0].Survived != 2 || scores[0].Known != 1 {
+		t.Errorf("scores %+v of %v", scores, verdicts)
+	}
+	if after, err := os.ReadFile(filepath.Join(dir, "a/a.go")); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the tree was changed: %v", err)
+	}
+}
+
+// An internal package is tested by its owner.
+func TestMutateInternal(t *testing.T) {
+	verdicts, scores := outcomes(t, options(module(t), "", "./b/internal/c"))
+	if len(scores) != 1 || scores[0].Caught != 2 || scores[0].Survived != 0 {
+		t.Errorf("verdicts %v, scores %+v", verdicts, scores)
+	}
+}
+
+// A change that makes a test run for ever is caught by the limit, and the
+// program is gone afterwards.
+func TestMutateEndless(t *testing.T) {
+	dir := module(t)
+	m, err := Load(dir, []string{"./a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := m.Packages[0]
+	r := &Runner{Dir: dir, Temp: t.TempDir(), Sealed: canSeal(), Limits: map[string]time.Duration{"example/a": time.Second}}
+	for _, c := range p.Changes {
+		if c.Function != "Loop" || c.Kind != "arithmetic" {
+			continue
+		}
+		verdict, by, err := r.Try(t.Context(), c, []string{"example/a"})
+		if err != nil || verdict != Limit || by != "example/a: timeout in TestLoop" {
+			t.Errorf("%s: %s by %q, %v", c.Name(), verdict, by, err)
+		}
+		return
+	}
+	t.Error("the change was not found")
+}
+
+// What a command leaves behind is killed with it, and a command that takes too
+// much memory or time is ended.
+func TestSupervise(t *testing.T) {
+	if !canSeal() {
+		t.Skip("no namespaces here")
+	}
+	dir := t.TempDir()
+	r := &Runner{Dir: dir, Temp: dir, Sealed: true, Memory: 200 << 20}
+	pid := filepath.Join(t.TempDir(), "alive")
+	cmd := r.command([]string{"sh", "-c", "(setsid sh -c 'while :; do touch " + pid + "; sleep 0.01; done' &) ; sleep 0.1"})
+	if err := r.supervise(t.Context(), cmd); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(pid); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(100 * time.Millisecond)
+	if _, err := os.Stat(pid); err == nil {
+		t.Error("a grandchild outlived the command")
+	}
+
+	cmd = r.command([]string{"sh", "-c", "touch " + filepath.Join(dir, "new")})
+	if err := r.supervise(t.Context(), cmd); err == nil {
+		t.Error("the module could be written to")
+	}
+
+	cmd = r.command([]string{"sh", "-c", "x=$(head -c 400000000 /dev/zero | tr '\\0' x); sleep 60"})
+	if err := r.supervise(t.Context(), cmd); !errors.Is(err, errLimit) {
+		t.Errorf("too much memory: %v", err)
+	}
+
+	over := errors.New("over")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, over)
+	defer cancel()
+	if err := r.supervise(ctx, r.command([]string{"sleep", "60"})); !errors.Is(err, over) {
+		t.Errorf("too much time: %v", err)
+	}
+}
+
+// Tests that fail without a change are said to, and nothing is counted.
+func TestBaselineFails(t *testing.T) {
+	dir := module(t)
+	if err := os.WriteFile(filepath.Join(dir, "a/bad_test.go"), []byte("package a\n\nimport \"testing\"\n\nfunc TestBad(t *testing.T) { t.Fatal(\"oh no\") }\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	err := mutate(t.Context(), options(dir, "", "./a"), &bytes.Buffer{})
+	if err == nil || !strings.Contains(err.Error(), "fail without a change") || !strings.Contains(err.Error(), "oh no") {
+		t.Errorf("error %v", err)
+	}
+}
