@@ -62,30 +62,34 @@ func (c *control) close() {
 	c.fd = -1
 }
 
-// send writes one message: a kind, a body of any length and descriptors. It keeps none of them.
+// send writes one message: a kind, a body of any length and descriptors. It keeps none of them. A message is one packet, so it is
+// sent or it is not.
 func (c *control) send(kind byte, body []byte, fds []int) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for len(fds) > maxPacketFD { // more than a packet takes go ahead, in packets of their own
-		if err := c.sendPacket([]byte{packetFDs}, fds[:maxPacketFD]); err != nil {
+	var own []int // descriptors that are ours until they are sent
+	defer func() { kernel.CloseAll(own) }()
+	if len(fds) > maxPacketFD {
+		box, err := boxFDs(fds)
+		if err != nil {
+			return fmt.Errorf("procs: control socket: %w", err)
+		}
+		own, fds, kind = append(own, box), []int{box}, kind|controlBox
+	}
+	if len(body) > maxPacket {
+		m, err := newBlob(body)
+		if err != nil {
 			return err
 		}
-		fds = fds[maxPacketFD:]
+		own, fds, kind, body = append(own, m), append([]int{m}, fds...), kind|controlBlob, nil
 	}
-	if len(body) <= maxPacket {
-		return c.sendPacket(append([]byte{kind}, body...), fds)
-	}
-	m, err := newBlob(body)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(m)
-	return c.sendPacket([]byte{kind | packetBlob}, append([]int{m}, fds...))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sendPacket(append([]byte{kind}, body...), fds)
 }
 
+// Flags beside the kind.
 const (
-	packetBlob byte = 0x80 // a flag: the body is in the first descriptor
-	packetFDs  byte = 0x7f // descriptors that belong to the next packet
+	controlBlob byte = 0x80 // the body is in the first descriptor
+	controlBox  byte = 0x40 // the descriptors are in the last descriptor, a box
 )
 
 func (c *control) sendPacket(b []byte, fds []int) error {
@@ -123,46 +127,49 @@ func (c *control) sendPacket(b []byte, fds []int) error {
 // message was taken, kind tells which it was, and body is what it said, nil if
 // that travelled in a descriptor too: the other end can be told.
 func (c *control) recv(buf []byte) (kind byte, body []byte, fds []int, err error) {
-	var lost error
-	for {
-		n, more, err := c.recvPacket(&buf)
-		fds = append(fds, more...)
-		if errors.Is(err, errRightsLost) {
-			lost, err = err, nil
-		}
-		if err == nil && n == 0 {
-			err = io.EOF
-		}
-		if err != nil {
-			kernel.CloseAll(fds)
-			return 0, nil, nil, err
-		}
-		switch {
-		case buf[0] == packetFDs:
-			continue
-		case lost != nil:
-			kernel.CloseAll(fds)
-			if buf[0]&packetBlob == 0 {
-				body = buf[1:n]
-			}
-			return buf[0] &^ packetBlob, body, nil, lost
-		case buf[0]&packetBlob == 0:
-			return buf[0], buf[1:n], fds, nil
-		case len(more) == 0:
-			kernel.CloseAll(fds)
+	n, fds, err := c.recvPacket(&buf)
+	if err == nil && n == 0 {
+		err = io.EOF
+	}
+	switch {
+	case err == nil:
+		return openControl(buf[:n], fds)
+	case !errors.Is(err, errRightsLost):
+		return 0, nil, nil, err
+	case buf[0]&controlBlob == 0:
+		body = buf[1:n]
+	}
+	return buf[0] &^ (controlBlob | controlBox), body, nil, err
+}
+
+// openControl makes a message of a packet of at least one byte. It owns fds, also if it fails.
+func openControl(p []byte, fds []int) (kind byte, body []byte, _ []int, err error) {
+	kind, body = p[0]&^(controlBlob|controlBox), p[1:]
+	if p[0]&controlBlob != 0 {
+		if len(fds) == 0 {
 			return 0, nil, nil, codec.ErrWire
 		}
-		// The blob came first in the last packet's descriptors.
-		at := len(fds) - len(more)
-		body, err = readBlob(fds[at])
-		unix.Close(fds[at])
-		fds = append(fds[:at], fds[at+1:]...)
-		if err != nil {
-			kernel.CloseAll(fds)
-			return 0, nil, nil, err
-		}
-		return buf[0] &^ packetBlob, body, fds, nil
+		body, err = readBlob(fds[0])
+		unix.Close(fds[0])
+		fds = fds[1:]
 	}
+	if p[0]&controlBox != 0 && err == nil {
+		if len(fds) != 1 {
+			err = codec.ErrWire
+		} else {
+			box := fds[0]
+			fds, err = openBox(box)
+			kernel.CloseFD(box)
+			if errors.Is(err, unix.EMFILE) {
+				return kind, body, nil, fmt.Errorf("%w: %w", errRightsLost, err)
+			}
+		}
+	}
+	if err != nil {
+		kernel.CloseAll(fds)
+		return 0, nil, nil, fmt.Errorf("procs: control socket: %w", err)
+	}
+	return kind, body, fds, nil
 }
 
 func (c *control) recvPacket(buf *[]byte) (n int, fds []int, err error) {
@@ -241,19 +248,12 @@ func newBlob(b []byte) (int, error) {
 }
 
 // readBlob reads what newBlob wrote.
-func readBlob(fd int) ([]byte, error) { return readBlobInto(nil, fd) }
-
-// readBlobInto reads it into buf if that is large enough.
-func readBlobInto(buf []byte, fd int) ([]byte, error) {
+func readBlob(fd int) ([]byte, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return nil, fmt.Errorf("procs: large message: %w", err)
 	}
-	b := buf[:0]
-	if int64(cap(b)) < st.Size {
-		b = make([]byte, st.Size)
-	}
-	b = b[:st.Size]
+	b := make([]byte, st.Size)
 	for off := 0; off < len(b); {
 		n, err := unix.Pread(fd, b[off:], int64(off))
 		if err == unix.EINTR {

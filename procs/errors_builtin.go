@@ -46,6 +46,7 @@ func builtinErrors() map[string]error {
 		"procs.ErrEncode":         ErrEncode,
 		"procs.ErrFull":           ErrFull,
 		"procs.ErrMessageTooLong": ErrMessageTooLong,
+		"procs.ErrMessageCut":     ErrMessageCut,
 		"procs.ErrMessageType":    ErrMessageType,
 		"procs.ErrNoSpace":        ErrNoSpace,
 		"procs.ErrNotHeld":        ErrNotHeld,

@@ -25,6 +25,9 @@ var (
 	ErrMessageTooLong = errors.New("procs: message longer than the limit")
 	// ErrMessageType: a message has another type than Recv was asked for. The message is lost, the connection still works.
 	ErrMessageType = errors.New("procs: message of another type")
+	// ErrMessageCut: what came over TCP is no message: one was cut short, or two processes sent or received at once. The connection
+	// has ended, on both sides.
+	ErrMessageCut = errors.New("procs: messages were cut short or mixed")
 	// ErrDirection: the end cannot be used this way.
 	ErrDirection = errors.New("procs: this end of the pipe does not go that way")
 )
@@ -39,10 +42,27 @@ func (e *BufferTooShortError) Error() string {
 
 // Conn is one end of a connection that carries whole messages (Python's multiprocessing.connection.Connection). It is a shared object: it
 // may be passed to other processes, in messages of other connections too. The connection ends for the other side
-// when all holders of this end have closed it or died: so close your copy of an end that you gave away. One over TCP (package
-// connection) must not be used by two processes at once: their messages would mix.
+// when all holders of this end have closed it or died: so close your copy of an end that you gave away.
 //
-// Receivers and senders may be different goroutines; several of either take turns.
+// A message is a unit. It is sent or it is not, whatever cuts a call short: a deadline, Close, a signal, a lack of memory or of
+// descriptors, the death of the process. If Send returned nil the message is on its way, whole; if it returned an error, or its process
+// died in it, nobody receives any part of it. Several goroutines and several processes may send through one end and receive at one
+// end at the same time: each message goes to one receiver, once, and those of one sender that one receiver gets are in
+// the order of sending. A receiver's deadline takes nothing either: a long message that has begun to come is the next one that
+// this process receives. A message is lost if a process dies that has received it or begun to, or does not have room for the
+// descriptors in it (the error is EMFILE, for that message alone).
+//
+// Over TCP (package connection) bytes cannot be taken back, and processes must not send or receive through one end at the same
+// time. If a message is cut short there, or two mix, nobody is given a part of it: the connection ends for all who hold it, with
+// the error of the call that was cut short, ErrMessageCut or io.ErrUnexpectedEOF.
+//
+// Messages have any length and, except over TCP, up to 65,535 descriptors. Up to 128 KiB are one packet in the socket's buffer, and
+// up to 4 MiB are in memory of their own; the few of them that fit do not need a receiver to be sent. Send of a longer
+// message waits until a receiver has taken nearly all of it, and fails with EPIPE if that receiver dies. A message of more
+// than 128 KiB takes a descriptor while it is under way, one of more than 4 MiB two.
+//
+// Receivers and senders may be different goroutines; several of either take turns. A call that waits notices a Close, or a
+// deadline set meanwhile, within a tenth of a second.
 type Conn struct {
 	readable, writable bool
 
@@ -51,6 +71,7 @@ type Conn struct {
 
 	rmu  sync.Mutex // receivers
 	rbuf []byte
+	room int // how long rbuf is made
 
 	t transport
 }
@@ -60,7 +81,7 @@ type transport interface {
 	send(kind uint32, body []byte, fds []int) error
 	// recv appends the next message to buf. It returns io.EOF when the other side is gone.
 	recv(buf []byte) (kind uint32, body []byte, fds []int, err error)
-	// poll waits up to d for a message or the end (negative: for ever), and tells whether there is one.
+	// poll waits up to d for a message or the end (negative: for ever), and tells whether there is one, or the beginning of one.
 	poll(d time.Duration) (bool, error)
 	setDeadline(read, write time.Time) error
 	raw() (syscall.RawConn, error)
@@ -131,6 +152,9 @@ func (c *Conn) receive(buf []byte, take func(kind uint32, b []byte, w *wire) err
 	defer c.rmu.Unlock()
 	keep := cap(buf) <= cap(c.rbuf) || cap(buf) < 128<<10
 	if keep {
+		if c.rbuf == nil {
+			c.rbuf = make([]byte, 0, c.room)
+		}
 		buf = c.rbuf
 	}
 	kind, b, fds, err := c.t.recv(buf[:0])
@@ -190,7 +214,8 @@ func (c *Conn) RecvBytesInto(buf []byte) (n int, err error) {
 }
 
 // Poll waits up to d for something to receive, a message or the end of the connection, and tells whether there is: 0 only
-// looks, a negative d waits for ever.
+// looks, a negative d waits for ever. A message of more than 4 MiB counts from when its sender begins; if the sender then dies, or
+// gives up, Recv waits for the next one.
 func (c *Conn) Poll(d time.Duration) (bool, error) {
 	if !c.readable {
 		return false, ErrDirection
@@ -198,7 +223,8 @@ func (c *Conn) Poll(d time.Duration) (bool, error) {
 	return c.t.poll(d)
 }
 
-// SetDeadline lets Send, Recv and Poll fail with os.ErrDeadlineExceeded when t is past; the zero time takes it back.
+// SetDeadline lets Send, Recv and Poll fail with os.ErrDeadlineExceeded when t is past; the zero time takes it back. Calls that wait
+// already notice it within a tenth of a second. It counts on the monotonic clock: setting the system's clock does not move it.
 func (c *Conn) SetDeadline(t time.Time) error { return c.t.setDeadline(t, t) }
 
 // SyscallConn gives access to the descriptor.

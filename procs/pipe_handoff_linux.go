@@ -23,7 +23,7 @@ import (
 //
 // Deaths: the state names who is at it, so that others can go on when that process dies. A message that was handed to a receiver
 // which died before it looked goes to another holder of the same end, if there is one, though perhaps after later ones. If a
-// sender or receiver dies between counting and moving a message in the socket, or loses one for want of descriptors, queued stays above 0,
+// sender or receiver dies between counting and moving a message in the socket, queued stays above 0,
 // and the socket serves alone.
 type handoff struct {
 	state  atomic.Uint64 // 0: nobody is here. Else an Owner, and what it does
@@ -148,7 +148,7 @@ func (s *pipeSocket) handedOff() shm.Owner {
 
 // lives tells whether owner lives, or did a moment ago.
 func (s *pipeSocket) lives(owner shm.Owner) bool {
-	now := time.Now().UnixNano()
+	now := int64(time.Since(processStart))
 	if s.lived.Load() == uint64(owner) && now-s.livedAt.Load() < int64(sleepSlice)/2 {
 		return true
 	}
@@ -218,7 +218,7 @@ func (s *pipeSocket) leave() (from shm.Owner, err error) {
 			s.in.state.CompareAndSwap(state, 0)
 			return 0, nil
 		default:
-			if err := s.again(&s.readUntil); err != nil {
+			if err := s.over(&s.readUntil); err != nil {
 				s.owed.Store(true)
 				return 0, err
 			}

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"switchyard/procs/internal/clock"
 	"switchyard/procs/internal/codec"
 	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/shm"
@@ -20,7 +21,11 @@ import (
 
 // NewPipe returns the two ends of a new connection. With OneWay, a receives and b sends.
 func NewPipe(d Direction) (a, b *Conn, err error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	var fds [2]int
+	err = kernel.RetryFD(func() (err error) {
+		fds, err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+		return err
+	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("procs: pipe: %w", err)
 	}
@@ -46,7 +51,7 @@ func newSocketConn(fd int, readable, writable bool) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{readable: readable, writable: writable, t: t}, nil
+	return &Conn{readable: readable, writable: writable, room: packetBody, t: t}, nil
 }
 
 func (c *Conn) share(w *wire) error {
@@ -117,50 +122,33 @@ func (c *Conn) adopt(w *wire) error {
 		}
 		t.useHandoffs(seg, int(ways>>3&1))
 	}
-	c.t, c.readable, c.writable = t, ways&2 != 0, ways&1 != 0
+	c.t, c.room, c.readable, c.writable = t, packetBody, ways&2 != 0, ways&1 != 0
 	return nil
 }
 
-// pipeSocket carries messages over a Unix socket that keeps packets apart. A message is one packet, or several if it is
-// long: a head of 8 bytes (flags, kind) and up to packetBody bytes each. So short messages of several senders never
-// mix, not even from different processes that hold the same end.
+// pipeSocket carries messages over a Unix socket that keeps packets apart: see packetHead.
 //
 // The socket blocks in the system call, not in the runtime's poller: there every packet taken would wake the sender's poller
 // as well, to tell it of the room, and a round trip would take twice as long. A receiver looks for some microseconds before
 // it sleeps, if that was of use lately. The kernel ends a sleep after a slice, so that Close and deadlines are noticed.
 type pipeSocket struct {
+	limits // closed is set with mu held
 	mu     sync.Mutex
 	fd     int
-	users  int // calls under way; the last one closes
-	closed bool
+	users  int                   // calls under way; the last one closes
+	begun  atomic.Pointer[begun] // nil: none; see there
 
 	cleanup runtime.Cleanup
 
-	spin       shm.Spinner  // of receivers
-	handoffs   *shm.Segment // nil: none; see handoff
-	side       int          // which end of the two we are
-	in, out    *handoff
-	warm       atomic.Bool   // our last message went by handoff
-	owed       atomic.Bool   // we left while a sender was at it
-	lived      atomic.Uint64 // the Owner that was seen alive last
-	livedAt    atomic.Int64  // when: Unix time in ns
-	readUntil  atomic.Int64  // Unix time in ns, 0: none
-	writeUntil atomic.Int64
+	spin     shm.Spinner  // of receivers
+	handoffs *shm.Segment // nil: none; see handoff
+	side     int          // which end of the two we are
+	in, out  *handoff
+	warm     atomic.Bool   // our last message went by handoff
+	owed     atomic.Bool   // we left while a sender was at it
+	lived    atomic.Uint64 // the Owner that was seen alive last
+	livedAt  atomic.Int64  // when: on the monotonic clock, in ns
 }
-
-const (
-	packetHead = 8
-	packetBody = 64 << 10
-	packetMore = 1 << 0 // flag: the message goes on
-	packetMemo = 1 << 1 // flag: the body is in the first descriptor
-
-	// Bodies of these lengths travel in anonymous memory: they are longer than what the socket holds, so that both sides
-	// would wait for each other, and short enough that many of them in the socket do no harm.
-	minMemo = 128<<10 + 1
-	maxMemo = 4 << 20
-
-	sleepSlice = 100 * time.Millisecond
-)
 
 func newPipeSocket(fd int) (*pipeSocket, error) {
 	tv := unix.NsecToTimeval(int64(sleepSlice))
@@ -180,7 +168,7 @@ func newPipeSocket(fd int) (*pipeSocket, error) {
 func (s *pipeSocket) use() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed.Load() {
 		return os.ErrClosed
 	}
 	s.users++
@@ -190,43 +178,18 @@ func (s *pipeSocket) use() error {
 func (s *pipeSocket) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.users--; s.users == 0 && s.closed {
-		unix.Close(s.fd)
+	if s.users--; s.users == 0 && s.closed.Load() {
+		s.end()
 	}
 }
 
-// again tells why a call that has slept for a slice should not sleep on.
-func (s *pipeSocket) again(until *atomic.Int64) error {
-	s.mu.Lock()
-	closed := s.closed
-	s.mu.Unlock()
-	if closed {
-		return os.ErrClosed
+// end lets the kernel have everything back. Nobody uses the socket any more.
+func (s *pipeSocket) end() {
+	unix.Close(s.fd)
+	if b := s.begun.Swap(nil); b != nil {
+		m := b.take()
+		m.drop()
 	}
-	if t := until.Load(); t != 0 && time.Now().UnixNano() >= t {
-		return os.ErrDeadlineExceeded
-	}
-	return nil
-}
-
-// await waits for events until the deadline, if there is one: then the slices of the socket are too coarse.
-func (s *pipeSocket) await(events int16, until *atomic.Int64) error {
-	for until.Load() != 0 {
-		if err := s.again(until); err != nil {
-			return err
-		}
-		left := time.Duration(until.Load() - time.Now().UnixNano())
-		if s.pollFor(events, min(left, sleepSlice)) || events == unix.POLLIN && s.handedOff() != 0 {
-			return nil
-		}
-	}
-	return nil
-}
-
-func (s *pipeSocket) pollFor(events int16, d time.Duration) bool {
-	ms := int((max(d, 0) + time.Millisecond - 1) / time.Millisecond)
-	n, err := unix.Poll([]unix.PollFd{{Fd: int32(s.fd), Events: events}}, ms)
-	return err == nil && n > 0
 }
 
 func (s *pipeSocket) send(kind uint32, body []byte, fds []int) error {
@@ -240,66 +203,42 @@ func (s *pipeSocket) send(kind uint32, body []byte, fds []int) error {
 		}
 		s.out.queued.Add(1)
 	}
-	sent, err := s.sendMessage(kind, body, fds)
+	sent, err := sendMessage(s, kind, body, fds, &s.writeUntil)
 	if err != nil {
 		if s.out != nil && !sent { // else the receiver counts it, or nobody ever does
 			s.out.queued.Add(-1)
 		}
-		return fmt.Errorf("procs: send: %w", err)
+		return fmt.Errorf("procs: send: %w", kernel.Explain(err))
 	}
 	return nil
 }
 
-// sendMessage sends a message through the socket. sent tells whether at least its beginning was.
-func (s *pipeSocket) sendMessage(kind uint32, body []byte, fds []int) (sent bool, err error) {
-	var flags byte
-	if len(body) >= minMemo && len(body) <= maxMemo {
-		if memo, err := newBlob(body); err == nil { // else the long way
-			defer unix.Close(memo)
-			fds = append([]int{memo}, fds...)
-			body, flags = nil, packetMemo
-		}
+// sendPacket looks at the deadline first, as there may be room all the time.
+func (s *pipeSocket) sendPacket(head *packetHead, part []byte, fds []int) (err error) {
+	var oob []byte
+	if len(fds) > 0 {
+		oob = unix.UnixRights(fds...)
 	}
-	for {
-		part := body[:min(len(body), packetBody)]
-		body = body[len(part):]
-		head := [packetHead]byte{0: flags, 4: byte(kind), 5: byte(kind >> 8), 6: byte(kind >> 16), 7: byte(kind >> 24)}
-		var oob []byte
-		if len(fds) > 0 {
-			n := min(len(fds), maxPacketFD)
-			oob = unix.UnixRights(fds[:n]...)
-			fds = fds[n:]
-		}
-		if len(body) > 0 || len(fds) > 0 {
-			head[0] |= packetMore
-		}
-		if err := s.sendPacket(head[:], part, oob); err != nil {
-			return sent, err
-		}
-		sent = true
-		if head[0]&packetMore == 0 {
-			return true, nil
-		}
-	}
-}
-
-func (s *pipeSocket) sendPacket(head, part, oob []byte) error {
-	if err := s.await(unix.POLLOUT, &s.writeUntil); err != nil {
-		return err
-	}
-	bufs := [][]byte{head, part}
+	bufs := [][]byte{head[:], part}
 	if len(part) == 0 {
 		bufs = bufs[:1]
 	}
 	for {
-		_, err := unix.SendmsgBuffers(s.fd, bufs, oob, nil, unix.MSG_NOSIGNAL)
-		switch err {
-		case unix.EAGAIN:
-			if err := s.again(&s.writeUntil); err != nil {
+		if err := s.over(&s.writeUntil); err != nil {
+			return err
+		}
+		how := unix.MSG_NOSIGNAL
+		limited := s.writeUntil.IsSet() // then slices are too coarse
+		if limited {
+			how |= unix.MSG_DONTWAIT
+		}
+		_, err := unix.SendmsgBuffers(s.fd, bufs, oob, nil, how)
+		switch {
+		case err == unix.EAGAIN && limited:
+			if err := s.await(s.fd, unix.POLLOUT, &s.writeUntil); err != nil {
 				return err
 			}
-		case unix.EINTR:
-		default:
+		case err != unix.EAGAIN && err != unix.EINTR:
 			return err
 		}
 	}
@@ -310,86 +249,76 @@ func (s *pipeSocket) recv(buf []byte) (kind uint32, body []byte, fds []int, err 
 		return 0, nil, nil, fmt.Errorf("procs: receive: %w", err)
 	}
 	defer s.release()
-	var head [packetHead]byte
-	var flags byte
-	body = buf
-	for first := true; ; {
-		n, more, from, err := s.recvPacket(head[:], &body, first)
-		if from != 0 {
-			if kind, body, ok := s.in.take(from, body); ok {
+	for {
+		m, from, err := s.recvMessage(buf)
+		switch {
+		case from != 0:
+			if kind, body, ok := s.in.take(from, buf); ok {
 				s.owed.Store(false)
 				return kind, body, nil, nil
-			}
-			continue // another receiver was faster
-		}
-		first = false
-		fds = append(fds, more...)
-		if err == nil && n < packetHead {
-			err = codec.ErrWire
-			if n == 0 {
-				err = io.EOF
-			}
-		}
-		if err != nil {
-			kernel.CloseAll(fds)
-			if err == io.EOF {
-				return 0, nil, nil, err
-			}
-			return 0, nil, nil, fmt.Errorf("procs: receive: %w", err)
-		}
-		flags |= head[0]
-		if head[0]&packetMore == 0 {
-			break
-		}
-	}
-	if s.in != nil {
-		s.in.queued.Add(-1)
-	}
-	if flags&packetMemo != 0 && len(fds) > 0 {
-		body, err = readBlobInto(body, fds[0])
-		unix.Close(fds[0])
-		if fds = fds[1:]; err != nil {
-			kernel.CloseAll(fds)
+			} // else another receiver was faster
+		case err == nil:
+			return m.kind, m.body, m.fds, nil
+		case err == io.EOF:
 			return 0, nil, nil, err
+		case err != errCut:
+			return 0, nil, nil, fmt.Errorf("procs: receive: %w", kernel.Explain(err))
 		}
 	}
-	return uint32(head[4]) | uint32(head[5])<<8 | uint32(head[6])<<16 | uint32(head[7])<<24, body, fds, nil
 }
 
-// recvPacket appends the body of one packet to *body. If from is not 0, there is none, but a message in the handoff: only if it is the first
-// packet of a message.
-func (s *pipeSocket) recvPacket(head []byte, body *[]byte, first bool) (n int, fds []int, from shm.Owner, err error) {
-	b := *body
-	if cap(b)-len(b) < packetBody {
-		b = append(make([]byte, 0, max(2*cap(b), len(b)+packetBody)), b...)
+// recvMessage receives one message through the socket. If from is not 0, there is none, but one in the handoff.
+func (s *pipeSocket) recvMessage(buf []byte) (m message, from shm.Owner, err error) {
+	if b := s.begun.Swap(nil); b != nil {
+		m = b.take()
+	} else {
+		body := packetRoom(buf)
+		var head packetHead
+		n, fds, from, err := s.recvPacket(&head, body[len(buf):len(buf)+packetBody])
+		if err != nil || from != 0 {
+			return m, from, err
+		}
+		if m, err = unpack(&head, body[:len(buf)+n], fds); err != nil {
+			return m, 0, err
+		}
 	}
-	bufs := [][]byte{head, b[len(b) : len(b)+packetBody]}
+	if m.rest >= 0 {
+		if err = m.complete(s, &s.readUntil); m.rest >= 0 {
+			s.begun.Store(m.keep(buf))
+		}
+	}
+	return m, 0, err
+}
+
+// recvPacket receives one packet, with n bytes of a body. If from is not 0, there is none, but a message in the handoff.
+func (s *pipeSocket) recvPacket(head *packetHead, body []byte) (n int, fds []int, from shm.Owner, err error) {
+	bufs := [][]byte{head[:], body}
 	var oob [1024]byte // more than CmsgSpace of maxPacketFD + 1 descriptors
 	var oobn, flags int
 	take := func(how int) bool {
 		n, oobn, flags, _, err = unix.RecvmsgBuffers(s.fd, bufs, oob[:], unix.MSG_CMSG_CLOEXEC|how)
 		return err != unix.EAGAIN && err != unix.EINTR
 	}
-	got := false
-	if first {
-		var lerr error
-		if got, from, lerr = s.look(take); from != 0 || lerr != nil {
-			return 0, nil, from, lerr
-		}
+	got, from, lerr := s.look(take)
+	if from != 0 || lerr != nil {
+		return 0, nil, from, lerr
 	}
-	if !got {
-		if err := s.await(unix.POLLIN, &s.readUntil); err != nil {
-			return 0, nil, 0, err
-		}
-		for !take(0) {
-			if first {
-				if from := s.handedOff(); from != 0 {
-					return 0, nil, from, nil
-				}
-			}
-			if err := s.again(&s.readUntil); err != nil {
+	for !got {
+		how := 0
+		if s.readUntil.IsSet() { // then slices are too coarse
+			if err := s.await(s.fd, unix.POLLIN, &s.readUntil); err != nil {
 				return 0, nil, 0, err
 			}
+			how = unix.MSG_DONTWAIT
+		}
+		if got = take(how); got {
+			break
+		}
+		if from := s.handedOff(); from != 0 {
+			return 0, nil, from, nil
+		}
+		if err := s.over(&s.readUntil); err != nil {
+			return 0, nil, 0, err
 		}
 	}
 	if err == unix.ECONNRESET {
@@ -398,13 +327,11 @@ func (s *pipeSocket) recvPacket(head []byte, body *[]byte, first bool) (n int, f
 	if err != nil {
 		return 0, nil, 0, err
 	}
-	fds = takeRights(oob[:oobn])
-	if flags&(unix.MSG_CTRUNC|unix.MSG_TRUNC) != 0 {
-		kernel.CloseAll(fds)
-		return 0, nil, 0, fmt.Errorf("descriptors were lost (too many open files?): %w", unix.EMFILE)
+	if s.in != nil && n > 0 {
+		s.in.queued.Add(-1)
 	}
-	*body = b[:len(b)+max(n-packetHead, 0)]
-	return n, fds, 0, nil
+	fds, err = rights(n, oob[:oobn], flags)
+	return n - len(head), fds, 0, err
 }
 
 func (s *pipeSocket) poll(d time.Duration) (bool, error) {
@@ -412,37 +339,33 @@ func (s *pipeSocket) poll(d time.Duration) (bool, error) {
 		return false, fmt.Errorf("procs: poll: %w", err)
 	}
 	defer s.release()
-	if now := s.pollFor(unix.POLLIN, 0) || s.handedOff() != 0; now || d == 0 {
+	ready := func(slice time.Duration) bool {
+		return s.begun.Load() != nil || pollFor(s.fd, unix.POLLIN, slice) || s.handedOff() != 0
+	}
+	if now := ready(0); now || d == 0 {
 		return now, nil
 	}
-	until := time.Now().Add(d)
+	until := clock.In(d)
 	for {
-		slice := sleepSlice
+		slice := min(sleepSlice, s.readUntil.Left())
 		if d > 0 {
 			slice = min(slice, time.Until(until))
 		}
-		if s.pollFor(unix.POLLIN, slice) || s.handedOff() != 0 {
+		if ready(slice) {
 			return true, nil
 		}
-		if err := s.again(&s.readUntil); err != nil {
+		if err := s.over(&s.readUntil); err != nil {
 			return false, fmt.Errorf("procs: poll: %w", err)
 		}
-		if d > 0 && !time.Now().Before(until) {
+		if d > 0 && time.Until(until) <= 0 {
 			return false, nil
 		}
 	}
 }
 
 func (s *pipeSocket) setDeadline(read, write time.Time) error {
-	set := func(v *atomic.Int64, t time.Time) {
-		if t.IsZero() {
-			v.Store(0)
-		} else {
-			v.Store(t.UnixNano())
-		}
-	}
-	set(&s.readUntil, read)
-	set(&s.writeUntil, write)
+	s.readUntil.Set(read)
+	s.writeUntil.Set(write)
 	return nil
 }
 
@@ -468,16 +391,15 @@ func (s *pipeSocket) Write(f func(fd uintptr) bool) error {
 	return s.rawLoop(f, unix.POLLOUT, &s.writeUntil)
 }
 
-func (s *pipeSocket) rawLoop(f func(fd uintptr) bool, events int16, until *atomic.Int64) error {
+func (s *pipeSocket) rawLoop(f func(fd uintptr) bool, events int16, until *clock.Deadline) error {
 	if err := s.use(); err != nil {
 		return err
 	}
 	defer s.release()
 	for !f(uintptr(s.fd)) {
-		if err := s.again(until); err != nil {
+		if err := s.await(s.fd, events, until); err != nil {
 			return err
 		}
-		s.pollFor(events, sleepSlice)
 	}
 	return nil
 }
@@ -485,16 +407,16 @@ func (s *pipeSocket) rawLoop(f func(fd uintptr) bool, events int16, until *atomi
 func (s *pipeSocket) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed.Load() {
 		return fmt.Errorf("procs: close: %w", os.ErrClosed)
 	}
-	s.closed = true
+	s.closed.Store(true)
 	s.cleanup.Stop()
 	if s.handoffs != nil {
 		s.handoffs.Close()
 	}
 	if s.users == 0 {
-		unix.Close(s.fd)
+		s.end()
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"switchyard/procs/internal/codec"
+	"switchyard/procs/internal/clock"
 	"switchyard/procs/internal/kernel"
 )
 
@@ -21,46 +21,38 @@ const (
 	minSpin = 1
 )
 
-// packetSocket carries messages over a Unix socket of a Listener, in the format of pipeSocket. It waits in the runtime's poller:
-// a server has many connections, and a thread for each that is idle would be too much.
+// polledSocket is a socket that waits in the runtime's poller.
+type polledSocket struct {
+	limits
+	f  *os.File
+	rc syscall.RawConn
+}
+
+// packetSocket carries messages over a Unix socket of a Listener, as packets: see packetHead. It waits in the runtime's poller:
+// a server has many connections, and a thread for each that is idle would be too much. Only a very long message takes a thread
+// while it is under way.
 //
 // A receiver looks again and again for some microseconds before it sleeps in the poller: waking a sleeping thread costs
 // more than most answers take. It looks less often when that was in vain.
 type packetSocket struct {
-	f    *os.File
-	rc   syscall.RawConn
-	spin atomic.Int32
+	polledSocket
+	spin  atomic.Int32
+	begun atomic.Pointer[begun] // nil: none; see there
 }
 
 func (s *packetSocket) send(kind uint32, body []byte, fds []int) error {
-	for {
-		part := body[:min(len(body), packetBody)]
-		body = body[len(part):]
-		var head [packetHead]byte
-		if len(body) > 0 {
-			head[0] = packetMore
-		}
-		head[4], head[5], head[6], head[7] = byte(kind), byte(kind>>8), byte(kind>>16), byte(kind>>24)
-		var oob []byte
-		if len(fds) > 0 {
-			n := min(len(fds), maxPacketFD)
-			oob = unix.UnixRights(fds[:n]...)
-			if fds = fds[n:]; len(fds) > 0 {
-				head[0] |= packetMore
-			}
-		}
-		if err := s.sendPacket(head[:], part, oob); err != nil {
-			return err
-		}
-		if head[0]&packetMore == 0 {
-			return nil
-		}
+	if _, err := sendMessage(s, kind, body, fds, &s.writeUntil); err != nil {
+		return fmt.Errorf("procs: send: %w", kernel.Explain(err))
 	}
+	return nil
 }
 
-func (s *packetSocket) sendPacket(head, part, oob []byte) error {
-	var err error
-	bufs := [][]byte{head, part}
+func (s *packetSocket) sendPacket(head *packetHead, part []byte, fds []int) (err error) {
+	var oob []byte
+	if len(fds) > 0 {
+		oob = unix.UnixRights(fds...)
+	}
+	bufs := [][]byte{head[:], part}
 	if len(part) == 0 {
 		bufs = bufs[:1]
 	}
@@ -72,43 +64,69 @@ func (s *packetSocket) sendPacket(head, part, oob []byte) error {
 		}
 	})
 	if werr != nil {
-		return fmt.Errorf("procs: send: %w", werr)
+		return s.reason(werr)
 	}
-	if err != nil {
-		return fmt.Errorf("procs: send: %w", err)
+	return err
+}
+
+// reason returns why the poller ended a wait.
+func (s *polledSocket) reason(err error) error {
+	if s.closed.Load() { // the poller has an error of its own for it
+		return os.ErrClosed
 	}
-	return nil
+	return err
 }
 
 func (s *packetSocket) recv(buf []byte) (kind uint32, body []byte, fds []int, err error) {
-	var head [packetHead]byte
-	body = buf
 	for {
-		n, more, err := s.recvPacket(head[:], &body)
-		fds = append(fds, more...)
-		if err == nil && n < packetHead {
-			err = codec.ErrWire
-			if n == 0 {
-				err = io.EOF
-			}
-		}
-		if err != nil {
-			kernel.CloseAll(fds)
+		m, err := s.recvMessage(buf)
+		switch {
+		case err == nil:
+			return m.kind, m.body, m.fds, nil
+		case err == io.EOF:
 			return 0, nil, nil, err
-		}
-		if head[0]&packetMore == 0 {
-			return uint32(head[4]) | uint32(head[5])<<8 | uint32(head[6])<<16 | uint32(head[7])<<24, body, fds, nil
+		case err != errCut:
+			return 0, nil, nil, fmt.Errorf("procs: receive: %w", kernel.Explain(err))
 		}
 	}
 }
 
-// recvPacket appends the body of one packet to *body.
-func (s *packetSocket) recvPacket(head []byte, body *[]byte) (n int, fds []int, err error) {
-	b := *body
-	if cap(b)-len(b) < packetBody {
-		b = append(make([]byte, 0, max(2*cap(b), len(b)+packetBody)), b...)
+func (s *packetSocket) recvMessage(buf []byte) (m message, err error) {
+	if b := s.begun.Swap(nil); b != nil {
+		m = b.take()
+	} else {
+		body := packetRoom(buf)
+		var head packetHead
+		n, fds, err := s.recvPacket(&head, body[len(buf):len(buf)+packetBody])
+		if err != nil {
+			return m, err
+		}
+		if m, err = unpack(&head, body[:len(buf)+n], fds); err != nil {
+			return m, err
+		}
 	}
-	var oob [1024]byte // more than CmsgSpace of maxPacketFD descriptors
+	if m.rest >= 0 {
+		if err = m.complete(s, &s.readUntil); m.rest >= 0 {
+			s.begun.Store(m.keep(buf))
+			if s.closed.Load() {
+				s.dropBegun()
+			}
+		}
+	}
+	return m, err
+}
+
+func (s *packetSocket) dropBegun() {
+	if b := s.begun.Swap(nil); b != nil {
+		m := b.take()
+		m.drop()
+	}
+}
+
+// recvPacket receives one packet, with n bytes of a body.
+func (s *packetSocket) recvPacket(head *packetHead, body []byte) (n int, fds []int, err error) {
+	bufs := [][]byte{head[:], body}
+	var oob [1024]byte // more than CmsgSpace of maxPacketFD + 1 descriptors
 	var oobn, flags int
 	spun := false
 	rerr := s.rc.Read(func(fd uintptr) bool {
@@ -118,7 +136,6 @@ func (s *packetSocket) recvPacket(head []byte, body *[]byte) (n int, fds []int, 
 			spun = true
 		}
 		for i := int32(0); ; {
-			bufs := [][]byte{head, b[len(b) : len(b)+packetBody]}
 			n, oobn, flags, _, err = unix.RecvmsgBuffers(int(fd), bufs, oob[:], unix.MSG_CMSG_CLOEXEC|unix.MSG_DONTWAIT)
 			switch err {
 			case unix.EINTR:
@@ -138,62 +155,60 @@ func (s *packetSocket) recvPacket(head []byte, body *[]byte) (n int, fds []int, 
 	})
 	switch {
 	case rerr != nil:
-		return 0, nil, fmt.Errorf("procs: receive: %w", rerr)
-	case errors.Is(err, unix.ECONNRESET):
+		return 0, nil, s.reason(rerr)
+	case err == unix.ECONNRESET:
 		return 0, nil, io.EOF
 	case err != nil:
-		return 0, nil, fmt.Errorf("procs: receive: %w", err)
+		return 0, nil, err
 	}
-	fds = takeRights(oob[:oobn])
-	if flags&(unix.MSG_CTRUNC|unix.MSG_TRUNC) != 0 {
-		kernel.CloseAll(fds)
-		return 0, nil, fmt.Errorf("procs: receive: descriptors were lost (too many open files?): %w", unix.EMFILE)
-	}
-	*body = b[:len(b)+max(n-packetHead, 0)]
-	return n, fds, nil
+	fds, err = rights(n, oob[:oobn], flags)
+	return n - len(head), fds, err
 }
 
 func (s *packetSocket) poll(d time.Duration) (bool, error) {
-	ready := func(fd uintptr) bool {
-		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		n, err := unix.Poll(p, 0)
-		return err == nil && n > 0
+	if s.begun.Load() != nil && !s.closed.Load() {
+		return true, nil
 	}
-	now := false
-	if err := s.rc.Control(func(fd uintptr) { now = ready(fd) }); err != nil || now || d == 0 {
-		return now, err
-	}
-	// Waiting in the poller with a deadline of our own would disturb a receiver's: a poll in a thread does not.
-	var until time.Time
-	if d > 0 {
-		until = time.Now().Add(d)
-	}
-	err := s.rc.Control(func(fd uintptr) {
-		for !now {
-			ms := 200 // so that Close does not wait for ever
-			if d > 0 {
-				left := time.Until(until)
-				if left <= 0 {
-					return
-				}
-				ms = int(min(left+time.Millisecond-1, 200*time.Millisecond) / time.Millisecond)
-			}
-			p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-			if n, err := unix.Poll(p, ms); err == nil && n > 0 {
-				now = true
-			}
-		}
-	})
-	return now, err
+	return s.polledSocket.poll(d)
 }
 
-func (s *packetSocket) setDeadline(read, write time.Time) error {
+func (s *packetSocket) close() error {
+	err := s.polledSocket.close()
+	s.dropBegun()
+	return err
+}
+
+// poll waits in slices, in a thread: waiting in the poller with a deadline of our own would disturb a receiver's. Nothing is held
+// in between, so that Close does not wait for it.
+func (s *polledSocket) poll(d time.Duration) (now bool, err error) {
+	until, slice := clock.In(d), time.Duration(0)
+	for {
+		if cerr := s.rc.Control(func(fd uintptr) { now = pollFor(int(fd), unix.POLLIN, slice) }); cerr != nil {
+			return false, fmt.Errorf("procs: poll: %w", s.reason(cerr))
+		}
+		if now || d == 0 || d > 0 && slice > 0 && time.Until(until) <= 0 {
+			return now, nil
+		}
+		if err := s.over(&s.readUntil); err != nil {
+			return false, fmt.Errorf("procs: poll: %w", err)
+		}
+		slice = min(sleepSlice, s.readUntil.Left())
+		if d > 0 {
+			slice = min(slice, time.Until(until))
+		}
+	}
+}
+
+func (s *polledSocket) setDeadline(read, write time.Time) error {
+	s.readUntil.Set(read)
+	s.writeUntil.Set(write)
 	return errors.Join(s.f.SetReadDeadline(read), s.f.SetWriteDeadline(write))
 }
 
-func (s *packetSocket) raw() (syscall.RawConn, error) { return s.rc, nil }
+func (s *polledSocket) raw() (syscall.RawConn, error) { return s.rc, nil }
 
-func (s *packetSocket) close() error {
+func (s *polledSocket) close() error {
+	s.closed.Store(true)
 	if err := s.f.Close(); err != nil {
 		return fmt.Errorf("procs: close: %w", err)
 	}

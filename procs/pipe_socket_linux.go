@@ -19,9 +19,9 @@ func socketConn(f *os.File, stream bool, limit int, poller bool) (*Conn, error) 
 		return nil, fmt.Errorf("procs: connection: %w", err)
 	}
 	if poller {
-		p := &packetSocket{f: f, rc: rc}
+		p := &packetSocket{polledSocket: polledSocket{f: f, rc: rc}}
 		p.spin.Store(1)
-		return &Conn{readable: true, writable: true, t: p}, nil
+		return &Conn{readable: true, writable: true, room: packetBody, t: p}, nil
 	}
 	fd := -1
 	if cerr := rc.Control(func(s uintptr) { fd, err = kernel.DupFD(int(s)) }); cerr != nil || err != nil {

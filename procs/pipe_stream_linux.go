@@ -8,21 +8,42 @@ import (
 	"math"
 	"os"
 	"sync/atomic"
-	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"switchyard/procs/internal/kernel"
 )
 
-// streamSocket carries messages over TCP: a head of 16 bytes (length, kind), then the body. It reads no further than the message,
-// and takes memory as the bytes come, not as the head promises.
+// streamSocket carries messages over TCP, which keeps nothing apart. A message
+// is
+//
+//	length of the body    8 bytes
+//	kind                  4
+//	check of the head     4
+//	seal                  8
+//	body
+//	seal                  8, the same
+//
+// The seal is a random number, another for each message. So a receiver notices
+// every message of which a part is missing, or that has another one in it,
+// whoever wrote the two: it is never taken for a message. There is no way back
+// to the beginning of one, so the connection is of no use from then on. Who
+// cuts a message and lives says so by closing the way for all who hold it.
+//
+// A receiver reads no further than the message, and takes memory as the bytes
+// come, not as the head promises.
 type streamSocket struct {
-	packetSocket
+	polledSocket
 	limit uint64
-	// in and out are why a way cannot be used any more: a message was cut short, and what follows would mean nothing.
+	seals atomic.Uint64 // the last one, before it is mixed
+	// in and out are why a way cannot be used any more.
 	in, out atomic.Pointer[error]
 }
 
-const streamHead = 16
+const (
+	streamHead = 24
+	streamSeal = 8
+)
 
 // newStreamConn makes a Conn of a connected, non-blocking TCP socket, which it owns also if it fails.
 func newStreamConn(f *os.File, limit uint64) (*Conn, error) {
@@ -39,6 +60,9 @@ func newStreamConn(f *os.File, limit uint64) (*Conn, error) {
 	})
 	t := &streamSocket{limit: limit}
 	t.f, t.rc = f, rc
+	var seed [8]byte
+	kernel.Random(seed[:])
+	t.seals.Store(binary.LittleEndian.Uint64(seed[:]))
 	return &Conn{readable: true, writable: true, t: t}, nil
 }
 
@@ -57,6 +81,35 @@ func (s *streamSocket) share(w *wire) error {
 	return w.Err()
 }
 
+// mix spreads every bit of x over all (splitmix64).
+func mix(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+func (s *streamSocket) seal() uint64 { return mix(s.seals.Add(0x9e3779b97f4a7c15)) }
+
+type streamHeader [streamHead]byte
+
+func newStreamHeader(length uint64, kind uint32, seal uint64) (h streamHeader) {
+	binary.LittleEndian.PutUint64(h[:], length)
+	binary.LittleEndian.PutUint32(h[8:], kind)
+	binary.LittleEndian.PutUint64(h[16:], seal)
+	binary.LittleEndian.PutUint32(h[12:], h.check())
+	return h
+}
+
+func (h *streamHeader) length() uint64 { return binary.LittleEndian.Uint64(h[:]) }
+func (h *streamHeader) kind() uint32   { return binary.LittleEndian.Uint32(h[8:]) }
+func (h *streamHeader) seal() []byte   { return h[16:] }
+
+func (h *streamHeader) check() uint32 {
+	return uint32(mix(mix(h.length()+1) + mix(uint64(h.kind())+2) + binary.LittleEndian.Uint64(h[16:])))
+}
+
+func (h *streamHeader) valid() bool { return binary.LittleEndian.Uint32(h[12:]) == h.check() }
+
 func (s *streamSocket) send(kind uint32, body []byte, fds []int) error {
 	if len(fds) > 0 {
 		return fmt.Errorf("%w: files and objects in shared memory do not travel over TCP", ErrEncode)
@@ -67,19 +120,88 @@ func (s *streamSocket) send(kind uint32, body []byte, fds []int) error {
 	if broken := s.out.Load(); broken != nil {
 		return *broken
 	}
-	small := body[:min(len(body), 16<<10)] // in one packet with the head
-	b := make([]byte, streamHead, streamHead+len(small))
-	binary.LittleEndian.PutUint64(b, uint64(len(body)))
-	binary.LittleEndian.PutUint32(b[8:], kind)
-	n, err := s.f.Write(append(b, small...))
-	if err == nil && len(body) > len(small) {
-		_, err = s.f.Write(body[len(small):])
-	}
+	head := newStreamHeader(uint64(len(body)), kind, s.seal())
+	n, err := s.transfer(s.rc.Write, func(fd int, bufs [][]byte) (int, error) {
+		return unix.SendmsgBuffers(fd, bufs, nil, nil, unix.MSG_NOSIGNAL)
+	}, head[:], body, head.seal())
 	if err != nil {
 		err = fmt.Errorf("procs: send: %w", err)
 		if n > 0 {
 			s.out.Store(&err)
+			s.shutdown(unix.SHUT_WR)
 		}
+	}
+	return err
+}
+
+// shutdown closes ways for all processes that hold the connection.
+func (s *streamSocket) shutdown(how int) {
+	s.rc.Control(func(fd uintptr) { unix.Shutdown(int(fd), how) })
+}
+
+// transfer moves all of bufs, and waits as often as it must. With an error, n bytes were moved.
+func (s *streamSocket) transfer(wait func(func(fd uintptr) bool) error, move func(fd int, bufs [][]byte) (int, error),
+	bufs ...[]byte) (n int, err error) {
+	werr := wait(func(fd uintptr) bool {
+		for {
+			for len(bufs) > 0 && len(bufs[0]) == 0 {
+				bufs = bufs[1:]
+			}
+			if len(bufs) == 0 {
+				return true
+			}
+			var moved int
+			moved, err = move(int(fd), bufs)
+			switch {
+			case err == unix.EINTR:
+				continue
+			case err == unix.EAGAIN:
+				return false
+			case err == nil && moved == 0:
+				err = io.EOF
+			}
+			if err != nil {
+				return true
+			}
+			n += moved
+			for moved > 0 {
+				step := min(moved, len(bufs[0]))
+				bufs[0], moved = bufs[0][step:], moved-step
+				if len(bufs[0]) == 0 {
+					bufs = bufs[1:]
+				}
+			}
+		}
+	})
+	if werr != nil {
+		return n, s.reason(werr)
+	}
+	return n, err
+}
+
+// read fills all of bufs. The error is io.EOF only if the connection ended before the first byte.
+func (s *streamSocket) read(bufs ...[]byte) (n int, err error) {
+	n, err = s.transfer(s.rc.Read, func(fd int, bufs [][]byte) (int, error) {
+		got, _, _, _, err := unix.RecvmsgBuffers(fd, bufs, nil, 0)
+		if err == unix.ECONNRESET {
+			return 0, nil
+		}
+		return got, err
+	}, bufs...)
+	if err == io.EOF && n > 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil && err != io.EOF {
+		err = fmt.Errorf("procs: receive: %w", err)
+	}
+	return n, err
+}
+
+// broken notes why nothing more can be received. If what came is not what anybody can have sent, the connection ends for everybody.
+func (s *streamSocket) broken(err error, garbage bool) error {
+	s.in.Store(&err)
+	if garbage {
+		s.shutdown(unix.SHUT_RDWR)
 	}
 	return err
 }
@@ -88,46 +210,56 @@ func (s *streamSocket) recv(buf []byte) (kind uint32, body []byte, fds []int, er
 	if broken := s.in.Load(); broken != nil {
 		return 0, nil, nil, *broken
 	}
-	var head [streamHead]byte
-	n, err := io.ReadFull(s.f, head[:])
-	if err != nil {
-		err = streamError(err)
+	var head streamHeader
+	if n, err := s.read(head[:]); err != nil {
 		if n > 0 {
-			s.in.Store(&err)
+			s.broken(err, false)
 		}
 		return 0, nil, nil, err
 	}
-	size := binary.LittleEndian.Uint64(head[:])
-	if size > s.limit || size > math.MaxInt {
-		err = fmt.Errorf("%w: %d bytes announced", ErrMessageTooLong, size)
-		s.in.Store(&err)
+	switch size := head.length(); {
+	case !head.valid():
+		return 0, nil, nil, s.broken(fmt.Errorf("procs: receive: %w", ErrMessageCut), true)
+	case size > s.limit || size > math.MaxInt:
+		err = s.broken(fmt.Errorf("%w: %d bytes announced", ErrMessageTooLong, size), false)
 		s.close()
 		return 0, nil, nil, err
 	}
+	body, err = s.readBody(buf, &head)
+	if err != nil {
+		return 0, nil, nil, s.broken(err, errors.Is(err, ErrMessageCut))
+	}
+	return head.kind(), body, nil, nil
+}
+
+// readBody appends the body to buf.
+func (s *streamSocket) readBody(buf []byte, head *streamHeader) (body []byte, err error) {
 	body = buf
-	for left := int(size); left > 0; {
+	var seal [streamSeal]byte
+	for left := int(head.length()); ; {
 		step := min(left, max(cap(body)-len(body), 64<<10, len(body))) // at most doubles what has come
 		at := len(body)
 		if cap(body)-at < step {
 			body = append(make([]byte, 0, at+step), body...)
 		}
 		body = body[:at+step]
-		if _, err := io.ReadFull(s.f, body[at:]); err != nil {
-			if err == io.EOF || errors.Is(err, syscall.ECONNRESET) {
-				err = io.ErrUnexpectedEOF
-			}
-			err = streamError(err)
-			s.in.Store(&err)
-			return 0, nil, nil, err
-		}
 		left -= step
+		last := seal[:0]
+		if left == 0 {
+			last = seal[:]
+		}
+		if _, err := s.read(body[at:], last); err != nil {
+			if err == io.EOF {
+				err = fmt.Errorf("procs: receive: %w", io.ErrUnexpectedEOF)
+			}
+			return nil, err
+		}
+		if left == 0 {
+			break
+		}
 	}
-	return binary.LittleEndian.Uint32(head[8:]), body, nil, nil
-}
-
-func streamError(err error) error {
-	if err == io.EOF || errors.Is(err, syscall.ECONNRESET) {
-		return io.EOF
+	if [streamSeal]byte(head.seal()) != seal {
+		return nil, fmt.Errorf("procs: receive: %w", ErrMessageCut)
 	}
-	return fmt.Errorf("procs: receive: %w", err)
+	return body, nil
 }

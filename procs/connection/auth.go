@@ -29,7 +29,7 @@ func init() {
 //
 // Both numbers are in both proofs, so that an old proof is of no use, and the words keep one side's proof from being the other's.
 const (
-	authMagic     = "switchyard/1"
+	authMagic     = "switchyard/2"
 	authWanted    = 1
 	authNotWanted = 0
 	authNonce     = 32

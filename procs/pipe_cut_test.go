@@ -1,0 +1,989 @@
+//go:build linux
+
+package procs
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A message is a unit, whatever cuts it. These are its sizes: within a packet,
+// at its limits, in memory, and more than that.
+var cutSizes = []int{0, 1, packetPart, packetPart + 1, 64<<10 - 1, 64 << 10, 64<<10 + 1, packetBody - 1, packetBody, packetBody + 1,
+	1 << 20, packetPart + maxMemo, packetPart + maxMemo + 1, 5 << 20, 9 << 20}
+
+// long is a message that is not sent at once: it waits for its receiver.
+var long = bytes.Repeat([]byte("A"), 5<<20)
+
+// socketPair returns both ends of a connection as a Listener makes them: over
+// a Unix socket in the runtime's poller, or over TCP.
+func socketPair(t *testing.T, stream bool) (a, b *Conn) {
+	t.Helper()
+	var files [2]*os.File
+	if stream {
+		l := closing(t, must(net.Listen("tcp", "127.0.0.1:0"))(t), nil)
+		dialed := must(net.Dial("tcp", l.Addr().String()))(t)
+		taken := must(l.Accept())(t)
+		for i, c := range []net.Conn{dialed, taken} {
+			files[i] = must(c.(*net.TCPConn).File())(t)
+			c.Close()
+		}
+	} else {
+		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = [2]*os.File{os.NewFile(uintptr(fds[0]), "a"), os.NewFile(uintptr(fds[1]), "b")}
+	}
+	var ends [2]*Conn
+	for i, f := range files {
+		ends[i] = must(socketConn(f, stream, 1<<30, true))(t)
+		t.Cleanup(func() { ends[i].Close() })
+	}
+	return ends[0], ends[1]
+}
+
+// eachTransport runs a test over each of the ways that messages go.
+func eachTransport(t *testing.T, test func(t *testing.T, pair func() (a, b *Conn))) {
+	t.Run("pipe", func(t *testing.T) { test(t, func() (a, b *Conn) { return testPipePair(t, Duplex) }) })
+	t.Run("packets", func(t *testing.T) { test(t, func() (a, b *Conn) { return socketPair(t, false) }) })
+	t.Run("tcp", func(t *testing.T) { test(t, func() (a, b *Conn) { return socketPair(t, true) }) })
+}
+
+// Messages of all sizes come whole and in order, also if nobody receives for a
+// while.
+func TestConnSizes(t *testing.T) {
+	eachTransport(t, func(t *testing.T, pair func() (a, b *Conn)) {
+		a, b := pair()
+		sent := make(chan error, 1)
+		go func() {
+			for i, n := range cutSizes {
+				if err := a.SendBytes(bytes.Repeat([]byte{byte(i)}, n)); err != nil {
+					sent <- err
+					return
+				}
+			}
+			sent <- a.Send(anyValue{strings.Repeat("x", 9<<20)})
+		}()
+		time.Sleep(20 * time.Millisecond)
+		for i, n := range cutSizes {
+			var got []byte
+			var err error
+			switch i % 3 {
+			case 0:
+				got, err = b.RecvBytes(0)
+			case 1: // exactly
+				got = make([]byte, n)
+				_, err = b.RecvBytesInto(got)
+			default: // one too short
+				var short *BufferTooShortError
+				if _, err = b.RecvBytesInto(make([]byte, n-1)); errors.As(err, &short) {
+					got, err = short.Message, nil
+				}
+			}
+			if err != nil || len(got) != n || bytes.Count(got, []byte{byte(i)}) != n {
+				t.Fatalf("message %d of %d bytes: %d bytes, %v", i, n, len(got), err)
+			}
+		}
+		var v anyValue
+		if err := b.Recv(&v); err != nil || len(v.V.(string)) != 9<<20 {
+			t.Fatal(err)
+		}
+		if err := <-sent; err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+type sendJob struct {
+	Out    *Conn
+	Letter byte
+	Sizes  []int
+	Count  int
+}
+
+// testSendLetters sends messages of one letter.
+var testSendLetters = Register("test.sendletters", func(_ context.Context, j sendJob) (int, error) {
+	for i := range j.Count {
+		if err := j.Out.SendBytes(bytes.Repeat([]byte{j.Letter}, j.Sizes[i%len(j.Sizes)])); err != nil {
+			return 0, err
+		}
+	}
+	return 0, nil
+})
+
+type recvJob struct {
+	In  *Conn
+	Got *Queue[received]
+}
+
+// received is what a receiver saw: whole messages of each letter, and bytes in
+// them. Bad are those that were not whole.
+type received struct{ A, B, Bytes, Bad int }
+
+// testRecvLetters receives messages of one letter until the end.
+var testRecvLetters = Register("test.recvletters", func(ctx context.Context, j recvJob) (int, error) {
+	var r received
+	for {
+		m, err := j.In.RecvBytes(0)
+		if err == io.EOF {
+			return 0, j.Got.Put(ctx, r)
+		}
+		if err != nil {
+			return 0, err
+		}
+		switch letter := append(m, 0)[0]; {
+		case letter != 'A' && letter != 'B' || bytes.Count(m, []byte{letter}) != len(m):
+			r.Bad++
+		case letter == 'A':
+			r.A++
+		default:
+			r.B++
+		}
+		r.Bytes += len(m)
+	}
+})
+
+// Several processes send messages of several packets' length through one end,
+// and several receive at one end (dramatiq#888): all come whole, each once.
+func TestPipeManyProcessesOneEnd(t *testing.T) {
+	for _, receivers := range []int{1, 2} {
+		for _, sizes := range [][]int{{100_000}, {70_000, 200_000, 10}, {5 << 20, 100}} {
+			t.Run(fmt.Sprintf("receivers=%d,sizes=%v", receivers, sizes), func(t *testing.T) {
+				in, out := testPipePair(t, OneWay)
+				got := closing(t, must(NewQueue[received](0))(t), nil)
+				count := 120
+				if sizes[0] > 1<<20 {
+					count = 16
+				}
+				var ps []*Process
+				for range receivers {
+					ps = append(ps, run(t, testRecvLetters, recvJob{in, got}))
+				}
+				in.Close()
+				for _, letter := range []byte("AB") {
+					ps = append(ps, run(t, testSendLetters, sendJob{out, letter, sizes, count}))
+				}
+				out.Close()
+				join(t, ps...)
+				var all received
+				for range receivers {
+					r, err := got.Get(soon(t))
+					if err != nil {
+						t.Fatal(err)
+					}
+					all = received{all.A + r.A, all.B + r.B, all.Bytes + r.Bytes, all.Bad + r.Bad}
+				}
+				want := received{A: count, B: count}
+				for i := range count {
+					want.Bytes += 2 * sizes[i%len(sizes)]
+				}
+				if all != want {
+					t.Errorf("%+v, want %+v", all, want)
+				}
+			})
+		}
+	}
+}
+
+// A long send is cut by its deadline, by Close of a copy of the end, or by the
+// death of one of two holders, at any moment (astrid#1146). The message was
+// never sent: the next one comes, and nothing of the first.
+func TestPipeSendCut(t *testing.T) {
+	cuts := map[string]func(t *testing.T, end *Conn){
+		"deadline": func(t *testing.T, end *Conn) {
+			end.SetDeadline(time.Now().Add(30 * time.Millisecond))
+			if err := end.SendBytes(long); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Error(err)
+			}
+			end.SetDeadline(time.Time{})
+		},
+		"deadline set meanwhile": func(t *testing.T, end *Conn) {
+			time.AfterFunc(20*time.Millisecond, func() { end.SetDeadline(time.Now()) })
+			if err := end.SendBytes(long); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Error(err)
+			}
+			end.SetDeadline(time.Time{})
+		},
+		"close": func(t *testing.T, end *Conn) {
+			copied := dupConn(t, end)
+			time.AfterFunc(20*time.Millisecond, func() { copied.Close() })
+			if err := copied.SendBytes(long); !errors.Is(err, os.ErrClosed) {
+				t.Error(err)
+			}
+		},
+		"kill": func(t *testing.T, end *Conn) {
+			p := run(t, testSendLetters, sendJob{end, 'A', []int{len(long)}, 1})
+			time.Sleep(50 * time.Millisecond)
+			slay(t, p)
+		},
+	}
+	for name, cut := range cuts {
+		t.Run(name, func(t *testing.T) {
+			a, b := testPipePair(t, Duplex)
+			cut(t, a)
+			go a.SendBytes([]byte("second"))
+			if m, err := b.RecvBytes(0); string(m) != "second" || err != nil {
+				t.Fatal(len(m), err)
+			}
+			cut(t, a)
+			a.Close()
+			if m, err := b.RecvBytes(0); err != io.EOF {
+				t.Fatal(len(m), err)
+			}
+		})
+	}
+	t.Run("packets", func(t *testing.T) {
+		a, b := socketPair(t, false)
+		cuts["deadline"](t, a)
+		cuts["deadline set meanwhile"](t, a)
+		go a.SendBytes([]byte("second"))
+		if m, err := b.RecvBytes(0); string(m) != "second" || err != nil {
+			t.Fatal(len(m), err)
+		}
+	})
+}
+
+// beginLong sends the beginning of a very long message, as a sender does that
+// is slow, and returns where its rest goes.
+func beginLong(t *testing.T, c *Conn, length int) (flow int) {
+	t.Helper()
+	if s, ok := c.t.(*pipeSocket); ok && s.out != nil {
+		s.out.queued.Add(1)
+	}
+	way, flow, err := newFlow()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(way)
+	head := newPacketHead(packetFlow, kindBytesMessage, 0, length)
+	if err := c.t.(packets).sendPacket(&head, long[:100], []int{way}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unix.Write(flow, long[:1000]); err != nil {
+		t.Fatal(err)
+	}
+	return flow
+}
+
+// begin lets c receive the beginning of a message, until its deadline.
+func begin(t *testing.T, c *Conn) {
+	t.Helper()
+	c.SetDeadline(time.Now().Add(5 * time.Millisecond))
+	if m, err := c.RecvBytes(0); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(len(m), err)
+	}
+	c.SetDeadline(time.Time{})
+}
+
+// packetPair is a pair of ends that carry packets.
+func packetPair(t *testing.T, poller bool) (a, b *Conn) {
+	if poller {
+		return socketPair(t, false)
+	}
+	return testPipePair(t, Duplex)
+}
+
+// A sender is slow, or is cut while the receiver has begun to read: the
+// receiver gets the message whole, or the next one.
+func TestPipeSendCutMidway(t *testing.T) {
+	for _, poller := range []bool{false, true} {
+		for _, cut := range []bool{false, true} {
+			a, b := packetPair(t, poller)
+			const length = 5 << 20
+			flow := beginLong(t, a, length)
+			begin(t, b)
+			begin(t, b) // once more
+			if ok, err := b.Poll(0); !ok || err != nil {
+				t.Error(ok, err)
+			}
+			go func() {
+				if !cut {
+					unix.SetNonblock(flow, false)
+					for left := length - 1100; left > 0; {
+						n, err := unix.Write(flow, long[:left])
+						if err != nil {
+							t.Error(err)
+							break
+						}
+						left -= n
+					}
+				}
+				unix.Close(flow)
+				if err := a.SendBytes([]byte("second")); err != nil {
+					t.Error(err)
+				}
+			}()
+			if !cut {
+				if m, err := b.RecvBytes(0); len(m) != length || bytes.Count(m, []byte("A")) != length || err != nil {
+					t.Fatal(len(m), err)
+				}
+			}
+			if m, err := b.RecvBytes(0); string(m) != "second" || err != nil {
+				t.Fatal(len(m), err)
+			}
+		}
+	}
+}
+
+// A receiver's deadline takes nothing from a long message: it comes whole
+// later, whichever buffer was there first.
+func TestPipeReceiveCut(t *testing.T) {
+	for _, packets := range []bool{false, true} {
+		a, b := testPipePair(t, Duplex)
+		if packets {
+			a, b = socketPair(t, false)
+		}
+		big := bytes.Repeat([]byte("0123456789abcdef"), 64<<20/16)
+		sent := make(chan error, 1)
+		go func() {
+			err := a.SendBytes(big)
+			if err == nil {
+				err = a.SendBytes([]byte("second"))
+			}
+			sent <- err
+		}()
+		cuts := 0
+		buf := make([]byte, 70<<20)
+		for {
+			b.SetDeadline(time.Now().Add(time.Millisecond))
+			n, err := b.RecvBytesInto(buf)
+			if err == nil {
+				if n != len(big) || !bytes.Equal(buf[:n], big) {
+					t.Fatal(n, cuts)
+				}
+				break
+			}
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatal(err)
+			}
+			clear(buf[:min(1<<20, len(buf))]) // ours again
+			cuts++
+		}
+		if cuts == 0 {
+			t.Error("nothing was cut")
+		}
+		b.SetDeadline(time.Time{})
+		if m, err := b.RecvBytes(0); string(m) != "second" || err != nil {
+			t.Fatal(len(m), err)
+		}
+		if err := <-sent; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// What a receiver has begun and will not finish is given back, so that its
+// sender is told.
+func TestPipeBegunAndClosed(t *testing.T) {
+	for _, poller := range []bool{false, true} {
+		for how, end := range map[string]func(c *Conn){
+			"closed": func(c *Conn) { begin(t, c); c.Close() },
+			"closed meanwhile": func(c *Conn) {
+				time.AfterFunc(10*time.Millisecond, func() { c.Close() })
+				if m, err := c.RecvBytes(0); !errors.Is(err, os.ErrClosed) {
+					t.Error(len(m), err)
+				}
+			},
+			"forgotten": func(c *Conn) { begin(t, c) },
+		} {
+			a, b := forgettablePair(t, poller)
+			flow := beginLong(t, a, 5<<20)
+			end(b)
+			b = nil
+			eventually(t, how+": the sender is told", func() bool {
+				runtime.GC()
+				_, err := unix.SendmsgN(flow, []byte("x"), nil, nil, unix.MSG_NOSIGNAL)
+				return err == unix.EPIPE || err == unix.ECONNRESET
+			})
+			unix.Close(flow)
+			a.Close()
+		}
+	}
+}
+
+// forgettablePair is a pair of which b may go to the garbage collector.
+func forgettablePair(t *testing.T, poller bool) (a, b *Conn) {
+	t.Helper()
+	if !poller {
+		a, b, err := NewPipe(Duplex)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a, b
+	}
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a = must(socketConn(os.NewFile(uintptr(fds[0]), "a"), false, 0, true))(t)
+	return a, must(socketConn(os.NewFile(uintptr(fds[1]), "b"), false, 0, true))(t)
+}
+
+// A receiver that dies in the midst of a long message takes it along; the
+// sender is told, and the next message goes to another receiver.
+func TestPipeReceiverDiesMidway(t *testing.T) {
+	in, out := testPipePair(t, OneWay)
+	got := closing(t, must(NewQueue[received](0))(t), nil)
+	p := run(t, testRecvLetters, recvJob{in, got})
+	sent := make(chan error, 1)
+	go func() { sent <- out.SendBytes(make([]byte, 256<<20)) }()
+	time.Sleep(50 * time.Millisecond)
+	slay(t, p)
+	// If it had not taken the message, it comes to us.
+	done := make(chan error, 1)
+	go func() {
+		for {
+			m, err := in.RecvBytes(0)
+			if string(m) == "second" {
+				err = io.EOF
+			}
+			if err != nil {
+				done <- err
+				return
+			}
+		}
+	}()
+	if err := <-sent; err != nil && (!errors.Is(err, unix.EPIPE) || !strings.Contains(err.Error(), "receiver")) {
+		t.Error(err)
+	}
+	if err := out.SendBytes([]byte("second")); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != io.EOF {
+		t.Fatal(err)
+	}
+}
+
+// More descriptors than a packet takes are in a box, and those of a message
+// that cannot be sent or received whole are not left for the next one.
+func TestPipeManyDescriptorsCut(t *testing.T) {
+	files := make([]*os.File, maxPacketFD+50)
+	for i := range files {
+		files[i] = os.Stderr
+	}
+	type many struct{ Files []*os.File }
+	t.Run("sender", func(t *testing.T) {
+		for _, poller := range []bool{false, true} {
+			a, b := packetPair(t, poller)
+			fds := make([]int, maxPacketFD+50)
+			for i := range fds {
+				fds[i] = 2
+			}
+			fds[len(fds)-1] = 1 << 20 // in the last of the packets
+			if err := a.t.send(kindBytesMessage, nil, fds); !errors.Is(err, unix.EBADF) {
+				t.Error(err)
+			}
+			fds = fds[:3]
+			fds[2] = 1 << 20
+			if err := a.t.send(kindBytesMessage, make([]byte, 1<<20), fds); !errors.Is(err, unix.EBADF) {
+				t.Error(err)
+			}
+			a.SendBytes([]byte("second"))
+			kind, m, got, err := b.t.recv(nil)
+			if string(m) != "second" || kind != kindBytesMessage || len(got) != 0 || err != nil {
+				t.Error(kind, string(m), got, err)
+			}
+		}
+	})
+	t.Run("receiver", func(t *testing.T) {
+		ours, theirs := testPipePair(t, Duplex)
+		p := run(t, testFewRecv, theirs)
+		theirs.Close()
+		// Distinct files, in a box and in a packet, and a long message: too many, then fewer.
+		for _, n := range []int{maxPacketFD + 50, maxPacketFD, 2} {
+			var fs []*os.File
+			for range n {
+				fs = append(fs, must(os.Open(os.DevNull))(t))
+			}
+			if err := ours.Send(fs); err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range fs {
+				f.Close()
+			}
+			var got int
+			if err := ours.Recv(&got); err != nil || n > 2 && got != -1 || n == 2 && got != 2 {
+				t.Errorf("%d descriptors: %d, %v", n, got, err)
+			}
+		}
+		ours.Close()
+		join(t, p)
+	})
+}
+
+// testFewRecv may have 64 descriptors, receives files until the end, and
+// answers how many came, or -1 if there was no room for them.
+var testFewRecv = Register("test.fewrecv", func(_ context.Context, c *Conn) (int, error) {
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 64, Max: 64}); err != nil {
+		return 0, err
+	}
+	for {
+		var fs []*os.File
+		err := c.Recv(&fs)
+		n := len(fs)
+		switch {
+		case err == io.EOF:
+			return 0, nil
+		case errors.Is(err, unix.EMFILE):
+			n = -1
+		case err != nil:
+			return 0, err
+		}
+		for _, f := range fs {
+			f.Close()
+		}
+		if err := c.Send(n); err != nil {
+			return 0, err
+		}
+	}
+})
+
+// Without descriptors to send it with, a long message is an error and nothing
+// is sent; short ones go on.
+func TestPipeSenderWithoutDescriptors(t *testing.T) {
+	ours, theirs := testPipePair(t, Duplex)
+	p := run(t, testFewSend, theirs)
+	theirs.Close()
+	if m, err := ours.RecvBytes(0); string(m) != "second" || err != nil {
+		t.Error(len(m), err)
+	}
+	ours.SendBytes(nil)
+	join(t, p)
+}
+
+var testFewSend = Register("test.fewsend", func(_ context.Context, c *Conn) (int, error) {
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 32, Max: 32}); err != nil {
+		return 0, err
+	}
+	for {
+		if _, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+			break
+		}
+	}
+	for _, n := range []int{1 << 20, 5 << 20} {
+		err := c.SendBytes(make([]byte, n))
+		if !errors.Is(err, unix.EMFILE) || !strings.Contains(err.Error(), "ulimit -n") {
+			return 0, fmt.Errorf("%d bytes: %w", n, err)
+		}
+	}
+	if err := c.SendBytes([]byte("second")); err != nil {
+		return 0, err
+	}
+	_, err := c.RecvBytes(0)
+	return 0, err
+})
+
+// A sender that waits for longer than a slice of its sleep loses nothing.
+func TestConnLateReceiver(t *testing.T) {
+	eachTransport(t, func(t *testing.T, pair func() (a, b *Conn)) {
+		for _, deadline := range []bool{false, true} {
+			a, b := pair()
+			if deadline {
+				a.SetDeadline(time.Now().Add(time.Minute))
+			}
+			const count = 90
+			sent := make(chan error, 1)
+			go func() {
+				for i := range count {
+					if err := a.SendBytes(bytes.Repeat([]byte{byte(i)}, 10_000+1000*i)); err != nil {
+						sent <- err
+						return
+					}
+				}
+				sent <- nil
+			}()
+			time.Sleep(350 * time.Millisecond)
+			for i := range count {
+				m, err := b.RecvBytes(0)
+				if len(m) != 10_000+1000*i || bytes.Count(m, []byte{byte(i)}) != len(m) || err != nil {
+					t.Fatal(i, len(m), err)
+				}
+			}
+			if err := <-sent; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// Long messages that nobody receives do not pile up: the sender waits.
+func TestPipeLongMessagesWait(t *testing.T) {
+	for _, poller := range []bool{false, true} {
+		a, b := packetPair(t, poller)
+		a.SetDeadline(time.Now().Add(100 * time.Millisecond))
+		n := 0
+		for ; n < 1000; n++ {
+			if err := a.SendBytes(long[:packetPart+maxMemo]); err != nil {
+				if !errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Fatal(err)
+				}
+				break
+			}
+		}
+		if bytes := n * (packetPart + maxMemo); n < 1 || bytes > 64<<20 {
+			t.Errorf("%d messages wait, %d MiB", n, bytes>>20)
+		}
+		a.Close()
+		for ; n > 0; n-- {
+			if m, err := b.RecvBytes(0); len(m) != packetPart+maxMemo || err != nil {
+				t.Fatal(len(m), err)
+			}
+		}
+		if _, err := b.RecvBytes(0); err != io.EOF {
+			t.Error(err)
+		}
+	}
+}
+
+// A socket whose buffer is shorter than a packet takes long messages all the
+// same.
+func TestPipeSmallBuffer(t *testing.T) {
+	for _, poller := range []bool{false, true} {
+		a, b := packetPair(t, poller)
+		rc := must(a.SyscallConn())(t)
+		rc.Control(func(fd uintptr) { unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, 32<<10) })
+		for _, n := range []int{packetPart, 64 << 10, packetBody, packetBody + 1, 1 << 20} {
+			sent := make(chan error, 1)
+			go func() { sent <- a.SendBytes(long[:n]) }()
+			if m, err := b.RecvBytes(0); len(m) != n || err != nil {
+				t.Fatal(n, len(m), err)
+			}
+			if err := <-sent; err != nil {
+				t.Fatal(n, err)
+			}
+		}
+	}
+}
+
+// Deadlines beyond what 64 bits of nanoseconds hold never come, and limits near
+// the largest Duration last for ever (uvloop#259, curio#377).
+func TestConnFarDeadlines(t *testing.T) {
+	eachTransport(t, func(t *testing.T, pair func() (a, b *Conn)) {
+		a, b := pair()
+		for _, far := range []time.Time{time.Date(2400, 1, 1, 0, 0, 0, 0, time.UTC), time.Unix(1<<60, 0), time.Now().Add(math.MaxInt64)} {
+			a.SetDeadline(far)
+			b.SetDeadline(far)
+			time.AfterFunc(5*time.Millisecond, func() { a.SendBytes([]byte("x")) })
+			if ok, err := b.Poll(math.MaxInt64); !ok || err != nil {
+				t.Error(far, ok, err)
+			}
+			if m, err := b.RecvBytes(0); string(m) != "x" || err != nil {
+				t.Error(far, err)
+			}
+		}
+		for _, past := range []time.Time{time.Unix(1, 0), time.Unix(-1<<60, 0), time.Now().Add(-1), time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC)} {
+			a.SetDeadline(past)
+			if err := a.SendBytes([]byte("x")); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Error(past, err)
+			}
+			if _, err := a.RecvBytes(0); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Error(past, err)
+			}
+		}
+	})
+}
+
+// A Poll takes as long as it is told, no matter how much shorter than a slice
+// that is, and ends with the deadline and with Close.
+func TestConnPollEnds(t *testing.T) {
+	eachTransport(t, func(t *testing.T, pair func() (a, b *Conn)) {
+		_, b := pair()
+		best := time.Hour
+		for range 10 {
+			start := time.Now()
+			if ok, err := b.Poll(5 * time.Millisecond); ok || err != nil {
+				t.Fatal(ok, err)
+			}
+			best = min(best, time.Since(start))
+		}
+		if best < 5*time.Millisecond || best > 50*time.Millisecond {
+			t.Errorf("a Poll of 5 ms took %v", best)
+		}
+		best = time.Hour
+		for range 10 {
+			start := time.Now()
+			b.SetDeadline(start.Add(5 * time.Millisecond))
+			if ok, err := b.Poll(-1); ok || !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatal(ok, err)
+			}
+			best = min(best, time.Since(start))
+		}
+		if best < 5*time.Millisecond || best > 50*time.Millisecond {
+			t.Errorf("a deadline of 5 ms ended Poll after %v", best)
+		}
+		b.SetDeadline(time.Time{})
+		var cpu [2]unix.Rusage
+		unix.Getrusage(unix.RUSAGE_THREAD, &cpu[0])
+		time.AfterFunc(20*time.Millisecond, func() { b.Close() })
+		if ok, err := b.Poll(-1); ok || !errors.Is(err, os.ErrClosed) {
+			t.Error(ok, err)
+		}
+		for _, err := range []error{b.SendBytes(nil), second(b.RecvBytes(0)), second(b.Poll(0))} {
+			if !errors.Is(err, os.ErrClosed) {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// What SyscallConn's loops do ends with the deadline and with Close, as
+// everything does.
+func TestPipeRawLoopEnds(t *testing.T) {
+	a, _ := testPipePair(t, Duplex)
+	rc := must(a.SyscallConn())(t)
+	best := time.Hour
+	for range 5 {
+		start := time.Now()
+		a.SetDeadline(start.Add(5 * time.Millisecond))
+		if err := rc.Read(func(uintptr) bool { return false }); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatal(err)
+		}
+		best = min(best, time.Since(start))
+	}
+	if best < 5*time.Millisecond || best > 50*time.Millisecond {
+		t.Errorf("a deadline of 5 ms ended Read after %v", best)
+	}
+	a.SetDeadline(time.Time{})
+	time.AfterFunc(10*time.Millisecond, func() { a.Close() })
+	if err := rc.Read(func(uintptr) bool { return false }); !errors.Is(err, os.ErrClosed) {
+		t.Error(err)
+	}
+}
+
+// Two senders of one end with deadlines: one that waits for room ends in time,
+// though the other one takes what room there is.
+func TestPipeSendersWithDeadlines(t *testing.T) {
+	r, w := testPipePair(t, OneWay)
+	var ended sync.WaitGroup
+	var sent, got atomic.Int64
+	for range 3 {
+		end := dupConn(t, w)
+		ended.Go(func() {
+			end.SetDeadline(time.Now().Add(200 * time.Millisecond))
+			for {
+				if err := end.SendBytes(long[:100_000]); err != nil {
+					if !errors.Is(err, os.ErrDeadlineExceeded) {
+						t.Error(err)
+					}
+					break
+				}
+				sent.Add(1)
+			}
+			end.Close()
+		})
+	}
+	w.Close()
+	for {
+		m, err := r.RecvBytes(0)
+		if err == io.EOF {
+			break
+		}
+		if err != nil || len(m) != 100_000 {
+			t.Fatal(len(m), err)
+		}
+		got.Add(1)
+		time.Sleep(3 * time.Millisecond)
+	}
+	ended.Wait()
+	if sent.Load() != got.Load() || got.Load() == 0 {
+		t.Errorf("%d sent, %d received", sent.Load(), got.Load())
+	}
+}
+
+// Packets that no sender makes are errors, take no descriptor for long, and
+// leave the connection usable.
+func TestPipeGarbagePackets(t *testing.T) {
+	head := func(flags byte, reserved byte, fds, length int) []byte {
+		h := newPacketHead(flags, kindBytesMessage, fds, length)
+		h[1] = reserved
+		return h[:]
+	}
+	huge := head(packetFlow, 0, 0, 0)
+	binary.LittleEndian.PutUint64(huge[8:], 1<<63)
+	file, memory, sparse, box := must(os.Open(os.DevNull))(t), must(newBlob([]byte("abc")))(t), must(newBlob(nil))(t), must(boxFDs([]int{2, 2}))(t)
+	unix.Ftruncate(sparse, 1<<40)
+	defer file.Close()
+	for _, fd := range []int{memory, sparse, box} {
+		defer unix.Close(fd)
+	}
+	null := int(file.Fd())
+	for _, poller := range []bool{false, true} {
+		for name, c := range map[string]struct {
+			packet []byte
+			fds    []int
+		}{
+			"short":                    {[]byte{0}, nil},
+			"short, with a descriptor": {[]byte{0}, []int{2}},
+			"long":                     {append(head(0, 0, 0, packetBody+10), long[:packetBody+10]...), nil},
+			"length too small":         {append(head(0, 0, 0, 3), "four"...), nil},
+			"length too large":         {append(head(0, 0, 0, 5), "four"...), nil},
+			"unknown flag":             {head(1<<3, 0, 0, 0), nil},
+			"both ways":                {head(packetMemo|packetFlow, 0, 0, 10), []int{null}},
+			"memory missing":           {head(packetMemo, 0, 0, 10), nil},
+			"flow missing":             {head(packetFlow, 0, 0, 10), nil},
+			"box missing":              {head(packetBox, 0, 2, 0), nil},
+			"descriptors missing":      {head(0, 0, 2, 0), []int{2}},
+			"descriptors too many":     {head(0, 0, 0, 0), []int{2}},
+			"memory too short":         {head(packetMemo, 0, 0, 4), []int{memory}},
+			"memory without content":   {head(packetMemo, 0, 0, 1<<40), []int{sparse}},
+			"rest of negative length":  {huge, []int{null}},
+			"rest shorter than part":   {append(head(packetMemo, 0, 0, 2), "four"...), []int{memory}},
+			"no memory at all":         {head(packetMemo, 0, 0, 4), []int{null}},
+			"box with fewer":           {head(packetBox, 0, 3, 0), []int{box}},
+			"no box at all":            {head(packetBox, 0, 1, 0), []int{null}},
+		} {
+			a, b := packetPair(t, poller)
+			rc := must(a.SyscallConn())(t)
+			var err error
+			rc.Control(func(fd uintptr) {
+				var oob []byte
+				if len(c.fds) > 0 {
+					oob = unix.UnixRights(c.fds...)
+				}
+				err = unix.Sendmsg(int(fd), c.packet, oob, nil, 0)
+			})
+			if err != nil {
+				t.Fatal(name, err)
+			}
+			before := descriptors(t)
+			if _, m, fds, err := b.t.recv(nil); err == nil || err == io.EOF {
+				t.Errorf("%s: %d bytes, descriptors %v, %v", name, len(m), fds, err)
+			}
+			if after := descriptors(t); after != before {
+				t.Errorf("%s: %d descriptors, then %d", name, before, after)
+			}
+			a.SendBytes([]byte("second"))
+			if m, err := b.RecvBytes(0); string(m) != "second" || err != nil {
+				t.Errorf("%s: afterwards %q, %v", name, m, err)
+			}
+			a.Close()
+			b.Close()
+		}
+	}
+}
+
+// descriptors counts those of this process.
+func descriptors(t *testing.T) int {
+	t.Helper()
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(fds)
+}
+
+// FuzzPacket lets a receiver take any packet, with some descriptors that may
+// not be what it says.
+func FuzzPacket(f *testing.F) {
+	add := func(flags byte, fds, length int, body string, kinds uint8) {
+		h := newPacketHead(flags, 7, fds, length)
+		f.Add(append(h[:], body...), kinds)
+	}
+	add(0, 0, 4, "four", 0)
+	add(0, 1, 0, "", 1)
+	add(packetMemo, 0, 7, "four", 2)
+	add(packetFlow, 0, 7, "four", 3)
+	add(packetBox, 2, 0, "", 4)
+	add(packetBox|packetMemo, 2, 7, "four", 2|4<<3)
+	f.Fuzz(func(t *testing.T, packet []byte, kinds uint8) {
+		var head packetHead
+		body := packet[copy(head[:], packet):]
+		var fds []int
+		for ; kinds != 0; kinds >>= 3 {
+			fd := -1
+			switch kinds & 7 {
+			case 1:
+				fd = must(unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0))(t)
+			case 2:
+				fd = must(newBlob([]byte("ABC")))(t)
+			case 3:
+				way, flow, err := newFlow()
+				if err != nil {
+					t.Fatal(err)
+				}
+				unix.Write(flow, []byte("ABC"))
+				unix.Close(flow)
+				fd = way
+			case 4:
+				fd = must(boxFDs([]int{2, 2}))(t)
+			default:
+				continue
+			}
+			fds = append(fds, fd)
+		}
+		before := descriptors(t) - len(fds)
+		m, err := unpack(&head, slices.Clone(body), fds)
+		if err == nil && m.rest >= 0 {
+			a, _ := socketPair(t, false)
+			before += 2
+			a.SetDeadline(time.Now().Add(time.Second))
+			err = m.complete(a.t.(packets), &a.t.(*packetSocket).readUntil)
+		}
+		if err == nil {
+			if want := binary.LittleEndian.Uint64(head[8:]); uint64(len(m.body)) != want || m.rest >= 0 {
+				t.Errorf("%d bytes, not %d", len(m.body), want)
+			}
+			if want := binary.LittleEndian.Uint16(head[2:]); len(m.fds) != int(want) {
+				t.Errorf("%d descriptors, not %d", len(m.fds), want)
+			}
+			m.drop()
+		}
+		if after := descriptors(t); after != before {
+			t.Errorf("%d descriptors, then %d", before, after)
+		}
+	})
+}
+
+// FuzzControl does the same for messages between a process and its child.
+func FuzzControl(f *testing.F) {
+	f.Add([]byte{1, 2, 3}, uint8(0))
+	f.Add([]byte{1 | controlBlob, 2, 3}, uint8(2))
+	f.Add([]byte{1 | controlBox, 2, 3}, uint8(4))
+	f.Add([]byte{1 | controlBlob | controlBox}, uint8(2|4<<3))
+	f.Fuzz(func(t *testing.T, packet []byte, kinds uint8) {
+		if len(packet) == 0 {
+			return
+		}
+		var fds []int
+		for ; kinds != 0; kinds >>= 3 {
+			switch kinds & 7 {
+			case 1:
+				fds = append(fds, must(unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0))(t))
+			case 2:
+				fds = append(fds, must(newBlob([]byte("ABC")))(t))
+			case 4:
+				fds = append(fds, must(boxFDs([]int{2, 2}))(t))
+			}
+		}
+		before := descriptors(t) - len(fds)
+		_, body, got, err := openControl(packet, fds)
+		for _, fd := range got {
+			unix.Close(fd)
+		}
+		if err != nil && (body != nil || got != nil) { // there is room here
+			t.Error(body, got, err)
+		}
+		if after := descriptors(t); after != before {
+			t.Errorf("%d descriptors, then %d", before, after)
+		}
+	})
+}

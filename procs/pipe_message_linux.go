@@ -1,0 +1,415 @@
+package procs
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"switchyard/procs/internal/clock"
+	"switchyard/procs/internal/codec"
+	"switchyard/procs/internal/kernel"
+)
+
+// A message over a Unix socket is exactly one packet, which the kernel takes
+// and gives whole: it was sent or it was not, whatever cuts the call, and it
+// cannot mix with another one, whoever else holds the end. The packet begins
+// with a head:
+//
+//	0     flags
+//	1     0
+//	2-3   number of descriptors that the message carries
+//	4-7   kind
+//	8-15  length of the body
+//
+// A body longer than packetBody begins in the packet and goes on in the first
+// descriptor. That is anonymous memory which holds all of it (packetMemo), or
+// for a very long one a socket that brings it while the receiver reads
+// (packetFlow): if the sender is cut short, that socket ends early, and the
+// receiver drops what it has, as if the message had not been sent. What of a
+// long body lies in the packet fills the socket's buffer, so that only a few
+// long messages can wait in it: no more than some 30 MiB.
+//
+// More descriptors than a packet may carry are in a box, see boxFDs.
+type packetHead [16]byte
+
+const (
+	packetBody = 128 << 10 // longest body inside a packet: shorter than the buffer of a socket, which packets of 128 KiB share
+	packetPart = 32 << 10  // of a longer one so much is
+	maxMemo    = 4 << 20   // longest rest of a body that travels as memory
+
+	packetMemo byte = 1 << 0 // the rest of the body is in the first descriptor, which is memory
+	packetFlow byte = 1 << 1 // the rest of the body comes through the first descriptor, a socket
+	packetBox  byte = 1 << 2 // the descriptors are in the last descriptor, a box
+)
+
+func newPacketHead(flags byte, kind uint32, fds, length int) (h packetHead) {
+	h[0] = flags
+	binary.LittleEndian.PutUint16(h[2:], uint16(fds))
+	binary.LittleEndian.PutUint32(h[4:], kind)
+	binary.LittleEndian.PutUint64(h[8:], uint64(length))
+	return h
+}
+
+// packets is a socket that carries messages as packets.
+type packets interface {
+	// sendPacket sends one packet, and waits for room until the deadline.
+	sendPacket(head *packetHead, part []byte, fds []int) error
+	// over returns why a call must not go on, nil if it may.
+	over(until *clock.Deadline) error
+	// await waits for an event of a descriptor, for some time at most. It
+	// returns why the call must not go on, nil if it is to look again.
+	await(fd int, events int16, until *clock.Deadline) error
+}
+
+// limits end the calls of a socket.
+type limits struct {
+	closed                atomic.Bool
+	readUntil, writeUntil clock.Deadline
+}
+
+func (l *limits) over(until *clock.Deadline) error {
+	if l.closed.Load() {
+		return os.ErrClosed
+	}
+	if until.IsSet() && until.Passed() {
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}
+
+// sleepSlice is how late a call that sleeps in the kernel notices that the
+// socket was closed, or that it has got another deadline.
+const sleepSlice = 100 * time.Millisecond
+
+func (l *limits) await(fd int, events int16, until *clock.Deadline) error {
+	if err := l.over(until); err != nil {
+		return err
+	}
+	pollFor(fd, events, min(until.Left(), sleepSlice))
+	return nil
+}
+
+// pollFor waits up to d for events of a descriptor, and reports whether there
+// are any, or the end.
+func pollFor(fd int, events int16, d time.Duration) bool {
+	ms := int((max(d, 0) + time.Millisecond - 1) / time.Millisecond)
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: events}}, ms)
+	return err == nil && n > 0
+}
+
+// sendMessage sends a message. sent tells whether its packet is on its way: if
+// it is and there is an error all the same, a receiver drops it.
+func sendMessage(s packets, kind uint32, body []byte, fds []int, until *clock.Deadline) (sent bool, err error) {
+	if len(body) <= packetBody && len(fds) <= maxPacketFD {
+		head := newPacketHead(0, kind, len(fds), len(body))
+		err := s.sendPacket(&head, body, fds)
+		if len(body) <= packetPart || !refused(err) {
+			return err == nil, err
+		}
+	}
+	return sendLong(s, kind, body, fds, until)
+}
+
+// refused reports whether the kernel did not take a packet for its length: the
+// socket's buffer is small, or memory is in pieces.
+func refused(err error) bool {
+	return errors.Is(err, unix.EMSGSIZE) || errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.ENOMEM)
+}
+
+// sendLong sends a message that does not fit into a packet.
+func sendLong(s packets, kind uint32, body []byte, fds []int, until *clock.Deadline) (sent bool, err error) {
+	var own []int // descriptors that are ours until they are sent
+	defer func() { kernel.CloseAll(own) }()
+	var flags byte
+	count := len(fds)
+	if count > maxPacketFD {
+		box, err := boxFDs(fds)
+		if err != nil {
+			return false, err
+		}
+		own, fds, flags = append(own, box), []int{box}, packetBox
+	}
+	flow := -1
+	defer func() { kernel.CloseFD(flow) }()
+	part := body[:min(len(body), packetPart)]
+	rest := body[len(part):]
+	if len(rest) > 0 {
+		way, how, err := -1, packetMemo, error(nil)
+		if len(rest) <= maxMemo {
+			way, err = newBlob(rest)
+		}
+		if way < 0 {
+			how = packetFlow
+			if way, flow, err = newFlow(); err != nil {
+				return false, fmt.Errorf("a way for a long message: %w", err)
+			}
+		}
+		own, fds, flags = append(own, way), append([]int{way}, fds...), flags|how
+	}
+	head := newPacketHead(flags, kind, count, len(body))
+	if err := s.sendPacket(&head, part, fds); err != nil {
+		return false, err
+	}
+	kernel.CloseAll(own) // so that the flow ends with its receiver
+	own = nil
+	if flow >= 0 {
+		err = sendFlow(s, flow, rest, until)
+	}
+	return true, err
+}
+
+// newFlow makes the socket pair that brings a very long body. It is no pipe,
+// because writing to a pipe that nobody reads is a signal.
+func newFlow() (receiver, sender int, err error) {
+	var ends [2]int
+	err = kernel.RetryFD(func() (err error) {
+		ends, err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		return err
+	})
+	if err != nil {
+		return -1, -1, err
+	}
+	return ends[0], ends[1], nil
+}
+
+// sendFlow writes the rest of a body. The receiver takes the message only if
+// all of it comes.
+func sendFlow(s packets, flow int, rest []byte, until *clock.Deadline) error {
+	for len(rest) > 0 {
+		if err := s.over(until); err != nil {
+			return err
+		}
+		n, err := unix.SendmsgN(flow, rest[:min(len(rest), maxMemo)], nil, nil, unix.MSG_NOSIGNAL)
+		switch err {
+		case nil:
+			rest = rest[n:]
+		case unix.EAGAIN:
+			if err := s.await(flow, unix.POLLOUT, until); err != nil {
+				return err
+			}
+		case unix.EINTR:
+		case unix.EPIPE, unix.ECONNRESET:
+			return fmt.Errorf("the receiver has left in the middle of the message: %w", unix.EPIPE)
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// message is a message as far as it was received.
+type message struct {
+	kind uint32
+	body []byte
+	fds  []int
+
+	rest int // descriptor that the rest of the body comes from, -1: nothing is missing
+	flow bool
+	left int // bytes that are missing
+}
+
+// errCut: the sender did not send all of a message.
+var errCut = errors.New("procs: message cut short")
+
+// unpack makes a message of a packet, whose body was received into body. It
+// owns fds, also if it fails.
+func unpack(head *packetHead, body []byte, fds []int) (m message, err error) {
+	flags, count := head[0], int(binary.LittleEndian.Uint16(head[2:]))
+	kind, length := binary.LittleEndian.Uint32(head[4:]), binary.LittleEndian.Uint64(head[8:])
+	if flags == 0 && count == len(fds) && length == uint64(len(body)) {
+		return message{kind: kind, body: body, fds: fds, rest: -1}, nil
+	}
+	m = message{kind: kind, body: body, rest: -1}
+	in := count // descriptors that should be in the packet
+	if flags&packetBox != 0 {
+		in = 1
+	}
+	long := flags & (packetMemo | packetFlow)
+	if long != 0 {
+		in++
+	}
+	if flags&^(packetMemo|packetFlow|packetBox) != 0 || long == packetMemo|packetFlow || in != len(fds) || length > math.MaxInt ||
+		long == 0 && length != uint64(len(body)) || length < uint64(len(body)) ||
+		long == packetMemo && length > uint64(len(body)+maxMemo) {
+		kernel.CloseAll(fds)
+		return m, fmt.Errorf("%w: packet with flags %#x, %d of %d descriptors, %d of %d bytes", codec.ErrWire, flags, len(fds), in, len(body), length)
+	}
+	if long != 0 {
+		m.rest, m.flow, m.left = fds[0], long == packetFlow, int(length)-len(body)
+		fds = fds[1:]
+	}
+	m.fds = fds
+	if flags&packetBox != 0 {
+		box := fds[0]
+		m.fds, err = openBox(box)
+		kernel.CloseFD(box)
+		if err == nil && len(m.fds) != count {
+			err = fmt.Errorf("%w: %d of %d descriptors", codec.ErrWire, len(m.fds), count)
+		}
+		if err != nil {
+			m.drop()
+			return m, err
+		}
+	}
+	return m, nil
+}
+
+// drop closes what came with a message that nobody will get.
+func (m *message) drop() {
+	kernel.CloseAll(m.fds)
+	kernel.CloseFD(m.rest)
+	m.fds, m.rest = nil, -1
+}
+
+// complete reads the rest of the body. If the waiting ends before, it returns
+// why, and may be called again; after other errors the message is dropped.
+func (m *message) complete(s packets, until *clock.Deadline) error {
+	if err := unix.SetNonblock(m.rest, true); err != nil { // who knows what was sent to us
+		m.drop()
+		return err
+	}
+	for m.left > 0 {
+		m.grow()
+		at := len(m.body)
+		n, err := unix.Read(m.rest, m.body[at:min(cap(m.body), at+m.left)])
+		switch {
+		case n > 0:
+			m.body, m.left = m.body[:at+n], m.left-n
+			continue
+		case err == unix.EINTR:
+			continue
+		case err == unix.EAGAIN:
+			if err := s.await(m.rest, unix.POLLIN, until); err != nil {
+				return err
+			}
+			continue
+		case err == nil, err == unix.ECONNRESET:
+			err = codec.ErrWire
+			if m.flow {
+				err = errCut
+			}
+		}
+		m.drop()
+		return err
+	}
+	kernel.CloseFD(m.rest)
+	m.rest = -1
+	return nil
+}
+
+// grow makes room for more of the body: at once for what is surely there, else
+// no more than what has come, again.
+func (m *message) grow() {
+	at := len(m.body)
+	if cap(m.body) > at {
+		return
+	}
+	step := min(m.left, max(maxMemo, at))
+	m.body = append(make([]byte, 0, at+step), m.body...)
+}
+
+// begun keeps a message that a receiver has begun and not finished before its
+// deadline. The next one goes on with it.
+type begun struct {
+	message
+	cleanup runtime.Cleanup
+}
+
+// keep makes m outlast its receiver, whose buffer was buf.
+func (m *message) keep(buf []byte) *begun {
+	if cap(buf) > 0 && cap(m.body) > 0 && &buf[:1][0] == &m.body[:1][0] {
+		m.body = slices.Clone(m.body)
+	}
+	b := &begun{message: *m}
+	b.cleanup = runtime.AddCleanup(b, kernel.CloseAll, append([]int{m.rest}, m.fds...)) // nobody came
+	return b
+}
+
+// take gives the message to a receiver.
+func (b *begun) take() message {
+	b.cleanup.Stop()
+	return b.message
+}
+
+// boxFDs puts more descriptors than a packet may carry into a box: a socket in
+// which they wait in packets of their own. The box is one descriptor.
+func boxFDs(fds []int) (box int, err error) {
+	if len(fds) > math.MaxUint16 {
+		return -1, fmt.Errorf("%w: %d descriptors in one message", ErrEncode, len(fds))
+	}
+	var ends [2]int
+	err = kernel.RetryFD(func() (err error) {
+		ends, err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		return err
+	})
+	if err != nil {
+		return -1, fmt.Errorf("a box for %d descriptors: %w", len(fds), err)
+	}
+	defer unix.Close(ends[1])
+	for some := range slices.Chunk(fds, maxPacketFD) {
+		rights := unix.UnixRights(some...)
+		for err = unix.EINTR; err == unix.EINTR; {
+			err = unix.Sendmsg(ends[1], []byte{0}, rights, nil, unix.MSG_NOSIGNAL)
+		}
+		if err != nil {
+			unix.Close(ends[0])
+			return -1, fmt.Errorf("%d descriptors in one message: %w", len(fds), kernel.Explain(err))
+		}
+	}
+	return ends[0], nil
+}
+
+// openBox takes the descriptors out of a box.
+func openBox(box int) (fds []int, err error) {
+	for {
+		n, more, _, err := kernel.Receive(box, [][]byte{make([]byte, 1)}, unix.MSG_DONTWAIT)
+		fds = append(fds, more...)
+		switch {
+		case err == unix.EINTR:
+		case err != nil && err != unix.ECONNRESET:
+			kernel.CloseAll(fds)
+			return nil, fmt.Errorf("a box of descriptors: %w", err)
+		case n == 0 || err != nil:
+			return fds, nil
+		case len(fds) > math.MaxUint16:
+			kernel.CloseAll(fds)
+			return nil, codec.ErrWire
+		}
+	}
+}
+
+// packetRoom returns buf with room for the body of a packet behind it.
+func packetRoom(buf []byte) []byte {
+	if cap(buf)-len(buf) >= packetBody {
+		return buf
+	}
+	return append(make([]byte, 0, len(buf)+packetBody), buf...)
+}
+
+// rights returns the descriptors of a packet of n bytes that was received with
+// flags, and an error if it is not whole.
+func rights(n int, oob []byte, flags int) (fds []int, err error) {
+	if n == 0 { // so a socket tells that nobody is left
+		return nil, io.EOF
+	}
+	fds = takeRights(oob)
+	switch {
+	case flags&unix.MSG_CTRUNC != 0:
+		err = fmt.Errorf("descriptors of a message were lost, and the message with them: %w", unix.EMFILE)
+	case flags&unix.MSG_TRUNC != 0 || n < len(packetHead{}):
+		err = fmt.Errorf("%w: a packet of %d bytes, or more", codec.ErrWire, n)
+	}
+	if err != nil {
+		kernel.CloseAll(fds)
+	}
+	return fds, err
+}
