@@ -1,5 +1,7 @@
 package report
 
+import "slices"
+
 // An analysis is what is computed from a run, once: the rankings of every
 // row of the matrix in every metric, the warnings and the verdict.
 type analysis struct {
@@ -22,7 +24,7 @@ func (run *Run) analyse() *analysis {
 			sums:       map[*Cell]map[string]Summary{},
 		}
 		a.summarize(run)
-		for _, m := range Metrics {
+		for _, m := range append(slices.Clone(Metrics), run.foreignMetrics()...) {
 			a.rankAll(run, m)
 		}
 		a.breakEvens = breakEvens(run, a)
@@ -56,6 +58,12 @@ func summaries(cell *Cell) map[string]Summary {
 			} else {
 				invalid[v.Unit]++
 			}
+		}
+	}
+	if cell.Foreign {
+		for _, unit := range ownUnits {
+			delete(samples, unit)
+			delete(invalid, unit)
 		}
 	}
 	if _, ok := samples[Throughput.Unit]; !ok {

@@ -124,7 +124,7 @@ func TestFormats(t *testing.T) {
 		{formatRatio(1.4242), "1.42×"}, {formatRatio(0.0123), "0.012×"}, {formatRatio(123.4), "123×"}, {formatRatio(math.NaN()), "?"}, {formatRatio(1e-5), "1e-05×"},
 		{formatInterval(0, math.Inf(1)), "unbounded: too few results"}, {formatP(0.0004), "<0.001"}, {formatP(1), "1"}, {formatP(0.0216), "0.022"},
 		{formatPct(0.05), "5 %"}, {formatPct(0.034), "3.4 %"}, {formatPct(12), "1200 %"}, {formatPct(math.Inf(1)), "∞"},
-		{clean("a\tb\x1b[0m\u202e"), "a b\\x1b[0m\\u202e"}, {cleanTo("abcdef", 3), "abc…"}, {clean("\xff"), "\uFFFD"},
+		{clean("a\tb\x1b[0m\u202e"), "a\\x09b\\x1b[0m\\u202e"}, {cleanTo("a\tb", 9), "a b"}, {cleanTo("abcdef", 3), "abc…"}, {clean("\xff\uFFFD"), "\\xff\uFFFD"},
 		{count(1, "case"), "1 case"}, {count(2, "case"), "2 cases"}, {list([]string{"a", "b", "c"}), "a, b and c"}, {list(nil), ""},
 	} {
 		if test.got != test.want {

@@ -4,10 +4,6 @@ import (
 	"math"
 	"slices"
 	"sort"
-	"sync"
-
-	"github.com/aclements/go-moremath/stats"
-	"golang.org/x/perf/benchmath"
 )
 
 // equivalence is how near to one a ratio must lie to call two models
@@ -40,8 +36,8 @@ type Comparison struct {
 	Detectable float64
 }
 
-// compare runs the U test on two samples of positive values. Correction comes
-// later, by holm, when the family is known.
+// compare runs the U test on two samples. The interval of the ratio needs
+// values above zero. Correction comes later, by holm, when the family is known.
 func compare(a, b string, x, y []float64, centerX, centerY float64) Comparison {
 	c := Comparison{A: a, B: b, N1: len(x), N2: len(y), P: 1, Adjusted: 1, Detectable: math.Inf(1)}
 	c.Ratio = centerX / centerY
@@ -49,10 +45,13 @@ func compare(a, b string, x, y []float64, centerX, centerY float64) Comparison {
 		c.Ratio, c.Lo, c.Hi = math.NaN(), math.Inf(-1), math.Inf(1)
 		return c
 	}
-	s1 := benchmath.NewSample(slices.Clone(x), thresholds)
-	s2 := benchmath.NewSample(slices.Clone(y), thresholds)
-	c.P = math.Min(1, benchmath.AssumeNothing.Compare(s1, s2).P)
-	ratios := logRatios(s1.Values, s2.Values)
+	c.P = uTest(x, y)
+	if slices.Min(x) <= 0 || slices.Min(y) <= 0 {
+		// Where zero is a value ratios have no logarithm: no interval.
+		c.Lo, c.Hi = 0, math.Inf(1)
+		return c
+	}
+	ratios := logRatios(x, y)
 	c.Lo, c.Hi = shiftInterval(ratios, c.N1, c.N2, alpha)
 	lo, hi := shiftInterval(ratios, c.N1, c.N2, 2*alpha)
 	c.Equivalent = lo >= 1-equivalence && hi <= 1/(1-equivalence)
@@ -62,6 +61,9 @@ func compare(a, b string, x, y []float64, centerX, centerY float64) Comparison {
 // detectable fills in the smallest effect that would have been seen at level
 // alpha/family: the half width of the interval at that level.
 func (c *Comparison) detectable(x, y []float64) {
+	if c.N1 == 0 || c.N2 == 0 || slices.Min(x) <= 0 || slices.Min(y) <= 0 {
+		return
+	}
 	lo, hi := shiftInterval(logRatios(x, y), c.N1, c.N2, alpha/float64(max(1, c.Family)))
 	if lo > 0 && finite(hi) {
 		c.Detectable = math.Max(c.Ratio/lo, hi/c.Ratio) - 1
@@ -114,61 +116,6 @@ func shiftInterval(logs []float64, n1, n2 int, alpha float64) (lo, hi float64) {
 	}
 	k = min(k, (len(logs)-1)/2)
 	return math.Exp(logs[k]), math.Exp(logs[len(logs)-1-k])
-}
-
-// exactU is the sample size up to which the U distribution is computed.
-const exactU = 40
-
-// criticalU is the largest U at which the two-sided test still rejects, which
-// is the number of pairs to cut off at each end; -1 when the samples are too
-// small to reject at this level.
-func criticalU(n1, n2 int, alpha float64) int {
-	if n1 > exactU || n2 > exactU {
-		mean := float64(n1) * float64(n2) / 2
-		sd := math.Sqrt(mean * float64(n1+n2+1) / 6)
-		z := math.Sqrt2 * math.Erfinv(1-alpha)
-		return max(-1, int(math.Floor(mean-z*sd))-1)
-	}
-	key := uKey{n1, n2, alpha}
-	if cut, ok := uCache.Load(key); ok {
-		return cut.(int)
-	}
-	dist := stats.UDist{N1: n1, N2: n2}
-	cut := -1
-	for u := 0; u <= n1*n2/2 && 2*dist.CDF(float64(u)) <= alpha; u++ {
-		cut = u
-	}
-	uCache.Store(key, cut)
-	return cut
-}
-
-// uCache keeps critical values: a report asks for the same few, again and again.
-var uCache sync.Map // uKey to int
-
-type uKey struct {
-	n1, n2 int
-	alpha  float64
-}
-
-// smallestP is the smallest p that the U test can reach with samples of these
-// sizes: that of two samples wholly apart.
-func smallestP(n1, n2 int) float64 {
-	if n1 == 0 || n2 == 0 {
-		return 1
-	}
-	// 2 / (n1+n2 choose n1), in logarithms.
-	lg := func(n int) float64 { v, _ := math.Lgamma(float64(n + 1)); return v }
-	return math.Min(1, 2*math.Exp(lg(n1)+lg(n2)-lg(n1+n2)))
-}
-
-// resultsNeeded is the smallest number of results per model with which a
-// family of comparisons can show a difference at all.
-func resultsNeeded(family int) int {
-	n := 2
-	for smallestP(n, n)*float64(family) > alpha {
-		n++
-	}
-	return n
 }
 
 // holm corrects the p values of a family (Holm 1979): the k-th smallest of m

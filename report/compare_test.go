@@ -36,7 +36,7 @@ func TestCriticalU(t *testing.T) {
 		}
 	}
 	// Where the exact distribution ends the approximation goes on smoothly.
-	exact, approx := criticalU(exactU, exactU, 0.05), criticalU(exactU+1, exactU, 0.05)
+	exact, approx := criticalU(41, 41, 0.05), criticalU(42, 41, 0.05)
 	if step := approx - exact; step < 5 || step > 40 {
 		t.Errorf("from %d to %d at the end of the exact distribution", exact, approx)
 	}

@@ -99,7 +99,7 @@ func (c *Case) split(key string) (x quantity, fixed string, ok bool) {
 		others = append(others, p.String())
 	}
 	if c.lane {
-		others = append(others, count(c.Procs, "CPU"))
+		others = append(others, count(max(c.Procs, 1), "CPU"))
 	}
 	return x, strings.Join(others, ", "), ok
 }

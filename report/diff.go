@@ -1,9 +1,7 @@
 package report
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"sort"
@@ -18,6 +16,10 @@ type Diff struct {
 	Machine  bool         // some of them say that it is another machine
 	OnlyOld  []string     // cells that only one of the runs has
 	OnlyNew  []string
+	Failed   []string // what failed in the new run, and why: never a gain
+	WasGood  []string // of those, cells that the old run has numbers of
+	Repaired []string // what failed in the old run and has nothing to be compared with
+	Apart    []string // why cells have no counterpart: one sentence per reason
 }
 
 // A Change is one cell in one metric, then and now.
@@ -35,13 +37,14 @@ type ChangeKind int
 
 const (
 	Regressed ChangeKind = iota
+	Moved                // different, in a unit of which nobody says which way is better
 	Gained
 	Untold // too few or too noisy results
 	Same   // no difference seen, and a fair one would have been
 )
 
 func (k ChangeKind) String() string {
-	return [...]string{"worse", "better", "?", "~"}[k]
+	return [...]string{"worse", "changed", "better", "?", "~"}[k]
 }
 
 // A FactChange is a host fact that differs between two runs; a fact that one of
@@ -56,38 +59,40 @@ var machineFacts = []string{"goos", "goarch", "cpu", "cores", "smt", "governor",
 
 // Compare compares a run with an earlier one. In each case the models are one
 // family for Holm's correction, in each metric. Results of two machines can be
-// compared, but never silently: see Machine.
+// compared, but never silently: see Machine. Cells of another tool are compared
+// in every unit that both runs have. A cell that failed is in no change.
 func Compare(old, new *Run) *Diff {
-	d := &Diff{Old: old, New: new}
+	d := &Diff{Old: old, New: new, Failed: new.Failures(), Repaired: old.Failures()}
 	d.hosts()
+	packages := old.named() && new.named() || old.ambiguous() || new.ambiguous()
 	then := map[string]*Case{}
 	for _, c := range old.cases() {
-		then[c.full()+"/"+c.key] = c
+		then[c.identity(packages, true)] = c
 	}
+	lanes := slices.Compact(slices.Sorted(slices.Values(append(old.lanes(), new.lanes()...))))
 	seen := map[*Case]bool{}
+	apart := newApart(old, new, packages)
 	for _, c := range new.cases() {
-		o := then[c.full()+"/"+c.key]
+		o := then[c.identity(packages, true)]
 		if o == nil {
-			d.OnlyNew = append(d.OnlyNew, c.title())
+			if c.measured() {
+				d.OnlyNew = append(d.OnlyNew, c.titleAmong(lanes))
+				apart.look(c)
+			}
 			continue
 		}
 		seen[o] = true
-		for _, m := range Metrics {
+		for _, m := range metricsOf(o, c, new.better) {
 			d.Changes = append(d.Changes, changes(m, o, c, new.Models)...)
 		}
-		for _, model := range new.Models {
-			if is, was := c.Cells[model].usable(), o.Cells[model].usable(); is && !was {
-				d.OnlyNew = append(d.OnlyNew, c.title()+", "+model)
-			} else if was && !is {
-				d.OnlyOld = append(d.OnlyOld, c.title()+", "+model)
-			}
-		}
+		d.models(o, c, lanes, apart)
 	}
 	for _, c := range old.cases() {
-		if !seen[c] {
-			d.OnlyOld = append(d.OnlyOld, c.title())
+		if !seen[c] && c.measured() {
+			d.OnlyOld = append(d.OnlyOld, c.titleAmong(lanes))
 		}
 	}
+	d.Apart = apart.sentences()
 	sort.SliceStable(d.Changes, func(i, j int) bool {
 		a, b := d.Changes[i], d.Changes[j]
 		if a.Kind != b.Kind {
@@ -96,6 +101,68 @@ func Compare(old, new *Run) *Diff {
 		return a.Kind <= Gained && math.Abs(math.Log(a.Ratio)) > math.Abs(math.Log(b.Ratio))
 	})
 	return d
+}
+
+// models takes down which of a case's cells only one of the runs has.
+func (d *Diff) models(o, c *Case, lanes []int, apart *apart) {
+	for _, model := range unionOf(d.New.Models, d.Old.Models) {
+		is, was := c.Cells[model].usable(), o.Cells[model].usable()
+		where := withModel(c.titleAmong(lanes), model)
+		switch {
+		case is && was:
+			apart.units(o.Cells[model], c.Cells[model], where)
+		case is:
+			d.OnlyNew = append(d.OnlyNew, where)
+		case was && c.Cells[model] != nil && c.Cells[model].failure() != "":
+			d.WasGood = append(d.WasGood, where)
+		case was:
+			d.OnlyOld = append(d.OnlyOld, where)
+		}
+	}
+	apart.models(o, c)
+}
+
+func unionOf(a, b []string) []string {
+	out := slices.Clone(a)
+	for _, s := range b {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// metricsOf are those that a case is compared in: the four of the matrix, and
+// where it is another tool's each unit that both runs have beside time per op,
+// which throughput speaks of.
+func metricsOf(old, new *Case, better map[string]string) []Metric {
+	out := slices.Clone(Metrics)
+	for _, model := range sortedKeys(new.Cells) {
+		is, was := new.Cells[model], old.Cells[model]
+		if !is.Foreign || was == nil {
+			continue
+		}
+		for _, unit := range is.units() {
+			if unit == "ns/op" || !slices.Contains(was.units(), unit) {
+				continue
+			}
+			out = append(out, foreignMetric(unit, better[unit]))
+		}
+	}
+	return out
+}
+
+// units are those of the cell's results, in order of appearance.
+func (c *Cell) units() []string {
+	var out []string
+	for _, r := range c.Results {
+		for _, v := range r.Values {
+			if !slices.Contains(out, v.Unit) {
+				out = append(out, v.Unit)
+			}
+		}
+	}
+	return out
 }
 
 // changes compares the models of one case in one metric: one family.
@@ -114,7 +181,7 @@ func changes(m Metric, old, new *Case, models []string) []Change {
 	}
 	for i, p := range holm(ps) {
 		c := &out[i]
-		c.Adjusted, c.Family, c.Differs = p, len(ps), p < alpha
+		c.Adjusted, c.Family, c.Differs = p, len(ps), significant(p)
 		was, _ := m.sample(old.Cells[c.Model])
 		is, _ := m.sample(new.Cells[c.Model])
 		c.detectable(is, was)
@@ -125,17 +192,22 @@ func changes(m Metric, old, new *Case, models []string) []Change {
 
 func (c *Change) kind() ChangeKind {
 	switch {
+	case c.Differs && c.Metric.neutral:
+		return Moved
 	case c.Differs && c.Metric.better(c.New.Center, c.Old.Center):
 		return Gained
 	case c.Differs:
 		return Regressed
+	case c.New.Min == c.New.Max && c.Old.Min == c.Old.Max && c.New.Min == c.Old.Min && c.N1 > 1 && c.N2 > 1:
+		return Same // the same number every time
 	case !c.Equivalent && (c.Detectable > blunt || c.Lo > 1 || c.Hi < 1):
 		return Untold
 	}
 	return Same
 }
 
-// Delta is the change as a share: new over old, less one.
+// Delta is the change as a share: new over old, less one. It is NaN from zero
+// to zero, and infinite from zero to something.
 func (c *Change) Delta() float64 { return c.Ratio - 1 }
 
 // hosts compares the host facts first.
@@ -174,84 +246,60 @@ func (d *Diff) Count(m Metric, k ChangeKind) int {
 	return n
 }
 
-// Sentence sums the diff up, by throughput.
+// metrics are those with any change: the four of the matrix, then others in
+// order of appearance.
+func (d *Diff) metrics() []Metric {
+	out := slices.DeleteFunc(slices.Clone(Metrics), func(m Metric) bool {
+		return !slices.ContainsFunc(d.Changes, func(c Change) bool { return c.Metric.ID == m.ID })
+	})
+	var others []Metric
+	for _, c := range d.Changes {
+		same := func(m Metric) bool { return m.ID == c.Metric.ID }
+		if c.Metric.foreign && !slices.ContainsFunc(others, same) {
+			others = append(others, c.Metric)
+		}
+	}
+	sort.SliceStable(others, func(i, j int) bool { return others[i].Name < others[j].Name })
+	return append(out, others...)
+}
+
+// Sentence sums the diff up, by throughput, or by the first metric that there is.
 func (d *Diff) Sentence() string {
-	n := func(k ChangeKind) int { return d.Count(Throughput, k) }
-	all := n(Regressed) + n(Gained) + n(Untold) + n(Same)
-	if all == 0 {
-		return "Nothing to compare: the runs have no case and model in common."
+	failed := ""
+	if n := len(d.Failed); n > 0 {
+		failed = fmt.Sprintf(" %s in the new run.", count(n, "failure"))
 	}
-	s := fmt.Sprintf("Of %s, throughput is worse in %d, better in %d, not different in %d, and cannot be told in %d.", count(all, "cell"), n(Regressed), n(Gained), n(Same), n(Untold))
-	return s
+	ms := d.metrics()
+	if len(ms) == 0 {
+		why := "the runs have no case and model in common"
+		if len(d.Failed)+len(d.Repaired) > 0 {
+			why = "no case and model has numbers in both runs"
+		}
+		return "Nothing to compare: " + why + "." + failed
+	}
+	m := ms[0]
+	name := m.Name
+	if !m.foreign {
+		name = strings.ToLower(name[:1]) + name[1:]
+	}
+	n := func(k ChangeKind) int { return d.Count(m, k) }
+	all := n(Regressed) + n(Gained) + n(Moved) + n(Untold) + n(Same)
+	if m.neutral {
+		return fmt.Sprintf("Of %s, %s is changed in %d, not different in %d, and cannot be told in %d.", count(all, "cell"), clean(name), n(Moved), n(Same), n(Untold)) + failed
+	}
+	return fmt.Sprintf("Of %s, %s is worse in %d, better in %d, not different in %d, and cannot be told in %d.", count(all, "cell"), clean(name), n(Regressed), n(Gained), n(Same), n(Untold)) + failed
 }
 
-// WriteCompare writes a comparison as text, in the shape of benchstat's.
-func WriteCompare(w io.Writer, old, new *Run, opt Options) error {
-	if opt.Width <= 0 {
-		opt.Width = 100
-	}
-	d := Compare(old, new)
-	t := &textWriter{w: bufio.NewWriter(w), run: new, opt: opt}
-	for _, h := range d.Hosts {
-		code := ""
-		if h.Machine {
-			code = ansiRed
-		}
-		t.wrap(code, fmt.Sprintf("%s: %s, was %s", clean(h.Key), orNone(h.New), orNone(h.Old)), "  ")
-	}
-	for _, m := range Metrics {
-		t.changes(d, m)
-	}
-	for _, only := range []struct {
-		label string
-		cells []string
-	}{{"Only in the new run", d.OnlyNew}, {"Only in the old run", d.OnlyOld}} {
-		if n := len(only.cells); n > 0 {
-			t.wrap(ansiDim, fmt.Sprintf("%s: %s", only.label, cleanTo(strings.Join(only.cells[:min(n, 12)], "; "), 600)), "  ")
+// Notes are what reading the two files had to say, each with the run it is of.
+func (d *Diff) Notes() []string {
+	var out []string
+	for _, r := range []struct {
+		run  *Run
+		name string
+	}{{d.Old, "old run: "}, {d.New, "new run: "}} {
+		for _, n := range r.run.Notes {
+			out = append(out, r.name+n)
 		}
 	}
-	if d.Machine {
-		t.wrap(ansiRed, "Different machines: what differs may be the machine, not the code.", "")
-	}
-	t.wrap(ansiBold, d.Sentence(), "")
-	return t.w.Flush()
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "(none)"
-	}
-	return clean(s)
-}
-
-// changes prints one metric's table.
-func (t *textWriter) changes(d *Diff, m Metric) {
-	rows := [][]textCell{{{m.Name, ansiBold}, {"old", ansiBold}, {"new", ansiBold}, {"delta", ansiBold}, {"", ""}}}
-	for i := range d.Changes {
-		c := &d.Changes[i]
-		if c.Metric.ID != m.ID {
-			continue
-		}
-		delta, code := c.Kind.String(), map[ChangeKind]string{Regressed: ansiRed, Gained: ansiGreen}[c.Kind]
-		if c.Differs {
-			delta = formatDelta(c.Delta())
-		}
-		rows = append(rows, []textCell{
-			{clean(c.Case.title()) + "  " + clean(modelName(c.Model)), ""},
-			{formatValue(c.Old.Center, m.Unit), ""}, {formatValue(c.New.Center, m.Unit), ""},
-			{delta, code}, {fmt.Sprintf("(%s n=%d+%d)", strings.Replace("p="+formatP(c.Adjusted), "=<", "<", 1), c.N2, c.N1), ansiDim},
-		})
-	}
-	if len(rows) > 1 {
-		t.columns(rows)
-		t.printf("\n")
-	}
-}
-
-// formatDelta shows a change as a signed share; large ones as a ratio.
-func formatDelta(x float64) string {
-	if x > 9 {
-		return formatRatio(x + 1)
-	}
-	return fmt.Sprintf("%+.1f%%", 100*x)
+	return out
 }

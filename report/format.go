@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"hash/fnv"
 	"math"
 	"strconv"
 	"strings"
@@ -118,37 +119,67 @@ func formatPct(x float64) string {
 // maxShown bounds a name on the page.
 const maxShown = 96
 
-// clean makes a string from a file fit to be shown: control characters and
-// marks that change the direction of text become visible, broken UTF-8 is
-// replaced, and long strings are cut. Escaping for HTML comes after it.
-func clean(s string) string { return cleanTo(s, maxShown) }
+// clean makes a name from a file fit to be shown, and keeps different names
+// different: control characters, marks that change the direction of text and
+// broken UTF-8 become visible, and a backslash is doubled so that nothing can
+// pose as one of them. Of a long name the middle is cut out, and a checksum of
+// the whole put there. Escaping for HTML comes after it.
+func clean(s string) string { return fit(visible(s, true), maxShown) }
 
-func cleanTo(s string, limit int) string {
+// cleanTo makes prose from a file fit to be shown; what is too long loses its end.
+func cleanTo(s string, limit int) string { return shorten(visible(s, false), limit) }
+
+func visible(s string, injective bool) string {
 	var b strings.Builder
-	n := 0
 	for i, r := range s {
-		if n >= limit {
-			b.WriteString("…")
-			break
-		}
-		n++
 		switch {
-		case r == utf8.RuneError:
-			if _, size := utf8.DecodeRuneInString(s[i:]); size == 1 {
-				r = '\uFFFD'
-			}
-			b.WriteRune(r)
-		case r == '\t' || r == '\n':
+		case r == '\\' && injective:
+			b.WriteString(`\\`)
+		case r == utf8.RuneError && broken(s[i:]):
+			fmt.Fprintf(&b, "\\x%02x", s[i])
+		case (r == '\t' || r == '\n') && !injective:
 			b.WriteByte(' ')
 		case r < 0x20 || r == 0x7f:
 			fmt.Fprintf(&b, "\\x%02x", r)
-		case r != ' ' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r)):
+		case r != ' ' && (unicode.IsControl(r) || unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r)):
 			fmt.Fprintf(&b, "\\u%04x", r)
 		default:
 			b.WriteRune(r)
 		}
 	}
 	return b.String()
+}
+
+// broken reports whether s begins with a byte that is not UTF-8.
+func broken(s string) bool {
+	_, size := utf8.DecodeRuneInString(s)
+	return size == 1
+}
+
+// shorten cuts the end off a text of more than limit characters.
+func shorten(s string, limit int) string {
+	n := 0
+	for i := range s {
+		if n == limit {
+			return s[:i] + "…"
+		}
+		n++
+	}
+	return s
+}
+
+// fit cuts the middle out of a name of more than limit characters.
+func fit(s string, limit int) string {
+	r := []rune(s)
+	if len(r) <= limit {
+		return s
+	}
+	sum := fnv.New64a()
+	sum.Write([]byte(s))
+	mark := fmt.Sprintf("…%010x…", sum.Sum64()&(1<<40-1))
+	keep := limit - utf8.RuneCountInString(mark)
+	tail := keep / 2
+	return string(r[:keep-tail]) + mark + string(r[len(r)-tail:])
 }
 
 // count shows a number with its noun: "1 case", "3 cases".

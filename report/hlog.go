@@ -10,7 +10,9 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
@@ -31,13 +33,17 @@ const (
 )
 
 // readLatency reads a standard HdrHistogram log (V2, compressed) and merges
-// the histograms of each tag into the tag's cell. Damaged lines are counted.
-func (run *Run) readLatency(r io.Reader) {
+// the histograms of each tag into the tag's cell. Damaged lines are counted. It
+// reports whether the log is the run's own: its first lines give the moment at
+// which the run was begun, as the header of bench.txt does. Of another run's log
+// nothing is read.
+func (run *Run) readLatency(r io.Reader) (own bool) {
 	cells := run.byTag()
 	merged := map[*Cell]*hdrhistogram.PackedHistogram{}
 	in := bufio.NewReaderSize(io.LimitReader(r, maxBytes), 64<<10)
 	var damaged, unknown, total int
 	var first error
+	start := ""
 	for {
 		line, state, err := readLine(in, maxHlogLine)
 		if state == lineNone {
@@ -46,10 +52,17 @@ func (run *Run) readLatency(r io.Reader) {
 			}
 			break
 		}
+		if after, ok := bytes.CutPrefix(line, []byte("#[StartTime: ")); ok && start == "" {
+			at, _, _ := bytes.Cut(after, []byte(" "))
+			start = string(at)
+		}
 		if len(line) == 0 && state != lineLong || bytes.HasPrefix(line, []byte("#")) || bytes.HasPrefix(line, []byte(`"`)) {
 			continue
 		}
-		total++
+		if total++; total == 1 && !run.begunAt(start) {
+			run.note("%s was not read: it is of another run (begun at %s)", LatencyFile, orUnknown(start))
+			return false
+		}
 		tag, h, err := parseHlogLine(line)
 		if err != nil || state == lineLong {
 			if damaged++; first == nil {
@@ -75,8 +88,24 @@ func (run *Run) readLatency(r io.Reader) {
 		run.note("%d of %d latency histograms could not be read: %v", damaged, total, first)
 	}
 	if unknown > 0 {
-		run.note("%d latency histograms belong to no result and were left out", unknown)
+		run.note("%s of no result in %s left out", count(unknown, "latency histogram"), BenchFile)
 	}
+	return run.begunAt(start)
+}
+
+// begunAt reports whether the run was begun at a moment, in seconds since 1970,
+// to the millisecond.
+func (run *Run) begunAt(seconds string) bool {
+	at, err := time.Parse(time.RFC3339Nano, run.Header.Run)
+	s, serr := strconv.ParseFloat(seconds, 64)
+	return err == nil && serr == nil && math.Round(s*1000) == float64(at.UnixMilli())
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "no known time"
+	}
+	return shorten(s, 40)
 }
 
 // byTag finds cells by the tag the runner gives their histograms: the
@@ -85,7 +114,7 @@ func (run *Run) byTag() map[string]*Cell {
 	tags := map[string]*Cell{}
 	for _, c := range run.cases() {
 		for model, cell := range c.Cells {
-			tag := c.full()
+			tag := c.full() // our runner's files know no packages
 			if model != "" {
 				tag += "/model=" + model
 			}

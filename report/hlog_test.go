@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -37,7 +38,7 @@ func upTo(n int64) []int64 {
 // Several lines with one tag are one result each; the case's curve is theirs merged.
 func TestLatencyMerges(t *testing.T) {
 	run := read(t, small)
-	log := "#[Histogram log format version 1.3]\n" + `"StartTimestamp","Interval_Length"` + "\n" +
+	log := smallLog + `"StartTimestamp","Interval_Length"` + "\n" +
 		hlogLine(t, "Lock/tasks=2/model=greenlet-2", 3, upTo(1000)...) +
 		hlogLine(t, "Lock/tasks=2/model=greenlet-2", 3, upTo(1000)...) +
 		hlogLine(t, "Lock/tasks=2/model=goroutine-2", 3, 5000)
@@ -75,7 +76,7 @@ func TestLatencyDamage(t *testing.T) {
 		"tag only":    "Tag=x",
 	} {
 		run := read(t, small)
-		run.readLatency(strings.NewReader(whole + line + "\n" + whole))
+		run.readLatency(strings.NewReader(smallLog + whole + line + "\n" + whole))
 		l := run.Workloads[0].Cases[0].Cells["greenlet"].Latency
 		if l == nil || l.Count != 200 {
 			t.Errorf("%s: the whole lines beside it were lost: %+v", name, l)
@@ -85,17 +86,17 @@ func TestLatencyDamage(t *testing.T) {
 		}
 	}
 	run := read(t, small)
-	run.readLatency(strings.NewReader(hlogLine(t, "Other/model=x-2", 3, 1)))
-	if len(run.Notes) != 1 || !strings.Contains(run.Notes[0], "belong to no result") {
+	run.readLatency(strings.NewReader(smallLog + hlogLine(t, "Other/model=x-2", 3, 1)))
+	if len(run.Notes) != 1 || !strings.Contains(run.Notes[0], "of no result in bench.txt") {
 		t.Errorf("unknown tag: notes %q", run.Notes)
 	}
 }
 
 func TestTagWithCommas(t *testing.T) {
-	run := read(t, "BenchmarkX/a=1,2/model=m-2 1 5 ns/op\n")
+	run := read(t, small+"BenchmarkX/a=1,2/model=m-2 1 5 ns/op\n")
 	line := hlogLine(t, "T", 3, 5)
-	run.readLatency(strings.NewReader(strings.Replace(line, "Tag=T,", "Tag=X/a=1,2/model=m-2,", 1)))
-	if run.Workloads[0].Cases[0].Cells["m"].Latency == nil {
+	run.readLatency(strings.NewReader(smallLog + strings.Replace(line, "Tag=T,", "Tag=X/a=1,2/model=m-2,", 1)))
+	if run.Workloads[1].Cases[0].Cells["m"].Latency == nil {
 		t.Errorf("a tag with a comma was not found: %q", run.Notes)
 	}
 }
@@ -106,7 +107,7 @@ func FuzzHlog(f *testing.F) {
 	f.Add([]byte(fmt.Sprintf("Tag=%s,1,1,1,%s\n", "Lock/tasks=2/model=greenlet-2", "HISTFAAAAB94nJNpmSzMwMAgxQABjFCaGUQ+WMJg/wEiAgBOpQRE")))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		run := read(t, small)
-		run.readLatency(bytes.NewReader(data))
+		run.readLatency(io.MultiReader(strings.NewReader(smallLog), bytes.NewReader(data)))
 		for _, c := range run.cases() {
 			for _, cell := range c.Cells {
 				if l := cell.Latency; l != nil && (l.Count <= 0 || len(l.Points) == 0) {

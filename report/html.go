@@ -86,6 +86,8 @@ type page struct {
 	DataCut    bool
 	Cut        []string // what the limits left out
 	Files      []string
+	Broken     []string // packages that failed as a whole
+	Benchstat  string   // command that reads the same results
 }
 
 // A pageModel is a model with its colour and its short description.
@@ -113,9 +115,13 @@ func newPage(run *Run, opt Options) *page {
 		Models:   b.models,
 		Warnings: run.Warnings(),
 		Method:   b.method(),
-		Files:    run.Files,
 		Blocks:   run.Blocks,
+		Broken:   firstOf(run.Broken),
 	}
+	for _, f := range run.Files {
+		p.Files = append(p.Files, clean(f))
+	}
+	p.Benchstat = b.benchstat()
 	p.Detail = strings.ReplaceAll(strings.TrimPrefix(p.Verdict.Sentence, p.Verdict.Headline), " %", "\u00a0%")
 	p.CSP = fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; img-src data:; base-uri 'none'; form-action 'none'",
 		hashSource(pageCSS), hashSource(pageJS))
@@ -146,6 +152,18 @@ func newPage(run *Run, opt Options) *page {
 	}
 	p.Cut = b.cut
 	return p
+}
+
+// benchstat is the command that makes a table of the same file, for a reader
+// who stands in its directory; "" where there is no file.
+func (b *builder) benchstat() string {
+	switch {
+	case len(b.run.Files) == 0:
+		return ""
+	case len(b.run.Models) > 1:
+		return "go tool benchstat -col /model " + ShellQuote(b.run.Files[0])
+	}
+	return "go tool benchstat " + ShellQuote(b.run.Files[0])
 }
 
 // hashSource is a content security policy's name for one inline element.
@@ -252,7 +270,7 @@ func (b *builder) id(of any) string {
 func (b *builder) anchor(of any) string {
 	switch v := of.(type) {
 	case *Case:
-		if slices.Contains(b.first[v.Workload], v) && b.any(v) {
+		if slices.Contains(b.first[v.Workload], v) && v.measured() {
 			return b.id(v)
 		}
 		return b.anchor(v.Workload)

@@ -3,8 +3,6 @@ package report
 import (
 	"strconv"
 	"strings"
-
-	"golang.org/x/perf/benchfmt"
 )
 
 // A name is a benchmark's name taken apart:
@@ -22,14 +20,26 @@ const maxParams = 12
 // splitName takes a name apart, without its "Benchmark". A name of another
 // tool has no model; its sub-benchmark parts are parameters all the same.
 func splitName(full string) name {
-	base, parts := benchfmt.Name(full).Parts()
-	n := name{workload: string(base)}
-	for i, p := range parts {
-		part := string(p)
-		if i == len(parts)-1 && strings.HasPrefix(part, "-") {
-			n.procs, _ = strconv.Atoi(part[1:])
-			continue
-		}
+	at := len(full)
+	for at > 0 && full[at-1] >= '0' && full[at-1] <= '9' {
+		at--
+	}
+	if at == len(full) || at == 0 || full[at-1] != '-' {
+		return bareName(full)
+	}
+	n := bareName(full[:at-1])
+	n.procs, _ = strconv.Atoi(full[at:])
+	return n
+}
+
+// bareName takes a name apart that has no number of CPUs at its end.
+func bareName(full string) name {
+	parts := strings.SplitAfter(full, "/")
+	for i := len(parts) - 1; i > 0; i-- { // the slash goes with what follows it
+		parts[i-1], parts[i] = parts[i-1][:len(parts[i-1])-1], "/"+parts[i]
+	}
+	n := name{workload: parts[0]}
+	for _, part := range parts[1:] {
 		key, value, ok := strings.Cut(strings.TrimPrefix(part, "/"), "=")
 		switch {
 		case ok && key == "model":
@@ -45,6 +55,9 @@ func splitName(full string) name {
 	}
 	return n
 }
+
+// caseName is the name of the case within its workload.
+func (n name) caseName() string { return (&Case{Params: n.params}).Name() }
 
 // A quantity is a parameter's value read as a number: "10us" is 10e-6 of
 // kind "s", "64KiB" is 65536 of kind "B", "1000" is 1000 of no kind.

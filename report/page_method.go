@@ -20,7 +20,7 @@ type pageMethod struct {
 
 func (b *builder) method() pageMethod {
 	h := b.run.Header
-	m := pageMethod{Command: cleanTo(h.Command, 400), Results: h.Count, Blocks: len(b.run.Blocks)}
+	m := pageMethod{Command: whole(h.Command), Results: h.Count, Blocks: len(b.run.Blocks)}
 	benchtime := h.BenchtimeNS
 	if n := len(b.run.Blocks); n > 0 && b.run.Blocks[n-1].BenchtimeNS > 0 {
 		benchtime = b.run.Blocks[n-1].BenchtimeNS
@@ -39,6 +39,15 @@ func (b *builder) method() pageMethod {
 	}
 	m.Needed = resultsNeeded(max(1, m.Family))
 	return m
+}
+
+// whole is a command as it stands, to be pasted. One that cannot be shown as it
+// is, or that is longer than any of our runner's, is left to the file.
+func whole(command string) string {
+	if len(command) > 4000 || command != visible(command, false) {
+		return ""
+	}
+	return command
 }
 
 // A pageBreakEven is one row of the break-even table.

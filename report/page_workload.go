@@ -70,7 +70,7 @@ func (b *builder) workload(w *Workload) pageWorkload {
 	p.Curves = b.curveCharts(w)
 	measured := 0
 	for _, c := range b.first[w] {
-		if b.any(c) {
+		if c.measured() {
 			p.Panels = append(p.Panels, b.panel(c, measured == 0))
 			measured++
 		}
@@ -78,16 +78,6 @@ func (b *builder) workload(w *Workload) pageWorkload {
 	b.table(&p, w)
 	p.Missing = b.missing(w)
 	return p
-}
-
-// any reports whether any model has numbers in the case.
-func (b *builder) any(c *Case) bool {
-	for _, cell := range c.Cells {
-		if cell.usable() {
-			return true
-		}
-	}
-	return false
 }
 
 // takeaway is what the section comes to: who is best where, and by how much.

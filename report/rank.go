@@ -153,7 +153,7 @@ func (r *Ranking) test() {
 	adjusted := holm(ps)
 	for k, p := range pairs {
 		c := &all[k]
-		c.Adjusted, c.Family, c.Differs = adjusted[k], r.Family, adjusted[k] < alpha
+		c.Adjusted, c.Family, c.Differs = adjusted[k], r.Family, significant(adjusted[k])
 		if p.b == r.best {
 			c.detectable(r.Entries[p.a].Sample, r.Entries[p.b].Sample)
 			r.judge(&r.Entries[p.a], *c)
@@ -177,7 +177,7 @@ func (r *Ranking) testOutside() {
 			continue
 		}
 		c := compare(e.Model, best.Model, e.Sample, best.Sample, e.Center, best.Center)
-		c.Adjusted, c.Family, c.Differs = c.P, 1, c.P < alpha
+		c.Adjusted, c.Family, c.Differs = c.P, 1, significant(c.P)
 		c.detectable(e.Sample, best.Sample)
 		e.Versus = c
 	}
@@ -213,7 +213,7 @@ func (r *Ranking) tooFew() bool {
 	best := r.Best()
 	for i := range r.Entries {
 		e := &r.Entries[i]
-		if e.Relation == Unknown && smallestP(len(best.Sample), len(e.Sample))*float64(r.Family) >= alpha {
+		if e.Relation == Unknown && !significant(smallestP(len(best.Sample), len(e.Sample))*float64(r.Family)) {
 			return true
 		}
 	}

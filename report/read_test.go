@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-const small = `# switchyard {"format":1,"run":"r1","command":"make bench","seed":1,"count":2,"benchtime_ns":50000000,"cpus":"0-1","models":["serial","greenlet","goroutine"]}
+const small = `# switchyard {"format":1,"run":"2026-11-20T19:03:11.25Z","command":"make bench","seed":1,"count":2,"benchtime_ns":50000000,"cpus":"0-1","models":["serial","greenlet","goroutine"]}
 # workload {"name":"Lock","story":"Tickets.","op":"ticket","source":"bench/workload/lock.go","vary":["tasks"],"cases":["tasks=2","tasks=8"]}
 goos: linux
 cpu: Test CPU
@@ -29,6 +29,9 @@ BenchmarkLock/tasks=2/model=greenlet-2 	 50000 	 1010 ns/op	 990000 ops/s
 BenchmarkLock/tasks=2/model=goroutine-2 	 50000 	 2000 ns/op	 500000 ops/s
 `
 
+// smallLog begins the latency log of that run.
+const smallLog = "#[Histogram log format version 1.3]\n#[StartTime: 1795201391.250 (seconds since epoch), 2026-11-20T19:03:11Z]\n"
+
 func read(t testing.TB, text string) *Run {
 	t.Helper()
 	run, err := Read("bench.txt", strings.NewReader(text))
@@ -40,7 +43,7 @@ func read(t testing.TB, text string) *Run {
 
 func TestRead(t *testing.T) {
 	run := read(t, small)
-	if run.Header.Run != "r1" || run.Header.CPUs != "0-1" || run.Fact("cpu") != "Test CPU" {
+	if run.Header.Run != "2026-11-20T19:03:11.25Z" || run.Header.CPUs != "0-1" || run.Fact("cpu") != "Test CPU" {
 		t.Errorf("header %+v, facts %v", run.Header, run.Facts)
 	}
 	if got := fmt.Sprint(run.Models); got != "[serial greenlet goroutine]" {

@@ -21,11 +21,15 @@ type Run struct {
 	Models    []string    // in the header's order, then in order of appearance
 	Workloads []*Workload // in the header's order, then in order of appearance
 	Blocks    []Block     // in run order
+	Broken    []string    // packages that failed as a whole, and why: a panic, a failed build or test
 	Notes     []string    // what reading had to say: lines left out, files missing
 	Truncated bool        // the file ended in the middle of a line
 
+	ours    bool              // our runner wrote it: names and units are in its grammar
+	better  map[string]string // "higher" or "lower", by unit, where the file says so
 	results int
-	cells   map[string]*Cell // by full benchmark name, while reading
+	placed  int              // cells
+	cells   map[string]*Cell // by package and full benchmark name, while reading
 	pending []pending        // failures and skips not yet placed, while reading
 
 	once     sync.Once
@@ -72,7 +76,8 @@ func (b Block) Canary() string {
 
 // A Workload is what was asked of every model, in one or several cases.
 type Workload struct {
-	Name    string
+	Name    string // with the package before it, where several have one of that name
+	Package string // "" in our own files
 	Story   string // one paragraph: what real situation it stands for
 	Op      string // the unit of work: "round trip"
 	Source  string // file of the implementations
@@ -81,6 +86,7 @@ type Workload struct {
 	Skipped map[string]string // model -> why it has no implementation
 	Failed  map[string]string // model -> why all of it failed
 
+	base  string   // its name within its package
 	order []string // names of the cases, as the header lists them
 }
 
@@ -106,6 +112,7 @@ type Cell struct {
 	Failed  string   // reason, when any result failed: the cell then shows no number
 	Skipped string   // reason, when there is no implementation or a limit forbids it
 	Latency *Latency // merged histogram, nil when none was recorded
+	Foreign bool     // of another tool: what its units mean is not known
 }
 
 // A Result is one measured line.
@@ -154,7 +161,7 @@ func (p Param) String() string {
 func (c *Case) label() string {
 	s := strings.ReplaceAll(c.Name(), "/", " ")
 	if c.lane {
-		s = strings.TrimSpace(fmt.Sprintf("%s on %s", s, count(c.Procs, "CPU")))
+		s = strings.TrimSpace(fmt.Sprintf("%s on %s", s, count(max(c.Procs, 1), "CPU")))
 	}
 	if s == "" {
 		return c.Workload.Name
@@ -170,9 +177,18 @@ func (c *Case) full() string {
 	return c.Workload.Name
 }
 
-// usable reports whether the cell has numbers to show.
+// usable reports whether the cell has numbers to show. Those of a benchmark that
+// failed, or that is part of one that did, are none.
 func (c *Cell) usable() bool {
-	return c != nil && c.Failed == "" && len(c.Results) > 0
+	return c != nil && c.failure() == "" && len(c.Results) > 0
+}
+
+// failure is why the cell failed, alone or with its workload; "" when it did not.
+func (c *Cell) failure() string {
+	if c.Failed != "" || c.Case == nil {
+		return c.Failed
+	}
+	return c.Case.Workload.Failed[c.Model]
 }
 
 // Results is the number of results read.
@@ -197,23 +213,35 @@ func (r *Run) cases() []*Case {
 	return all
 }
 
-// Failures counts the cells that failed, and lists them in report order.
-// A run with failures exits with status 1.
+// Failures lists what failed, in report order: packages, workloads, cells.
+// A run with failures exits with status 1, and so does a comparison with one.
 func (r *Run) Failures() []string {
-	var out []string
+	out := slices.Clone(r.Broken)
 	for _, w := range r.Workloads {
 		for _, m := range sortedKeys(w.Failed) {
-			out = append(out, fmt.Sprintf("%s, %s: %s", w.Name, m, w.Failed[m]))
+			out = append(out, withModel(w.Name, m)+": "+w.Failed[m])
 		}
 		for _, c := range w.Cases {
 			for _, m := range r.Models {
 				if cell := c.Cells[m]; cell != nil && cell.Failed != "" {
-					out = append(out, fmt.Sprintf("%s, %s: %s", c.full(), m, cell.Failed))
+					where := c.full()
+					if c.lane {
+						where += " on " + count(max(c.Procs, 1), "CPU")
+					}
+					out = append(out, withModel(where, m)+": "+cell.Failed)
 				}
 			}
 		}
 	}
 	return out
+}
+
+// withModel names a cell by its place and its model, where it has one.
+func withModel(where, model string) string {
+	if model == "" {
+		return where
+	}
+	return where + ", " + model
 }
 
 func sortedKeys[V any](m map[string]V) []string {
@@ -233,13 +261,13 @@ func (r *Run) addModel(m string) {
 }
 
 // workload finds or adds a workload.
-func (r *Run) workload(name string) *Workload {
+func (r *Run) workload(pkg, name string) *Workload {
 	for _, w := range r.Workloads {
-		if w.Name == name {
+		if w.base == name && w.Package == pkg {
 			return w
 		}
 	}
-	w := &Workload{Name: name, Skipped: map[string]string{}, Failed: map[string]string{}}
+	w := &Workload{Name: name, Package: pkg, base: name, Skipped: map[string]string{}, Failed: map[string]string{}}
 	r.Workloads = append(r.Workloads, w)
 	return w
 }
@@ -270,10 +298,10 @@ func (c *Case) cell(model string) *Cell {
 
 // title names the case on its own: the workload, and the case's label.
 func (c *Case) title() string {
-	if l := c.label(); l != c.Workload.Name {
-		return c.Workload.Name + " " + l
+	if c.Name() == "" && !c.lane {
+		return c.Workload.Name
 	}
-	return c.Workload.Name
+	return c.Workload.Name + " " + c.label()
 }
 
 // A skip is a cell without numbers, and why.

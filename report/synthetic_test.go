@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
@@ -126,6 +127,7 @@ func (s synthetic) files(t testing.TB) (bench, hlog []byte) {
 	var b, h bytes.Buffer
 	logw := hdrhistogram.NewHistogramLogWriter(&h)
 	_ = logw.OutputLogFormatVersion()
+	_ = logw.OutputStartTime(time.Date(2026, 11, 20, 19, 3, 11, 0, time.UTC).UnixMilli())
 	var units []unitRun
 	header, _ := json.Marshal(Header{Format: 1, Run: "2026-11-20T19:03:11Z", Command: fmt.Sprintf("make bench COUNT=%d SEED=%d", s.count, s.seed), Seed: int64(s.seed), Count: s.count, BenchtimeNS: 5e7, CPUs: "0-1", Models: s.models})
 	fmt.Fprintf(&b, "# switchyard %s\n", header)

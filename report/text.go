@@ -16,6 +16,10 @@ type Options struct {
 	Color   bool   // text with ANSI colours
 	Version string // of switchyard, for the page's footer
 
+	// Page is the path of the page that is written beside the text, for its last
+	// line; "" is none.
+	Page string
+
 	// Baseline is an earlier run that the page sets this one against; nil
 	// leaves the section out. For text see WriteCompare.
 	Baseline *Run
@@ -28,7 +32,7 @@ func WriteText(w io.Writer, run *Run, opt Options) error {
 		opt.Width = 100
 	}
 	t := &textWriter{w: bufio.NewWriter(w), run: run, opt: opt}
-	for _, m := range []Metric{Throughput, TailP99, Memory} {
+	for _, m := range append([]Metric{Throughput, TailP99, Memory}, run.foreignMetrics()...) {
 		t.table(m)
 	}
 	t.missing()
@@ -86,11 +90,16 @@ func (t *textWriter) table(m Metric) {
 	if foot != nil {
 		all = append(all, foot)
 	}
-	better := "lower is better"
-	if m.Higher {
-		better = "higher is better"
+	legend := textUnits[m.ID] + ": median ± 95 % interval, "
+	switch {
+	case m.foreign:
+		legend = "median ± 95 % interval"
+	case m.Higher:
+		legend += "higher is better; * best, ~ no difference from it, ? cannot tell"
+	default:
+		legend += "lower is better; * best, ~ no difference from it, ? cannot tell"
 	}
-	t.printf("%s %s\n", t.paint(ansiBold, m.Name), t.paint(ansiDim, fmt.Sprintf("%s: median ± 95 %% interval, %s; * best, ~ no difference from it, ? cannot tell", textUnits[m.ID], better)))
+	t.printf("%s %s\n", t.paint(ansiBold, clean(m.Name)), t.paint(ansiDim, legend))
 	t.columns(all)
 	t.printf("\n")
 }
@@ -121,7 +130,7 @@ func (t *textWriter) row(m Metric, c *Case, models []string) []textCell {
 			any = true
 			row = append(row, textCell{t.number(m, e), relationCode(e.Relation)})
 		case cell != nil && cell.Failed != "" || c.Workload.Failed[model] != "":
-			any = true
+			any = any || !m.foreign
 			row = append(row, textCell{"FAILED", ansiRed})
 		default:
 			row = append(row, textCell{"-", ansiDim})
@@ -136,14 +145,17 @@ func (t *textWriter) row(m Metric, c *Case, models []string) []textCell {
 // number is a cell's center, half width and mark.
 func (t *textWriter) number(m Metric, e *Entry) string {
 	s := Summarize(e.Sample)
-	half := "∞"
+	half, mark := "∞", relationMark(e.Relation)
+	if m.foreign {
+		mark = ""
+	}
 	switch h := s.HalfWidth(); {
 	case h < 10:
 		half = fmt.Sprintf("%.0f%%", 100*h)
 	case finite(h):
 		half = ">999%"
 	}
-	return fmt.Sprintf("%s ±%4s%s", strings.TrimSuffix(formatValue(s.Center, m.Unit), unitStyles[m.Unit].suffix), half, relationMark(e.Relation))
+	return fmt.Sprintf("%s ±%4s%s", strings.TrimSuffix(m.format(s.Center), unitStyles[m.Unit].suffix), half, mark)
 }
 
 func relationMark(r Relation) string {
@@ -170,6 +182,9 @@ func relationCode(r Relation) string {
 // geomean is the last row: each model over the best, over the cases that all
 // ranked models have.
 func (t *textWriter) geomean(m Metric, models []string) []textCell {
+	if m.foreign {
+		return nil
+	}
 	r := t.run.Overall(m)
 	if len(r.Cases) < 2 || r.Second() == nil {
 		return nil
@@ -232,16 +247,27 @@ func pad(s string, width int) string {
 
 // missing prints what failed, in full, and counts what has no implementation.
 func (t *textWriter) missing() {
-	failures := t.run.Failures()
+	t.failed(t.run.Failures())
+	if n := len(t.run.skips()); n > 0 {
+		t.printf("%s\n", t.paint(ansiDim, count(n, "cell")+" not measured; the reasons are in the report"))
+	}
+}
+
+// failed prints failures in full, up to twenty.
+func (t *textWriter) failed(failures []string) {
 	for i, f := range failures {
 		if i == 20 {
-			t.printf("%s %d more; the report has them\n", t.paint(ansiRed, "FAILED"), len(failures)-i)
+			t.printf("%s %d more\n", t.paint(ansiRed, "FAILED"), len(failures)-i)
 			break
 		}
 		t.printf("%s %s\n", t.paint(ansiRed, "FAILED"), cleanTo(f, 300))
 	}
-	if n := len(t.run.skips()); n > 0 {
-		t.printf("%s\n", t.paint(ansiDim, count(n, "cell")+" not measured; the reasons are in the report"))
+}
+
+// notes prints what reading the files had to say.
+func (t *textWriter) notes(notes []string) {
+	for _, n := range notes {
+		t.wrap(ansiDim, "Note: "+cleanTo(n, 300), "  ")
 	}
 }
 
@@ -268,11 +294,21 @@ func (t *textWriter) verdict() {
 		line += " (" + strings.Join(why, ", ") + ")"
 	}
 	t.wrap("", line, "  ")
-	for _, n := range t.run.Notes {
-		t.wrap(ansiDim, "Note: "+cleanTo(n, 300), "  ")
+	t.notes(t.run.Notes)
+	if t.opt.Baseline != nil {
+		for _, n := range t.opt.Baseline.Notes {
+			t.notes([]string{"baseline: " + n})
+		}
 	}
-	if len(t.run.Files) > 0 {
-		t.printf("Files: %s\n", strings.Join(append(prefixed(t.run.dir(), t.run.Files), filepath.Join(t.run.dir(), HTMLFile)), "  "))
+	files := prefixed(t.run.dir(), t.run.Files)
+	if t.opt.Page != "" {
+		files = append(files, t.opt.Page)
+	}
+	for i, f := range files {
+		files[i] = ShellQuote(f)
+	}
+	if len(files) > 0 {
+		t.printf("Files: %s\n", strings.Join(files, "  "))
 	}
 }
 

@@ -85,11 +85,23 @@ func warnMixed(run *Run, _ *analysis) (Warning, bool) {
 	}, true
 }
 
+// again is the command that measures once more with another setting.
+func (r *Run) again(setting, value string) string {
+	if r.ours {
+		return "make bench " + setting + "=" + value
+	}
+	return "go test -run - -bench . -" + strings.ToLower(setting) + " " + value
+}
+
 func warnTruncated(run *Run, _ *analysis) (Warning, bool) {
+	remedy := "Run it again, and keep all of its output."
+	if run.ours {
+		remedy = "switchyard run --resume goes on where it stopped."
+	}
 	return Warning{
-		ID: "truncated", Grade: Caution, Title: "the file is cut off", Value: "the last line is incomplete", Threshold: "a whole file",
+		ID: "truncated", Grade: Caution, Title: "the file is cut off", Value: "its end is missing", Threshold: "a whole file",
 		Effect: "The run was interrupted: some cases may have fewer results than others.",
-		Remedy: "switchyard run --resume goes on where it stopped.",
+		Remedy: remedy,
 	}, run.Truncated
 }
 
@@ -110,7 +122,7 @@ func warnFewResults(run *Run, a *analysis) (Warning, bool) {
 		ID: "few", Grade: Notice, Title: count(fewest, "result") + " per case", Value: count(fewest, "result") + " in the smallest sample",
 		Threshold: strconv.Itoa(wantResults),
 		Effect:    "Intervals are as wide as the whole sample; only differences that separate all results can be shown.",
-		Remedy:    "make bench COUNT=" + strconv.Itoa(wantResults),
+		Remedy:    run.again("COUNT", strconv.Itoa(wantResults)),
 	}
 	if len(cells) > 0 {
 		w.Grade, w.Cells = Grave, cells
@@ -132,7 +144,7 @@ func warnUnresolved(run *Run, a *analysis) (Warning, bool) {
 		ID: "unresolved", Grade: Caution, Title: "too few results for so many models",
 		Value: count(rows, "case") + " undecided", Threshold: fmt.Sprintf("%d results for %d comparisons", resultsNeeded(max(family, 1)), family),
 		Effect: "Models are marked ?: the test could not have shown a difference, however large.",
-		Remedy: fmt.Sprintf("make bench COUNT=%d", resultsNeeded(max(family, 1))),
+		Remedy: run.again("COUNT", strconv.Itoa(resultsNeeded(max(family, 1)))),
 	}, rows > 0
 }
 
@@ -159,7 +171,7 @@ func warnShort(run *Run, _ *analysis) (Warning, bool) {
 		ID: "short", Grade: Caution, Title: fmt.Sprintf("%s with fewer than %d ops per result", count(len(cells), "cell"), wantOps),
 		Value: fmt.Sprintf("%s, down to %s", count(len(cells), "cell"), count(fewest, "op")), Threshold: count(wantOps, "op"),
 		Effect: "One or two ops cannot be spread over CPUs, and start and end weigh much: models that run ops at once look slower than they are.",
-		Remedy: "A longer bench time: make bench BENCHTIME=1s",
+		Remedy: "A longer bench time: " + run.again("BENCHTIME", "1s"),
 		Cells:  cells,
 	}, len(cells) > 0
 }
@@ -350,7 +362,7 @@ func warnSMT(run *Run, _ *analysis) (Warning, bool) {
 	return Warning{
 		ID: "smt", Grade: Notice, Title: "SMT on", Value: clean(run.Fact("smt")), Threshold: "off, or a CPU set without siblings",
 		Effect: "Two CPUs may share one core: parallel models gain less from the second.",
-		Remedy: "make bench CPU=<one thread of each core>",
+		Remedy: "Run on one CPU of each core, as in: taskset -c 0,2 make bench",
 	}, s == "on" || s == "1" || s == "active"
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -20,12 +21,15 @@ const reportFile = "report.html"
 func newReport() *cobra.Command {
 	var html, baseline string
 	cmd := &cobra.Command{
-		Use:   "report [DIR]",
+		Use:   "report [DIR|FILE|-]",
 		Short: "Write report.html anew from results, and print the verdict",
-		Long: `Report reads a results directory (or any file in Go benchmark format), writes the
-page beside it, and prints the verdict and the tables.`,
+		Long: `Report reads a results directory, any file in Go benchmark format or the output
+of go test -json (as it is, or in gzip), or standard input as "-". It prints the
+verdict and the tables, and writes the page beside the results; for standard
+input only where --html says.`,
 		Example: `  switchyard report
   switchyard report results/latest --html page.html
+  go test -run - -bench . -count 10 | switchyard report -
   switchyard report results/latest --baseline results/latest-20261120T190311.000`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -36,7 +40,7 @@ page beside it, and prints the verdict and the tables.`,
 			return writeReport(cmd.OutOrStdout(), dir, html, baseline)
 		},
 	}
-	cmd.Flags().StringVar(&html, "html", "", "where to write the page (default: report.html beside the results)")
+	cmd.Flags().StringVar(&html, "html", "", "where to write the page (default: report.html in the results directory, or FILE.html beside a file)")
 	cmd.Flags().StringVar(&baseline, "baseline", "", "older results to compare with, in a section of the page")
 	return cmd
 }
@@ -45,12 +49,17 @@ func newCompare() *cobra.Command {
 	return &cobra.Command{
 		Use:   "compare OLD NEW",
 		Short: "Compare two runs of the same machine, case by case",
-		Long: `Compare prints what changed between two results directories, regressions first,
-with intervals, tests corrected for their number, and "~" where no difference
-was seen.`,
+		Long: `Compare prints what changed between two results directories or files, regressions
+first, with intervals, tests corrected for their number, and "~" where no
+difference was seen. A benchmark that failed in NEW is never a gain: it is named,
+and the exit status is 1. Results of other tools are compared in every unit that
+both have.`,
 		Example: `  switchyard compare results/latest-20261120T190311.000 results/latest`,
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if args[0] == report.Stdin && args[1] == report.Stdin {
+				return usageErrorf("only one of OLD and NEW can be standard input")
+			}
 			older, err := report.Load(args[0])
 			if err != nil {
 				return err
@@ -59,12 +68,19 @@ was seen.`,
 			if err != nil {
 				return err
 			}
-			return report.WriteCompare(cmd.OutOrStdout(), older, newer, textOptions(cmd.OutOrStdout()))
+			if err := report.WriteCompare(cmd.OutOrStdout(), older, newer, textOptions(cmd.OutOrStdout())); err != nil {
+				return err
+			}
+			if n := len(newer.Failures()); n > 0 {
+				return &exitError{exitFailed, fmt.Errorf("%s in %s", plural(n, "failure"), report.ShellQuote(args[1]))}
+			}
+			return nil
 		},
 	}
 }
 
-// writeReport reads results, writes the page and prints the text. The page
+// writeReport reads results, prints the text and writes the page. The text
+// comes first: a page that cannot be written takes nothing from it. The page
 // appears whole or not at all.
 func writeReport(w io.Writer, path, html, baseline string) error {
 	run, err := report.Load(path)
@@ -73,21 +89,38 @@ func writeReport(w io.Writer, path, html, baseline string) error {
 	}
 	opt := textOptions(w)
 	if baseline != "" {
+		if path == report.Stdin && baseline == report.Stdin {
+			return usageErrorf("only one of results and baseline can be standard input")
+		}
 		if opt.Baseline, err = report.Load(baseline); err != nil {
 			return err
 		}
 	}
-	if html == "" {
-		dir := path
-		if info, err := os.Stat(path); err == nil && !info.IsDir() {
-			dir = filepath.Dir(path)
-		}
-		html = filepath.Join(dir, reportFile)
+	opt.Page = html
+	if html == "" && path != report.Stdin {
+		opt.Page = pageBeside(path)
 	}
-	if err := writeWhole(html, func(w io.Writer) error { return report.WriteHTML(w, run, opt) }); err != nil {
+	if err := report.WriteText(w, run, opt); err != nil || opt.Page == "" {
 		return err
 	}
-	return report.WriteText(w, run, opt)
+	return writeWhole(opt.Page, func(w io.Writer) error { return report.WriteHTML(w, run, opt) })
+}
+
+// pageBeside is where the page of results goes: into their directory as
+// report.html. Beside a file of another name, which may have neighbours of its
+// kind, it is named after the file.
+func pageBeside(path string) string {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return filepath.Join(path, reportFile)
+	}
+	dir, base := filepath.Split(path)
+	if base == report.BenchFile {
+		return filepath.Join(dir, reportFile)
+	}
+	if ext := filepath.Ext(base); ext != ".html" {
+		base = strings.TrimSuffix(base, ext)
+	}
+	return filepath.Join(dir, base+".html")
 }
 
 func textOptions(w io.Writer) report.Options {
