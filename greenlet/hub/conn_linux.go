@@ -3,7 +3,8 @@
 package hub
 
 import (
-	"fmt"
+	"cmp"
+	"errors"
 	"net"
 	"os"
 	"time"
@@ -17,7 +18,14 @@ import (
 // greenlet may read while another writes.
 //
 // A read or write that passes its deadline returns os.ErrDeadlineExceeded; a
-// killed greenlet gets [ErrExit].
+// killed greenlet gets [ErrExit]. Both end waits only: what can be done without
+// waiting is done first. A Read that returns an error has taken nothing, so the
+// connection is as good as before. A Write returns with the error how many
+// bytes are sent; the peer has, or will get, exactly those. If they are not all,
+// the stream is cut there: close it, unless the peer can tell.
+//
+// Out-of-band bytes, and what came with a unix socket's message (descriptors),
+// are dropped.
 type Conn struct {
 	d             *desc
 	network       string
@@ -31,7 +39,8 @@ func (c *Conn) Read(b []byte) (int, error) {
 	return c.d.read(b)
 }
 
-// Write writes all of b.
+// Write writes all of b. Writes of several greenlets come one after the other,
+// in the order of the calls.
 func (c *Conn) Write(b []byte) (int, error) {
 	return c.d.write(b)
 }
@@ -59,11 +68,12 @@ func (c *Conn) SetNoDelay(on bool) error {
 	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(c.d.fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, v))
 }
 
-// LocalAddr returns this end's address.
+// LocalAddr returns this end's address. After Close it may be nil, unless it
+// was asked for before.
 func (c *Conn) LocalAddr() net.Addr {
 	if c.local == nil && !c.d.closed {
 		if sa, err := unix.Getsockname(c.d.fd); err == nil {
-			c.local = toAddr(c.network, sa)
+			c.local = toAddr(c.d.fd, c.network, sa)
 		}
 	}
 	return c.local
@@ -105,239 +115,193 @@ func (l *Listener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// AcceptConn is Accept with the type of what it returns.
+// AcceptConn is Accept with the type of what it returns. An error of accepting,
+// such as EMFILE, is a *net.OpError, and the listener is as good as before; a
+// killed greenlet gets its error, and no connection is lost: the next Accept
+// returns it.
 func (l *Listener) AcceptConn() (*Conn, error) {
+	c, failure, err := l.accept()
+	return c, cmp.Or(failure, err)
+}
+
+// accept tells errors of accepting from those of the wait: closed, killed, out
+// of time.
+func (l *Listener) accept() (c *Conn, failure, err error) {
 	d := l.d
 	if err := d.check(&d.in); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for {
 		if d.readable {
 			fd, sa, err := unix.Accept4(d.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-			switch err {
-			case nil:
-				return &Conn{d: d.h.newDesc(fd, true), network: l.network, remote: toAddr(l.network, sa)}, nil
-			case unix.EINTR, unix.ECONNABORTED:
+			switch {
+			case err == nil:
+				return l.accepted(fd, sa), nil, nil
+			case isOfPeer(err):
 				continue
-			case unix.EAGAIN:
-				d.readable = false
-			default:
-				return nil, opError("accept", l.network, l.addr, os.NewSyscallError("accept4", err))
+			case err != unix.EAGAIN:
+				return nil, l.failure("accept4", err), nil
 			}
+			d.readable = false
+		}
+		if err := d.register(); err != nil {
+			return nil, l.failure("epoll_ctl", err), nil
 		}
 		if err := d.await(&d.in); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if d.closed {
-			return nil, net.ErrClosed
+			return nil, nil, net.ErrClosed
 		}
 	}
+}
+
+func (l *Listener) accepted(fd int, sa unix.Sockaddr) *Conn {
+	c := &Conn{network: l.network, remote: toAddr(fd, l.network, sa)}
+	if l.network == "unix" {
+		c.d, c.local = l.d.h.newDesc(fd, byteStream), l.addr
+	} else {
+		c.d = l.d.h.newDesc(fd, tcpStream)
+	}
+	return c
+}
+
+func (l *Listener) failure(call string, err error) error {
+	return opError("accept", l.network, l.addr, os.NewSyscallError(call, err))
+}
+
+// isOfPeer reports whether an error of accept is over with the connection that
+// it would have returned, or with the call: accept(2) passes on what already
+// happened to a new connection, and says to try again.
+func isOfPeer(err error) bool {
+	switch err {
+	case unix.EINTR, unix.ECONNABORTED, unix.EPROTO, unix.ENOPROTOOPT, unix.ENETDOWN,
+		unix.EHOSTDOWN, unix.ENONET, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EOPNOTSUPP:
+		return true
+	}
+	return false
 }
 
 // Addr returns the address listened on.
 func (l *Listener) Addr() net.Addr { return l.addr }
 
 // Close stops listening; a waiting Accept returns net.ErrClosed. The path of
-// a unix socket is removed.
-func (l *Listener) Close() error {
-	err := l.d.close()
-	if err == nil {
-		if u, ok := l.addr.(*net.UnixAddr); ok && u.Name != "" && u.Name[0] != '@' {
-			os.Remove(u.Name)
-		}
-	}
-	return err
-}
+// a unix socket is removed, here as at the end of the hub, if it is still that
+// of this socket.
+func (l *Listener) Close() error { return l.d.close() }
 
 // SetDeadline sets the deadline of Accept.
 func (l *Listener) SetDeadline(t time.Time) error { return l.d.setDeadline(&l.d.in, t) }
 
 // Listen listens with this configuration; see [Hub.Listen].
 func (lc ListenConfig) Listen(h *Hub, network, addr string) (*Listener, error) {
-	fd, err := h.bind(network, addr, unix.SOCK_STREAM, lc.ReusePort)
+	if len(network) >= 3 && network[:3] == "udp" {
+		return nil, opError("listen", network, nil, net.UnknownNetworkError(network))
+	}
+	d, bound, err := h.bind(network, addr, unix.SOCK_STREAM, lc.ReusePort)
 	if err != nil {
-		return nil, opError("listen", network, nil, err)
+		return nil, err
 	}
 	backlog := lc.Backlog
 	if backlog <= 0 {
 		backlog = 4096
 	}
-	if err := unix.Listen(fd, backlog); err != nil {
-		unix.Close(fd)
-		return nil, opError("listen", network, nil, os.NewSyscallError("listen", err))
+	if err := unix.Listen(d.fd, backlog); err != nil {
+		d.close()
+		return nil, opError("listen", network, bound, os.NewSyscallError("listen", err))
 	}
 	if network != "unix" {
 		// Accepted sockets inherit it, which saves a call for each.
-		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+		unix.SetsockoptInt(d.fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	}
-	sa, err := unix.Getsockname(fd)
-	if err != nil {
-		unix.Close(fd)
-		return nil, opError("listen", network, nil, os.NewSyscallError("getsockname", err))
-	}
-	return &Listener{d: h.newDesc(fd, false), network: network, addr: toAddr(network, sa)}, nil
+	return &Listener{d: d, network: network, addr: bound}, nil
 }
 
-// bind makes a socket bound to addr.
-func (h *Hub) bind(network, addr string, kind int, reusePort bool) (int, error) {
-	sas, families, err := h.sockaddrs(network, addr)
+// bind makes a socket bound to the first address of addr that this machine
+// has. Its error is complete.
+func (h *Hub) bind(network, addr string, kind int, reusePort bool) (d *desc, bound net.Addr, err error) {
+	cs, err := h.candidates("listen", network, addr)
 	if err != nil {
-		return -1, err
+		return nil, nil, err
 	}
-	fd, err := unix.Socket(families[0], kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	err = walk(cs, func(c candidate, _ int) (stop bool, err error) {
+		d, bound, err = h.bindTo(c, network, kind, reusePort)
+		return !isNotHere(err), err
+	})
+	return d, bound, err
+}
+
+// isNotHere reports whether a socket could not be bound because the machine
+// has no such address or not this family. After any other error, such as
+// EADDRINUSE, another address would not be what was asked for.
+func isNotHere(err error) bool {
+	return errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EADDRNOTAVAIL)
+}
+
+func (h *Hub) bindTo(c candidate, network string, kind int, reusePort bool) (*desc, net.Addr, error) {
+	d, err := h.socket(c.family, kind)
 	if err != nil {
-		return -1, os.NewSyscallError("socket", err)
+		return nil, nil, opError("listen", network, c.addr, err)
 	}
-	if kind == unix.SOCK_STREAM && families[0] != unix.AF_UNIX {
-		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	bound, err := d.bind(c, network, reusePort)
+	if err != nil {
+		d.close()
+		return nil, nil, opError("listen", network, c.addr, err)
 	}
-	if families[0] == unix.AF_INET6 {
+	return d, bound, nil
+}
+
+// bind binds a socket and returns its address.
+func (d *desc) bind(c candidate, network string, reusePort bool) (net.Addr, error) {
+	set := func(level, option, value int) error {
+		return os.NewSyscallError("setsockopt", unix.SetsockoptInt(d.fd, level, option, value))
+	}
+	var err error
+	if d.kind == tcpStream {
+		err = set(unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	}
+	if c.family == unix.AF_INET6 && err == nil {
 		// [::] takes IPv4 too, except when asked for tcp6 or udp6.
 		only := 0
 		if network[len(network)-1] == '6' {
 			only = 1
 		}
-		unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, only)
+		err = set(unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, only)
 	}
-	if reusePort {
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
-			unix.Close(fd)
-			return -1, os.NewSyscallError("setsockopt", err)
-		}
+	if reusePort && err == nil {
+		err = set(unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 	}
-	if err := unix.Bind(fd, sas[0]); err != nil {
-		unix.Close(fd)
-		return -1, os.NewSyscallError("bind", err)
-	}
-	return fd, nil
-}
-
-func (h *Hub) dial(network, addr string) (*Conn, error) {
-	kind := unix.SOCK_STREAM
-	if len(network) >= 3 && network[:3] == "udp" {
-		kind = unix.SOCK_DGRAM
-	}
-	sas, families, err := h.sockaddrs(network, addr)
 	if err != nil {
-		return nil, opError("dial", network, nil, err)
+		return nil, err
 	}
-	for i, sa := range sas {
-		var c *Conn
-		if c, err = h.connect(network, kind, families[i], sa); err == nil {
-			return c, nil
-		}
-		if h.cur == nil || !isRefusal(err) {
-			break
-		}
+	sa, err := toSockaddr(d.fd, c.family, c.addr)
+	if err != nil {
+		return nil, err
 	}
-	return nil, err
+	if err := unix.Bind(d.fd, sa); err != nil {
+		return nil, os.NewSyscallError("bind", err)
+	}
+	if u, ok := c.addr.(*net.UnixAddr); ok && u.Name != "" {
+		d.path = newSocketPath(u.Name)
+		return c.addr, nil // getsockname would cut a name at a zero byte
+	}
+	if sa, err = unix.Getsockname(d.fd); err != nil {
+		return nil, os.NewSyscallError("getsockname", err)
+	}
+	return toAddr(d.fd, network, sa), nil
 }
 
-// isRefusal tells an error of one address, after which the next is tried,
-// from a kill or a timeout.
-func isRefusal(err error) bool {
-	_, ok := err.(*net.OpError)
-	return ok
-}
-
-func (h *Hub) connect(network string, kind, family int, sa unix.Sockaddr) (*Conn, error) {
-	remote := toAddr(network, sa)
+// socket makes a non-blocking socket.
+func (h *Hub) socket(family, kind int) (*desc, error) {
 	fd, err := unix.Socket(family, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return nil, opError("dial", network, remote, os.NewSyscallError("socket", err))
+		return nil, os.NewSyscallError("socket", err)
 	}
-	if family != unix.AF_UNIX && kind == unix.SOCK_STREAM {
-		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	switch {
+	case kind == unix.SOCK_DGRAM:
+		return h.newDesc(fd, messages), nil
+	case family == unix.AF_UNIX:
+		return h.newDesc(fd, byteStream), nil
 	}
-	d := h.newDesc(fd, kind == unix.SOCK_STREAM)
-	err = unix.Connect(fd, sa)
-	for err == unix.EINPROGRESS || err == unix.EALREADY || err == unix.EINTR || err == unix.EAGAIN {
-		d.writable = false
-		if err := d.await(&d.out); err != nil {
-			d.close()
-			return nil, err
-		}
-		var code int
-		if code, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR); err == nil && code != 0 {
-			err = unix.Errno(code)
-		}
-		if err == nil {
-			// Spurious wake-ups: connected is who has a peer.
-			if _, e := unix.Getpeername(fd); e == unix.ENOTCONN {
-				err = unix.EINPROGRESS
-			}
-		}
-	}
-	if err != nil {
-		d.close()
-		return nil, opError("dial", network, remote, os.NewSyscallError("connect", err))
-	}
-	d.readable = true
-	return &Conn{d: d, network: network, remote: remote}, nil
-}
-
-// sockaddrs resolves addr.
-func (h *Hub) sockaddrs(network, addr string) (sas []unix.Sockaddr, families []int, err error) {
-	switch network {
-	case "unix":
-		return []unix.Sockaddr{&unix.SockaddrUnix{Name: addr}}, []int{unix.AF_UNIX}, nil
-	case "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6":
-	default:
-		return nil, nil, net.UnknownNetworkError(network)
-	}
-	ips, port, err := h.lookup(network, addr)
-	if err != nil {
-		return nil, nil, err
-	}
-	last := network[len(network)-1]
-	for _, ip := range ips {
-		v4 := ip.IP.To4()
-		switch {
-		case ip.IP == nil && last != '4': // every address of this machine
-			sas = append(sas, &unix.SockaddrInet6{Port: port})
-			families = append(families, unix.AF_INET6)
-		case ip.IP == nil:
-			sas = append(sas, &unix.SockaddrInet4{Port: port})
-			families = append(families, unix.AF_INET)
-		case v4 != nil && last != '6':
-			sas = append(sas, &unix.SockaddrInet4{Port: port, Addr: [4]byte(v4)})
-			families = append(families, unix.AF_INET)
-		case v4 == nil && last != '4':
-			sas = append(sas, &unix.SockaddrInet6{Port: port, Addr: [16]byte(ip.IP.To16()), ZoneId: zoneID(ip.Zone)})
-			families = append(families, unix.AF_INET6)
-		}
-	}
-	if len(sas) == 0 {
-		return nil, nil, &net.AddrError{Err: fmt.Sprintf("no %s address", network), Addr: addr}
-	}
-	return sas, families, nil
-}
-
-func zoneID(zone string) uint32 {
-	if zone == "" {
-		return 0
-	}
-	if i, err := net.InterfaceByName(zone); err == nil {
-		return uint32(i.Index)
-	}
-	return 0
-}
-
-func toAddr(network string, sa unix.Sockaddr) net.Addr {
-	var ip net.IP
-	var port int
-	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
-		ip, port = net.IP(sa.Addr[:]), sa.Port
-	case *unix.SockaddrInet6:
-		ip, port = net.IP(sa.Addr[:]), sa.Port
-	case *unix.SockaddrUnix:
-		return &net.UnixAddr{Name: sa.Name, Net: network}
-	default:
-		return nil
-	}
-	if network[:3] == "udp" {
-		return &net.UDPAddr{IP: ip, Port: port}
-	}
-	return &net.TCPAddr{IP: ip, Port: port}
+	return h.newDesc(fd, tcpStream), nil
 }

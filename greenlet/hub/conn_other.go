@@ -3,11 +3,11 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"time"
 )
 
@@ -117,6 +117,8 @@ type Listener struct {
 	h    *Hub
 	l    net.Listener
 	file *file
+	in   time.Time // the deadline
+	path *socketPath
 }
 
 var _ net.Listener = (*Listener)(nil)
@@ -130,33 +132,63 @@ func (l *Listener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// AcceptConn is Accept with the type of what it returns.
+// AcceptConn is Accept with the type of what it returns. An error of accepting,
+// such as EMFILE, is a *net.OpError, and the listener is as good as before; a
+// killed greenlet gets its error.
 func (l *Listener) AcceptConn() (*Conn, error) {
-	c, err := forward(l.h, l.l.Accept, func() { l.SetDeadline(past) })
-	if err != nil {
-		l.SetDeadline(time.Time{})
-		if c != nil {
-			c.Close()
-		}
-		if errors.Is(err, net.ErrClosed) {
-			err = net.ErrClosed
-		}
-		return nil, err
+	c, failure, err := l.accept()
+	return c, cmp.Or(failure, err)
+}
+
+// accept tells errors of accepting from those of the wait: closed, killed, out
+// of time.
+func (l *Listener) accept() (_ *Conn, failure, err error) {
+	c, err := forward(l.h, l.l.Accept, func() { l.setDeadline(past) })
+	if err == nil {
+		return l.h.newConn(c), nil, nil
 	}
-	return l.h.newConn(c), nil
+	l.setDeadline(l.in)
+	if c != nil {
+		c.Close()
+	}
+	switch {
+	case errors.Is(err, net.ErrClosed):
+		return nil, nil, net.ErrClosed
+	case isFailure(err):
+		return nil, err, nil
+	}
+	return nil, nil, err
+}
+
+// isFailure reports whether an error is that of an operation, rather than of
+// the wait for it or of its deadline.
+func isFailure(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && !op.Timeout() && !errors.Is(err, net.ErrClosed)
 }
 
 // Addr returns the address listened on.
 func (l *Listener) Addr() net.Addr { return l.l.Addr() }
 
-// Close stops listening; a waiting Accept returns net.ErrClosed.
+// Close stops listening; a waiting Accept returns net.ErrClosed. The path of
+// a unix socket is removed, here as at the end of the hub, if it is still that
+// of this socket.
 func (l *Listener) Close() error {
+	if l.path != nil {
+		l.path.remove()
+		l.path = nil
+	}
 	l.h.files.remove(l.file)
 	return l.l.Close()
 }
 
 // SetDeadline sets the deadline of Accept.
 func (l *Listener) SetDeadline(t time.Time) error {
+	l.in = t
+	return l.setDeadline(t)
+}
+
+func (l *Listener) setDeadline(t time.Time) error {
 	if d, ok := l.l.(interface{ SetDeadline(time.Time) error }); ok {
 		return d.SetDeadline(t)
 	}
@@ -169,26 +201,39 @@ func (lc ListenConfig) Listen(h *Hub, network, addr string) (*Listener, error) {
 	if lc.ReusePort {
 		return nil, fmt.Errorf("hub: ReusePort on this system: %w", errors.ErrUnsupported)
 	}
+	switch network {
+	case "tcp", "tcp4", "tcp6", "unix":
+	default:
+		return nil, opError("listen", network, nil, net.UnknownNetworkError(network))
+	}
 	nl, err := net.Listen(network, addr)
 	if err != nil {
 		return nil, err
 	}
 	l := &Listener{h: h, l: nl}
+	if u, ok := nl.(*net.UnixListener); ok && addr != "" {
+		u.SetUnlinkOnClose(false) // which would look at the name only
+		l.path = newSocketPath(addr)
+	}
 	l.file = h.files.add(func() { l.Close() })
 	return l, nil
 }
 
-func (h *Hub) dial(network, addr string) (*Conn, error) {
-	if !strings.HasPrefix(network, "unix") {
-		if _, _, err := h.lookup(network, addr); err != nil {
-			return nil, opError("dial", network, nil, err)
-		}
+// dial connects to addr. The limit is for who called to keep.
+func (h *Hub) dial(network, addr string, _ time.Time) (*Conn, error) {
+	if err := h.interrupted(); err != nil {
+		return nil, err
 	}
-	var d net.Dialer
-	c, err := Await(h, func(ctx context.Context) (net.Conn, error) {
+	ctx, cancel := context.WithCancel(h.ctx)
+	defer cancel()
+	c, err := forward(h, func() (net.Conn, error) {
+		var d net.Dialer
 		return d.DialContext(ctx, network, addr)
-	})
+	}, cancel)
 	if err != nil {
+		if c != nil { // connected at the last moment
+			c.Close()
+		}
 		return nil, err
 	}
 	return h.newConn(c), nil

@@ -50,24 +50,25 @@ func (s *DatagramServer) Start(h *Hub, c *PacketConn) {
 }
 
 // Serve is Start and then waits until the server is stopped. It returns nil
-// after Stop.
+// after Stop. If the waiting greenlet is killed or out of time, the server is
+// stopped as by Stop(0).
 func (s *DatagramServer) Serve(h *Hub, c *PacketConn) error {
 	s.Start(h, c)
-	return s.loop.Get()
+	err := s.loop.Get()
+	if !s.loop.dead {
+		s.Stop(0)
+	}
+	return err
 }
 
 // Stop stops receiving, lets the calls of Handle end for at most d (negative:
-// without limit), kills those that are left, and closes the socket.
+// without limit), kills those that are left, and closes the socket. If the
+// greenlet that waits here is itself killed or out of time, they are killed at
+// once and not waited for.
 func (s *DatagramServer) Stop(d time.Duration) error {
 	s.stopped = true
 	defer s.c.Close()
-	if err := s.loop.Kill(); err != nil {
-		return err
-	}
-	if err := s.calls.JoinTimeout(d); err != nil && err != ErrTimeout {
-		return err
-	}
-	return s.calls.Kill()
+	return stop(s.h, s.loop, s.calls, d)
 }
 
 func (s *DatagramServer) receive() error {
@@ -76,26 +77,39 @@ func (s *DatagramServer) receive() error {
 		size = 8192
 	}
 	buf := make([]byte, size)
-	for {
+	for failures := 0; ; {
 		if s.room != nil {
 			if err := s.room.Acquire(); err != nil {
 				return s.end(err)
 			}
 		}
-		n, from, err := s.c.ReadFrom(buf)
-		if err == nil {
-			data := bytes.Clone(buf[:n])
-			s.calls.Spawn(func() error { return s.handle(data, from) })
+		n, from, failure, err := s.c.receive(buf)
+		if failure == nil && err == nil {
+			failures = 0
+			s.spawn(bytes.Clone(buf[:n]), from)
 			continue
 		}
 		if s.room != nil {
 			s.room.Release()
 		}
-		var op *net.OpError
-		if !errors.As(err, &op) {
+		if err != nil { // closed, killed, out of time
 			return s.end(err)
 		}
-		s.tell(err) // for example: a client's port is closed
+		s.tell(failure)
+		// One that is over with the call, such as a client's closed port, is
+		// not worth a pause.
+		if failures++; failures > 1 {
+			if err := s.h.Sleep(10 * time.Millisecond); err != nil {
+				return s.end(err)
+			}
+		}
+	}
+}
+
+func (s *DatagramServer) spawn(data []byte, from net.Addr) {
+	g := s.calls.Spawn(func() error { return s.handle(data, from) })
+	if s.room != nil {
+		g.rawLink(s.room.Release) // also if it is killed before it starts
 	}
 }
 
@@ -107,9 +121,6 @@ func (s *DatagramServer) end(err error) error {
 }
 
 func (s *DatagramServer) handle(data []byte, from net.Addr) error {
-	if s.room != nil {
-		defer s.room.Release()
-	}
 	err := s.Handle(s.c, data, from)
 	if err != nil && !errors.Is(err, ErrExit) {
 		s.tell(err)

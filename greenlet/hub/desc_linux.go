@@ -16,24 +16,44 @@ type desc struct {
 	h          *Hub
 	fd         int
 	gen        int32
-	stream     bool // a short read has emptied it
+	kind       kind
 	registered bool
 	closed     bool
 	readable   bool // not known to be empty
 	writable   bool // not known to be full
-	ended      bool // the peer's end or an error was seen
+	drains     bool // a short read has emptied it
+	writing    bool // a write waits in the midst
 	in, out    direction
+	path       *socketPath // to be removed; may be nil
 	file       *file
 }
 
+// A kind is what can be read from a descriptor.
+type kind uint8
+
+const (
+	messages   kind = iota // datagrams, connections
+	byteStream             // with marks in it that end a read: see drains
+	tcpStream
+)
+
 // A direction is one of the two ways through a descriptor.
 type direction struct {
-	waiters  waitList
-	deadline int64 // on the hub's clock; 0: none
+	waiters  waitList // for the kernel
+	turns    waitList // for another's write to be over
+	deadline int64    // on the hub's clock; 0: none
 }
 
-func (h *Hub) newDesc(fd int, stream bool) *desc {
-	d := &desc{h: h, fd: fd, stream: stream, readable: true, writable: true}
+// newDesc takes over a descriptor; closing it is the one way to give back
+// what belongs to it, whoever does so.
+//
+// A short read has emptied a stream, says epoll(7), and what comes later is a
+// new edge, so the read that would fail is saved. That holds for TCP only, and
+// there until an urgent byte or the end comes: a read stops at the mark. Unix
+// sockets end a read after each message that carries descriptors, and pipes
+// after each packet once the writer has set O_DIRECT; neither is announced.
+func (h *Hub) newDesc(fd int, k kind) *desc {
+	d := &desc{h: h, fd: fd, kind: k, drains: k == tcpStream, readable: true, writable: true}
 	d.file = h.files.add(func() { d.close() })
 	return d
 }
@@ -41,10 +61,12 @@ func (h *Hub) newDesc(fd int, stream bool) *desc {
 // event notes what the kernel reported and wakes who waits for it.
 func (d *desc) event(mask uint32) {
 	const end = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
-	if mask&end != 0 {
-		d.ended = true
+	if mask&(end|unix.EPOLLPRI) != 0 {
+		// A mark or the end was or will be part of an edge: what lies behind it
+		// makes no new one.
+		d.drains = false
 	}
-	if mask&(unix.EPOLLIN|end) != 0 {
+	if mask&(unix.EPOLLIN|unix.EPOLLPRI|end) != 0 {
 		d.readable = true
 		d.in.waiters.wakeAll()
 	}
@@ -54,14 +76,27 @@ func (d *desc) event(mask uint32) {
 	}
 }
 
+// register makes the hub hear of the descriptor's events. Its error is a
+// system call's.
+func (d *desc) register() error {
+	if d.registered {
+		return nil
+	}
+	return d.h.io.add(d)
+}
+
 // await parks the greenlet until the direction may be tried again.
 func (d *desc) await(w *direction) error {
-	h := d.h
-	if !d.registered {
-		if err := h.io.add(d); err != nil {
-			return err
-		}
+	if err := d.register(); err != nil {
+		return os.NewSyscallError("epoll_ctl", err)
 	}
+	return d.park(w, &w.waiters)
+}
+
+// park parks the greenlet in a list of w until it is woken or w's deadline
+// passes.
+func (d *desc) park(w *direction, l *waitList) error {
+	h := d.h
 	timeout := time.Duration(-1)
 	if w.deadline != 0 {
 		if timeout = time.Duration(w.deadline - h.now()); timeout <= 0 {
@@ -69,7 +104,7 @@ func (d *desc) await(w *direction) error {
 		}
 	}
 	h.ioWait++
-	err := h.wait(&w.waiters, timeout)
+	err := h.wait(l, timeout)
 	h.ioWait--
 	if err == ErrTimeout {
 		return os.ErrDeadlineExceeded
@@ -117,18 +152,14 @@ func (d *desc) read(b []byte) (int, error) {
 			n, err := unix.Read(d.fd, b)
 			switch {
 			case n > 0:
-				// A short read has emptied a stream. What comes later is a
-				// new edge, so the read that would fail is saved. The end of
-				// the stream may have been part of an edge before: then there
-				// is no new one.
-				if n < len(b) && d.stream && d.registered && !d.ended {
+				if n < len(b) && d.drains && d.registered {
 					d.readable = false
 				}
 				return n, nil
-			case err == nil && d.stream:
-				return 0, io.EOF
-			case err == nil: // an empty datagram
+			case err == nil && d.kind == messages: // an empty datagram
 				return 0, nil
+			case err == nil:
+				return 0, io.EOF
 			case err == unix.EINTR:
 				continue
 			case err != unix.EAGAIN:
@@ -150,12 +181,41 @@ func (d *desc) write(b []byte) (done int, err error) {
 	if err := d.check(&d.out); err != nil {
 		return 0, err
 	}
+	if d.writing {
+		return d.writeInTurn(b)
+	}
+	if !d.writable {
+		return d.writeOn(b, 0)
+	}
+	n, err := unix.Write(d.fd, b)
+	if err == nil && n == len(b) {
+		return n, nil
+	}
+	return d.wrote(b, max(n, 0), err)
+}
+
+// wrote goes on after a system call that has brought the bytes written to
+// done, or failed.
+func (d *desc) wrote(b []byte, done int, err error) (int, error) {
+	switch {
+	case err == unix.EAGAIN:
+		d.writable = false
+	case err != nil && err != unix.EINTR:
+		return done, os.NewSyscallError("write", err)
+	case err == nil && done >= len(b):
+		return done, nil
+	}
+	return d.writeOn(b, done)
+}
+
+// writeOn writes the rest of b, of which done bytes are written.
+func (d *desc) writeOn(b []byte, done int) (int, error) {
+	d.writing = true
+	defer d.endTurn()
 	for {
 		if d.writable {
 			n, err := unix.Write(d.fd, b[done:])
-			if n > 0 {
-				done += n
-			}
+			done += max(n, 0)
 			switch {
 			case err == unix.EINTR:
 				continue
@@ -178,17 +238,36 @@ func (d *desc) write(b []byte) (done int, err error) {
 	}
 }
 
+// writeInTurn writes after those who were there before.
+func (d *desc) writeInTurn(b []byte) (int, error) {
+	if err := d.park(&d.out, &d.out.turns); err != nil {
+		return 0, err
+	}
+	if d.closed {
+		d.endTurn()
+		return 0, net.ErrClosed
+	}
+	return d.writeOn(b, 0)
+}
+
+// endTurn hands the turn to the next, so that nobody gets in between.
+func (d *desc) endTurn() { d.writing = d.out.turns.wakeOne() != nil }
+
 // close closes the descriptor and wakes whoever waits for it.
 func (d *desc) close() error {
 	if d.closed {
 		return net.ErrClosed
 	}
 	d.closed = true
+	if d.path != nil {
+		d.path.remove()
+	}
 	d.h.io.remove(d)
 	d.h.files.remove(d.file)
 	err := unix.Close(d.fd)
 	d.in.waiters.wakeAll()
 	d.out.waiters.wakeAll()
+	d.out.turns.wakeAll()
 	return os.NewSyscallError("close", err)
 }
 
@@ -202,11 +281,13 @@ func (d *desc) setDeadline(w *direction, t time.Time) error {
 	if !t.IsZero() {
 		w.deadline = max(int64(t.Sub(h.epoch)), 1)
 	}
-	for g := w.waiters.first; g != nil; g = g.waitNext {
-		if w.deadline == 0 {
-			h.timers.disarm(&g.timer)
-		} else {
-			h.timers.arm(&g.timer, w.deadline)
+	for _, l := range [...]*waitList{&w.waiters, &w.turns} {
+		for g := l.first; g != nil; g = g.waitNext {
+			if w.deadline == 0 {
+				h.timers.disarm(&g.timer)
+			} else {
+				h.timers.arm(&g.timer, w.deadline)
+			}
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@
 package hub
 
 import (
+	"cmp"
 	"net"
 	"os"
 	"time"
@@ -10,59 +11,76 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A PacketConn is a net.PacketConn of a hub; see [Conn].
+// A PacketConn is a net.PacketConn of a hub; see [Conn]. A datagram is
+// received or sent whole, or not at all: a greenlet that is killed or out of time
+// in ReadFrom has taken none.
 type PacketConn struct {
 	d       *desc
 	network string
 	addr    net.Addr
+	family  int
 }
 
 var _ net.PacketConn = (*PacketConn)(nil)
 
-// ListenPacket receives datagrams on addr: network is udp, udp4 or udp6.
+// ListenPacket receives datagrams on addr: network is udp, udp4 or udp6. The
+// host is as that of [Hub.Listen].
 func (h *Hub) ListenPacket(network, addr string) (*PacketConn, error) {
 	if len(network) < 3 || network[:3] != "udp" {
 		return nil, opError("listen", network, nil, net.UnknownNetworkError(network))
 	}
-	fd, err := h.bind(network, addr, unix.SOCK_DGRAM, false)
+	d, bound, err := h.bind(network, addr, unix.SOCK_DGRAM, false)
 	if err != nil {
-		return nil, opError("listen", network, nil, err)
+		return nil, err
 	}
-	sa, err := unix.Getsockname(fd)
-	if err != nil {
-		unix.Close(fd)
-		return nil, opError("listen", network, nil, os.NewSyscallError("getsockname", err))
+	c := &PacketConn{d: d, network: network, addr: bound, family: unix.AF_INET6}
+	if len(bound.(*net.UDPAddr).IP) == net.IPv4len {
+		c.family = unix.AF_INET
 	}
-	return &PacketConn{d: h.newDesc(fd, false), network: network, addr: toAddr(network, sa)}, nil
+	return c, nil
 }
 
 // ReadFrom waits for a datagram. What does not fit into b is lost.
 func (c *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, from, failure, err := c.receive(b)
+	return n, from, cmp.Or(failure, err)
+}
+
+// receive tells errors of receiving from those of the wait: closed, killed,
+// out of time.
+func (c *PacketConn) receive(b []byte) (n int, from net.Addr, failure, err error) {
 	d := c.d
 	if err := d.check(&d.in); err != nil {
-		return 0, nil, err
+		return 0, nil, nil, err
 	}
 	for {
 		if d.readable {
 			n, from, err := unix.Recvfrom(d.fd, b, 0)
 			switch err {
 			case nil:
-				return n, toAddr(c.network, from), nil
+				return n, toAddr(d.fd, c.network, from), nil, nil
 			case unix.EINTR:
 				continue
 			case unix.EAGAIN:
 				d.readable = false
 			default:
-				return 0, nil, opError("read", c.network, c.addr, os.NewSyscallError("recvfrom", err))
+				return 0, nil, c.failure("read", "recvfrom", c.addr, err), nil
 			}
 		}
+		if err := d.register(); err != nil {
+			return 0, nil, c.failure("read", "epoll_ctl", c.addr, err), nil
+		}
 		if err := d.await(&d.in); err != nil {
-			return 0, nil, err
+			return 0, nil, nil, err
 		}
 		if d.closed {
-			return 0, nil, net.ErrClosed
+			return 0, nil, nil, net.ErrClosed
 		}
 	}
+}
+
+func (c *PacketConn) failure(op, call string, addr net.Addr, err error) error {
+	return opError(op, c.network, addr, os.NewSyscallError(call, err))
 }
 
 // WriteTo sends b as one datagram to a [*net.UDPAddr].
@@ -72,9 +90,12 @@ func (c *PacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	if !ok {
 		return 0, opError("write", c.network, to, net.InvalidAddrError("not a UDP address"))
 	}
-	sa := c.sockaddr(u)
 	if err := d.check(&d.out); err != nil {
 		return 0, err
+	}
+	sa, err := toSockaddr(d.fd, c.family, u)
+	if err != nil {
+		return 0, opError("write", c.network, to, err)
 	}
 	for {
 		if d.writable {
@@ -86,7 +107,7 @@ func (c *PacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
 			case unix.EAGAIN:
 				d.writable = false
 			default:
-				return 0, opError("write", c.network, to, os.NewSyscallError("sendto", err))
+				return 0, c.failure("write", "sendto", to, err)
 			}
 		}
 		if err := d.await(&d.out); err != nil {
@@ -96,17 +117,6 @@ func (c *PacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
 			return 0, net.ErrClosed
 		}
 	}
-}
-
-// sockaddr writes u in the family of the socket.
-func (c *PacketConn) sockaddr(u *net.UDPAddr) unix.Sockaddr {
-	own, _ := c.addr.(*net.UDPAddr)
-	if v4 := u.IP.To4(); v4 != nil && own != nil && len(own.IP) == net.IPv4len {
-		return &unix.SockaddrInet4{Port: u.Port, Addr: [4]byte(v4)}
-	}
-	sa := &unix.SockaddrInet6{Port: u.Port, ZoneId: zoneID(u.Zone)}
-	copy(sa.Addr[:], u.IP.To16())
-	return sa
 }
 
 // Close closes the socket; whoever waits gets net.ErrClosed.
@@ -149,5 +159,5 @@ func (h *Hub) pipe(our int) (*Conn, *os.File, error) {
 		unix.Close(fds[1])
 		return nil, nil, os.NewSyscallError("fcntl", err)
 	}
-	return &Conn{d: h.newDesc(fds[our], true), network: "pipe"}, os.NewFile(uintptr(fds[1-our]), "|"), nil
+	return &Conn{d: h.newDesc(fds[our], byteStream), network: "pipe"}, os.NewFile(uintptr(fds[1-our]), "|"), nil
 }

@@ -43,6 +43,15 @@ func (c *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	return n, from, err
 }
 
+// receive tells errors of receiving from those of the wait; see accept.
+func (c *PacketConn) receive(b []byte) (n int, from net.Addr, failure, err error) {
+	n, from, err = c.ReadFrom(b)
+	if isFailure(err) {
+		return 0, nil, err, nil
+	}
+	return n, from, nil, err
+}
+
 // WriteTo sends b as one datagram to a [*net.UDPAddr].
 func (c *PacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	defer func() { c.c.SetWriteDeadline(c.out) }()

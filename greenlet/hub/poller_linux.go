@@ -5,6 +5,7 @@ package hub
 import (
 	"fmt"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -65,6 +66,9 @@ func (p *poller) open(h *Hub) (err error) {
 			return fmt.Errorf("epoll_ctl: %w", err)
 		}
 	}
+	if err = prepareRuntime(); err != nil {
+		return err
+	}
 	p.events = make([]unix.EpollEvent, maxEvents)
 	p.try = func(uintptr) bool { return p.wait() > 0 }
 	if err = unix.SetNonblock(p.epfd, true); err != nil {
@@ -74,8 +78,29 @@ func (p *poller) open(h *Hub) (err error) {
 	if err = p.file.SetDeadline(time.Time{}); err != nil {
 		return fmt.Errorf("epoll in the runtime's poller: %w", err)
 	}
+	runtimePolls.Store(true)
 	p.raw, err = p.file.SyscallConn()
 	return err
+}
+
+// runtimePolls says that the runtime has made its own poller.
+var runtimePolls atomic.Bool
+
+// prepareRuntime makes sure that the runtime can make its poller. It does so
+// at its first use, and if there is no descriptor left for it, the process is
+// ended.
+func prepareRuntime() error {
+	if runtimePolls.Load() {
+		return nil
+	}
+	for range 2 { // it takes an epoll and an eventfd
+		fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+		if err != nil {
+			return fmt.Errorf("eventfd for the runtime: %w", err)
+		}
+		defer unix.Close(fd)
+	}
+	return nil
 }
 
 func (p *poller) close() {
@@ -151,7 +176,8 @@ func (p *poller) arm(h *Hub, timeout int64) {
 	}
 }
 
-// add registers d, whose events begin with what is possible already.
+// add registers d, whose events begin with what is possible already. Its
+// error is that of epoll_ctl.
 func (p *poller) add(d *desc) error {
 	for len(p.descs) <= d.fd {
 		p.descs = append(p.descs, nil)
@@ -160,12 +186,12 @@ func (p *poller) add(d *desc) error {
 	d.gen = p.gen
 	p.descs[d.fd] = d
 	ev := unix.EpollEvent{
-		Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET,
+		Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLPRI | unix.EPOLLRDHUP | unix.EPOLLET,
 		Fd:     int32(d.fd), Pad: d.gen,
 	}
 	if err := unix.EpollCtl(p.epfd, unix.EPOLL_CTL_ADD, d.fd, &ev); err != nil {
 		p.descs[d.fd] = nil
-		return fmt.Errorf("epoll_ctl: %w", err)
+		return err
 	}
 	d.registered = true
 	return nil

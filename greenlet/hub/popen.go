@@ -42,68 +42,92 @@ func (h *Hub) Popen(cmd *exec.Cmd) *Popen {
 }
 
 // StdinPipe returns a pipe to the child's standard input. Close it to end it.
+// If this or another pipe cannot be made, those made before are closed, and
+// Popen is as it was without any.
 func (p *Popen) StdinPipe() (*Conn, error) {
-	if p.Stdin != nil || p.started {
-		return nil, errors.New("hub: Stdin already set, or child started")
+	c, f, err := p.pipe("Stdin", p.Stdin != nil, p.h.writePipe)
+	if err == nil {
+		p.Stdin, p.stdin = f, c
 	}
-	c, f, err := p.h.writePipe()
-	if err != nil {
-		return nil, err
-	}
-	p.keep(c, f)
-	p.Stdin, p.stdin = f, c
-	return c, nil
+	return c, err
 }
 
 // StdoutPipe returns a pipe from the child's standard output.
 func (p *Popen) StdoutPipe() (*Conn, error) {
-	if p.Stdout != nil || p.started {
-		return nil, errors.New("hub: Stdout already set, or child started")
+	c, f, err := p.pipe("Stdout", p.Stdout != nil, p.h.readPipe)
+	if err == nil {
+		p.Stdout, p.stdout = f, c
 	}
-	c, f, err := p.h.readPipe()
-	if err != nil {
-		return nil, err
-	}
-	p.keep(c, f)
-	p.Stdout, p.stdout = f, c
-	return c, nil
+	return c, err
 }
 
 // StderrPipe returns a pipe from the child's standard error.
 func (p *Popen) StderrPipe() (*Conn, error) {
-	if p.Stderr != nil || p.started {
-		return nil, errors.New("hub: Stderr already set, or child started")
+	c, f, err := p.pipe("Stderr", p.Stderr != nil, p.h.readPipe)
+	if err == nil {
+		p.Stderr, p.stderr = f, c
 	}
-	c, f, err := p.h.readPipe()
-	if err != nil {
-		return nil, err
-	}
-	p.keep(c, f)
-	p.Stderr, p.stderr = f, c
-	return c, nil
+	return c, err
 }
 
-func (p *Popen) keep(ours *Conn, theirs *os.File) {
+// pipe makes a pipe for one of the child's standard files.
+func (p *Popen) pipe(name string, taken bool, open func() (*Conn, *os.File, error)) (*Conn, *os.File, error) {
+	if taken || p.started {
+		return nil, nil, fmt.Errorf("hub: %s already set, or child started", name)
+	}
+	ours, theirs, err := open()
+	if err != nil {
+		p.release()
+		return nil, nil, err
+	}
+	if len(p.theirs) == 0 { // unless it is started, the hub closes them
+		p.file = p.h.files.add(p.closeTheirs)
+	}
 	p.ours = append(p.ours, ours)
 	p.theirs = append(p.theirs, theirs)
+	return ours, theirs, nil
+}
+
+// release closes the pipes and forgets them.
+func (p *Popen) release() {
+	p.closeTheirs()
+	for _, c := range p.ours {
+		c.Close()
+	}
+	p.ours = nil
+	if p.stdin != nil {
+		p.Stdin, p.stdin = nil, nil
+	}
+	if p.stdout != nil {
+		p.Stdout, p.stdout = nil, nil
+	}
+	if p.stderr != nil {
+		p.Stderr, p.stderr = nil, nil
+	}
+}
+
+func (p *Popen) closeTheirs() {
+	if len(p.theirs) > 0 {
+		p.h.files.remove(p.file)
+	}
+	for _, f := range p.theirs {
+		f.Close()
+	}
+	p.theirs = nil
 }
 
 // Start starts the child. It takes the time of a fork and exec, about a
-// millisecond, in which the hub stands still.
+// millisecond, in which the hub stands still. If it fails, the pipes are
+// closed; Wait returns its error.
 func (p *Popen) Start() error {
 	if p.started {
 		return errors.New("hub: child started twice")
 	}
 	p.started = true
 	err := p.Cmd.Start()
-	for _, f := range p.theirs {
-		f.Close()
-	}
-	p.theirs = nil
+	p.closeTheirs()
 	if err != nil {
-		for _, c := range p.ours {
-			c.Close()
-		}
+		p.release()
 		p.err = err
 		p.done.Set()
 		return err
@@ -217,13 +241,7 @@ func (p *Popen) prepare(input []byte) (err error) {
 		_, err = p.StderrPipe()
 	}
 	if err == nil {
-		return p.Start()
-	}
-	for _, f := range p.theirs {
-		f.Close()
-	}
-	for _, c := range p.ours {
-		c.Close()
+		err = p.Start()
 	}
 	return err
 }

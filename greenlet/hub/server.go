@@ -46,10 +46,15 @@ func (s *StreamServer) Start(h *Hub, l *Listener) {
 }
 
 // Serve is Start and then waits until the server is stopped
-// (StreamServer.serve_forever). It returns nil after Stop.
+// (StreamServer.serve_forever). It returns nil after Stop. If the waiting
+// greenlet is killed or out of time, the server is stopped as by Stop(0).
 func (s *StreamServer) Serve(h *Hub, l *Listener) error {
 	s.Start(h, l)
-	return s.loop.Get()
+	err := s.loop.Get()
+	if !s.loop.dead {
+		s.Stop(0)
+	}
+	return err
 }
 
 // Addr returns the address served.
@@ -59,17 +64,29 @@ func (s *StreamServer) Addr() net.Addr { return s.l.Addr() }
 func (s *StreamServer) Len() int { return s.conns.Len() }
 
 // Stop stops accepting, lets the connections being served end for at most d
-// (negative: without limit), and kills those that are left.
+// (negative: without limit), and kills those that are left. If the greenlet
+// that waits here is itself killed or out of time, they are killed at once and
+// not waited for.
 func (s *StreamServer) Stop(d time.Duration) error {
 	s.stopped = true
 	s.l.Close()
-	if err := s.loop.Kill(); err != nil {
-		return err
+	return stop(s.h, s.loop, s.conns, d)
+}
+
+// stop ends a server's loop and then, after at most d, its calls.
+func stop(h *Hub, loop *Greenlet, calls *Group, d time.Duration) error {
+	err := loop.Kill()
+	if err == nil && d != 0 {
+		late := calls.JoinTimeout(d)
+		if late != nil && late != ErrTimeout {
+			err = late
+		}
 	}
-	if err := s.conns.JoinTimeout(d); err != nil && err != ErrTimeout {
-		return err
+	if err == nil {
+		return calls.Kill()
 	}
-	return s.conns.Kill()
+	h.KillAllWith(ErrExit, 0, calls.Greenlets()...)
+	return err
 }
 
 func (s *StreamServer) accept() error {
@@ -79,20 +96,20 @@ func (s *StreamServer) accept() error {
 				return s.end(err)
 			}
 		}
-		c, err := s.l.AcceptConn()
-		if err == nil {
-			s.conns.Spawn(func() error { return s.serve(c) })
+		c, failure, err := s.l.accept()
+		if c != nil {
+			g := s.conns.Spawn(func() error { return s.serve(c) })
+			g.rawLink(func() { s.served(c) }) // also if it is killed before it starts
 			continue
 		}
 		if s.room != nil {
 			s.room.Release()
 		}
-		var op *net.OpError
-		if !errors.As(err, &op) { // closed, killed, out of time
+		if err != nil { // closed, killed, out of time
 			return s.end(err)
 		}
 		// Out of descriptors, for example: others may free some.
-		s.tell(nil, err)
+		s.tell(nil, failure)
 		if err := s.h.Sleep(10 * time.Millisecond); err != nil {
 			return s.end(err)
 		}
@@ -109,17 +126,19 @@ func (s *StreamServer) end(err error) error {
 }
 
 func (s *StreamServer) serve(c *Conn) error {
-	defer func() {
-		c.Close()
-		if s.room != nil {
-			s.room.Release()
-		}
-	}()
 	err := s.Handle(c)
 	if err != nil && !errors.Is(err, ErrExit) {
 		s.tell(c, err)
 	}
 	return err
+}
+
+// served gives back what a connection had.
+func (s *StreamServer) served(c *Conn) {
+	c.Close()
+	if s.room != nil {
+		s.room.Release()
+	}
 }
 
 func (s *StreamServer) tell(c *Conn, err error) {
