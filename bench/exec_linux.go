@@ -47,9 +47,15 @@ func AllCPUs() []int {
 
 // List asks the program for its workloads.
 func (p *Program) List(ctx context.Context) ([]WorkloadInfo, error) {
-	out, err := exec.CommandContext(ctx, p.Path, "-list").Output()
-	if err != nil {
-		return nil, fmt.Errorf("runner -list: %w", err)
+	stderr := &limitedBuffer{max: maxStderr}
+	cmd := exec.CommandContext(ctx, p.Path, "-list")
+	cmd.Stderr = stderr
+	out, err := cmd.Output()
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case err != nil:
+		return nil, fmt.Errorf("%s -list: %w", p.Path, runnerError(cmd.ProcessState, err, stderr.String()))
 	}
 	return ReadList(out)
 }
@@ -164,7 +170,7 @@ func runnerError(state *os.ProcessState, err error, stderr string) error {
 	}
 	switch status := state.Sys().(syscall.WaitStatus); {
 	case status.Signaled():
-		return fmt.Errorf("the runner was killed by %v. %s", status.Signal(), reason)
+		return fmt.Errorf("%s", strings.TrimSpace(fmt.Sprintf("the runner was killed by %v. %s", status.Signal(), reason)))
 	case status.ExitStatus() == ExitVoid:
 		return &VoidError{Reason: reason}
 	case reason != "":

@@ -112,7 +112,6 @@ func (r *Run) Do(ctx context.Context) (Stats, error) {
 	}
 	err := r.calibrate(ctx)
 	if err == nil {
-		r.fit()
 		err = r.blocks(ctx)
 	}
 	r.stats.Bench = r.Benchtime
@@ -127,7 +126,7 @@ func (r *Run) prepare() error {
 		s := &caseState{Case: c}
 		if r.Past != nil {
 			past := r.Past.Cases[c.String()]
-			s.n, s.op, s.out = past.N, past.Op, past.Failed || past.Void
+			s.out = past.Failed || past.Void
 			r.stats.Failed += count(past.Failed)
 			r.stats.Void += count(past.Void)
 		}
@@ -137,15 +136,44 @@ func (r *Run) prepare() error {
 	r.stats.Cases = len(cases)
 	r.base = r.Canary()
 	if r.Past != nil {
-		r.stats.Results = r.Past.N
-		for _, b := range r.Past.Blocks {
-			r.base = min(r.base, time.Duration(b.CanaryBase))
-		}
-		return nil
+		r.goOn()
 	}
+	return r.skip(absent)
+}
+
+// goOn restores what the first part of an interrupted run knew.
+func (r *Run) goOn() {
+	p := r.Past
+	r.began = r.began.Add(-p.spent())
+	r.stats.Results, r.done = p.N, p.N
+	for _, b := range p.Blocks {
+		r.base = min(r.base, time.Duration(b.CanaryBase))
+		r.stats.Repeated += count(b.Attempt > 1)
+	}
+	r.stats.Repeated += count(p.begun.Attempt > 1)
+	if p.Calibration == nil {
+		return
+	}
+	r.Benchtime = p.Calibration.Benchtime
+	known := make(map[string]CalibratedCase)
+	for _, c := range p.Calibration.Cases {
+		known[c.Case] = c
+	}
+	for _, s := range r.cases {
+		c := known[s.Case.String()]
+		s.n, s.op, s.overhead = c.N, c.Op, c.Overhead
+		s.out = s.out || c.N == 0
+		r.done++
+	}
+}
+
+// skip logs the cells that cannot be measured, if that was not done before.
+func (r *Run) skip(absent map[Case]string) error {
 	var names []Case
 	for c := range absent {
-		names = append(names, c)
+		if r.Past == nil || !r.Past.Cases[c.String()].Void {
+			names = append(names, c)
+		}
 	}
 	sort.Slice(names, func(i, j int) bool { return names[i].String() < names[j].String() })
 	for _, c := range names {
@@ -156,12 +184,15 @@ func (r *Run) prepare() error {
 	return nil
 }
 
-// calibrate finds N for every case that has none, in random order. This pass
-// is discarded; it shows failures early.
+// calibrate finds N for every case, in random order, unless an earlier part of
+// the run has. This pass is discarded; it shows failures early.
 func (r *Run) calibrate(ctx context.Context) error {
+	if r.Past != nil && r.Past.Calibration != nil {
+		return nil
+	}
 	var todo []Case
 	for _, s := range r.cases {
-		if s.n == 0 && !s.out {
+		if !s.out {
 			todo = append(todo, s.Case)
 		}
 	}
@@ -179,8 +210,19 @@ func (r *Run) calibrate(ctx context.Context) error {
 		s.n, s.op = out.N, out.Op
 		s.overhead = overhead(r.Now().Sub(began), out, r.Benchtime)
 	}
-	return nil
+	r.fit()
+	note := Calibration{Benchtime: r.Benchtime, Spent: r.spent()}
+	for _, s := range r.cases {
+		if !s.out {
+			note.Cases = append(note.Cases, CalibratedCase{s.Case.String(), s.n, s.op, s.overhead})
+		}
+	}
+	return r.Log.note(calibratePrefix, note)
 }
+
+// spent returns how much of the budget is used, by an earlier part of the run
+// too.
+func (r *Run) spent() time.Duration { return r.Now().Sub(r.began) }
 
 // startUp is about what it costs to start a runner and to read its result.
 const startUp = 4 * time.Millisecond
@@ -198,7 +240,7 @@ func overhead(took time.Duration, out Output, benchtime time.Duration) time.Dura
 
 // fit shrinks the bench time if the blocks would otherwise break the budget.
 func (r *Run) fit() {
-	if r.Budget <= 0 || r.Past != nil {
+	if r.Budget <= 0 {
 		return
 	}
 	var fixed, timed time.Duration
@@ -208,7 +250,7 @@ func (r *Run) fit() {
 			timed += max(r.Benchtime, s.op) * 11 / 10 // a tenth is warm-up
 		}
 	}
-	left := r.Budget - r.Now().Sub(r.began) - time.Duration(r.Count)*fixed
+	left := r.Budget - r.spent() - time.Duration(r.Count)*fixed
 	need := time.Duration(r.Count) * timed
 	if need <= left || need == 0 {
 		return
@@ -226,33 +268,37 @@ func (r *Run) fit() {
 		was, r.Benchtime.Round(100*time.Microsecond), r.Budget))
 }
 
-// blocks passes over the cases Count times.
+// blocks passes over the cases Count times, from where an earlier part of the
+// run stopped.
 func (r *Run) blocks(ctx context.Context) error {
-	first, attempt := 1, 1
-	if r.Past != nil {
-		for _, b := range r.Past.Blocks {
-			first = max(first, b.Block+1)
-		}
-		if r.Past.begun.Block > 0 {
-			first, attempt = r.Past.begun.Block, r.Past.begun.Attempt
+	at := BlockStart{Block: 1, Attempt: 1}
+	if p := r.Past; p != nil {
+		switch {
+		case p.begun.Block > 0:
+			at = p.begun
+		case len(p.Blocks) > 0:
+			at = r.after(p.Blocks[len(p.Blocks)-1])
 		}
 	}
-	for block := first; block <= r.Count; block++ {
-		for {
-			disturbed, err := r.block(ctx, block, attempt)
-			if err != nil {
-				return err
-			}
-			attempt++
-			if !disturbed || r.stats.Repeated >= r.Repeats || !r.timeFor(r.Count-block+1) {
-				break
-			}
-			r.stats.Repeated++
-			r.note(fmt.Sprintf("block %d was disturbed by something else on the machine; it is run again", block))
+	for at.Block <= r.Count {
+		done, err := r.block(ctx, at.Block, at.Attempt)
+		if err != nil {
+			return err
 		}
-		attempt = 1
+		at = r.after(done)
 	}
 	return nil
+}
+
+// after returns what comes after a block: the same again if it was disturbed,
+// and as long as repeats and budget last, else the next.
+func (r *Run) after(b BlockNote) BlockStart {
+	if !b.Disturbed || r.stats.Repeated >= r.Repeats || !r.timeFor(r.Count-b.Block+1) {
+		return BlockStart{Block: b.Block + 1, Attempt: 1}
+	}
+	r.stats.Repeated++
+	r.note(fmt.Sprintf("block %d was disturbed by something else on the machine; it is run again", b.Block))
+	return BlockStart{Block: b.Block, Attempt: b.Attempt + 1}
 }
 
 // timeFor reports whether the budget holds n more blocks.
@@ -266,15 +312,15 @@ func (r *Run) timeFor(n int) bool {
 			one += s.overhead + max(r.Benchtime, s.op)*11/10
 		}
 	}
-	return r.Budget-r.Now().Sub(r.began) > time.Duration(n)*one
+	return r.Budget-r.spent() > time.Duration(n)*one
 }
 
-// block measures every case once and tells whether something disturbed it.
-func (r *Run) block(ctx context.Context, block, attempt int) (disturbed bool, err error) {
+// block measures every case once and returns the note that it has logged.
+func (r *Run) block(ctx context.Context, block, attempt int) (note BlockNote, err error) {
 	resumed := r.Past != nil && r.Past.begun.Block == block && r.Past.begun.Attempt == attempt
 	if !resumed {
-		if err := r.Log.note(beginPrefix, BlockStart{block, attempt}); err != nil {
-			return false, err
+		if err := r.Log.note(beginPrefix, BlockStart{block, attempt, r.spent()}); err != nil {
+			return note, err
 		}
 	}
 	steal, before := r.Steal(), r.canary()
@@ -292,15 +338,15 @@ func (r *Run) block(ctx context.Context, block, attempt int) (disturbed bool, er
 		}
 		r.step(phase, c)
 		if err := r.measure(ctx, s, phase); err != nil {
-			return false, err
+			return note, err
 		}
 	}
-	note := BlockNote{BlockStart: BlockStart{block, attempt}, Benchtime: r.Benchtime, Steal: steal(), Load1: load1()}
+	note = BlockNote{BlockStart: BlockStart{block, attempt, r.spent()}, Benchtime: r.Benchtime, Steal: steal(), Load1: load1()}
 	after := r.canary()
 	note.Canary = []int64{int64(before), int64(after)}
 	note.CanaryBase = int64(r.base)
 	note.Disturbed = float64(max(before, after)) > canarySlow*float64(r.base) || note.Steal > stealLimit
-	return note.Disturbed, r.Log.note(blockPrefix, note)
+	return note, r.Log.note(blockPrefix, note)
 }
 
 func (r *Run) order(pass uint64) []Case {
@@ -388,7 +434,7 @@ func (r *Run) Header(started time.Time) Header {
 	r.defaults()
 	return Header{
 		Format: headerFormat, Started: started.UTC(), Command: r.Command, Seed: r.Seed,
-		Count: r.Count, Benchtime: r.Benchtime, Budget: r.Budget,
+		Count: r.Count, Benchtime: r.Benchtime, Budget: r.Budget, Deadline: r.Deadline, Repeats: r.Repeats,
 		CPUs: r.CPUs, Lanes: r.Lanes, Models: r.Models,
 	}
 }

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -212,6 +214,15 @@ func TestUsage(t *testing.T) {
 		{runArgs(dir, "--benchtime", "soon"), "invalid"},
 		{runArgs(dir, "extra"), "extra"},
 		{runArgs(dir, "--resume", "--count", "3"), "cannot take --count"},
+		{[]string{"run", "--runner", "/proc/self/exe", "--resume", "--repeats", "1", "--out", dir}, "cannot take --repeats"},
+		{[]string{"run", "--runner", "/proc/self/exe", "--resume", "--deadline", "1s", "--out", dir}, "cannot take --deadline"},
+		{[]string{"run", "--runner", "/proc/self/exe", "--resume", "--seed", "1", "--out", dir}, "cannot take --seed"},
+		{runArgs("", "--workloads", "Good"), "results need a directory"},
+		{runArgs("-", "--workloads", "Good"), "results need a directory"},
+		{runArgs(dir, "--benchtime", "0s"), "must be positive"},
+		{runArgs(dir, "--budget", "-1s"), "must be positive"},
+		{runArgs(dir, "--deadline", "-1s"), "must be positive"},
+		{runArgs(dir, "--repeats", "-1"), "must be positive"},
 		{[]string{"run", "--runner", "/nonexistent"}, "the runner is not there"},
 		{[]string{"nonsense"}, "nonsense"},
 	} {
@@ -225,18 +236,289 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// Older results are moved aside, not overwritten.
+// Older results are moved aside, not overwritten: the three files, and nothing
+// of the directory that is somebody else's, whatever kind of directory it is.
 func TestSetAside(t *testing.T) {
-	parent := t.TempDir()
-	dir := filepath.Join(parent, "out")
-	for range 2 {
-		if status, _, stderr := result(t, runArgs(dir, "--workloads", "Good", "--count", "1")...); status != 0 {
+	for _, out := range []string{"out", ".", "link", "with space's"} {
+		parent := t.TempDir()
+		dir := filepath.Join(parent, out)
+		if out == "link" {
+			if err := errors.Join(os.Mkdir(filepath.Join(parent, "real"), 0o755), os.Symlink("real", dir)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for turn := range 2 {
+			cmd := switchyard(runArgs(out, "--workloads", "Good", "--count", "1")...)
+			cmd.Dir = parent
+			text, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, text)
+			}
+			said := bytes.Contains(text, []byte("note: older results are now in "+out+"/2")) || bytes.Contains(text, []byte("note: older results are now in 2"))
+			if said != (turn == 1) || turn == 1 && !bytes.Contains(text, []byte(": bench.txt latency.hlog report.html\n")) {
+				t.Errorf("run %d in %q printed\n%s", turn, out, text)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "notes.md"), []byte("mine"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		aside, err := filepath.Glob(filepath.Join(dir, "2*"))
+		if err != nil || len(aside) != 1 {
+			t.Fatalf("set aside in %q: %q, %v", out, aside, err)
+		}
+		for _, name := range []string{bench.BenchFile, bench.LatencyFile, reportFile} {
+			if _, err := os.Stat(filepath.Join(aside[0], name)); err != nil {
+				t.Error(err)
+			}
+		}
+		entries, err := os.ReadDir(dir)
+		if err != nil || len(entries) != 5 && out != "." && out != "link" {
+			t.Errorf("in %q: %v, %v", out, entries, err)
+		}
+		if readFile(t, dir, "notes.md") != "mine" {
+			t.Error("somebody else's file was changed")
+		}
+		if out == "link" {
+			if to, err := os.Readlink(dir); err != nil || to != "real" {
+				t.Errorf("the link leads to %q (%v)", to, err)
+			}
+		}
+	}
+}
+
+// criterion.rs#473: a second run, or a resume, of a directory that a run writes
+// to is refused, and leaves the first alone; a report of it is made.
+func TestTwoRuns(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	cmd := switchyard(runArgs(dir, "--workloads", "Good", "--count", "1000", "--benchtime", "20ms")...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	waitFor(t, "a result", func() bool {
+		text, _ := os.ReadFile(filepath.Join(dir, bench.BenchFile))
+		return bytes.Contains(text, []byte("\nBenchmarkGood/"))
+	})
+	want := fmt.Sprintf("switchyard: process %d has been writing to %s since 2", cmd.Process.Pid, dir)
+	for _, args := range [][]string{
+		runArgs(dir, "--workloads", "Good"),
+		{"run", "--runner", "/proc/self/exe", "--resume", "--out", dir},
+	} {
+		status, stdout, stderr := result(t, args...)
+		if status != exitFailed || stdout != "" || !strings.HasPrefix(stderr, want) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%q: exit status %d, printed %q and %q, want %q", args, status, stdout, stderr, want)
+		}
+	}
+	if status, stdout, stderr := result(t, "report", dir); status != 0 || !strings.Contains(stdout, "Good") {
+		t.Errorf("a report meanwhile: exit status %d, printed %q and %q", status, stdout, stderr)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if entries, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(entries) != 3 {
+		t.Errorf("in the directory: %q, %v", entries, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, ".lock")); err == nil {
+		t.Error("the lock is left")
+	}
+}
+
+// A run prints what it measured, although somebody replaced its file meanwhile.
+func TestRunReportsFromMemory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	cmd := switchyard(runArgs(dir, "--workloads", "Good", "--count", "20", "--benchtime", "20ms")...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, bench.BenchFile)
+	waitFor(t, "a result", func() bool {
+		text, _ := os.ReadFile(name)
+		return bytes.Contains(text, []byte("\nBenchmarkGood/"))
+	})
+	if err := errors.Join(os.Remove(name), os.WriteFile(name, []byte("BenchmarkForeign 1 1 ns/op\n"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, &stderr)
+	}
+	page := readFile(t, dir, reportFile)
+	for where, text := range map[string]string{"text": stdout.String(), "page": page} {
+		if !strings.Contains(text, "Good") || strings.Contains(text, "Foreign") {
+			t.Errorf("the %s is not of what was measured:\n%.1000s", where, text)
+		}
+	}
+	if readFile(t, dir, bench.BenchFile) != "BenchmarkForeign 1 1 ns/op\n" {
+		t.Error("the foreign file was written to")
+	}
+}
+
+// netdata#18642, hyperfine#615: a page is not written over what is read.
+func TestReportOverInput(t *testing.T) {
+	dir, older := filepath.Join(t.TempDir(), "out"), filepath.Join(t.TempDir(), "older")
+	for _, d := range []string{dir, older} {
+		if status, _, stderr := result(t, runArgs(d, "--workloads", "Good", "--count", "2")...); status != 0 {
 			t.Fatal(stderr)
 		}
 	}
-	runs, err := filepath.Glob(filepath.Join(parent, "*", bench.BenchFile))
-	if err != nil || len(runs) != 2 {
-		t.Errorf("results: %q, %v", runs, err)
+	link, hard := filepath.Join(dir, "link"), filepath.Join(dir, "hard")
+	if err := errors.Join(os.Symlink(bench.BenchFile, link), os.Link(filepath.Join(older, bench.BenchFile), hard)); err != nil {
+		t.Fatal(err)
+	}
+	before := map[string]string{}
+	for _, d := range []string{dir, older} {
+		for _, name := range []string{bench.BenchFile, bench.LatencyFile} {
+			before[filepath.Join(d, name)] = readFile(t, d, name)
+		}
+	}
+	for _, html := range []string{
+		filepath.Join(dir, bench.BenchFile), filepath.Join(dir, bench.LatencyFile), link, hard,
+		filepath.Join(older, bench.BenchFile), filepath.Join(older, bench.LatencyFile),
+	} {
+		for _, path := range []string{dir, filepath.Join(dir, bench.BenchFile)} {
+			status, stdout, stderr := result(t, "report", path, "--baseline", older, "--html", html)
+			want := "switchyard: write " + html + ": it is an input of this command\n"
+			if status != exitFailed || stderr != want || !strings.Contains(stdout, "Good") {
+				t.Errorf("report %s: exit status %d, printed %.80q and %q, want %q", path, status, stdout, stderr, want)
+			}
+		}
+	}
+	for name, text := range before {
+		if readFile(t, filepath.Dir(name), filepath.Base(name)) != text {
+			t.Errorf("%s was written to", name)
+		}
+	}
+}
+
+// The page goes to standard output alone, the text then to standard error.
+func TestReportToStdout(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	if status, _, stderr := result(t, runArgs(dir, "--workloads", "Good", "--count", "2")...); status != 0 {
+		t.Fatal(stderr)
+	}
+	if err := os.Remove(filepath.Join(dir, reportFile)); err != nil {
+		t.Fatal(err)
+	}
+	for _, html := range []string{"-", "/dev/stdout"} {
+		status, stdout, stderr := result(t, "report", dir, "--html", html)
+		if status != 0 || !strings.HasPrefix(strings.ToLower(stdout), "<!doctype html>") || !strings.HasSuffix(strings.TrimSpace(stdout), "</html>") ||
+			!strings.Contains(stderr, "Good") {
+			t.Errorf("--html %s: exit status %d, printed %.80q and %.80q", html, status, stdout, stderr)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, reportFile)); err == nil {
+		t.Error("a page was written beside the results too")
+	}
+}
+
+// An unwritable place for the page: the verdict is on the terminal, then one
+// sentence.
+func TestReportUnwritable(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	if status, _, stderr := result(t, runArgs(dir, "--workloads", "Good", "--count", "2")...); status != 0 {
+		t.Fatal(stderr)
+	}
+	page := filepath.Join(dir, reportFile)
+	if err := errors.Join(os.Remove(page), os.Mkdir(page, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	for html, want := range map[string]string{
+		"":             page + ": is a directory",
+		"/proc/page":   "/proc/page: ",
+		dir + "/no/no": dir + "/no/no: no such file or directory",
+	} {
+		args := []string{"report", dir}
+		if html != "" {
+			args = append(args, "--html", html)
+		}
+		status, stdout, stderr := result(t, args...)
+		if status != exitFailed || !strings.Contains(stdout, "Good") || strings.Count(stderr, "\n") != 1 ||
+			!strings.HasPrefix(stderr, "switchyard: write "+want) {
+			t.Errorf("--html %q: exit status %d, printed %.80q and %q, want %q", html, status, stdout, stderr, want)
+		}
+	}
+	// A run ends the same way, with its results kept.
+	status, stdout, stderr := result(t, runArgs(filepath.Join(dir, reportFile, "bench.txt"), "--workloads", "Good", "--count", "2")...)
+	if status != 0 || !strings.Contains(stdout, "Good") {
+		t.Errorf("a run: exit status %d\n%s", status, stderr)
+	}
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("no /dev/full here")
+	}
+	defer full.Close()
+	cmd := switchyard("report", dir, "--html", filepath.Join(t.TempDir(), "page.html"))
+	var errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = full, &errOut
+	if err := cmd.Run(); err == nil || !strings.Contains(errOut.String(), "no space left") {
+		t.Errorf("a full standard output: %v, %q", err, &errOut)
+	}
+}
+
+// What a run cannot write ends it before anything is measured, in one sentence.
+func TestRunUnwritable(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for out, want := range map[string]string{
+		file:        "make the directory " + file + ": not a directory",
+		"/proc/out": "make the directory /proc/out: no such file or directory",
+	} {
+		status, stdout, stderr := result(t, runArgs(out, "--workloads", "Good")...)
+		if status != exitFailed || stdout != "" || stderr != "switchyard: "+want+"\n" {
+			t.Errorf("exit status %d, printed %q and %q, want %q", status, stdout, stderr, want)
+		}
+	}
+}
+
+// plan returns the first line of bench.txt.
+func plan(t *testing.T, dir string) bench.Header {
+	t.Helper()
+	line, _, _ := strings.Cut(readFile(t, dir, bench.BenchFile), "\n")
+	var h bench.Header
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(line, "# switchyard ")), &h); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// Every flag, with a value other than the default, is found again in the plan
+// and in what was measured.
+func TestRunFlags(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	args := []string{"run", "--runner", "/proc/self/exe", "--workloads", "Good,Wrong", "--models", "serial", "--count", "3",
+		"--benchtime", "3ms", "--budget", "7m", "--deadline", "9s", "--repeats", "5", "--cpu", "1", "--seed", "77", "--out", dir}
+	if status, _, stderr := result(t, args...); status != 0 {
+		t.Fatal(stderr)
+	}
+	h := plan(t, dir)
+	if h.Count != 3 || h.Benchtime != 3*time.Millisecond || h.Budget != 7*time.Minute || h.Deadline != 9*time.Second ||
+		h.Repeats != 5 || h.Seed != 77 || len(h.Lanes) != 1 || h.Lanes[0] != 1 || len(h.Models) != 1 || h.Models[0] != bench.Serial ||
+		h.CPUs != cpuList(bench.AllCPUs()) || time.Since(h.Started) > time.Minute || time.Since(h.Started) < 0 {
+		t.Errorf("plan %+v", h)
+	}
+	if want := "exe " + shellWords(args); h.Command != want {
+		t.Errorf("command %q, want %q", h.Command, want)
+	}
+	text := readFile(t, dir, bench.BenchFile)
+	for _, want := range []string{"\nBenchmarkGood/model=serial-1\t", "\nBenchmarkWrong/model=serial-1\t"} {
+		if got := strings.Count(text, want); got < 3 {
+			t.Errorf("%d lines %q, want 3", got, want)
+		}
+	}
+	if strings.Contains(text, "Hangs") || strings.Contains(text, "goroutine-") {
+		t.Error("more was measured than was asked for")
+	}
+	// An op takes a microsecond.
+	for line := range strings.Lines(text) {
+		if fields := strings.Fields(line); strings.HasPrefix(line, "BenchmarkGood/") {
+			if n, err := strconv.Atoi(fields[1]); err != nil || n < 300 || n > 6000 {
+				t.Errorf("%s ops of 1 µs in a bench time of 3 ms", fields[1])
+			}
+		}
 	}
 }
 
@@ -328,7 +610,7 @@ func TestResume(t *testing.T) {
 		t.Fatalf("exit status %d, %d results kept\n%s", cmd.ProcessState.ExitCode(), kept, &stderr)
 	}
 	before := readFile(t, dir, bench.BenchFile)
-	status, _, errText := result(t, "run", "--runner", "/proc/self/exe", "--resume", "--repeats", "0", "--out", dir)
+	status, _, errText := result(t, "run", "--runner", "/proc/self/exe", "--resume", "--out", dir)
 	if status != 0 {
 		t.Fatalf("resume: exit status %d\n%s", status, errText)
 	}
@@ -338,6 +620,128 @@ func TestResume(t *testing.T) {
 	}
 	if got := results(); got != 16 {
 		t.Errorf("%d results in the end, want 16", got)
+	}
+	// What both parts measured alike.
+	ops := map[string]string{}
+	for line := range strings.Lines(after) {
+		if fields := strings.Fields(line); strings.HasPrefix(line, "BenchmarkGood/") {
+			if had := ops[fields[0]]; had != "" && had != fields[1] {
+				t.Errorf("%s: %s ops, then %s", fields[0], had, fields[1])
+			}
+			ops[fields[0]] = fields[1]
+		}
+	}
+	// Nothing is left to do, and the report is made anew.
+	if status, stdout, stderr := result(t, "run", "--runner", "/proc/self/exe", "--resume", "--out", dir); status != 0 || !strings.Contains(stdout, "Good") {
+		t.Errorf("a second time: exit status %d, printed %q and %q", status, stdout, stderr)
+	}
+	if readFile(t, dir, bench.BenchFile) != after {
+		t.Error("resuming a finished run changed it")
+	}
+}
+
+// What an interrupted run prints can be pasted into a shell, whatever the name
+// of the directory.
+func TestHintPastes(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "it's $HOME; a `name` \"with\" \\ spaces")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := switchyard(runArgs(dir, "--workloads", "Good", "--count", "8", "--benchtime", "50ms")...)
+	cmd.Path, cmd.Args[0] = self, self
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "a result", func() bool {
+		text, _ := os.ReadFile(filepath.Join(dir, bench.BenchFile))
+		return bytes.Contains(text, []byte("\nBenchmarkGood/"))
+	})
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	_, hint, ok := strings.Cut(strings.TrimSuffix(stderr.String(), "\n"), ", go on with: ")
+	if !ok || strings.Contains(hint, "\n") {
+		t.Fatalf("no hint in %q", &stderr)
+	}
+	sh := exec.Command("sh", "-c", hint)
+	sh.Env = cmd.Env
+	if out, err := sh.CombinedOutput(); err != nil {
+		t.Errorf("%s: %v\n%s", hint, err, out)
+	}
+	if got := strings.Count(readFile(t, dir, bench.BenchFile), "\nBenchmarkGood/"); got != 16 {
+		t.Errorf("%d results in the end, want 16", got)
+	}
+}
+
+// SIGKILL at any moment leaves a directory that can be resumed.
+func TestKilledAnywhere(t *testing.T) {
+	for turn := range 6 {
+		dir := filepath.Join(t.TempDir(), "out")
+		cmd := switchyard(runArgs(dir, "--workloads", "Good", "--count", "3", "--benchtime", "10ms")...)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, "the plan", func() bool { _, err := os.Stat(filepath.Join(dir, bench.BenchFile)); return err == nil })
+		time.Sleep(time.Duration(turn) * 25 * time.Millisecond)
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if status, _, stderr := result(t, "run", "--runner", "/proc/self/exe", "--resume", "--out", dir); status != 0 {
+			t.Fatalf("turn %d: exit status %d\n%s", turn, status, stderr)
+		}
+		text := readFile(t, dir, bench.BenchFile)
+		if got := strings.Count(text, "\nBenchmarkGood/"); got != 6 {
+			t.Errorf("turn %d: %d results in the end, want 6", turn, got)
+		}
+		if got := strings.Count(readFile(t, dir, bench.LatencyFile), "\nTag=Good/"); got != 6 {
+			t.Errorf("turn %d: %d histograms in the end, want 6", turn, got)
+		}
+	}
+}
+
+// A plan that is none, or of something else, is refused in one sentence.
+func TestResumeRefuses(t *testing.T) {
+	whole := filepath.Join(t.TempDir(), "out")
+	if status, _, stderr := result(t, runArgs(whole, "--workloads", "Good", "--count", "1")...); status != 0 {
+		t.Fatal(stderr)
+	}
+	text := readFile(t, whole, bench.BenchFile)
+	for name, tt := range map[string]struct{ old, new, want string }{
+		"count 0":          {`"count":1`, `"count":0`, "its plan is not complete"},
+		"no lanes":         {`"lanes":[1]`, `"lanes":[]`, "its plan is not complete"},
+		"lane 0":           {`"lanes":[1]`, `"lanes":[0]`, "its plan is not complete"},
+		"another format":   {`"format":1`, `"format":9`, "its format is 9"},
+		"foreign":          {"# switchyard ", "# switchboard ", "it has no plan in its first line"},
+		"another kernel":   {"\nkernel: ", "\nkernel: not-", "its kernel is"},
+		"another workload": {`"name":"Good"`, `"name":"Better"`, `the runner has no workload "Better"`},
+		"another story":    {`"story":"A test`, `"story":"Another`, "the runner's Good is not the one that was planned"},
+		"other CPUs":       {`"cpus":"`, `"cpus":"8000,`, "it was measured on the CPUs 8000,"},
+		"no CPUs":          {`"cpus":"`, `"cpus":"x`, "its plan has the CPUs"},
+		"more lanes":       {`"lanes":[1]`, `"lanes":[9000]`, "its plan has the CPUs"},
+	} {
+		dir := t.TempDir()
+		changed := strings.Replace(text, tt.old, tt.new, 1)
+		if changed == text {
+			t.Fatalf("%s: nothing was changed", name)
+		}
+		for file, text := range map[string]string{bench.BenchFile: changed, bench.LatencyFile: ""} {
+			if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		status, stdout, stderr := result(t, "run", "--runner", "/proc/self/exe", "--resume", "--out", dir)
+		if status != exitFailed || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, tt.want) {
+			t.Errorf("%s: exit status %d, printed %q and %q, want %q", name, status, stdout, stderr, tt.want)
+		}
+		if readFile(t, dir, bench.BenchFile) != changed {
+			t.Errorf("%s: the file was changed", name)
+		}
+		if _, err := os.Stat(filepath.Join(dir, ".lock")); err == nil {
+			t.Errorf("%s: the lock is left", name)
+		}
 	}
 }
 

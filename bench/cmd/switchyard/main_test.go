@@ -1,7 +1,9 @@
 package main
 
 import (
+	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -28,5 +30,35 @@ func TestCommandLine(t *testing.T) {
 	got := commandLine([]string{"/somewhere/switchyard", "run", "--workloads", "A|B", "it's", ""})
 	if want := `switchyard run --workloads 'A|B' 'it'\''s' ''`; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// What is quoted reads back as it was, in a shell.
+func TestShellWords(t *testing.T) {
+	words := []string{"plain-1.2/x:y@z,+", "", "a b", "it's", "$HOME", "~", "=ls", "a\nb", "*", "-n", "\\", "ä", "a#b", "!!", "\xff"}
+	out, err := exec.Command("sh", "-c", `for w in "$@"; do printf '%s\0' "$w"; done`, "sh").Output()
+	if err != nil || len(out) != 0 {
+		t.Skip("no sh here: ", err)
+	}
+	out, err = exec.Command("sh", "-c", "for w in "+shellWords(words)+`; do printf '%s\0' "$w"; done`).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00"); !slices.Equal(got, words) {
+		t.Errorf("a shell reads %q as %q", shellWords(words), got)
+	}
+}
+
+// Both directions of a list of CPUs.
+func TestParseCPUs(t *testing.T) {
+	for _, text := range []string{"0", "0-2,5,7-8", "3,5", "8191"} {
+		if cpus, err := parseCPUs(text); err != nil || cpuList(cpus) != text {
+			t.Errorf("%q is read as %v, %v", text, cpus, err)
+		}
+	}
+	for _, text := range []string{"", "x", "1-", "-1", "2-1", "1,,2", "8192", "0-9999999999"} {
+		if cpus, err := parseCPUs(text); err == nil {
+			t.Errorf("%q is read as %v", text, cpus)
+		}
 	}
 }

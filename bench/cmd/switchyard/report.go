@@ -12,11 +12,12 @@ import (
 	"golang.org/x/term"
 
 	"switchyard/bench"
+	"switchyard/bench/output"
 	"switchyard/report"
 )
 
 // reportFile is the name of the page in a results directory.
-const reportFile = "report.html"
+const reportFile = bench.ReportFile
 
 func newReport() *cobra.Command {
 	var html, baseline string
@@ -30,17 +31,17 @@ input only where --html says.`,
 		Example: `  switchyard report
   switchyard report results/latest --html page.html
   go test -run - -bench . -count 10 | switchyard report -
-  switchyard report results/latest --baseline results/latest-20261120T190311.000`,
+  switchyard report results/latest --baseline results/latest/20261120T190311.000`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := "results/latest"
 			if len(args) > 0 {
 				dir = args[0]
 			}
-			return writeReport(cmd.OutOrStdout(), dir, html, baseline)
+			return writeReport(cmd, dir, html, baseline)
 		},
 	}
-	cmd.Flags().StringVar(&html, "html", "", "where to write the page (default: report.html in the results directory, or FILE.html beside a file)")
+	cmd.Flags().StringVar(&html, "html", "", "where to write the page, - for standard output (default: report.html in the results directory, or FILE.html beside a file)")
 	cmd.Flags().StringVar(&baseline, "baseline", "", "older results to compare with, in a section of the page")
 	return cmd
 }
@@ -54,7 +55,7 @@ first, with intervals, tests corrected for their number, and "~" where no
 difference was seen. A benchmark that failed in NEW is never a gain: it is named,
 and the exit status is 1. Results of other tools are compared in every unit that
 both have.`,
-		Example: `  switchyard compare results/latest-20261120T190311.000 results/latest`,
+		Example: `  switchyard compare results/latest/20261120T190311.000 results/latest`,
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if args[0] == report.Stdin && args[1] == report.Stdin {
@@ -79,31 +80,27 @@ both have.`,
 	}
 }
 
-// writeReport reads results, prints the text and writes the page. The text
-// comes first: a page that cannot be written takes nothing from it. The page
-// appears whole or not at all.
-func writeReport(w io.Writer, path, html, baseline string) error {
+// writeReport reads results, prints the text and writes the page.
+func writeReport(cmd *cobra.Command, path, html, baseline string) error {
 	run, err := report.Load(path)
 	if err != nil {
 		return err
 	}
-	opt := textOptions(w)
+	var older *report.Run
+	inputs := inputsOf(path)
 	if baseline != "" {
 		if path == report.Stdin && baseline == report.Stdin {
 			return usageErrorf("only one of results and baseline can be standard input")
 		}
-		if opt.Baseline, err = report.Load(baseline); err != nil {
+		if older, err = report.Load(baseline); err != nil {
 			return err
 		}
+		inputs = append(inputs, inputsOf(baseline)...)
 	}
-	opt.Page = html
 	if html == "" && path != report.Stdin {
-		opt.Page = pageBeside(path)
+		html = pageBeside(path)
 	}
-	if err := report.WriteText(w, run, opt); err != nil || opt.Page == "" {
-		return err
-	}
-	return writeWhole(opt.Page, func(w io.Writer) error { return report.WriteHTML(w, run, opt) })
+	return show(cmd, run, older, html, inputs)
 }
 
 // pageBeside is where the page of results goes: into their directory as
@@ -123,6 +120,37 @@ func pageBeside(path string) string {
 	return filepath.Join(dir, base+".html")
 }
 
+// show prints the text of a run and then writes its page, so that the verdict
+// is on the terminal whatever becomes of the page. A page that goes to standard
+// output has that for itself: the text is then on standard error. No path is no
+// page.
+func show(cmd *cobra.Command, run, baseline *report.Run, html string, inputs []string) error {
+	w := cmd.OutOrStdout()
+	if output.ToStdout(html) {
+		w = cmd.ErrOrStderr()
+	}
+	opt := textOptions(w)
+	opt.Baseline, opt.Page = baseline, html
+	if w != cmd.OutOrStdout() {
+		opt.Page = ""
+	}
+	textErr := report.WriteText(w, run, opt)
+	if html == "" {
+		return textErr
+	}
+	return errors.Join(textErr, output.Write(html, inputs, func(w io.Writer) error {
+		return report.WriteHTML(w, run, opt)
+	}))
+}
+
+// inputsOf returns the files that are read for a path of results.
+func inputsOf(path string) []string {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return []string{filepath.Join(path, bench.BenchFile), filepath.Join(path, bench.LatencyFile)}
+	}
+	return []string{path, filepath.Join(filepath.Dir(path), bench.LatencyFile)}
+}
+
 func textOptions(w io.Writer) report.Options {
 	opt := report.Options{Version: bench.Commit()}
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
@@ -132,21 +160,4 @@ func textOptions(w io.Writer) report.Options {
 		}
 	}
 	return opt
-}
-
-// writeWhole writes a file beside its place and then moves it there.
-func writeWhole(name string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
-	if err != nil {
-		return fmt.Errorf("write the report: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("write the report: %w", err), os.Remove(f.Name()))
-		}
-	}()
-	if err := errors.Join(write(f), f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
 }

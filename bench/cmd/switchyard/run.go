@@ -1,11 +1,10 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/bench"
+	"switchyard/bench/output"
+	"switchyard/report"
 )
 
 // runFlags are the flags of "switchyard run".
@@ -35,8 +36,9 @@ func newRun() *cobra.Command {
 		Long: `Run measures every chosen case: first a calibrating pass, then one pass ("block")
 per result, each in random order, every result in a fresh process. Results are
 on disk as soon as they are there: an interrupted run keeps them, and --resume
-goes on with it. Older results in the same directory are moved aside, never
-overwritten.
+goes on with it, as it was planned. Older results in the directory (these three
+files, nothing else) are moved to a directory inside it, never overwritten. A
+directory that another run writes to is refused.
 
 Exit status: 0, or 1 if a case failed, 2 for bad arguments, 130 when interrupted.`,
 		Example: `  switchyard run
@@ -68,6 +70,9 @@ func run(cmd *cobra.Command, f runFlags) error {
 	if err != nil {
 		return err
 	}
+	if f.out == "" || f.out == output.Stdout {
+		return usageErrorf("--out %q: results need a directory", f.out)
+	}
 	all, err := program.List(ctx)
 	if err != nil {
 		return err
@@ -75,22 +80,22 @@ func run(cmd *cobra.Command, f runFlags) error {
 	if err := bench.Adopt(); err != nil {
 		return err
 	}
+	p := newProgress(cmd.ErrOrStderr())
 	var r *bench.Run
 	if f.resume {
 		r, err = resumed(cmd, f, all, program)
 	} else {
-		r, err = planned(f, all, program)
+		r, err = planned(f, all, program, p)
 	}
 	if err != nil {
 		return err
 	}
 	defer r.Log.Close()
 	r.Exec = program
-	p := newProgress(cmd.ErrOrStderr())
 	r.Observe = p
 	stats, err := r.Do(ctx)
 	p.done()
-	if err := finish(cmd, f.out, stats, err); err != nil {
+	if err := finish(cmd, f, r.Log, stats, err); err != nil {
 		return err
 	}
 	if stats.Failed > 0 {
@@ -100,7 +105,7 @@ func run(cmd *cobra.Command, f runFlags) error {
 }
 
 // planned makes the plan of a new run from the flags, and its log.
-func planned(f runFlags, all []bench.WorkloadInfo, program *bench.Program) (*bench.Run, error) {
+func planned(f runFlags, all []bench.WorkloadInfo, program *bench.Program, p *progress) (*bench.Run, error) {
 	workloads, err := chooseWorkloads(all, f.workloads)
 	if err != nil {
 		return nil, err
@@ -121,16 +126,24 @@ func planned(f runFlags, all []bench.WorkloadInfo, program *bench.Program) (*ben
 		Count: f.count, Benchtime: f.benchtime, Budget: f.budget, Deadline: f.deadline, Repeats: f.repeats, Seed: f.seed,
 		CPUs: cpuList(program.CPUs), Command: commandLine(os.Args),
 	}}
-	if err := setAside(f.out); err != nil {
+	aside, moved, err := bench.SetAside(f.out)
+	if err != nil {
 		return nil, err
+	}
+	if len(moved) > 0 {
+		p.Note(fmt.Sprintf("older results are now in %s: %s", aside, strings.Join(moved, " ")))
 	}
 	r.Log, err = bench.CreateLog(f.out, r.Header(time.Now()), bench.HostFacts(), workloads)
 	return r, err
 }
 
-// resumed takes the plan of an interrupted run from its results.
+// planFlags are those that an interrupted run has decided already.
+var planFlags = []string{"workloads", "models", "count", "benchtime", "budget", "deadline", "repeats", "cpu", "seed"}
+
+// resumed takes the plan of an interrupted run from its results: all of it, so
+// that both parts measure alike.
 func resumed(cmd *cobra.Command, f runFlags, all []bench.WorkloadInfo, program *bench.Program) (*bench.Run, error) {
-	for _, name := range []string{"workloads", "models", "count", "benchtime", "budget", "cpu", "seed"} {
+	for _, name := range planFlags {
 		if cmd.Flags().Changed(name) {
 			return nil, usageErrorf("--resume goes on as planned: it cannot take --%s", name)
 		}
@@ -139,46 +152,79 @@ func resumed(cmd *cobra.Command, f runFlags, all []bench.WorkloadInfo, program *
 	if err != nil {
 		return nil, err
 	}
-	for _, fact := range bench.HostFacts() {
-		switch fact.Key {
-		case "cpu", "cores", "go", "commit", "kernel":
-			if was := past.Fact(fact.Key); was != fact.Value {
-				log.Close()
-				return nil, fmt.Errorf("cannot resume %s: its %s is %q, and here it is %q; results of two are never mixed",
-					f.out, fact.Key, was, fact.Value)
-			}
-		}
-	}
-	var workloads []bench.WorkloadInfo
-	for _, name := range past.Workloads {
-		i := slices.IndexFunc(all, func(w bench.WorkloadInfo) bool { return w.Name == name })
-		if i < 0 {
-			log.Close()
-			return nil, fmt.Errorf("cannot resume %s: the runner has no workload %q", f.out, name)
-		}
-		workloads = append(workloads, all[i])
+	if program.CPUs, err = resumable(past, all, program.CPUs); err != nil {
+		log.Close()
+		return nil, fmt.Errorf("cannot resume %s: %w", f.out, err)
 	}
 	h := past.Header
 	return &bench.Run{Log: log, Past: past, Config: bench.Config{
-		Workloads: workloads, Models: h.Models, Lanes: h.Lanes, Count: h.Count,
-		Benchtime: h.Benchtime, Budget: h.Budget, Deadline: f.deadline, Repeats: f.repeats, Seed: h.Seed,
+		Workloads: past.Workloads, Models: h.Models, Lanes: h.Lanes,
+		Count: h.Count, Benchtime: h.Benchtime, Budget: h.Budget, Deadline: h.Deadline, Repeats: h.Repeats, Seed: h.Seed,
 		CPUs: h.CPUs, Command: h.Command,
 	}}, nil
 }
 
-// finish writes the report of whatever was measured and says how it went.
-func finish(cmd *cobra.Command, dir string, stats bench.Stats, runErr error) error {
-	interrupted := runErr != nil
-	if stats.Results > 0 {
-		if err := writeReport(cmd.OutOrStdout(), dir, "", ""); err != nil && !interrupted {
-			return err
+// resumable reports why the rest of a run would not be like the first part:
+// another machine or build, workloads that the runner has not, CPUs that may
+// not be used. It returns the CPUs of the plan.
+func resumable(past *bench.Past, all []bench.WorkloadInfo, usable []int) ([]int, error) {
+	for _, fact := range bench.HostFacts() {
+		switch fact.Key {
+		case "cpu", "cores", "go", "commit", "kernel":
+			if was := past.Fact(fact.Key); was != fact.Value {
+				return nil, fmt.Errorf("its %s is %q, and here it is %q; results of two are never mixed", fact.Key, was, fact.Value)
+			}
 		}
 	}
-	if interrupted {
-		return fmt.Errorf("%w; %s kept in %s, go on with: switchyard run --resume --out %s",
-			runErr, plural(stats.Results, "result"), dir, dir)
+	for _, w := range past.Workloads {
+		i := slices.IndexFunc(all, func(have bench.WorkloadInfo) bool { return have.Name == w.Name })
+		if i < 0 {
+			return nil, fmt.Errorf("the runner has no workload %q", w.Name)
+		}
+		if !reflect.DeepEqual(all[i], w) {
+			return nil, fmt.Errorf("the runner's %s is not the one that was planned", w.Name)
+		}
 	}
-	return nil
+	cpus, err := parseCPUs(past.Header.CPUs)
+	if err != nil || len(cpus) < slices.Max(past.Header.Lanes) {
+		return nil, fmt.Errorf("its plan has the CPUs %q", past.Header.CPUs)
+	}
+	for _, cpu := range cpus {
+		if !slices.Contains(usable, cpu) {
+			return nil, fmt.Errorf("it was measured on the CPUs %s, and here are %s", past.Header.CPUs, cpuList(usable))
+		}
+	}
+	return cpus, nil
+}
+
+// finish reports what was measured and says how it went. It reads no file: the
+// report is of what this run has in memory.
+func finish(cmd *cobra.Command, f runFlags, log *bench.Log, stats bench.Stats, runErr error) error {
+	var err error
+	if stats.Results > 0 {
+		text, latency := log.Texts()
+		var run *report.Run
+		if run, err = report.FromMemory(f.out, text, latency); err == nil {
+			err = show(cmd, run, nil, filepath.Join(f.out, reportFile), inputsOf(f.out))
+		}
+	}
+	if runErr == nil {
+		return err
+	}
+	if err != nil {
+		fmt.Fprintln(cmd.ErrOrStderr(), "switchyard:", err)
+	}
+	return fmt.Errorf("%w; %s kept in %s, go on with: %s",
+		runErr, plural(stats.Results, "result"), f.out, resumeCommand(f))
+}
+
+// resumeCommand returns what resumes a run, for a shell.
+func resumeCommand(f runFlags) string {
+	words := []string{os.Args[0], "run", "--resume", "--out", f.out}
+	if f.runner != "" {
+		words = append(words, "--runner", f.runner)
+	}
+	return shellWords(words)
 }
 
 // findRunner returns the measuring program and the CPUs it may use.
@@ -194,26 +240,6 @@ func findRunner(path string) (*bench.Program, error) {
 		return nil, usageErrorf("the runner is not there (make builds it): %w", err)
 	}
 	return &bench.Program{Path: path, CPUs: bench.AllCPUs()}, nil
-}
-
-// setAside moves results that are in the way to <dir>-<when they were last
-// written>.
-func setAside(dir string) error {
-	for _, name := range []string{bench.BenchFile, bench.LatencyFile} {
-		info, err := os.Stat(filepath.Join(dir, name))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		aside := filepath.Clean(dir) + "-" + info.ModTime().UTC().Format("20060102T150405.000")
-		if err := os.Rename(dir, aside); err != nil {
-			return fmt.Errorf("move the older results aside: %w", err)
-		}
-		return nil
-	}
-	return nil
 }
 
 // chooseWorkloads returns the named workloads in report order.
@@ -294,17 +320,42 @@ func cpuList(cpus []int) string {
 	return strings.Join(parts, ",")
 }
 
+// parseCPUs reads what cpuList prints.
+func parseCPUs(text string) ([]int, error) {
+	var cpus []int
+	for part := range strings.SplitSeq(text, ",") {
+		low, high, span := strings.Cut(part, "-")
+		first, err := strconv.Atoi(low)
+		last := first
+		if err == nil && span {
+			last, err = strconv.Atoi(high)
+		}
+		if err != nil || first < 0 || last < first || last > maxCPU {
+			return nil, fmt.Errorf("%q is no list of CPUs", text)
+		}
+		for cpu := first; cpu <= last; cpu++ {
+			cpus = append(cpus, cpu)
+		}
+	}
+	return cpus, nil
+}
+
+// maxCPU is above the number of any CPU that Linux knows.
+const maxCPU = 8191
+
 // commandLine returns what the user typed, quoted for a shell, with the
 // program's base name: the path to it says nothing to a reader.
 func commandLine(args []string) string {
-	words := []string{filepath.Base(args[0])}
-	for _, a := range args[1:] {
-		if a == "" || strings.ContainsAny(a, " \t\n'\"|&;<>()$`\\*?[]#~=%!{}") {
-			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
-		}
-		words = append(words, a)
+	return shellWords(append([]string{filepath.Base(args[0])}, args[1:]...))
+}
+
+// shellWords returns words as a POSIX shell reads them.
+func shellWords(words []string) string {
+	var quoted []string
+	for _, w := range words {
+		quoted = append(quoted, report.ShellQuote(w))
 	}
-	return strings.Join(words, " ")
+	return strings.Join(quoted, " ")
 }
 
 func plural(n int, what string) string {
