@@ -7,7 +7,7 @@ type Chunk struct {
 }
 
 // Error is the message of the element's error.
-func (e *Chunk) Error() string { return e.Err.Error() }
+func (e *Chunk) Error() string { return Text(e.Err) }
 
 // Unwrap returns the element's error.
 func (e *Chunk) Unwrap() error { return e.Err }

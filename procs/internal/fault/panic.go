@@ -1,10 +1,11 @@
-// Package fault is what befell a task in another process, on its way to the error that its caller gets.
+// Package fault is the one place through which the program's own code is called: functions, callbacks, hooks, and the methods of errors and
+// other values. Whatever that does, panic, end its goroutine (runtime.Goexit) or never come to an end in its chain of errors, becomes an error
+// here, and does not befall the pool, the worker or the manager that calls it.
+//
+// Call it without a lock and not in the midst of a change: it may ask the object that calls it, and it may take its time.
 package fault
 
-import (
-	"fmt"
-	"runtime/debug"
-)
+import "runtime/debug"
 
 // Panic is a panic on its way to the process that asked for what panicked.
 type Panic struct {
@@ -13,7 +14,18 @@ type Panic struct {
 }
 
 // Error says what panicked.
-func (e *Panic) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+func (e *Panic) Error() string { return "panic: " + Text(e.Value) }
 
 // NewPanic makes one of what recover returned.
 func NewPanic(v any) *Panic { return &Panic{v, string(debug.Stack())} }
+
+// Recover turns a panic into the error *err. It is to be deferred itself:
+//
+//	defer fault.Recover(&err)
+//
+// runtime.Goexit passes: the goroutine is the caller's.
+func Recover(err *error) {
+	if v := recover(); v != nil {
+		*err = NewPanic(v)
+	}
+}
