@@ -16,7 +16,7 @@ import (
 //		return 0, procs.Heartbeat(ctx, every, nil)
 //	})
 //
-// A nil beat prints "<process name> alive" on standard output.
+// No beat begins once ctx is done. A nil beat prints "<process name> alive" on standard output.
 func Heartbeat(ctx context.Context, interval time.Duration, beat func(n int, late time.Duration)) error {
 	if interval <= 0 {
 		panic("procs: Heartbeat needs a positive interval")
@@ -32,6 +32,9 @@ func Heartbeat(ctx context.Context, interval time.Duration, beat func(n int, lat
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-timer.C:
+		}
+		if ctx.Err() != nil { // both had come: no beat after the end
+			return ctx.Err()
 		}
 		now := time.Since(start)
 		n = max(n, int(now/interval))

@@ -3,6 +3,7 @@ package procs
 import (
 	"context"
 	"iter"
+	"maps"
 	"slices"
 	"time"
 )
@@ -12,24 +13,26 @@ const watchSlice = 20 * time.Millisecond
 
 // Imap runs f with each element of xs in the workers, and yields the results in order, as they come (Pool.imap). It takes from xs
 // as it goes, some tasks ahead of what was yielded, so xs may be endless. A failed element yields its error, and the
-// loop goes on; ctx's error ends it. If xs panics, so does the loop, after it has yielded what came before. With Chunk(n), n elements are one
+// loop goes on; the end of ctx ends it, with ctx's error, and so does that of the pool: when it takes no more tasks, because it was closed, has
+// ended or is broken, its error follows the results of those that it took. If xs panics, so does the loop, after it has yielded what came
+// before. With Chunk(n), n elements are one
 // task, and an error stands for the chunk; the default is 1. When the loop is left, tasks still out are stopped.
 func Imap[In, Out any](ctx context.Context, p *Pool, f *Func[In, Out], xs iter.Seq[In], opts ...Option) iter.Seq2[Out, error] {
 	return func(yield func(Out, error) bool) {
-		next, stop, failed := pull(chunks(xs, p.chunkOf(opts)))
-		defer stop()
+		in := newFeed(p, f, xs, opts)
+		defer in.stop()
 		var out []*Future[[]Out]
-		defer func() { stopAll(out) }()
-		for ahead := p.ahead(); ; {
+		defer func() { stopAll(p, out...) }()
+		for ahead := p.ahead(); ctx.Err() == nil; {
 			for len(out) < ahead {
-				c, ok := next()
+				fut, ok := in.submit()
 				if !ok {
 					break
 				}
-				out = append(out, &MapAsync(p, f, c, append(slices.Clip(opts), Chunk(len(c)))...).f)
+				out = append(out, fut)
 			}
 			if len(out) == 0 {
-				failed()
+				in.end(yield)
 				return
 			}
 			if !yieldChunk(ctx, out[0], yield) {
@@ -37,52 +40,85 @@ func Imap[In, Out any](ctx context.Context, p *Pool, f *Func[In, Out], xs iter.S
 			}
 			out = out[1:]
 		}
+		yieldAll(nil, waitError(ctx), yield)
 	}
 }
 
 // ImapUnordered is Imap that yields results in the order in which they come.
 func ImapUnordered[In, Out any](ctx context.Context, p *Pool, f *Func[In, Out], xs iter.Seq[In], opts ...Option) iter.Seq2[Out, error] {
 	return func(yield func(Out, error) bool) {
-		next, stop, failed := pull(chunks(xs, p.chunkOf(opts)))
-		defer stop()
+		in := newFeed(p, f, xs, opts)
+		defer in.stop()
 		ahead := p.ahead()
 		ready := make(chan *Future[[]Out], ahead)
 		out := make(map[*Future[[]Out]]bool)
-		defer func() {
-			for f := range out {
-				f.Stop()
-			}
-			for f := range out {
-				<-f.C()
-			}
-		}()
-		for {
+		defer func() { stopAll(p, slices.Collect(maps.Keys(out))...) }()
+		for ctx.Err() == nil {
 			for len(out) < ahead {
-				c, ok := next()
+				fut, ok := in.submit()
 				if !ok {
 					break
 				}
-				fut := &MapAsync(p, f, c, append(slices.Clip(opts), Chunk(len(c)))...).f
 				out[fut] = true
 				fut.AddDoneCallback(func(f *Future[[]Out]) { ready <- f })
 			}
 			if len(out) == 0 {
-				failed()
+				in.end(yield)
 				return
 			}
-			select {
-			case fut := <-ready:
-				delete(out, fut)
-				if !yieldChunk(ctx, fut, yield) {
-					return
-				}
-			case <-ctx.Done():
-				var zero Out
-				yield(zero, ctx.Err())
+			fut, err := receive(ctx, ready)
+			if err != nil {
+				break
+			}
+			delete(out, fut)
+			if !yieldChunk(ctx, fut, yield) {
 				return
 			}
 		}
+		yieldAll(nil, waitError(ctx), yield)
 	}
+}
+
+// feed gives a pool the elements of a sequence, in chunks.
+type feed[In, Out any] struct {
+	pool    *Pool
+	fn      *Func[In, Out]
+	opts    []Option
+	next    func() ([]In, bool)
+	stop    func()
+	failed  func() // panics if the sequence did
+	refused error  // the pool takes no more
+}
+
+func newFeed[In, Out any](p *Pool, f *Func[In, Out], xs iter.Seq[In], opts []Option) *feed[In, Out] {
+	s := &feed[In, Out]{pool: p, fn: f, opts: slices.Clip(opts)}
+	s.next, s.stop, s.failed = pull(chunks(xs, p.chunkOf(opts)))
+	return s
+}
+
+// submit submits the next chunk. It returns false if there is none, or if the pool takes no more.
+func (s *feed[In, Out]) submit() (*Future[[]Out], bool) {
+	if s.refused != nil {
+		return nil, false
+	}
+	c, ok := s.next()
+	if !ok {
+		return nil, false
+	}
+	m, err := startMap(s.pool, s.fn, c, append(s.opts, Chunk(len(c))))
+	if s.refused = err; err != nil {
+		return nil, false
+	}
+	return &m.f, true
+}
+
+// end is the last thing in a loop: it tells why nothing more comes, if that is not the end of the sequence.
+func (s *feed[In, Out]) end(yield func(Out, error) bool) {
+	if s.refused != nil {
+		yieldAll(nil, s.refused, yield)
+		return
+	}
+	s.failed()
 }
 
 // pull is iter.Pull for a sequence that runs ahead of who consumes the results: if it panics, that is its end, and failed panics with
@@ -102,16 +138,6 @@ func pull[T any](xs iter.Seq[T]) (next func() (T, bool), stop, failed func()) {
 		if value != nil {
 			panic(value)
 		}
-	}
-}
-
-// stopAll stops the tasks and waits until they have ended.
-func stopAll[T any](fs []*Future[T]) {
-	for _, f := range fs {
-		f.Stop()
-	}
-	for _, f := range fs {
-		<-f.C()
 	}
 }
 

@@ -86,7 +86,8 @@ func completions[T any](futures []*Future[T]) (ready chan *Future[T], n int) {
 	return ready, len(futures)
 }
 
-// receive returns what is in the channel, or waits for it until ctx is done: the channel comes first.
+// receive returns what is in the channel, or waits for it until ctx is done. If
+// both are, the channel comes first: what has come is not lost.
 func receive[T any](ctx context.Context, c <-chan T) (v T, err error) {
 	select {
 	case v = <-c:
@@ -97,6 +98,11 @@ func receive[T any](ctx context.Context, c <-chan T) (v T, err error) {
 	case v = <-c:
 		return v, nil
 	case <-ctx.Done():
+	}
+	select {
+	case v = <-c:
+		return v, nil
+	default:
 		return v, ctx.Err()
 	}
 }
