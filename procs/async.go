@@ -87,13 +87,14 @@ func callbacks[T any](o *options) func(T, error) {
 		panic(fmt.Sprintf("procs: OnResult takes a %T, but the result is a %T", o.onResult, zero))
 	}
 	return func(v T, err error) {
-		defer logPanic("a task")
-		switch {
-		case err == nil && onResult != nil:
-			onResult(v)
-		case err != nil && o.onError != nil:
-			o.onError(err)
-		}
+		guardCallback("a task", logf, func() {
+			switch {
+			case err == nil && onResult != nil:
+				onResult(v)
+			case err != nil && o.onError != nil:
+				o.onError(err)
+			}
+		})
 	}
 }
 
@@ -194,7 +195,8 @@ func (c *call[In, Out]) cancel(force bool) bool {
 }
 
 // Apply runs f with in in a worker, and waits for the result. If ctx is done before, the task is stopped as by
-// AsyncResult.Cancel, and Apply returns when that has happened.
+// AsyncResult.Cancel, and Apply returns ctx's error when that has happened; a second after the pool's Grace at the latest, even if a callback
+// keeps the pool from noticing. A callback itself, which the pool waits for, gets no result, and the error as soon as ctx is done.
 func Apply[In, Out any](ctx context.Context, p *Pool, f *Func[In, Out], in In, opts ...Option) (Out, error) {
 	c := newApply(p, f, &in, opts)
 	callers := p.helpers.waiting.Add(1)
@@ -202,22 +204,44 @@ func Apply[In, Out any](ctx context.Context, p *Pool, f *Func[In, Out], in In, o
 	if callers == 1 && len(opts) == 0 && !c.f.Done() {
 		p.help(func() (*worker, uint64) { return c.w, c.seq })
 	}
-	return await(ctx, &c.f)
+	return await(ctx, p, &c.f)
 }
 
 // await waits for f, which is stopped if ctx is done before.
-func await[T any](ctx context.Context, f *Future[T]) (T, error) {
+func await[T any](ctx context.Context, p *Pool, f *Future[T]) (T, error) {
 	err := f.Wait(ctx)
 	if err == nil {
 		return f.value, f.err
 	}
-	f.Stop()
-	<-f.C()
-	if f.err == nil { // it was faster
+	stopAll(p, f)
+	if f.Done() && f.err == nil { // it was faster
 		return f.value, nil
 	}
 	var zero T
 	return zero, err
+}
+
+// stopPatience is how long, beyond the grace of its pool, one waits for the end of a stopped task.
+const stopPatience = time.Second
+
+// stopAll stops tasks and waits until they have ended: not for ever, because only the pool's collector can tell, which a callback may hold up,
+// and not at all in a callback.
+func stopAll[T any](p *Pool, fs ...*Future[T]) {
+	for _, f := range fs {
+		f.Stop()
+	}
+	if p.inCallback() {
+		return
+	}
+	limit := time.NewTimer(max(p.config.Grace, 0) + stopPatience)
+	defer limit.Stop()
+	for _, f := range fs {
+		select {
+		case <-f.C():
+		case <-limit.C:
+			return
+		}
+	}
 }
 
 // ApplyAsync runs f with in in a worker, and returns at once. The argument is encoded before it returns. Errors, also those of

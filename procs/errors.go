@@ -1,12 +1,15 @@
 package procs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"switchyard/procs/internal/fault"
@@ -78,9 +81,11 @@ func (e *RemoteError) Is(target error) bool {
 // sentinels are the errors that keep their identity between processes.
 var sentinels sentinelSet
 
+// sentinelSet is changed by copying: whoever looks through it calls methods of
+// the program's errors, and must not hold a lock meanwhile.
 type sentinelSet struct {
-	mu   sync.RWMutex
-	errs map[string]error
+	mu   sync.Mutex // one change at a time
+	errs atomic.Pointer[map[string]error]
 }
 
 // RegisterError makes errors.Is work for err across processes: an error that wraps err there is found to wrap it here. Call it
@@ -89,32 +94,34 @@ func RegisterError(name string, err error) {
 	if name == "" || err == nil || !reflect.TypeOf(err).Comparable() {
 		panic("procs: RegisterError needs a name and a comparable error")
 	}
-	sentinels.mu.Lock()
-	defer sentinels.mu.Unlock()
-	sentinels.fill()
-	if _, ok := sentinels.errs[name]; ok {
+	if !sentinels.add(name, err) {
 		panic("procs: RegisterError: the name " + name + " is taken")
 	}
-	sentinels.errs[name] = err
 }
 
-func (s *sentinelSet) fill() {
-	if s.errs == nil {
-		s.errs = builtinErrors()
+func (s *sentinelSet) add(name string, err error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := maps.Clone(s.all())
+	if _, ok := all[name]; ok {
+		return false
 	}
+	all[name] = err
+	s.errs.Store(&all)
+	return true
 }
 
+// all returns the sentinels, not to be changed. The map is made when somebody
+// asks: every process would pay for it before main.
 func (s *sentinelSet) all() map[string]error {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.errs == nil {
-		s.mu.RUnlock()
-		s.mu.Lock()
-		s.fill()
-		s.mu.Unlock()
-		s.mu.RLock()
+	if all := s.errs.Load(); all != nil {
+		return *all
 	}
-	return s.errs
+	all := builtinErrors()
+	if !s.errs.CompareAndSwap(nil, &all) {
+		return *s.errs.Load()
+	}
+	return all
 }
 
 func (s *sentinelSet) name(err error) (string, bool) {
@@ -124,92 +131,107 @@ func (s *sentinelSet) name(err error) (string, bool) {
 	if err == nil || !reflect.TypeOf(err).Comparable() {
 		return "", false
 	}
-	all := s.all()
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	for n, e := range all {
-		if e == err {
+	for n, e := range s.all() {
+		if fault.Same(e, err) {
 			return n, true
 		}
 	}
 	return "", false
 }
 
-// of returns the names of all sentinels that errors.Is finds in err, and of the error numbers.
+// of returns the names of all sentinels that errors.Is finds in err, and of the error numbers. It calls methods of err.
 func (s *sentinelSet) of(err error) (names []string) {
 	all := s.all()
-	s.mu.RLock()
-	defer s.mu.RUnlock()
 	add := func(name string) {
 		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
-	var visit func(error)
-	visit = func(err error) {
+	fault.Walk(err, func(err error) bool {
 		switch err := err.(type) {
 		case *RemoteError: // on its way through one more process
 			for _, name := range err.is {
 				add(name)
 			}
-			return
+			return false
 		case syscall.Errno:
 			add(errnoName(err))
 		}
-		alike, _ := err.(interface{ Is(error) bool })
 		for name, sentinel := range all {
-			if err == sentinel || alike != nil && alike.Is(sentinel) {
+			if fault.Same(err, sentinel) || fault.Is(err, sentinel) {
 				add(name)
 			}
 		}
-		switch err := err.(type) {
-		case interface{ Unwrap() error }:
-			if inner := err.Unwrap(); inner != nil {
-				visit(inner)
-			}
-		case interface{ Unwrap() []error }:
-			for _, inner := range err.Unwrap() {
-				if inner != nil {
-					visit(inner)
-				}
-			}
-		}
-	}
-	visit(err)
+		return false
+	})
 	return names
 }
 
-// encodeError turns the error of a task into bytes.
-func encodeError(err error) []byte {
-	e := RemoteError{Message: err.Error(), Type: fmt.Sprintf("%T", err), Index: -1}
-	var chunk *fault.Chunk
-	if errors.As(err, &chunk) {
-		e.Index = chunk.Index
-		err = chunk.Err
-		e.Type = fmt.Sprintf("%T", err)
-	}
-	var p *fault.Panic
-	if errors.As(err, &p) {
-		e.Panic, e.Stack, e.Type = true, p.Stack, fmt.Sprintf("%T", p.Value)
-		e.Message = fmt.Sprint(p.Value)
-		if cause, ok := p.Value.(error); ok {
-			err = cause
+// describe makes the RemoteError of the error of a task. The methods of that
+// error are the program's, and may do anything: what they do instead of
+// answering becomes the message.
+func describe(err error) *RemoteError {
+	e := &RemoteError{Index: -1}
+	var cause error // whose sentinels count
+	fault.Apart(func() {
+		if chunk, ok := fault.Find[*fault.Chunk](err); ok {
+			e.Index, err = chunk.Index, chunk.Err
+		}
+		cause = err
+		if p, ok := fault.Find[*fault.Panic](err); ok {
+			e.panicked(p, "")
+			if v, ok := p.Value.(error); ok {
+				cause = v
+			}
+		}
+	})
+	e.Type = cmp.Or(e.Type, fmt.Sprintf("%T", err))
+	if !e.Panic {
+		var failed error
+		if e.Message, failed = fault.ErrorText(err); failed != nil {
+			e.failed(failed, fmt.Sprintf(" (in the method Error of a %T)", err))
 		}
 	}
-	e.is = sentinels.of(err)
-	return e.encode()
+	var names []string
+	if fault.Apart(func() { names = sentinels.of(cause) }) == nil {
+		e.is = names
+	}
+	return e
 }
+
+// failed says that a method of the error did what failed tells.
+func (e *RemoteError) failed(failed error, where string) {
+	if p, ok := failed.(*fault.Panic); ok {
+		e.panicked(p, where)
+		return
+	}
+	e.Message = failed.Error() + where
+}
+
+func (e *RemoteError) panicked(p *fault.Panic, where string) {
+	e.Panic, e.Stack, e.Type, e.Message = true, p.Stack, fmt.Sprintf("%T", p.Value), fault.Text(p.Value)+where
+}
+
+// encodeError turns the error of a task into bytes.
+func encodeError(err error) []byte { return describe(err).encode() }
 
 // encodeRemote is encodeError, but passes an error that comes from a third process on as it is.
 func encodeRemote(err error) []byte {
-	var e *RemoteError
-	if !errors.As(err, &e) || errors.As(err, new(*fault.Panic)) {
+	var passed *RemoteError
+	fault.Apart(func() {
+		if _, ok := fault.Find[*fault.Panic](err); ok {
+			return
+		}
+		if e, ok := fault.Find[*RemoteError](err); ok {
+			copied := *e
+			if chunk, ok := fault.Find[*fault.Chunk](err); ok {
+				copied.Index = chunk.Index
+			}
+			passed = &copied
+		}
+	})
+	if passed == nil {
 		return encodeError(err)
-	}
-	passed := *e
-	var chunk *fault.Chunk
-	if errors.As(err, &chunk) {
-		passed.Index = chunk.Index
 	}
 	return passed.encode()
 }

@@ -154,8 +154,8 @@ func cancelAll[T any](fs []*Future[T]) {
 }
 
 // Shutdown says that no more tasks will come. With cancelFutures, tasks that were not begun are cancelled; with wait, it returns
-// when all are done and the workers are gone. It may be called again. A callback of an executor over processes gets no wait, since it is
-// waited for itself; one of an executor over goroutines, or a task there, must not ask for it.
+// when all are done and the workers are gone. It may be called again. A callback gets no wait, since it is waited for itself, and neither
+// does a task of an executor over goroutines.
 func (e *Executor) Shutdown(wait, cancelFutures bool) {
 	if e.crew != nil {
 		e.crew.Shutdown(wait, cancelFutures)
@@ -177,6 +177,7 @@ func (e *Executor) Terminate() {
 		e.pool.Terminate()
 		return
 	}
+	e.Shutdown(false, true) // first, or a worker whose task heeds its context would begin the next one
 	e.crew.Stop()
 	e.Shutdown(true, true)
 }

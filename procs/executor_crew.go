@@ -2,14 +2,16 @@ package procs
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 	"sync"
+
+	"switchyard/procs/internal/fault"
 )
 
 // localPanic is the same error that a panic in another process gives.
-func localPanic(v any) error {
-	return &RemoteError{Message: fmt.Sprint(v), Type: fmt.Sprintf("%T", v), Panic: true, Stack: string(debug.Stack()), Index: -1}
+func localPanic(p *fault.Panic) error {
+	e := &RemoteError{Index: -1}
+	e.panicked(p, "")
+	return e
 }
 
 // crewTask is one call in a goroutine of this process.
@@ -39,7 +41,7 @@ func (t *crewTask[In, Out]) Run(ctx context.Context) {
 		var zero In
 		t.in = zero // a future that is kept should not keep the argument
 		if p := recover(); p != nil {
-			err = localPanic(p)
+			err = localPanic(fault.NewPanic(p))
 		}
 		if err != nil {
 			t.f.complete(nil, err)

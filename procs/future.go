@@ -3,9 +3,10 @@ package procs
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
+
+	"switchyard/procs/internal/fault"
 )
 
 // Future is the result of a task that may not be there yet (Python's concurrent.futures.Future). Futures come from Submit, or
@@ -61,12 +62,14 @@ func (f *Future[T]) Wait(ctx context.Context) error {
 	if f.state.Load() >= futureCancelled {
 		return nil
 	}
-	select {
-	case <-f.C():
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("procs: wait for a result: %w", ctx.Err())
+	if _, err := receive(ctx, f.C()); err != nil {
+		return waitError(ctx)
 	}
+	return nil
+}
+
+func waitError(ctx context.Context) error {
+	return fmt.Errorf("procs: wait for a result: %w", ctx.Err())
 }
 
 // closed is what futures that are done have in common. It is made when it is needed: every process would pay for it before main.
@@ -235,15 +238,23 @@ func (f *Future[T]) AddDoneCallback(call func(*Future[T])) {
 }
 
 func (f *Future[T]) callBack(call func(*Future[T])) {
-	defer logPanic(f)
-	call(f)
+	report := logf
+	if f.owner == nil { // this is the program's own goroutine, and it may wait for the hook
+		report = logNow
+	}
+	guardCallback(f, report, func() { call(f) })
 }
 
-// logPanic is deferred by whoever calls a callback of something.
-func logPanic(of any) {
-	if v := recover(); v != nil {
-		logf(LevelError, "a callback of %v panicked: %v\n%s", of, v, debug.Stack())
-	}
+// guardCallback calls a callback, whose panic is logged. runtime.Goexit passes.
+func guardCallback(of any, report func(Level, string, ...any), call func()) {
+	var err error
+	defer func() {
+		if p, ok := err.(*fault.Panic); ok {
+			report(LevelError, "a callback of %s panicked: %s\n%s", fault.Text(of), fault.Text(p.Value), p.Stack)
+		}
+	}()
+	defer fault.Recover(&err)
+	call()
 }
 
 // String describes the state, for logs.

@@ -2,7 +2,6 @@ package procs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -10,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"switchyard/procs/internal/fault"
 	"switchyard/procs/internal/kernel"
 )
 
@@ -152,15 +152,42 @@ func runProcess(b *boot, fds []int) {
 		fatal(err)
 	}
 	w.Close()
-	if err := run(context.Background()); err != nil {
-		var code ExitCode
-		if errors.As(err, &code) {
-			Exit(int(code))
-		}
-		fmt.Fprintf(os.Stderr, "procs: %s: %v\n", b.name, err)
-		Exit(1)
+	err = runMainly(run)
+	if err == nil {
+		Exit(0)
 	}
-	Exit(0)
+	code, ok := ExitCode(1), false
+	fault.Apart(func() { code, ok = fault.Find[ExitCode](err) })
+	if ok {
+		Exit(int(code))
+	}
+	text, failed := fault.ErrorText(err)
+	if failed != nil {
+		text = fmt.Sprintf("a %T, whose method Error failed: %v", err, failed)
+	}
+	fmt.Fprintf(os.Stderr, "procs: %s: %s\n", b.name, text)
+	Exit(1)
+}
+
+// runMainly runs the function of a process in the main goroutine, which is the
+// main thread's if an init function locked it. A panic ends the process, as
+// everywhere in Go; runtime.Goexit, after which it would go on without this
+// goroutine for ever, ends it as an error does.
+func runMainly(run func(context.Context) error) (err error) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if v := recover(); v != nil {
+			panic(v)
+		}
+		fmt.Fprintf(os.Stderr, "procs: %s: %v\n", CurrentProcess().name, errGoexit)
+		Exit(1)
+	}()
+	err = run(context.Background())
+	returned = true
+	return err
 }
 
 func bootFunc(b *boot) (function, error) {
@@ -188,10 +215,16 @@ func AtExit(f func()) {
 	me.atexit = append(me.atexit, f)
 }
 
-// Exit ends this process as Python's interpreter does: it runs what AtExit registered, terminates children that are
+// Exit ends this process as Python's interpreter does: it runs what AtExit registered (a panic there is printed, and the others run),
+// terminates children that are
 // daemons and waits for all. A daemon that does not heed SIGTERM within a second is killed. A plain os.Exit, or the return of main, leaves
 // its children to the kernel, which kills all that are not Detached.
 func Exit(code int) {
+	beforeExit()
+	os.Exit(code)
+}
+
+func beforeExit() {
 	for {
 		me.mu.Lock()
 		n := len(me.atexit)
@@ -202,12 +235,15 @@ func Exit(code int) {
 		f := me.atexit[n-1]
 		me.atexit = me.atexit[:n-1]
 		me.mu.Unlock()
-		f()
+		// Apart: if one of them ended this goroutine, the process would not end.
+		if err := fault.Apart(f); err != nil {
+			fmt.Fprintf(os.Stderr, "procs: %s: a function of AtExit: %v\n", CurrentProcess().name, err)
+		}
 	}
 	if children := active.list(); len(children) > 0 {
 		endChildren(children)
 	}
-	os.Exit(code)
+	flushLog(time.Second)
 }
 
 // endChildren waits for children, and terminates those that are daemons.
@@ -289,10 +325,8 @@ func parentSentinel() <-chan struct{} {
 }
 
 func (p *Process) joinParent(ctx context.Context) error {
-	select {
-	case <-parentSentinel():
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("procs: join %s: %w", p.name, ctx.Err())
+	if _, err := receive(ctx, parentSentinel()); err != nil {
+		return fmt.Errorf("procs: join %s: %w", p.name, err)
 	}
+	return nil
 }

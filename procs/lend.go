@@ -29,6 +29,9 @@ func init() {
 	bridge.Initializer = func(c bridge.Call) any {
 		return &Initializer{c.ID, c.Name, func(*wire) ([]byte, error) { return c.Body, nil }}
 	}
+	bridge.BeforeExit = beforeExit
+	bridge.Asked = func(p any) { p.(*Process).asked = true }
+	bridge.Logf = func(level int32, format string, args ...any) { logf(Level(level), format, args...) }
 	bridge.EncodeError, bridge.DecodeError = encodeRemote, decodeError
 }
 

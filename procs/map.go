@@ -8,6 +8,8 @@ import (
 	"unsafe"
 
 	"switchyard/procs/internal/codec"
+	"switchyard/procs/internal/fault"
+	"switchyard/procs/internal/kernel"
 )
 
 // mapJob is a Map: pieces of chunk elements each.
@@ -24,20 +26,27 @@ type mapJob[In, Out any] struct {
 	begin  int32              // the next piece
 	left   int32              // pieces not finished
 	err    error              // the first in order of arrival
+	ready  []encoded          // nil, or the pieces: see prepare
 	notify func([]Out, error) // callbacks, or nil
 }
 
 // Map runs f with each element of xs in the workers, and returns the results in the same order. If an element fails, the
 // others are done nevertheless, and the first error to arrive is returned; a *RemoteError tells in Index which
-// element it was. If ctx is done before, all tasks are stopped.
+// element it was. If ctx is done before, all tasks are stopped, as by Apply.
 //
 // xs must not be changed meanwhile. Many small elements cost least in chunks (see Chunk): the default is automatic.
 func Map[In, Out any](ctx context.Context, p *Pool, f *Func[In, Out], xs []In, opts ...Option) ([]Out, error) {
-	return await(ctx, &MapAsync(p, f, xs, opts...).f)
+	return await(ctx, p, &MapAsync(p, f, xs, opts...).f)
 }
 
 // MapAsync is Map that returns at once.
 func MapAsync[In, Out any](p *Pool, f *Func[In, Out], xs []In, opts ...Option) *AsyncResult[[]Out] {
+	m, _ := startMap(p, f, xs, opts)
+	return &m.AsyncResult
+}
+
+// startMap returns an error, which is the result's too, if the pool takes no work any more.
+func startMap[In, Out any](p *Pool, f *Func[In, Out], xs []In, opts []Option) (*mapJob[In, Out], error) {
 	o := p.options(opts)
 	m := &mapJob[In, Out]{pool: p, fn: f, limit: o.timeout, xs: xs, out: make([]Out, len(xs)), chunk: o.chunk}
 	m.f.owner = m
@@ -50,17 +59,54 @@ func MapAsync[In, Out any](p *Pool, f *Func[In, Out], xs []In, opts ...Option) *
 	m.left = m.pieces
 	if len(xs) == 0 {
 		m.end(nil)
-		return &m.AsyncResult
+		return m, nil
 	}
-	if err := p.submit(m); err != nil {
+	if f.in.Calls() {
+		m.prepare()
+	}
+	err := p.submit(m)
+	if err != nil {
 		m.end(err)
 	}
-	return &m.AsyncResult
+	return m, err
+}
+
+// encoded is a piece whose arguments were encoded before the pool got it.
+type encoded struct {
+	body []byte
+	fds  []int
+	err  error
+}
+
+func (e *encoded) close() {
+	kernel.CloseAll(e.fds)
+	*e = encoded{}
+}
+
+// prepare encodes all pieces. Others are encoded when a worker has room for them, in the pool's own memory and under its mutex; but where
+// methods of the program are called, or a manager is asked, that would not do: they may ask the pool, or take their time.
+func (m *mapJob[In, Out]) prepare() {
+	m.ready = make([]encoded, m.pieces)
+	for i := range m.ready {
+		var w wire
+		e := &m.ready[i]
+		failed := fault.Apart(func() { e.body, e.err = m.encodeHere(int32(i), nil, &w) })
+		if failed != nil {
+			e.err = errEncodeGoexit // panics are errors of the codec already
+		}
+		if e.fds = w.FDs; e.err != nil {
+			w.Close()
+			e.fds = nil
+		}
+	}
 }
 
 // end completes the result. It is called once.
 func (m *mapJob[In, Out]) end(err error) {
 	m.xs = nil
+	for i := range m.ready {
+		m.ready[i].close()
+	}
 	if err != nil {
 		m.out = nil
 	}
@@ -104,17 +150,17 @@ func (m *mapJob[In, Out]) head(piece int32) (uint64, uint32, time.Duration) {
 }
 
 func (m *mapJob[In, Out]) encode(piece int32, dst []byte, w *wire) (_ []byte, err error) {
-	if m.fn.in.Calls() { // they must not end this goroutine, which holds the pool's mutex
-		done, b := make(chan struct{}), dst
-		err = errEncodeGoexit
-		go func() {
-			defer close(done)
-			b, err = m.encodeHere(piece, dst, w)
-		}()
-		<-done
-		return b, err
+	if m.ready == nil {
+		return m.encodeHere(piece, dst, w)
 	}
-	return m.encodeHere(piece, dst, w)
+	e := &m.ready[piece]
+	if e.err != nil {
+		return dst, e.err
+	}
+	for _, fd := range e.fds { // ours stay, in case that it must be sent again
+		w.PutFD(fd)
+	}
+	return append(dst, e.body...), w.Err()
 }
 
 var errEncodeGoexit = errors.New("a method of the argument called runtime.Goexit")
@@ -148,10 +194,12 @@ func (m *mapJob[In, Out]) finish(piece int32, payload []byte, w *wire, err error
 	if err == nil {
 		err = m.decode(piece, payload, w)
 	}
+	if m.ready != nil {
+		m.ready[piece].close()
+	}
 	if err != nil && m.err == nil {
 		lo, _ := m.bounds(piece)
-		var remote *RemoteError
-		if errors.As(err, &remote) {
+		if remote, ok := err.(*RemoteError); ok {
 			remote.Index = max(remote.Index, 0) + lo
 		}
 		m.err = err

@@ -396,12 +396,10 @@ func (p *Pool) Join(ctx context.Context) error {
 	if p.inCallback() {
 		return errors.New("procs: Join in a callback, which the pool waits for")
 	}
-	select {
-	case <-p.ended:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("procs: join %s: %w", p.name, ctx.Err())
+	if _, err := receive(ctx, p.ended); err != nil {
+		return fmt.Errorf("procs: join %s: %w", p.name, err)
 	}
+	return nil
 }
 
 // submit gives the pool a job.

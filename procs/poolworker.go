@@ -1,6 +1,7 @@
 package procs
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"switchyard/procs/internal/fault"
 	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/shm"
 	"switchyard/procs/internal/taskring"
@@ -179,7 +181,8 @@ func (p *Pool) startWorker() (*worker, error) {
 	if init := p.config.Initializer; init != nil {
 		var x wire
 		defer x.Close()
-		if b.body, err = init.encode(&x); err != nil {
+		failed := fault.Apart(func() { b.body, err = init.encode(&x) })
+		if err = cmp.Or(failed, err); err != nil {
 			ours.close()
 			return nil, fmt.Errorf("%w: initializer: %w", ErrEncode, err)
 		}

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"switchyard/procs/internal/codec"
+	"switchyard/procs/internal/endsignal"
 	"switchyard/procs/internal/kernel"
 )
 
@@ -47,7 +48,8 @@ type ProcessConfig struct {
 	// Stdin is where the child reads; nil: nowhere. An *os.File is handed on, anything else is copied.
 	Stdin io.Reader
 	// Stdout and Stderr are where the child writes; nil: where we write, or nowhere if we closed that. An *os.File is handed on, anything else
-	// is copied, and Join then also waits for the end of the output.
+	// is copied, and Join then also waits for the end of the output. If a Write fails or panics, what follows is lost, and the child's next
+	// write fails.
 	Stdout, Stderr io.Writer
 	// Env is the environment, nil: ours.
 	Env []string
@@ -65,6 +67,7 @@ type ProcessConfig struct {
 type Process struct {
 	name   string
 	config ProcessConfig
+	asked  bool // SIGTERM does not end it: see endsignal
 	self   bool // this very process
 	parent bool // our parent
 	pid    int  // of those two
@@ -73,6 +76,7 @@ type Process struct {
 	encode func(w *wire) (id uint64, fname string, body []byte, err error)
 
 	mu      sync.Mutex
+	begun   bool // Start is at it, without the mutex, or was successful
 	child   *child
 	done    chan struct{} // closed when the child is reaped and its output copied
 	copies  sync.WaitGroup
@@ -136,28 +140,23 @@ func newProcess(config ProcessConfig) *Process {
 // longer than to run an empty Go program, whatever the size of our heap; BenchmarkProcessStart and BenchmarkProcessStartHeap tell how
 // much.
 func (p *Process) Start() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch {
-	case p.self || p.parent:
-		return ErrNotParent
-	case p.closed:
-		return ErrClosed
-	case p.child != nil:
-		return ErrStarted
-	}
-	if err := mayHaveChildren(); err != nil {
+	encode, key, err := p.begin()
+	if err != nil {
 		return err
 	}
+	started := false
+	defer func() { // also when a method of the argument ends this goroutine
+		if !started {
+			p.mu.Lock()
+			p.begun = false
+			p.mu.Unlock()
+		}
+	}()
 	w := new(wire)
 	defer func() { w.Close() }()
-	id, fname, body, err := p.encode(w)
+	id, fname, body, err := encode(w)
 	if err != nil {
 		return fmt.Errorf("%w: argument of %s: %w", ErrEncode, p.name, err)
-	}
-	key := p.authKey
-	if key == nil {
-		key = familyKey()
 	}
 	b := boot{name: p.name, parent: CurrentProcess().name, daemon: p.config.Daemon, key: key, logLevel: logLevel(),
 		id: id, fname: fname, body: body}
@@ -177,12 +176,37 @@ func (p *Process) Start() error {
 		ends.closeOurEnds()
 		return err
 	}
+	started = true
+	p.mu.Lock()
 	p.child, p.authKey = c, key
 	p.run, p.encode = nil, nil // the argument is the child's now
+	p.mu.Unlock()
+	logf(LevelDebug, "%s started with process id %d", p.name, c.pid)
 	ends.copy(&p.copies)
 	p.copies.Done()
-	logf(LevelDebug, "%s started with process id %d", p.name, c.pid)
 	return nil
+}
+
+// begin makes the caller the one who starts the process, and returns what it needs for that.
+func (p *Process) begin() (encode func(*wire) (uint64, string, []byte, error), key []byte, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.self || p.parent:
+		return nil, nil, ErrNotParent
+	case p.closed:
+		return nil, nil, ErrClosed
+	case p.begun:
+		return nil, nil, ErrStarted
+	}
+	if err := mayHaveChildren(); err != nil {
+		return nil, nil, err
+	}
+	p.begun = true
+	if key = p.authKey; key == nil {
+		key = familyKey()
+	}
+	return p.encode, key, nil
 }
 
 // bootChild starts a child and leaves it its first message.
@@ -245,17 +269,10 @@ func (p *Process) Join(ctx context.Context) error {
 	if _, err := p.started(); err != nil {
 		return err
 	}
-	select {
-	case <-p.done:
-		return nil
-	default:
+	if _, err := receive(ctx, p.done); err != nil {
+		return fmt.Errorf("procs: join %s: %w", p.name, err)
 	}
-	select {
-	case <-p.done:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("procs: join %s: %w", p.name, ctx.Err())
-	}
+	return nil
 }
 
 func (p *Process) started() (*child, error) {
@@ -284,6 +301,9 @@ func (p *Process) Signal(s syscall.Signal) error {
 	c, err := p.started()
 	if err != nil {
 		return err
+	}
+	if s == syscall.SIGTERM && p.asked {
+		s = endsignal.Told
 	}
 	if err := c.signal(s); !errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -364,7 +384,7 @@ func (p *Process) SetAuthKey(key []byte) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.child == nil && !p.parent {
+	if !p.begun && !p.parent {
 		p.authKey = append([]byte{}, key...)
 	}
 }
@@ -384,7 +404,7 @@ func (p *Process) Close() error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.child != nil && p.child.alive() {
+	if p.begun && (p.child == nil || p.child.alive()) {
 		return ErrRunning
 	}
 	p.closed = true

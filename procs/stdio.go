@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"sync"
+
+	"switchyard/procs/internal/fault"
 )
 
 // stdioEnds are the pipes between a child's standard files and readers and writers that are no files.
@@ -58,8 +60,8 @@ func (e *stdioEnds) reader(r io.Reader) (*os.File, error) {
 	}
 	e.child, e.ours = append(e.child, theirs), append(e.ours, ours)
 	e.input = func() {
-		io.Copy(ours, r) // ends when r does, or when the child closes its end
-		ours.Close()
+		defer ours.Close()
+		copyGuarded("Stdin", ours, r) // ends when r does, or when the child closes its end
 	}
 	return theirs, nil
 }
@@ -77,10 +79,23 @@ func (e *stdioEnds) writer(w io.Writer) (*os.File, error) {
 	}
 	e.child, e.ours = append(e.child, theirs), append(e.ours, ours)
 	e.copies = append(e.copies, func() {
-		io.Copy(w, ours)
-		ours.Close()
+		defer ours.Close()
+		copyGuarded("Stdout or Stderr", w, ours)
 	})
 	return theirs, nil
+}
+
+// copyGuarded copies until the end or an error. A panic of a reader or writer of
+// the program's is logged, and is an error like any other: nothing more is copied.
+func copyGuarded(what string, w io.Writer, r io.Reader) {
+	var err error
+	defer func() {
+		if err != nil {
+			logf(LevelError, "%s of a child: %s", what, fault.Text(err))
+		}
+	}()
+	defer fault.Recover(&err)
+	io.Copy(w, r)
 }
 
 // usable tells why a file cannot be handed on. Without this the child would be started, and its output lost.

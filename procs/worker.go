@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime"
 	"sync"
 	"syscall"
 	"time"
 
 	"switchyard/procs/internal/codec"
+	"switchyard/procs/internal/endsignal"
 	"switchyard/procs/internal/fault"
 	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/shm"
@@ -43,15 +43,18 @@ type served struct {
 	mu      sync.Mutex
 	seq     uint64 // of the task that runs
 	current *taskContext
+	asked   syscall.Signal // 0, or the process is to end, once nothing runs
+
+	exit sync.Once
 }
 
 // runWorker is the life of a pool's worker.
 func runWorker(c *control, b *boot, fds []int) {
-	signal.Ignore(syscall.SIGINT) // Ctrl-C reaches us too; what to do about it is our parent's to say
 	if len(fds) < 2 {
 		fatal(codec.ErrWire)
 	}
-	s := &served{control: c}
+	s := &served{control: c, current: new(taskContext)} // the initializer counts as a task
+	endsignal.Watch(s.ask)
 	s.att.init()
 	var bell *taskring.Bell
 	for i := range 2 {
@@ -70,13 +73,20 @@ func runWorker(c *control, b *boot, fds []int) {
 	s.ring = ring
 	var report []byte
 	if b.fname != "" {
-		if err := initialise(b, fds[2:]); err != nil {
+		var err error
+		// Apart, because this is the main goroutine: if it ended there would be
+		// a process that never is ready.
+		if failed := fault.Apart(func() { err = initialise(b, fds[2:]) }); failed != nil {
+			err = failed
+		}
+		if err != nil {
 			report = encodeError(err)
 		}
 	}
 	if err := c.send(packetReady, report, nil); err != nil || report != nil {
 		os.Exit(1)
 	}
+	s.finished()
 	go s.listen()
 	// Let it come to its system call now, while the runtime's monitor looks every few microseconds for processors that
 	// are held by one. Later, after the first 10 ms of a long task, the monitor sleeps, and the task would wait for
@@ -85,15 +95,54 @@ func runWorker(c *control, b *boot, fds []int) {
 	done := make(chan struct{})
 	go s.serve(done)
 	<-done
-	Exit(0)
+	s.exit.Do(func() { Exit(0) })
 }
 
-func initialise(b *boot, fds []int) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fault.NewPanic(v)
-		}
-	}()
+// ask is called when the process is asked to end, and not by its pool, which kills its workers. Where that was a signal to all processes of
+// the family it is the pool's process that has to say what becomes of its tasks, so the one that runs is finished in any case. Those that wait
+// here go to other workers.
+func (s *served) ask(sig syscall.Signal, now bool) {
+	s.mu.Lock()
+	s.asked = sig
+	now = now || s.current == nil
+	s.mu.Unlock()
+	if now {
+		s.leave(sig)
+	}
+}
+
+func (s *served) leave(sig syscall.Signal) {
+	s.exit.Do(func() {
+		beforeExit()
+		endsignal.Die(sig)
+	})
+}
+
+// begin notes that a task is about to run, before that is claimed: as soon as it is, the process must not end.
+func (s *served) begin(seq uint64) *taskContext {
+	ctx := &taskContext{}
+	s.mu.Lock()
+	ending := s.asked != 0
+	s.seq, s.current = seq, ctx
+	s.mu.Unlock()
+	if ending { // nothing ran when the process was asked, which is about to end
+		select {}
+	}
+	return ctx
+}
+
+// finished notes that no task runs, after its result was published.
+func (s *served) finished() {
+	s.mu.Lock()
+	s.current = nil
+	sig := s.asked
+	s.mu.Unlock()
+	if sig != 0 {
+		s.leave(sig)
+	}
+}
+
+func initialise(b *boot, fds []int) error {
 	f, err := bootFunc(b)
 	if err != nil {
 		return err
@@ -146,6 +195,7 @@ func (s *served) serve(done chan struct{}) {
 		if cur != nil {
 			s.fail(cur.Seq, errGoexit)
 			s.ring.Done()
+			s.finished()
 			go s.serve(done)
 		}
 	}()
@@ -155,22 +205,24 @@ func (s *served) serve(done chan struct{}) {
 			close(done)
 			return
 		}
+		ctx := s.begin(t.Seq)
 		if s.ring.Claim(t) {
 			cur = t
-			s.run(t, payload)
+			s.run(t, ctx, payload)
 			cur = nil
 		} else if t.Flags&taskring.Attached != 0 {
 			fds, _ := s.att.take(t.Seq)
 			kernel.CloseAll(fds)
 		}
 		s.ring.Done()
+		s.finished()
 	}
 }
 
 var errGoexit = errors.New("procs: the task called runtime.Goexit")
 
 // run runs one task and publishes its result.
-func (s *served) run(t *taskring.Task, payload []byte) {
+func (s *served) run(t *taskring.Task, ctx *taskContext, payload []byte) {
 	if t.Flags&taskring.Timed != 0 {
 		t.Started.Store(monotonic())
 	}
@@ -193,22 +245,17 @@ func (s *served) run(t *taskring.Task, payload []byte) {
 			payload = b
 		}
 	}
-	ctx := &taskContext{}
-	s.mu.Lock()
-	s.seq, s.current = t.Seq, ctx
-	s.mu.Unlock()
+	defer out.Close() // of what is left, also when the task ends this goroutine
 	b, err := s.call(t, ctx, payload, &in, &out)
-	s.mu.Lock()
-	s.current = nil
-	s.mu.Unlock()
 	ctx.cancel()
 	if err != nil {
-		out.Close()
 		s.fail(t.Seq, err)
 		return
 	}
 	s.out = b
-	if err := s.publish(t.Seq, 0, b, out.FDs); err != nil {
+	fds := out.FDs
+	out.FDs = nil // publish closes them
+	if err := s.publish(t.Seq, 0, b, fds); err != nil {
 		s.fail(t.Seq, err)
 	}
 }
@@ -239,11 +286,7 @@ func (s *served) publish(seq uint64, flags uint32, b []byte, fds []int) error {
 
 // call calls the function, and turns a panic into an error.
 func (s *served) call(t *taskring.Task, ctx context.Context, payload []byte, in, out *wire) (b []byte, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fault.NewPanic(v)
-		}
-	}()
+	defer fault.Recover(&err)
 	f, err := findFunc(t.Func)
 	if err != nil {
 		return nil, err
@@ -256,11 +299,11 @@ func (s *served) call(t *taskring.Task, ctx context.Context, payload []byte, in,
 
 // fail publishes an error.
 func (s *served) fail(seq uint64, err error) {
-	b := encodeError(err)
-	if s.publish(seq, taskring.Failed, b, nil) != nil { // it was too long to do without memory and a descriptor
-		text := err.Error()
-		b = encodeError(fmt.Errorf("an error of %d bytes, which begins: %s", len(text), text[:min(len(text), 1000)]))
-		s.ring.Put(seq, taskring.Failed, b, s.ring.Idle())
+	e := describe(err)
+	if s.publish(seq, taskring.Failed, e.encode(), nil) != nil { // it was too long to do without memory and a descriptor
+		text := e.Message
+		e.Message, e.Stack = fmt.Sprintf("an error of %d bytes, which begins: %s", len(text), text[:min(len(text), 1000)]), ""
+		s.ring.Put(seq, taskring.Failed, e.encode(), s.ring.Idle())
 	}
 }
 

@@ -1,15 +1,18 @@
 package manager
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
 	"sync"
+	"time"
 
 	"switchyard/procs"
 	"switchyard/procs/internal/codec"
+	"switchyard/procs/internal/fault"
 )
 
 // Type is a type of your own whose values a manager can keep (Python's BaseManager.register). Values are made by
@@ -35,10 +38,11 @@ type Object[T any] struct{ proxy }
 
 type (
 	customType interface {
-		construct(c *serverCall) (any, error)
+		construct(ctx context.Context, s *server, image []byte) (any, error)
 	}
 	customMethod interface {
-		invoke(c *serverCall, v any) error
+		// invoke returns the image of the result, and the proxies in it.
+		invoke(ctx context.Context, s *server, v any, image []byte) ([]byte, []*proxy, error)
 	}
 )
 
@@ -55,10 +59,15 @@ var registry struct {
 //	func (c *counter) Add(ctx context.Context, n int) (int, error) { ... }
 //
 //	var counters = manager.Register("counter", func(ctx context.Context, start int) (*counter, error) { return &counter{n: start}, nil })
-//	var counterAdd = procs.RegisterMethod(counters, "Add", (*counter).Add)
+//	var counterAdd = manager.RegisterMethod(counters, "Add", (*counter).Add)
 //
 // T stays in the manager and may be anything, also what cannot travel. Methods run at once if clients call at once: T has to protect
-// itself. If T has a method Close() error, it is called when nobody refers to the value any more.
+// itself. If T has a method Close() error, it is called when nobody refers to the value any more, by whoever let go of it: it should not
+// take long.
+//
+// Constructors and methods run in goroutines of their own. A panic, or runtime.Goexit, is the caller's error and nobody else's loss, and so it
+// is if a method of an error that they return, or of an argument or a result (MarshalBinary, UnmarshalBinary), does so. A caller whose context
+// is done, or who dies, is not waited for: if the method has not returned a tenth of a second later, what comes of it is dropped.
 func Register[T, In any](name string, newT func(context.Context, In) (T, error)) *Type[T, In] {
 	if name == "" || newT == nil {
 		panic("manager: Register needs a name and a constructor")
@@ -122,11 +131,54 @@ func newCustomObject(c *serverCall) (object, error) {
 	if t == nil {
 		return nil, fmt.Errorf("%w: a managed type of the client is not registered in the manager", procs.ErrUnknownFunc)
 	}
-	v, err := t.construct(c)
+	ctx, s, image := c.userContext(), c.server, copyImage(c.rest())
+	made := make(chan any, 1)
+	err := c.apart(func() error {
+		v, err := t.construct(ctx, s, image)
+		if err == nil {
+			made <- v
+		}
+		return err
+	}, func() {
+		select {
+		case v := <-made: // too late: nobody will refer to it
+			(&customObject{s, v}).end()
+		default:
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
-	return &customObject{c.server, v}, nil
+	return &customObject{s, <-made}, nil
+}
+
+// lateness is how long code of the program may go on after the context of its
+// caller is done, before the caller is told.
+const lateness = 100 * time.Millisecond
+
+// apart runs code of the program, which may do anything, in a goroutine of its
+// own. It returns what that returned, or the context's error soon after the
+// context is done: late is called then, once the code has returned after all.
+func (c *serverCall) apart(f func() error, late func()) error {
+	var err error
+	over := fault.Go(func() { err = f() })
+	select {
+	case failed := <-over:
+		return cmp.Or(failed, err)
+	case <-c.ctx.Done():
+	}
+	timer := time.NewTimer(lateness)
+	defer timer.Stop()
+	select {
+	case failed := <-over:
+		return cmp.Or(failed, err)
+	case <-timer.C:
+	}
+	go func() {
+		<-over
+		late()
+	}()
+	return c.ctx.Err()
 }
 
 func (o *customObject) call(c *serverCall) error {
@@ -140,24 +192,39 @@ func (o *customObject) call(c *serverCall) error {
 	if m == nil {
 		return fmt.Errorf("%w: a method of the client is not registered in the manager", procs.ErrUnknownFunc)
 	}
-	return m.invoke(c, o.value)
+	ctx, s, arg := c.userContext(), c.server, copyImage(c.rest())
+	var image []byte
+	var keep []*proxy
+	err := c.apart(func() (err error) {
+		image, keep, err = m.invoke(ctx, s, o.value, arg)
+		return err
+	}, func() {})
+	if err != nil {
+		return err
+	}
+	c.putImage(image)
+	runtime.KeepAlive(keep)
+	return nil
 }
 
 func (o *customObject) end() {
-	if closer, ok := o.value.(io.Closer); ok {
-		if err := closer.Close(); err != nil {
-			procs.Log(procs.LevelWarning, fmt.Sprintf("manager %s: close %T: %v", o.server.address, o.value, err))
-		}
+	closer, ok := o.value.(io.Closer)
+	if !ok {
+		return
+	}
+	var err error
+	failed := fault.Apart(func() { err = closer.Close() })
+	if err = cmp.Or(failed, err); err != nil {
+		logf(procs.LevelWarning, "manager %s: close %T: %s", o.server.address, o.value, fault.Text(err))
 	}
 }
 
 // takeArgument decodes the argument of a user's function, here in the manager. Proxies in it become ours.
-func takeArgument[In any](c *serverCall, cd *codec.Codec[In]) (in In, err error) {
-	image := c.rest()
+func takeArgument[In any](s *server, cd *codec.Codec[In], image []byte) (in In, err error) {
 	for _, r := range appendRefs(nil, image) {
-		c.server.retain(c.server.self, r)
+		s.retain(s.self, r)
 	}
-	err = decodeImage(c.server.manager.link, cd, image, &in)
+	err = decodeImage(s.manager.link, cd, image, &in)
 	return in, err
 }
 
@@ -166,35 +233,31 @@ func (c *serverCall) userContext() context.Context {
 	return context.WithValue(c.ctx, contextKey{}, c.server.manager)
 }
 
-func (t *Type[T, In]) construct(c *serverCall) (any, error) {
-	in, err := takeArgument(c, t.in)
+func (t *Type[T, In]) construct(ctx context.Context, s *server, image []byte) (any, error) {
+	in, err := takeArgument(s, t.in, image)
 	if err != nil {
 		return nil, err
 	}
-	return t.make(c.userContext(), in)
+	return t.make(ctx, in)
 }
 
-func (m *Method[T, In, Out]) invoke(c *serverCall, v any) error {
+func (m *Method[T, In, Out]) invoke(ctx context.Context, s *server, v any, image []byte) (out []byte, keep []*proxy, err error) {
 	value, ok := v.(T)
 	if !ok {
-		return fmt.Errorf("%w: %s of a %T", procs.ErrMessageType, m.name, v)
+		return nil, nil, fmt.Errorf("%w: %s of a %T", procs.ErrMessageType, m.name, v)
 	}
-	in, err := takeArgument(c, m.in)
+	in, err := takeArgument(s, m.in, image)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	out, err := m.call(value, c.userContext(), in)
+	result, err := m.call(value, ctx, in)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	var keep []*proxy
-	image, err := appendImage(nil, c.server.manager.link, &keep, m.out, &out)
-	if err != nil {
-		return fmt.Errorf("result of %s: %w", m.name, err)
+	if out, err = appendImage(nil, s.manager.link, &keep, m.out, &result); err != nil {
+		return nil, nil, fmt.Errorf("result of %s: %w", m.name, err)
 	}
-	c.putImage(image)
-	runtime.KeepAlive(keep)
-	return nil
+	return out, keep, nil
 }
 
 // New makes a value in m, by the constructor, with in.
@@ -232,7 +295,7 @@ func (p *Object[T]) adopt(w *codec.Wire) error {
 func (p *Object[T]) String() string { return p.describe(fmt.Sprintf("%T", p)) }
 
 // Call calls the method in the manager's process. Its context there ends when ctx does, or when this process does. Errors and panics
-// arrive as *procs.RemoteError.
+// arrive as *procs.RemoteError. If ctx ends, Call returns its error a tenth of a second later, whatever the method does.
 func (m *Method[T, In, Out]) Call(ctx context.Context, p *Object[T], in In) (out Out, err error) {
 	c, err := p.begin(0)
 	if err != nil {

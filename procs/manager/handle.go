@@ -2,10 +2,10 @@ package manager
 
 import "switchyard/procs/internal/codec"
 
-// handle is a shared object of this package: a manager, or a proxy. The methods are those of codec.Handles.
+// handle is a shared object of this package: a manager, or a proxy. The methods are those of codec.Handles; share may ask the manager.
 type handle interface {
 	share(w *codec.Wire) error
 	adopt(w *codec.Wire) error
 }
 
-var _ = codec.Handles(handle.share, handle.adopt)
+var _ = codec.AskingHandles(handle.share, handle.adopt)

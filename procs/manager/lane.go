@@ -1,7 +1,6 @@
 package manager
 
 import (
-	"fmt"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -98,7 +97,7 @@ func (l *serverLane) run() {
 		}
 		if err != nil {
 			if err != shm.ErrClosed {
-				procs.Log(procs.LevelWarning, fmt.Sprintf("manager %s: lane: %v", l.link.server.address, err))
+				logf(procs.LevelWarning, "manager %s: lane: %v", l.link.server.address, err)
 				l.link.conn.Close()
 			}
 			return

@@ -13,6 +13,7 @@ import (
 
 	"switchyard/procs"
 	"switchyard/procs/connection"
+	"switchyard/procs/internal/bridge"
 	"switchyard/procs/internal/codec"
 	"switchyard/procs/internal/kernel"
 )
@@ -76,6 +77,7 @@ func New(config Config) (*Manager, error) {
 	settings, err := encodeSettings(&config, address)
 	if err == nil {
 		m.process = procs.NewProcess(mainFunc, boot{settings, socket}, procs.ProcessConfig{Name: config.Name, GOMAXPROCS: config.GOMAXPROCS})
+		bridge.Asked(m.process)
 		err = m.process.Start()
 	}
 	socket.Close() // theirs is open; the path stays

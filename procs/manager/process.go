@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"switchyard/procs"
 	"switchyard/procs/connection"
 	"switchyard/procs/internal/bridge"
 	"switchyard/procs/internal/codec"
+	"switchyard/procs/internal/endsignal"
 	"switchyard/procs/internal/fault"
 )
 
@@ -49,11 +48,15 @@ var mainFunc = procs.Register("switchyard/procs/manager", runMain)
 
 // runMain is the life of a manager's process.
 func runMain(ctx context.Context, boot boot) (struct{}, error) {
-	signal.Ignore(syscall.SIGINT) // Ctrl-C goes to the whole group; who started us decides when we end
 	w := codec.Wire{Buf: boot.Settings}
 	address, key := w.TakeString(), w.TakeBytes()
 	s := newServer()
-	failed := runInitializer(ctx, &w)
+	watching := endsignal.Watch(s.ask)
+	var failed error
+	// Apart: this is the main goroutine, without which there is no manager.
+	if err := fault.Apart(func() { failed = runInitializer(ctx, &w) }); err != nil {
+		failed = err
+	}
 	if err := s.listenOn(boot.Socket, address, key); err != nil {
 		return struct{}{}, err
 	}
@@ -66,9 +69,14 @@ func runMain(ctx context.Context, boot boot) (struct{}, error) {
 		s.shutdown()
 		return struct{}{}, procs.ExitCode(1)
 	}
+	<-watching
 	go s.serve()
 	<-s.done
 	s.shutdown()
+	if s.killed != 0 {
+		bridge.BeforeExit()
+		endsignal.Die(s.killed)
+	}
 	return struct{}{}, nil
 }
 
@@ -85,11 +93,6 @@ func runInitializer(ctx context.Context, w *codec.Wire) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w: initializer %q", err, name)
 	}
-	defer func() {
-		if v := recover(); v != nil {
-			err = fault.NewPanic(v)
-		}
-	}()
 	_, err = f.RunOne(ctx, body, new(codec.Wire), nil, new(codec.Wire))
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"sync"
+	"syscall"
 	"time"
 
 	"switchyard/procs"
@@ -126,7 +127,8 @@ type server struct {
 	manager  *Manager // the server's own
 	self     *serverLink
 	started  time.Time
-	done     chan struct{} // closed when Shutdown was asked for
+	done     chan struct{}  // closed when Shutdown was asked for
+	killed   syscall.Signal // why it is closed, if a signal did it
 	stopOnce sync.Once
 	wg       sync.WaitGroup
 
@@ -137,6 +139,7 @@ type server struct {
 	names   map[string]published
 	next    uint64
 	closed  bool
+	asked   syscall.Signal // 0, or to end, once no client is connected
 }
 
 type published struct {
@@ -182,7 +185,7 @@ func (s *server) welcome(c *procs.Conn) {
 
 // shutdown ends everything. It returns when nothing is left.
 func (s *server) shutdown() {
-	s.stopOnce.Do(func() { close(s.done) })
+	s.stop(0)
 	s.listener.Close()
 	s.mu.Lock()
 	s.closed = true
@@ -201,6 +204,28 @@ func (s *server) shutdown() {
 			e.end()
 		}
 	}
+}
+
+// ask is called when a signal asks the manager to end: once nobody is connected who would lose something, or now. Whoever started it is
+// connected until that says otherwise.
+func (s *server) ask(sig syscall.Signal, now bool) {
+	s.mu.Lock()
+	s.asked = sig
+	now = now || len(s.links) == 0
+	s.mu.Unlock()
+	if now {
+		s.stop(sig)
+		return
+	}
+	logf(procs.LevelWarning, "manager %s was told to end: it does when no process is connected any more, or when it is told again", s.address)
+}
+
+// stop makes the server's owner end it, because of a signal if that is not 0.
+func (s *server) stop(sig syscall.Signal) {
+	s.stopOnce.Do(func() {
+		s.killed = sig
+		close(s.done)
+	})
 }
 
 // add makes an object, which the link refers to.
@@ -320,11 +345,7 @@ func (s *server) dispatch(l *serverLink, ctx context.Context, req, out []byte) [
 
 // run finds the object and calls the method. A panic becomes an error of the caller.
 func (s *server) run(c *serverCall, id uint64) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fault.NewPanic(v)
-		}
-	}()
+	defer fault.Recover(&err)
 	if id == 0 {
 		return s.callRoot(c)
 	}
@@ -384,7 +405,7 @@ func (s *server) callRoot(c *serverCall) error {
 		c.putUint(uint64(len(s.links)))
 		return nil
 	case rootShutdown:
-		s.stopOnce.Do(func() { close(s.done) })
+		s.stop(0)
 		return nil
 	}
 	return codec.ErrWire

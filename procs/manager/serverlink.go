@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -57,7 +56,7 @@ func (l *serverLink) run() {
 		kernel.CloseAll(fds)
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
-				procs.Log(procs.LevelDebug, fmt.Sprintf("manager %s: client: %v", l.server.address, err))
+				logf(procs.LevelDebug, "manager %s: client: %v", l.server.address, err)
 			}
 			return
 		}
@@ -65,7 +64,7 @@ func (l *serverLink) run() {
 			buf = b
 		}
 		if err := l.handle(kind, b); err != nil {
-			procs.Log(procs.LevelWarning, fmt.Sprintf("manager %s: client: %v", l.server.address, err))
+			logf(procs.LevelWarning, "manager %s: client: %v", l.server.address, err)
 			return
 		}
 	}
@@ -78,7 +77,7 @@ func (l *serverLink) hello() error {
 	}
 	lane, err := newServerLane(l)
 	if err != nil { // no memory, no descriptor: the socket alone must do
-		procs.Log(procs.LevelWarning, fmt.Sprintf("manager %s: %v", l.server.address, err))
+		logf(procs.LevelWarning, "manager %s: %v", l.server.address, err)
 		return l.send(linkHello, b, nil)
 	}
 	l.lane = lane
@@ -151,6 +150,7 @@ func (l *serverLink) leave() {
 	s := l.server
 	s.mu.Lock()
 	delete(s.links, l)
+	sig, last := s.asked, len(s.links) == 0
 	var leavers []leaver
 	for _, o := range s.objects {
 		if v, ok := o.value.(leaver); ok {
@@ -166,6 +166,9 @@ func (l *serverLink) leave() {
 	for id, n := range refs {
 		s.mu.Lock()
 		s.releaseLocked(id, n)
+	}
+	if sig != 0 && last {
+		defer s.stop(sig)
 	}
 	if len(pins) > 0 {
 		time.AfterFunc(pinsOutlive, func() {

@@ -59,6 +59,9 @@ func init() {
 	procs.RegisterError("manager.ErrIndex", ErrIndex)
 }
 
+// logf reports what the manager does: see procs.SetLog.
+func logf(level procs.Level, format string, args ...any) { bridge.Logf(int32(level), format, args...) }
+
 // sentinels are the errors that travel as a number, and arrive as themselves.
 func sentinels() [13]error {
 	return [...]error{procs.ErrFull, procs.ErrEmpty, procs.ErrClosed, procs.ErrTimeout, procs.ErrNotHeld, procs.ErrOwnerDied, ErrReleased, ErrIndex,
@@ -252,11 +255,12 @@ func decodeShared(l *clientLink, image []byte, decode func([]byte, *codec.Wire) 
 	t := &transit{link: l, refs: refs}
 	transits.Store(w, t)
 	defer transits.Delete(w)
-	err = decode(payload, w)
-	for _, r := range t.refs {
-		l.release(r)
-	}
-	return err
+	defer func() { // whatever methods of the value do
+		for _, r := range t.refs {
+			l.release(r)
+		}
+	}()
+	return decode(payload, w)
 }
 
 // appendKey encodes a key of a dict: equal keys must give equal bytes.

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
+	"slices"
 	"sync"
 
 	"github.com/panjf2000/ants/v2"
 
 	"switchyard/procs"
+	"switchyard/procs/internal/bridge"
+	"switchyard/procs/internal/fault"
+	"switchyard/procs/internal/goroutine"
 	"switchyard/procs/internal/inproc"
 )
 
@@ -29,8 +32,9 @@ type crew struct {
 	mu      sync.Mutex
 	tasks   []inproc.Task // tasks[first:] wait
 	first   int
-	working int // workers that have a goroutine
-	resting int // workers that have none, and ran the initializer once
+	working int      // workers that have a goroutine
+	own     []uint64 // goroutine.ID of these
+	resting int      // workers that have none, and ran the initializer once
 	closed  bool
 	ending  bool
 	broken  error
@@ -97,6 +101,7 @@ func (c *crew) work() {
 		switch {
 		case returned:
 		case initialised: // a task ended the goroutine
+			c.disown()
 			c.start()
 		default:
 			c.breakDown(errGoexit)
@@ -119,6 +124,7 @@ func (c *crew) work() {
 func (c *crew) wake() (initialised bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.own = append(c.own, goroutine.ID())
 	if c.resting > 0 {
 		c.resting--
 		return true
@@ -134,6 +140,7 @@ func (c *crew) take() inproc.Task {
 		c.tasks, c.first = c.tasks[:0], 0
 		c.working--
 		c.resting++
+		c.forget()
 		c.endIfDone()
 		return nil
 	}
@@ -141,6 +148,20 @@ func (c *crew) take() inproc.Task {
 	c.tasks[c.first] = nil
 	c.first++
 	return t
+}
+
+// disown is for a goroutine that ends before its worker does.
+func (c *crew) disown() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.forget()
+}
+
+// forget notes that the calling goroutine, whose number another may have soon, is a worker no more. c.mu is held.
+func (c *crew) forget() {
+	if i := slices.Index(c.own, goroutine.ID()); i >= 0 {
+		c.own = slices.Delete(c.own, i, i+1)
+	}
 }
 
 // drop returns the tasks that wait, which then do so no more. c.mu is held.
@@ -151,16 +172,17 @@ func (c *crew) drop() []inproc.Task {
 }
 
 func (c *crew) breakDown(err error) {
+	err = fmt.Errorf("%w: initializer: %w", procs.ErrBroken, err) // not under the mutex: it asks err for its text
 	c.mu.Lock()
 	first := c.broken == nil
 	if first {
-		c.broken = fmt.Errorf("%w: initializer: %w", procs.ErrBroken, err)
+		c.broken = err
 	}
 	err = c.broken
 	dropped := c.drop()
 	c.mu.Unlock()
 	if first {
-		procs.Log(procs.LevelError, "an executor over goroutines: "+err.Error())
+		bridge.Logf(int32(procs.LevelError), "an executor over goroutines: %v", err)
 	}
 	for _, t := range dropped {
 		t.Fail(err)
@@ -170,6 +192,9 @@ func (c *crew) breakDown(err error) {
 func (c *crew) Shutdown(wait, cancelFutures bool) {
 	c.mu.Lock()
 	c.closed = true
+	if slices.Contains(c.own, goroutine.ID()) {
+		wait = false // a worker would wait for itself
+	}
 	var dropped []inproc.Task
 	if cancelFutures {
 		dropped = c.drop()
@@ -200,11 +225,15 @@ func (c *crew) endIfDone() {
 func (c *crew) Stop() { c.cancel() }
 
 // guard turns a panic into the error that one in another process gives.
-func guard(f func() error) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &procs.RemoteError{Message: fmt.Sprint(v), Type: fmt.Sprintf("%T", v), Panic: true, Stack: string(debug.Stack()), Index: -1}
-		}
-	}()
+func guard(f func() error) error {
+	err := recovered(f)
+	if p, ok := err.(*fault.Panic); ok {
+		return bridge.DecodeError(bridge.EncodeError(p))
+	}
+	return err
+}
+
+func recovered(f func() error) (err error) {
+	defer fault.Recover(&err)
 	return f()
 }

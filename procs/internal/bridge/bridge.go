@@ -57,6 +57,13 @@ var (
 	// Initializer makes a *procs.Initializer.
 	Initializer func(c Call) any
 
+	// BeforeExit does what procs.Exit does before the process ends.
+	BeforeExit func()
+	// Asked says of a *procs.Process that was not started that it takes SIGTERM as endsignal says.
+	Asked func(process any)
+	// Logf reports to the hook of procs.SetLog. It never calls it, so that it may be called with a lock held.
+	Logf func(level int32, format string, args ...any)
+
 	// EncodeError turns an error into bytes. One that comes from another process already, a *procs.RemoteError, is passed on as it is.
 	EncodeError func(err error) []byte
 	// DecodeError makes the *procs.RemoteError of what EncodeError wrote.

@@ -31,7 +31,8 @@ type Codec[T any] struct {
 	calls     bool
 }
 
-// Calls tells whether Encode may call methods of the program's types, which may do anything. It looks at the first call: few programs ask.
+// Calls tells whether Encode may call methods of the program's types, which may do anything, or wait for another process. It looks at the first
+// call: few programs ask.
 func (c *Codec[T]) Calls() bool {
 	c.callsOnce.Do(func() { c.calls = c.kind == kindPlan && callsMethods(reflect.TypeFor[T]()) })
 	return c.calls

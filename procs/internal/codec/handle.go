@@ -7,6 +7,7 @@ type family struct {
 	typ   reflect.Type // the interface
 	share func(h any, w *Wire) error
 	adopt func(h any, w *Wire) error
+	asks  bool // share asks another process
 }
 
 // families are few, and complete before main.
@@ -22,7 +23,18 @@ var families []family
 //
 // Packages procs and manager call it when they are initialised. The result is nothing, for a variable without a name.
 func Handles[H any](share, adopt func(h H, w *Wire) error) struct{} {
+	return handles(share, adopt, false)
+}
+
+// AskingHandles is Handles for a package whose share may have to wait for
+// another process, and so must not be called with a lock held.
+func AskingHandles[H any](share, adopt func(h H, w *Wire) error) struct{} {
+	return handles(share, adopt, true)
+}
+
+func handles[H any](share, adopt func(h H, w *Wire) error, asks bool) struct{} {
 	families = append(families, family{
+		asks:  asks,
 		typ:   reflect.TypeFor[H](),
 		share: func(h any, w *Wire) error { return share(h.(H), w) },
 		adopt: func(h any, w *Wire) error { return adopt(h.(H), w) },

@@ -32,21 +32,14 @@ type plan struct {
 
 // encode is enc, with the panics of the types' own methods turned into errors: it is called where a panic would stop a pool.
 func (p *plan) encode(dst []byte, v unsafe.Pointer, t *transfer) (b []byte, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			b, err = dst, fault.NewPanic(r)
-		}
-	}()
+	defer fault.Recover(&err)
+	b = dst
 	return p.enc(dst, v, t)
 }
 
 // decode is dec, likewise.
 func (p *plan) decode(src []byte, v unsafe.Pointer, t *transfer) (rest []byte, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fault.NewPanic(r)
-		}
-	}()
+	defer fault.Recover(&err)
 	return p.dec(src, v, t)
 }
 
@@ -634,12 +627,14 @@ func holdsHandles(t reflect.Type) bool {
 	})
 }
 
-// callsMethods tells whether a method of a type of the program's may be called for a value of type t.
+// callsMethods tells whether a method of a type of the program's may be called, or another process be asked, to encode a value of type t.
 func callsMethods(t reflect.Type) bool {
 	return reaches(t, map[reflect.Type]bool{}, func(t reflect.Type) (yes, known bool) {
 		switch k := t.Kind(); {
-		case t == fileType || familyOf(t) != nil:
+		case t == fileType:
 			return false, true
+		case familyOf(t) != nil:
+			return familyOf(t).asks, true
 		case k == reflect.Interface:
 			return true, true
 		case k == reflect.Pointer:
