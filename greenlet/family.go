@@ -127,7 +127,9 @@ func (f *family[T]) put(g *Greenlet[T], v T, m message) {
 
 // take returns what the running greenlet receives, or panics, or exits.
 func (f *family[T]) take() (T, error) {
-	f.traced()
+	if f.origin != nil { // only while it is traced
+		f.traced()
+	}
 	v := f.value
 	var zero T
 	f.value = zero

@@ -1,15 +1,13 @@
 package hub
 
-import (
-	"context"
-	"runtime/debug"
-)
+import "context"
 
 // Await calls f on another goroutine and parks the greenlet until it returns:
 // for whatever blocks without the hub's knowledge, such as files, name
 // look-ups or computing (gevent's hub.threadpool). f's context is cancelled
-// when the greenlet stops waiting or the hub closes. f must not touch the hub;
-// a panic in it is returned as a [*PanicError].
+// when the greenlet stops waiting or the hub closes. f must not touch the hub,
+// except by [Hub.Post]; a panic in it is returned as a [*PanicError], and
+// [ErrGoexit] if it called runtime.Goexit.
 //
 // If the greenlet is killed or times out meanwhile, Await returns that error
 // at once and f's result is dropped when it comes; [Run] waits for it.
@@ -22,43 +20,44 @@ func Await[T any](h *Hub, f func(ctx context.Context) (T, error)) (T, error) {
 		err  error
 		done waitList
 	}
+	var zero T
 	if err := h.interrupted(); err != nil {
-		return call.v, err
+		return zero, err
 	}
 	ctx, cancel := context.WithCancel(h.ctx)
 	defer cancel()
-	h.elsewhere(func() {
-		call.v, call.err = protect(ctx, f)
-	}, func() {
+	h.elsewhere(func() (err error) {
+		call.v, err = f(ctx)
+		return err
+	}, func(err error) {
+		call.err = err
 		call.done.wakeOne()
 	})
-	if err := h.wait(&call.done, -1); err != nil {
-		var zero T
+	if err := h.wait(&call.done, -1, nil); err != nil {
 		return zero, err
 	}
 	return call.v, call.err
 }
 
-// elsewhere runs work on a goroutine and then done on the hub.
-func (h *Hub) elsewhere(work, done func()) {
+// elsewhere runs work, which may be the user's, on a goroutine, and then done on
+// the hub, however work ended.
+func (h *Hub) elsewhere(work func() error, done func(err error)) {
 	h.holds++
+	h.away++
 	h.awaits.Add(1)
 	go func() {
 		defer h.awaits.Done()
-		work()
-		h.Post(func() {
-			h.holds--
-			done()
+		call(work, func(how ending, err error) {
+			if p, ok := err.(*PanicError); ok && how != returned {
+				p.Greenlet = "awaited call"
+			}
+			h.notify(func() {
+				h.holds--
+				if h.away--; h.away == 0 {
+					h.drained.wakeAll()
+				}
+				done(err)
+			})
 		})
 	}()
-}
-
-// protect turns a panic of f into an error.
-func protect[T any](ctx context.Context, f func(context.Context) (T, error)) (v T, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &PanicError{Value: p, Stack: debug.Stack(), Greenlet: "awaited call"}
-		}
-	}()
-	return f(ctx)
 }

@@ -52,8 +52,17 @@ func (h *Hub) startOthers(*greenlet.Greenlet[struct{}], struct{}) (struct{}, err
 	return struct{}{}, nil
 }
 
-// loop runs h.cur, then whoever is next.
+// unwound sees to a greenlet that called runtime.Goexit.
+func (c *carrier) unwound() {
+	if c.co != nil { // loop has not returned
+		c.h.cur.exited()
+	}
+}
+
+// loop runs h.cur, then whoever is next. Its frame is on every greenlet's stack:
+// what it needs lies in the carrier and the greenlet.
 func (c *carrier) loop(self *greenlet.Greenlet[struct{}], _ struct{}) (struct{}, error) {
+	defer c.unwound()
 	h := c.h
 	if h.watch != nil {
 		c.id = goroutineID()
@@ -63,7 +72,7 @@ func (c *carrier) loop(self *greenlet.Greenlet[struct{}], _ struct{}) (struct{},
 			g.carrier = c.id
 			h.watch.note(g)
 		}
-		h.cur.run()
+		h.cur.ended(try(h.cur.fn, &h.cur.err))
 		n := h.next()
 		if n.co == nil {
 			n.co, n.started = c.co, true
@@ -80,7 +89,7 @@ func (c *carrier) loop(self *greenlet.Greenlet[struct{}], _ struct{}) (struct{},
 		h.idle = c
 		h.nIdle++
 		n.co.Switch(struct{}{})
-		if h.cur == nil { // retireCarriers
+		if h.cur == nil { // retire
 			break
 		}
 	}
@@ -89,11 +98,13 @@ func (c *carrier) loop(self *greenlet.Greenlet[struct{}], _ struct{}) (struct{},
 		// A coroutine that ends resumes its parent: let that be the next.
 		self.SetParent(n.co)
 	}
+	c.co = nil
 	return struct{}{}, nil
 }
 
-// retireCarriers ends the idle carriers; each returns to main, the caller.
-func (h *Hub) retireCarriers() {
+// retire ends the coroutines that wait for something to run; each returns to
+// main, which calls it. Close ends those that a Goexit left parked.
+func (h *Hub) retire() {
 	h.cur = nil
 	for c := h.idle; c != nil; c = h.idle {
 		h.idle = c.next
@@ -102,6 +113,9 @@ func (h *Hub) retireCarriers() {
 	}
 	if h.starter != nil {
 		h.starter.Switch(struct{}{})
+	}
+	if h.caller != nil {
+		h.caller.co.Switch(struct{}{})
 	}
 	h.main.co.Close()
 	h.cur = h.main

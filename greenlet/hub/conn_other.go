@@ -24,11 +24,15 @@ func forward[T any](h *Hub, op func() (T, error), abort func()) (T, error) {
 		done waitList
 	}
 	finished := make(chan struct{})
-	h.elsewhere(func() {
-		call.v, call.err = op()
-		close(finished)
-	}, func() { call.done.wakeOne() })
-	if err := h.wait(&call.done, -1); err != nil {
+	h.elsewhere(func() (err error) {
+		defer close(finished)
+		call.v, err = op()
+		return err
+	}, func(err error) {
+		call.err = err
+		call.done.wakeOne()
+	})
+	if err := h.wait(&call.done, -1, nil); err != nil {
 		abort()
 		<-finished
 		return call.v, err

@@ -28,7 +28,7 @@ func (h *Hub) WithContext(ctx context.Context, f func() error) error {
 	over := false
 	end := &cancelled{}
 	stop := context.AfterFunc(ctx, func() {
-		h.Post(func() {
+		h.notify(func() {
 			if !over {
 				end.cause = context.Cause(ctx)
 				h.throw(g, end)
@@ -47,14 +47,4 @@ func (h *Hub) WithContext(ctx context.Context, f func() error) error {
 		return end.cause
 	}
 	return err
-}
-
-// forget takes err back if it was thrown and not yet delivered.
-func (g *Greenlet) forget(err error) {
-	for i, e := range g.pending {
-		if e == err {
-			g.pending = append(g.pending[:i:i], g.pending[i+1:]...)
-			return
-		}
-	}
 }

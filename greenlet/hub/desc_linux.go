@@ -41,7 +41,7 @@ const (
 type direction struct {
 	waiters  waitList // for the kernel
 	turns    waitList // for another's write to be over
-	deadline int64    // on the hub's clock; 0: none
+	deadline instant  // zero: none
 }
 
 // newDesc takes over a descriptor; closing it is the one way to give back
@@ -98,18 +98,12 @@ func (d *desc) await(w *direction) error {
 func (d *desc) park(w *direction, l *waitList) error {
 	h := d.h
 	timeout := time.Duration(-1)
-	if w.deadline != 0 {
-		if timeout = time.Duration(w.deadline - h.now()); timeout <= 0 {
+	if w.deadline != (instant{}) {
+		if timeout = h.now().until(w.deadline); timeout == 0 {
 			return os.ErrDeadlineExceeded
 		}
 	}
-	h.ioWait++
-	err := h.wait(l, timeout)
-	h.ioWait--
-	if err == ErrTimeout {
-		return os.ErrDeadlineExceeded
-	}
-	return err
+	return h.waitIO(l, timeout, os.ErrDeadlineExceeded)
 }
 
 // check comes before every operation: closed, out of time, or a turn for the
@@ -119,7 +113,7 @@ func (d *desc) check(w *direction) error {
 	if d.closed {
 		return net.ErrClosed
 	}
-	if w.deadline != 0 && h.now() >= w.deadline {
+	if h.over(w.deadline) {
 		return os.ErrDeadlineExceeded
 	}
 	if h.switches != h.ioSwitches {
@@ -277,13 +271,13 @@ func (d *desc) setDeadline(w *direction, t time.Time) error {
 		return net.ErrClosed
 	}
 	h := d.h
-	w.deadline = 0
+	w.deadline = instant{}
 	if !t.IsZero() {
-		w.deadline = max(int64(t.Sub(h.epoch)), 1)
+		w.deadline = h.at(t)
 	}
 	for _, l := range [...]*waitList{&w.waiters, &w.turns} {
 		for g := l.first; g != nil; g = g.waitNext {
-			if w.deadline == 0 {
+			if w.deadline == (instant{}) {
 				h.timers.disarm(&g.timer)
 			} else {
 				h.timers.arm(&g.timer, w.deadline)

@@ -104,7 +104,7 @@ func (r *race) run(first, second []candidate) (*Conn, error) {
 		if r.sides[0].done && r.sides[1].done {
 			return nil, r.sides[0].err
 		}
-		if err := h.wait(&r.came, -1); err != nil {
+		if err := h.wait(&r.came, -1, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -178,7 +178,7 @@ func (d *desc) connect(to candidate) (refused, ended error) {
 			if err := d.h.Sleep(pause); err != nil {
 				return nil, err
 			}
-			if w := d.out.deadline; w != 0 && d.h.now() >= w {
+			if d.h.over(d.out.deadline) {
 				return os.ErrDeadlineExceeded, nil
 			}
 		default:
@@ -194,7 +194,7 @@ func (d *desc) connected() (refused, ended error) {
 		if err := d.register(); err != nil {
 			return os.NewSyscallError("epoll_ctl", err), nil
 		}
-		if err := d.await(&d.out); err == os.ErrDeadlineExceeded && d.out.deadline != 0 {
+		if err := d.await(&d.out); err == os.ErrDeadlineExceeded && d.out.deadline != (instant{}) {
 			return err, nil // this address has had its share
 		} else if err != nil {
 			return nil, err

@@ -36,22 +36,21 @@ func (e *Event) Ready() bool { return e.set }
 // Wait waits until the flag is set.
 func (e *Event) Wait() error { return e.WaitTimeout(-1) }
 
-// WaitTimeout is Wait for at most d, then [ErrTimeout]; negative has no limit.
+// WaitTimeout is Wait for at most d, then [ErrTimeout]; see the package on
+// limits.
 func (e *Event) WaitTimeout(d time.Duration) error {
 	if e.set {
 		return nil
 	}
-	return e.h.wait(&e.waiters, d)
+	return e.h.wait(&e.waiters, d, ErrTimeout)
 }
 
-func (e *Event) rawLink(fn func()) *Link {
-	l := &Link{h: e.h, fn: fn}
+func (e *Event) attach(l *Link) {
 	if e.set {
-		l.schedule()
+		l.fire()
 	} else {
 		e.links.add(l)
 	}
-	return l
 }
 
 // An AsyncResult is a value, or an error, that somebody will set and that any
@@ -68,6 +67,7 @@ func NewAsyncResult[T any](h *Hub) *AsyncResult[T] {
 }
 
 // Set sets the value, anew if there is one already, and wakes all who wait.
+// Those who were woken and have had no turn yet get the newest.
 func (a *AsyncResult[T]) Set(v T) {
 	a.v, a.err = v, nil
 	a.done.Set()
@@ -95,7 +95,7 @@ func (a *AsyncResult[T]) Complete(v T, err error) {
 // Get waits for the value or error.
 func (a *AsyncResult[T]) Get() (T, error) { return a.GetTimeout(-1) }
 
-// GetTimeout is Get for at most d, then [ErrTimeout]; negative has no limit.
+// GetTimeout is Get for at most d, then [ErrTimeout]; see the package on limits.
 func (a *AsyncResult[T]) GetTimeout(d time.Duration) (T, error) {
 	if err := a.done.WaitTimeout(d); err != nil {
 		var zero T
@@ -122,4 +122,4 @@ func (a *AsyncResult[T]) Ready() bool { return a.done.set }
 // Successful reports whether there is a value.
 func (a *AsyncResult[T]) Successful() bool { return a.done.set && a.err == nil }
 
-func (a *AsyncResult[T]) rawLink(fn func()) *Link { return a.done.rawLink(fn) }
+func (a *AsyncResult[T]) attach(l *Link) { a.done.attach(l) }

@@ -3,7 +3,6 @@ package hub
 import (
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"switchyard/greenlet"
@@ -22,17 +21,22 @@ type Greenlet struct {
 	next    *Greenlet                    // ready list
 	pending []error                      // thrown, not yet delivered
 	h       *Hub
-	parked  bool // waits: somebody else must make it ready
-	woken   bool // the last wait ended by a waker
+	parked  bool // waits: somebody else must make it ready, or its turn
+	queued  bool // in the ready list while it waits: its limit is zero
+	late    bool // the last wait ended by its limit
+	onIO    bool // waits for a descriptor, and is counted in Hub.ioWait
 	dead    bool
-	started bool // handed to the ready list
+	started bool  // handed to the ready list
+	forced  bool  // unwound because it would not end
+	refused uint8 // calls while the hub closes; see refuse
 
 	waitOn             *waitList
 	waitNext, waitPrev *Greenlet
+	offer              any // what it waits with; see line
 	timer              timer
 
 	fn      func() error
-	err     error
+	err     error // what ended its last wait; once it is dead, its outcome
 	joiners waitList
 	links   links
 	locals  map[any]any
@@ -41,7 +45,6 @@ type Greenlet struct {
 	id, by        uint64    // its number, and that of the greenlet that spawned it
 	name          *string   // nil: by its number; never changed in place
 	carrier       uint64    // the goroutine it runs on, known only to a watchdog
-	refused       int
 }
 
 // Spawn makes a greenlet that runs f after those that are ready now, and
@@ -54,15 +57,15 @@ func (h *Hub) Spawn(f func() error) *Greenlet {
 	return g
 }
 
-// SpawnLater is [Hub.Spawn] after d (gevent.spawn_later). A kill before then
-// cancels it.
+// SpawnLater is [Hub.Spawn] after d (gevent.spawn_later); zero or less is at
+// the next look at the clock. A kill before then cancels it.
 func (h *Hub) SpawnLater(d time.Duration, f func() error) *Greenlet {
 	g := h.newGreenlet(f)
 	if g.dead {
 		return g
 	}
 	g.parked = true
-	h.timers.arm(&g.timer, h.now()+int64(max(d, 0)))
+	h.timers.arm(&g.timer, h.now().after(d))
 	return g
 }
 
@@ -103,34 +106,33 @@ func (h *Hub) start(g *Greenlet) {
 	}
 }
 
-// run calls the greenlet's function and settles its outcome.
-func (g *Greenlet) run() {
-	returned := false
-	var err error
-	defer func() {
-		if returned {
-			g.h.finish(g, err)
-			return
-		}
-		switch v := recover().(type) {
-		case nil: // runtime.Goexit: it goes on to main, see carrier.loop
-			g.h.finish(g, errGoexit)
-			g.h.nCarry--
-			g.h.settle(g.h.main)
-			g.h.cur = g.h.main
-		case unwind:
-			g.h.finish(g, ErrExit)
-		default:
-			p := &PanicError{Value: v, Stack: debug.Stack(), Greenlet: g.String()}
-			g.h.report(g, p)
-			g.h.finish(g, p)
-		}
-	}()
-	err = g.fn()
-	returned = true
+// ended settles the outcome of the greenlet's function, which try has put into
+// err.
+func (g *Greenlet) ended(how ending) {
+	if how == panicked {
+		g.blame(g.err.(*PanicError))
+	}
+	g.h.finish(g, g.err)
 }
 
-var errGoexit = errors.New("hub: greenlet called runtime.Goexit")
+// exited does so while runtime.Goexit unwinds the greenlet's coroutine.
+func (g *Greenlet) exited() {
+	err := g.err
+	if p, ok := err.(*PanicError); ok { // a deferred function panicked as well
+		g.blame(p)
+	} else if err = ErrGoexit; g.forced {
+		err = ErrExit
+	}
+	g.h.nCarry--
+	g.h.finish(g, err)
+	g.h.passExit(g)
+}
+
+// blame names g in the report of its panic.
+func (g *Greenlet) blame(p *PanicError) {
+	p.Greenlet = g.String()
+	g.h.report(g, p)
+}
 
 // finish makes g dead with outcome err and tells everyone who asked.
 func (h *Hub) finish(g *Greenlet, err error) {
@@ -168,7 +170,7 @@ func (g *Greenlet) JoinTimeout(d time.Duration) error {
 	if g == g.h.cur {
 		panic("hub: a greenlet joins itself")
 	}
-	return g.h.wait(&g.joiners, d)
+	return g.h.wait(&g.joiners, d, ErrTimeout)
 }
 
 // Get waits until g is dead and returns its outcome, or the error of the wait

@@ -19,7 +19,8 @@ func NewGroup(h *Hub, gs ...*Greenlet) *Group {
 	return p
 }
 
-// Spawn is [Hub.Spawn] into the group.
+// Spawn is [Hub.Spawn] into the group. A greenlet leaves the group in the moment
+// in which it ends.
 func (p *Group) Spawn(f func() error) *Greenlet {
 	g := p.h.Spawn(f)
 	p.Add(g)
@@ -27,11 +28,15 @@ func (p *Group) Spawn(f func() error) *Greenlet {
 }
 
 // Add puts g into the group until it ends or is discarded.
-func (p *Group) Add(g *Greenlet) {
+func (p *Group) Add(g *Greenlet) { p.add(g) }
+
+// add adds g unless it has ended or is there, and reports whether it did.
+func (p *Group) add(g *Greenlet) bool {
 	if g.dead || p.gs[g] != nil {
-		return
+		return false
 	}
-	p.gs[g] = g.Link(p.Discard)
+	p.gs[g] = g.rawLink(func() { p.Discard(g) })
+	return true
 }
 
 // Discard takes g out of the group; it goes on running.
@@ -66,12 +71,13 @@ func (p *Group) Greenlets() []*Greenlet {
 // Join waits until the group is empty. The error is that of the wait.
 func (p *Group) Join() error { return p.JoinTimeout(-1) }
 
-// JoinTimeout is Join for at most d, then [ErrTimeout]; negative has no limit.
+// JoinTimeout is Join for at most d, then [ErrTimeout]; see the package on
+// limits.
 func (p *Group) JoinTimeout(d time.Duration) error {
 	if len(p.gs) == 0 {
 		return nil
 	}
-	return p.h.wait(&p.done, d)
+	return p.h.wait(&p.done, d, ErrTimeout)
 }
 
 // Kill kills all in the group and waits until they are dead, those too that
@@ -84,11 +90,6 @@ func (p *Group) Kill() error {
 		}
 		if err := p.h.KillAll(gs...); err != nil {
 			return err
-		}
-		for _, g := range gs {
-			if g.dead {
-				p.Discard(g)
-			}
 		}
 	}
 	return nil

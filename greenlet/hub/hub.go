@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"runtime"
 	"sync"
 	"time"
 
@@ -36,30 +36,34 @@ type Hub struct {
 	lookAt   uint64 // look outside when switches reaches this; see turn
 
 	main    *Greenlet
-	calls   []func()  // callbacks, run before the next greenlet
+	calls   []func()  // callbacks, run before the next greenlet ...
+	called  int       // ... from this one on ...
+	caller  *Greenlet // ... by this one; see call.go
 	timers  timerHeap // sleeps, deadlines, timeouts
 	idlers  waitList  // greenlets in Idle
 	quiet   waitList  // greenlets in WaitQuiet
 	all     *Greenlet // every greenlet not yet dead, main excluded
 	lastAll *Greenlet
-	live    int // length of that list
-	drained waitList
+	live    int      // length of that list
+	drained waitList // main, waiting for live or away to become 0
 
 	idle    *carrier // finished coroutines ready to run another greenlet
 	nIdle   int
 	starter *greenlet.Greenlet[struct{}] // starts carriers; nil until needed
 	nCarry  int                          // coroutines alive
 
-	holds      int    // outside events that will arrive: awaits, signals, Hold
-	ioWait     int    // greenlets waiting for a descriptor
-	ioSwitches uint64 // switches at the last read or write ...
-	ioStreak   int    // ... and how many there were since
-	quantum    uint64 // switches until the next look
-	fairAt     uint64 // until then the woken queue up behind the ready
-	looked     int64  // when it last looked; 0: it waited since
-	breath     int64  // when it last went through the scheduler of Go
+	away       int     // calls on other goroutines; see elsewhere
+	holds      int     // outside events that will arrive: those, signals, Hold
+	ioWait     int     // greenlets waiting for a descriptor
+	ioSwitches uint64  // switches at the last read or write ...
+	ioStreak   int     // ... and how many there were since
+	quantum    uint64  // switches until the next look
+	fairAt     uint64  // until then the woken queue up behind the ready
+	looked     instant // when it last looked; zero: it waited since
+	breath     instant // when it last went through the scheduler of Go
 	files      fileList
 	closing    bool
+	exited     bool // a greenlet called Goexit meanwhile
 
 	epoch  time.Time
 	io     poller
@@ -76,7 +80,8 @@ type Hub struct {
 // A Config sets up a hub. Its zero value is ready to use.
 type Config struct {
 	// OnPanic is told of every greenlet that died of a panic, and of every
-	// panicking callback (then g is nil). Nil prints to standard error, as
+	// panicking callback (then g is nil). It is a callback itself: it must not
+	// block; its own panic is printed. Nil prints to standard error, as
 	// gevent does. The panic is in any case the greenlet's error.
 	OnPanic func(g *Greenlet, p *PanicError)
 
@@ -89,7 +94,12 @@ type Config struct {
 // returns f's error. When f returns, every other greenlet is killed (its
 // blocking call returns [ErrExit]), Await calls are waited for, descriptors
 // opened through the hub are closed, and only then Run returns: no goroutine
-// and no descriptor stays.
+// and no descriptor stays. Meanwhile posted functions are run. A greenlet that
+// goes on in spite of a hundred errors is unwound by runtime.Goexit: its
+// deferred functions run.
+//
+// If a greenlet or a callback calls runtime.Goexit, as testing's FailNow does,
+// the main greenlet exits too, and so Run: after it has closed the hub.
 //
 // If every greenlet waits for another, the blocking call of the main greenlet
 // returns a [DeadlockError] (gevent's LoopExit); Run returns it too, unless f
@@ -111,8 +121,15 @@ func (c Config) Run(f func(h *Hub) error) (err error) {
 	if c.Watchdog.Threshold > 0 {
 		h.startWatchdog(c.Watchdog)
 	}
-	defer h.close() // also while a panic or Goexit unwinds f
+	returned := false
+	defer func() { // also while a panic or Goexit unwinds f
+		h.close()
+		if returned && h.exited {
+			runtime.Goexit()
+		}
+	}()
 	err = f(h)
+	returned = true
 	if err == nil && h.deadly != nil {
 		err = h.deadly
 	}
@@ -134,21 +151,38 @@ func (h *Hub) close() {
 		h.throw(g, ErrExit)
 		g = after
 	}
-	for h.live > 0 {
-		m.pending = nil
-		if err := h.wait(&h.drained, -1); err != nil && h.live > 0 && errors.Is(err, ErrDeadlock) {
-			panic("hub: greenlets left that nothing can wake")
-		}
-	}
-	h.retireCarriers()
-	h.files.closeAll()
+	h.serve(-1, func() bool { return h.live > 0 })
+	h.recall()
+	h.inbox.refuse(false)
+	h.serve(0, func() bool { return h.inbox.full.Load() || len(h.calls) > 0 })
+	h.recall() // what those last callbacks started
 	h.awaits.Wait()
-	h.closeInbox()
+	h.inbox.refuse(true)
+	h.retire()
 	if h.watch != nil {
 		h.watch.end()
 	}
 	h.io.close()
 	h.cur = nil
+}
+
+// serve runs the hub, on behalf of main, for as long as there is more.
+func (h *Hub) serve(d time.Duration, more func() bool) {
+	for more() {
+		h.main.pending = nil
+		if err := h.wait(&h.drained, d, nil); errors.Is(err, ErrDeadlock) && more() {
+			panic("hub: greenlets left that nothing can wake")
+		}
+	}
+}
+
+// recall closes what was left open, which ends the children, and waits for the
+// calls on other goroutines.
+func (h *Hub) recall() {
+	for h.away > 0 || h.files.first != nil {
+		h.files.closeAll()
+		h.serve(-1, func() bool { return h.away > 0 })
+	}
 }
 
 // settle makes g neither parked nor ready: whatever it waited for is over.
@@ -190,9 +224,6 @@ func (h *Hub) Switches() uint64 { return h.switches }
 // Len returns the number of greenlets that are not dead, main excluded.
 func (h *Hub) Len() int { return h.live }
 
-// now is the time since the hub was made, in nanoseconds, monotonic.
-func (h *Hub) now() int64 { return int64(time.Since(h.epoch)) }
-
 // Hold tells the hub that an event from outside (a [Hub.Post]) will come, so
 // that waiting for it is no deadlock. Call release once it has come; further
 // calls do nothing. Await and signal handlers hold by themselves.
@@ -205,17 +236,4 @@ func (h *Hub) Hold() (release func()) {
 			h.holds--
 		}
 	}
-}
-
-// report hands a panic to the configured handler.
-func (h *Hub) report(g *Greenlet, p *PanicError) {
-	if h.config.OnPanic != nil {
-		h.config.OnPanic(g, p)
-		return
-	}
-	who := "callback"
-	if g != nil {
-		who = g.String()
-	}
-	fmt.Fprintf(os.Stderr, "hub: %s: %v\n%s\n", who, p, p.Stack)
 }

@@ -70,7 +70,7 @@ func TestSleepOrder(t *testing.T) {
 			if g.timer.pos == 0 {
 				return 0
 			}
-			return h.timers.s[g.timer.pos-1].when
+			return h.timers.s[g.timer.pos-1].when.ns
 		}
 		slices.SortStableFunc(want, func(a, b *Greenlet) int { return cmp.Compare(when(a), when(b)) })
 		want = slices.Concat(got, want[len(got):])
@@ -84,7 +84,7 @@ func TestSleepOrder(t *testing.T) {
 func TestEqualDeadlinesFireInOrder(t *testing.T) {
 	var got []int
 	run(t, func(h *Hub) {
-		when := h.now() + int64(5*time.Millisecond)
+		when := h.now().after(5 * time.Millisecond)
 		for i := range 100 {
 			tm := &timer{fn: func() { got = append(got, i) }}
 			h.timers.arm(tm, when)

@@ -1,19 +1,26 @@
 package hub
 
-// A Link is a callback on the end of a greenlet or the setting of an event or
-// result; see [Greenlet.Link].
+// A Link is a callback on the end of a greenlet; see [Greenlet.Link]. Within the
+// package it is also a function to be called in the very step in which a
+// greenlet ends, an event is set, a permit becomes free.
 type Link struct {
 	h    *Hub
 	fn   func()
+	user bool // fn is the user's: a callback
 	done bool
 }
 
 // Unlink takes the callback back; it does nothing once it has run.
 func (l *Link) Unlink() { l.done = true }
 
-// schedule makes the loop run the callback once, before the next greenlet.
-func (l *Link) schedule() {
+// fire runs the function once: now, or as a callback.
+func (l *Link) fire() {
 	if l.done {
+		return
+	}
+	if !l.user {
+		l.done = true
+		l.fn()
 		return
 	}
 	l.h.callback(func() {
@@ -44,25 +51,29 @@ func (ls *links) add(l *Link) *Link {
 	return l
 }
 
-// fire schedules them all and empties the list.
+// fire fires them all and empties the list.
 func (ls *links) fire() {
-	for _, l := range *ls {
-		l.schedule()
-	}
+	all := *ls
 	*ls = nil
+	for _, l := range all {
+		l.fire()
+	}
 }
 
 // Link calls fn with g soon after g has ended, at once if it has
-// (gevent.Greenlet.link). fn runs on the loop: it must not block, else it
-// panics; it may spawn.
+// (gevent.Greenlet.link). fn runs before the next greenlet, as a callback: it
+// must not block, else it panics; it may spawn. Its panic is reported to
+// [Config].OnPanic and goes no further.
 func (g *Greenlet) Link(fn func(*Greenlet)) *Link {
-	return g.rawLink(func() { fn(g) })
+	l := &Link{h: g.h, user: true, fn: func() { fn(g) }}
+	g.attach(l)
+	return l
 }
 
 // LinkValue is [Greenlet.Link] for greenlets that end successfully
 // (gevent.Greenlet.link_value).
 func (g *Greenlet) LinkValue(fn func(*Greenlet)) *Link {
-	return g.rawLink(func() {
+	return g.Link(func(*Greenlet) {
 		if g.Successful() {
 			fn(g)
 		}
@@ -72,19 +83,24 @@ func (g *Greenlet) LinkValue(fn func(*Greenlet)) *Link {
 // LinkError is [Greenlet.Link] for greenlets that end with an error
 // (gevent.Greenlet.link_exception).
 func (g *Greenlet) LinkError(fn func(*Greenlet)) *Link {
-	return g.rawLink(func() {
+	return g.Link(func(*Greenlet) {
 		if !g.Successful() {
 			fn(g)
 		}
 	})
 }
 
+// rawLink makes the package's own fn run in the step in which g ends.
 func (g *Greenlet) rawLink(fn func()) *Link {
-	l := &Link{h: g.h, fn: fn}
+	l := &Link{fn: fn}
+	g.attach(l)
+	return l
+}
+
+func (g *Greenlet) attach(l *Link) {
 	if g.dead {
-		l.schedule()
+		l.fire()
 	} else {
 		g.links.add(l)
 	}
-	return l
 }

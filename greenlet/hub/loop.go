@@ -2,7 +2,6 @@ package hub
 
 import (
 	"runtime"
-	"runtime/debug"
 	"time"
 )
 
@@ -101,15 +100,18 @@ func (h *Hub) turn() {
 
 // next returns the greenlet that runs next, looking outside if it is time to,
 // and waiting for the outside if nobody is ready. It runs on the stack of
-// whoever blocks; callbacks run inside it.
+// whoever blocks, and nothing of the user's runs inside it.
 func (h *Hub) next() *Greenlet {
 	h.cur = nil
 	if h.watch != nil {
 		h.watch.note(nil)
 	}
 	for {
-		if h.switches >= h.lookAt || h.head == nil || len(h.calls) > 0 {
+		if h.switches >= h.lookAt || h.head == nil {
 			h.look()
+		}
+		if len(h.calls) > 0 {
+			return h.callbackTurn()
 		}
 		for n := h.pop(); n != nil; n = h.pop() {
 			if n.dead { // killed before it started
@@ -142,7 +144,6 @@ func (h *Hub) look() {
 	if !h.timers.empty() {
 		h.expire(now)
 	}
-	h.runCalls()
 	// With nobody ready, block polls anyway.
 	if h.ioWait > 0 && (head != nil || h.head != nil || h.idlers.first != nil) {
 		h.io.poll(h, 0)
@@ -175,10 +176,10 @@ func (h *Hub) merge(head, tail *Greenlet) {
 }
 
 // adapt sets the time of the next look: soon, if the last quantum took long.
-func (h *Hub) adapt(now int64) {
-	const long, short = int64(500 * time.Microsecond), int64(100 * time.Microsecond)
-	if h.looked != 0 && h.switches >= h.lookAt {
-		switch took := now - h.looked; {
+func (h *Hub) adapt(now instant) {
+	const long, short = 500 * time.Microsecond, 100 * time.Microsecond
+	if h.looked != (instant{}) && h.switches >= h.lookAt {
+		switch took := h.looked.until(now); {
 		case took > long:
 			h.quantum = max(h.quantum/4, 1)
 		case took < short:
@@ -187,8 +188,13 @@ func (h *Hub) adapt(now int64) {
 	}
 	h.looked = now
 	h.lookAt = h.switches + h.quantum
+	h.setPoll()
+}
+
+// setPoll sets when Yield takes the long way.
+func (h *Hub) setPoll() {
 	h.pollAt = h.lookAt
-	if h.closing || h.watch != nil {
+	if h.closing || h.watch != nil || len(h.calls) > 0 {
 		h.pollAt = 0 // every Yield has something to check or to note
 	}
 }
@@ -197,8 +203,8 @@ func (h *Hub) adapt(now int64) {
 // hub is one goroutine that never yields: after 10 ms it takes the processor
 // away in every system call, 50,000 times a second, until the goroutine is
 // scheduled anew.
-func (h *Hub) breathe(now int64) {
-	if now-h.breath > int64(4*time.Millisecond) {
+func (h *Hub) breathe(now instant) {
+	if h.breath.until(now) > 4*time.Millisecond {
 		h.breath = now
 		runtime.Gosched()
 	}
@@ -220,13 +226,13 @@ func (h *Hub) block() {
 			return
 		}
 	}
-	if h.looked != 0 {
+	if h.looked != (instant{}) {
 		h.breathe(h.looked)
-		h.looked = 0
+		h.looked = instant{}
 	}
-	timeout := int64(-1)
+	timeout := time.Duration(-1)
 	if !h.timers.empty() {
-		if timeout = h.timers.s[0].when - h.now(); timeout <= 0 {
+		if timeout = h.now().until(h.timers.s[0].when); timeout == 0 {
 			return
 		}
 	}
@@ -245,7 +251,7 @@ func (h *Hub) block() {
 
 // expecting tells whether anything outside can still wake a greenlet.
 func (h *Hub) expecting() bool {
-	return !h.timers.empty() || h.ioWait > 0 || h.holds > 0 || len(h.calls) > 0 || h.inbox.full.Load()
+	return !h.timers.empty() || h.ioWait > 0 || h.holds > 0 || h.inbox.full.Load()
 }
 
 // deadlock throws the error into main: it is the one that must hear of it.
@@ -261,30 +267,4 @@ func (h *Hub) deadlock() {
 	}
 	h.deadly = err
 	h.throw(h.main, err)
-}
-
-// callback arranges for fn to run on the loop before the next greenlet.
-func (h *Hub) callback(fn func()) {
-	h.calls = append(h.calls, fn)
-	h.pollAt = 0
-}
-
-// runCalls runs the callbacks there are now and those they add.
-func (h *Hub) runCalls() {
-	for i := 0; i < len(h.calls); i++ {
-		fn := h.calls[i]
-		h.calls[i] = nil
-		h.guard(fn)
-	}
-	h.calls = h.calls[:0]
-}
-
-// guard runs a callback; its panic is reported and goes no further.
-func (h *Hub) guard(fn func()) {
-	defer func() {
-		if v := recover(); v != nil {
-			h.report(nil, &PanicError{Value: v, Stack: debug.Stack()})
-		}
-	}()
-	fn()
 }

@@ -31,7 +31,7 @@ type poller struct {
 	raw                   syscall.RawConn    // of file
 	try                   func(uintptr) bool // wait, for raw
 	n                     int                // events that wait has found
-	armed                 int64              // when timerfd fires, on the hub's clock; 0: not armed
+	armed                 instant            // when timerfd fires; zero: not armed
 	descs                 []*desc
 	gen                   int32
 	events                []unix.EpollEvent
@@ -122,9 +122,9 @@ func (p *poller) wake() {
 	unix.Write(p.wakefd, one[:])
 }
 
-// poll waits at most timeout ns (negative: for ever) for events and makes
-// ready whoever waits for them.
-func (p *poller) poll(h *Hub, timeout int64) {
+// poll waits at most timeout (negative: for ever) for events and makes ready
+// whoever waits for them.
+func (p *poller) poll(h *Hub, timeout time.Duration) {
 	if timeout == 0 {
 		p.wait()
 	} else {
@@ -165,10 +165,10 @@ func (p *poller) wait() int {
 }
 
 // arm sets the timer descriptor, unless it fires before anyway.
-func (p *poller) arm(h *Hub, timeout int64) {
+func (p *poller) arm(h *Hub, timeout time.Duration) {
 	now := h.now()
-	if when := now + timeout; p.armed <= now || when < p.armed {
-		spec := unix.ItimerSpec{Value: unix.NsecToTimespec(timeout)}
+	if when := now.after(timeout); !now.before(p.armed) || when.before(p.armed) {
+		spec := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(timeout))}
 		if err := unix.TimerfdSettime(p.timerfd, 0, &spec, nil); err != nil {
 			panic("hub: timerfd_settime: " + err.Error())
 		}

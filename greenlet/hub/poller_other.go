@@ -22,12 +22,12 @@ func (p *poller) wake() {
 	}
 }
 
-func (p *poller) poll(_ *Hub, timeout int64) {
+func (p *poller) poll(_ *Hub, timeout time.Duration) {
 	switch {
 	case timeout < 0:
 		<-p.wakeups
 	case timeout > 0:
-		t := time.NewTimer(time.Duration(timeout))
+		t := time.NewTimer(timeout)
 		defer t.Stop()
 		select {
 		case <-p.wakeups:

@@ -133,7 +133,8 @@ func (p *Popen) Start() error {
 		return err
 	}
 	p.file = p.h.files.add(func() { p.Process.Kill() })
-	p.h.elsewhere(func() { p.err = p.Cmd.Wait() }, func() {
+	p.h.elsewhere(p.Cmd.Wait, func(err error) {
+		p.err = err
 		p.h.files.remove(p.file)
 		p.done.Set()
 	})
@@ -144,7 +145,8 @@ func (p *Popen) Start() error {
 // such as [*exec.ExitError]. Pipes stay open until they are closed.
 func (p *Popen) Wait() error { return p.WaitTimeout(-1) }
 
-// WaitTimeout is Wait for at most d, then [ErrTimeout]; negative has no limit.
+// WaitTimeout is Wait for at most d, then [ErrTimeout]; see the package on
+// limits.
 func (p *Popen) WaitTimeout(d time.Duration) error {
 	if !p.started {
 		return errors.New("hub: child not started")
@@ -246,7 +248,7 @@ func (p *Popen) prepare(input []byte) (err error) {
 	return err
 }
 
-func (p *Popen) rawLink(fn func()) *Link { return p.done.rawLink(fn) }
+func (p *Popen) attach(l *Link) { p.done.attach(l) }
 
 // Output runs a command and returns its standard output
 // (gevent.subprocess.check_output). A failure's error quotes what it wrote to

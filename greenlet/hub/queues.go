@@ -31,16 +31,20 @@ func (s *stack[T]) get() T {
 type PriorityQueue[T any] struct{ buffer[T] }
 
 // NewPriorityQueue makes a queue of at most limit items (zero or less: no
-// limit), ordered by less.
+// limit), ordered by less, which must not block nor use the queue: both panic.
 func NewPriorityQueue[T any](h *Hub, limit int, less func(a, b T) bool) *PriorityQueue[T] {
-	return &PriorityQueue[T]{buffer[T]{h: h, cap: max(limit, 0), items: &heap[T]{less: less}}}
+	return &PriorityQueue[T]{buffer[T]{h: h, cap: max(limit, 0), items: &heap[T]{h: h, less: less}}}
 }
 
-// heap is a binary heap that keeps equal items in order.
+// heap is a binary heap that keeps equal items in order. less is the user's: it
+// is asked first and the heap changed after, so that a less that panics changes
+// nothing; see ask.
 type heap[T any] struct {
+	h    *Hub
 	less func(a, b T) bool
 	s    []ranked[T]
 	seq  uint64
+	busy bool // less is being asked
 }
 
 type ranked[T any] struct {
@@ -48,43 +52,69 @@ type ranked[T any] struct {
 	seq uint64
 }
 
-func (p *heap[T]) before(i, j int) bool {
-	a, b := &p.s[i], &p.s[j]
+func (p *heap[T]) before(a, b *ranked[T]) bool {
 	return p.less(a.v, b.v) || !p.less(b.v, a.v) && a.seq < b.seq
 }
 
-func (p *heap[T]) put(v T) {
-	p.seq++
-	p.s = append(p.s, ranked[T]{v, p.seq})
-	for i := len(p.s) - 1; i > 0; {
-		up := (i - 1) / 2
-		if !p.before(i, up) {
-			break
-		}
-		p.s[i], p.s[up] = p.s[up], p.s[i]
-		i = up
+// ask calls search, which calls less. That runs as a callback does: it panics
+// if it blocks, or uses the queue that it sorts.
+func (p *heap[T]) ask(search func()) {
+	if p.busy {
+		panic("hub: a PriorityQueue used by its own order")
 	}
+	g := p.h.cur
+	p.h.cur, p.busy = nil, true
+	defer func() { p.h.cur, p.busy = g, false }()
+	search()
+}
+
+func (p *heap[T]) put(v T) {
+	e := ranked[T]{v, p.seq + 1}
+	at := len(p.s)
+	if at > 0 {
+		p.ask(func() {
+			for at > 0 && p.before(&e, &p.s[(at-1)/2]) {
+				at = (at - 1) / 2
+			}
+		})
+	}
+	p.seq++
+	p.s = append(p.s, e)
+	for i := len(p.s) - 1; i > at; i = (i - 1) / 2 {
+		p.s[i] = p.s[(i-1)/2]
+	}
+	p.s[at] = e
 }
 
 func (p *heap[T]) get() T {
-	v, last := p.s[0].v, len(p.s)-1
-	p.s[0] = p.s[last]
+	var path [64]int // the way of the hole that the first leaves
+	steps, last := 0, len(p.s)-1
+	if last > 1 {
+		p.ask(func() {
+			for i := 0; ; i = path[steps-1] {
+				least := 2*i + 1
+				if least >= last {
+					return
+				}
+				if least+1 < last && p.before(&p.s[least+1], &p.s[least]) {
+					least++
+				}
+				if !p.before(&p.s[least], &p.s[last]) {
+					return
+				}
+				path[steps] = least
+				steps++
+			}
+		})
+	}
+	v, hole := p.s[0].v, 0
+	for _, i := range path[:steps] {
+		p.s[hole] = p.s[i]
+		hole = i
+	}
+	p.s[hole] = p.s[last]
 	p.s[last] = ranked[T]{}
 	p.s = p.s[:last]
-	for i := 0; ; {
-		least := 2*i + 1
-		if least >= last {
-			break
-		}
-		if least+1 < last && p.before(least+1, least) {
-			least++
-		}
-		if !p.before(least, i) {
-			break
-		}
-		p.s[i], p.s[least] = p.s[least], p.s[i]
-		i = least
-	}
 	return v
 }
 
@@ -93,31 +123,18 @@ func (p *heap[T]) len() int { return len(p.s) }
 func (p *heap[T]) clear()   { p.s = nil }
 
 // A JoinableQueue is a [Queue] that knows when everything put into it has been
-// dealt with (gevent.queue.JoinableQueue).
+// dealt with (gevent.queue.JoinableQueue). An item counts as unfinished from
+// the moment it is in the queue, or in the hands of a Get, until TaskDone. If a
+// greenlet ends between its Get and its TaskDone, nobody says it for it: use
+// defer.
 type JoinableQueue[T any] struct {
 	Queue[T]
-	unfinished int
-	joiners    waitList
+	joiners waitList
 }
 
 // NewJoinableQueue makes a queue of at most limit items; zero or less: no limit.
 func NewJoinableQueue[T any](h *Hub, limit int) *JoinableQueue[T] {
 	return &JoinableQueue[T]{Queue: *NewQueue[T](h, limit)}
-}
-
-// Put is [Queue.Put]; the item counts as unfinished until TaskDone.
-func (q *JoinableQueue[T]) Put(v T) error { return q.PutTimeout(v, -1) }
-
-// TryPut is Put that never waits.
-func (q *JoinableQueue[T]) TryPut(v T) error { return q.PutTimeout(v, 0) }
-
-// PutTimeout is Put that waits at most d for room, then returns [ErrFull].
-func (q *JoinableQueue[T]) PutTimeout(v T, d time.Duration) error {
-	err := q.Queue.PutTimeout(v, d)
-	if err == nil {
-		q.unfinished++
-	}
-	return err
 }
 
 // TaskDone says that one item taken has been dealt with. More of them than
@@ -126,19 +143,24 @@ func (q *JoinableQueue[T]) TaskDone() {
 	if q.unfinished == 0 {
 		panic("hub: TaskDone without a task")
 	}
-	if q.unfinished--; q.unfinished == 0 {
+	q.done(1)
+}
+
+// done counts n items as dealt with.
+func (q *JoinableQueue[T]) done(n int) {
+	if q.unfinished = max(q.unfinished-n, 0); q.unfinished == 0 {
 		q.joiners.wakeAll()
 	}
 }
 
 // ShutDown is [Queue.ShutDown]; items it drops count as done.
 func (q *JoinableQueue[T]) ShutDown(now bool) {
+	dropped := 0
 	if now {
-		for n := q.Len(); n > 0; n-- {
-			q.TaskDone()
-		}
+		dropped = q.Len()
 	}
 	q.Queue.ShutDown(now)
+	q.done(dropped)
 }
 
 // Unfinished is the number of items put and not yet done.
@@ -152,7 +174,7 @@ func (q *JoinableQueue[T]) JoinTimeout(d time.Duration) error {
 	if q.unfinished == 0 {
 		return nil
 	}
-	return q.h.wait(&q.joiners, d)
+	return q.h.wait(&q.joiners, d, ErrTimeout)
 }
 
 // A SimpleQueue has no limit, so Put never waits and never fails

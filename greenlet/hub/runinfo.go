@@ -91,7 +91,7 @@ func (h *Hub) stack(g *Greenlet) []runtime.Frame {
 	frames := runtime.CallersFrames(p.pcs)
 	for {
 		f, more := frames.Next()
-		if strings.HasSuffix(f.Function, ".(*Greenlet).run") || f.Function == "" {
+		if f.Function == "switchyard/greenlet/hub.try" || f.Function == "" {
 			break
 		}
 		if len(stack) > 0 || !isWaiting(f.Function) {

@@ -4,6 +4,11 @@ import "time"
 
 // A Semaphore holds permits (gevent.lock.Semaphore). Waiters get them in order
 // of arrival: a Release hands its permit to the first, nobody overtakes.
+//
+// An Acquire that returns nil has a permit, even if its greenlet was killed in
+// that moment (the kill is then the result of its next blocking call); one that
+// returns an error has none. A greenlet that ends does not give back what it
+// holds: use With, or defer.
 type Semaphore struct {
 	h       *Hub
 	n       int
@@ -23,16 +28,18 @@ func NewSemaphore(h *Hub, n int) *Semaphore {
 func (s *Semaphore) Acquire() error { return s.AcquireTimeout(-1) }
 
 // AcquireTimeout is Acquire that waits at most d, then returns [ErrTimeout];
-// zero does not wait, negative has no limit.
-func (s *Semaphore) AcquireTimeout(d time.Duration) error {
-	if s.n > 0 {
-		s.n--
+// see the package on limits.
+func (s *Semaphore) AcquireTimeout(d time.Duration) error { return s.acquire(d, ErrTimeout) }
+
+func (s *Semaphore) acquire(d time.Duration, late error) error {
+	if s.TryAcquire() {
 		return nil
 	}
-	return s.h.wait(&s.waiters, d)
+	return s.h.wait(&s.waiters, d, late)
 }
 
-// TryAcquire takes a permit if one is free.
+// TryAcquire takes a permit if one is free. It never waits, so callbacks may
+// use it.
 func (s *Semaphore) TryAcquire() bool {
 	if s.n == 0 {
 		return false
@@ -69,14 +76,12 @@ func (s *Semaphore) With(f func() error) error {
 	return f()
 }
 
-func (s *Semaphore) rawLink(fn func()) *Link {
-	l := &Link{h: s.h, fn: fn}
+func (s *Semaphore) attach(l *Link) {
 	if s.n > 0 {
-		l.schedule()
+		l.fire()
 	} else {
 		s.links.add(l)
 	}
-	return l
 }
 
 // A BoundedSemaphore never has more permits than it began with: one Release

@@ -13,12 +13,9 @@ func (h *Hub) Sleep(d time.Duration) error {
 	if d <= 0 {
 		return h.Yield()
 	}
-	if err := h.wait(nil, d); err != ErrTimeout {
-		return err
-	}
-	return nil
+	return h.wait(nil, d, nil)
 }
 
 // Idle waits until nothing else is ready: every ready greenlet has run and
 // no event is waiting (gevent.idle).
-func (h *Hub) Idle() error { return h.wait(&h.idlers, -1) }
+func (h *Hub) Idle() error { return h.wait(&h.idlers, -1, nil) }

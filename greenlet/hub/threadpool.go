@@ -1,14 +1,14 @@
 package hub
 
-import "context"
-
 // A ThreadPool runs functions that block or compute on other goroutines, at
 // most so many at once (gevent.threadpool.ThreadPool). Use it with [Apply],
 // [ApplyAsync], [Map], [Imap] and [ImapUnordered]; what they call must not
 // touch the hub. For calls without a limit there is [Await].
 //
 // Each call costs a goroutine and a greenlet that waits for it. A killed call
-// stops waiting; its function runs on and its result is dropped.
+// stops waiting; its function runs on, in its place, and its result is dropped.
+// A function that panics, or calls runtime.Goexit, gives its place back too; its
+// error is a [*PanicError], or [ErrGoexit].
 type ThreadPool struct {
 	calls *Group
 	room  *Semaphore
@@ -47,16 +47,18 @@ func (p *ThreadPool) spawn(f func() (func(), error)) (*Greenlet, error) {
 			p.room.Release()
 			return err
 		}
-		h.elsewhere(func() {
-			call.settle, call.err = protect(h.ctx, func(context.Context) (func(), error) { return f() })
-		}, func() {
+		h.elsewhere(func() (err error) {
+			call.settle, err = f()
+			return err
+		}, func(err error) {
+			call.err = err
 			p.room.Release()
 			call.done.wakeOne()
 		})
-		if err := h.wait(&call.done, -1); err != nil {
+		if err := h.wait(&call.done, -1, nil); err != nil {
 			return err
 		}
-		if call.settle != nil { // nil after a panic
+		if call.settle != nil { // nil after a panic or Goexit
 			call.settle()
 		}
 		return call.err
@@ -72,5 +74,6 @@ func (p *ThreadPool) Size() int { return p.size }
 // Join waits until all calls have ended.
 func (p *ThreadPool) Join() error { return p.calls.Join() }
 
-// Kill stops waiting for all calls; those that run on goroutines run on.
+// Kill stops waiting for all calls; those that run on goroutines run on, and
+// keep their places until they return.
 func (p *ThreadPool) Kill() error { return p.calls.Kill() }

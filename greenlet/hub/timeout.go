@@ -19,7 +19,8 @@ type Timeout struct {
 }
 
 // StartTimeout starts a limit for the running greenlet. Cancel it in a defer,
-// or use [Hub.WithTimeout].
+// or use [Hub.WithTimeout]. A limit of zero or less expires at the next look at
+// the clock, so a call that does not wait is not hurt by it.
 func (h *Hub) StartTimeout(d time.Duration) *Timeout {
 	g := h.cur
 	if g == nil {
@@ -30,12 +31,12 @@ func (h *Hub) StartTimeout(d time.Duration) *Timeout {
 		t.state = "expired"
 		h.throw(t.g, t)
 	}
-	h.timers.arm(&t.timer, h.now()+int64(max(d, 0)))
+	h.timers.arm(&t.timer, h.now().after(d))
 	return t
 }
 
-// Cancel ends the limit. An expiry that the greenlet has not heard of yet is
-// forgotten.
+// Cancel ends the limit. An expiry that has not interrupted a blocking call yet
+// is forgotten.
 func (t *Timeout) Cancel() {
 	h := t.g.h
 	h.timers.disarm(&t.timer)

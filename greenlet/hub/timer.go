@@ -1,8 +1,8 @@
 package hub
 
 // A timer is one entry of a hub's heap. It makes a greenlet ready (its own
-// timer, embedded in it, so that a sleep allocates nothing) or runs a
-// callback.
+// timer, embedded in it, so that a sleep allocates nothing) or calls a
+// function of the package.
 type timer struct {
 	pos int32 // index in the heap plus one; 0: not armed
 	g   *Greenlet
@@ -19,21 +19,24 @@ type timerHeap struct {
 
 // An entry holds the keys beside the timer: comparing follows no pointer.
 type entry struct {
-	when int64 // on the hub's clock, ns
+	when instant
 	seq  uint64
 	t    *timer
 }
 
 func (a *entry) before(b *entry) bool {
-	return a.when < b.when || a.when == b.when && a.seq < b.seq
+	return a.when.ns < b.when.ns || a.when.ns == b.when.ns && a.seq < b.seq
 }
 
 func (th *timerHeap) empty() bool { return len(th.s) == 0 }
 
 // arm makes t fire at when, instead of when it was to fire before.
-func (th *timerHeap) arm(t *timer, when int64) {
+func (th *timerHeap) arm(t *timer, when instant) {
 	if t.pos != 0 {
 		th.disarm(t)
+	}
+	if when == never {
+		return
 	}
 	th.seq++
 	th.s = append(th.s, entry{when, th.seq, t})
@@ -101,15 +104,15 @@ func (th *timerHeap) down(i int) bool {
 }
 
 // expire fires every timer that is due.
-func (h *Hub) expire(now int64) {
-	for len(h.timers.s) > 0 && h.timers.s[0].when <= now {
+func (h *Hub) expire(now instant) {
+	for len(h.timers.s) > 0 && !now.before(h.timers.s[0].when) {
 		t := h.timers.s[0].t
 		h.timers.disarm(t)
 		if t.fn != nil {
-			h.guard(t.fn)
+			t.fn()
 			continue
 		}
-		h.unpark(t.g)
-		h.push(t.g)
+		t.g.late = true
+		h.wake(t.g)
 	}
 }

@@ -10,17 +10,15 @@ import (
 // outcomes.
 func (h *Hub) JoinAll(gs ...*Greenlet) error { return h.JoinAllTimeout(-1, gs...) }
 
-// JoinAllTimeout is JoinAll for at most d, then [ErrTimeout]; negative has no
-// limit.
+// JoinAllTimeout is JoinAll for at most d, then [ErrTimeout]; see the package on
+// limits.
 func (h *Hub) JoinAllTimeout(d time.Duration, gs ...*Greenlet) error {
-	end := h.now() + int64(d)
+	end := h.end(d)
 	for _, g := range gs {
-		if d >= 0 && !g.dead {
-			if d = time.Duration(end - h.now()); d < 0 {
-				d = 0
-			}
+		if g.dead {
+			continue
 		}
-		if err := g.JoinTimeout(d); err != nil {
+		if err := g.JoinTimeout(h.left(end)); err != nil {
 			return err
 		}
 	}
@@ -69,7 +67,7 @@ func (h *Hub) KillAllWith(err error, d time.Duration, gs ...*Greenlet) error {
 // Wait[Waitable].
 type Waitable interface {
 	Ready() bool
-	rawLink(fn func()) *Link
+	attach(l *Link)
 }
 
 // Iwait yields the objects in the order in which they become ready, each once
@@ -80,15 +78,16 @@ func Iwait[W Waitable](h *Hub, objects ...W) iter.Seq2[W, error] {
 }
 
 // IwaitTimeout is Iwait for at most d altogether, then it yields [ErrTimeout];
-// negative has no limit.
+// see the package on limits. Objects that are ready are yielded whatever d is.
 func IwaitTimeout[W Waitable](h *Hub, d time.Duration, objects ...W) iter.Seq2[W, error] {
 	return func(yield func(W, error) bool) {
 		var none W
-		end := h.now() + int64(d)
+		end := h.end(d)
 		ready := NewSimpleQueue[W](h)
 		links := make([]*Link, len(objects))
 		for i, o := range objects {
-			links[i] = o.rawLink(func() { ready.Put(o) })
+			links[i] = &Link{fn: func() { ready.Put(o) }}
+			o.attach(links[i])
 		}
 		defer func() {
 			for _, l := range links {
@@ -96,13 +95,9 @@ func IwaitTimeout[W Waitable](h *Hub, d time.Duration, objects ...W) iter.Seq2[W
 			}
 		}()
 		for range objects {
-			left := d
-			if d >= 0 {
-				left = time.Duration(max(end-h.now(), 0))
-			}
-			o, err := ready.GetTimeout(left)
-			if err == ErrEmpty {
-				err = ErrTimeout
+			o, err := ready.TryGet()
+			if err != nil {
+				o, err = ready.q.get(h.left(end), ErrTimeout)
 			}
 			if err != nil {
 				yield(none, err)
@@ -122,7 +117,7 @@ func Wait[W Waitable](h *Hub, count int, objects ...W) ([]W, error) {
 	return WaitTimeout(h, -1, count, objects...)
 }
 
-// WaitTimeout is Wait for at most d, then [ErrTimeout]; negative has no limit.
+// WaitTimeout is Wait for at most d, then [ErrTimeout]; see the package on limits.
 func WaitTimeout[W Waitable](h *Hub, d time.Duration, count int, objects ...W) ([]W, error) {
 	if count <= 0 || count > len(objects) {
 		count = len(objects)
@@ -145,4 +140,4 @@ func WaitTimeout[W Waitable](h *Hub, d time.Duration, count int, objects ...W) (
 // WaitQuiet waits until nothing can happen any more: all other greenlets are
 // dead or blocked for ever, no timer runs, nobody waits for a descriptor
 // (gevent.wait without objects).
-func (h *Hub) WaitQuiet() error { return h.wait(&h.quiet, -1) }
+func (h *Hub) WaitQuiet() error { return h.wait(&h.quiet, -1, nil) }

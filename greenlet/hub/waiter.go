@@ -1,6 +1,9 @@
 package hub
 
-import "time"
+import (
+	"runtime"
+	"time"
+)
 
 // A waitList is a first-come-first-served list of parked greenlets, linked
 // through the greenlets themselves: a greenlet waits for one thing at a time.
@@ -9,10 +12,13 @@ import "time"
 // primitive of the package (gevent.hub.Waiter). Its promises:
 //
 //   - A greenlet is woken once, by whoever comes first: a waker, its timer, a
-//     kill or a timeout. The others find it gone from the list.
+//     kill or a timeout. In the same step it leaves the list, what it offers
+//     there goes with it (see line), and the result of its wait is settled.
+//     Nothing is left for the woken greenlet to tidy up, so between its waking
+//     and its turn nobody finds it in a list, an offer or a count.
 //   - wait returns nil only to a greenlet that a waker chose. What the waker
-//     handed over with the choice (a permit, a place in a queue) is then the
-//     greenlet's, even if it was killed after: the kill waits for its next
+//     handed over with the choice (a value, a permit, a lock, a place) is then
+//     the greenlet's, even if it was killed after: the kill waits for its next
 //     blocking call. So nothing handed over is ever lost.
 type waitList struct {
 	first, last *Greenlet
@@ -48,13 +54,19 @@ func (g *Greenlet) drop() {
 	g.waitOn, g.waitNext, g.waitPrev = nil, nil, nil
 }
 
+// len counts those who wait; it walks along the list.
+func (l *waitList) len() (n int) {
+	for g := l.first; g != nil; g = g.waitNext {
+		n++
+	}
+	return n
+}
+
 // wakeOne wakes the greenlet that waits longest and returns it, or nil.
 func (l *waitList) wakeOne() *Greenlet {
 	g := l.first
 	if g != nil {
-		g.woken = true
-		g.h.unpark(g)
-		g.h.push(g)
+		g.h.wake(g)
 	}
 	return g
 }
@@ -65,33 +77,65 @@ func (l *waitList) wakeAll() {
 	}
 }
 
+// failAll makes err the result of all who wait now.
+func (l *waitList) failAll(err error) {
+	for g := l.first; g != nil; g = l.first {
+		g.err = err
+		g.h.wake(g)
+	}
+}
+
 // wait parks the running greenlet in l (nil: in no list) until it is woken,
-// which returns nil, or until the timeout passes (ErrTimeout; negative means
-// never), or until something is thrown into it. An error thrown before comes
-// first, without parking.
-func (h *Hub) wait(l *waitList, timeout time.Duration) error {
+// which returns nil, or until d has passed, which returns late, or until
+// something is thrown into it. An error thrown before comes first, without
+// parking.
+//
+// A negative d has no end. Zero does not wait: everybody who is ready has a
+// turn and the hub looks outside once; whoever was not woken by then is late.
+// In a callback, where nobody else can have a turn, it is late at once.
+func (h *Hub) wait(l *waitList, d time.Duration, late error) error {
+	g := h.cur
+	if g == nil && d == 0 {
+		return late
+	}
 	if err := h.interrupted(); err != nil {
 		return err
 	}
-	g := h.cur
-	if timeout >= 0 {
-		if timeout == 0 {
-			return ErrTimeout
-		}
-		h.timers.arm(&g.timer, h.now()+int64(timeout))
+	if d > 0 {
+		h.timers.arm(&g.timer, h.now().after(d))
 	}
 	if l != nil {
 		l.push(g)
 	}
-	g.parked, g.woken = true, false
+	g.parked, g.late = true, false
+	if d == 0 {
+		g.queued = true
+		h.push(g)
+		h.lookAt = 0
+	}
 	h.transfer(g, h.next())
-	if g.woken {
-		return nil
+	if g.parked { // it had no more than a turn, and this is it
+		h.unpark(g)
+		return late
 	}
-	if len(g.pending) != 0 {
-		return g.deliver()
+	if g.late {
+		return late
 	}
-	return ErrTimeout
+	err := g.err
+	if err != nil {
+		g.err = nil
+	}
+	return err
+}
+
+// waitIO is wait for a descriptor.
+func (h *Hub) waitIO(l *waitList, d time.Duration, late error) error {
+	if err := h.interrupted(); err != nil {
+		return err
+	}
+	h.cur.onIO = true
+	h.ioWait++
+	return h.wait(l, d, late)
 }
 
 // interrupted returns the error that awaits the running greenlet in place of
@@ -112,30 +156,41 @@ func (h *Hub) interrupted() error {
 
 // unpark ends the wait of a parked greenlet without making it ready.
 func (h *Hub) unpark(g *Greenlet) {
-	g.parked = false
+	g.parked, g.queued = false, false
 	if g.waitOn != nil {
 		g.drop()
 	}
 	if g.timer.pos != 0 {
 		h.timers.disarm(&g.timer)
 	}
+	if g.onIO {
+		g.onIO = false
+		h.ioWait--
+	}
+}
+
+// wake ends the wait of a parked greenlet and makes it ready, unless it is.
+func (h *Hub) wake(g *Greenlet) {
+	queued := g.queued
+	h.unpark(g)
+	if !queued {
+		h.push(g)
+	}
 }
 
 // throw makes err the result of g's blocking call: the current one if g is
 // parked, else the next one that would park.
 func (h *Hub) throw(g *Greenlet, err error) {
-	if g.dead {
-		return
-	}
-	if g.fn != nil && g.co == nil { // never ran: it never will
+	switch {
+	case g.dead:
+	case g.fn != nil && g.co == nil: // never ran: it never will
 		h.unpark(g)
 		h.finish(g, err)
-		return
-	}
-	g.pending = append(g.pending, err)
-	if g.parked {
-		h.unpark(g)
-		h.push(g)
+	case g.parked:
+		g.err = err
+		h.wake(g)
+	default:
+		g.pending = append(g.pending, err)
 	}
 }
 
@@ -152,17 +207,75 @@ func (g *Greenlet) deliver() error {
 	return err
 }
 
+// forget takes err back if it was thrown and has interrupted nothing yet.
+func (g *Greenlet) forget(err error) {
+	for i, e := range g.pending {
+		if e == err {
+			g.pending = append(g.pending[:i:i], g.pending[i+1:]...)
+			return
+		}
+	}
+}
+
 // patience is how many blocking calls a greenlet may make while the hub
 // closes, each refused with ErrExit, before it is unwound by force.
 const patience = 100
 
-// unwind is the panic that ends a greenlet which ignores ErrExit.
-type unwind struct{}
-
-// refuse answers a blocking call while the hub closes.
+// refuse answers a blocking call while the hub closes. A greenlet that goes on
+// regardless is unwound by runtime.Goexit, which nobody can recover from; its
+// deferred functions may try another hundred times each.
 func (g *Greenlet) refuse() error {
 	if g.refused++; g.refused > patience {
-		panic(unwind{})
+		g.refused = 0
+		g.forced = true
+		runtime.Goexit()
 	}
 	return ErrExit
+}
+
+// A line is a waitList of greenlets that wait to hand a T over or to be handed
+// one. The value lies in a cell that belongs to the wait: whoever wakes the
+// greenlet has put it there or taken it from there.
+type line[T any] struct {
+	waitList
+	spare *cell[T] // cells for later waits, so that waiting does not allocate
+}
+
+type cell[T any] struct {
+	v    T
+	copy bool // is to have a copy only (Peek)
+	next *cell[T]
+}
+
+// head returns the cell of the greenlet that wakeOne would wake, or nil.
+func (l *line[T]) head() *cell[T] {
+	if l.first == nil {
+		return nil
+	}
+	return l.first.offer.(*cell[T])
+}
+
+// wait waits in the line with v, like Hub.wait, and returns what the cell holds
+// when the greenlet is woken.
+func (l *line[T]) wait(h *Hub, v T, copy bool, d time.Duration, late error) (T, error) {
+	c := l.spare
+	if c == nil {
+		c = new(cell[T])
+	} else {
+		l.spare = c.next
+	}
+	c.v, c.copy = v, copy
+	g := h.cur
+	if g != nil {
+		g.offer = c
+	}
+	err := h.wait(&l.waitList, d, late)
+	v = c.v
+	var zero T
+	c.v, c.next = zero, l.spare
+	l.spare = c
+	if g != nil {
+		g.offer = nil
+	}
+	return v, err
 }

@@ -1,0 +1,169 @@
+package hub
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+
+	"switchyard/greenlet"
+)
+
+// ErrGoexit is the outcome of a greenlet, and the error of an awaited call,
+// that ended by runtime.Goexit, as testing's FailNow does.
+var ErrGoexit = errors.New("hub: runtime.Goexit called")
+
+// An ending is how a function of the user's came back.
+type ending uint8
+
+const (
+	exited   ending = iota // by runtime.Goexit: the goroutine unwinds
+	panicked               // the error is a *PanicError
+	returned
+)
+
+// call runs f, which is the user's, and tells ended how it went and with which
+// error: f's, a [*PanicError], or ErrGoexit. After a Goexit ended runs while the
+// goroutine unwinds. Everything of the user's that the package runs, on whatever
+// goroutine, is run here, and never in the midst of a change.
+func call(f func() error, ended func(how ending, err error)) {
+	how, err := exited, ErrGoexit
+	defer func() { ended(how, err) }()
+	how = try(f, &err)
+}
+
+// try returns unless f exits. A deferred function of f's that panics during a
+// Goexit does not stop it: then the error is set, but try does not return.
+func try(f func() error, err *error) (how ending) {
+	defer func() {
+		if how == returned {
+			return
+		}
+		if v := recover(); v != nil {
+			*err = &PanicError{Value: v, Stack: debug.Stack()}
+			how = panicked
+		}
+	}()
+	*err = f()
+	return returned
+}
+
+// callback arranges for fn, the user's, to run before the next greenlet.
+func (h *Hub) callback(fn func()) {
+	h.calls = append(h.calls, fn)
+	h.pollAt = 0
+}
+
+// Callbacks have a coroutine of their own, the caller, which takes its turn
+// like a greenlet whenever there are any. So one that calls runtime.Goexit
+// takes no innocent greenlet's stack down with it, and the hub is at rest
+// when the user's code looks at it.
+
+// callbackTurn returns the caller. It is no part of next, whose frame is on every
+// greenlet's stack.
+//
+//go:noinline
+func (h *Hub) callbackTurn() *Greenlet {
+	if h.caller == nil {
+		h.caller = &Greenlet{h: h, name: &callbackName}
+		h.caller.co = greenlet.New(h.main.co, h.serveCallbacks)
+	}
+	return h.caller
+}
+
+// serveCallbacks is the caller's life. It ends when it is switched to while
+// nobody runs; see retire.
+func (h *Hub) serveCallbacks(*greenlet.Greenlet[struct{}], struct{}) (struct{}, error) {
+	me := h.caller
+	if h.watch != nil {
+		me.carrier = goroutineID()
+	}
+	call(func() error {
+		for h.cur != nil {
+			h.runCallbacks()
+			h.transfer(me, h.next())
+		}
+		return nil
+	}, func(how ending, _ error) {
+		if how == exited {
+			h.caller = nil // for those that come later: another
+			h.passExit(me)
+		}
+	})
+	return struct{}{}, nil
+}
+
+// runCallbacks runs the callbacks there are now and those they add. Whoever is
+// woken by them runs before those that were ready already; see look.
+func (h *Hub) runCallbacks() {
+	h.cur = nil
+	if h.watch != nil {
+		h.watch.note(h.caller)
+	}
+	head, tail := h.head, h.tail
+	h.head = nil
+	defer func() { // the more so after a Goexit
+		if h.called == len(h.calls) {
+			h.calls, h.called = h.calls[:0], 0
+		}
+		if head != nil {
+			h.merge(head, tail)
+		}
+	}()
+	for h.called < len(h.calls) {
+		fn := h.calls[h.called]
+		h.calls[h.called] = nil
+		h.called++
+		call(func() error { fn(); return nil }, h.callbackEnded)
+	}
+	h.setPoll()
+}
+
+// callbackEnded reports a callback that panicked. A Goexit goes on; see
+// serveCallbacks.
+func (h *Hub) callbackEnded(how ending, err error) {
+	if p, ok := err.(*PanicError); ok {
+		h.report(nil, p)
+	}
+}
+
+// report hands a panic to the configured handler, as a callback.
+func (h *Hub) report(g *Greenlet, p *PanicError) {
+	handler := h.config.OnPanic
+	if handler == nil {
+		printPanic(g, p)
+		return
+	}
+	h.callback(func() {
+		call(func() error { handler(g, p); return nil }, func(_ ending, err error) {
+			if worse, ok := err.(*PanicError); ok {
+				printPanic(g, p)
+				printPanic(nil, worse)
+			}
+		})
+	})
+}
+
+func printPanic(g *Greenlet, p *PanicError) {
+	who := callbackName
+	if g != nil {
+		who = g.String()
+	}
+	fmt.Fprintf(os.Stderr, "hub: %s: %v\n%s\n", who, p, p.Stack)
+}
+
+// passExit is called while runtime.Goexit unwinds the coroutine of g. The exit
+// goes on to the main greenlet: at once, or, while the hub closes, when it has
+// closed; until then the coroutine is parked here, for others to go on.
+func (h *Hub) passExit(g *Greenlet) {
+	if h.closing {
+		h.exited = h.exited || !g.forced
+		h.transfer(g, h.next())
+		return
+	}
+	h.settle(h.main)
+	h.cur = h.main
+	if h.watch != nil {
+		h.watch.note(h.main)
+	}
+}
