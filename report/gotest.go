@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // A reader takes a file of results apart, line by line: results, units and
@@ -40,10 +41,11 @@ type stream struct {
 	skipped *pending // a result of no iterations; its reason may follow in a log
 	before  []string // indented lines since the last other line: -v says reasons first
 	verbose bool
-	running string // -v names a benchmark when it begins; "" after its first result
-	fail    bool   // FAIL on a line of its own was seen
-	failed  int    // failures told of in detail
-	trouble string // how the program ended: a panic, a signal, an exit status
+	running string   // -v names a benchmark when it begins; "" after its first result
+	fail    bool     // FAIL on a line of its own was seen
+	failed  int      // failures told of in detail
+	tests   []string // tests and examples that failed: the package is named after them
+	trouble string   // how the program ended: a panic, a signal, an exit status
 }
 
 // A pending verdict is a "--- FAIL" or "--- SKIP" and its indented reason. It is
@@ -167,7 +169,9 @@ func (r *reader) take(s *stream, line []byte) {
 	case bytes.HasPrefix(line, []byte("Benchmark")):
 		r.benchmark(s, string(line))
 		if s.skipped != nil && s.verbose {
-			s.skipped.reason = strings.Join(before, " ")
+			for _, text := range before {
+				s.skipped.because([]byte(text))
+			}
 		}
 	case bytes.HasPrefix(line, []byte("Unit")) && r.unit(string(line)):
 	case r.ended(s, string(line)):
@@ -175,9 +179,20 @@ func (r *reader) take(s *stream, line []byte) {
 	case s.open != "" && bytes.Contains(line, []byte("--- FAIL: Benchmark"+s.open)):
 		r.verdict(s, string(line[bytes.Index(line, []byte("--- FAIL: ")):]), nil)
 	case r.midLine(s, string(line)):
+	case s.running != "" && logAt(line) > 0: // after something without an end of line
+		s.before = append(before, string(line[logAt(line):]))
 	default:
 		r.fact(s, line)
 	}
+}
+
+// logAt is where a log's "    file.go:12: text" begins in a line, or -1.
+func logAt(line []byte) int {
+	at := bytes.Index(line, []byte(".go:"))
+	if at < 0 {
+		return -1
+	}
+	return bytes.LastIndex(line[:at], []byte("    "))
 }
 
 // indented takes a line that continues something: the reason of a failure,
@@ -248,14 +263,12 @@ func (r *reader) malform(format string, args ...any) {
 
 // cutField cuts s after its first field, as the benchmark format separates them.
 func cutField(s string) (field, rest string, more bool) {
-	i := strings.IndexFunc(s, isSeparator)
+	i := strings.IndexFunc(s, unicode.IsSpace)
 	if i < 0 {
 		return s, "", false
 	}
-	return s[:i], strings.TrimLeftFunc(s[i:], isSeparator), true
+	return s[:i], strings.TrimLeftFunc(s[i:], unicode.IsSpace), true
 }
-
-func isSeparator(r rune) bool { return r == ' ' || r == '\t' || r == '\v' || r == '\f' || r == '\r' }
 
 // resumed takes the rest of a result: an iteration count and a tab, after
 // whatever else stands in the line.
@@ -279,23 +292,26 @@ func (r *reader) resumed(s *stream, line string) bool {
 // midLine finds a benchmark's name behind something that was printed without
 // an end of line. Only what is a whole result or failure counts.
 func (r *reader) midLine(s *stream, line string) bool {
-	at := strings.LastIndex(line, "Benchmark")
-	if at <= 0 || !strings.Contains(line[at:], "\t") || strings.Contains(line[:at], "--- ") {
-		return false
-	}
-	full, rest, more := cutField(line[at+len("Benchmark"):])
-	if !more || full == "" {
-		return false
-	}
 	open := s.open
-	s.open = full
-	if r.result(s, rest) == nil || r.resumed(s, rest) {
-		s.open = ""
-		return true
-	}
-	if i := strings.Index(rest, "--- FAIL: Benchmark"+full); i >= 0 {
-		r.verdict(s, rest[i:], nil)
-		return true
+	for at := strings.Index(line, "Benchmark"); at > 0 && !strings.HasSuffix(line[:at], "--- FAIL: "); {
+		full, rest, more := cutField(line[at+len("Benchmark"):])
+		if !more || full == "" || !strings.Contains(rest, "\t") && !strings.Contains(line[at:], "\t") {
+			break
+		}
+		s.open = full
+		if r.result(s, rest) == nil || r.resumed(s, rest) {
+			s.open = ""
+			return true
+		}
+		if i := strings.Index(rest, "--- FAIL: Benchmark"+full); i >= 0 {
+			r.verdict(s, rest[i:], nil)
+			return true
+		}
+		next := strings.Index(rest, "Benchmark")
+		if next < 0 {
+			break
+		}
+		at = len(line) - len(rest) + next
 	}
 	s.open = open
 	return false
@@ -318,7 +334,7 @@ func (r *reader) result(s *stream, rest string) error {
 			break
 		}
 		v, err := strconv.ParseFloat(f, 64)
-		if err != nil && !errors.Is(err, strconv.ErrRange) {
+		if err != nil {
 			return fmt.Errorf("parsing measurement: %w", err.(*strconv.NumError).Err)
 		}
 		if f, rest, _ = cutField(rest); f == "" {
@@ -336,6 +352,7 @@ func (r *reader) result(s *stream, rest string) error {
 	switch {
 	case res.skip():
 		s.skipped = &pending{exact: true, pkg: s.pkg, full: s.open, line: r.line}
+		s.running = s.open // or it has panicked, and the program prints this on its way out
 	case r.run.results >= maxResults || !r.run.take(s.pkg, s.open, res):
 		r.over++
 	}
@@ -365,7 +382,7 @@ func (r *reader) verdict(s *stream, line string, before []string) {
 	var is bool
 	if v.full, is = strings.CutPrefix(full, "Benchmark"); !is {
 		if v.failed { // a test, an example
-			r.run.broke(s.pkg, full+" failed")
+			s.tests = append(s.tests, full)
 			s.failed++
 		}
 		return
@@ -388,6 +405,10 @@ func (r *reader) close(s *stream) {
 	}
 	s.verdict, s.skipped = nil, nil
 }
+
+// crashed reports whether a program's last words are more than the exit status
+// that failed tests have.
+func crashed(trouble string) bool { return trouble != "" && trouble != "exit status 1" }
 
 // troubles are how a program's last words begin.
 var troubles = []string{"panic: ", "fatal error: ", "exit status ", "signal: ", "SIGQUIT: ", "*** Test killed", "runtime: out of memory"}
@@ -429,16 +450,20 @@ func (r *reader) ended(s *stream, line string) bool {
 // told already, or is told here.
 func (r *reader) fell(s *stream, pkg, how string) {
 	trouble := s.trouble
+	for _, name := range s.tests {
+		r.run.broke(pkg, name+" failed")
+	}
+	s.tests = nil
 	switch {
 	case how != "":
 		trouble = how
 	case s.open != "":
 		r.died(s, pending{full: s.open, exact: true, reason: trouble})
 		return
-	case s.running != "" && trouble != "" && s.failed == 0:
+	case s.running != "" && s.failed == 0 && crashed(trouble):
 		r.died(s, pending{full: s.running, reason: trouble})
 		return
-	case s.failed > 0 && !strings.HasPrefix(trouble, "panic") && !strings.HasPrefix(trouble, "fatal") && !strings.HasPrefix(trouble, "signal"):
+	case s.failed > 0 && !crashed(trouble):
 		return
 	case trouble == "":
 		trouble = "go test says FAIL, and not why"
@@ -475,7 +500,7 @@ func (r *reader) finish() {
 		s := r.streams[pkg]
 		r.close(s)
 		switch {
-		case s.trouble != "" && s.open != "":
+		case len(s.tests) > 0, s.trouble != "" && s.open != "":
 			r.fell(s, s.pkg, "")
 		case s.trouble != "" || s.fail:
 			if !slices.ContainsFunc(run.pending, func(p pending) bool { return p.failed }) && len(run.Broken) == 0 {
