@@ -16,10 +16,14 @@
 //     burst ends and its function goes on; jobs arrive, in the order in which
 //     they were given; blocked tasks wake, in the order in which they blocked;
 //     a policy's tick; a task whose slice is used up becomes ready again. So a
-//     job that arrives as another's slice ends is ahead of it in the queue.
+//     job that arrives as another's slice ends is ahead of it in the queue. A
+//     tick that gives a task more time comes too late for a slice that ends
+//     with it.
 //   - A task that computes again without having blocked keeps the processor,
 //     for the rest of its slice.
 //   - Changing tasks takes no time.
+//   - Time ends with Forever, the largest Time: there a run is given up with
+//     ErrLimit.
 //
 // The definitions are those of Silberschatz, Galvin and Gagne, "Operating
 // System Concepts", chapter "CPU scheduling", and of Arpaci-Dusseau, "Operating

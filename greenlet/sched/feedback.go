@@ -16,7 +16,9 @@ type Feedback struct {
 	Quanta []Time
 
 	// Boost, if positive, is the period after which all tasks return to the
-	// top, with fresh allotments: none starves.
+	// top, with fresh allotments; the running one goes on, with a fresh
+	// allotment too. So none starves, if the period is longer than the first
+	// quantum: with a shorter one the running task's allotment never ends.
 	Boost Time
 
 	// Patient makes tasks that become ready at a higher level wait until the
@@ -50,14 +52,18 @@ type feedback struct {
 	Feedback
 	levels   [][]*Task // ready, from the top
 	standing map[*Task]*standing
+	running  *Task // the one that Next returned, until it is ready again
 }
 
 // A standing is what a task's past has earned it.
 type standing struct {
 	level int
 	used  Time // of the allotment, up to mark
-	mark  Time // processor time the task had had when it got the processor
+	mark  Time // processor time the task had had when used was counted
 }
+
+// spent returns what t has used of its allotment until now.
+func (s *standing) spent(t *Task) Time { return s.used + t.Used() - s.mark }
 
 func (q *feedback) String() string { return fmt.Sprintf("MLFQ%v", q.Quanta) }
 
@@ -67,18 +73,29 @@ func (q *feedback) Ready(t *Task, why Reason) {
 		s = new(standing)
 		q.standing[t] = s
 	}
-	s.used += t.Used() - s.mark
-	s.mark = t.Used()
-	if s.used >= q.Quanta[s.level] {
-		s.used = 0
-		if s.level < len(q.Quanta)-1 && !(q.Considerate && q.empty()) {
-			s.level++
-		}
+	if t == q.running {
+		q.leave()
 	}
 	if why == Preempted {
 		q.levels[s.level] = slices.Insert(q.levels[s.level], 0, t)
 	} else {
 		q.levels[s.level] = append(q.levels[s.level], t)
+	}
+}
+
+// leave charges the running task for what it has used, and sends it down if
+// that was all. It is called when the task gives the processor up, whatever
+// for: one that blocks with its allotment used up has had it.
+func (q *feedback) leave() {
+	t := q.running
+	q.running = nil
+	s := q.standing[t]
+	s.used, s.mark = s.spent(t), t.Used()
+	if s.used >= q.Quanta[s.level] {
+		s.used = 0
+		if s.level < len(q.Quanta)-1 && !(q.Considerate && q.empty()) {
+			s.level++
+		}
 	}
 }
 
@@ -91,15 +108,22 @@ func (q *feedback) empty() bool {
 	return true
 }
 
-func (q *feedback) Next() (*Task, Time) {
+func (q *feedback) Next() *Task {
+	if q.running != nil { // it blocked, or is done
+		q.leave()
+	}
 	for i, level := range q.levels {
 		if len(level) > 0 {
-			t := level[0]
-			q.levels[i] = level[1:]
-			return t, q.Quanta[i] - q.standing[t].used
+			q.running, q.levels[i] = level[0], level[1:]
+			return q.running
 		}
 	}
-	return nil, 0
+	return nil
+}
+
+func (q *feedback) Slice(running *Task) Time {
+	s := q.standing[running]
+	return q.Quanta[s.level] - s.spent(running)
 }
 
 func (q *feedback) Preempts(running *Task) bool {
@@ -119,7 +143,7 @@ type boosted struct{ *feedback }
 
 func (b boosted) String() string { return fmt.Sprintf("MLFQ%v/%d", b.Quanta, b.Boost) }
 
-func (b boosted) NextTick(now Time) Time { return now - now%b.Boost + b.Boost }
+func (b boosted) NextTick(now Time) Time { return (now - now%b.Boost).plus(b.Boost) }
 
 func (b boosted) Tick(Time) {
 	var all []*Task

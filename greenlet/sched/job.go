@@ -1,11 +1,24 @@
 package sched
 
 import (
+	"math"
+
 	"switchyard/greenlet"
 )
 
 // Time is virtual time, in units of the user's choice, from 0, the start.
 type Time int64
+
+// Forever is the end of time. What would come later never happens.
+const Forever Time = math.MaxInt64
+
+// plus returns t + d, at most Forever.
+func (t Time) plus(d Time) Time {
+	if d > Forever-t {
+		return Forever
+	}
+	return t + d
+}
 
 // A Job is what is to be scheduled.
 type Job struct {
@@ -66,7 +79,7 @@ func (t *Task) pause(what string, d Time, doing activity) error {
 	if doing == computing {
 		t.left = d
 	} else {
-		t.until = t.sim.now + d
+		t.until = t.sim.now.plus(d)
 	}
 	_, err := t.self.Main().Switch(struct{}{})
 	return err

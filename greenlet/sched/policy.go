@@ -12,9 +12,14 @@ type Policy interface {
 	// Ready adds a task, and says why it is ready.
 	Ready(t *Task, why Reason)
 
-	// Next removes and returns the task to run next, and the longest time for
-	// which it may run, or 0 for as long as it wants; or nil if none is ready.
-	Next() (t *Task, slice Time)
+	// Next removes and returns the task to run next, or nil if none is ready.
+	Next() *Task
+
+	// Slice returns how much longer the running task may have the processor
+	// before it becomes ready again, or Forever. It is asked whenever
+	// something happens, so it may change while the task runs; it must be
+	// positive for one that Next has just returned.
+	Slice(running *Task) Time
 
 	// Preempts reports whether a ready task shall take the processor from the
 	// running one before its slice is over. It is asked when tasks became ready
@@ -26,7 +31,7 @@ type Policy interface {
 type Ticker interface {
 	Policy
 
-	// NextTick returns when, after now, Tick shall be called.
+	// NextTick returns when, after now, Tick shall be called, or Forever.
 	NextTick(now Time) Time
 	Tick(now Time)
 }

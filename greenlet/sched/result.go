@@ -68,7 +68,8 @@ func (s *simulation) result(err error) (*Result, error) {
 	errs := []error{err}
 	for _, t := range s.tasks {
 		if t.stats.Done == Never {
-			t.stats.Err = nil // it was given up
+			t.stats.Err = nil                        // it was given up
+			t.stats.Blocked -= max(0, t.until-s.now) // was still to come
 		}
 		if t.stats.Err != nil {
 			errs = append(errs, fmt.Errorf("sched: job %q: %w", t.stats.Name, t.stats.Err))

@@ -20,19 +20,28 @@ type fifo struct {
 	name    string
 	quantum Time
 	tasks   []*Task
+	began   Time // what the running task had used when its slice began
 }
 
 func (f *fifo) String() string { return f.name }
 
 func (f *fifo) Ready(t *Task, _ Reason) { f.tasks = append(f.tasks, t) }
 
-func (f *fifo) Next() (*Task, Time) {
+func (f *fifo) Next() *Task {
 	if len(f.tasks) == 0 {
-		return nil, 0
+		return nil
 	}
 	t := f.tasks[0]
 	f.tasks = f.tasks[1:]
-	return t, f.quantum
+	f.began = t.Used()
+	return t
+}
+
+func (f *fifo) Slice(running *Task) Time {
+	if f.quantum == 0 {
+		return Forever
+	}
+	return f.quantum - (running.Used() - f.began)
 }
 
 func (f *fifo) Preempts(*Task) bool { return false }

@@ -299,12 +299,18 @@ func (f *forgetful) Ready(t *Task, why Reason) {
 	}
 }
 
+// stingy gives no slice.
+type stingy struct{ Policy }
+
+func (stingy) Slice(*Task) Time { return 0 }
+
 func TestMisuse(t *testing.T) {
 	for want, do := range map[string]func(){
 		"sched: RoundRobin needs a positive quantum":                  func() { RoundRobin(0) },
 		"sched: Feedback needs positive quanta and no negative boost": func() { Feedback{}.Policy() },
 		"sched: Simulator without a policy":                           func() { Run(nil) },
 		"sched: Compute for a negative time":                          func() { Run(FCFS(), Job{Run: func(t *Task) error { return t.Compute(-1) }}) },
+		"sched: FCFS gives a task no time":                            func() { Run(stingy{FCFS()}, bursts([2]Time{0, 1})...) },
 		"sched: FCFS has lost a task":                                 func() { Run(&forgetful{Policy: FCFS()}, bursts([2]Time{0, 1}, [2]Time{0, 1})...) },
 		"sched: Block outside the job's function": func() {
 			var task *Task
@@ -331,5 +337,115 @@ func TestMisuse(t *testing.T) {
 func TestReason(t *testing.T) {
 	if s := fmt.Sprint(Arrived, Woke, Expired, Preempted, Reason(9)); s != "arrived woke expired preempted Reason(9)" {
 		t.Error(s)
+	}
+}
+
+// The running task's allotment is fresh after a boost, like everybody's.
+// (remzi-arpacidusseau/ostep-homework#40, #45)
+func TestBoostWhileATaskRuns(t *testing.T) {
+	jobs := bursts([2]Time{0, 150}, [2]Time{0, 150})
+	for _, c := range []struct {
+		f    Feedback
+		want string
+	}{
+		{Feedback{Quanta: []Time{4, 100}, Boost: 60}, "0 A 4 B 8 A 64 B 68 A 124 B 128 A 162 B 300"},
+		// With the end of an allotment it changes nothing but the level.
+		{Feedback{Quanta: []Time{50, 100}, Boost: 50}, "0 A 50 B 100 A 150 B 200 A 250 B 300"},
+		// A boost finds it at the top with half of its allotment used.
+		{Feedback{Quanta: []Time{40, 100}, Boost: 60}, "0 A 40 B 100 A 160 B 220 A 270 B 300"},
+	} {
+		r := simulate(t, c.f.Policy(), jobs)
+		if r.Gantt() != c.want {
+			t.Errorf("%v: %s, want %s", r.Policy, r.Gantt(), c.want)
+		}
+	}
+}
+
+// The numbers of a run that was given up are those of the time until then.
+func TestLimitInTheMidst(t *testing.T) {
+	r, err := Simulator{Policy: FCFS(), Limit: 100}.Run(
+		Job{Name: "blocked", Run: func(t *Task) error { return t.Block(1000) }},
+		Job{Name: "computes", Run: func(t *Task) error { return errors.Join(t.Block(30), t.Compute(1000)) }},
+		Job{Name: "waits", Arrival: 40, Burst: 5},
+		Job{Name: "absent", Arrival: 200, Burst: 5})
+	if !errors.Is(err, ErrLimit) {
+		t.Fatal(err)
+	}
+	for i, want := range []Stats{
+		{"blocked", 0, Never, Never, 0, 100, nil},
+		{"computes", 0, 30, Never, 70, 30, nil},
+		{"waits", 40, Never, Never, 0, 0, nil},
+		{"absent", 200, Never, Never, 0, 0, nil},
+	} {
+		if r.Jobs[i] != want {
+			t.Errorf("%+v, want %+v", r.Jobs[i], want)
+		}
+	}
+	// A limit that the jobs just keep is none.
+	if _, err := (Simulator{Policy: FCFS(), Limit: 7}).Run(Job{Burst: 7}); err != nil {
+		t.Error(err)
+	}
+	if _, err := (Simulator{Policy: FCFS(), Limit: 6}).Run(Job{Burst: 7}); !errors.Is(err, ErrLimit) {
+		t.Error(err)
+	}
+}
+
+// Durations near the largest do not come round to the past. (uvloop#259)
+func TestEndOfTime(t *testing.T) {
+	for _, p := range []Policy{FCFS(), SRTF(), RoundRobin(Forever), RoundRobin(Forever - 1),
+		Feedback{Quanta: []Time{Forever}, Boost: Forever}.Policy(),
+		Feedback{Quanta: []Time{Forever}, Boost: Forever - 10}.Policy()} {
+		r, err := Run(p,
+			Job{Name: "short", Arrival: 3, Burst: 4},
+			Job{Name: "sleeper", Run: func(t *Task) error { return errors.Join(t.Compute(1), t.Block(Forever)) }},
+			Job{Name: "endless", Arrival: 10, Burst: Forever})
+		if !errors.Is(err, ErrLimit) || r.End != Forever || r.Jobs[0].Done != 7 || r.Jobs[1].Done != Never ||
+			r.Jobs[1].Blocked != Forever-1 || r.Jobs[2].First != 10 || r.Jobs[2].CPU != Forever-10 {
+			t.Errorf("%v: %v, %+v", p, err, r.Jobs)
+		}
+	}
+	r, err := Run(RoundRobin(5), Job{Arrival: Forever - 20, Burst: 12}, Job{Arrival: Forever - 20, Burst: 7})
+	if err != nil || r.Jobs[0].Done != Forever-1 || r.Jobs[1].Done != Forever-3 {
+		t.Errorf("%v, %s", err, r.Gantt())
+	}
+	if got := Time(5).plus(Forever - 5); got != Forever {
+		t.Error(got)
+	}
+	if got := Time(5).plus(Forever - 6); got != Forever-1 {
+		t.Error(got)
+	}
+}
+
+// A job may end its goroutine (testing.T.FailNow), or go on computing although
+// the run was given up.
+func TestJobsThatDoNotEndAsTheyShould(t *testing.T) {
+	ended := make(chan any, 1)
+	go func() {
+		defer func() { ended <- recover() }()
+		Run(FCFS(), Job{Name: "A", Burst: 3}, Job{Name: "B", Run: func(t *Task) error {
+			t.Compute(1)
+			runtime.Goexit()
+			return nil
+		}})
+	}()
+	select {
+	case v := <-ended:
+		t.Logf("Goexit in a job: %v", v)
+	case <-time.After(30 * time.Second):
+		t.Fatal("Run waits for a job that has called Goexit")
+	}
+	go func() {
+		defer func() { ended <- recover() }()
+		Simulator{Policy: FCFS(), Limit: 10}.Run(Job{Name: "stubborn", Run: func(t *Task) error {
+			for {
+				t.Compute(1)
+			}
+		}})
+	}()
+	select {
+	case v := <-ended:
+		t.Logf("stubborn job: %v", v)
+	case <-time.After(30 * time.Second):
+		t.Fatal("Run waits for a job that ignores its end")
 	}
 }

@@ -8,7 +8,8 @@ import (
 	"switchyard/greenlet"
 )
 
-// ErrLimit is returned by a Simulator's Run if the jobs are not done at its limit.
+// ErrLimit is returned by a Simulator's Run if the jobs are not done at its
+// limit, or at the end of time.
 var ErrLimit = errors.New("sched: time limit reached")
 
 // A Simulator runs jobs under a policy.
@@ -58,8 +59,6 @@ type simulation struct {
 	events  events
 	seq     int
 	running *Task
-	slice   Time // left of the running task's slice, if limited
-	limited bool
 	spans   []Span
 	alive   int // arrived, not done
 }
@@ -76,28 +75,24 @@ func (s *simulation) run() error {
 			}
 			return nil
 		}
-		next, ok := s.nextEvent()
-		end := next
+		end := s.nextEvent()
 		if t := s.running; t != nil {
-			stop := s.now + t.left
-			if s.limited {
-				stop = min(stop, s.now+s.slice)
-			}
-			if !ok || stop < end {
-				end = stop
-			}
+			end = min(end, s.now.plus(min(t.left, s.Policy.Slice(t))))
 		}
 		if s.Limit > 0 && end > s.Limit {
 			s.advance(s.Limit)
 			return ErrLimit
 		}
 		s.advance(end)
+		if end == Forever {
+			return ErrLimit
+		}
 	}
 }
 
 // settle does all that happens now, in the order that the package documents.
 func (s *simulation) settle() error {
-	expired := s.running != nil && s.limited && s.slice == 0
+	expired := s.expired()
 	if t := s.running; t != nil && t.left == 0 {
 		if err := s.resume(t); err != nil {
 			return err
@@ -123,7 +118,7 @@ func (s *simulation) settle() error {
 	news = s.tick() || news
 	if t := s.running; t != nil {
 		switch {
-		case expired:
+		case expired || s.expired():
 			s.running = nil
 			s.Policy.Ready(t, Expired)
 		case news && s.Policy.Preempts(t):
@@ -132,11 +127,16 @@ func (s *simulation) settle() error {
 		}
 	}
 	if s.running == nil {
-		s.running, s.slice = s.Policy.Next()
-		s.limited = s.slice > 0
+		s.running = s.Policy.Next()
+		if s.expired() {
+			panic("sched: " + s.Policy.String() + " gives a task no time")
+		}
 	}
 	return nil
 }
+
+// expired reports whether the running task has had its slice.
+func (s *simulation) expired() bool { return s.running != nil && s.Policy.Slice(s.running) <= 0 }
 
 // resume lets t's function go on until it computes, blocks or ends.
 func (s *simulation) resume(t *Task) error {
@@ -163,9 +163,6 @@ func (s *simulation) advance(end Time) {
 		}
 		t.left -= d
 		t.stats.CPU += d
-		if s.limited {
-			s.slice -= d
-		}
 		if n := len(s.spans); n > 0 && s.spans[n-1].task == t && s.spans[n-1].To == s.now {
 			s.spans[n-1].To = end
 		} else {
@@ -185,17 +182,17 @@ func (s *simulation) tick() bool {
 	return true
 }
 
-// nextEvent returns when something happens that is not the running task's doing.
-func (s *simulation) nextEvent() (at Time, ok bool) {
+// nextEvent returns when something happens that is not the running task's
+// doing, or Forever.
+func (s *simulation) nextEvent() Time {
+	at := Forever
 	if len(s.events) > 0 {
-		at, ok = s.events[0].at, true
+		at = s.events[0].at
 	}
 	if ticker, ticks := s.Policy.(Ticker); ticks && s.alive > 0 {
-		if tick := ticker.NextTick(s.now); !ok || tick < at {
-			at, ok = tick, true
-		}
+		at = min(at, ticker.NextTick(s.now))
 	}
-	return at, ok
+	return at
 }
 
 // schedule makes t go on at a later time.

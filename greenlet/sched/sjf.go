@@ -34,12 +34,14 @@ func (s *shortest) Ready(t *Task, _ Reason) {
 	s.readied++
 }
 
-func (s *shortest) Next() (*Task, Time) {
+func (s *shortest) Next() *Task {
 	if len(s.tasks) == 0 {
-		return nil, 0
+		return nil
 	}
-	return heap.Pop(&s.tasks).(ranked).Task, 0
+	return heap.Pop(&s.tasks).(ranked).Task
 }
+
+func (s *shortest) Slice(*Task) Time { return Forever }
 
 func (s *shortest) Preempts(running *Task) bool {
 	return s.preempt && len(s.tasks) > 0 && s.tasks[0].left < running.left
