@@ -24,7 +24,6 @@ type reader struct {
 	line    int                // number of the line last read
 	streams map[string]*stream // by package; "" is the plain file's
 
-	bytes     int64
 	long      int  // lines left out for their length
 	malformed int  // benchmark lines that are none
 	over      int  // results beyond the limits
@@ -67,7 +66,6 @@ const maxStreams = 1_000
 func (r *reader) read() error {
 	for {
 		line, state, err := readLine(r.in, maxDirective)
-		r.bytes += int64(len(line))
 		if state != lineNone && (err == nil || err == io.EOF) {
 			r.line++
 			r.whole(line, state)
@@ -516,15 +514,12 @@ func (r *reader) finish() {
 	if r.long > 0 {
 		run.note("%s longer than %d KiB left out", count(r.long, "line"), maxLine>>10)
 	}
-	if r.bytes >= maxBytes {
-		run.note("only the first %d MiB were read", maxBytes>>20)
-	}
 	run.settle()
 }
 
 func (r *reader) diagnosis() string {
 	switch {
-	case r.bytes == 0 && r.line == 0:
+	case r.line == 0:
 		return "the file is empty"
 	case r.binary:
 		return "it looks like a binary file"

@@ -102,6 +102,9 @@ func Read(name string, r io.Reader) (*Run, error) {
 	if err := in.read(); err != nil {
 		return nil, fmt.Errorf("report: reading %s: %w", name, err)
 	}
+	if n, _ := io.ReadFull(text, make([]byte, 1)); n > 0 {
+		run.note("only the first %d MiB were read", maxBytes>>20)
+	}
 	in.finish()
 	if len(run.Workloads) == 0 && len(run.Broken) == 0 {
 		return nil, fmt.Errorf("report: %s: %w (%s)", name, ErrNoResults, in.diagnosis())

@@ -90,11 +90,11 @@ func TestVerdictCorners(t *testing.T) {
 		"one model":     {"BenchmarkX/model=greenlet-2 1 5 ns/op\n", "Nothing to compare"},
 		"only serial":   {"BenchmarkX/model=serial-2 1 5 ns/op\n", "No verdict"},
 		"only Nop":      {"BenchmarkNop/model=greenlet-2 1 5 ns/op\nBenchmarkNop/model=goroutine-2 1 9 ns/op\n", "No verdict"},
-		"all failed":    {"--- FAIL: BenchmarkX/model=greenlet-2\n    broken\n--- FAIL: BenchmarkX/model=goroutine-2\n    broken\n", "No verdict"},
-		"all skipped":   {"--- SKIP: BenchmarkX/model=greenlet-2\n    no\n", "No verdict"},
+		"all failed":    {"--- FAIL: BenchmarkX/model=greenlet-2\n    broken\n--- FAIL: BenchmarkX/model=goroutine-2\n    broken\n", "No verdict: no case has a result."},
+		"all skipped":   {"--- SKIP: BenchmarkX/model=greenlet-2\n    no\n", "No verdict: no case has a result."},
 		"no common":     {"BenchmarkX/model=greenlet-2 1 5 ns/op\nBenchmarkY/model=goroutine-2 1 5 ns/op\n", "only competing model"},
 		"all the same":  {strings.Repeat("BenchmarkX/model=greenlet-2 1 5 ns/op\nBenchmarkX/model=goroutine-2 1 5 ns/op\n", 8), "No clear winner"},
-		"no throughput": {"BenchmarkX/model=greenlet-2 1 5 widgets\n", "No verdict"},
+		"no throughput": {"BenchmarkX/model=greenlet-2 1 5 widgets\n", "No verdict: no case has results of models that compete."},
 		"zero":          {"BenchmarkX/model=greenlet-2 1 0 ns/op 0 ops/s\nBenchmarkX/model=goroutine-2 1 1 ns/op 1e9 ops/s\n", "only competing model"},
 	} {
 		v := read(t, test.file).Verdict()

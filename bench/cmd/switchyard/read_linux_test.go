@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A comparison in which something failed says so and exits with 1; other
+// outcomes of reading have their status and their one sentence.
+func TestCompareStatus(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	old := file("old.txt", strings.Repeat("BenchmarkSave-8 \t100\t200 ns/op\n", 6))
+	failed := file("failed new.txt", strings.Repeat("BenchmarkSave-8 \t100\t50 ns/op\n", 6)+"BenchmarkSave-8 \t--- FAIL: BenchmarkSave-8\n    wrote nothing\nFAIL\n")
+	first := file("first.txt", "BenchmarkSave-8 \t100\t50 ns/op\n--- FAIL: BenchmarkSave\n    wrote nothing\n")
+	built := file("built.txt", "FAIL\texample.com/x [build failed]\nFAIL\n")
+	for _, test := range []struct {
+		args   []string
+		status int
+		stdout string
+		stderr string
+	}{
+		{[]string{old, old}, 0, "not different in 1", ""},
+		{[]string{old, failed}, 1, "FAILED Save: wrote nothing", "1 failure in '" + failed + "'"},
+		{[]string{old, first}, 1, "FAILED Save: wrote nothing", "1 failure in " + first},
+		{[]string{old, built}, 1, "FAILED example.com/x: build failed", "1 failure in " + built},
+		{[]string{failed, old}, 0, "Failed in the old run: Save: wrote nothing", ""},
+		{[]string{"-", "-"}, exitUsage, "", "only one of OLD and NEW can be standard input"},
+		{[]string{old, filepath.Join(dir, "none")}, 1, "", "no such file"},
+		{[]string{filepath.Join(dir, "none"), old}, 1, "", "no such file"},
+	} {
+		status, stdout, stderr := result(t, append([]string{"compare"}, test.args...)...)
+		if status != test.status || !strings.Contains(stdout, test.stdout) || !strings.Contains(stderr, test.stderr) || (test.stderr == "") != (stderr == "") {
+			t.Errorf("compare %q: status %d\n%s%s", test.args, status, stdout, stderr)
+		}
+	}
+}
+
+// Standard input and compressed results are read like any other.
+func TestReportForms(t *testing.T) {
+	text := strings.Repeat("BenchmarkSave-8 \t100\t200 ns/op\n", 6)
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	if _, err := z.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	z.Close()
+	for name, in := range map[string]string{"plain": text, "gzip": zipped.String()} {
+		dir := t.TempDir()
+		cmd := switchyard("report", "-")
+		cmd.Dir, cmd.Stdin = dir, strings.NewReader(in)
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "5.00M ±") || strings.Contains(string(out), "Files:") {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+		if left, _ := os.ReadDir(dir); len(left) != 0 {
+			t.Errorf("%s: a page where none was asked for: %v", name, left)
+		}
+	}
+	// The page of a file is named after it: neighbours keep theirs.
+	dir := t.TempDir()
+	for _, name := range []string{"a.txt", "b.txt.gz"} {
+		if err := os.WriteFile(filepath.Join(dir, name), zipped.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if status, stdout, stderr := result(t, "report", filepath.Join(dir, name)); status != 0 {
+			t.Errorf("%s: status %d\n%s%s", name, status, stdout, stderr)
+		}
+	}
+	var names []string
+	left, _ := os.ReadDir(dir)
+	for _, e := range left {
+		names = append(names, e.Name())
+	}
+	if strings.Join(names, " ") != "a.html a.txt b.txt.gz b.txt.html" {
+		t.Errorf("files %q", names)
+	}
+	status, stdout, stderr := result(t, "report", filepath.Join(dir, "a.txt"), "--html", filepath.Join(dir, "none", "page.html"))
+	if status != 1 || !strings.Contains(stdout, "5.00M ±") || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("a page that cannot be written takes the text with it: status %d\n%s%s", status, stdout, stderr)
+	}
+}
