@@ -11,12 +11,13 @@ import (
 
 	"switchyard/procs/internal/fault"
 	"switchyard/procs/internal/kernel"
+	"switchyard/procs/internal/shm"
 )
 
 // boot is the first message to a child.
 type boot struct {
 	name, parent string
-	ppid         int // the parent may be gone before the child asks the kernel
+	pself        shm.Owner // who the parent is: it may be gone before the child asks the kernel
 	daemon       bool
 	key          []byte
 	logLevel     Level
@@ -39,7 +40,7 @@ func (b *boot) encode() []byte {
 	var w wire
 	w.PutString(b.name)
 	w.PutString(b.parent)
-	w.PutUint64(uint64(os.Getpid()))
+	w.PutUint64(uint64(shm.Self()))
 	w.PutUint64(b2u(b.daemon))
 	w.PutBytes(b.key)
 	w.PutUint64(uint64(b.logLevel))
@@ -53,7 +54,7 @@ func (b *boot) decode(p []byte) error {
 	w := wire{Buf: p}
 	b.name = w.TakeString()
 	b.parent = w.TakeString()
-	b.ppid = int(w.TakeUint64())
+	b.pself = shm.Owner(w.TakeUint64())
 	b.daemon = w.TakeUint64() != 0
 	b.key = w.TakeBytes()
 	b.logLevel = Level(w.TakeUint64())
@@ -75,6 +76,8 @@ var me struct {
 	initialised atomic.Bool
 	process     atomic.Pointer[Process]
 	parent      atomic.Pointer[Process]
+	parentOwner shm.Owner // immutable after Init, as is the next
+	parentIsPP  bool      // the kernel called it our parent, and will say when it is not any more
 	daemon      atomic.Bool
 
 	mu     sync.Mutex
@@ -111,7 +114,8 @@ func Init() {
 		fatal(err)
 	}
 	me.process.Store(&Process{name: b.name, self: true, pid: os.Getpid(), config: ProcessConfig{Name: b.name, Daemon: b.daemon}})
-	me.parent.Store(&Process{name: b.parent, parent: true, pid: b.ppid})
+	me.parent.Store(&Process{name: b.parent, parent: true, pid: b.pself.PID()})
+	me.parentOwner, me.parentIsPP = b.pself, os.Getppid() == b.pself.PID()
 	me.daemon.Store(b.daemon)
 	me.key = b.key
 	setLogLevel(b.logLevel)
@@ -306,6 +310,16 @@ func setFamilyKey(key []byte) {
 	me.key = append([]byte{}, key...)
 }
 
+// parentLives reports whether our parent may still run. The kernel says so
+// unless the parent is in another pid namespace, or something lies between: a
+// program that started us in its stead.
+func parentLives() bool {
+	if os.Getppid() == me.parentOwner.PID() {
+		return true
+	}
+	return !me.parentIsPP && me.parentOwner.Alive()
+}
+
 var parentGone struct {
 	once sync.Once
 	c    chan struct{}
@@ -315,9 +329,8 @@ var parentGone struct {
 func parentSentinel() <-chan struct{} {
 	parentGone.once.Do(func() {
 		parentGone.c = make(chan struct{})
-		p := ParentProcess()
 		go func() {
-			waitForParent(p.pid)
+			waitForParent()
 			close(parentGone.c)
 		}()
 	})

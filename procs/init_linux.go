@@ -1,24 +1,27 @@
 package procs
 
 import (
-	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"switchyard/procs/internal/kernel"
 )
 
-// waitForParent returns when process pid is not our parent any more.
-func waitForParent(pid int) {
-	fd, err := unix.PidfdOpen(pid, 0)
+// waitForParent returns when our parent has ended.
+func waitForParent() {
+	fd, err := kernel.OpenFD(func() (int, error) { return unix.PidfdOpen(me.parentOwner.PID(), 0) })
 	if err == nil {
 		defer unix.Close(fd)
 	}
-	for os.Getppid() == pid {
-		if err != nil {
-			time.Sleep(50 * time.Millisecond)
-			continue
+	for parentLives() {
+		n := 1
+		if err == nil {
+			n, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 1000)
 		}
-		unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 1000)
+		if n != 0 { // no pidfd; or it says that a process has ended, which is not the parent
+			time.Sleep(50 * time.Millisecond)
+		}
 	}
 }
 

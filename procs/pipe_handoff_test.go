@@ -16,8 +16,8 @@ import (
 	"switchyard/procs/internal/shm"
 )
 
-// nobody is the Owner of a process that does not exist.
-const nobody = 1<<30 - 1
+// nobody is the Owner of a process of our namespace that does not exist.
+var nobody = uint64(shm.Self() | (1<<22 - 1))
 
 func handoffOf(t *testing.T, c *Conn) *handoff {
 	t.Helper()

@@ -317,7 +317,7 @@ func (p *Process) IsAlive() bool {
 		return true
 	}
 	if p.parent {
-		return os.Getppid() == p.pid
+		return parentLives()
 	}
 	c, err := p.started()
 	return err == nil && c.alive()

@@ -49,7 +49,7 @@ func monotonic() int64             { return 0 }
 func newBlob([]byte) (int, error)  { return -1, errPlatform }
 func readBlob(int) ([]byte, error) { return nil, errPlatform }
 
-func waitForParent(int) {}
+func waitForParent() {}
 
 // NewPipe returns the two ends of a new connection. Only Linux has them here.
 func NewPipe(Direction) (a, b *Conn, err error) { return nil, nil, errPlatform }

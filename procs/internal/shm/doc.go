@@ -12,7 +12,7 @@
 //
 //   - Whoever dies, at any instruction, leaves a state that others can go on with. Every change becomes valid by one store; what needs two is
 //     noted first, and undone by the next owner of the mutex.
-//   - Nobody waits for ever for somebody dead. Sleep is cut into slices of 10 to 200 ms, after which the sleeper looks at the state
+//   - Nobody waits for ever for somebody dead, and nobody is taken for dead without evidence: Owner.Alive decides. Sleep is cut into slices of 10 to 200 ms, after which the sleeper looks at the state
 //     again, and at those it depends on.
 //   - Who need not wait makes no system call, and who waits spins shortly before it sleeps, only if there is another CPU to wait for.
 //   - A Wait says how long, and for whom. A nil *Wait is not allowed; the zero Wait waits for ever. No wait allocates unless its
@@ -40,6 +40,9 @@
 //
 // # What it is not
 //
-// Segments work on Linux only; elsewhere making one returns errors.ErrUnsupported. The processes must share a pid namespace, or the
-// living look dead. Nothing here protects from a process that writes where it should not, beyond not crashing with it.
+// Segments work on Linux only; elsewhere making one returns
+// errors.ErrUnsupported. Of a process in another pid namespace nobody finds out
+// that it is dead (see Owner.Alive): what it held stays held. Nothing here
+// protects from a process that writes where it should not, beyond not crashing
+// with it.
 package shm
