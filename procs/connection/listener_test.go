@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"switchyard/procs"
+	"switchyard/procs/internal/shm"
 )
 
 func listen(t testing.TB, address string, c ListenerConfig) *Listener {
@@ -395,15 +396,27 @@ func TestListenerSweep(t *testing.T) {
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
 	}
-	dead := filepath.Join(os.TempDir(), fmt.Sprintf("procs-socket-%x-1", 1<<32|cmd.Process.Pid))
-	if err := os.Mkdir(dead, 0o700); err != nil {
-		t.Fatal(err)
+	// The names of a process's directories, by its id in our namespace or in one
+	// that differs from ours in the lowest bit above the id.
+	const pidBits = 22
+	ours := uint64(shm.Self())&^(1<<pidBits-1) | uint64(cmd.Process.Pid)
+	left := func(owner uint64) string {
+		dir := filepath.Join(os.TempDir(), fmt.Sprintf("procs-socket-%x-1", owner))
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		os.WriteFile(dir+"/socket", nil, 0o600)
+		return dir
 	}
-	defer os.RemoveAll(dead)
-	os.WriteFile(dead+"/socket", nil, 0o600)
+	dead, foreign := left(ours), left(ours^1<<pidBits)
 	listen(t, "", ListenerConfig{})
 	if _, err := os.Stat(dead); !os.IsNotExist(err) {
 		t.Fatal("still there:", err)
+	}
+	// Who cannot be seen from here is not dead: gbrain#2840.
+	if _, err := os.Stat(foreign + "/socket"); err != nil {
+		t.Fatal("the socket of a process in another pid namespace was removed:", err)
 	}
 }
 
