@@ -3,6 +3,7 @@ package hubtls
 import (
 	"crypto/tls"
 	"net"
+	"os"
 	"time"
 
 	"switchyard/greenlet/hub"
@@ -19,7 +20,8 @@ type Conn struct {
 	t       *tls.Conn
 	wire    *wire
 	in, out *hub.Semaphore
-	shaken  bool
+	failed  error     // of the handshake, for all who come later
+	writeBy time.Time // the deadline of writes
 }
 
 var _ net.Conn = (*Conn)(nil)
@@ -47,24 +49,27 @@ func newConn(h *hub.Hub, c *hub.Conn, side func(net.Conn) *tls.Conn) *Conn {
 }
 
 // Handshake does the handshake, if it has not been done; reading and writing
-// do it by themselves.
+// do it by themselves. One that failed or was ended by a deadline, a limit or a
+// kill cannot be repeated: close the connection.
 func (c *Conn) Handshake() error {
-	if c.shaken {
+	if c.wire.shaken {
 		return nil
 	}
-	return c.in.With(func() error {
-		return c.out.With(func() error {
-			if c.shaken {
-				return nil
-			}
-			err := c.t.Handshake()
-			if sent := c.wire.flush(); err == nil {
-				err = sent
-			}
-			c.shaken = err == nil
-			return err
-		})
-	})
+	return c.in.With(func() error { return c.out.With(c.handshake) })
+}
+
+func (c *Conn) handshake() error {
+	if c.wire.shaken || c.failed != nil {
+		return c.failed
+	}
+	err := c.t.Handshake()
+	if sent := c.wire.flush(); err == nil {
+		err = sent
+	}
+	err = raw(err)
+	c.wire.shaken = err == nil
+	c.failed = afterCut("handshake", err)
+	return err
 }
 
 // Read reads what there is, at least one byte, or io.EOF.
@@ -77,13 +82,15 @@ func (c *Conn) Read(b []byte) (n int, err error) {
 	}
 	defer c.in.Release()
 	n, err = c.t.Read(b)
-	if sent := c.wire.flush(); err == nil && n == 0 {
+	if sent := c.wire.sendPending(); err == nil {
 		err = sent
 	}
-	return n, err
+	return n, raw(err)
 }
 
-// Write writes all of b.
+// Write writes all of b. If it returns an error, part of b may have been sent,
+// and no more can be: later Writes fail. But a deadline that has passed before
+// anything was encrypted does no harm.
 func (c *Conn) Write(b []byte) (done int, err error) {
 	if err := c.Handshake(); err != nil {
 		return 0, err
@@ -93,6 +100,9 @@ func (c *Conn) Write(b []byte) (done int, err error) {
 	}
 	defer c.out.Release()
 	for {
+		if !c.writeBy.IsZero() && !time.Now().Before(c.writeBy) {
+			return done, os.ErrDeadlineExceeded
+		}
 		part := b[done:min(done+maxRecordBatch, len(b))]
 		if _, err = c.t.Write(part); err == nil {
 			err = c.wire.flush()
@@ -133,7 +143,7 @@ func (c *Conn) CloseWrite() error {
 // ConnectionState returns what the handshake agreed on; before its end, the
 // zero state.
 func (c *Conn) ConnectionState() tls.ConnectionState {
-	if !c.shaken { // the tls.Conn holds a mutex while it shakes hands
+	if !c.wire.shaken { // the tls.Conn holds a mutex while it shakes hands
 		return tls.ConnectionState{}
 	}
 	return c.t.ConnectionState()
@@ -145,12 +155,18 @@ func (c *Conn) LocalAddr() net.Addr { return c.c.LocalAddr() }
 // RemoteAddr returns the other end's address.
 func (c *Conn) RemoteAddr() net.Addr { return c.c.RemoteAddr() }
 
-// SetDeadline sets both deadlines. After a write that passed its deadline the
-// connection is of no more use, as with crypto/tls.
-func (c *Conn) SetDeadline(t time.Time) error { return c.c.SetDeadline(t) }
+// SetDeadline sets both deadlines. After a Write that passed its deadline half
+// sent no more can be written, as with crypto/tls; reading goes on.
+func (c *Conn) SetDeadline(t time.Time) error {
+	c.writeBy = t
+	return c.c.SetDeadline(t)
+}
 
 // SetReadDeadline sets the deadline of reads.
 func (c *Conn) SetReadDeadline(t time.Time) error { return c.c.SetReadDeadline(t) }
 
 // SetWriteDeadline sets the deadline of writes.
-func (c *Conn) SetWriteDeadline(t time.Time) error { return c.c.SetWriteDeadline(t) }
+func (c *Conn) SetWriteDeadline(t time.Time) error {
+	c.writeBy = t
+	return c.c.SetWriteDeadline(t)
+}

@@ -11,10 +11,13 @@
 //   - The connection below is the Conn's alone, from the call of Client or
 //     Server on. Closing the Conn closes it.
 //   - The handshake is done by the first Read or Write, or by Handshake.
-//   - A Read that passes its deadline or the limit of a [hub.Timeout] can be
-//     repeated. One that is ended by a kill or a context has ended reading: all
-//     later ones return that error. After a Write that did not end well, write
-//     no more: half a record may have been sent.
+//   - A Read that is ended by its deadline, a limit, a context or a kill has lost
+//     nothing: the next Read goes on where it stopped.
+//   - After a Write that did not end well, write no more: half a record may have
+//     been sent, and later Writes fail. Reading goes on. (A deadline that has
+//     passed before the Write begins does no harm.)
+//   - A handshake that did not end well, for whatever reason, cannot be repeated:
+//     close the connection.
 //
 // It is not a tls.Conn (that would stop the hub, see [Conn]), and does not
 // renegotiate: leave the Config's Renegotiation as it is.
