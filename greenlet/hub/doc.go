@@ -75,5 +75,5 @@
 //
 // It is not a scheduler for work that computes (use goroutines or processes)
 // and does not change how the standard library blocks: there is no monkey
-// patching; net/http's server, for example, starts goroutines of its own.
+// patching.
 package hub

@@ -8,6 +8,15 @@ type file struct {
 	before, after *file
 }
 
+// AtClose arranges for fn to be called, on the hub, when it ends: after the
+// greenlets have ended and before awaited calls are waited for, which is where
+// the hub closes its descriptors. It is for packages that keep something open
+// for a hub. fn must not wait for greenlets. cancel takes it back.
+func (h *Hub) AtClose(fn func()) (cancel func()) {
+	f := h.files.add(fn)
+	return func() { h.files.remove(f) }
+}
+
 func (l *fileList) add(closeIt func()) *file {
 	f := &file{close: closeIt, after: l.first}
 	if l.first != nil {

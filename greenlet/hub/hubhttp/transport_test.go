@@ -53,7 +53,8 @@ func TestTransport(t *testing.T) {
 		}
 		run(t, func(h *hub.Hub) {
 			tr := hubhttp.NewTransport(h)
-			tr.TLS = config
+			tr.HTTP.TLSClientConfig = config
+			tr.HTTP.MaxConnsPerHost = 10
 			client := &http.Client{Transport: tr}
 			get := func(path string) (string, error) {
 				resp, err := client.Get(server.URL + path)
