@@ -21,7 +21,13 @@ const roleVariable = "SWITCHYARD_TEST_ROLE"
 func TestMain(m *testing.M) {
 	switch os.Getenv(roleVariable) {
 	case "runner":
-		os.Exit(Runner(os.Args[1:], testWorkloads(), os.Stdout, os.Stderr))
+		os.Exit(Runner(os.Args[1:], append(testWorkloads(), truthWorkloads()...), os.Stdout, os.Stderr))
+	case "memory", "burn", "":
+		if role, ok := os.LookupEnv(roleVariable); ok {
+			childRole(role)
+			return
+		}
+		os.Exit(m.Run())
 	case "orchestrator":
 		orchestrate()
 	case "sleeper":
@@ -155,7 +161,7 @@ func TestProgramHangs(t *testing.T) {
 func TestProgramList(t *testing.T) {
 	p := testProgram(t)
 	infos, err := p.List(t.Context())
-	if err != nil || len(infos) != len(testWorkloads()) {
+	if err != nil || len(infos) != len(testWorkloads())+len(truthWorkloads()) {
 		t.Errorf("%d workloads, %v", len(infos), err)
 	}
 }

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -97,5 +98,113 @@ func TestListRoundTrip(t *testing.T) {
 	}
 	if _, err := ReadList([]byte("no")); err == nil {
 		t.Error("nonsense was read as a list")
+	}
+}
+
+// What is wrong with a runner's output is said in a sentence of its own; the
+// least values that are right are taken.
+func TestReadOutputTexts(t *testing.T) {
+	c := Case{Workload: "Nop", Model: Serial, CPUs: 1}
+	const result = "BenchmarkNop/model=serial-1 1 1 ns/op\n"
+	long := strings.Repeat("x", 200)
+	for text, want := range map[string]string{
+		"":                                     "the runner printed no result",
+		"BenchmarkNop/model=serial-1 1\n":      "the runner printed no result",
+		"BenchmarkNop/model=serial-1 1 1 a 2":  "the runner printed no result",
+		"hello\n":                              `the runner printed "hello", which is not part of the protocol`,
+		long:                                   `the runner printed "` + long[:80] + `", which is not part of the protocol`,
+		result + result:                        `the runner printed "BenchmarkNop/model=serial-1 1 1 ns/op", which is not part of the protocol`,
+		"BenchmarkNop/model=ants-1 1 1 ns/op":  `the runner printed a result of "BenchmarkNop/model=ants-1" instead of Nop/model=serial-1`,
+		"BenchmarkNop/model=serial-1 0 1 a":    `the runner printed "0" ops`,
+		"BenchmarkNop/model=serial-1 x 1 a":    `the runner printed "x" ops`,
+		"BenchmarkNop/model=serial-1 1 -1 a":   `the runner printed "-1" a`,
+		"BenchmarkNop/model=serial-1 1 2e18 a": `the runner printed "2e18" a`,
+		result + "calibrated 0 5":              `the runner printed "calibrated 0 5"`,
+		result + "calibrated 1 -1":             `the runner printed "calibrated 1 -1"`,
+		result + "calibrated x":                `the runner printed "calibrated x"`,
+		result + "latency !":                   "the runner's latency histogram is not base64: illegal base64 data at input byte 0",
+	} {
+		out, err := ReadOutput(c, text)
+		if err == nil || err.Error() != want || out != (Output{}) {
+			t.Errorf("%q: %+v, error %v, want %q", text, out, err, want)
+		}
+	}
+	for text, want := range map[string]Output{
+		result + "calibrated 1 0": {Line: strings.TrimSpace(result), N: 1, Op: 1, Passes: 1},
+		"\n" + strings.ReplaceAll(result, "\n", "\r\n") + "latency AAAA\n\n": {Line: strings.TrimSpace(result), N: 1, Op: 1, Latency: "AAAA"},
+		"BenchmarkNop/model=serial-1 3 1e18 a 0 b 5.9 ns/op":                 {Line: "BenchmarkNop/model=serial-1 3 1e18 a 0 b 5.9 ns/op", N: 3, Op: 5},
+	} {
+		if out, err := ReadOutput(c, text); err != nil || out != want {
+			t.Errorf("%q: %+v, %v, want %+v", text, out, err, want)
+		}
+	}
+	if got := maxLatencyMs(Output{Line: "BenchmarkX 1 1 ns/op 2500000 max-ns 3 gcs"}); got != 2.5 {
+		t.Errorf("largest latency %v ms, want 2.5", got)
+	}
+	if got := maxLatencyMs(Output{Line: "BenchmarkX 1 1 ns/op"}); got != 0 {
+		t.Errorf("largest latency %v ms of none", got)
+	}
+}
+
+// What is wrong with a declaration, in words.
+func TestWorkloadCheckTexts(t *testing.T) {
+	for want, spoil := range map[string]func(*Workload){
+		`workload "A/B": not a benchmark name`:                                          func(w *Workload) { w.Name = "A/B" },
+		`workload "": not a benchmark name`:                                             func(w *Workload) { w.Name = "" },
+		"workload Counting: no story or no op":                                          func(w *Workload) { w.Op = "" },
+		"workload Counting: no Want":                                                    func(w *Workload) { w.Want = nil },
+		"workload Counting: ants needs an implementation or the reason why it has none": func(w *Workload) { delete(w.NA, Ants) },
+		`workload Counting: parameter "n" of "m=1/n" is not key=value`:                  func(w *Workload) { w.Cases = []Params{"", "m=1/n"} },
+		`workload Counting: parameter "=1" of "=1" is not key=value`:                    func(w *Workload) { w.Cases = []Params{"=1"} },
+		`workload Counting: parameter "n=" of "n=" is not key=value`:                    func(w *Workload) { w.Cases = []Params{"n="} },
+	} {
+		w := counting(honest)
+		w.NA = map[Model]string{Greenlet: "x", Goroutine: "x", Ants: "x", Thread: "x", Process: "x"}
+		spoil(w)
+		if err := w.Check(); err == nil || err.Error() != want {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+	for want, ask := range map[string]func(Params){
+		`bench: parameter "k" of "n=x" is not an integer`: func(p Params) { p.Int("k") },
+		`bench: parameter "n" of "n=x" is not an integer`: func(p Params) { p.Int("n") },
+		`bench: parameter "n" of "n=x" is not a duration`: func(p Params) { p.Duration("n") },
+	} {
+		func() {
+			defer func() {
+				if got := recover(); got != want {
+					t.Errorf("panic %v, want %q", got, want)
+				}
+			}()
+			ask("n=x")
+		}()
+	}
+}
+
+// A workload describes itself with all that a report needs.
+func TestInfo(t *testing.T) {
+	w := counting(honest)
+	w.Cases = []Params{"task=1us/chunk=2", "task=2us/chunk=2"}
+	w.Impls[Process] = honest
+	w.NA = map[Model]string{Ants: "none"}
+	got, want := w.Info(), WorkloadInfo{
+		Name: "Counting", Story: "Counts.", Op: "count", Source: "bench/workload/counting.go",
+		Vary: []string{"task", "chunk"}, Cases: w.Cases, Models: []Model{Serial, Process}, NA: w.NA,
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+// What a runner is told.
+func TestInvocationArgs(t *testing.T) {
+	in := Invocation{Case: Case{"Lock", "tasks=2", Ants, 3}, N: 7, Op: 1500, Benchtime: 20 * time.Millisecond}
+	want := "-workload Lock -model ants -params tasks=2 -cpus 3 -benchtime 20ms -n 7 -op 1.5µs"
+	if got := strings.Join(in.Args(), " "); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	in.N = 0
+	if got := strings.Join(in.Args(), " "); got != strings.TrimSuffix(want, " -n 7 -op 1.5µs") {
+		t.Errorf("calibrating: %q", got)
 	}
 }

@@ -164,6 +164,9 @@ func (r *Run) goOn() {
 		s.n, s.op, s.overhead = c.N, c.Op, c.Overhead
 		s.out = s.out || c.N == 0
 		r.done++
+		if _, have := p.current[s.Case.String()]; have {
+			r.began = r.began.Add(-r.cost(s)) // since the block began
+		}
 	}
 }
 
@@ -309,10 +312,15 @@ func (r *Run) timeFor(n int) bool {
 	var one time.Duration
 	for _, s := range r.cases {
 		if !s.out {
-			one += s.overhead + max(r.Benchtime, s.op)*11/10
+			one += r.cost(s)
 		}
 	}
 	return r.Budget-r.spent() > time.Duration(n)*one
+}
+
+// cost estimates what a result of a case takes, with the warm-up of a tenth.
+func (r *Run) cost(s *caseState) time.Duration {
+	return s.overhead + max(r.Benchtime, s.op)*11/10
 }
 
 // block measures every case once and returns the note that it has logged.

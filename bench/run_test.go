@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -43,6 +44,9 @@ func (e *fakeExec) Run(ctx context.Context, in Invocation) (Output, error) {
 		e.clock.now = e.clock.now.Add(in.Benchtime * 3 / 10)
 	}
 	e.clock.now = e.clock.now.Add(fakeOverhead + time.Duration(n)*op*11/10)
+	if in.N > 0 { // measured, an op takes longer than when it was calibrated
+		op = op * 3 / 2
+	}
 	line := fmt.Sprintf("Benchmark%s\t%d\t%d ns/op", in.Case, n, op)
 	out := Output{Line: line, N: n, Op: op}
 	if in.N == 0 {
@@ -282,6 +286,203 @@ func TestRunResume(t *testing.T) {
 	}
 }
 
+// However often a run is interrupted, and wherever, its parts together make the
+// very calls of one that was not: the same cases in the same order, with the
+// same ops, bench time and length of an op, the same repeats of blocks.
+func TestRunResumeIsOneRun(t *testing.T) {
+	interrupt := errors.New("interrupted")
+	for name, budget := range map[string]time.Duration{"no budget": 0, "a budget that cuts": 700 * time.Millisecond, "a budget that allows": time.Hour} {
+		// part runs until call stopAt of this part; it returns its calls.
+		part := func(dir string, stopAt int) ([]Invocation, Stats, error) {
+			r, exec := newRun(t, t.TempDir())
+			r.Log.Close()
+			r.Benchtime, r.Budget, r.Repeats = 20*time.Millisecond, budget, 3
+			var err error
+			if _, e := os.Stat(filepath.Join(dir, BenchFile)); e != nil {
+				r.Log, err = CreateLog(dir, r.Header(exec.clock.now), nil, r.Workloads)
+			} else {
+				r.Log, r.Past, err = OpenLog(dir)
+				if err == nil {
+					h := r.Past.Header
+					r.Benchtime, r.Budget, r.Repeats = h.Benchtime, h.Budget, h.Repeats
+				}
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Log.Close()
+			// The first block is disturbed, the first time; so is what comes third.
+			r.Steal = func() func() float64 {
+				n := len(linesWith(readBench(t, dir), blockPrefix))
+				return func() float64 { return map[int]float64{0: 50, 2: 50}[n] }
+			}
+			ctx, cancel := context.WithCancelCause(t.Context())
+			exec.fail = func(Invocation) error {
+				if len(exec.calls) > stopAt {
+					cancel(interrupt)
+				}
+				return nil
+			}
+			stats, err := r.Do(ctx)
+			return exec.calls, stats, err
+		}
+		whole := t.TempDir()
+		all, stats, err := part(whole, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantRepeats := map[bool]int{true: 2, false: 0}[name != "a budget that cuts"]
+		if cut := stats.Bench < 20*time.Millisecond; cut != (wantRepeats == 0) || stats.Repeated != wantRepeats || len(all) != (4+wantRepeats)*fakeCases {
+			t.Fatalf("%s: %d calls, stats %+v", name, len(all), stats)
+		}
+		for stopAt := range len(all) {
+			for _, then := range []int{1000, 3} {
+				if then == 3 && budget != 0 {
+					continue
+				}
+				dir := t.TempDir()
+				calls, _, err := part(dir, stopAt)
+				for next := then; err != nil; next = 1000 {
+					if !errors.Is(err, interrupt) {
+						t.Fatal(err)
+					}
+					calls = calls[:len(calls)-1] // it was interrupted, and is made again
+					if len(calls) < fakeCases {
+						calls = nil // the calibrating pass begins anew
+					}
+					var more []Invocation
+					more, _, err = part(dir, next)
+					calls = append(calls, more...)
+				}
+				if !slices.Equal(calls, all) {
+					t.Fatalf("%s, interrupted at call %d and %d later: %d calls\n%v\nwant %d\n%v", name, stopAt, then, len(calls), calls, len(all), all)
+				}
+				// The files too, but for moments and the budget spent.
+				if got, want := shape(readBench(t, dir)), shape(readBench(t, whole)); got != want {
+					t.Fatalf("%s, interrupted at call %d and %d later:\n%s\nwant\n%s", name, stopAt, then, got, want)
+				}
+			}
+		}
+	}
+}
+
+// shape is a bench.txt without what depends on when it was written.
+func shape(text string) string {
+	return regexp.MustCompile(`"(spent_ns|load1|overhead_ns)":[0-9.e+-]+,?`).ReplaceAllString(text, "")
+}
+
+// A kill between a histogram and its result leaves one too many: it is cut off,
+// and no other.
+func TestResumeCutsUnpairedHistogram(t *testing.T) {
+	dir := t.TempDir()
+	r, _ := newRun(t, dir)
+	if _, err := r.Do(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	out := Output{Line: "BenchmarkB/model=ants-2\t1\t1 ns/op", Latency: "AAAA"}
+	c := Case{Workload: "B", Model: Ants, CPUs: 2}
+	if err := r.Log.Result(c, out, r.Log.started.Add(1500*time.Millisecond), 20*time.Millisecond, 0.25); err != nil {
+		t.Fatal(err)
+	}
+	r.Log.Close()
+	name := filepath.Join(dir, LatencyFile)
+	whole, err := os.ReadFile(name)
+	if err != nil || !strings.HasSuffix(string(whole), "\nTag=B/model=ants-2,1.500,0.020,0.250,AAAA\n") {
+		t.Fatalf("%q, %v", whole, err)
+	}
+	line := "Tag=B/model=ants-2,2.500,0.020,0.250,AAAA\n"
+	many := strings.Repeat(line, 4) // there are four results of it
+	for text, want := range map[string]string{
+		string(whole):                                string(whole),
+		string(whole) + "Tag=B/mod":                  string(whole),
+		string(whole) + many:                         string(whole) + many[:3*len(line)],
+		string(whole) + "Tag=C/model=x-1,1,1,1,AA\n": string(whole),
+		"": "",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		log, _, err := OpenLog(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, latency := log.Texts()
+		if string(latency) != want {
+			t.Errorf("%q in memory, want %q", latency, want)
+		}
+		log.Close()
+		if got, _ := os.ReadFile(name); string(got) != want {
+			t.Errorf("%q is left of %q, want %q", got, text, want)
+		}
+	}
+}
+
+// What a log has in memory is what is in its files, after a resume too.
+func TestLogTexts(t *testing.T) {
+	dir := t.TempDir()
+	r, _ := newRun(t, dir)
+	if _, err := r.Do(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		bench, latency := r.Log.Texts()
+		file, err := os.ReadFile(filepath.Join(dir, LatencyFile))
+		if string(bench) != readBench(t, dir) || string(latency) != string(file) || err != nil {
+			t.Error("memory and files differ")
+		}
+		r.Log.Close()
+		if r.Log, _, err = OpenLog(dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Log.Skip(Case{Workload: "B", Model: Ants, CPUs: 2}, "one\ntwo"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := "--- SKIP: BenchmarkB/model=ants-2\n    one\n    two\n"; !strings.HasSuffix(readBench(t, dir), want) {
+		t.Errorf("no %q at the end", want)
+	}
+}
+
+// A bench time other than the default is that of every call, of the plan, of
+// the calibration and of the blocks; a zero Config has the documented values.
+func TestRunBenchtime(t *testing.T) {
+	dir := t.TempDir()
+	r, exec := newRun(t, t.TempDir())
+	r.Log.Close()
+	r.Benchtime, r.Deadline = 7*time.Millisecond, 0
+	var err error
+	if r.Log, err = CreateLog(dir, r.Header(exec.clock.now), nil, r.Workloads); err != nil {
+		t.Fatal(err)
+	}
+	stats, err := r.Do(t.Context())
+	if err != nil || stats.Bench != 7*time.Millisecond {
+		t.Fatalf("stats %+v, %v", stats, err)
+	}
+	for i, in := range exec.calls {
+		if in.Benchtime != 7*time.Millisecond || i >= fakeCases && (in.N != 7000 || in.Op != time.Microsecond) {
+			t.Errorf("call %d is %+v", i, in)
+		}
+	}
+	r.Log.Close()
+	_, past, err := OpenLog(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if past.Header.Benchtime != 7*time.Millisecond || past.Calibration.Benchtime != 7*time.Millisecond || past.Blocks[0].Benchtime != 7*time.Millisecond {
+		t.Errorf("past %+v", past)
+	}
+	if h := past.Header; h.Count != 3 || h.Repeats != 2 || h.Seed != 7 || h.Deadline != 20*time.Second+140*time.Millisecond || h.CPUs != "0-1" || h.Command != "test" {
+		t.Errorf("plan %+v", h)
+	}
+
+	var zero Run
+	h := zero.Header(time.Time{})
+	if h.Count != 6 || h.Benchtime != 50*time.Millisecond || h.Deadline != 21*time.Second || h.Repeats != 0 || h.Budget != 0 ||
+		!slices.Equal(h.Lanes, []int{1}) || !slices.Equal(h.Models, Models()) {
+		t.Errorf("plan of nothing in particular: %+v", h)
+	}
+}
+
 // A kill may leave half a line: it is cut off, and its result taken again.
 func TestResumeTruncated(t *testing.T) {
 	whole := t.TempDir()
@@ -316,25 +517,75 @@ func TestResumeTruncated(t *testing.T) {
 	}
 }
 
+// A plan that is cut off or somebody else's gets a sentence of its own.
 func TestOpenLogRejects(t *testing.T) {
-	for name, text := range map[string]string{
-		"empty":           "",
-		"no plan":         "goos: linux\nBenchmarkA 1 1 ns/op\n",
-		"broken plan":     "# switchyard {\n",
-		"another format":  `# switchyard {"format":99,"count":1,"benchtime_ns":1,"lanes":[1]}` + "\n",
-		"incomplete plan": `# switchyard {"format":1}` + "\n",
-		"broken block":    `# switchyard {"format":1,"count":1,"benchtime_ns":1,"lanes":[1]}` + "\n# block x\n",
+	const (
+		plan     = `# switchyard {"format":1,"count":1,"benchtime_ns":1,"deadline_ns":1,"lanes":[1],"models":["serial"]}` + "\n"
+		workload = `# workload {"name":"A"}` + "\n"
+		found    = `# calibrated {"benchtime_ns":1,"cases":[{"case":"A/model=serial-1","n":1}]}` + "\n"
+	)
+	without := func(old, new string) string { return strings.Replace(plan, old, new, 1) + workload }
+	for name, tt := range map[string]struct{ text, want string }{
+		"empty":                   {"", "it has no plan in its first line"},
+		"no plan":                 {"goos: linux\nBenchmarkA 1 1 ns/op\n", "it has no plan in its first line"},
+		"a plan, later":           {"goos: linux\n" + plan + workload, "it has no plan in its first line"},
+		"half a line":             {plan[:40], "it has no plan in its first line"},
+		"two plans":               {plan + workload + plan + workload, "it holds 2 runs"},
+		"broken plan":             {"# switchyard {\n", "its plan is unreadable: unexpected end of JSON input"},
+		"another format":          {without(`"format":1`, `"format":99`), "its format is 99, and this program writes 1"},
+		"no format":               {without(`"format":1,`, ""), "its format is 0, and this program writes 1"},
+		"no count":                {without(`"count":1,`, ""), "its plan is not complete"},
+		"no bench time":           {without(`"benchtime_ns":1,`, ""), "its plan is not complete"},
+		"no deadline":             {without(`"deadline_ns":1,`, ""), "its plan is not complete"},
+		"negative budget":         {without(`"count":1`, `"count":1,"budget_ns":-1`), "its plan is not complete"},
+		"negative repeats":        {without(`"count":1`, `"count":1,"repeats":-1`), "its plan is not complete"},
+		"no lanes":                {without(`[1]`, `[]`), "its plan is not complete"},
+		"lane 0":                  {without(`[1]`, `[2,0]`), "its plan is not complete"},
+		"no models":               {without(`"serial"`, ``), "its plan is not complete"},
+		"unknown model":           {without(`"serial"`, `"serial","fork"`), "its plan is not complete"},
+		"no workloads":            {plan, "its plan is not complete"},
+		"broken workload":         {plan + "# workload x\n", "a workload is unreadable: invalid character 'x' looking for beginning of value"},
+		"broken begin":            {plan + workload + found + "# begin x\n", "a block is unreadable: invalid character 'x' looking for beginning of value"},
+		"broken block":            {plan + workload + found + "# block x\n", "a block is unreadable: invalid character 'x' looking for beginning of value"},
+		"broken calibration":      {plan + workload + "# calibrated x\n", "the calibration is unreadable: invalid character 'x' looking for beginning of value"},
+		"no bench time then":      {plan + workload + "# calibrated {}\n", "its calibration is not complete"},
+		"no ops":                  {plan + workload + strings.Replace(found, `"n":1`, `"n":0`, 1), "its calibration of A/model=serial-1 is not complete"},
+		"negative op":             {plan + workload + strings.Replace(found, `"n":1`, `"n":1,"op_ns":-1`, 1), "its calibration of A/model=serial-1 is not complete"},
+		"negative overhead":       {plan + workload + strings.Replace(found, `"n":1`, `"n":1,"overhead_ns":-1`, 1), "its calibration of A/model=serial-1 is not complete"},
+		"results, no calibration": {plan + workload + "BenchmarkA/model=serial-1 1 1 ns/op\n", "it has results, but not the calibration that they go by"},
+		"begin, no calibration":   {plan + workload + `# begin {"block":1,"attempt":1}` + "\n", "it has results, but not the calibration that they go by"},
+		"block, no calibration":   {plan + workload + `# block {"block":1,"attempt":1}` + "\n", "it has results, but not the calibration that they go by"},
+		"nothing wrong":           {plan + workload + found, ""},
+		"nothing measured":        {plan + workload, ""},
 	} {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, BenchFile), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
+		for file, text := range map[string]string{BenchFile: tt.text, LatencyFile: ""} {
+			if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if _, _, err := OpenLog(dir); err == nil {
-			t.Errorf("%s: opened", name)
+		log, past, err := OpenLog(dir)
+		if tt.want == "" {
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			} else {
+				log.Close()
+			}
+			continue
+		}
+		if want := filepath.Join(dir, BenchFile) + " cannot be resumed: " + tt.want; err == nil || err.Error() != want || log != nil || past != nil {
+			t.Errorf("%s: error %v, want %q", name, err, want)
 		}
 	}
-	if _, _, err := OpenLog(t.TempDir()); err == nil {
-		t.Error("a directory without results was opened")
+	dir := t.TempDir()
+	if _, _, err := OpenLog(dir); err == nil || !strings.HasPrefix(err.Error(), "nothing to resume: ") {
+		t.Errorf("a directory without results: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, BenchFile), []byte(plan+workload), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := OpenLog(dir); err == nil || !strings.Contains(err.Error(), LatencyFile) {
+		t.Errorf("no latency log: %v", err)
 	}
 }
 

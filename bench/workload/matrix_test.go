@@ -96,9 +96,42 @@ func measureTiny(t *testing.T, w *bench.Workload, c bench.Case) {
 	if r.N < 3 {
 		t.Errorf("%d ops were done, want 3 at least", r.N)
 	}
+	if want := units(c); want >= 0 && r.Units != want {
+		t.Errorf("%d units were alive at once, want %d", r.Units, want)
+	}
 	eventually(t, "goroutines", goroutines, runtime.NumGoroutine)
 	eventually(t, "descriptors", files, openFiles)
 	eventually(t, "children", 0, func() int { return len(bench.Descendants(os.Getpid())) })
+}
+
+// units is how many units a case has alive at the same moment, as its name
+// says it; 0 where units come and go, -1 for a workload that is not known here.
+func units(c bench.Case) int {
+	p := c.Params
+	switch {
+	case c.Workload == "Echo": // connections, whoever serves them
+		return p.Int("conns")
+	case c.Model == bench.Serial, c.Workload == "Spawn":
+		return 0
+	}
+	switch c.Workload {
+	case "Nop": // has no unit where calling a function is all there is
+		if c.Model == bench.Greenlet || c.Model == bench.Process {
+			return 0
+		}
+		return 1
+	case "PingPong", "Pipe":
+		return 2
+	case "Ring", "Sleep":
+		return p.Int("n")
+	case "CPUMap":
+		return c.CPUs
+	case "ProdCons":
+		return p.Int("p") + p.Int("c")
+	case "Lock":
+		return p.Int("tasks")
+	}
+	return -1
 }
 
 // eventually fails if a count does not come down to what it was: what ends on
