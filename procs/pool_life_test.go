@@ -467,6 +467,27 @@ func TestPoolStoppedWorker(t *testing.T) {
 	}
 }
 
+// A worker whose ring is full when it has had its last task is told to end as
+// soon as there is room: four tasks of about a quarter of the ring fill it.
+func TestPoolMaxTasksPerChildFullRing(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 1, MaxTasksPerChild: 4})
+	most := 0
+	p.mu.Lock()
+	most = p.workers[0].ring.MaxTask()
+	p.mu.Unlock()
+	for _, size := range []int{most - 64, most - 56, most - 48, most - 40, most - 32, most - 8, most, most + 1} {
+		var rs []*AsyncResult[int]
+		for range 9 {
+			rs = append(rs, ApplyAsync(p, testLen, make([]byte, size)))
+		}
+		for i, r := range rs {
+			if n, err := r.Get(soon(t)); n != size || err != nil {
+				t.Fatalf("task %d with %d bytes: %d, %v", i, size, n, err)
+			}
+		}
+	}
+}
+
 // Callers of Apply, alone and several at once, with other calls and their callbacks, while workers are killed: everybody gets a
 // result or is told that the worker died, and callbacks come once each.
 func TestPoolApplyAmongKills(t *testing.T) {

@@ -239,3 +239,30 @@ func TestCloseFDs(t *testing.T) {
 		t.Error(code, errs.String())
 	}
 }
+
+// What the kernel refuses comes with a sentence about what to do, and is found
+// by its number.
+func TestStartTooLong(t *testing.T) {
+	env := append(os.Environ(), "X="+strings.Repeat("x", 4<<20))
+	p := NewProcess(testSquare, 1, ProcessConfig{Env: env})
+	err := p.Start()
+	if !errors.Is(err, syscall.E2BIG) || !strings.Contains(err.Error(), "argument list too long (") {
+		t.Error(err)
+	}
+	if _, err := NewPool(PoolConfig{Workers: 1, Env: env}); !errors.Is(err, syscall.E2BIG) {
+		t.Error(err)
+	}
+	if err := p.Close(); err != nil { // it was not started
+		t.Error(err)
+	}
+}
+
+func TestExplainStart(t *testing.T) {
+	for errno, text := range map[syscall.Errno]string{
+		syscall.EAGAIN: "ulimit -u", syscall.ENOMEM: "memory.max", syscall.E2BIG: "ProcessConfig.Env", syscall.EMFILE: "ulimit -n", syscall.ENOENT: "",
+	} {
+		if err := explainStart(errno); !errors.Is(err, errno) || !strings.Contains(err.Error(), text) {
+			t.Error(err)
+		}
+	}
+}

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"switchyard/procs/internal/kernel"
 )
 
 // Start method: spawn. The child is a new process image of the same program (or another), made by vfork and exec:
@@ -116,7 +118,7 @@ func spawn(spec *spawnSpec) (*child, error) {
 	}
 	runtime.KeepAlive(spec)
 	if err != nil {
-		return nil, fmt.Errorf("procs: start %s: %w", spec.name, err)
+		return nil, fmt.Errorf("procs: start %s: %w", spec.name, explainStart(err))
 	}
 	if spec.lifeline != nil {
 		armLifeline(spec.control, pid) // an error means that the child has ended
@@ -133,6 +135,19 @@ func spawn(spec *spawnSpec) (*child, error) {
 		}
 	}()
 	return c, nil
+}
+
+// explainStart says what to do about the limits of the kernel that forbid a new process.
+func explainStart(err error) error {
+	switch {
+	case errors.Is(err, unix.EAGAIN):
+		return fmt.Errorf("%w (as many processes and threads exist as may: see ulimit -u, and pids.max of the control group)", err)
+	case errors.Is(err, unix.ENOMEM):
+		return fmt.Errorf("%w (no memory for another process: start fewer, or raise memory.max of the control group)", err)
+	case errors.Is(err, unix.E2BIG):
+		return fmt.Errorf("%w (the environment: set ProcessConfig.Env or PoolConfig.Env to what the child needs)", err)
+	}
+	return kernel.Explain(err)
 }
 
 // standardFile tells whether our descriptor fd is a standard file still. If we closed it, it is free, or some file that we opened since, which Go
