@@ -46,6 +46,9 @@ type Config struct {
 //     another managed object, or a published name. Objects that refer to each other in a circle live until the manager ends.
 //   - A client that ends or dies gives back what it held: references, locks, permits. Who acquires a lock that was lost so gets
 //     procs.ErrOwnerDied, and the lock.
+//   - Of a call under way when a client is killed, the manager has done all or nothing. A method of your own goes on, and what it returns is dropped.
+//   - SIGTERM, SIGHUP and SIGQUIT, which may have gone to the whole family, end a manager as soon as nobody is connected, or when they
+//     come again a second later; Terminate of its Process ends it at once.
 //   - When the manager dies, all calls, waiting ones too, return ErrDied at once, and nothing is left: it has no files. One that is
 //     only stopped (SIGSTOP) keeps its callers waiting until it goes on, whatever their contexts say.
 //   - A call takes about a microsecond, and no system call, if both sides are busy and on one machine; a Unix socket round

@@ -17,7 +17,6 @@ const (
 	queueTaskDone
 	queueJoin
 	queueShutDown
-	queueMaxSize
 )
 
 // queueObject is a queue in the manager.
@@ -62,8 +61,6 @@ func (q *queueObject) call(c *serverCall) error {
 		switch c.method {
 		case queueLen:
 			c.putInt(len(q.images))
-			return nil
-		case queueMaxSize:
 			c.putInt(q.maxsize)
 			return nil
 		case queueTaskDone:
@@ -255,25 +252,26 @@ func (q *Queue[T]) get(ctx context.Context, v *T) error {
 
 // Len returns how many values are in the queue, now.
 func (q *Queue[T]) Len() (n int, err error) {
-	err = q.call(queueLen, nil, func(c *clientCall) error { n = c.int(); return nil })
+	n, _, err = q.size()
 	return n, err
+}
+
+// size asks for both numbers at one moment. The maximum is 0 if there is none.
+func (q *Queue[T]) size() (n, most int, err error) {
+	err = q.call(queueLen, nil, func(c *clientCall) error { n, most = c.int(), c.int(); return nil })
+	return n, most, err
 }
 
 // Empty tells whether the queue is empty, now.
 func (q *Queue[T]) Empty() (bool, error) {
 	n, err := q.Len()
-	return n == 0, err
+	return err == nil && n == 0, err
 }
 
 // Full tells whether the queue is full, now.
 func (q *Queue[T]) Full() (bool, error) {
-	n, err := q.Len()
-	if err != nil {
-		return false, err
-	}
-	most := 0
-	err = q.call(queueMaxSize, nil, func(c *clientCall) error { most = c.int(); return nil })
-	return most > 0 && n >= most, err
+	n, most, err := q.size()
+	return err == nil && most > 0 && n >= most, err
 }
 
 // ShutDown ends the queue for all: puts return procs.ErrClosed from now on, gets when it is empty, or at once if immediate, which drops what

@@ -212,3 +212,30 @@ func TestConfig(t *testing.T) {
 		t.Error(e, want)
 	}
 }
+
+// A task, or a callback, that shuts its own executor down does not wait for
+// itself.
+func TestShutdownInTask(t *testing.T) {
+	for what, end := range map[string]func(e *procs.Executor){
+		"Shutdown":  func(e *procs.Executor) { e.Shutdown(true, false) },
+		"Terminate": func(e *procs.Executor) { e.Terminate() },
+	} {
+		t.Run(what, func(t *testing.T) {
+			e, err := threads.NewExecutor(threads.Config{Workers: 2})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan struct{})
+			procs.Submit(e, square, 3, procs.OnResult(func(int) { end(e); close(ended) }))
+			select {
+			case <-ended:
+			case <-soon(t).Done():
+				t.Fatal("it waits for itself")
+			}
+			e.Shutdown(true, false)
+			if _, err := procs.Submit(e, square, 3).Result(soon(t)); !errors.Is(err, procs.ErrClosed) {
+				t.Error(err)
+			}
+		})
+	}
+}
