@@ -35,8 +35,17 @@
 //   - A worker's death fails the task that it was running, and no other: tasks are assigned by the parent, in memory that
 //     tells whether a task was begun. It is replaced at once.
 //   - A worker runs one task at a time, with GOMAXPROCS=1 unless told otherwise. A Process has the environment's.
-//   - Ctrl-C reaches all processes of a terminal. Workers ignore it: what happens is for the parent to say.
-//   - Everything that waits takes a context.
+//   - Ctrl-C reaches all processes of a terminal. Workers and managers ignore it: what happens is for the parent to say. So it is with SIGTERM
+//     and SIGHUP, which a supervisor sends to all processes of a service, and a terminal that goes away to its group: a worker
+//     finishes the task that it runs and is then replaced, its other tasks go to others, and a manager stays as long as anybody is connected. A
+//     worker that alone was told to end, which it cannot tell from that, ends in the same way. Told again a second or more later
+//     both end at once, as by SIGKILL. SIGQUIT is like SIGTERM, but prints all stacks first. What nohup protects from SIGHUP is protected with its
+//     workers. Other processes die by these signals as any does, unless their functions handle them.
+//   - Ctrl-Z and fg stop and continue a program with its workers. The time limits of tasks go on meanwhile.
+//   - Code of the program that this package calls (functions, callbacks, hooks, methods of errors and of values) befalls only whoever asked for
+//     it: a panic is an error of the task, or is logged, and so is runtime.Goexit. It is called with no lock held, and may use what calls it.
+//   - Everything that waits takes a context, and ends with it. A call that has to stop a task first waits for that, for the pool's Grace and at most a
+//     second more.
 //   - Waiting costs no CPU beyond some microseconds of looking.
 //
 // # Why spawn, and not fork

@@ -16,6 +16,8 @@ import (
 // Unlike Python's ProcessPoolExecutor, one over processes is not broken for ever when a worker dies: only the task that
 // the worker was running fails, with ErrWorkerDied.
 //
+// A callback may do anything but wait for a result of its own executor over processes: see Pool.
+//
 // An executor that nobody holds any more is shut down by the garbage collector, without waiting and without cancelling anything.
 type Executor struct {
 	pool *Pool        // one of the two

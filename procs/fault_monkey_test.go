@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -31,6 +32,15 @@ func TestFaultMonkeyPool(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// A hook that asks the pool it hears of, and takes its time.
+	SetLog(LevelInfo, func(_ Level, message string) {
+		if p := monkeyPool.Load(); p != nil && strings.HasPrefix(message, p.name) {
+			p.PIDs()
+			p.Resize(p.Size())
+			time.Sleep(100 * time.Microsecond)
+		}
+	})
+	defer SetLog(LevelOff, nil)
 	rounds := 0
 	for end := time.Now().Add(long); time.Now().Before(end) && !t.Failed(); seed++ {
 		monkey(t, seed)
@@ -38,6 +48,9 @@ func TestFaultMonkeyPool(t *testing.T) {
 	}
 	t.Logf("%d pools", rounds)
 }
+
+// monkeyPool is the pool whose turn it is.
+var monkeyPool atomic.Pointer[Pool]
 
 // monkey is the life of one pool.
 func monkey(t *testing.T, seed uint64) {
@@ -59,6 +72,7 @@ func monkey(t *testing.T, seed uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	monkeyPool.Store(p)
 	ctx, done := context.WithTimeout(context.Background(), 60*time.Second)
 	defer done()
 	report := func(what string, err error) {
@@ -144,6 +158,17 @@ func expect[T any](u *poolUser, what string, r *AsyncResult[T], right func(T) bo
 	})
 }
 
+// unruly notes the result of a task whose error's methods are unruly: the
+// error is the task's, or one that fits.
+func (u *poolUser) unruly(r *AsyncResult[int], what string) {
+	u.later = append(u.later, func() {
+		var remote *RemoteError
+		if _, err := r.Get(u.ctx); err == nil || !errors.As(err, &remote) && !fits(err) {
+			u.report(what, err)
+		}
+	})
+}
+
 func never[T any](T) bool { return false }
 
 // soonOver is a context that ends within some milliseconds.
@@ -153,7 +178,7 @@ func (u *poolUser) soonOver() (context.Context, context.CancelFunc) {
 
 func (u *poolUser) act() {
 	p, n := u.Pool, u.r.IntN(u.many)
-	switch u.r.IntN(15) {
+	switch u.r.IntN(18) {
 	case 0:
 		for i := range n {
 			expect(u, "square", ApplyAsync(p, testSquare, i), func(v int) bool { return v == i*i })
@@ -220,6 +245,25 @@ func (u *poolUser) act() {
 		u.later = append(u.later, func() { a.Close() })
 	case 11:
 		p.Resize(1 + u.r.IntN(5))
+	case 12:
+		c := unrulyTasks[u.r.IntN(len(unrulyTasks))]
+		u.unruly(ApplyAsync(p, testUnruly, c.task), c.what)
+	case 13:
+		ctx, cancel := u.soonOver()
+		r := ApplyAsync(p, testSquare, n, OnResult(func(int) {
+			defer cancel()
+			if _, err := Apply(ctx, p, testSquare, n); err == nil || !fits(err, ErrCancelled, context.DeadlineExceeded) {
+				u.report("apply in a callback", err)
+			}
+		}))
+		expect(u, "a callback that waits", r, func(v int) bool { return v == n*n })
+	case 14: // to one alone, or to all as if it was the group's
+		s := []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP}[u.r.IntN(2)]
+		for _, pid := range p.PIDs() {
+			if syscall.Kill(pid, s); n%2 == 0 {
+				break
+			}
+		}
 	default:
 		pids := p.PIDs()
 		if len(pids) == 0 {

@@ -11,6 +11,9 @@ import (
 
 // Future is the result of a task that may not be there yet (Python's concurrent.futures.Future). Futures come from Submit, or
 // from NewFuture for results that the program itself provides. All methods may be called from any goroutine.
+//
+// A future of a pool is always completed: by the result, by the error of the task or of its worker's death, or by the end of the pool. One of
+// NewFuture is when the program does it. It is memory of this process, and ends with it.
 type Future[T any] struct {
 	state atomic.Uint32
 	mu    sync.Mutex

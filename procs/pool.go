@@ -76,8 +76,12 @@ const (
 //
 // Every task is assigned to a worker here, in the parent, and lies in memory shared with that worker alone, where it
 // can be taken back until the worker begins it: when a worker has nothing left to do, it gets tasks of the
-// busiest one. Results and callbacks are handled by one goroutine: callbacks should return soon, and must not wait
-// for other results of the same pool. They may submit tasks, and end the pool.
+// busiest one. Results and callbacks are handled by one goroutine: callbacks should return soon, because nobody gets a result meanwhile. One
+// that waits for another result of the same pool waits in vain, until its context is done; it may submit tasks, and end the pool.
+//
+// When a worker is killed, the task that it was running has failed, and nobody knows what it had done; its arguments and its future are the
+// parent's, and so nothing else is lost. When this process is killed, so are the workers, in the midst of their tasks: what has to
+// outlive it must be written elsewhere, by the tasks.
 //
 // A pool that was not closed or terminated ends with its process: the kernel kills the workers.
 type Pool struct {
@@ -118,7 +122,8 @@ const (
 )
 
 // job is what a pool works on: a call, or a Map of many pieces. All methods but finish are called with the pool's
-// mutex held; finish is called once per piece, by the collector.
+// mutex held, and call no code of the program's; finish may. It is called once per piece, without the mutex: by the collector, by a caller of
+// Apply that takes its own result (see help), or by whoever takes a piece back that no worker has begun, or submits one in vain.
 type job interface {
 	// next returns the number of the next piece to begin, or false if there is none left.
 	next() (piece int32, ok bool)

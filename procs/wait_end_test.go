@@ -5,9 +5,12 @@ package procs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
+
+	"switchyard/procs/internal/inproc"
 )
 
 // within calls f, which must not hang.
@@ -239,5 +242,25 @@ func TestHeartbeatAfterTheEnd(t *testing.T) {
 		if beats != 2 || err != context.Canceled {
 			t.Fatal(beats, err)
 		}
+	}
+}
+
+// noteCrew notes what is asked of it.
+type noteCrew struct{ calls []string }
+
+func (c *noteCrew) Submit(inproc.Task) error { return nil }
+func (c *noteCrew) Size() int                { return 1 }
+func (c *noteCrew) Stop()                    { c.calls = append(c.calls, "stop") }
+func (c *noteCrew) Shutdown(wait, cancelFutures bool) {
+	c.calls = append(c.calls, fmt.Sprintf("shutdown %v %v", wait, cancelFutures))
+}
+
+// Terminate takes back what waits before it stops what runs: else a worker
+// whose task heeds the end would begin the next one.
+func TestExecutorTerminateBeginsNothing(t *testing.T) {
+	c := new(noteCrew)
+	NewExecutorOver(c).Terminate()
+	if want := []string{"shutdown false true", "stop", "shutdown true true"}; !slices.Equal(c.calls, want) {
+		t.Error(c.calls)
 	}
 }
