@@ -2,6 +2,7 @@ package hub
 
 import (
 	"errors"
+	"fmt"
 	"runtime"
 	"sync"
 )
@@ -9,7 +10,9 @@ import (
 // RunSharded runs n hubs side by side, each on a goroutine of its own, calling
 // f on each with its hub and number; n of zero or less means GOMAXPROCS. It
 // waits for all and returns their errors, joined. When one fails the main
-// greenlets of the others are killed.
+// greenlets of the others are killed; that they end with ErrExit then is no
+// error. An f that panics fails too, and when all have ended RunSharded panics
+// with its [*PanicError]; one that calls runtime.Goexit fails with [ErrGoexit].
 //
 // It is how a server uses all processors: every hub listens on the same
 // address with [ListenConfig].ReusePort. Hubs share nothing; one talks to
@@ -25,25 +28,32 @@ func (c Config) RunSharded(n int, f func(h *Hub, shard int) error) error {
 	}
 	s := &shards{hubs: make([]*Hub, n)}
 	errs := make([]error, n)
+	panics := make([]*PanicError, n)
 	for i := range n {
 		s.all.Go(func() {
-			ended := false
-			defer func() {
-				if !ended { // f panicked or called Goexit: the others end too
-					s.fail(i)
+			call(func() error {
+				return c.Run(func(h *Hub) error {
+					s.join(i, h)
+					return f(h, i)
+				})
+			}, func(how ending, err error) {
+				if how == panicked {
+					panics[i] = err.(*PanicError)
 				}
-			}()
-			errs[i] = c.Run(func(h *Hub) error {
-				s.join(i, h)
-				return f(h, i)
+				if err != nil && s.fail(i) != i && errors.Is(err, ErrExit) {
+					err = nil
+				}
+				errs[i] = err
 			})
-			if errs[i] != nil && s.fail(i) != i && errors.Is(errs[i], ErrExit) {
-				errs[i] = nil
-			}
-			ended = true
 		})
 	}
 	s.all.Wait()
+	for i, p := range panics {
+		if p != nil {
+			p.Greenlet = fmt.Sprintf("main of hub %d", i)
+			panic(p)
+		}
+	}
 	return errors.Join(errs...)
 }
 
@@ -75,7 +85,7 @@ func (s *shards) fail(i int) int {
 	s.failed, s.first = true, i
 	for k, h := range s.hubs {
 		if k != i && h != nil {
-			h.Post(func() { h.throw(h.main, ErrExit) })
+			h.notify(func() { h.throw(h.main, ErrExit) })
 		}
 	}
 	return i

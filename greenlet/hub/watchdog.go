@@ -23,8 +23,9 @@ type WatchdogConfig struct {
 	Threshold time.Duration
 
 	// OnBlock is called, on the watchdog's goroutine, when a greenlet passes
-	// the threshold and again when it is over. It must not touch the hub. Nil
-	// prints to standard error.
+	// the threshold and again when it is over. It must not touch the hub, except
+	// by [Hub.Post]; its panics are reported as a callback's. Nil prints to
+	// standard error.
 	OnBlock func(Blocked)
 }
 
@@ -47,6 +48,7 @@ func (b Blocked) String() string {
 // A watchdog looks at what the hub notes at each switch.
 type watchdog struct {
 	config WatchdogConfig
+	tell   func(Blocked)
 	epoch  time.Time
 
 	turn  atomic.Uint64 // changes whenever another greenlet runs
@@ -67,12 +69,27 @@ func (h *Hub) startWatchdog(c WatchdogConfig) {
 	h.watch = w
 	h.main.carrier = goroutineID()
 	w.note(h.main)
+	w.tell = func(b Blocked) { h.tellBlocked(w.config.OnBlock, b) }
 	w.done.Go(w.guard)
 }
 
 func (w *watchdog) end() {
 	close(w.stop)
 	w.done.Wait()
+}
+
+// tellBlocked calls f, the user's, on a goroutine of its own, so that a Goexit
+// ends no more than that, and waits for it.
+func (h *Hub) tellBlocked(f func(Blocked), b Blocked) {
+	var one sync.WaitGroup
+	one.Go(func() {
+		call(func() error { f(b); return nil }, func(how ending, err error) {
+			if how == panicked {
+				h.notify(func() { h.report(nil, err.(*PanicError)) })
+			}
+		})
+	})
+	one.Wait()
 }
 
 // note says that g runs now; nil is the loop and its callbacks.
@@ -108,6 +125,11 @@ func (w *watchdog) guard() {
 		case <-w.stop:
 			stopped = true
 		case <-tick.C:
+			select { // a tick may be chosen although it has been told to stop
+			case <-w.stop:
+				stopped = true
+			default:
+			}
 		}
 		turn, since := w.turn.Load(), w.since.Load()
 		now := int64(time.Since(w.epoch))
@@ -117,7 +139,7 @@ func (w *watchdog) guard() {
 				now = since
 			}
 			told.For, told.Over = time.Duration(now)-told.For, true
-			w.config.OnBlock(told)
+			w.tell(told)
 			told = Blocked{}
 		}
 		if stopped || since == 0 || told.Name != "" || time.Duration(now-since) < w.config.Threshold {
@@ -133,7 +155,7 @@ func (w *watchdog) guard() {
 		if w.turn.Load() != turn {
 			continue // it switched while we looked: the stack may be another's
 		}
-		w.config.OnBlock(b)
+		w.tell(b)
 		told, toldTurn = b, turn
 		told.For = time.Duration(since)
 	}
