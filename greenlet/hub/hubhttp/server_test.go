@@ -111,6 +111,10 @@ func TestServerRawRequests(t *testing.T) {
 				t.Errorf("%s: %.80q instead of %s", x.name, got, x.want)
 			}
 		}
+		// Longer than the limit without having said so.
+		if got := talk(t, addr, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n12345678901\r\n0\r\n\r\n"); !strings.Contains(got, "request body too large") {
+			t.Errorf("chunks: %q", got)
+		}
 		// Pipelined, the middle one chunked with an extension and a trailer.
 		got := talk(t, addr, "GET /1 HTTP/1.1\r\nHost: x\r\n\r\n"+
 			"POST /2 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2;e=1\r\nab\r\n0\r\nT: v\r\n\r\n"+
