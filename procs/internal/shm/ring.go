@@ -42,6 +42,7 @@ const (
 
 	flagMore = 1 << 0 // the message goes on in the next record
 	flagPad  = 1 << 1 // no message: the rest of the data is unused
+	flagCont = 1 << 3 // the record goes on with the message of the last one
 )
 
 // RingSize returns how many bytes of a segment a ring with capacity bytes of data takes. The capacity must be a
@@ -202,14 +203,13 @@ func (w *Writer) TryPut(p []byte) bool {
 }
 
 // Put puts a message of any length and publishes it, waiting for room. A message longer than MaxRecord goes in fragments that the
-// Reader joins again; if the wait fails midway, the ring is of no further use and only Close may follow.
+// Reader joins again. If the wait fails midway, or the writer dies, no message was put: the Reader drops what it has of it when another
+// one follows.
 func (w *Writer) Put(wait *Wait, p []byte) error {
-	for flags := uint32(flagMore); flags != 0; {
+	for flags, more := uint32(0), true; more; flags = flagCont {
 		part := p
-		if len(p) <= w.MaxRecord() {
-			flags = 0
-		} else {
-			part = p[:w.MaxRecord()]
+		if more = len(p) > w.MaxRecord(); more {
+			part, flags = p[:w.MaxRecord()], flags|flagMore
 		}
 		b, ok := w.reserve(len(part), flags)
 		for !ok {
@@ -275,13 +275,18 @@ func (r *Reader) Next() ([]byte, error) {
 		switch {
 		case err != nil:
 			return nil, err
-		case flags == 0 && !r.joining:
+		case flags == 0:
+			if r.joining { // its writer was cut short
+				r.joining = false
+			}
 			return p, nil
 		case flags&flagPad != 0:
 			continue
-		}
-		if !r.joining {
+		case flags&flagCont == 0:
 			r.partial, r.joining = r.partial[:0], true
+		case !r.joining: // the reader before us had begun with it
+			r.Release()
+			continue
 		}
 		r.partial = append(r.partial, p...)
 		r.Release() // copied: the writer may go on
@@ -325,7 +330,7 @@ func (r *Reader) record() (p []byte, flags uint32, err error) {
 		n = uint64(len(r.data)) - at - word
 	}
 	end := at + word + padded(n)
-	if end > uint64(len(r.data)) || r.pos+(end-at) > r.head || r.pos+(end-at) < r.pos || flags&^uint32(flagMore|flagPad) != 0 {
+	if end > uint64(len(r.data)) || r.pos+(end-at) > r.head || r.pos+(end-at) < r.pos || flags&^uint32(flagMore|flagPad|flagCont) != 0 {
 		return nil, 0, fmt.Errorf("shm: ring: %w: record of %d bytes, flags %#x, at %d of %d", ErrCorrupt, n, flags, r.pos, r.head)
 	}
 	r.pos += end - at

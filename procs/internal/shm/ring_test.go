@@ -121,6 +121,45 @@ func TestRingLongMessages(t *testing.T) {
 	}
 }
 
+// A long message is cut by its writer's deadline, or its writer or reader is
+// replaced in the midst (astrid#1146): what follows comes whole, without it.
+func TestRingMessageCut(t *testing.T) {
+	long := bytes.Repeat([]byte("A"), 5000)
+	for _, next := range [][]byte{[]byte("second"), bytes.Repeat([]byte("B"), 3000), {}} {
+		for _, replaced := range []string{"nobody", "writer", "reader"} {
+			seg, w, r := makeRing(t, 1024)
+			if err := w.Put(&Wait{Deadline: time.Now().Add(-1)}, long); err != ErrTimeout {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if p, err := r.Next(); err != ErrEmpty {
+					t.Fatalf("half a message: %d bytes, %v", len(p), err)
+				}
+			}
+			switch replaced {
+			case "writer":
+				w, _ = NewWriter(seg, 0)
+			case "reader":
+				w.Put(&Wait{Deadline: time.Now().Add(-1)}, long)
+				r.Next()
+				r, _ = NewReader(seg, 0)
+				b, _ := w.reserve(3, flagCont) // the message that the reader had begun goes on, and ends
+				copy(b, "AAA")
+			}
+			done := make(chan error, 1)
+			go func() { done <- errors.Join(w.Put(patient(), next), w.Put(patient(), []byte("third"))) }()
+			for _, want := range [][]byte{next, []byte("third")} {
+				if p, err := r.Get(patient()); !bytes.Equal(p, want) || err != nil {
+					t.Fatalf("%s replaced: %d bytes, not %d: %v", replaced, len(p), len(want), err)
+				}
+			}
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 func TestRingWaits(t *testing.T) {
 	_, w, r := makeRing(t, 256)
 	if err := r.Wait(&Wait{Deadline: time.Now().Add(20 * time.Millisecond)}); err != ErrTimeout {
@@ -165,6 +204,7 @@ func FuzzRingReader(f *testing.F) {
 	f.Add([]byte{8, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8}, uint64(16), uint64(0))
 	f.Add([]byte{0, 0, 0, 0, 2, 0, 0, 0}, uint64(256), uint64(248))
 	f.Add([]byte{255, 255, 255, 255, 1, 0, 0, 0}, uint64(64), uint64(0))
+	f.Add([]byte{0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0}, uint64(24), uint64(0))
 	f.Fuzz(func(t *testing.T, data []byte, head, tail uint64) {
 		seg := &Segment{mem: bytesOf(make([]uint64, RingSize(256)/8))} // aligned, with nothing behind its end
 		InitRing(seg, 0, 256)
