@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"switchyard/procs/internal/clock"
 	"switchyard/procs/internal/taskring"
 )
 
@@ -66,7 +67,7 @@ func (p *Pool) stopEntry(w *worker, e *entry, seq uint64, reason error) {
 		w.child.signal(sigKill)
 		return
 	}
-	e.killAt = time.Now().Add(p.config.Grace)
+	e.killAt = clock.In(p.config.Grace)
 	p.startWatch()
 	go w.control.send(packetCancel, binary.LittleEndian.AppendUint64(nil, seq), nil) // a stopped worker may not read
 }

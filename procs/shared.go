@@ -9,6 +9,7 @@ import (
 	"time"
 	"unsafe"
 
+	"switchyard/procs/internal/clock"
 	"switchyard/procs/internal/codec"
 	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/shm"
@@ -153,8 +154,8 @@ func (s *shared) closed() bool { return s.seg == nil || s.seg.Closed() }
 // waitFor is a wait bounded by a context alone.
 func waitFor(ctx context.Context) shm.Wait { return shm.Wait{Context: ctx} }
 
-// waitUntil is a wait of at most d; negative durations count as zero.
-func waitUntil(d time.Duration) shm.Wait { return shm.Wait{Deadline: time.Now().Add(max(d, 0))} }
+// waitUntil is a wait of at most d, for ever if that is more than a century; negative durations count as zero.
+func waitUntil(d time.Duration) shm.Wait { return shm.Wait{Deadline: clock.In(d)} }
 
 // forever has no end.
 var forever = shm.Wait{}
