@@ -148,3 +148,122 @@ func FuzzCodec(f *testing.F) {
 		}
 	})
 }
+
+// Messages that no sender writes are errors, with handles too.
+func TestCodecDamaged(t *testing.T) {
+	type things struct {
+		Tokens []*token
+		Ptr    *int32
+		S      string
+		Map    map[string]string
+		Any    any
+		Slice  []int16
+	}
+	c, err := Of[things]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := int32(7)
+	a := &token{"a"}
+	v := things{[]*token{a, nil, a}, &n, "s", map[string]string{"k": "v"}, "any", []int16{1}}
+	whole, err := c.Encode(nil, &v, new(Wire))
+	if err != nil {
+		t.Fatal(err)
+	}
+	decode := func(b []byte) error { return c.Decode(b, new(things), new(Wire)) }
+	if err := decode(whole); err != nil {
+		t.Fatal(err)
+	}
+	for n := range whole {
+		if err := decode(whole[:n]); !errors.Is(err, ErrWire) {
+			t.Errorf("the first %d of %d bytes: %v", n, len(whole), err)
+		}
+	}
+	if err := decode(append(whole[:len(whole):len(whole)], 0)); !errors.Is(err, ErrWire) {
+		t.Errorf("one byte more: %v", err)
+	}
+	// Three tokens: the number and bytes of the first, nil, the first again.
+	at := map[string]int{"count": 0, "number": 1, "size": 2, "length": 3, "nil": 5, "again": 6, "pointer": 7}
+	if want := []byte{4, 1, 2, 1, 'a', 0, 1, 1}; string(whole[:len(want)]) != string(want) {
+		t.Fatalf("% x, not % x", whole[:len(want)], want)
+	}
+	for _, d := range []struct {
+		what string
+		to   byte
+	}{
+		{"count", 255}, {"number", 2}, {"number", 3}, {"number", 127}, {"size", 1}, {"size", 3}, {"size", 127}, {"length", 0}, {"length", 2},
+		{"nil", 3}, {"again", 3}, {"again", 127}, {"pointer", 2}, {"pointer", 255},
+	} {
+		b := append([]byte(nil), whole...)
+		b[at[d.what]] = d.to
+		if err := decode(b); !errors.Is(err, ErrWire) {
+			t.Errorf("%s %d: %v", d.what, d.to, err)
+		}
+	}
+}
+
+// A shared object's number that skips ahead is nobody's, whatever follows it.
+func TestCodecNumberSkipsAhead(t *testing.T) {
+	c, err := Of[[]*token]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range [][]byte{{2, 2, 2, 1, 'a'}, {3, 1, 2, 1, 'a', 3, 2, 1, 'b'}} {
+		var v []*token
+		if err := c.Decode(b, &v, new(Wire)); !errors.Is(err, ErrWire) {
+			t.Errorf("% x: %v", b, err)
+		}
+	}
+}
+
+// FuzzHandles decodes bytes in which there may be shared objects.
+func FuzzHandles(f *testing.F) {
+	c, err := Of[[]*token]()
+	if err != nil {
+		f.Fatal(err)
+	}
+	a := &token{"a"}
+	v := []*token{a, nil, a, {"bc"}}
+	b, err := c.Encode(nil, &v, new(Wire))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add([]byte{2, 2, 2, 1, 'a'})
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var v []*token
+		if err := c.Decode(b, &v, new(Wire)); err != nil {
+			return
+		}
+		if _, err := c.Encode(nil, &v, new(Wire)); err != nil {
+			t.Fatal("decoded, but cannot be encoded:", err)
+		}
+	})
+}
+
+// FuzzNext finds the end of a value in a row of them.
+func FuzzNext(f *testing.F) {
+	c, err := Of[string]()
+	if err != nil {
+		f.Fatal(err)
+	}
+	s := "four"
+	b, _ := c.EncodeNext(nil, &s, nil)
+	f.Add(b)
+	f.Add(b[:3])
+	f.Add([]byte{255, 255, 255, 255, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for len(b) > 0 {
+			var s string
+			rest, err := c.DecodeNext(b, &s, nil)
+			if err != nil {
+				return
+			}
+			if len(rest) != len(b)-4-len(s) {
+				t.Fatalf("%q leaves %d of %d bytes", s, len(rest), len(b))
+			}
+			b = rest
+		}
+	})
+}
