@@ -32,9 +32,8 @@
 //
 // The score is caught / (caught + survived), with Wilson's interval.
 //
-// github.com/go-gremlins/gremlins was tried for this. It changes operators
-// only (no dropped calls, assignments, defers, cases or errors, no swapped
-// arguments, no numbers), runs all changes rather than a sample, tests a
-// package by its own tests alone or by all of the module's, and has no list of
-// judged changes.
+// There is github.com/go-gremlins/gremlins; by its documentation it changes
+// operators only (no dropped calls, assignments, defers, cases or errors, no
+// swapped arguments, no numbers), runs all changes rather than a sample, and
+// has no list of judged changes.
 package main

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -163,6 +164,18 @@ func TestProgramList(t *testing.T) {
 	infos, err := p.List(t.Context())
 	if err != nil || len(infos) != len(testWorkloads())+len(truthWorkloads()) {
 		t.Errorf("%d workloads, %v", len(infos), err)
+	}
+}
+
+// A program that cannot list its workloads is named, with what it said.
+func TestProgramListFails(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "runner")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\necho no workloads here >&2\nexit 1\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, err := (&Program{Path: path}).List(t.Context())
+	if want := path + " -list: no workloads here"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
 	}
 }
 

@@ -234,6 +234,11 @@ func TestUploadFromGreenlet(t *testing.T) {
 		if !errors.Is(g.Err(), hub.ErrExit) || body.closed != 1 {
 			t.Errorf("%v, closed %d times", g.Err(), body.closed)
 		}
+		must(t, q.Put("nobody's"))
+		must(t, h.Sleep(5*time.Millisecond))
+		if n := q.Len(); n != 1 {
+			t.Errorf("%d items are left: somebody still reads the body", n)
+		}
 		// A body that panics fails the request, not the hub.
 		_, err = c.Post(echo.URL, "x/y", readerFunc(func([]byte) (int, error) { panic("by design") }))
 		var p *hub.PanicError
