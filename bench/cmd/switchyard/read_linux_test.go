@@ -90,3 +90,25 @@ func TestReportForms(t *testing.T) {
 		t.Errorf("a page that cannot be written takes the text with it: status %d\n%s%s", status, stdout, stderr)
 	}
 }
+
+// A report of results in which a benchmark failed is whole, and says so by its
+// status (gobenchdata#69).
+func TestReportStatus(t *testing.T) {
+	for name, text := range map[string]string{
+		"first iteration": "--- FAIL: BenchmarkSave\n    save_test.go:9: wrote nothing\nFAIL\n",
+		"later iteration": "BenchmarkSave-8\t100\t50 ns/op\nBenchmarkSave-8\t--- FAIL: BenchmarkSave-8\n    save_test.go:9: wrote nothing\n",
+		"one of two":      "BenchmarkLoad-8\t100\t50 ns/op\n--- FAIL: BenchmarkSave-8\n    save_test.go:9: wrote nothing\n",
+	} {
+		path := filepath.Join(t.TempDir(), "bench.txt")
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		status, stdout, stderr := result(t, "report", path)
+		if status != 1 || !strings.Contains(stdout, "wrote nothing") || !strings.Contains(stderr, "1 failure in "+path) {
+			t.Errorf("%s: status %d\n%s%s", name, status, stdout, stderr)
+		}
+		if _, err := os.Stat(filepath.Join(filepath.Dir(path), "report.html")); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

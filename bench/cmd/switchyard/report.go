@@ -27,7 +27,8 @@ func newReport() *cobra.Command {
 		Long: `Report reads a results directory, any file in Go benchmark format or the output
 of go test -json (as it is, or in gzip), or standard input as "-". It prints the
 verdict and the tables, and writes the page beside the results; for standard
-input only where --html says.`,
+input only where --html says. If a benchmark failed, it is named and the exit
+status is 1.`,
 		Example: `  switchyard report
   switchyard report results/latest --html page.html
   go test -run - -bench . -count 10 | switchyard report -
@@ -72,10 +73,7 @@ both have.`,
 			if err := report.WriteCompare(cmd.OutOrStdout(), older, newer, textOptions(cmd.OutOrStdout())); err != nil {
 				return err
 			}
-			if n := len(newer.Failures()); n > 0 {
-				return &exitError{exitFailed, fmt.Errorf("%s in %s", plural(n, "failure"), report.ShellQuote(args[1]))}
-			}
-			return nil
+			return failures(newer, args[1])
 		},
 	}
 }
@@ -100,7 +98,19 @@ func writeReport(cmd *cobra.Command, path, html, baseline string) error {
 	if html == "" && path != report.Stdin {
 		html = pageBeside(path)
 	}
-	return show(cmd, run, older, html, inputs)
+	if err := show(cmd, run, older, html, inputs); err != nil {
+		return err
+	}
+	return failures(run, path)
+}
+
+// failures returns an error if a benchmark of the run failed.
+func failures(run *report.Run, path string) error {
+	n := len(run.Failures())
+	if n == 0 {
+		return nil
+	}
+	return &exitError{exitFailed, fmt.Errorf("%s in %s", plural(n, "failure"), report.ShellQuote(path))}
 }
 
 // pageBeside is where the page of results goes: into their directory as
