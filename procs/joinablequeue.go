@@ -14,7 +14,8 @@ var ErrTooManyDone = errors.New("procs: more tasks done than put")
 // ErrTaskLost: a process died between Get and TaskDone.
 var ErrTaskLost = errors.New("procs: tasks were lost with the processes that had taken them")
 
-// JoinableQueue is a Queue that can tell when everything put into it has been worked off. It is multiprocessing.JoinableQueue.
+// JoinableQueue is a Queue that can tell when everything put into it has been worked off. It is multiprocessing.JoinableQueue. A value is
+// worth what it is in a Queue: one that a process had taken when it was killed is gone, and Join tells of it with ErrTaskLost.
 type JoinableQueue[T any] struct{ queue[T] }
 
 // NewJoinableQueue returns an empty queue, with maxsize as in NewQueue.

@@ -19,6 +19,9 @@ import (
 // Values are encoded as arguments are, and may have any size; memory is taken as needed. They must not hold shared objects: those travel as
 // descriptors, and a queue has nobody who could pass them on. NewQueue or Put refuses them with ErrEncode.
 //
+// A value is in the queue, whole, from one instant of Put to one instant of Get. If Put returned nil it is there; if Put returned an error it is
+// not; if the process died in Put it is there or not. Values of one putter come in the order of its puts, to whoever gets them, each once.
+//
 // A process killed at any instruction, waiting or not, leaves the queue whole and blocks nobody. What it had taken is gone with it. One that is
 // stopped (SIGSTOP) in the very middle of a Put or Get holds up the other putters or getters until it goes on.
 //

@@ -1,6 +1,6 @@
 package procs
 
-// SimpleQueue is a Queue without a bound and with less to say: multiprocessing.SimpleQueue.
+// SimpleQueue is an unbounded Queue: multiprocessing.SimpleQueue. What holds for a Queue when a process is killed holds here.
 type SimpleQueue[T any] struct{ queue[T] }
 
 type queue[T any] = Queue[T]
