@@ -362,13 +362,28 @@ func TestDialWithoutHost(t *testing.T) {
 
 // A name is looked up while others run; who is killed meanwhile gets that error.
 func TestDialKilledInLookup(t *testing.T) {
+	killed := make(chan struct{})
+	defer func(r *net.Resolver) { net.DefaultResolver = r }(net.DefaultResolver)
+	net.DefaultResolver = &net.Resolver{
+		PreferGo: true,
+		Dial: func(context.Context, string, string) (net.Conn, error) {
+			<-killed // so no look-up ends before
+			return nil, net.ErrClosed
+		},
+	}
 	run(t, func(h *Hub) {
-		g := h.Spawn(func() error { _, err := h.Dial("tcp", "localhost:http"); return err })
+		g := h.Spawn(func() error { _, err := h.Dial("tcp", "name.invalid:http"); return err })
 		must(t, h.Yield())
-		must(t, g.Kill())
+		must(t, g.KillWith(ErrExit, time.Minute))
+		close(killed)
 		if g.Err() != ErrExit {
 			t.Errorf("%v", g.Err())
 		}
+	})
+}
+
+func TestAddressesThatDoNotParse(t *testing.T) {
+	run(t, func(h *Hub) {
 		for _, addr := range []string{"127.0.0.1:no-such-service", "127.0.0.1:65536", "127.0.0.1:-1", "[::1", ""} {
 			var op *net.OpError
 			if _, err := h.Dial("tcp", addr); !errors.As(err, &op) || op.Op != "dial" {
