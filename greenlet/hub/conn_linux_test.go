@@ -5,6 +5,7 @@ package hub
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -268,4 +269,37 @@ func TestPopenNotStarted(t *testing.T) {
 	if after := hubtest.OpenFiles(); after != before {
 		t.Errorf("%d descriptors before, %d after", before, after)
 	}
+}
+
+// OnError may stop a server: it runs in the greenlet that accepts, or in one of
+// Handle. Those being served have their time.
+func TestServerStopFromOnError(t *testing.T) {
+	run(t, func(h *Hub) {
+		must(t, h.WithTimeout(time.Minute, func() error {
+			leave, ended, told := NewEvent(h), 0, []bool{}
+			s := &StreamServer{}
+			s.Handle = func(*Conn) error {
+				if err := leave.Wait(); err != nil {
+					return err
+				}
+				ended++
+				return errBoom
+			}
+			s.OnError = func(c *Conn, err error) {
+				told = append(told, c == nil)
+				must(t, s.Stop(-1))
+			}
+			clients := served(t, h, s, 2)
+			must(t, unix.Shutdown(s.l.d.fd, unix.SHUT_RD)) // accept fails
+			must(t, h.Sleep(time.Millisecond))
+			leave.Set()
+			if err := h.JoinAll(clients...); err != nil {
+				return err
+			}
+			if ended != 2 || fmt.Sprint(told) != "[true false false]" {
+				t.Errorf("%d ended by themselves, errors of accepting: %v", ended, told)
+			}
+			return s.loop.Join()
+		}))
+	})
 }

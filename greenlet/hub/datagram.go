@@ -64,11 +64,13 @@ func (s *DatagramServer) Serve(h *Hub, c *PacketConn) error {
 // Stop stops receiving, lets the calls of Handle end for at most d (negative:
 // without limit), kills those that are left, and closes the socket. If the
 // greenlet that waits here is itself killed or out of time, they are killed at
-// once and not waited for.
+// once and not waited for. Handle and OnError may call it; see
+// [StreamServer.Stop].
 func (s *DatagramServer) Stop(d time.Duration) error {
+	first := !s.stopped
 	s.stopped = true
 	defer s.c.Close()
-	return stop(s.h, s.loop, s.calls, d)
+	return stop(s.h, s.loop, first, s.calls, d)
 }
 
 func (s *DatagramServer) receive() error {

@@ -90,20 +90,20 @@ func (d *desc) await(w *direction) error {
 	if err := d.register(); err != nil {
 		return os.NewSyscallError("epoll_ctl", err)
 	}
-	return d.park(w, &w.waiters)
+	return d.park(w, &w.waiters, os.ErrDeadlineExceeded)
 }
 
 // park parks the greenlet in a list of w until it is woken or w's deadline
-// passes.
-func (d *desc) park(w *direction, l *waitList) error {
+// passes, which returns late.
+func (d *desc) park(w *direction, l *waitList, late error) error {
 	h := d.h
 	timeout := time.Duration(-1)
 	if w.deadline != (instant{}) {
 		if timeout = h.now().until(w.deadline); timeout == 0 {
-			return os.ErrDeadlineExceeded
+			return late
 		}
 	}
-	return h.waitIO(l, timeout, os.ErrDeadlineExceeded)
+	return h.waitIO(l, timeout, late)
 }
 
 // check comes before every operation: closed, out of time, or a turn for the
@@ -234,7 +234,7 @@ func (d *desc) writeOn(b []byte, done int) (int, error) {
 
 // writeInTurn writes after those who were there before.
 func (d *desc) writeInTurn(b []byte) (int, error) {
-	if err := d.park(&d.out, &d.out.turns); err != nil {
+	if err := d.park(&d.out, &d.out.turns, os.ErrDeadlineExceeded); err != nil {
 		return 0, err
 	}
 	if d.closed {

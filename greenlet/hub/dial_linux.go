@@ -194,9 +194,11 @@ func (d *desc) connected() (refused, ended error) {
 		if err := d.register(); err != nil {
 			return os.NewSyscallError("epoll_ctl", err), nil
 		}
-		if err := d.await(&d.out); err == os.ErrDeadlineExceeded && d.out.deadline != (instant{}) {
-			return err, nil // this address has had its share
-		} else if err != nil {
+		switch err := d.park(&d.out, &d.out.waiters, errLate); err {
+		case nil:
+		case errLate: // this address has had its share
+			return os.ErrDeadlineExceeded, nil
+		default:
 			return nil, err
 		}
 		code, err := unix.GetsockoptInt(d.fd, unix.SOL_SOCKET, unix.SO_ERROR)

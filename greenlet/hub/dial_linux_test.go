@@ -205,19 +205,22 @@ func TestDialContext(t *testing.T) {
 	})
 }
 
-// A greenlet may be killed with any error, that of a dial too: it does not try
-// the next address then.
+// A greenlet may be killed with any error, that of a dial or of its limits too:
+// it does not try the next address then.
 func TestDialKilledWithADialsError(t *testing.T) {
 	run(t, func(h *Hub) {
 		good, err := h.Listen("tcp", "127.0.0.1:0")
 		must(t, err)
-		cs := []candidate{{unix.AF_INET, silentPort(t, h)}, {unix.AF_INET, good.Addr()}}
-		g := h.Spawn(func() error { _, err := h.dialEach("tcp", cs, time.Time{}); return err })
-		must(t, h.Yield())
 		_, refused := h.Dial("tcp", closedPort(t).String())
-		must(t, g.KillWith(refused, -1))
-		if g.Err() != refused {
-			t.Errorf("%v", g.Err())
+		for _, thrown := range []error{refused, ErrTimeout, os.ErrDeadlineExceeded} {
+			cs := []candidate{{unix.AF_INET, silentPort(t, h)}, {unix.AF_INET, good.Addr()}}
+			end := time.Now().Add(time.Hour)
+			g := h.Spawn(func() error { _, err := h.dialEach("tcp", cs, end); return err })
+			must(t, h.Yield())
+			must(t, g.KillWith(thrown, -1))
+			if g.Err() != thrown {
+				t.Errorf("%v instead of %v", g.Err(), thrown)
+			}
 		}
 	})
 }

@@ -32,6 +32,11 @@ var (
 	ErrNotReady = errors.New("hub: not ready")
 )
 
+// errLate is the expired limit of a wait of the package's own, which goes on
+// from there. It never leaves the package, so nobody can throw it: a greenlet
+// that is killed with ErrTimeout or os.ErrDeadlineExceeded is killed.
+var errLate = errors.New("hub: late")
+
 type timeoutError struct{}
 
 func (timeoutError) Error() string   { return "hub: timed out" }

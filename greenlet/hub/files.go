@@ -8,12 +8,13 @@ type file struct {
 	before, after *file
 }
 
-// AtClose arranges for fn to be called, on the hub, when it ends: after the
-// greenlets have ended and before awaited calls are waited for, which is where
-// the hub closes its descriptors. It is for packages that keep something open
-// for a hub. fn must not wait for greenlets. cancel takes it back.
+// AtClose arranges for fn to be called, as a callback, when the hub ends: after
+// the greenlets have ended and before awaited calls are waited for, which is
+// where the hub closes its descriptors, the last opened first. It is for
+// packages that keep something open for a hub. If fn panics or calls
+// runtime.Goexit, the rest is closed all the same. cancel takes it back.
 func (h *Hub) AtClose(fn func()) (cancel func()) {
-	f := h.files.add(fn)
+	f := h.files.add(func() { h.callback(fn) })
 	return func() { h.files.remove(f) }
 }
 
@@ -41,11 +42,9 @@ func (l *fileList) remove(f *file) {
 	f.before, f.after = nil, nil
 }
 
-// closeAll closes everything that was left open.
-func (l *fileList) closeAll() {
-	for l.first != nil {
-		f := l.first
-		l.remove(f)
-		f.close()
-	}
+// closeLast closes what was opened last.
+func (l *fileList) closeLast() {
+	f := l.first
+	l.remove(f)
+	f.close()
 }

@@ -73,11 +73,13 @@ func (p *Group) Join() error { return p.JoinTimeout(-1) }
 
 // JoinTimeout is Join for at most d, then [ErrTimeout]; see the package on
 // limits.
-func (p *Group) JoinTimeout(d time.Duration) error {
+func (p *Group) JoinTimeout(d time.Duration) error { return p.join(d, ErrTimeout) }
+
+func (p *Group) join(d time.Duration, late error) error {
 	if len(p.gs) == 0 {
 		return nil
 	}
-	return p.h.wait(&p.done, d, ErrTimeout)
+	return p.h.wait(&p.done, d, late)
 }
 
 // Kill kills all in the group and waits until they are dead, those too that

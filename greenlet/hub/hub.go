@@ -176,12 +176,21 @@ func (h *Hub) serve(d time.Duration, more func() bool) {
 	}
 }
 
-// recall closes what was left open, which ends the children, and waits for the
-// calls on other goroutines.
+// recall closes what was left open, one after the other, which ends the
+// children, runs callbacks, and waits for the calls on other goroutines, until
+// there is nothing of these.
 func (h *Hub) recall() {
-	for h.away > 0 || h.files.first != nil {
-		h.files.closeAll()
-		h.serve(-1, func() bool { return h.away > 0 })
+	for {
+		switch {
+		case len(h.calls) > 0:
+			h.serve(0, func() bool { return len(h.calls) > 0 })
+		case h.files.first != nil:
+			h.files.closeLast()
+		case h.away > 0:
+			h.serve(-1, func() bool { return h.away > 0 })
+		default:
+			return
+		}
 	}
 }
 

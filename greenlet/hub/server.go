@@ -67,19 +67,30 @@ func (s *StreamServer) Len() int { return s.conns.Len() }
 // (negative: without limit), and kills those that are left. If the greenlet
 // that waits here is itself killed or out of time, they are killed at once and
 // not waited for.
+//
+// Handle and OnError may call it. A greenlet of Handle that does so is counted,
+// waited for and killed by the server no more, and ends with its function; its
+// connection is closed as ever.
 func (s *StreamServer) Stop(d time.Duration) error {
+	first := !s.stopped
 	s.stopped = true
 	s.l.Close()
-	return stop(s.h, s.loop, s.conns, d)
+	return stop(s.h, s.loop, first, s.conns, d)
 }
 
-// stop ends a server's loop and then, after at most d, its calls.
-func stop(h *Hub, loop *Greenlet, calls *Group, d time.Duration) error {
-	err := loop.Kill()
+// stop ends a server's loop, if it is the first, and then, after at most d, its
+// calls. Whoever calls it from one of these is left out, by every other stop
+// too: two of them would wait for each other. So is the loop, which ends after
+// OnError.
+func stop(h *Hub, loop *Greenlet, first bool, calls *Group, d time.Duration) error {
+	calls.Discard(h.cur)
+	var err error
+	if first && loop != h.cur {
+		err = loop.Kill()
+	}
 	if err == nil && d != 0 {
-		late := calls.JoinTimeout(d)
-		if late != nil && late != ErrTimeout {
-			err = late
+		if err = calls.join(d, errLate); err == errLate {
+			err = nil
 		}
 	}
 	if err == nil {
