@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync/atomic"
 
+	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/shm"
 )
 
@@ -19,6 +20,7 @@ import (
 type SharedMemory struct {
 	seg  *shm.Segment
 	name string
+	id   kernel.FileID // of a named block
 	gone atomic.Bool
 }
 
@@ -41,7 +43,7 @@ func CreateSharedMemory(name string, size int) (*SharedMemory, error) {
 	if err != nil {
 		return nil, fromShm(err)
 	}
-	return &SharedMemory{seg: seg, name: name}, nil
+	return namedMemory(seg, name)
 }
 
 // AttachSharedMemory opens the block that another process made under the name, or returns an error that is os.ErrNotExist.
@@ -50,7 +52,17 @@ func AttachSharedMemory(name string) (*SharedMemory, error) {
 	if err != nil {
 		return nil, fromShm(err)
 	}
-	return &SharedMemory{seg: seg, name: name}, nil
+	return namedMemory(seg, name)
+}
+
+// namedMemory owns seg.
+func namedMemory(seg *shm.Segment, name string) (*SharedMemory, error) {
+	id, err := seg.ID()
+	if err != nil {
+		seg.Unmap()
+		return nil, fromShm(err)
+	}
+	return &SharedMemory{seg: seg, name: name, id: id}, nil
 }
 
 func (m *SharedMemory) share(w *wire) error {
@@ -74,8 +86,15 @@ func (m *SharedMemory) adopt(w *wire) error {
 	if err != nil {
 		return fromShm(err)
 	}
-	m.seg, m.name = seg, name
-	return nil
+	if name == "" {
+		m.seg = seg
+		return nil
+	}
+	named, err := namedMemory(seg, name)
+	if err == nil {
+		m.seg, m.name, m.id = named.seg, named.name, named.id
+	}
+	return err
 }
 
 // Bytes returns the block; it panics if it was closed. The slice must not be touched after Close, nor after the SharedMemory became unreachable.
@@ -111,13 +130,14 @@ func (m *SharedMemory) Close() error {
 	return m.seg.Park()
 }
 
-// Unlink removes the name. Whoever has the block keeps it. It works once, in any process, before or after Close; then, and for an anonymous
-// block, the error is os.ErrNotExist.
+// Unlink removes the name. Whoever has the block keeps it. It works once, in any
+// process, before or after Close; then, and for an anonymous block, the error is
+// os.ErrNotExist. So it is if the name is another block's by now, which keeps it.
 func (m *SharedMemory) Unlink() error {
 	if m.name == "" || !m.gone.CompareAndSwap(false, true) {
 		return fmt.Errorf("procs: unlink shared memory %q: %w", m.name, os.ErrNotExist)
 	}
-	err := fromShm(shm.Unlink(m.name))
+	err := fromShm(shm.Unlink(m.name, m.id))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		m.gone.Store(false)
 	}

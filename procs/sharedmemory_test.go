@@ -146,6 +146,48 @@ func TestSharedMemoryNamed(t *testing.T) {
 	}
 }
 
+// Unlink is of the block and not of the name: whoever has an old block, made,
+// attached, or passed on, closed or not, leaves the new one of the name alone. A
+// supervisor that cleans up after a restart does that (socket-proxy#175).
+func TestSharedMemoryUnlinkTakeover(t *testing.T) {
+	name := memoryName(t)
+	made := must(CreateSharedMemory(name, 100))(t)
+	attached := must(AttachSharedMemory(name))(t)
+	x, y, err := NewPipe(Duplex)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	defer y.Close()
+	var passed *SharedMemory
+	if err := errors.Join(x.Send(made), y.Recv(&passed)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove("/dev/shm/" + name); err != nil {
+		t.Fatal(err)
+	}
+	fresh := closing(t, must(CreateSharedMemory(name, 10))(t), nil)
+	for i, old := range []*SharedMemory{made, attached, passed} {
+		if i > 0 {
+			if err := old.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := old.Unlink(); !errors.Is(err, os.ErrNotExist) {
+			t.Error(i, err)
+		}
+		old.Close()
+		again, err := AttachSharedMemory(name)
+		if err != nil {
+			t.Fatal("the new block lost its name:", err)
+		}
+		again.Close()
+	}
+	if err := fresh.Unlink(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSharedMemoryClosed(t *testing.T) {
 	m := must(NewSharedMemory(10))(t)
 	if err := errors.Join(m.Close(), m.Close()); err != nil {

@@ -21,7 +21,7 @@ import (
 // costs nothing beyond the call of open.
 func RetryFD(open func() error) error {
 	err := open()
-	if err != nil && noRoom(err) {
+	if err != nil && NoRoom(err) {
 		return collectAndRetry(open)
 	}
 	return err
@@ -30,7 +30,7 @@ func RetryFD(open func() error) error {
 // OpenFD is RetryFD for a call that returns one descriptor; -1 if it failed.
 func OpenFD(open func() (int, error)) (int, error) {
 	fd, err := open()
-	if err != nil && noRoom(err) {
+	if err != nil && NoRoom(err) {
 		err = collectAndRetry(func() (err error) {
 			fd, err = open()
 			return err
@@ -42,10 +42,10 @@ func OpenFD(open func() (int, error)) (int, error) {
 	return fd, nil
 }
 
-// noRoom reports whether err says that there was no room for a descriptor: in
+// NoRoom reports whether err says that there was no room for a descriptor: in
 // this process, in the machine, or among those that are on their way in Unix
 // sockets.
-func noRoom(err error) bool {
+func NoRoom(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ETOOMANYREFS)
 }
 
@@ -64,7 +64,7 @@ func collectAndRetry(open func() error) error {
 		collect()
 		for pause := firstPause; pause <= longestPause; pause *= 2 {
 			time.Sleep(pause)
-			if err = open(); err == nil || !noRoom(err) {
+			if err = open(); err == nil || !NoRoom(err) {
 				return err
 			}
 		}

@@ -1,6 +1,7 @@
 package shm
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -50,16 +51,16 @@ func CreateNamed(name string, size int) (*Segment, error) {
 
 // link gives the file its name.
 func (s *Segment) link(fd int) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return err
-	}
-	if err := theTracker.remember(s.name, st.Ino); err != nil {
-		return err
-	}
-	err := unix.Linkat(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(fd), unix.AT_FDCWD, dir+s.name, unix.AT_SYMLINK_FOLLOW)
+	id, err := kernel.IDOfFD(fd)
 	if err != nil {
-		theTracker.forgetFile(s.name, st.Ino)
+		return err
+	}
+	if err := theTracker.remember(s.name, id); err != nil {
+		return err
+	}
+	err = unix.Linkat(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(fd), unix.AT_FDCWD, dir+s.name, unix.AT_SYMLINK_FOLLOW)
+	if err != nil {
+		theTracker.forget(s.name, id)
 	}
 	return err
 }
@@ -88,15 +89,30 @@ func OpenNamed(name string) (*Segment, error) {
 	return mapFile(f, int(info.Size()), name)
 }
 
-// Unlink removes a name. Mappings stay valid; the memory goes with the last of them.
-func Unlink(name string) error {
+// ID returns which file the segment is.
+func (s *Segment) ID() (id kernel.FileID, err error) {
+	err = s.WithFD(func(fd int) (err error) {
+		id, err = kernel.IDOfFD(fd)
+		return err
+	})
+	return id, err
+}
+
+// Unlink removes the name of the segment that is the file id. Mappings stay valid;
+// the memory goes with the last of them. If the name is gone, or is another
+// segment's by now, the error is os.ErrNotExist.
+func Unlink(name string, id kernel.FileID) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	if err := unix.Unlink(dir + name); err != nil {
+	err := kernel.RemoveName(dir+name, id)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("shm: unlink %q: %w", name, err)
 	}
-	theTracker.forget(name)
+	theTracker.forget(name, id)
+	if err != nil {
+		return fmt.Errorf("shm: unlink %q: %w", name, err)
+	}
 	return nil
 }
 

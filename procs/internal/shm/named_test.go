@@ -10,10 +10,21 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"switchyard/procs/internal/kernel"
 )
 
 func testName(t testing.TB) string {
 	return fmt.Sprintf("switchyard-test-%d-%s", os.Getpid(), t.Name())
+}
+
+func unlink(t testing.TB, s *Segment) error {
+	t.Helper()
+	id, err := s.ID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Unlink(s.Name(), id)
 }
 
 func exists(name string) bool {
@@ -53,7 +64,7 @@ func TestNamed(t *testing.T) {
 	if b.Size() != 5000 || b.Bytes()[4999] != 7 || a.Name() != name {
 		t.Error("not the same memory")
 	}
-	if err := Unlink(name); err != nil || exists(name) {
+	if err := unlink(t, a); err != nil || exists(name) {
 		t.Error(err)
 	}
 	if _, err := OpenNamed(name); !errors.Is(err, os.ErrNotExist) {
@@ -106,7 +117,7 @@ func TestTrackerIgnoresSignals(t *testing.T) {
 	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		child.Signal(s)
 	}
-	Unlink(a.Name())
+	unlink(t, a)
 	if ended := theTracker.ended; ended == nil || ended.Pid() != child.Pid || !ended.Success() {
 		t.Errorf("it ended as %v", ended)
 	}
@@ -137,8 +148,8 @@ func TestTrackerIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.Unmap()
-	Unlink(a.Name())
-	Unlink(other)
+	unlink(t, a)
+	unlink(t, b)
 	if theTracker.child != nil {
 		t.Error("a tracker is left")
 	}
@@ -163,7 +174,7 @@ func TestTrackerKnowsFilesNotNames(t *testing.T) {
 	if !exists(name) {
 		t.Error("the dead creator's tracker took our name away")
 	}
-	Unlink(name)
+	unlink(t, b)
 }
 
 func TestNoSpace(t *testing.T) {
@@ -175,5 +186,54 @@ func TestNoSpace(t *testing.T) {
 	}
 	if exists(testName(t)) {
 		t.Error("the name was left behind")
+	}
+}
+
+// A segment's name is removed, not whatever has the name: another process made a
+// segment of the same name after somebody removed ours (bpo-39959's kin).
+func TestUnlinkTakeover(t *testing.T) {
+	name := testName(t)
+	old, err := CreateNamed(name, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Unmap()
+	os.Remove(dir + name)
+	fresh, err := CreateNamed(name, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fresh.Unmap()
+	if err := unlink(t, old); !errors.Is(err, os.ErrNotExist) || !exists(name) {
+		t.Fatal("the newcomer's name:", err)
+	}
+	if err := unlink(t, fresh); err != nil || exists(name) {
+		t.Fatal(err)
+	}
+	if theTracker.child != nil {
+		t.Error("a tracker is left")
+	}
+	if err := Unlink("a/b", kernel.FileID{}); !errors.Is(err, os.ErrInvalid) {
+		t.Error(err)
+	}
+}
+
+// Names may hold anything but a slash and a zero byte.
+func TestTrackerLine(t *testing.T) {
+	for _, name := range []string{"plain", "with space", "q\"uo`te", "new\nline", "\xff\x01 raw", "%d", "ü"} {
+		id := kernel.FileID{Dev: 1<<40 + 3, Ino: 1<<63 + 5}
+		line := trackerLine('-', name, id)
+		if strings.Count(line, "\n") != 1 {
+			t.Errorf("%q", line)
+		}
+		what, got, gotID, ok := parseTrackerLine(strings.TrimSuffix(line, "\n"))
+		if !ok || what != '-' || got != name || gotID != id {
+			t.Errorf("%q: %c %q %v %v", line, what, got, gotID, ok)
+		}
+	}
+	for _, line := range []string{"", "+", "+1 2", `+1 "a"`, "+1 2 a", `+1 2 "a/b"`, `+1 2 ""`} {
+		if _, name, _, ok := parseTrackerLine(line); ok {
+			t.Errorf("%q names %q", line, name)
+		}
 	}
 }

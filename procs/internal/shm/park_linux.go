@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"switchyard/procs/internal/kernel"
 )
 
 // Blocks that go back and forth between processes come again soon after they were let go. Mapping one anew costs a few microseconds, and
@@ -19,13 +19,10 @@ var parked struct {
 
 // spot holds a mapping that nobody uses.
 type spot struct {
-	id    fileID
+	id    kernel.FileID // which is the segment's as long as it is mapped
 	mem   []byte
 	timer *time.Timer
 }
-
-// fileID tells segments apart, as long as they exist: and while it is mapped, one does.
-type fileID struct{ dev, ino uint64 }
 
 const (
 	maxParked = 4
@@ -35,11 +32,14 @@ const (
 // Park is Unmap for an anonymous segment that may come again: Adopt finds the mapping if it does so soon. Otherwise the mapping goes after
 // a tenth of a second.
 func (s *Segment) Park() error {
-	var id fileID
-	if s.name != "" || s.WithFD(func(fd int) (err error) { id, err = identify(fd); return err }) != nil {
+	if s.name != "" {
 		return s.Unmap()
 	}
-	err := s.Close()
+	id, err := s.ID()
+	if err != nil {
+		return s.Unmap()
+	}
+	err = s.Close()
 	s.cleanup.Stop()
 	if !s.state.unmapped.CompareAndSwap(false, true) { // from now on the mapping is ours
 		return err
@@ -82,8 +82,8 @@ func unpark(f *os.File, size int) []byte {
 	if len(parked.spots) == 0 {
 		return nil
 	}
-	var id fileID
-	if control(f, func(fd int) (err error) { id, err = identify(fd); return err }) != nil {
+	var id kernel.FileID
+	if control(f, func(fd int) (err error) { id, err = kernel.IDOfFD(fd); return err }) != nil {
 		return nil
 	}
 	for _, p := range parked.spots {
@@ -93,12 +93,4 @@ func unpark(f *os.File, size int) []byte {
 		}
 	}
 	return nil
-}
-
-func identify(fd int) (fileID, error) {
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return fileID{}, err
-	}
-	return fileID{uint64(st.Dev), st.Ino}, nil
 }

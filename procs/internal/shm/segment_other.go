@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+
+	"switchyard/procs/internal/kernel"
 )
 
 var errPlatform = fmt.Errorf("shm: shared memory on %s: %w", runtime.GOOS, errors.ErrUnsupported)
@@ -30,7 +32,10 @@ func CreateNamed(name string, size int) (*Segment, error) { return nil, errPlatf
 func OpenNamed(name string) (*Segment, error) { return nil, errPlatform }
 
 // Unlink removes a name.
-func Unlink(name string) error { return errPlatform }
+func Unlink(name string, id kernel.FileID) error { return errPlatform }
+
+// ID returns which file the segment is.
+func (s *Segment) ID() (kernel.FileID, error) { return kernel.FileID{}, errPlatform }
 
 // Park is Unmap.
 func (s *Segment) Park() error { return s.Unmap() }

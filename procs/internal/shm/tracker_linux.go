@@ -6,12 +6,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strconv"
-	"strings"
 	"sync"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"switchyard/procs/internal/kernel"
 )
@@ -21,7 +17,7 @@ import (
 // Python's multiprocessing.resource_tracker does the same.
 type tracker struct {
 	mu    sync.Mutex
-	names map[string]uint64 // inode numbers
+	names map[string]kernel.FileID
 	child *os.Process
 	pipe  *os.File
 	ended *os.ProcessState // of the one before
@@ -43,23 +39,23 @@ func init() {
 	}
 }
 
-// remember has the file ino removed from under the name when we are gone.
-func (t *tracker) remember(name string, ino uint64) error {
+// remember has the file id removed from under the name when we are gone.
+func (t *tracker) remember(name string, id kernel.FileID) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if old, ok := t.names[name]; ok && old != ino {
+	if old, ok := t.names[name]; ok && old != id {
 		// The file that we knew by this name is gone or not: the link will tell.
-		if !isFile(name, old) {
+		if !old.Is(dir + name) {
 			delete(t.names, name)
 		} else {
 			return os.ErrExist
 		}
 	}
 	if t.names == nil {
-		t.names = map[string]uint64{}
+		t.names = map[string]kernel.FileID{}
 	}
-	t.names[name] = ino
-	if err := t.tell('+', name, ino); err != nil {
+	t.names[name] = id
+	if err := t.tell('+', name, id); err != nil {
 		delete(t.names, name)
 		t.stopIfIdle()
 		return err
@@ -67,31 +63,22 @@ func (t *tracker) remember(name string, ino uint64) error {
 	return nil
 }
 
-// forget ends the watch over a name.
-func (t *tracker) forget(name string) {
-	t.mu.Lock()
-	ino, ok := t.names[name]
-	t.mu.Unlock()
-	if ok {
-		t.forgetFile(name, ino)
-	}
-}
-
-func (t *tracker) forgetFile(name string, ino uint64) {
+// forget ends the watch over the file id under a name.
+func (t *tracker) forget(name string, id kernel.FileID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.names[name] != ino {
+	if old, ok := t.names[name]; !ok || old != id {
 		return
 	}
 	delete(t.names, name)
-	t.tell('-', name, ino) // a tracker that is gone has nothing to forget
+	t.tell('-', name, id) // a tracker that is gone has nothing to forget
 	t.stopIfIdle()
 }
 
 // tell sends one line, starting a tracker if there is none, and another one if somebody killed it.
-func (t *tracker) tell(what byte, name string, ino uint64) error {
+func (t *tracker) tell(what byte, name string, id kernel.FileID) error {
 	if t.pipe != nil {
-		if _, err := fmt.Fprintf(t.pipe, "%c%d %s\n", what, ino, strconv.Quote(name)); err == nil {
+		if _, err := io.WriteString(t.pipe, trackerLine(what, name, id)); err == nil {
 			return nil
 		}
 		t.stop()
@@ -102,12 +89,22 @@ func (t *tracker) tell(what byte, name string, ino uint64) error {
 	if err := t.start(); err != nil {
 		return fmt.Errorf("shm: start the tracker: %w", err)
 	}
-	for name, ino := range t.names {
-		if _, err := fmt.Fprintf(t.pipe, "+%d %s\n", ino, strconv.Quote(name)); err != nil {
+	for name, id := range t.names {
+		if _, err := io.WriteString(t.pipe, trackerLine('+', name, id)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// A line says '+' or '-', which file, and its name.
+func trackerLine(what byte, name string, id kernel.FileID) string {
+	return fmt.Sprintf("%c%d %d %q\n", what, id.Dev, id.Ino, name)
+}
+
+func parseTrackerLine(line string) (what byte, name string, id kernel.FileID, ok bool) {
+	n, err := fmt.Sscanf(line, "%c%d %d %q", &what, &id.Dev, &id.Ino, &name)
+	return what, name, id, n == 4 && err == nil && checkName(name) == nil
 }
 
 func (t *tracker) start() error {
@@ -151,32 +148,18 @@ func (t *tracker) stop() {
 // track is what the tracker does.
 func track(r io.Reader) {
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
-	names := map[string]uint64{}
+	names := map[string]kernel.FileID{}
 	for in := bufio.NewScanner(r); in.Scan(); {
-		line := in.Text()
-		if line == "" {
-			continue
-		}
-		number, quoted, _ := strings.Cut(line[1:], " ")
-		ino, err1 := strconv.ParseUint(number, 10, 64)
-		name, err2 := strconv.Unquote(quoted)
-		if err1 != nil || err2 != nil || checkName(name) != nil {
-			continue
-		}
-		if line[0] == '+' {
-			names[name] = ino
-		} else if names[name] == ino {
+		what, name, id, ok := parseTrackerLine(in.Text())
+		switch {
+		case !ok:
+		case what == '+':
+			names[name] = id
+		case names[name] == id:
 			delete(names, name)
 		}
 	}
-	for name, ino := range names {
-		if isFile(name, ino) {
-			unix.Unlink(dir + name)
-		}
+	for name, id := range names {
+		kernel.RemoveName(dir+name, id)
 	}
-}
-
-func isFile(name string, ino uint64) bool {
-	var st unix.Stat_t
-	return unix.Lstat(dir+name, &st) == nil && st.Ino == ino
 }
