@@ -39,29 +39,44 @@ const (
 	verdictSize   = 8 + sha256.Size
 )
 
-// deliverChallenge is the listener's side. Any of the keys will do. Without keys no proof is wanted.
-func deliverChallenge(rw io.ReadWriter, keys [][]byte) error {
-	var challenge [challengeSize]byte
-	copy(challenge[:], authMagic)
-	if keys != nil {
-		challenge[len(authMagic)] = authWanted
-		kernel.Random(challenge[16:])
+// exam is the listener's side. Any of the keys will do. Without keys no proof is
+// wanted.
+type exam struct {
+	keys      [][]byte
+	challenge [challengeSize]byte
+	answer    [answerSize]byte
+}
+
+// ask sends the challenge and reads the answer: all that takes the other side's
+// time. It reads no byte more than an answer has.
+func (e *exam) ask(rw io.ReadWriter) error {
+	copy(e.challenge[:], authMagic)
+	if e.keys != nil {
+		e.challenge[len(authMagic)] = authWanted
+		kernel.Random(e.challenge[16:])
 	}
-	if _, err := rw.Write(challenge[:]); err != nil {
+	if _, err := rw.Write(e.challenge[:]); err != nil {
 		return fmt.Errorf("connection: challenge: %w", err)
 	}
-	if keys == nil {
+	if e.keys == nil {
 		return nil
 	}
-	var answer [answerSize]byte
-	if _, err := io.ReadFull(rw, answer[:]); err != nil {
+	if _, err := io.ReadFull(rw, e.answer[:]); err != nil {
 		return fmt.Errorf("connection: answer to the challenge: %w", err)
 	}
-	s, c := challenge[16:], answer[:authNonce]
+	return nil
+}
+
+// mark sends the verdict on the answer, and returns it.
+func (e *exam) mark(w io.Writer) error {
+	if e.keys == nil {
+		return nil
+	}
+	s, c := e.challenge[16:], e.answer[:authNonce]
 	var verdict [verdictSize]byte
 	var known []byte
-	for _, key := range keys { // all of them, so that the time does not tell which
-		if hmac.Equal(answer[authNonce:], authProof(key, "client", s, c)) {
+	for _, key := range e.keys { // all of them, so that the time does not tell which
+		if hmac.Equal(e.answer[authNonce:], authProof(key, "client", s, c)) {
 			known = key
 			verdict[0] = 1
 		}
@@ -69,7 +84,7 @@ func deliverChallenge(rw io.ReadWriter, keys [][]byte) error {
 	if verdict[0] == 1 {
 		copy(verdict[8:], authProof(known, "server", s, c))
 	}
-	if _, err := rw.Write(verdict[:]); err != nil {
+	if _, err := w.Write(verdict[:]); err != nil {
 		return fmt.Errorf("connection: verdict: %w", err)
 	}
 	if verdict[0] != 1 {

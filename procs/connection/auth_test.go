@@ -21,6 +21,15 @@ func bothEnds() (a, b twoWay) {
 	return twoWay{r1, w2}, twoWay{r2, w1}
 }
 
+// deliverChallenge is what a listener does.
+func deliverChallenge(rw io.ReadWriter, keys [][]byte) error {
+	e := exam{keys: keys}
+	if err := e.ask(rw); err != nil {
+		return err
+	}
+	return e.mark(rw)
+}
+
 func TestChallengeResponse(t *testing.T) {
 	for _, c := range []struct {
 		keys   [][]byte

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -12,6 +13,8 @@ import (
 
 	"switchyard/procs"
 	"switchyard/procs/internal/bridge"
+	"switchyard/procs/internal/clock"
+	"switchyard/procs/internal/kernel"
 )
 
 // ErrAddress: an address of a listener is malformed.
@@ -26,13 +29,22 @@ type ListenerConfig struct {
 	OtherKeys [][]byte
 	// NoAuth takes everybody who can reach the address, without proof.
 	NoAuth bool
-	// HandshakeTimeout is how long a new connection may take to prove that it knows the key. 0: 10 s.
+	// HandshakeTimeout is how long a new connection may take to prove that it
+	// knows the key, from first to last byte. 0: 10 s. It may get less: while 256
+	// connections, or a quarter of the process's descriptors, have proved nothing,
+	// each new one takes the place of the oldest of them, which has had a tenth
+	// of a second at least.
 	HandshakeTimeout time.Duration
 	// MaxMessage is the longest message taken over TCP. The connection of a longer one is closed, before memory is
 	// used for it. 0: 1 GiB.
 	MaxMessage int
-	// Refused is called with each connection that failed to prove that it knows the key. It may be called from several
-	// goroutines at once.
+	// Refused is called with the listener's address for each connection that failed
+	// to prove that it knows the key: err is ErrAuthentication if it did not know it,
+	// os.ErrDeadlineExceeded if it was out of time or others took its place,
+	// io.EOF or io.ErrUnexpectedEOF if it went away. It is called by a goroutine of
+	// its own, once after the other, and may do anything, close the listener for
+	// instance; nothing waits for it. Meanwhile up to 4096 refusals wait, more are
+	// left out, and a warning in the log says how many (procs.SetLog).
 	Refused func(address string, err error)
 	// Poller makes connections that wait in the runtime's poller, not in a system call: an idle one takes no thread, which is for
 	// servers of many; a message takes longer, and those over Unix sockets cannot be passed on to other processes.
@@ -55,7 +67,6 @@ type DialConfig struct {
 const (
 	handshakeTimeout = 10 * time.Second
 	maxMessage       = 1 << 30
-	maxHandshakes    = 256 // connections that have not yet proved that they know the key
 )
 
 func (c *ListenerConfig) fill() {
@@ -94,25 +105,32 @@ func (c *DialConfig) fill() {
 // Listener waits for connections of other processes (Python's multiprocessing.connection.Listener). Each connection is a procs.Conn, as
 // procs.NewPipe makes them, whose two sides have proved to each other that they know the key.
 //
-// Connections are taken and checked behind the scenes: one that says nothing, or the wrong thing, delays nobody and is never returned
-// by Accept.
+// Connections are taken and checked behind the scenes: one that says nothing, or
+// the wrong thing, or too little too slowly, delays nobody and is never returned by
+// Accept, however many there are. No byte after the proof is read before Accept
+// has returned the connection, and none that is too many before it. Connections
+// that have proved themselves wait for Accept, without a limit of their number.
+//
+// A listener out of descriptors goes on as soon as there are some. When its
+// process is killed, connections that nobody had accepted end (io.EOF), and those
+// that had been accepted with it; an abstract name and a TCP port are free at
+// once; a socket in a directory of its own (the address "") is removed by the next
+// Listen("") of a process of the same user in the same pid namespace, since nobody
+// else can see that its owner is dead; a socket with a path stays, and must be
+// removed before the next Listen at that path.
 type Listener struct {
-	config  ListenerConfig
-	keys    [][]byte
-	address string
-	socket  listenSocket
-	dir     string // to be removed
-	ready   chan *procs.Conn
-	closed  chan struct{}
-	once    sync.Once
-	wg      sync.WaitGroup
-
-	mu      sync.Mutex
-	pending map[handshaker]struct{} // nil once closed
+	config    ListenerConfig
+	keys      [][]byte
+	address   string
+	socket    listenSocket
+	dir       string // to be removed
+	ready     chan *procs.Conn
+	closed    chan struct{}
+	once      sync.Once
+	wg        sync.WaitGroup
+	strangers *strangers
+	refusals  refusals
 }
-
-// handshaker is a connection that has not yet proved anything.
-type handshaker interface{ Close() error }
 
 // Listen makes a listener. The address is one of
 //
@@ -120,6 +138,8 @@ type handshaker interface{ Close() error }
 //	"/path", "./path"           a Unix socket
 //	"@name"                     a Unix socket with an abstract name, which needs no file and leaves none
 //	"127.0.0.1:5000", ":0"      TCP over IPv4; without a host, on loopback; port 0: one that is free
+//
+// Names and paths have at most 107 bytes. A path must not exist yet.
 //
 // Connections over Unix sockets carry descriptors; those over TCP carry plain values. Nothing is encrypted: on a network that others
 // listen to, use a tunnel.
@@ -140,9 +160,11 @@ func Listen(address string, config ListenerConfig) (*Listener, error) {
 	return l.start(), nil
 }
 
-// Bind makes a socket that listens at an address, not the empty one, but takes no connections yet: that is for ListenFile, here or in
-// another process that f is passed to. bound is the address with its port. A socket in the file system is removed by the Listener;
-// if there will be none, remove it yourself.
+// Bind makes a socket that listens at an address, not the empty one, but takes no
+// connections yet: that is for ListenFile, here or in another process that f is
+// passed to. bound is the address with its port. A socket in the file system is
+// removed by the Listener; if there will be none, or if its process may be killed,
+// remove it yourself.
 func Bind(address string) (f *os.File, bound string, err error) {
 	var s listenSocket
 	if err := s.listen(address); err != nil {
@@ -151,8 +173,9 @@ func Bind(address string) (f *os.File, bound string, err error) {
 	return s.f, s.address, nil
 }
 
-// ListenFile makes a listener of a socket that listens already, at the address that Bind returned. The listener owns f, also if there
-// is an error.
+// ListenFile makes a listener of a socket that listens already, at the address that
+// Bind returned. The listener owns f, also if there is an error, and the socket
+// that lies at the address now.
 func ListenFile(f *os.File, bound string, config ListenerConfig) (*Listener, error) {
 	l := newListener(config)
 	if err := l.socket.open(f, bound); err != nil {
@@ -164,13 +187,15 @@ func ListenFile(f *os.File, bound string, config ListenerConfig) (*Listener, err
 
 func newListener(config ListenerConfig) *Listener {
 	config.fill()
-	return &Listener{config: config, keys: config.keys(), ready: make(chan *procs.Conn), closed: make(chan struct{}),
-		pending: make(map[handshaker]struct{})}
+	closed := make(chan struct{})
+	return &Listener{config: config, keys: config.keys(), ready: make(chan *procs.Conn), closed: closed,
+		strangers: newStrangers(maxStrangers(), closed)}
 }
 
 // start takes connections.
 func (l *Listener) start() *Listener {
 	l.address = l.socket.address
+	l.refusals.hook, l.refusals.address = l.config.Refused, l.address
 	l.wg.Go(l.run)
 	return l
 }
@@ -178,16 +203,22 @@ func (l *Listener) start() *Listener {
 // listenerDir makes a directory for a socket, and removes those of processes that were killed.
 func listenerDir() (string, error) {
 	sweepListenerDirs()
-	dir, err := os.MkdirTemp("", listenerPrefix()+"*") // mode 0700
+	// Absolute, so that it means the same to processes in other directories.
+	tmp, err := filepath.Abs(os.TempDir())
+	if err == nil {
+		tmp, err = os.MkdirTemp(tmp, listenerPrefix()+"*") // mode 0700
+	}
 	if err != nil {
 		return "", fmt.Errorf("connection: directory for a socket: %w", err)
 	}
-	return dir, nil
+	return tmp, nil
 }
 
+// removeDir removes the directory of our own, unless somebody has put something
+// there.
 func (l *Listener) removeDir() {
 	if l.dir != "" {
-		os.RemoveAll(l.dir)
+		os.Remove(l.dir)
 	}
 }
 
@@ -206,85 +237,103 @@ func (l *Listener) Accept(ctx context.Context) (*procs.Conn, error) {
 	}
 }
 
-// Close stops listening, and removes the socket from the file system. Connections that were accepted stay.
+// Close stops listening, and removes the socket from the file system; if its path
+// is that of another socket by now, which somebody else has put there, that one
+// stays. Connections that were accepted stay too; those that wait for Accept
+// are closed.
 func (l *Listener) Close() error {
 	l.once.Do(func() {
 		close(l.closed)
 		l.socket.close()
-		l.mu.Lock()
-		for c := range l.pending {
-			c.Close()
-		}
-		l.pending = nil
-		l.mu.Unlock()
+		l.strangers.close()
 		l.wg.Wait()
 		l.removeDir()
 	})
 	return nil
 }
 
+// Pauses after a failure to take a connection.
+const (
+	firstPause   = 5 * time.Millisecond
+	longestPause = time.Second
+)
+
 // run takes connections, each of which proves itself in a goroutine of its own.
 func (l *Listener) run() {
+	pause := time.Duration(0)
 	for {
 		h, err := l.socket.accept()
-		if err != nil {
-			select {
-			case <-l.closed:
-				return
-			case <-time.After(50 * time.Millisecond): // out of descriptors, most likely: that passes
-				procs.Log(procs.LevelWarning, fmt.Sprintf("listener %s: %v", l.address, err))
-				continue
-			}
-		}
-		if !l.enter(h) {
-			h.Close()
+		if err == nil {
+			pause = 0
+			l.take(h)
 			continue
 		}
-		l.wg.Go(func() { l.handshake(h) })
+		if l.isClosed() {
+			return
+		}
+		if kernel.NoRoom(err) && l.strangers.pushOut() {
+			continue
+		}
+		pause = min(max(2*pause, firstPause), longestPause)
+		bridge.Logf(int32(procs.LevelWarning), "listener %s: %v", l.address, err)
+		select {
+		case <-l.closed:
+			return
+		case <-time.After(pause):
+		}
 	}
 }
 
-// enter counts a connection among the unproved ones, unless there are too many.
-func (l *Listener) enter(h handshaker) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.pending == nil || len(l.pending) >= maxHandshakes {
+func (l *Listener) isClosed() bool {
+	select {
+	case <-l.closed:
+		return true
+	default:
 		return false
 	}
-	l.pending[h] = struct{}{}
-	return true
 }
 
-func (l *Listener) leave(h handshaker) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.pending, h)
+// take lets a connection prove itself.
+func (l *Listener) take(h *os.File) {
+	if !l.strangers.enter(h) {
+		h.Close()
+		return
+	}
+	l.wg.Go(func() {
+		c, err := l.handshake(h)
+		if err != nil {
+			h.Close()
+			if !l.isClosed() {
+				bridge.Logf(int32(procs.LevelWarning), "listener %s refused a connection: %v", l.address, err)
+				l.refusals.add(err)
+			}
+			return
+		}
+		select {
+		case l.ready <- c:
+		case <-l.closed:
+			c.Close()
+		}
+	})
 }
 
-func (l *Listener) handshake(h *os.File) {
-	h.SetDeadline(time.Now().Add(l.config.HandshakeTimeout))
-	err := deliverChallenge(h, l.keys)
-	l.leave(h)
+func (l *Listener) handshake(h *os.File) (*procs.Conn, error) {
+	h.SetDeadline(clock.In(l.config.HandshakeTimeout))
+	e := exam{keys: l.keys}
+	err := e.ask(h)
+	if !l.strangers.leave(h) {
+		return nil, errPushedOut
+	}
+	if err == nil {
+		err = e.mark(h)
+	}
 	if err == nil {
 		err = h.SetDeadline(time.Time{})
 	}
-	var c *procs.Conn
-	if err == nil {
-		c, err = connOf(h, l.socket.network == networkTCP, l.config.MaxMessage, l.config.Poller)
-	}
 	if err != nil {
-		h.Close()
-		procs.Log(procs.LevelWarning, fmt.Sprintf("listener %s refused a connection: %v", l.address, err))
-		if l.config.Refused != nil {
-			l.config.Refused(l.address, err)
-		}
-		return
+		return nil, err
 	}
-	select {
-	case l.ready <- c:
-	case <-l.closed:
-		c.Close()
-	}
+	return connOf(h, l.socket.network == networkTCP, l.config.MaxMessage, l.config.Poller)
 }
 
 // Dial connects to the Listener at address, and proves to it that we know its key; it proves the same to us. A wrong key on either
@@ -323,6 +372,8 @@ func connOf(f *os.File, stream bool, limit int, poller bool) (*procs.Conn, error
 const (
 	networkUnix = "unix"
 	networkTCP  = "tcp"
+
+	maxPath = 107 // bytes of a Unix socket's address
 )
 
 // splitAddress tells Unix sockets from TCP.
@@ -334,6 +385,9 @@ func splitAddress(address string) (network, host string, port uint16, err error)
 		return "", "", 0, fmt.Errorf("%w %q", ErrAddress, address)
 	case strings.HasPrefix(address, "/"), strings.HasPrefix(address, "./"), strings.HasPrefix(address, "../"),
 		strings.HasPrefix(address, "@") && len(address) > 1:
+		if len(address) > maxPath {
+			return "", "", 0, fmt.Errorf("%w %q: %d bytes, where a Unix socket may have %d", ErrAddress, address, len(address), maxPath)
+		}
 		return networkUnix, "", 0, nil
 	}
 	i := strings.LastIndexByte(address, ':')

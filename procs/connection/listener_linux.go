@@ -23,7 +23,7 @@ type listenSocket struct {
 	rc      syscall.RawConn
 	network string
 	address string
-	path    string // to be unlinked
+	name    *kernel.Name // to be removed; nil if it is not in the file system
 }
 
 func (s *listenSocket) listen(address string) error {
@@ -51,7 +51,7 @@ func (s *listenSocket) listen(address string) error {
 		err = unix.Bind(fd, sa)
 	}
 	if err == nil {
-		err = unix.Listen(fd, 1024)
+		err = unix.Listen(fd, backlog)
 	}
 	if err != nil {
 		kernel.CloseFD(fd)
@@ -62,8 +62,16 @@ func (s *listenSocket) listen(address string) error {
 			address = formatInet4(got.(*unix.SockaddrInet4)) // with the port
 		}
 	}
-	return s.open(os.NewFile(uintptr(fd), "listener"), address)
+	f := os.NewFile(uintptr(fd), "listener")
+	if err := s.open(f, address); err != nil {
+		f.Close()
+		return err
+	}
+	return nil
 }
+
+// backlog is how many connections wait in the kernel until they are taken.
+const backlog = 1024
 
 // open takes a socket that listens on address.
 func (s *listenSocket) open(f *os.File, address string) (err error) {
@@ -71,15 +79,31 @@ func (s *listenSocket) open(f *os.File, address string) (err error) {
 		return err
 	}
 	s.f, s.address = f, address
-	if s.network == networkUnix && address[0] != '@' {
-		s.path = address
-	}
 	s.rc, err = f.SyscallConn()
+	if err == nil {
+		cerr := s.rc.Control(func(fd uintptr) { err = takeOver(int(fd)) })
+		err = errors.Join(cerr, err)
+	}
+	if err == nil && s.network == networkUnix && address[0] != '@' {
+		s.name, err = kernel.NameOf(address)
+	}
 	if err != nil {
 		return fmt.Errorf("connection: listen on %s: %w", address, err)
 	}
-	// One that was inherited may block.
-	return s.rc.Control(func(fd uintptr) { err = unix.SetNonblock(int(fd), true) })
+	return nil
+}
+
+// takeOver makes sure that a socket listens: nothing could be awaited from
+// another. One that was inherited may block.
+func takeOver(fd int) error {
+	listens, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err == nil && listens == 0 {
+		err = unix.EINVAL
+	}
+	if err != nil {
+		return os.NewSyscallError("accept", err)
+	}
+	return unix.SetNonblock(fd, true)
 }
 
 func formatInet4(sa *unix.SockaddrInet4) string {
@@ -87,27 +111,56 @@ func formatInet4(sa *unix.SockaddrInet4) string {
 }
 
 func (s *listenSocket) accept() (*os.File, error) {
-	fd := -1
-	var err error
-	rerr := s.rc.Read(func(l uintptr) bool {
-		for {
-			fd, _, err = unix.Accept4(int(l), unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
-			if err != unix.EINTR && err != unix.ECONNABORTED {
-				return err != unix.EAGAIN
-			}
-		}
-	})
-	if err = errors.Join(rerr, err); err != nil {
+	fd, err := kernel.OpenFD(s.acceptFD)
+	if err != nil {
 		return nil, fmt.Errorf("connection: accept: %w", err)
 	}
 	return os.NewFile(uintptr(fd), "connection"), nil
 }
 
-func (s *listenSocket) close() {
-	s.f.Close()
-	if s.path != "" {
-		os.Remove(s.path)
+func (s *listenSocket) acceptFD() (fd int, err error) {
+	werr := s.rc.Read(func(l uintptr) bool {
+		for {
+			fd, _, err = unix.Accept4(int(l), unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
+			switch {
+			case err == unix.EINTR, err == unix.ECONNABORTED:
+				continue
+			case err == unix.EAGAIN:
+				return false
+			case err != nil && kernel.NoRoom(err):
+				// The kernel looks for a descriptor before it looks for a connection.
+				return isReadable(int(l))
+			}
+			return true
+		}
+	})
+	if werr != nil {
+		return -1, werr
 	}
+	return fd, err
+}
+
+func isReadable(fd int) bool {
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	return n > 0 || err != nil
+}
+
+// close removes the name first: while the socket is open, no other file has its
+// number.
+func (s *listenSocket) close() {
+	s.name.Remove()
+	s.f.Close()
+}
+
+// maxStrangers is how many connections may be on their way to a proof. Somebody who
+// makes them and says nothing must not use up the descriptors of the process.
+func maxStrangers() int {
+	const most = 256
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
+		return most
+	}
+	return int(max(min(limit.Cur/4, most), 1))
 }
 
 func newSocket(family, kind int) (int, error) {
@@ -174,16 +227,35 @@ func listenerPrefix() string {
 	return "procs-socket-" + strconv.FormatUint(uint64(shm.Self()), 16) + "-"
 }
 
-// sweepListenerDirs removes what killed processes left.
+// sweepListenerDirs removes what killed processes left. Processes of other pid
+// namespaces, and those started where there was no /proc, count as alive
+// (shm.Owner.Alive): what they leave is for processes like them.
 func sweepListenerDirs() {
 	left, _ := filepath.Glob(filepath.Join(os.TempDir(), "procs-socket-*-*"))
 	for _, dir := range left {
 		id, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), "procs-socket-"), "-")
 		owner, err := strconv.ParseUint(id, 16, 64)
-		if err != nil || shm.Owner(owner).Alive() {
-			continue
+		if err == nil && !shm.Owner(owner).Alive() {
+			removeListenerDir(dir)
 		}
-		os.Remove(filepath.Join(dir, "socket")) // not RemoveAll: only what a listener puts there
-		os.Remove(dir)
 	}
+}
+
+// removeListenerDir removes a directory of this user's with a socket in it: what a
+// listener puts there, and nothing else. Others, who may write to the same
+// directory of temporary files, could put a link or a directory of theirs there.
+func removeListenerDir(dir string) {
+	fd, err := kernel.OpenFD(func() (int, error) {
+		return unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	})
+	if err != nil {
+		return
+	}
+	defer kernel.CloseFD(fd)
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) != nil || int(st.Uid) != os.Geteuid() {
+		return
+	}
+	unix.Unlinkat(fd, "socket", 0)
+	unix.Rmdir(dir)
 }

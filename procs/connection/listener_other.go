@@ -27,5 +27,7 @@ func dialSocket(context.Context, string, *DialConfig) (*os.File, string, error) 
 	return nil, "", errPlatform
 }
 
+func maxStrangers() int { return 1 }
+
 func listenerPrefix() string { return "procs-socket-" }
 func sweepListenerDirs()     {}

@@ -390,18 +390,27 @@ func TestListenerAddresses(t *testing.T) {
 	c.Close()
 }
 
-// What a listener of a killed process left is removed by the next one.
-func TestListenerSweep(t *testing.T) {
+// deadOwner is a process of our pid namespace that has ended.
+func deadOwner(t *testing.T) uint64 {
+	t.Helper()
 	cmd := exec.Command("sh", "-c", "exit 0")
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
 	}
-	// The names of a process's directories, by its id in our namespace or in one
-	// that differs from ours in the lowest bit above the id.
 	const pidBits = 22
-	ours := uint64(shm.Self())&^(1<<pidBits-1) | uint64(cmd.Process.Pid)
+	return uint64(shm.Self())&^(1<<pidBits-1) | uint64(cmd.Process.Pid)
+}
+
+func listenerDirName(owner uint64, suffix string) string {
+	return fmt.Sprintf("procs-socket-%x-%s", owner, suffix)
+}
+
+// What a listener of a killed process left is removed by the next one.
+func TestListenerSweep(t *testing.T) {
+	const pidBits = 22
+	ours := deadOwner(t)
 	left := func(owner uint64) string {
-		dir := filepath.Join(os.TempDir(), fmt.Sprintf("procs-socket-%x-1", owner))
+		dir := filepath.Join(os.TempDir(), listenerDirName(owner, "1"))
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -409,6 +418,8 @@ func TestListenerSweep(t *testing.T) {
 		os.WriteFile(dir+"/socket", nil, 0o600)
 		return dir
 	}
+	// The second is of a namespace that differs from ours in the lowest bit above
+	// the id.
 	dead, foreign := left(ours), left(ours^1<<pidBits)
 	listen(t, "", ListenerConfig{})
 	if _, err := os.Stat(dead); !os.IsNotExist(err) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -60,7 +59,7 @@ type Manager struct {
 	link    *clientLink
 	process *procs.Process // the manager's, if we started it
 	server  *server        // the manager itself, if it is here
-	path    string         // of a socket in the file system
+	name    *kernel.Name   // of the socket of a process that we started, nil if it is not in the file system
 	closed  bool
 }
 
@@ -76,8 +75,14 @@ func New(config Config) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager{path: socketPath(address)}
-	settings, err := encodeSettings(&config, address)
+	m := new(Manager)
+	if path := socketPath(address); path != "" {
+		m.name, err = kernel.PinName(path) // its process may be killed
+	}
+	var settings []byte
+	if err == nil {
+		settings, err = encodeSettings(&config, address)
+	}
 	if err == nil {
 		m.process = procs.NewProcess(mainFunc, boot{settings, socket}, procs.ProcessConfig{Name: config.Name, GOMAXPROCS: config.GOMAXPROCS})
 		bridge.Asked(m.process)
@@ -91,7 +96,7 @@ func New(config Config) (*Manager, error) {
 		}
 	}
 	if err != nil {
-		m.removeSocket()
+		m.name.Remove()
 		return nil, fmt.Errorf("manager: start %s: %w", config.Name, err)
 	}
 	started.add(m)
@@ -139,12 +144,15 @@ func Serve(config Config) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	var name *kernel.Name
+	if path := socketPath(address); path != "" {
+		name, _ = kernel.NameOf(path)
+	}
 	s := newServer()
 	if err := s.listenOn(socket, address, ownKey(&config)); err != nil {
-		os.Remove(socketPath(address))
+		name.Remove()
 		return nil, err
 	}
-	s.manager.path = socketPath(address)
 	s.wg.Go(s.serve)
 	return s.manager, nil
 }
@@ -278,14 +286,8 @@ func (m *Manager) disconnect() error {
 		started.remove(m)
 		<-m.link.dead // its process has ended, so this comes
 	}
-	m.removeSocket()
+	m.name.Remove()
 	return nil
-}
-
-func (m *Manager) removeSocket() {
-	if m.path != "" {
-		os.Remove(m.path)
-	}
 }
 
 func (m *Manager) share(w *codec.Wire) error {
