@@ -218,10 +218,11 @@ func (s *Semaphore) ReleaseN(n int) error {
 	}
 	defer s.mu.Unlock()
 	st := s.state
-	if st.bound > 0 && st.value.Load()+int64(n) > st.bound {
+	free := st.value.Load() // n added to it may be no int64 any more
+	if st.bound > 0 && int64(n) > st.bound-free {
 		return ErrNotHeld
 	}
-	if st.value.Load()+int64(n) > math.MaxInt32 {
+	if int64(n) > math.MaxInt32-free {
 		return fmt.Errorf("procs: release of %d permits makes more than %d: %w", n, math.MaxInt32, os.ErrInvalid)
 	}
 	shm.RaceRelease(s)

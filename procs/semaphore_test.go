@@ -58,7 +58,7 @@ func TestSemaphore(t *testing.T) {
 			t.Error(err, s.Value())
 		}
 	}
-	for _, n := range []int{0, -1, math.MaxInt32} {
+	for _, n := range []int{0, -1, math.MinInt, math.MaxInt32 - 3, math.MaxInt32, math.MaxInt} {
 		if err := s.ReleaseN(n); !errors.Is(err, os.ErrInvalid) || s.Value() != 4 {
 			t.Errorf("released %d permits: %v, %d", n, err, s.Value())
 		}
@@ -72,6 +72,11 @@ func TestSemaphore(t *testing.T) {
 
 func TestBoundedSemaphore(t *testing.T) {
 	s := closing(t, must(NewBoundedSemaphore(2))(t), nil)
+	for _, n := range []int{1, math.MaxInt32, math.MaxInt} {
+		if err := s.ReleaseN(n); err != ErrNotHeld || s.Value() != 2 {
+			t.Errorf("released %d permits: %v, %d", n, err, s.Value())
+		}
+	}
 	if err := s.Release(); err != ErrNotHeld {
 		t.Errorf("released what was not out: %v", err)
 	}

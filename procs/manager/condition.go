@@ -31,9 +31,16 @@ type sleeper struct {
 func (o *conditionObject) call(c *serverCall) error {
 	switch c.method {
 	case conditionWait:
-		return o.waitFor(c, holder{c.link, c.uint()})
+		who := holder{c.link, c.uint()}
+		if c.bad {
+			return codec.ErrWire
+		}
+		return o.waitFor(c, who)
 	case conditionNotify:
 		who, n := holder{c.link, c.uint()}, c.int()
+		if c.bad || n < 0 {
+			return codec.ErrWire
+		}
 		return o.change(func() error {
 			if o.depth == 0 || o.held != who {
 				return procs.ErrNotHeld

@@ -67,12 +67,16 @@ func (d *dictObject) call(c *serverCall) error {
 		}
 		return c.err()
 	case dictDelete, dictPop:
-		e := d.entries[string(c.bytes())]
+		key := c.bytes()
+		if c.bad {
+			return codec.ErrWire
+		}
+		e := d.entries[string(key)]
 		c.putBool(e != nil)
 		if e != nil {
 			d.take(c, e, c.method == dictPop)
 		}
-		return c.err()
+		return nil
 	case dictPopItem:
 		e := d.last
 		c.putBool(e != nil)

@@ -35,12 +35,13 @@ type clientLink struct {
 	linger *time.Timer
 }
 
-// links are the managers this process is connected to.
+// links are the managers this process is connected to. No one waits under its
+// lock.
 var links struct {
-	mu     sync.Mutex
-	dial   sync.Mutex // one at a time
-	byAddr map[string]*clientLink
-	local  map[string]*server
+	mu      sync.Mutex
+	byAddr  map[string]*clientLink
+	dialing map[string]chan struct{} // one at a time for an address; closed when it is over
+	local   map[string]*server
 }
 
 const (
@@ -50,16 +51,23 @@ const (
 
 // linkTo returns the link to a manager, with one more user. A nil key means the family's.
 func linkTo(ctx context.Context, address string, config connection.DialConfig) (*clientLink, error) {
-	if l := knownLink(address); l != nil {
-		return l, nil
-	}
-	links.dial.Lock()
-	defer links.dial.Unlock()
-	if l := knownLink(address); l != nil {
+	l, others := knownLink(address)
+	if l != nil {
 		return l, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, linkTimeout)
 	defer cancel()
+	for others != nil {
+		select {
+		case <-others:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("manager: connect to %s: %w", address, ctx.Err())
+		}
+		if l, others = knownLink(address); l != nil {
+			return l, nil
+		}
+	}
+	defer dialed(address)
 	config.Poller = true
 	c, err := connection.Dial(ctx, address, config)
 	if err != nil {
@@ -68,7 +76,7 @@ func linkTo(ctx context.Context, address string, config connection.DialConfig) (
 		}
 		return nil, err
 	}
-	l := &clientLink{address: address, conn: c, messages: bridge.MessagesOf(c), dead: make(chan struct{}), calls: make(map[uint64]chan []byte), users: 1}
+	l = &clientLink{address: address, conn: c, messages: bridge.MessagesOf(c), dead: make(chan struct{}), calls: make(map[uint64]chan []byte), users: 1}
 	if err := l.hello(ctx); err != nil {
 		c.Close()
 		return nil, err
@@ -83,17 +91,34 @@ func linkTo(ctx context.Context, address string, config connection.DialConfig) (
 	return l, nil
 }
 
-// knownLink returns an open link with one more user, or nil.
-func knownLink(address string) *clientLink {
+// knownLink returns an open link with one more user. If there is none it
+// returns what is closed when someone else's attempt to connect is over, or
+// nil: then it is the caller who has to try, and to call dialed.
+func knownLink(address string) (l *clientLink, others <-chan struct{}) {
 	links.mu.Lock()
 	defer links.mu.Unlock()
 	if s := links.local[address]; s != nil {
-		return &clientLink{address: address, server: s.id, local: s, dead: s.done}
+		return &clientLink{address: address, server: s.id, local: s, dead: s.done}, nil
 	}
 	if l := links.byAddr[address]; l != nil && l.use() {
-		return l
+		return l, nil
 	}
-	return nil
+	if others := links.dialing[address]; others != nil {
+		return nil, others
+	}
+	if links.dialing == nil {
+		links.dialing = make(map[string]chan struct{})
+	}
+	links.dialing[address] = make(chan struct{})
+	return nil, nil
+}
+
+// dialed lets the next one try to connect, if there is no link yet.
+func dialed(address string) {
+	links.mu.Lock()
+	defer links.mu.Unlock()
+	close(links.dialing[address])
+	delete(links.dialing, address)
 }
 
 // hello waits for the server's first message.

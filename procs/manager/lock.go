@@ -78,6 +78,9 @@ func (l *lockObject) release(who holder) error {
 
 func (l *lockObject) call(c *serverCall) error {
 	who := holder{c.link, c.uint()}
+	if c.bad {
+		return codec.ErrWire
+	}
 	switch c.method {
 	case lockAcquire:
 		var got error

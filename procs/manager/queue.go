@@ -70,15 +70,19 @@ func (q *queueObject) call(c *serverCall) error {
 			q.unfinished--
 			return nil
 		case queueShutDown:
+			immediate := c.uint() != 0
+			if c.bad {
+				return codec.ErrWire
+			}
 			q.shut = true
-			if c.uint() != 0 {
+			if immediate {
 				for _, image := range q.images {
 					c.unkeep(image)
 				}
 				q.unfinished -= len(q.images)
 				q.images = nil
 			}
-			return c.err()
+			return nil
 		}
 		return codec.ErrWire
 	})

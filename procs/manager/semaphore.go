@@ -90,9 +90,9 @@ func (s *semaphoreObject) release(link *serverLink, n int) error {
 	switch {
 	case n < 1:
 		return fmt.Errorf("manager: release of %d permits", n)
-	case s.bound > 0 && s.free+n > s.bound:
+	case s.bound > 0 && n > s.bound-s.free:
 		return procs.ErrNotHeld
-	case s.free+n > math.MaxInt32:
+	case n > math.MaxInt32-s.free:
 		return fmt.Errorf("manager: semaphore with more than %d permits", math.MaxInt32)
 	}
 	s.free += n

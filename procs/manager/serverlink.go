@@ -118,7 +118,7 @@ func (l *serverLink) handle(kind uint32, b []byte) error {
 func (l *serverLink) call(b []byte) error {
 	id, req := b[:8:8], b[8:]
 	reply := l.server.dispatch(l, noWait, req, append([]byte(nil), id...))
-	if reply[8] != statusWait || len(req) >= callHead && req[8]&callNowait != 0 {
+	if reply[8] != statusWait || req[8]&callNowait != 0 {
 		return l.send(linkReply, reply, nil)
 	}
 	ctx, cancel := context.WithCancel(l.ctx)
