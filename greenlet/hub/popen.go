@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"reflect"
 	"time"
 )
 
@@ -15,7 +16,20 @@ import (
 // Set up the exec.Cmd, ask for pipes, Start, then talk to it and Wait. The
 // methods of exec.Cmd that wait must not be called; those here replace them.
 //
-// A child that still runs when the hub closes is killed.
+// Stdout and Stderr of the Cmd may be writers of Go. They are written to on
+// goroutines, so they must be no Conn of the hub; a panic in one is the error
+// of Wait. Wait waits until all is written, which is when the last process that
+// has the pipe has ended: a grandchild may hold it for longer than the child
+// lives (golang/go#23019). Three things end that wait: the limit or the kill of
+// the greenlet that waits, which leaves all else as it is; WaitDelay of the Cmd,
+// counted from the child's end, or a second after [Popen.Kill] if it is zero;
+// and the end of the hub. With the last two what comes later is lost. A Stdin
+// that is a reader of Go is waited for as exec.Cmd does: it must end, or
+// WaitDelay be set.
+//
+// A child that still runs when the hub closes is killed. A greenlet that is
+// killed while it waits, in Wait or for a pipe, leaves the child running; only
+// Communicate and [Hub.Output] kill it then.
 type Popen struct {
 	*exec.Cmd
 
@@ -29,7 +43,21 @@ type Popen struct {
 	err     error
 	file    *file
 	started bool
+
+	copies []*copying
+	busy   int // copies, and the wait for the process, that have not ended
+	exited bool
+	killed bool // by Kill
 }
+
+// A copying takes what the child writes to a writer of the program's.
+type copying struct {
+	from *os.File
+	to   io.Writer
+}
+
+// killDelay is how long after its kill a child's output is waited for.
+const killDelay = time.Second
 
 // Command prepares a command; see exec.Command.
 func (h *Hub) Command(name string, args ...string) *Popen {
@@ -107,7 +135,7 @@ func (p *Popen) release() {
 }
 
 func (p *Popen) closeTheirs() {
-	if len(p.theirs) > 0 {
+	if p.file != nil {
 		p.h.files.remove(p.file)
 	}
 	for _, f := range p.theirs {
@@ -124,21 +152,109 @@ func (p *Popen) Start() error {
 		return errors.New("hub: child started twice")
 	}
 	p.started = true
-	err := p.Cmd.Start()
+	err := p.takeWriters()
+	if err == nil {
+		err = p.Cmd.Start()
+	}
 	p.closeTheirs()
 	if err != nil {
+		p.stopCopying()
 		p.release()
 		p.err = err
 		p.done.Set()
 		return err
 	}
-	p.file = p.h.files.add(func() { p.Process.Kill() })
+	p.file = p.h.files.add(func() {
+		p.Process.Kill()
+		p.stopCopying()
+	})
+	p.busy = 1 + len(p.copies)
 	p.h.elsewhere(p.Cmd.Wait, func(err error) {
+		p.exited = true
+		p.limitCopying()
+		p.ended(err)
+	})
+	for _, c := range p.copies {
+		p.h.elsewhere(c.run, p.ended)
+	}
+	return nil
+}
+
+// takeWriters puts pipes in the place of writers of Go, as exec.Cmd would, but
+// their reading ends are ours to close.
+func (p *Popen) takeWriters() (err error) {
+	out, errs := p.Stdout, p.Stderr
+	if p.Stdout, err = p.taken(out); err != nil {
+		return err
+	}
+	if sameWriter(out, errs) {
+		p.Stderr = p.Stdout
+		return nil
+	}
+	p.Stderr, err = p.taken(errs)
+	return err
+}
+
+func (p *Popen) taken(w io.Writer) (io.Writer, error) {
+	if _, ok := w.(*os.File); ok || w == nil {
+		return w, nil
+	}
+	from, theirs, err := os.Pipe()
+	if err != nil {
+		return w, err
+	}
+	p.theirs = append(p.theirs, theirs)
+	p.copies = append(p.copies, &copying{from, w})
+	return theirs, nil
+}
+
+// sameWriter reports whether a and b are one writer; if so, the child has one
+// pipe for both.
+func sameWriter(a, b io.Writer) bool {
+	return a != nil && b != nil && reflect.TypeOf(a).Comparable() && a == b
+}
+
+// run copies until the last writer of the pipe has ended, or ours is closed.
+func (c *copying) run() error {
+	defer c.from.Close()
+	_, err := io.Copy(c.to, c.from)
+	if errors.Is(err, os.ErrClosed) {
+		return exec.ErrWaitDelay
+	}
+	return err
+}
+
+// stopCopying gives up what has not been written yet.
+func (p *Popen) stopCopying() {
+	for _, c := range p.copies {
+		c.from.Close()
+	}
+}
+
+// limitCopying sets the time for what a child that has ended has left.
+func (p *Popen) limitCopying() {
+	d := p.WaitDelay
+	if d == 0 && p.killed {
+		d = killDelay
+	}
+	if d <= 0 || p.done.set || len(p.copies) == 0 {
+		return
+	}
+	t := timer{fn: p.stopCopying}
+	p.h.timers.arm(&t, p.h.now().after(d))
+}
+
+// ended counts what has ended; the first error is that of Wait, that of the
+// process before those of the writers.
+func (p *Popen) ended(err error) {
+	var exit *exec.ExitError
+	if p.err == nil || errors.As(err, &exit) {
 		p.err = err
+	}
+	if p.busy--; p.busy == 0 {
 		p.h.files.remove(p.file)
 		p.done.Set()
-	})
-	return nil
+	}
 }
 
 // Wait waits until the child has ended; its error is that of exec.Cmd.Wait,
@@ -181,8 +297,15 @@ func (p *Popen) Signal(s os.Signal) error {
 	return p.Process.Signal(s)
 }
 
-// Kill ends the child by force; see [Popen.Signal].
-func (p *Popen) Kill() error { return p.Signal(os.Kill) }
+// Kill ends the child by force; see [Popen.Signal]. Wait then waits a second at
+// most for what its own children write, unless WaitDelay says how long.
+func (p *Popen) Kill() error {
+	p.killed = true
+	if p.exited {
+		p.limitCopying()
+	}
+	return p.Signal(os.Kill)
+}
 
 // Communicate starts the child unless it runs, sends input to its standard
 // input and ends that, collects its standard output and error as far as they
