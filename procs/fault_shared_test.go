@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -279,4 +280,58 @@ func sharedMonkeyProcess(s sharedThings, r *rand.Rand) (killed bool, err error) 
 		return killed, fmt.Errorf("exit code %d\n%s", code, out.String())
 	}
 	return killed, nil
+}
+
+type holdArgs struct {
+	Semaphore *Semaphore
+	Queue     *JoinableQueue[int]
+	Ready     *Semaphore
+}
+
+// testHold takes a permit and a task, and keeps both.
+var testHold = Register("test.hold", func(ctx context.Context, a holdArgs) (int, error) {
+	if err := a.Semaphore.Acquire(ctx); err != nil {
+		return 0, err
+	}
+	if _, err := a.Queue.Get(ctx); err != nil {
+		return 0, err
+	}
+	return 0, errors.Join(a.Ready.Release(), hang())
+})
+
+// TestFaultHolders kills hundreds of processes that hold a permit and have taken
+// a task (birdnet-team/birdnet#73): every permit comes back, and Join tells of
+// every task.
+func TestFaultHolders(t *testing.T) {
+	n := 8
+	if longFaults {
+		n = 300
+	}
+	s := closing(t, must(NewSemaphore(n))(t), nil)
+	q := closing(t, must(NewJoinableQueue[int](0))(t), nil)
+	ready := closing(t, must(NewSemaphore(0))(t), nil)
+	var ps []*Process
+	for i := range n {
+		if err := q.Put(soon(t), i); err != nil {
+			t.Fatal(err)
+		}
+		ps = append(ps, run(t, testHold, holdArgs{s, q, ready}))
+	}
+	for range ps {
+		if err := ready.Acquire(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, p := range ps {
+		slay(t, p)
+	}
+	for i := range n {
+		if err := but(s.Acquire(soon(t)), ErrOwnerDied); err != nil {
+			t.Fatalf("permit %d of %d: %v", i, n, err)
+		}
+	}
+	err := q.Join(soon(t))
+	if !errors.Is(err, ErrTaskLost) || !strings.HasSuffix(err.Error(), fmt.Sprintf(": %d", n)) {
+		t.Errorf("%d tasks were lost: %v", n, err)
+	}
 }

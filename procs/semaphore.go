@@ -14,11 +14,25 @@ import (
 
 // Semaphore hands out permits across processes. It is multiprocessing.Semaphore.
 //
-// It remembers how many permits each process holds. When a process dies, its permits come back as soon as somebody has to wait, and
-// the one who gets the first of them is told by ErrOwnerDied (and holds a permit). A release by a process that holds none is
-// taken as a release on behalf of one that does; if nobody does, the number of permits grows.
+// It remembers how many permits each process holds. When a process dies, its
+// permits come back while somebody waits for one, and the one who gets the first
+// of them is told by ErrOwnerDied (and holds a permit). It takes a fraction of a
+// second; of more than 256 holders that live, each 256 take up to a fifth of a
+// second more. A permit is lost only if its holder cannot be found dead: it was
+// killed in another pid namespace than that of those who wait, or where there is
+// no /proc and no pidfd.
 //
-// Acquire and Release cost about 30 ns together while permits last.
+// A release by a process that holds none is taken as a release on behalf of one
+// that does; if nobody does, the number of permits grows. What was acquired by
+// one process and released by another is therefore noted as it should be only
+// if all of them live.
+//
+// Up to 65,536 processes can hold permits at the same time. One more, or one for
+// whose note there is no memory, gets ErrNoSpace and no permit.
+//
+// Acquire and Release cost about 30 ns together while permits last. A semaphore
+// takes a page of memory, another for each 256 processes that hold permits at
+// the same time, and 1 MiB of address space.
 type Semaphore struct {
 	shared
 	mu    shm.Mutex
@@ -26,34 +40,32 @@ type Semaphore struct {
 	gate  shm.Gate
 	spin  shm.Spinner
 	state *semaphoreState
-	self  uint64
-	slot  int // where we are in the table, if the slot still says so; guarded by mu
+
+	holders shm.Holders // of permits; guarded by mu
 }
 
-// semaphoreState lies in the segment and is guarded by mu. value always follows from the other fields, and is recomputed from them if a
-// process dies between two stores:
+// semaphoreState lies in the segment and is guarded by mu. value always follows
+// from the other fields, and is recomputed from them if a process dies between
+// two stores:
 //
-//	value = total - strangers - the sum of held
+//	value = total - the sum of what the holders have
 type semaphoreState struct {
 	_         uint64 // the mutex
 	_         uint32 // the bell
 	_         uint32
 	value     atomic.Int64 // free permits; may be read without mu
 	total     int64        // all permits
-	strangers int64        // held by processes that found no slot
 	bound     int64        // most that total may be; 0: no bound
 	recovered int64        // permits of dead processes that came back and nobody was told of
-	slots     [semaphoreSlots]semaphoreSlot
+	holders   shm.HoldersHead
+	// Then the holders.
 }
 
-type semaphoreSlot struct {
-	owner uint64
-	held  int64
-}
+// A semaphore maps semaphoreSize bytes, of which a page exists from the
+// beginning: enough for some 250 holders.
+const semaphoreReserved = 4096
 
-// semaphoreSlots is how many processes can hold permits and have them back if they die. Those beyond it can use the semaphore,
-// but what they hold is lost if they are killed.
-const semaphoreSlots = 240
+func semaphoreSize() int { return int(sizeof[semaphoreState]()) + shm.HoldersSize }
 
 // NewSemaphore returns a semaphore with n permits, n >= 0 (else os.ErrInvalid).
 func NewSemaphore(n int) (*Semaphore, error) { return newSemaphore(n, 0) }
@@ -63,10 +75,13 @@ func newSemaphore(n, bound int) (*Semaphore, error) {
 		return nil, fmt.Errorf("procs: semaphore with %d permits, which must be 0 to %d: %w", n, math.MaxInt32, os.ErrInvalid)
 	}
 	s := new(Semaphore)
-	if err := s.create(kindSemaphore, int(sizeof[semaphoreState]())); err != nil {
-		return nil, err
+	seg, err := shm.CreateSparse(bodyOffset+semaphoreSize(), semaphoreReserved)
+	if err != nil {
+		return nil, fromShm(err)
 	}
+	s.label(seg, kindSemaphore)
 	s.open()
+	s.holders.HasMemory(semaphoreReserved)
 	s.state.value.Store(int64(n))
 	s.state.total, s.state.bound = int64(n), int64(bound)
 	return s, nil
@@ -75,7 +90,7 @@ func newSemaphore(n, bound int) (*Semaphore, error) {
 func (s *Semaphore) share(w *wire) error { return s.shareAs(w) }
 
 func (s *Semaphore) adopt(w *wire) error {
-	if err := s.adoptAs(w, kindSemaphore, int(sizeof[semaphoreState]())); err != nil {
+	if err := s.adoptAs(w, kindSemaphore, semaphoreSize()); err != nil {
 		return err
 	}
 	s.open()
@@ -87,10 +102,12 @@ func (s *Semaphore) open() {
 	s.mu.Open(s.seg, bodyOffset)
 	s.bell.Open(s.seg, bodyOffset+8)
 	s.gate = shm.NewGate()
-	s.self = uint64(shm.Self())
+	s.holders.Open(s.seg, &s.state.holders, bodyOffset+int(sizeof[semaphoreState]()))
 }
 
-// Acquire takes a permit, waiting for one. nil and ErrOwnerDied mean that the caller has it.
+// Acquire takes a permit, waiting for one. It returns nil or ErrOwnerDied when
+// the caller has it; the context's error, ErrClosed, or ErrNoSpace when too many
+// processes hold permits, when not.
 func (s *Semaphore) Acquire(ctx context.Context) error {
 	wait := waitFor(ctx)
 	return s.acquire(&wait)
@@ -105,7 +122,8 @@ func (s *Semaphore) AcquireTimeout(d time.Duration) error {
 	return s.acquire(&wait)
 }
 
-// TryAcquire takes a permit if there is one.
+// TryAcquire takes a permit if there is one, and reports whether it did. It does
+// not find out whether holders are dead, as AcquireTimeout(0) does.
 func (s *Semaphore) TryAcquire() bool {
 	if s.closed() || s.state.value.Load() <= 0 {
 		return false
@@ -190,8 +208,12 @@ func (s *Semaphore) tryOrArm(wait *shm.Wait) (seen uint32, err error) {
 	if st.value.Load() <= 0 {
 		return s.bell.Arm(), errNoPermit
 	}
+	h, err := s.holders.Own()
+	if err != nil {
+		return 0, fromShm(err)
+	}
 	// The first store decides: a death before it changes nothing, a death after it is a death with a permit.
-	*s.held() += 1
+	h.Held++
 	st.value.Store(st.value.Load() - 1)
 	shm.RaceAcquire(s)
 	if st.recovered > 0 {
@@ -226,66 +248,26 @@ func (s *Semaphore) ReleaseN(n int) error {
 		return fmt.Errorf("procs: release of %d permits makes more than %d: %w", n, math.MaxInt32, os.ErrInvalid)
 	}
 	shm.RaceRelease(s)
-	for range n {
-		s.giveBack()
-	}
+	s.giveBack(uint64(n))
 	s.bell.Ring(n)
 	return nil
 }
 
-// giveBack returns one permit: ours, or somebody's, or a new one.
-func (s *Semaphore) giveBack() {
-	st := s.state
-	switch h := s.ourSlot(); {
-	case h != nil && h.held > 0:
-		h.held--
-	case st.strangers > 0:
-		st.strangers--
-	default:
-		if other := s.anyHolder(); other != nil {
-			other.held--
-		} else {
-			st.total++
+// giveBack returns n permits: ours, then somebody's, then new ones.
+func (s *Semaphore) giveBack(n uint64) {
+	left := n
+	if h := s.holders.Mine(); h != nil {
+		left -= h.GiveBack(left)
+	}
+	for left > 0 {
+		h := s.holders.Any()
+		if h == nil {
+			s.state.total += int64(left)
+			break
 		}
+		left -= h.GiveBack(left)
 	}
-	st.value.Store(st.value.Load() + 1)
-}
-
-// ourSlot returns this process's slot, nil if it has none.
-func (s *Semaphore) ourSlot() *semaphoreSlot {
-	if h := &s.state.slots[s.slot]; h.owner == s.self {
-		return h
-	}
-	for i := range s.state.slots {
-		if h := &s.state.slots[i]; h.owner == s.self {
-			s.slot = i
-			return h
-		}
-	}
-	return nil
-}
-
-func (s *Semaphore) anyHolder() *semaphoreSlot {
-	for i := range s.state.slots {
-		if h := &s.state.slots[i]; h.held > 0 {
-			return h
-		}
-	}
-	return nil
-}
-
-// held returns where to count a permit that we take.
-func (s *Semaphore) held() *int64 {
-	if h := s.ourSlot(); h != nil {
-		return &h.held
-	}
-	for i := range s.state.slots {
-		if h := &s.state.slots[i]; h.held == 0 {
-			h.owner, s.slot = s.self, i
-			return &h.held
-		}
-	}
-	return &s.state.strangers
+	s.state.value.Store(s.state.value.Load() + int64(n))
 }
 
 // lock takes mu and, if its owner died inside, repairs the state.
@@ -302,34 +284,42 @@ func (s *Semaphore) lock(wait *shm.Wait) error {
 }
 
 func (s *Semaphore) repair() {
-	st := s.state
-	v := st.total - st.strangers
-	for i := range st.slots {
-		v -= st.slots[i].held
-	}
-	st.value.Store(v)
+	s.state.value.Store(s.state.total - int64(s.holders.Sum()))
 	s.bell.Ring(math.MaxInt32)
 }
 
-// reap takes back the permits of dead processes. Only those who wait do it, a few times a second.
+// reap takes back the permits of dead processes. Only those who wait do it, a
+// few times a second, and without keeping others out while they ask who lives.
 func (s *Semaphore) reap(wait *shm.Wait) error {
 	if err := s.lock(wait); err != nil {
-		if err == ErrTimeout {
-			err = nil // the caller's own timeout counts
-		}
-		return err
+		return notTimeout(err)
+	}
+	suspects := s.holders.Suspects()
+	s.mu.Unlock()
+	dead := shm.Dead(suspects)
+	if len(dead) == 0 {
+		return nil
+	}
+	if err := s.lock(wait); err != nil {
+		return notTimeout(err)
 	}
 	defer s.mu.Unlock()
-	st := s.state
-	for i := range st.slots {
-		h := &st.slots[i]
-		if h.held > 0 && h.owner != s.self && !shm.Owner(h.owner).Alive() {
-			st.recovered += h.held
-			h.held = 0
-			s.repair() // recomputes value, and wakes
+	for _, d := range dead {
+		if h := s.holders.Of(d); h != nil {
+			s.state.recovered += int64(h.Held)
+			h.Held = 0
 		}
 	}
+	s.repair() // recomputes value, and wakes
 	return nil
+}
+
+// notTimeout leaves it to the caller to find out that its time is over.
+func notTimeout(err error) error {
+	if err == ErrTimeout {
+		return nil
+	}
+	return err
 }
 
 // BoundedSemaphore is a Semaphore that refuses more releases than acquires. It is multiprocessing.BoundedSemaphore.

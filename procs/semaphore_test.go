@@ -7,10 +7,14 @@ import (
 	"errors"
 	"math"
 	"os"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
+
+	"switchyard/procs/internal/shm"
 )
 
 type semaphoreArgs struct {
@@ -214,5 +218,106 @@ func TestSemaphoreChurnAndKill(t *testing.T) {
 	}
 	if err := s.AcquireTimeout(shortly); err != ErrTimeout {
 		t.Errorf("a third permit of two: %v", err)
+	}
+}
+
+// actAs makes s the handle of the i-th of many processes that had our id and
+// ended before we began, or ours again, i == 0.
+func actAs(s *Semaphore, i int) {
+	self := reflect.ValueOf(&s.holders).Elem().FieldByName("self")
+	*(*uint64)(self.Addr().UnsafePointer()) = uint64(shm.Self()) ^ uint64(i)<<32
+}
+
+// 2000 processes die with a permit each, eight times as many as there was once
+// room for (birdnet-team/birdnet#73): all come back.
+func TestSemaphoreOfManyDeadHolders(t *testing.T) {
+	const n = 2000
+	s := closing(t, must(NewSemaphore(n+1))(t), nil)
+	if err := s.Acquire(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	for i := 1; i <= n; i++ {
+		actAs(s, i)
+		if err := s.Acquire(soon(t)); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	actAs(s, 0)
+	told := 0
+	for i := range n {
+		err := s.Acquire(soon(t))
+		if err == ErrOwnerDied {
+			told++
+		} else if err != nil {
+			t.Fatalf("permit %d of %d: %v", i, n, err)
+		}
+	}
+	if told == 0 || s.Value() != 0 || s.TryAcquire() {
+		t.Errorf("told %d times, %d permits left", told, s.Value())
+	}
+	if err := s.ReleaseN(n + 1); err != nil || s.Value() != n+1 {
+		t.Error(err, s.Value())
+	}
+}
+
+func mine(t *testing.T, s *Semaphore) {
+	t.Helper()
+	if err := s.Acquire(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Nobody takes a permit that could not come back: an error says so, no permit
+// is lost, and it goes on as soon as somebody lets go.
+func TestSemaphoreOfTooManyHolders(t *testing.T) {
+	s := closing(t, must(NewSemaphore(shm.MaxHolders+2))(t), nil)
+	at := bodyOffset + int(sizeof[semaphoreState]())
+	if err := s.seg.Reserve(at, shm.HoldersSize); err != nil {
+		t.Fatal(err)
+	}
+	slots := shm.At[[shm.MaxHolders][2]uint64](s.seg.Bytes(), at)
+	for i := range slots {
+		slots[i] = [2]uint64{1, 1} // of a namespace that nobody knows: never dead
+	}
+	*(*[2]uint64)(unsafe.Pointer(&s.state.holders)) = [2]uint64{shm.MaxHolders, shm.MaxHolders}
+	s.state.value.Store(2)
+
+	if err := s.Acquire(soon(t)); !errors.Is(err, ErrNoSpace) || s.Value() != 2 {
+		t.Errorf("one more holder: %v, %d permits", err, s.Value())
+	}
+	if s.TryAcquire() || s.Value() != 2 {
+		t.Errorf("one more holder, %d permits", s.Value())
+	}
+	if err := s.Release(); err != nil || s.Value() != 3 { // on behalf of one of them
+		t.Fatal(err, s.Value())
+	}
+	if err := s.Acquire(soon(t)); err != nil || s.Value() != 2 {
+		t.Errorf("there is room: %v, %d permits", err, s.Value())
+	}
+}
+
+// A release of several permits takes them from its own process, then from
+// others, then makes new ones: what is left still comes back.
+func TestSemaphoreReleaseForOthers(t *testing.T) {
+	s := closing(t, must(NewSemaphore(6))(t), nil)
+	for i, n := range []int{1, 2, 3} { // ours, and two dead processes'
+		actAs(s, i)
+		for range n {
+			if err := s.Acquire(soon(t)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	actAs(s, 0)
+	if err := s.ReleaseN(4); err != nil || s.Value() != 4 || s.state.total != 6 {
+		t.Fatal(err, s.Value(), s.state.total)
+	}
+	for range 6 { // four that are there, two of the dead
+		if err := s.Acquire(soon(t)); err != nil && err != ErrOwnerDied {
+			t.Fatal(err)
+		}
+	}
+	if err := s.ReleaseN(8); err != nil || s.Value() != 8 || s.state.total != 8 {
+		t.Error(err, s.Value(), s.state.total)
 	}
 }

@@ -291,6 +291,41 @@ func BenchmarkLock(b *testing.B) {
 	})
 }
 
+// BenchmarkSemaphore: one acquire and release while permits last.
+func BenchmarkSemaphore(b *testing.B) {
+	b.Run("uncontended", func(b *testing.B) {
+		s := closing(b, must(NewSemaphore(2))(b), nil)
+		b.ReportAllocs()
+		proctest.Beside(b, mutexHere(b, 1), 1000, func(n int) {
+			for range n {
+				if err := s.Acquire(context.Background()); err != nil {
+					b.Fatal(err)
+				}
+				if err := s.Release(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	})
+}
+
+// BenchmarkJoinableQueue: one put, get and TaskDone, by one goroutine.
+func BenchmarkJoinableQueue(b *testing.B) {
+	q := closing(b, must(NewJoinableQueue[int](0))(b), nil)
+	b.ReportAllocs()
+	for i := range b.N {
+		if err := q.Put(context.Background(), i); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := q.Get(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+		if err := q.TaskDone(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkRLock is beside a Lock: what it costs to know whose the lock is. nested: acquired and released once more by its owner.
 func BenchmarkRLock(b *testing.B) {
 	plain := closing(b, must(NewLock())(b), nil)

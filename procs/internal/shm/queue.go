@@ -30,7 +30,7 @@ type Queue struct {
 	joiners            Crowd
 	putSpin, getSpin   Spinner
 	base, chunks       int
-	slot               int // of this process in the table of tasks; guarded by get
+	holders            Holders // of tasks; guarded by get
 	maxsize            uint64
 	lastPut, tailThen  uint64 // guarded by put: the head we published last, and tail when we looked
 	lastTake, headThen uint64 // guarded by get: the tail we published last, and head when we looked
@@ -105,11 +105,13 @@ const MaxQueue = countMask - 1
 // queueChunks bounds the messages that lie in chunks to 1 GiB.
 const queueChunks = 16 << 10
 
-// queueLayout returns where chunks begin, which is at a page of the segment, and where they end, both from the header on.
-func queueLayout(chunks int) (base, size int) {
-	base = QueueOffset + int(unsafe.Sizeof(queueHeader{})) + 4*chunks
-	base = (base+pageSize-1)&^(pageSize-1) - QueueOffset
-	return base, base + chunks*chunkSize
+// queueLayout returns where the table of tasks and where the chunks begin, each
+// at a page of the segment, and where they end, all from the header on.
+func queueLayout(chunks int) (tasks, base, size int) {
+	tasks = QueueOffset + int(unsafe.Sizeof(queueHeader{})) + 4*chunks
+	tasks = (tasks+pageSize-1)&^(pageSize-1) - QueueOffset
+	base = tasks + HoldersSize
+	return tasks, base, base + chunks*chunkSize
 }
 
 const pageSize = 4096
@@ -119,8 +121,8 @@ const QueueOffset = 128
 
 // QueueSize returns how many bytes to map for a queue, and how many of them must exist from the beginning.
 func QueueSize() (mapped, reserved int) {
-	base, size := queueLayout(queueChunks)
-	return QueueOffset + size, QueueOffset + base
+	tasks, _, size := queueLayout(queueChunks)
+	return QueueOffset + size, QueueOffset + tasks
 }
 
 // InitQueue makes an empty queue for up to maxsize messages in a new segment.
@@ -146,7 +148,7 @@ func OpenQueue(seg *Segment) (*Queue, error) {
 	if h.magic != queueMagic || h.chunks != queueChunks || h.maxsize < 1 || h.maxsize > MaxQueue {
 		return nil, fmt.Errorf("shm: queue: %w: header", ErrCorrupt)
 	}
-	base, _ := queueLayout(queueChunks)
+	tasks, base, _ := queueLayout(queueChunks)
 	q := &Queue{seg: seg, h: h, mem: seg.Bytes()[QueueOffset:], base: base, chunks: queueChunks, maxsize: h.maxsize,
 		putGate: NewGate(), getGate: NewGate()}
 	off := func(p unsafe.Pointer) int { return int(uintptr(p) - uintptr(unsafe.Pointer(&seg.Bytes()[0]))) }
@@ -155,6 +157,7 @@ func OpenQueue(seg *Segment) (*Queue, error) {
 	q.notEmpty.Open(seg, off(unsafe.Pointer(&h.notEmpty)))
 	q.notFull.Open(seg, off(unsafe.Pointer(&h.notFull)))
 	q.allDone.Open(seg, off(unsafe.Pointer(&h.tasks.allDone)))
+	q.holders.Open(seg, &h.tasks.holders, QueueOffset+tasks)
 	q.lastPut, q.lastTake = ^uint64(0), ^uint64(0)
 	return q, nil
 }
@@ -492,6 +495,11 @@ func (q *Queue) getLocked(buf []byte) ([]byte, error) {
 	p, flags, next, err := q.read(tail, head)
 	if err != nil {
 		return buf, err
+	}
+	if h.tasks.counted != 0 {
+		if _, err := q.holders.Own(); err != nil {
+			return buf, err // nobody takes a task that cannot be given up for it
+		}
 	}
 	if flags&flagPages != 0 {
 		return q.getPages(tail, next, p, buf)

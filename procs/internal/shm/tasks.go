@@ -2,11 +2,13 @@ package shm
 
 import "sync/atomic"
 
-// tasks is the part of a queue that counts which messages were worked off. Unfinished are those that were put, less those done. All is guarded by
-// the get mutex.
+// tasks is the part of a queue that counts which messages were worked off.
+// Unfinished are those that were put, less those done. All is guarded by the get
+// mutex.
 //
-// For each process it notes how many messages it has taken and not finished, so that what a dead process leaves behind does not keep Join
-// waiting for ever.
+// For each process it notes how many messages it has taken and not finished, so
+// that what a dead process leaves behind does not keep Join waiting for ever.
+// The table for that lies before the chunks.
 type tasks struct {
 	counted uint64 // 0: nobody counts
 	allDone atomic.Uint32
@@ -14,25 +16,19 @@ type tasks struct {
 	done    atomic.Uint64 // modulo 2^28, as puts are counted in head
 	lost    uint64        // tasks of dead processes that nobody was told of
 	undo    taskUndo
-	slots   [taskSlots]taskSlot
+	holders HoldersHead // of messages taken and not finished
 }
 
-type taskSlot struct {
-	owner uint64
-	open  uint64 // messages taken and not finished
-}
-
-// A taskUndo is how things were before a change of more than one word. If a process dies in the middle, the next owner of the mutex
-// puts them back, unless the message was taken: that is decided by tail alone.
+// A taskUndo is how things were before a change of more than one word. If a
+// process dies in the middle, the next owner of the mutex puts them back,
+// unless the message was taken: that is decided by tail alone.
 type taskUndo struct {
 	tail uint64
 	open uint64
 	done uint64
+	lost uint64
 	slot uint64 // 1 + index; 0: nothing to undo. Stored last.
 }
-
-// taskSlots is how many processes can have unfinished messages that are given up if they die.
-const taskSlots = 256
 
 // CountTasks makes the queue, which must be new, count what was worked off.
 func (q *Queue) CountTasks() { q.h.tasks.counted = 1 }
@@ -46,52 +42,29 @@ func (q *Queue) unfinished(head uint64) uint64 { return (head - q.h.tasks.done.L
 func (q *Queue) Unfinished() int { return int(q.unfinished(q.h.head.Load())) }
 
 // begin makes the changes that follow undoable.
-func (t *tasks) begin(slot int, tail uint64) {
-	t.undo.tail, t.undo.open, t.undo.done = tail, t.slots[slot].open, t.done.Load()
-	t.undo.slot = uint64(slot) + 1
+func (q *Queue) begin(s *Holder) {
+	t := &q.h.tasks
+	t.undo.tail, t.undo.open, t.undo.done, t.undo.lost = q.h.tail.Load(), s.Held, t.done.Load(), t.lost
+	t.undo.slot = uint64(q.holders.index(s)) + 1
 }
 
 // undoTask undoes what a dead process had begun.
 func (q *Queue) undoTask() {
 	t := &q.h.tasks
-	if i := t.undo.slot; i != 0 && i <= taskSlots && t.undo.tail == q.h.tail.Load() {
-		t.slots[i-1].open = t.undo.open
+	if i := t.undo.slot; i != 0 && i <= uint64(len(q.holders.inUse())) && t.undo.tail == q.h.tail.Load() {
+		q.holders.slots[i-1].Held = t.undo.open
 		t.done.Store(t.undo.done)
+		t.lost = t.undo.lost
 	}
 	t.undo.slot = 0
 }
 
-// beginTask notes that this process takes a message. The message is taken by the store to tail that follows.
+// beginTask notes that this process takes a message, for which it must have a
+// slot. The message is taken by the store to tail that follows.
 func (q *Queue) beginTask() {
-	t := &q.h.tasks
-	i := q.taskSlot()
-	if i < 0 {
-		return // more processes than slots: its death will go unnoticed
-	}
-	t.begin(i, q.h.tail.Load())
-	t.slots[i].open++
-}
-
-// taskSlot returns the index of this process's slot, or -1.
-func (q *Queue) taskSlot() int {
-	slots, self := &q.h.tasks.slots, uint64(Self())
-	if slots[q.slot].owner == self {
-		return q.slot
-	}
-	for i := range slots {
-		if slots[i].owner == self {
-			q.slot = i
-			return i
-		}
-	}
-	for i := range slots {
-		if slots[i].open == 0 {
-			slots[i].owner = self
-			q.slot = i
-			return i
-		}
-	}
-	return -1
+	s := &q.holders.slots[q.holders.mine]
+	q.begin(s)
+	s.Held++
 }
 
 // TaskDone notes that one message was worked off. It returns ErrNotLocked if all that were put are.
@@ -100,30 +73,24 @@ func (q *Queue) TaskDone(wait *Wait) error {
 		return err
 	}
 	defer q.get.Unlock()
-	t := &q.h.tasks
 	if q.unfinished(q.h.head.Load()) == 0 {
 		return ErrNotLocked
 	}
-	if i := q.openSlot(); i >= 0 {
-		t.begin(i, q.h.tail.Load())
-		t.slots[i].open--
+	if s := q.openSlot(); s != nil {
+		q.begin(s)
+		s.Held--
 	}
 	q.addDone(1)
 	return nil
 }
 
-// openSlot returns the slot to count down: ours, or that of some process for which we finish a message, or -1.
-func (q *Queue) openSlot() int {
-	slots := &q.h.tasks.slots
-	if slots[q.slot].owner == uint64(Self()) && slots[q.slot].open > 0 {
-		return q.slot
+// openSlot returns the slot to count down: ours, or that of some process for
+// which we finish a message, or nil.
+func (q *Queue) openSlot() *Holder {
+	if s := q.holders.Mine(); s != nil && s.Held > 0 {
+		return s
 	}
-	for i := range slots {
-		if slots[i].open > 0 {
-			return i
-		}
-	}
-	return -1
+	return q.holders.Any()
 }
 
 func (q *Queue) addDone(n uint64) {
@@ -180,18 +147,24 @@ func (q *Queue) giveUpDead(wait *Wait) error {
 	if err := q.lockGet(wait); err != nil {
 		return err
 	}
+	suspects := q.holders.Suspects()
+	q.get.Unlock()
+	dead := Dead(suspects)
+	if len(dead) == 0 {
+		return nil
+	}
+	if err := q.lockGet(wait); err != nil {
+		return err
+	}
 	defer q.get.Unlock()
-	t := &q.h.tasks
-	for i := range t.slots {
-		s := &t.slots[i]
-		if s.open == 0 || s.owner == uint64(Self()) || Owner(s.owner).Alive() {
-			continue
+	for _, d := range dead {
+		if s := q.holders.Of(d); s != nil {
+			q.begin(s)
+			n := s.Held
+			s.Held = 0
+			q.h.tasks.lost += n
+			q.addDone(n)
 		}
-		n := s.open
-		t.begin(i, q.h.tail.Load())
-		s.open = 0
-		t.lost += n
-		q.addDone(n)
 	}
 	return nil
 }
