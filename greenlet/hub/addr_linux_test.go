@@ -3,6 +3,7 @@
 package hub
 
 import (
+	"errors"
 	"net"
 	"path/filepath"
 	"reflect"
@@ -216,4 +217,42 @@ func TestUnixAddresses(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A datagram that cannot be sent is an error, whatever stands in its way.
+func TestDatagramsThatCannotBeSent(t *testing.T) {
+	must(t, Run(func(h *Hub) error {
+		c, err := h.ListenPacket("udp4", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		self := c.LocalAddr().(*net.UDPAddr)
+		for what, to := range map[string]net.Addr{
+			"no UDP address":       &net.TCPAddr{IP: self.IP, Port: self.Port},
+			"of another family":    &net.UDPAddr{IP: net.IPv6loopback, Port: self.Port},
+			"in a zone of IPv6":    &net.UDPAddr{IP: net.ParseIP("fe80::1"), Port: self.Port, Zone: "nowhere"},
+			"a message too long":   self,
+			"a socket that closed": self,
+		} {
+			b := make([]byte, 1)
+			switch what {
+			case "a message too long":
+				b = make([]byte, 70_000)
+			case "a socket that closed":
+				closed, err := h.ListenPacket("udp4", "127.0.0.1:0")
+				if err != nil {
+					return err
+				}
+				closed.Close()
+				if n, err := closed.WriteTo(b, to); n != 0 || !errors.Is(err, net.ErrClosed) {
+					t.Errorf("%s: %d, %v", what, n, err)
+				}
+				continue
+			}
+			if n, err := c.WriteTo(b, to); n != 0 || err == nil {
+				t.Errorf("%s: %d bytes sent, %v", what, n, err)
+			}
+		}
+		return nil
+	}))
 }
