@@ -1,7 +1,23 @@
 package bench
 
-// A Model is a way of running many tasks at once.
-type Model string
+import "switchyard/bench/benchlog"
+
+// What results speak of is declared where their format is.
+type (
+	Model        = benchlog.Model
+	Params       = benchlog.Params
+	Case         = benchlog.Case
+	WorkloadInfo = benchlog.WorkloadInfo
+	Fact         = benchlog.Fact
+	Header       = benchlog.Header
+)
+
+// Names of the files in a results directory.
+const (
+	BenchFile   = benchlog.BenchFile
+	LatencyFile = benchlog.LatencyFile
+	ReportFile  = benchlog.ReportFile
+)
 
 // The models, in the order of every table.
 const (

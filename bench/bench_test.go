@@ -179,22 +179,6 @@ func TestShare(t *testing.T) {
 	}
 }
 
-func TestParams(t *testing.T) {
-	p := Params("task=10us/chunk=64")
-	if p.Int("chunk") != 64 || p.Duration("task") != 10*time.Microsecond {
-		t.Errorf("chunk %d, task %v", p.Int("chunk"), p.Duration("task"))
-	}
-	if _, ok := p.Get("none"); ok {
-		t.Error("a parameter that is not there was found")
-	}
-	defer func() {
-		if recover() == nil {
-			t.Error("a missing parameter did not panic")
-		}
-	}()
-	p.Int("none")
-}
-
 func TestEvery(t *testing.T) {
 	for _, tt := range []struct {
 		op   time.Duration
@@ -202,16 +186,6 @@ func TestEvery(t *testing.T) {
 	}{{time.Millisecond, 1}, {5 * time.Microsecond, 1}, {time.Microsecond, 8}, {60, 128}, {0, 1 << 16}} {
 		if got := every(tt.op); got != tt.want {
 			t.Errorf("an op of %v is timed one time in %d, want %d", tt.op, got, tt.want)
-		}
-	}
-}
-
-func TestNumber(t *testing.T) {
-	for v, want := range map[float64]string{
-		0: "0", 12345.6: "12346", 123.456: "123.5", 12.3456: "12.35", 1.23456: "1.235", 0.0123456: "0.012346", 1e15: "1000000000000000",
-	} {
-		if got := number(v); got != want {
-			t.Errorf("number(%v) = %q, want %q", v, got, want)
 		}
 	}
 }

@@ -5,14 +5,6 @@ import (
 	"time"
 )
 
-// A disturbed block is one at whose edges a fixed piece of arithmetic took this
-// much longer than at the quietest moment of the run, or during which the
-// hypervisor gave this share of the processor's time to somebody else.
-const (
-	canarySlow = 1.25
-	stealLimit = 3.0 // percent
-)
-
 // Canary runs a fixed piece of arithmetic, less than a millisecond long, five
 // times, and returns the median. It touches no memory and makes no system call:
 // if it takes longer than before, the machine is busy with something else.

@@ -13,7 +13,7 @@
 //     runner), so that one model's garbage is not another's pause.
 //   - A run ([Run]) calibrates N once per case, then passes over all cases in
 //     blocks, each in a seeded random order, and appends every result to disk
-//     as it arrives.
+//     as it arrives. What it writes, and how that is read, is package benchlog.
 //
 // The package imports none of the models and links little: the runner, and so
 // every worker process that a workload starts, pays for its packages before main.

@@ -7,23 +7,19 @@ import (
 	"strings"
 )
 
-// A Fact is a stable property of the machine or the build; facts are the
-// configuration lines of the results.
-type Fact struct{ Key, Value string }
-
 // HostFacts returns what a reader must know to trust or to compare a number.
 // Facts that change by the minute (load, stolen time) are noted per block.
 func HostFacts() []Fact {
 	facts := []Fact{
-		{"goos", runtime.GOOS},
-		{"goarch", runtime.GOARCH},
-		{"pkg", "switchyard"},
-		{"go", runtime.Version()},
-		{"commit", Commit()},
-		{"cores", strconv.Itoa(runtime.NumCPU())},
+		{Key: "goos", Value: runtime.GOOS},
+		{Key: "goarch", Value: runtime.GOARCH},
+		{Key: "pkg", Value: "switchyard"},
+		{Key: "go", Value: runtime.Version()},
+		{Key: "commit", Value: Commit()},
+		{Key: "cores", Value: strconv.Itoa(runtime.NumCPU())},
 	}
 	for _, f := range hostFacts() {
-		facts = append(facts, Fact{f.Key, oneLine(f.Value)})
+		facts = append(facts, Fact{Key: f.Key, Value: oneLine(f.Value)})
 	}
 	return facts
 }

@@ -14,17 +14,17 @@ import (
 // hostFacts reads what else about this machine could explain a number.
 func hostFacts() []Fact {
 	facts := []Fact{
-		{"cpu", cpuModel()},
-		{"virtual", yesNo(strings.Contains(cpuFlags(), " hypervisor"))},
-		{"smt", fileOr("/sys/devices/system/cpu/smt/control", "unknown")},
-		{"governor", fileOr("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "unknown")},
-		{"mitigations", mitigations()},
-		{"memory", fmt.Sprintf("%d MiB", statusFields("/proc/meminfo")["MemTotal"]>>10)},
-		{"cgroup-quota", cgroupQuota()},
+		{Key: "cpu", Value: cpuModel()},
+		{Key: "virtual", Value: yesNo(strings.Contains(cpuFlags(), " hypervisor"))},
+		{Key: "smt", Value: fileOr("/sys/devices/system/cpu/smt/control", "unknown")},
+		{Key: "governor", Value: fileOr("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "unknown")},
+		{Key: "mitigations", Value: mitigations()},
+		{Key: "memory", Value: fmt.Sprintf("%d MiB", statusFields("/proc/meminfo")["MemTotal"]>>10)},
+		{Key: "cgroup-quota", Value: cgroupQuota()},
 	}
 	var uts unix.Utsname
 	if unix.Uname(&uts) == nil {
-		facts = append(facts, Fact{"kernel", unix.ByteSliceToString(uts.Release[:])})
+		facts = append(facts, Fact{Key: "kernel", Value: unix.ByteSliceToString(uts.Release[:])})
 	}
 	for _, limit := range []struct {
 		key      string
@@ -32,7 +32,7 @@ func hostFacts() []Fact {
 	}{{"limit-files", unix.RLIMIT_NOFILE}, {"limit-processes", unix.RLIMIT_NPROC}} {
 		var r unix.Rlimit
 		if unix.Getrlimit(limit.resource, &r) == nil {
-			facts = append(facts, Fact{limit.key, limitText(r.Cur)})
+			facts = append(facts, Fact{Key: limit.key, Value: limitText(r.Cur)})
 		}
 	}
 	return facts

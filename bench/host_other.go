@@ -2,7 +2,7 @@
 
 package bench
 
-func hostFacts() []Fact { return []Fact{{"cpu", "unknown"}} }
+func hostFacts() []Fact { return []Fact{{Key: "cpu", Value: "unknown"}} }
 
 func load1() float64 { return 0 }
 

@@ -20,7 +20,7 @@ func plan(workloads []WorkloadInfo, models []Model, lanes []int) (cases []Case, 
 					continue
 				}
 				for _, p := range w.Cases {
-					cases = append(cases, Case{w.Name, p, m, cpus})
+					cases = append(cases, Case{Workload: w.Name, Params: p, Model: m, CPUs: cpus})
 				}
 			}
 		}

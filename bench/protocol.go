@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"switchyard/bench/benchlog"
 )
 
 // The runner protocol, so that a program in any language can be measured
@@ -35,18 +37,6 @@ const (
 	ExitUsage  = 2
 	ExitVoid   = 3
 )
-
-// A WorkloadInfo describes a workload to programs that do not link it.
-type WorkloadInfo struct {
-	Name   string           `json:"name"`
-	Story  string           `json:"story"`
-	Op     string           `json:"op"`
-	Source string           `json:"source"` // file of the implementations
-	Vary   []string         `json:"vary"`   // names of the parameters
-	Cases  []Params         `json:"cases"`
-	Models []Model          `json:"models"` // those with an implementation
-	NA     map[Model]string `json:"na"`     // why the others have none
-}
 
 // Info describes the workload. Its source file is named after it.
 func (w *Workload) Info() WorkloadInfo {
@@ -90,7 +80,7 @@ func (w *Workload) Check() error {
 		}
 	}
 	for _, p := range w.Cases {
-		if err := p.check(); err != nil {
+		if err := p.Check(); err != nil {
 			return fmt.Errorf("workload %s: %w", w.Name, err)
 		}
 	}
@@ -125,6 +115,7 @@ type Output struct {
 	Line    string        // in the Go benchmark format
 	N       int           // its iterations
 	Op      time.Duration // its ns/op
+	Max     float64       // its longest latency in nanoseconds; 0 if it has none
 	Latency string        // encoded histogram; may be empty
 	Passes  int           // of a calibration; 0 if the runner did not say
 	Timed   time.Duration // in those passes
@@ -175,28 +166,36 @@ func ReadOutput(c Case, text string) (Output, error) {
 			return Output{}, fmt.Errorf("the runner printed %.80q, which is not part of the protocol", line)
 		}
 	}
-	fields := strings.Fields(out.Line)
-	if len(fields) < 4 || len(fields)%2 != 0 {
-		return Output{}, errors.New("the runner printed no result")
-	}
-	if fields[0] != "Benchmark"+c.String() {
-		return Output{}, fmt.Errorf("the runner printed a result of %.120q instead of %s", fields[0], c)
-	}
-	n, err := strconv.Atoi(fields[1])
-	if err != nil || n < 1 {
-		return Output{}, fmt.Errorf("the runner printed %.40q ops", fields[1])
-	}
-	out.N = n
-	for i := 2; i < len(fields); i += 2 {
-		v, err := strconv.ParseFloat(fields[i], 64)
-		if err != nil || !(v >= 0 && v <= 1e18) { // NaN too
-			return Output{}, fmt.Errorf("the runner printed %.40q %.40s", fields[i], fields[i+1])
-		}
-		if fields[i+1] == "ns/op" {
-			out.Op = time.Duration(v)
-		}
+	if err := out.parse(c); err != nil {
+		return Output{}, err
 	}
 	return out, nil
+}
+
+// parse takes the values out of the line, which must be one result of the case.
+func (out *Output) parse(c Case) error {
+	r, err := benchlog.ParseResult(out.Line)
+	var bad *benchlog.NumberError
+	number := errors.As(err, &bad)
+	switch {
+	case err != nil && !number:
+		return errors.New("the runner printed no result")
+	case r.Name != c.String():
+		return fmt.Errorf("the runner printed a result of %.120q instead of %s", "Benchmark"+r.Name, c)
+	case number:
+		return fmt.Errorf("the runner printed %.40q %.40s", bad.Text, bad.Unit)
+	case r.Iters < 1:
+		return fmt.Errorf("the runner printed %q ops", strconv.Itoa(r.Iters))
+	}
+	for _, v := range r.Values {
+		if !(v.V >= 0 && v.V <= 1e18) { // NaN too
+			return fmt.Errorf("the runner printed \"%g\" %.40s", v.V, v.Unit)
+		}
+	}
+	op, _ := r.Get("ns/op")
+	out.N, out.Op = r.Iters, time.Duration(op)
+	out.Max, _ = r.Get(longest)
+	return nil
 }
 
 func checkLatency(encoded string) error {
@@ -224,19 +223,6 @@ func ReadList(text []byte) ([]WorkloadInfo, error) {
 		return nil, fmt.Errorf("the runner's list of workloads: %w", err)
 	}
 	return infos, nil
-}
-
-// maxLatencyMs returns the largest latency of a result in milliseconds, as the
-// histogram log wants it.
-func maxLatencyMs(out Output) float64 {
-	fields := strings.Fields(out.Line)
-	for i := 3; i < len(fields); i += 2 {
-		if fields[i] == "max-ns" {
-			v, _ := strconv.ParseFloat(fields[i-1], 64)
-			return v / 1e6
-		}
-	}
-	return 0
 }
 
 func firstLine(s string) string {

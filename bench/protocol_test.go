@@ -16,7 +16,7 @@ func TestOutputRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := &Result{
-		Case: Case{"Echo", "conns=10", Process, 2}, N: 500, Elapsed: time.Millisecond,
+		Case: Case{Workload: "Echo", Params: "conns=10", Model: Process, CPUs: 2}, N: 500, Elapsed: time.Millisecond,
 		CPU: 2 * time.Millisecond, Memory: 1 << 20, Csw: 1000, Units: 10, Latency: h,
 		Passes: 3, Timed: 4 * time.Millisecond,
 	}
@@ -41,8 +41,8 @@ func TestOutputRoundTrip(t *testing.T) {
 	if decoded.TotalCount() != 3 {
 		t.Errorf("%d latencies came through, want 3", decoded.TotalCount())
 	}
-	if got := maxLatencyMs(out); got < 0.0015 || got > 0.0016 {
-		t.Errorf("largest latency %v ms, want 0.0015", got)
+	if out.Max < 1500 || out.Max > 1600 {
+		t.Errorf("largest latency %v ns, want 1500", out.Max)
 	}
 }
 
@@ -118,7 +118,7 @@ func TestReadOutputTexts(t *testing.T) {
 		"BenchmarkNop/model=serial-1 0 1 a":    `the runner printed "0" ops`,
 		"BenchmarkNop/model=serial-1 x 1 a":    `the runner printed "x" ops`,
 		"BenchmarkNop/model=serial-1 1 -1 a":   `the runner printed "-1" a`,
-		"BenchmarkNop/model=serial-1 1 2e18 a": `the runner printed "2e18" a`,
+		"BenchmarkNop/model=serial-1 1 2e18 a": `the runner printed "2e+18" a`,
 		result + "calibrated 0 5":              `the runner printed "calibrated 0 5"`,
 		result + "calibrated 1 -1":             `the runner printed "calibrated 1 -1"`,
 		result + "calibrated x":                `the runner printed "calibrated x"`,
@@ -138,11 +138,9 @@ func TestReadOutputTexts(t *testing.T) {
 			t.Errorf("%q: %+v, %v, want %+v", text, out, err, want)
 		}
 	}
-	if got := maxLatencyMs(Output{Line: "BenchmarkX 1 1 ns/op 2500000 max-ns 3 gcs"}); got != 2.5 {
-		t.Errorf("largest latency %v ms, want 2.5", got)
-	}
-	if got := maxLatencyMs(Output{Line: "BenchmarkX 1 1 ns/op"}); got != 0 {
-		t.Errorf("largest latency %v ms of none", got)
+	text := strings.TrimSpace(result) + " 2500000 max-ns 3 gcs"
+	if out, err := ReadOutput(c, text); err != nil || out.Max != 2.5e6 {
+		t.Errorf("%+v, %v: largest latency %v ns, want 2500000", out, err, out.Max)
 	}
 }
 
@@ -198,7 +196,7 @@ func TestInfo(t *testing.T) {
 
 // What a runner is told.
 func TestInvocationArgs(t *testing.T) {
-	in := Invocation{Case: Case{"Lock", "tasks=2", Ants, 3}, N: 7, Op: 1500, Benchtime: 20 * time.Millisecond}
+	in := Invocation{Case: Case{Workload: "Lock", Params: "tasks=2", Model: Ants, CPUs: 3}, N: 7, Op: 1500, Benchtime: 20 * time.Millisecond}
 	want := "-workload Lock -model ants -params tasks=2 -cpus 3 -benchtime 20ms -n 7 -op 1.5µs"
 	if got := strings.Join(in.Args(), " "); got != want {
 		t.Errorf("%q, want %q", got, want)

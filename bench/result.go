@@ -1,11 +1,11 @@
 package bench
 
 import (
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"switchyard/bench/benchlog"
 )
 
 // A Result is one measured line.
@@ -32,29 +32,30 @@ type Result struct {
 var percentiles = []struct {
 	unit string
 	p    float64
-}{{"p50-ns", 50}, {"p90-ns", 90}, {"p99-ns", 99}, {"p99.9-ns", 99.9}, {"max-ns", 100}}
+}{{"p50-ns", 50}, {"p90-ns", 90}, {"p99-ns", 99}, {"p99.9-ns", 99.9}, {longest, 100}}
+
+// longest is the unit of the longest latency.
+const longest = "max-ns"
 
 // String returns the result as a line of the Go benchmark format, without a
 // newline. Allocations are given for in-process models alone: those of worker
 // processes cannot be read from here.
 func (r *Result) String() string {
-	var s strings.Builder
-	per := func(total float64, unit string) {
-		fmt.Fprintf(&s, "\t%s %s", number(total/float64(r.N)), unit)
-	}
-	fmt.Fprintf(&s, "Benchmark%s\t%d", r.Case, r.N)
+	line := benchlog.Result{Name: r.Case.String(), Iters: r.N}
+	add := func(v float64, unit string) { line.Values = append(line.Values, benchlog.Value{V: v, Unit: unit}) }
+	per := func(total float64, unit string) { add(total/float64(r.N), unit) }
 	per(float64(r.Elapsed), "ns/op")
-	fmt.Fprintf(&s, "\t%s ops/s", number(float64(r.N)/r.Elapsed.Seconds()))
+	add(float64(r.N)/r.Elapsed.Seconds(), "ops/s")
 	if r.CPU > 0 {
 		per(float64(r.CPU), "cpu-ns/op")
 	}
 	if r.Latency != nil {
 		for _, q := range percentiles {
-			fmt.Fprintf(&s, "\t%d %s", r.Latency.ValueAtPercentile(q.p), q.unit)
+			add(float64(r.Latency.ValueAtPercentile(q.p)), q.unit)
 		}
 	}
 	if r.Memory > 0 {
-		fmt.Fprintf(&s, "\t%d peak-RSS-bytes", r.Memory)
+		add(float64(r.Memory), "peak-RSS-bytes")
 	}
 	if r.Case.Model != Process {
 		per(float64(r.Bytes), "B/op")
@@ -64,30 +65,8 @@ func (r *Result) String() string {
 		per(float64(r.Csw), "csw/op")
 	}
 	if r.Units > 0 {
-		fmt.Fprintf(&s, "\t%d units", r.Units)
+		add(float64(r.Units), "units")
 	}
-	fmt.Fprintf(&s, "\t%d gcs", r.GCs)
-	return s.String()
+	add(float64(r.GCs), "gcs")
+	return line.String()
 }
-
-// number prints at least four significant digits, and never an exponent, which
-// some readers of the format do not know.
-func number(v float64) string {
-	switch a := max(v, -v); {
-	case a == 0:
-		return "0"
-	case a >= 1000:
-		return fmt.Sprintf("%.0f", v)
-	case a >= 100:
-		return fmt.Sprintf("%.1f", v)
-	case a >= 10:
-		return fmt.Sprintf("%.2f", v)
-	case a >= 1:
-		return fmt.Sprintf("%.3f", v)
-	default:
-		return fmt.Sprintf("%.6f", v)
-	}
-}
-
-// ResultUnits are the lines that tell benchstat which way is better.
-const ResultUnits = "Unit ops/s better=higher\n"

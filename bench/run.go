@@ -6,21 +6,16 @@ import (
 	"fmt"
 	"sort"
 	"time"
+
+	"switchyard/bench/benchlog"
 )
 
-// A Config says what to measure and for how long.
+// A Config says what to measure and for how long. Of the header's fields zero
+// Models are all, zero Lanes {1}, a zero Count is benchlog.MinResults, a zero
+// Benchtime 50 ms, a zero Deadline 20 s and 20 bench times.
 type Config struct {
+	Header
 	Workloads []WorkloadInfo
-	Models    []Model       // nil is all
-	Lanes     []int         // sizes of the CPU set; nil is {1}
-	Count     int           // results per case; 0 is 6
-	Benchtime time.Duration // time a result takes; 0 is 50 ms
-	Budget    time.Duration // time the whole run may take; 0 is no limit
-	Deadline  time.Duration // time one runner may take; 0 is 20 s and 20 bench times
-	Repeats   int           // disturbed blocks that are run again, at most
-	Seed      uint64        // of the order inside blocks
-	CPUs      string        // the CPU set, for the record
-	Command   string        // what the user typed, for the record
 }
 
 // An Executor measures one result; [Program] is the real one.
@@ -83,7 +78,7 @@ func (r *Run) defaults() {
 		r.Lanes = []int{1}
 	}
 	if r.Count == 0 {
-		r.Count = 6
+		r.Count = benchlog.MinResults
 	}
 	if r.Benchtime == 0 {
 		r.Benchtime = 50 * time.Millisecond
@@ -145,17 +140,17 @@ func (r *Run) prepare() error {
 func (r *Run) goOn() {
 	p := r.Past
 	r.began = r.began.Add(-p.spent())
-	r.stats.Results, r.done = p.N, p.N
+	r.stats.Results, r.done = len(p.Results), len(p.Results)
 	for _, b := range p.Blocks {
 		r.base = min(r.base, time.Duration(b.CanaryBase))
 		r.stats.Repeated += count(b.Attempt > 1)
 	}
-	r.stats.Repeated += count(p.begun.Attempt > 1)
+	r.stats.Repeated += count(p.Begun.Attempt > 1)
 	if p.Calibration == nil {
 		return
 	}
 	r.Benchtime = p.Calibration.Benchtime
-	known := make(map[string]CalibratedCase)
+	known := make(map[string]benchlog.CalibratedCase)
 	for _, c := range p.Calibration.Cases {
 		known[c.Case] = c
 	}
@@ -214,13 +209,13 @@ func (r *Run) calibrate(ctx context.Context) error {
 		s.overhead = overhead(r.Now().Sub(began), out, r.Benchtime)
 	}
 	r.fit()
-	note := Calibration{Benchtime: r.Benchtime, Spent: r.spent()}
+	cal := benchlog.Calibration{Benchtime: r.Benchtime, Spent: r.spent()}
 	for _, s := range r.cases {
 		if !s.out {
-			note.Cases = append(note.Cases, CalibratedCase{s.Case.String(), s.n, s.op, s.overhead})
+			cal.Cases = append(cal.Cases, benchlog.CalibratedCase{Case: s.Case.String(), N: s.n, Op: s.op, Overhead: s.overhead})
 		}
 	}
-	return r.Log.note(calibratePrefix, note)
+	return r.Log.note(cal)
 }
 
 // spent returns how much of the budget is used, by an earlier part of the run
@@ -274,11 +269,11 @@ func (r *Run) fit() {
 // blocks passes over the cases Count times, from where an earlier part of the
 // run stopped.
 func (r *Run) blocks(ctx context.Context) error {
-	at := BlockStart{Block: 1, Attempt: 1}
+	at := benchlog.BlockStart{Block: 1, Attempt: 1}
 	if p := r.Past; p != nil {
 		switch {
-		case p.begun.Block > 0:
-			at = p.begun
+		case p.Begun.Block > 0:
+			at = p.Begun
 		case len(p.Blocks) > 0:
 			at = r.after(p.Blocks[len(p.Blocks)-1])
 		}
@@ -295,13 +290,13 @@ func (r *Run) blocks(ctx context.Context) error {
 
 // after returns what comes after a block: the same again if it was disturbed,
 // and as long as repeats and budget last, else the next.
-func (r *Run) after(b BlockNote) BlockStart {
+func (r *Run) after(b benchlog.BlockNote) benchlog.BlockStart {
 	if !b.Disturbed || r.stats.Repeated >= r.Repeats || !r.timeFor(r.Count-b.Block+1) {
-		return BlockStart{Block: b.Block + 1, Attempt: 1}
+		return benchlog.BlockStart{Block: b.Block + 1, Attempt: 1}
 	}
 	r.stats.Repeated++
 	r.note(fmt.Sprintf("block %d was disturbed by something else on the machine; it is run again", b.Block))
-	return BlockStart{Block: b.Block, Attempt: b.Attempt + 1}
+	return benchlog.BlockStart{Block: b.Block, Attempt: b.Attempt + 1}
 }
 
 // timeFor reports whether the budget holds n more blocks.
@@ -324,11 +319,11 @@ func (r *Run) cost(s *caseState) time.Duration {
 }
 
 // block measures every case once and returns the note that it has logged.
-func (r *Run) block(ctx context.Context, block, attempt int) (note BlockNote, err error) {
-	resumed := r.Past != nil && r.Past.begun.Block == block && r.Past.begun.Attempt == attempt
+func (r *Run) block(ctx context.Context, block, attempt int) (end benchlog.BlockNote, err error) {
+	resumed := r.Past != nil && r.Past.Begun.Block == block && r.Past.Begun.Attempt == attempt
 	if !resumed {
-		if err := r.Log.note(beginPrefix, BlockStart{block, attempt, r.spent()}); err != nil {
-			return note, err
+		if err := r.Log.note(benchlog.BlockStart{Block: block, Attempt: attempt, Spent: r.spent()}); err != nil {
+			return end, err
 		}
 	}
 	steal, before := r.Steal(), r.canary()
@@ -346,15 +341,18 @@ func (r *Run) block(ctx context.Context, block, attempt int) (note BlockNote, er
 		}
 		r.step(phase, c)
 		if err := r.measure(ctx, s, phase); err != nil {
-			return note, err
+			return end, err
 		}
 	}
-	note = BlockNote{BlockStart: BlockStart{block, attempt, r.spent()}, Benchtime: r.Benchtime, Steal: steal(), Load1: load1()}
+	end = benchlog.BlockNote{
+		BlockStart: benchlog.BlockStart{Block: block, Attempt: attempt, Spent: r.spent()},
+		Benchtime:  r.Benchtime, Steal: steal(), Load1: load1(),
+	}
 	after := r.canary()
-	note.Canary = []int64{int64(before), int64(after)}
-	note.CanaryBase = int64(r.base)
-	note.Disturbed = float64(max(before, after)) > canarySlow*float64(r.base) || note.Steal > stealLimit
-	return note, r.Log.note(blockPrefix, note)
+	end.Canary = []int64{int64(before), int64(after)}
+	end.CanaryBase = int64(r.base)
+	end.Disturbed = end.Slowdown() > benchlog.CanaryDisturbs || end.Steal > benchlog.StealDisturbs
+	return end, r.Log.note(end)
 }
 
 func (r *Run) order(pass uint64) []Case {
@@ -379,7 +377,7 @@ func (r *Run) measure(ctx context.Context, s *caseState, phase string) error {
 		return r.drop(ctx, s, phase, err)
 	}
 	r.stats.Results++
-	return r.Log.Result(s.Case, out, began, r.Now().Sub(began), maxLatencyMs(out))
+	return r.Log.Result(s.Case, out, began, r.Now().Sub(began))
 }
 
 // exec calls the runner under the case's deadline.
@@ -437,12 +435,10 @@ func count(b bool) int {
 	return 0
 }
 
-// Header returns the plan of the run, for the first line of its results.
-func (r *Run) Header(started time.Time) Header {
+// Plan returns the header of the run's results.
+func (r *Run) Plan(started time.Time) Header {
 	r.defaults()
-	return Header{
-		Format: headerFormat, Started: started.UTC(), Command: r.Command, Seed: r.Seed,
-		Count: r.Count, Benchtime: r.Benchtime, Budget: r.Budget, Deadline: r.Deadline, Repeats: r.Repeats,
-		CPUs: r.CPUs, Lanes: r.Lanes, Models: r.Models,
-	}
+	h := r.Header
+	h.Format, h.Started = benchlog.Format, benchlog.Time{Time: started.UTC()}
+	return h
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"switchyard/bench/benchlog"
 )
 
 // fakeClock moves only when something is measured.
@@ -68,16 +70,16 @@ func newRun(t *testing.T, dir string) (*Run, *fakeExec) {
 	clock := &fakeClock{time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)}
 	exec := &fakeExec{clock: clock}
 	r := &Run{
-		Config: Config{
-			Workloads: twoWorkloads(), Models: []Model{Serial, Goroutine, Ants}, Lanes: []int{2},
+		Config: Config{Workloads: twoWorkloads(), Header: Header{
+			Models: []Model{Serial, Goroutine, Ants}, Lanes: []int{2},
 			Count: 3, Benchtime: 50 * time.Millisecond, Repeats: 2, Seed: 7, CPUs: "0-1", Command: "test",
-		},
+		}},
 		Exec: exec, Now: clock.Now,
 		Canary: func() time.Duration { return time.Millisecond },
 		Steal:  func() func() float64 { return func() float64 { return 0 } },
 	}
 	var err error
-	r.Log, err = CreateLog(dir, r.Header(clock.now), []Fact{{"goos", "test"}, {"cpu", "none"}}, r.Workloads)
+	r.Log, err = CreateLog(dir, r.Plan(clock.now), []Fact{{Key: "goos", Value: "test"}, {Key: "cpu", Value: "none"}}, r.Workloads)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +135,7 @@ func TestRun(t *testing.T) {
 	if skips := linesWith(text, "--- SKIP: "); !slices.Equal(skips, []string{"--- SKIP: BenchmarkA/model=ants-2"}) {
 		t.Errorf("skipped %q", skips)
 	}
-	if got := len(linesWith(text, blockPrefix)); got != 3 {
+	if got := len(linesWith(text, "# block ")); got != 3 {
 		t.Errorf("%d blocks noted, want 3", got)
 	}
 }
@@ -274,10 +276,10 @@ func TestRunResume(t *testing.T) {
 		if got := len(linesWith(text, "Benchmark")); got != 3*fakeCases || stats.Results != got {
 			t.Errorf("interrupted at call %d: %d results in the end, stats %+v", stopAt, got, stats)
 		}
-		if got := len(linesWith(text, blockPrefix)); got != 3 {
+		if got := len(linesWith(text, "# block ")); got != 3 {
 			t.Errorf("interrupted at call %d: %d blocks in the end", stopAt, got)
 		}
-		if got := len(linesWith(text, headerPrefix)); got != 1 {
+		if got := len(linesWith(text, "# switchyard ")); got != 1 {
 			t.Errorf("interrupted at call %d: %d headers", stopAt, got)
 		}
 		if most := 4*fakeCases - min(stopAt, 4*fakeCases); stopAt >= fakeCases*2 && len(exec2.calls) > most {
@@ -299,7 +301,7 @@ func TestRunResumeIsOneRun(t *testing.T) {
 			r.Benchtime, r.Budget, r.Repeats = 20*time.Millisecond, budget, 3
 			var err error
 			if _, e := os.Stat(filepath.Join(dir, BenchFile)); e != nil {
-				r.Log, err = CreateLog(dir, r.Header(exec.clock.now), nil, r.Workloads)
+				r.Log, err = CreateLog(dir, r.Plan(exec.clock.now), nil, r.Workloads)
 			} else {
 				r.Log, r.Past, err = OpenLog(dir)
 				if err == nil {
@@ -313,7 +315,7 @@ func TestRunResumeIsOneRun(t *testing.T) {
 			defer r.Log.Close()
 			// The first block is disturbed, the first time; so is what comes third.
 			r.Steal = func() func() float64 {
-				n := len(linesWith(readBench(t, dir), blockPrefix))
+				n := len(linesWith(readBench(t, dir), "# block "))
 				return func() float64 { return map[int]float64{0: 50, 2: 50}[n] }
 			}
 			ctx, cancel := context.WithCancelCause(t.Context())
@@ -379,9 +381,9 @@ func TestResumeCutsUnpairedHistogram(t *testing.T) {
 	if _, err := r.Do(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	out := Output{Line: "BenchmarkB/model=ants-2\t1\t1 ns/op", Latency: "AAAA"}
+	out := Output{Line: "BenchmarkB/model=ants-2\t1\t1 ns/op", Latency: "AAAA", Max: 250_000}
 	c := Case{Workload: "B", Model: Ants, CPUs: 2}
-	if err := r.Log.Result(c, out, r.Log.started.Add(1500*time.Millisecond), 20*time.Millisecond, 0.25); err != nil {
+	if err := r.Log.Result(c, out, r.Log.started.Add(1500*time.Millisecond), 20*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	r.Log.Close()
@@ -451,7 +453,7 @@ func TestRunBenchtime(t *testing.T) {
 	r.Log.Close()
 	r.Benchtime, r.Deadline = 7*time.Millisecond, 0
 	var err error
-	if r.Log, err = CreateLog(dir, r.Header(exec.clock.now), nil, r.Workloads); err != nil {
+	if r.Log, err = CreateLog(dir, r.Plan(exec.clock.now), nil, r.Workloads); err != nil {
 		t.Fatal(err)
 	}
 	stats, err := r.Do(t.Context())
@@ -476,7 +478,7 @@ func TestRunBenchtime(t *testing.T) {
 	}
 
 	var zero Run
-	h := zero.Header(time.Time{})
+	h := zero.Plan(time.Time{})
 	if h.Count != 6 || h.Benchtime != 50*time.Millisecond || h.Deadline != 21*time.Second || h.Repeats != 0 || h.Budget != 0 ||
 		!slices.Equal(h.Lanes, []int{1}) || !slices.Equal(h.Models, Models()) {
 		t.Errorf("plan of nothing in particular: %+v", h)
@@ -593,7 +595,7 @@ func TestCreateLogKeepsResults(t *testing.T) {
 	dir := t.TempDir()
 	r, _ := newRun(t, dir)
 	before := readBench(t, dir)
-	if _, err := CreateLog(dir, r.Header(time.Now()), nil, nil); err == nil {
+	if _, err := CreateLog(dir, r.Plan(time.Now()), nil, nil); err == nil {
 		t.Error("results were overwritten")
 	}
 	if readBench(t, dir) != before {
@@ -647,7 +649,7 @@ func TestRunDisturbed(t *testing.T) {
 				block++
 				stolen := 0.0
 				if block == 2 {
-					stolen = 2 * stealLimit
+					stolen = 2 * benchlog.StealDisturbs
 				}
 				return func() float64 { return stolen }
 			}
@@ -662,7 +664,7 @@ func TestRunDisturbed(t *testing.T) {
 				t.Fatal(err)
 			}
 			text := readBench(t, dir)
-			blocks := linesWith(text, blockPrefix)
+			blocks := linesWith(text, "# block ")
 			if stats.Repeated != 1 || stats.Results != 4*fakeCases || len(blocks) != 4 {
 				t.Fatalf("stats %+v, blocks %q", stats, blocks)
 			}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+
+	"switchyard/bench/benchlog"
 )
 
 // The data embedded in the page: every result as the file gives it, so that
@@ -12,7 +14,7 @@ import (
 type (
 	dataRun struct {
 		Format  int               `json:"format"`
-		Header  Header            `json:"header"`
+		Header  benchlog.Header   `json:"header"`
 		Facts   map[string]string `json:"facts"`
 		Blocks  []Block           `json:"blocks,omitempty"`
 		Cells   []dataCell        `json:"cells"`
@@ -51,7 +53,6 @@ func (n jsonNumber) MarshalJSON() ([]byte, error) {
 // that nothing in it can end the element it stands in.
 func (b *builder) data() (js template.JS, cut bool) {
 	d := dataRun{Format: 1, Header: b.run.Header, Facts: map[string]string{}, Blocks: b.run.Blocks, Cells: []dataCell{}}
-	d.Header.BenchtimeNS = finiteOr0(d.Header.BenchtimeNS)
 	for _, f := range b.run.Facts {
 		d.Facts[f.Key] = f.Value
 	}
@@ -73,20 +74,13 @@ func (b *builder) data() (js template.JS, cut bool) {
 		}
 	}
 	if left > 0 {
-		d.LeftOut = fmt.Sprintf("%s, to keep the page small; %s has them", count(left, "cell"), BenchFile)
+		d.LeftOut = fmt.Sprintf("%s, to keep the page small; %s has them", count(left, "cell"), benchlog.BenchFile)
 	}
 	out, err := json.Marshal(d)
 	if err != nil {
 		out = []byte(`{"format":1,"cells":[]}`)
 	}
 	return template.JS(out), left > 0
-}
-
-func finiteOr0(v float64) float64 {
-	if finite(v) {
-		return v
-	}
-	return 0
 }
 
 // data is the cell in columns: the units once, then a row per result.

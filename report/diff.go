@@ -82,7 +82,7 @@ func Compare(old, new *Run) *Diff {
 			continue
 		}
 		seen[o] = true
-		for _, m := range metricsOf(o, c, new.better) {
+		for _, m := range metricsOf(o, c, new.Better) {
 			d.Changes = append(d.Changes, changes(m, o, c, new.Models)...)
 		}
 		d.models(o, c, lanes, apart)

@@ -7,10 +7,9 @@
 //
 // # What goes in
 //
-// A results directory holds bench.txt, in Go benchmark format, and latency.hlog, a
-// standard HdrHistogram log with one tag per case. Read takes any file in Go
-// benchmark format; lines that begin with "# switchyard", "# workload" and "# block",
-// which the format treats as comments, add stories, order and noise.
+// A results directory holds bench.txt and latency.hlog, in the format of package
+// benchlog. Read takes any file in Go benchmark format; our own records add
+// stories, order and noise.
 //
 // Read understands what go test itself prints, plain, with -v or as -json:
 // failures of the first iteration and of later ones, skips, trees of benchmarks,

@@ -15,6 +15,8 @@ import (
 	"unicode/utf16"
 
 	"golang.org/x/perf/benchfmt"
+
+	"switchyard/bench/benchlog"
 )
 
 // sampleModule has a benchmark for every way in which go test lets one end.
@@ -314,7 +316,7 @@ func FuzzBenchmarkLine(f *testing.F) {
 			return
 		}
 		got := run.cases()[0].Cells[run.Models[0]].Results[0]
-		if got.Iters != want.Iters || len(got.Values) != min(len(want.Values), maxUnits) {
+		if got.Iters != want.Iters || len(got.Values) != min(len(want.Values), benchlog.MaxUnits) {
 			t.Fatalf("%q: %+v, x/perf reads %+v", line, got, want)
 		}
 		for i, v := range got.Values {
@@ -431,7 +433,7 @@ func TestLoadClosesItsFiles(t *testing.T) {
 func TestLatencyIsPairedByContent(t *testing.T) {
 	dir, other := t.TempDir(), t.TempDir()
 	synthetic{seed: 1, count: 2, only: "Lock"}.write(t, dir)
-	text, err := os.ReadFile(filepath.Join(dir, BenchFile))
+	text, err := os.ReadFile(filepath.Join(dir, benchlog.BenchFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -443,18 +445,18 @@ func TestLatencyIsPairedByContent(t *testing.T) {
 		return path
 	}
 	later := strings.Replace(string(text), "2026-11-20T19:03:11Z", "2026-11-20T19:03:11.001Z", 1)
-	hlog, err := os.ReadFile(filepath.Join(dir, LatencyFile))
+	hlog, err := os.ReadFile(filepath.Join(dir, benchlog.LatencyFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(other, LatencyFile, string(hlog))
-	write(other, BenchFile, later)
+	write(other, benchlog.LatencyFile, string(hlog))
+	write(other, benchlog.BenchFile, later)
 	for name, test := range map[string]struct {
 		path string
 		own  bool
 	}{
 		"its directory":             {dir, true},
-		"its file":                  {filepath.Join(dir, BenchFile), true},
+		"its file":                  {filepath.Join(dir, benchlog.BenchFile), true},
 		"its copy in the directory": {write(dir, "copy.txt", string(text)), true},
 		"another run's file":        {write(dir, "old.txt", later), false},
 		"a directory with another":  {other, false},
@@ -472,11 +474,11 @@ func TestLatencyIsPairedByContent(t *testing.T) {
 			}
 			return false
 		})
-		if has != test.own || slices.Contains(run.Files, LatencyFile) != test.own {
+		if has != test.own || slices.Contains(run.Files, benchlog.LatencyFile) != test.own {
 			t.Errorf("%s: histograms %v, want %v; files %q", name, has, test.own, run.Files)
 		}
 		said := slices.ContainsFunc(run.Notes, func(n string) bool { return strings.Contains(n, "of another run (begun at 1795201391)") })
-		if said != (!test.own && run.ours) {
+		if said != (!test.own && run.Ours()) {
 			t.Errorf("%s: notes %q", name, run.Notes)
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"time"
 )
 
 //go:embed page.tmpl
@@ -145,7 +144,7 @@ func newPage(run *Run, opt Options) *page {
 		p.Workloads = append(p.Workloads, b.workload(w))
 	}
 	for _, f := range run.Facts {
-		p.Facts = append(p.Facts, Fact{clean(f.Key), cleanTo(f.Value, 300)})
+		p.Facts = append(p.Facts, Fact{Key: clean(f.Key), Value: cleanTo(f.Value, 300)})
 	}
 	for _, n := range run.Notes {
 		p.Notes = append(p.Notes, cleanTo(n, 400))
@@ -309,8 +308,8 @@ func (b *builder) model(name string) pageModel {
 
 func (b *builder) title() string {
 	parts := []string{"Switchyard"}
-	if b.run.Header.Run != "" {
-		parts = append(parts, clean(b.run.Header.Run))
+	if at := b.run.Header.Started; !at.IsZero() {
+		parts = append(parts, at.String())
 	}
 	return strings.Join(parts, " · ")
 }
@@ -344,10 +343,8 @@ func (b *builder) machineLine() []string {
 		}
 	}
 	out = append(out, fmt.Sprintf("%s in %s", count(r.results, "result"), count(n, "cell")))
-	if at, err := time.Parse(time.RFC3339, r.Header.Run); err == nil {
+	if at := r.Header.Started; !at.IsZero() {
 		add("%s", at.UTC().Format("2006-01-02 15:04 UTC"))
-	} else {
-		add("%s", r.Header.Run)
 	}
 	return out
 }

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"switchyard/bench/benchlog"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -281,7 +283,7 @@ func TestDataIsTheFile(t *testing.T) {
 	if err := json.Unmarshal([]byte(scriptElement.FindAllStringSubmatch(page, -1)[0][2]), &data); err != nil {
 		t.Fatal(err)
 	}
-	bench, err := os.ReadFile(filepath.Join(dir, BenchFile))
+	bench, err := os.ReadFile(filepath.Join(dir, benchlog.BenchFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -366,7 +368,7 @@ func section(t *testing.T, page, id string) string {
 // sections. Numbers are rounded by then, so that they hold on every platform.
 func TestGolden(t *testing.T) {
 	run := loadSynthetic(t, synthetic{seed: 1, count: 6})
-	page1 := HTMLFile
+	page1 := benchlog.ReportFile
 	for name, opt := range map[string]Options{"text.golden": {Width: 120, Page: "results/latest/" + page1}, "narrow.golden": {Width: 60, Page: "results/latest/" + page1}} {
 		var text bytes.Buffer
 		if err := WriteText(&text, run, opt); err != nil {

@@ -3,6 +3,7 @@ package report
 import (
 	"bufio"
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"encoding/binary"
 	"errors"
@@ -12,14 +13,9 @@ import (
 	"unicode/utf8"
 )
 
-// Limits on one input. They are far above any real run; beyond them lines are
-// left out, with a note. The number of bytes counts after decompression.
-var (
-	maxBytes int64 = 256 << 20
-	maxLine        = 60 << 10
-)
-
-const maxDirective = 1 << 20
+// maxBytes limits one input, after decompression. It is far above any real run;
+// what is beyond it is left out, with a note.
+var maxBytes int64 = 256 << 20
 
 // foreignMagic recognises files that hold results in a form that has to be
 // undone by another program first, and names a command that does it.
@@ -49,7 +45,7 @@ func decoded(name string, r io.Reader) (io.Reader, error) {
 		if err != nil {
 			return nil, err
 		}
-		in = bufio.NewReaderSize(z, 64<<10)
+		in = bufio.NewReaderSize(unzipped{z}, 64<<10)
 		if head, err = in.Peek(4); err != nil && err != io.EOF {
 			return nil, fmt.Errorf("unpacking it: %w", err)
 		}
@@ -63,6 +59,18 @@ func decoded(name string, r io.Reader) (io.Reader, error) {
 		return &utf16Reader{in: in, order: binary.BigEndian}, nil
 	}
 	return in, nil
+}
+
+// unzipped says of all kinds of damage that the file ends too early.
+type unzipped struct{ *gzip.Reader }
+
+func (z unzipped) Read(p []byte) (int, error) {
+	n, err := z.Reader.Read(p)
+	var corrupt flate.CorruptInputError
+	if errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader) || errors.As(err, &corrupt) {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
 }
 
 // A utf16Reader turns UTF-16, which PowerShell writes for ">", into UTF-8.
@@ -101,41 +109,4 @@ func (u *utf16Reader) add(c rune) {
 		return // the byte order mark
 	}
 	u.out = utf8.AppendRune(u.out[:0], c)
-}
-
-// A lineState says how a line ended.
-type lineState int
-
-const (
-	lineNone    lineState = iota // nothing left
-	lineWhole                    // ended with a newline
-	linePartial                  // ended with the file
-	lineLong                     // longer than the limit; the rest was discarded
-)
-
-// readLine reads one line of at most limit bytes, without its line ending, and
-// discards the rest of a longer one. It never holds more than limit bytes.
-func readLine(in *bufio.Reader, limit int) ([]byte, lineState, error) {
-	var line []byte
-	state := lineNone
-	for {
-		part, err := in.ReadSlice('\n')
-		if len(part) > 0 && state == lineNone {
-			state = linePartial
-		}
-		if state != lineLong {
-			line = append(line, part...)
-			if len(line) > limit {
-				line, state = nil, lineLong
-			}
-		}
-		if err == bufio.ErrBufferFull {
-			continue
-		}
-		if err == nil && state == linePartial {
-			state = lineWhole
-		}
-		line = bytes.TrimSuffix(line, []byte("\n"))
-		return bytes.TrimSuffix(line, []byte("\r")), state, err
-	}
 }

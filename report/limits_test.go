@@ -107,20 +107,6 @@ func TestFileLimit(t *testing.T) {
 	}
 }
 
-// Lines as long as the limit are read, one byte longer ones are counted.
-func TestLineLimit(t *testing.T) {
-	defer func(n int) { maxLine = n }(maxLine)
-	maxLine = 2 << 10
-	line := func(n int) string {
-		s := "BenchmarkX-2 1 5 ns/op 6 "
-		return s + strings.Repeat("u", n-len(s)) + "\n"
-	}
-	run := read(t, line(2<<10)+line(2<<10+1)+line(2<<10+1))
-	if run.Results() != 1 || fmt.Sprint(run.Notes) != "[2 lines longer than 2 KiB left out]" {
-		t.Errorf("%d results, notes %q", run.Results(), run.Notes)
-	}
-}
-
 // More benchmarks than a report judges are said to be left out, by report and
 // by compare, in the text and on the page.
 func TestTooManyCells(t *testing.T) {

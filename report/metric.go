@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/perf/benchunit"
+
+	"switchyard/bench/benchlog"
 )
 
 // A Metric is one of the questions that models are compared in.
@@ -51,7 +53,7 @@ func foreignMetric(unit, better string) Metric {
 }
 
 // foreignMetrics are those of the run's cells of other tools, beside time per
-// op, in order of appearance; at most maxUnits.
+// op, in order of appearance; at most benchlog.MaxUnits.
 func (run *Run) foreignMetrics() []Metric {
 	var out []Metric
 	seen := map[string]bool{"ns/op": true}
@@ -61,9 +63,9 @@ func (run *Run) foreignMetrics() []Metric {
 			continue
 		}
 		for _, unit := range cell.units() {
-			if !seen[unit] && len(out) < maxUnits {
+			if !seen[unit] && len(out) < benchlog.MaxUnits {
 				seen[unit] = true
-				out = append(out, foreignMetric(unit, run.better[unit]))
+				out = append(out, foreignMetric(unit, run.Better[unit]))
 			}
 		}
 	}

@@ -41,8 +41,8 @@ func (b *builder) compare(old *Run) *pageCompare {
 	}
 	d := Compare(old, b.run)
 	p := &pageCompare{Sentence: d.Sentence(), Machine: d.Machine, Old: cleanTo(old.Path, 200)}
-	if old.Header.Run != "" {
-		p.Old = clean(old.Header.Run)
+	if at := old.Header.Started; !at.IsZero() {
+		p.Old = at.String()
 	}
 	for _, h := range d.Hosts {
 		p.Hosts = append(p.Hosts, FactChange{clean(h.Key), orNone(h.Old), orNone(h.New), h.Machine})

@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"strings"
+
+	"switchyard/bench/benchlog"
 )
 
 // A pageMatrix is the table workload by model in one metric.
@@ -137,7 +139,7 @@ func (b *builder) matrixCell(m Metric, e *Entry) matrixCell {
 	if len(e.Sample) > 0 && finite(e.Ratio) {
 		c.Ratio, c.Value = formatRatio(e.Ratio), number(e.Ratio)
 		c.Class = fmt.Sprintf("r%d", logStep(e.Ratio))
-		c.Warn = Summarize(e.Sample).HalfWidth() > wideInterval
+		c.Warn = Summarize(e.Sample).HalfWidth() > benchlog.IntervalWarns
 	}
 	switch e.Relation {
 	case Best, Tied:

@@ -21,12 +21,12 @@ type pageMethod struct {
 func (b *builder) method() pageMethod {
 	h := b.run.Header
 	m := pageMethod{Command: whole(h.Command), Results: h.Count, Blocks: len(b.run.Blocks)}
-	benchtime := h.BenchtimeNS
-	if n := len(b.run.Blocks); n > 0 && b.run.Blocks[n-1].BenchtimeNS > 0 {
-		benchtime = b.run.Blocks[n-1].BenchtimeNS
+	benchtime := h.Benchtime
+	if n := len(b.run.Blocks); n > 0 && b.run.Blocks[n-1].Benchtime > 0 {
+		benchtime = b.run.Blocks[n-1].Benchtime
 	}
-	if finite(benchtime) && benchtime > 0 {
-		m.Benchtime = formatValue(benchtime, "ns")
+	if benchtime > 0 {
+		m.Benchtime = formatValue(float64(benchtime), "ns")
 	}
 	if h.Seed != 0 {
 		m.Seed = fmt.Sprint(h.Seed)

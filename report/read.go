@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bufio"
 	"cmp"
 	"errors"
 	"fmt"
@@ -11,13 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-)
 
-// The names of the files in a results directory.
-const (
-	BenchFile   = "bench.txt"
-	LatencyFile = "latency.hlog"
-	HTMLFile    = "report.html"
+	"switchyard/bench/benchlog"
 )
 
 // Stdin is the path that stands for standard input.
@@ -27,17 +21,11 @@ const Stdin = "-"
 // result, no failure, no skip.
 var ErrNoResults = errors.New("no benchmark results")
 
-// Limits on what one file may make us keep. They are far above any real run;
-// beyond them results are left out, with a note.
+// Limits on what one report may judge, far above any real run. Beyond them
+// results are left out, with a note.
 const (
-	maxResults = 200_000
-	maxCells   = 5_000
-	maxModels  = 24
-	maxUnits   = 64
-	maxFacts   = 256
-	maxBlocks  = 10_000
-	maxReason  = 2_000
-	maxNotes   = 40
+	maxCells  = benchlog.MaxCases
+	maxModels = 24
 )
 
 // Load reads a results directory: bench.txt, and latency.hlog where there is
@@ -49,7 +37,7 @@ func Load(path string) (*Run, error) {
 	if path == Stdin {
 		return Read("standard input", os.Stdin)
 	}
-	bench := filepath.Join(path, BenchFile)
+	bench := filepath.Join(path, benchlog.BenchFile)
 	if info, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	} else if !info.IsDir() {
@@ -66,8 +54,8 @@ func Load(path string) (*Run, error) {
 	}
 	run.Path = path
 	run.Files = []string{filepath.Base(bench)}
-	if run.ours {
-		run.loadLatency(filepath.Join(filepath.Dir(bench), LatencyFile))
+	if run.Ours() {
+		run.loadLatency(filepath.Join(filepath.Dir(bench), benchlog.LatencyFile))
 	}
 	return run, nil
 }
@@ -79,12 +67,12 @@ func (run *Run) loadLatency(name string) {
 		return
 	}
 	if err != nil {
-		run.note("latency histograms were not read: %v", err)
+		run.Note("latency histograms were not read: %v", err)
 		return
 	}
 	defer f.Close()
 	if run.readLatency(f) {
-		run.Files = append(run.Files, LatencyFile)
+		run.Files = append(run.Files, benchlog.LatencyFile)
 	}
 }
 
@@ -97,61 +85,112 @@ func Read(name string, r io.Reader) (*Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("report: %s: %w", name, err)
 	}
-	run := &Run{Path: name, cells: map[string]*Cell{}, better: map[string]string{}}
-	in := &reader{run: run, in: bufio.NewReaderSize(io.LimitReader(text, maxBytes), 64<<10), streams: map[string]*stream{}}
-	if err := in.read(); err != nil {
+	limited := io.LimitReader(text, maxBytes)
+	file, err := benchlog.Read(limited)
+	if err != nil {
 		return nil, fmt.Errorf("report: reading %s: %w", name, err)
 	}
+	run := newRun(file)
+	run.Path = name
 	if n, _ := io.ReadFull(text, make([]byte, 1)); n > 0 {
-		run.note("only the first %d MiB were read", maxBytes>>20)
+		run.Note("only the first %d MiB were read", maxBytes>>20)
 	}
-	in.finish()
 	if len(run.Workloads) == 0 && len(run.Broken) == 0 {
-		return nil, fmt.Errorf("report: %s: %w (%s)", name, ErrNoResults, in.diagnosis())
+		return nil, fmt.Errorf("report: %s: %w (%s)", name, ErrNoResults, diagnosis(file))
 	}
-	run.attribute()
 	return run, nil
 }
 
+func diagnosis(f *benchlog.File) string {
+	switch {
+	case f.Lines == 0:
+		return "the file is empty"
+	case f.Binary:
+		return "it looks like a binary file"
+	case f.Truncated && f.Lines == 1:
+		return "its only line is incomplete"
+	}
+	return fmt.Sprintf("%s read, none in Go benchmark format", count(f.Lines, "line"))
+}
+
+// newRun puts the records of a file into their places.
+func newRun(f *benchlog.File) *Run {
+	run := &Run{File: *f}
+	run.File.Workloads, run.File.Results, run.Verdicts = nil, nil, nil
+	for _, m := range f.Header.Models[:min(maxModels, len(f.Header.Models))] {
+		run.addModel(string(m))
+	}
+	for _, info := range f.Workloads {
+		w := run.workload("", info.Name)
+		w.Story, w.Op, w.Source, w.Vary = info.Story, info.Op, info.Source, info.Vary
+		w.order = info.Cases[:min(len(info.Cases), 1000)]
+	}
+	p := &placer{Run: run, file: f, cells: map[string]*Cell{}}
+	over := f.Over
+	for _, res := range f.Results {
+		over += btoi(!p.take(res))
+	}
+	if over > 0 {
+		run.Note("%s left out: a report judges at most %d cells, %d models and %d results", count(over, "result"), maxCells, maxModels, benchlog.MaxResults)
+	}
+	p.settle()
+	return run
+}
+
+// A placer finds the cells of a file's results, failures and skips.
+type placer struct {
+	*Run
+	file   *benchlog.File
+	cells  map[string]*Cell // by package and full benchmark name
+	placed int              // cells
+}
+
 // take adds one result, unless there are too many cells or models already.
-func (run *Run) take(pkg, full string, res Result) bool {
-	if run.ours {
+func (p *placer) take(res Result) bool {
+	pkg := res.Pkg
+	if res.Ours {
 		pkg = ""
 	}
-	key := pkg + "\x00" + full
-	cell := run.cells[key]
+	key := pkg + "\x00" + res.Name
+	cell := p.cells[key]
 	if cell == nil {
-		if cell = run.place(pkg, splitName(full)); cell == nil {
+		if cell = p.place(pkg, benchlog.ParseCase(res.Name)); cell == nil {
 			return false
 		}
-		run.cells[key] = cell
+		cell.Foreign = !res.Ours && cell.Model == ""
+		p.cells[key] = cell
+	}
+	if len(p.Blocks) == 0 {
+		res.Block = -1
 	}
 	cell.Results = append(cell.Results, res)
-	run.results++
+	p.results++
 	return true
 }
 
 // place finds or makes the cell of a name; nil when the limits forbid it.
-func (run *Run) place(pkg string, n name) *Cell {
-	if n.workload == "" || run.placed >= maxCells ||
-		!slices.Contains(run.Models, n.model) && len(run.Models) >= maxModels {
+func (p *placer) place(pkg string, at benchlog.Case) *Cell {
+	model := string(at.Model)
+	if at.Workload == "" || p.placed >= maxCells ||
+		!slices.Contains(p.Models, model) && len(p.Models) >= maxModels {
 		return nil
 	}
-	run.addModel(n.model)
-	c := run.workload(pkg, n.workload).caseAt(n.params, n.procs)
-	if c.Cells[n.model] == nil {
-		run.placed++
+	p.addModel(model)
+	c := p.workload(pkg, at.Workload).caseAt(at.Params, at.CPUs)
+	if c.Cells[model] == nil {
+		p.placed++
 	}
-	cell := c.cell(n.model)
-	cell.Foreign = !run.ours && n.model == ""
+	cell := c.cell(model)
+	cell.Foreign = !p.Ours() && model == ""
 	return cell
 }
 
 // settle places failures and skips, and brings the cases into the order that
 // the header gives. Results come in random order, so only it can know.
-func (run *Run) settle() {
-	for _, p := range run.pending {
-		run.placeVerdict(p)
+func (p *placer) settle() {
+	run := p.Run
+	for _, v := range p.file.Verdicts {
+		p.verdict(v)
 	}
 	lanes := map[int]bool{}
 	for _, w := range run.Workloads {
@@ -167,7 +206,6 @@ func (run *Run) settle() {
 		return len(w.Cases) == 0 && len(w.Skipped) == 0 && len(w.Failed) == 0
 	})
 	run.namePackages()
-	run.cells, run.pending = nil, nil
 }
 
 // namePackages puts the package before the names of workloads that several
@@ -184,112 +222,113 @@ func (run *Run) namePackages() {
 	}
 }
 
-// placeVerdict puts a failure or skip where it belongs.
-func (run *Run) placeVerdict(p pending) {
-	n := splitName(p.full)
-	if n.workload == "" {
+// verdict puts a failure or skip where it belongs.
+func (p *placer) verdict(v benchlog.Verdict) {
+	at := benchlog.ParseCase(v.Name)
+	if at.Workload == "" {
 		return
 	}
-	if run.ours {
-		p.pkg = ""
+	if p.Ours() {
+		v.Pkg = ""
 	}
-	if !run.ours && n.model == "" {
-		if p.failed && p.reason == "" && run.child(p) {
+	if !p.Ours() && at.Model == "" {
+		if v.Failed && v.Reason == "" && p.child(v) {
 			return // it failed because a part of it did, and that is told there
 		}
-		run.placeForeign(p, n)
+		p.foreign(v, at)
 		return
 	}
-	run.settleAt(p, n)
+	p.settleAt(v, at)
 }
 
-// child reports whether a failure below p is known.
-func (run *Run) child(p pending) bool {
-	return slices.ContainsFunc(run.pending, func(q pending) bool {
-		return q.failed && q.pkg == p.pkg && strings.HasPrefix(q.full, p.full+"/")
+// child reports whether a failure below v is known.
+func (p *placer) child(v benchlog.Verdict) bool {
+	return slices.ContainsFunc(p.file.Verdicts, func(w benchlog.Verdict) bool {
+		return w.Failed && w.Pkg == v.Pkg && strings.HasPrefix(w.Name, v.Name+"/")
 	})
 }
 
-// placeForeign places what go test itself says of a benchmark. In the name of
-// one that failed or was skipped in its first iteration the number of CPUs is
+// foreign places what go test itself says of a benchmark. In the name of one
+// that failed or was skipped in its first iteration the number of CPUs is
 // missing: the verdict then holds for every number that the benchmark ran on,
 // and where it has no result for those that its package ran on.
-func (run *Run) placeForeign(p pending, n name) {
-	if run.cells[p.pkg+"\x00"+p.full] != nil && p.exact {
-		run.settleAt(p, n)
+func (p *placer) foreign(v benchlog.Verdict, at benchlog.Case) {
+	known := p.cells[v.Pkg+"\x00"+v.Name] != nil
+	if known && v.Exact {
+		p.settleAt(v, at)
 		return
 	}
-	bare := bareName(p.full)
-	var same []name
+	bare := benchlog.ParseBareCase(v.Name)
+	var same []benchlog.Case
 	lanes := map[int]int{} // cases
-	for _, w := range run.Workloads {
+	for _, w := range p.Workloads {
 		for _, c := range w.Cases {
-			if w.Package != p.pkg {
+			if w.Package != v.Pkg {
 				continue
 			}
 			if cell := c.Cells[""]; cell == nil || len(cell.Results) == 0 {
 				continue
 			}
 			lanes[c.Procs]++
-			if w.base == bare.workload && c.Name() == bare.caseName() {
-				bare.procs = c.Procs
+			if w.base == bare.Workload && c.Name() == string(bare.Params) {
+				bare.CPUs = c.Procs
 				same = append(same, bare)
 			}
 		}
 	}
 	switch {
-	case p.exact, len(same) == 0 && n.procs > 0 && (len(lanes) == 0 || lanes[n.procs] > 0),
-		len(same) == 0 && run.cells[p.pkg+"\x00"+p.full] != nil:
-		same = []name{n}
+	case v.Exact, len(same) == 0 && at.CPUs > 0 && (len(lanes) == 0 || lanes[at.CPUs] > 0),
+		len(same) == 0 && known:
+		same = []benchlog.Case{at}
 	case len(same) == 0 && len(lanes) == 0:
-		same = []name{bare}
-	case len(same) == 0 && len(bare.params) == 0:
-		same = []name{bare} // of the whole workload, unless it has no other case
-		if w := run.workload(p.pkg, bare.workload); w.plain() {
+		same = []benchlog.Case{bare}
+	case len(same) == 0 && bare.Params == "":
+		same = []benchlog.Case{bare} // of the whole workload, unless it has no other case
+		if w := p.workload(v.Pkg, bare.Workload); w.plain() {
 			same = nil
 		}
 	}
 	if len(same) == 0 {
 		most := slices.Max(slices.Collect(maps.Values(lanes)))
-		for _, procs := range slices.Sorted(maps.Keys(lanes)) {
-			if lanes[procs] == 1 && most > 2 {
+		for _, cpus := range slices.Sorted(maps.Keys(lanes)) {
+			if lanes[cpus] == 1 && most > 2 {
 				continue // the end of a name that looks like a number of CPUs
 			}
-			bare.procs = procs
+			bare.CPUs = cpus
 			same = append(same, bare)
 		}
 	}
 	for _, one := range same {
-		run.settleAt(p, one)
+		p.settleAt(v, one)
 	}
 }
 
 // settleAt puts a verdict into the cell of a name. A name without parameters
 // speaks of the whole workload, unless the workload's only case has none.
-func (run *Run) settleAt(p pending, n name) {
-	if p.reason == "" {
-		p.reason = "no reason given"
+func (p *placer) settleAt(v benchlog.Verdict, at benchlog.Case) {
+	if v.Reason == "" {
+		v.Reason = "no reason given"
 	}
-	w := run.workload(p.pkg, n.workload)
-	if len(run.Models) < maxModels {
-		run.addModel(n.model)
+	w, model := p.workload(v.Pkg, at.Workload), string(at.Model)
+	if len(p.Models) < maxModels {
+		p.addModel(model)
 	}
-	if len(n.params) == 0 && !w.plain() {
-		if p.failed {
-			w.Failed[n.model] = p.reason
+	if at.Params == "" && !w.plain() {
+		if v.Failed {
+			w.Failed[model] = v.Reason
 		} else {
-			w.Skipped[n.model] = p.reason
+			w.Skipped[model] = v.Reason
 		}
 		return
 	}
-	cell := run.place(p.pkg, n)
+	cell := p.place(v.Pkg, at)
 	switch {
 	case cell == nil:
-		run.noteOnce("failures or skips beyond what a report can hold were left out")
-	case !p.failed:
-		cell.Skipped = p.reason
+		p.Note("failures or skips beyond what a report can hold were left out")
+	case !v.Failed:
+		cell.Skipped = v.Reason
 	case cell.Failed == "":
-		cell.Failed = p.reason
+		cell.Failed = v.Reason
 	}
 }
 
@@ -319,48 +358,8 @@ func (w *Workload) sortCases() {
 
 // rank is a case's place in the header's list, after it when it is not there.
 func (w *Workload) rank(c *Case) int {
-	if i := slices.Index(w.order, c.Name()); i >= 0 {
+	if i := slices.Index(w.order, benchlog.Params(c.Name())); i >= 0 {
 		return i
 	}
 	return len(w.order)
-}
-
-// attribute says of every result in which block it was measured: a block's
-// line closes it. Results after the last such line belong to a block that was
-// cut off.
-func (run *Run) attribute() {
-	if len(run.Blocks) == 0 {
-		return
-	}
-	for _, c := range run.cases() {
-		for _, cell := range c.Cells {
-			for i := range cell.Results {
-				r := &cell.Results[i]
-				r.Block, _ = slices.BinarySearchFunc(run.Blocks, r.Line,
-					func(b Block, line int) int { return b.line - line })
-			}
-		}
-	}
-}
-
-func (run *Run) note(format string, args ...any) {
-	if len(run.Notes) < maxNotes {
-		run.Notes = append(run.Notes, fmt.Sprintf(format, args...))
-	}
-}
-
-func (run *Run) noteOnce(s string) {
-	if !slices.Contains(run.Notes, s) {
-		run.note("%s", s)
-	}
-}
-
-// broke keeps why a package failed as a whole.
-func (run *Run) broke(pkg, why string) {
-	if pkg == "" {
-		pkg = "the package"
-	}
-	if len(run.Broken) < maxFacts {
-		run.Broken = append(run.Broken, pkg+": "+why)
-	}
 }

@@ -7,6 +7,8 @@ import (
 	"sort"
 	"strings"
 	"sync"
+
+	"switchyard/bench/benchlog"
 )
 
 // A Run is everything one results directory says: the cases with their
@@ -14,65 +16,25 @@ import (
 // It is read by [Load] or [Read] and not changed afterwards; its methods may be
 // called from several goroutines.
 type Run struct {
-	Path      string      // directory or file it was read from, as given
-	Files     []string    // files read, relative to Path
-	Header    Header      // what the runner said about the run; zero for other tools' files
-	Facts     []Fact      // host facts, in file order
-	Models    []string    // in the header's order, then in order of appearance
-	Workloads []*Workload // in the header's order, then in order of appearance
-	Blocks    []Block     // in run order
-	Broken    []string    // packages that failed as a whole, and why: a panic, a failed build or test
-	Notes     []string    // what reading had to say: lines left out, files missing
-	Truncated bool        // the file ended in the middle of a line
+	benchlog.File             // what the file says of the run; its own lists are empty
+	Path          string      // directory or file it was read from, as given
+	Files         []string    // files read, relative to Path
+	Models        []string    // in the header's order, then in order of appearance
+	Workloads     []*Workload // in the header's order, then in order of appearance
 
-	ours    bool              // our runner wrote it: names and units are in its grammar
-	better  map[string]string // "higher" or "lower", by unit, where the file says so
-	results int
-	placed  int              // cells
-	cells   map[string]*Cell // by package and full benchmark name, while reading
-	pending []pending        // failures and skips not yet placed, while reading
-
+	results  int
 	once     sync.Once
 	analysis *analysis
 }
 
-// A Header is the runner's own account of a run, the line "# switchyard {...}".
-type Header struct {
-	Format      int      `json:"format"`
-	Run         string   `json:"run"`
-	Command     string   `json:"command"`
-	Seed        int64    `json:"seed"`
-	Count       int      `json:"count"`
-	BenchtimeNS float64  `json:"benchtime_ns"`
-	CPUs        string   `json:"cpus"`
-	Models      []string `json:"models"`
-}
-
-// A Fact is one configuration line of the benchmark format, "key: value".
-type Fact struct{ Key, Value string }
-
-// A Block is one pass over all cases in random order.
-type Block struct {
-	Block        int       `json:"block"`
-	Attempt      int       `json:"attempt"`
-	BenchtimeNS  float64   `json:"benchtime_ns"` // after a cut to fit the budget; 0 is not noted
-	Seed         int64     `json:"seed"`
-	CanaryNS     []float64 `json:"canary_ns"`
-	CanaryBaseNS float64   `json:"canary_base_ns"`
-	StealPct     float64   `json:"steal_pct"`
-	Load1        float64   `json:"load1"`
-	Disturbed    bool      `json:"disturbed"`
-
-	line int // where its closing line stood
-}
-
-// Canary shows the block's slowest canary over its base time.
-func (b Block) Canary() string {
-	if len(b.CanaryNS) == 0 || b.CanaryBaseNS <= 0 {
-		return "–"
-	}
-	return formatRatio(slices.Max(b.CanaryNS) / b.CanaryBaseNS)
-}
+// What a file says as it stands there; see package benchlog.
+type (
+	Fact   = benchlog.Fact
+	Block  = benchlog.BlockNote // one pass over all cases in random order
+	Param  = benchlog.Param     // one key=value part of a benchmark's name
+	Result = benchlog.Result    // one measured line
+	Value  = benchlog.Value
+)
 
 // A Workload is what was asked of every model, in one or several cases.
 type Workload struct {
@@ -86,8 +48,8 @@ type Workload struct {
 	Skipped map[string]string // model -> why it has no implementation
 	Failed  map[string]string // model -> why all of it failed
 
-	base  string   // its name within its package
-	order []string // names of the cases, as the header lists them
+	base  string            // its name within its package
+	order []benchlog.Params // names of the cases, as the header lists them
 }
 
 // A Case is one parameter point of a workload.
@@ -101,9 +63,6 @@ type Case struct {
 	lane bool // the run has several CPU sets: the name must say which
 }
 
-// A Param is one key=value part of a benchmark's name.
-type Param struct{ Key, Value string }
-
 // A Cell is one case run by one model: its sample, or why there is none.
 type Cell struct {
 	Case    *Case
@@ -115,30 +74,6 @@ type Cell struct {
 	Foreign bool     // of another tool: what its units mean is not known
 }
 
-// A Result is one measured line.
-type Result struct {
-	Line   int // in bench.txt
-	Block  int // index into Run.Blocks, -1 when the file does not say
-	Iters  int
-	Values []Value
-}
-
-// A Value is one measurement with its unit as written in the file.
-type Value struct {
-	V    float64
-	Unit string
-}
-
-// Get returns the result's measurement in the unit, as written in the file.
-func (r *Result) Get(unit string) (float64, bool) {
-	for _, v := range r.Values {
-		if v.Unit == unit {
-			return v.V, true
-		}
-	}
-	return 0, false
-}
-
 // Name is the case's name within its workload, "task=1us/chunk=1"; it is
 // empty for a workload with a single, parameterless case.
 func (c *Case) Name() string {
@@ -147,13 +82,6 @@ func (c *Case) Name() string {
 		parts[i] = p.String()
 	}
 	return strings.Join(parts, "/")
-}
-
-func (p Param) String() string {
-	if p.Key == "" {
-		return p.Value
-	}
-	return p.Key + "=" + p.Value
 }
 
 // label is the case's name for readers, parameters apart. It is the workload's
@@ -193,16 +121,6 @@ func (c *Cell) failure() string {
 
 // Results is the number of results read.
 func (r *Run) Results() int { return r.results }
-
-// Fact returns the value of a host fact, or "".
-func (r *Run) Fact(key string) string {
-	for _, f := range r.Facts {
-		if f.Key == key {
-			return f.Value
-		}
-	}
-	return ""
-}
 
 // cases lists the run's cases in report order.
 func (r *Run) cases() []*Case {
@@ -274,8 +192,8 @@ func (r *Run) workload(pkg, name string) *Workload {
 
 // caseAt finds or adds a case of the workload. Two lanes (-cpu 1 and -cpu
 // all) are two cases: nobody compares one core against many.
-func (w *Workload) caseAt(params []Param, procs int) *Case {
-	c := &Case{Workload: w, Params: params, Procs: procs, Cells: map[string]*Cell{}}
+func (w *Workload) caseAt(params benchlog.Params, procs int) *Case {
+	c := &Case{Workload: w, Params: params.Split(), Procs: procs, Cells: map[string]*Cell{}}
 	c.key = fmt.Sprintf("%s-%d", c.Name(), procs)
 	for _, have := range w.Cases {
 		if have.key == c.key {

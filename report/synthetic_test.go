@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"switchyard/bench/benchlog"
 )
 
 // A synthetic run imitates what the runner writes: all workloads, six models,
@@ -105,7 +107,7 @@ var syntheticWorkloads = []syntheticWorkload{
 func (s synthetic) write(t testing.TB, dir string) {
 	t.Helper()
 	bench, hlog := s.files(t)
-	for name, data := range map[string][]byte{BenchFile: bench, LatencyFile: hlog} {
+	for name, data := range map[string][]byte{benchlog.BenchFile: bench, benchlog.LatencyFile: hlog} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -127,10 +129,15 @@ func (s synthetic) files(t testing.TB) (bench, hlog []byte) {
 	var b, h bytes.Buffer
 	logw := hdrhistogram.NewHistogramLogWriter(&h)
 	_ = logw.OutputLogFormatVersion()
-	_ = logw.OutputStartTime(time.Date(2026, 11, 20, 19, 3, 11, 0, time.UTC).UnixMilli())
+	begun := benchlog.Time{Time: time.Date(2026, 11, 20, 19, 3, 11, 0, time.UTC)}
+	_ = logw.OutputStartTime(begun.UnixMilli())
 	var units []unitRun
-	header, _ := json.Marshal(Header{Format: 1, Run: "2026-11-20T19:03:11Z", Command: fmt.Sprintf("make bench COUNT=%d SEED=%d", s.count, s.seed), Seed: int64(s.seed), Count: s.count, BenchtimeNS: 5e7, CPUs: "0-1", Models: s.models})
-	fmt.Fprintf(&b, "# switchyard %s\n", header)
+	plan := benchlog.Header{Format: 1, Started: begun, Command: fmt.Sprintf("make bench COUNT=%d SEED=%d", s.count, s.seed), Seed: s.seed, Count: s.count, Benchtime: 5e7, CPUs: "0-1"}
+	for _, m := range s.models {
+		plan.Models = append(plan.Models, benchlog.Model(m))
+	}
+	header, _ := benchlog.Note(plan)
+	b.Write(header)
 	for _, w := range syntheticWorkloads {
 		if s.only != "" && s.only != w.name {
 			continue
@@ -153,8 +160,12 @@ func (s synthetic) files(t testing.TB) (bench, hlog []byte) {
 		for _, u := range units {
 			s.result(t, rng, &b, logw, u, block, disturbed)
 		}
-		d, _ := json.Marshal(Block{Block: block, Attempt: 1, Seed: int64(block), CanaryNS: []float64{1000123, 1002311 + 60000*float64(btoi(disturbed))}, CanaryBaseNS: 999000, StealPct: 0.1 + 2*float64(btoi(disturbed)), Load1: 1.2, Disturbed: disturbed})
-		fmt.Fprintf(&b, "# block %s\n", d)
+		end, _ := benchlog.Note(Block{
+			BlockStart: benchlog.BlockStart{Block: block, Attempt: 1},
+			Canary:     []int64{1000123, 1002311 + 60000*int64(btoi(disturbed))}, CanaryBase: 999000,
+			Steal: 0.1 + 2*float64(btoi(disturbed)), Load1: 1.2, Disturbed: disturbed,
+		})
+		b.Write(end)
 	}
 	return b.Bytes(), h.Bytes()
 }
@@ -249,7 +260,7 @@ func TestLook(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Logf("\n%s", &text)
-		if err := os.WriteFile(filepath.Join(dir, HTMLFile), []byte(pageOf(t, run)), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, benchlog.ReportFile), []byte(pageOf(t, run)), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+
+	"switchyard/bench/benchlog"
 )
 
 // A Grade says how much a warning takes from the trust in a run.
@@ -35,18 +37,6 @@ type Warning struct {
 	Cells     []*Cell // that it touches, when it touches only some
 
 }
-
-// Thresholds of the warnings.
-const (
-	wantResults    = 10   // results per case for steady intervals
-	wantOps        = 10   // ops in a result
-	wideInterval   = 0.05 // half width of a throughput interval
-	stealLimit     = 1.0  // per cent of a block's time taken by other guests
-	canaryLimit    = 1.05 // slowest canary of a block over the base
-	loadPerCore    = 1.5  // one-minute load per core at a block's end
-	outlierShare   = 0.10 // results beyond the fences
-	orderEffectMin = 0.03 // trend from first to last pass
-)
 
 // warnings looks a run over. Gravest come first.
 func warnings(run *Run, a *analysis) []Warning {
@@ -87,7 +77,7 @@ func warnMixed(run *Run, _ *analysis) (Warning, bool) {
 
 // again is the command that measures once more with another setting.
 func (r *Run) again(setting, value string) string {
-	if r.ours {
+	if r.Ours() {
 		return "make bench " + setting + "=" + value
 	}
 	return "go test -run - -bench . -" + strings.ToLower(setting) + " " + value
@@ -95,7 +85,7 @@ func (r *Run) again(setting, value string) string {
 
 func warnTruncated(run *Run, _ *analysis) (Warning, bool) {
 	remedy := "Run it again, and keep all of its output."
-	if run.ours {
+	if run.Ours() {
 		remedy = "switchyard run --resume goes on where it stopped."
 	}
 	return Warning{
@@ -112,7 +102,7 @@ func warnFewResults(run *Run, a *analysis) (Warning, bool) {
 		for _, m := range run.Models {
 			if cell := c.Cells[m]; cell.usable() {
 				fewest = min(fewest, len(cell.Results))
-				if len(cell.Results) < 6 {
+				if len(cell.Results) < benchlog.MinResults {
 					cells = append(cells, cell)
 				}
 			}
@@ -120,15 +110,15 @@ func warnFewResults(run *Run, a *analysis) (Warning, bool) {
 	}
 	w := Warning{
 		ID: "few", Grade: Notice, Title: count(fewest, "result") + " per case", Value: count(fewest, "result") + " in the smallest sample",
-		Threshold: strconv.Itoa(wantResults),
+		Threshold: strconv.Itoa(benchlog.SteadyResults),
 		Effect:    "Intervals are as wide as the whole sample; only differences that separate all results can be shown.",
-		Remedy:    run.again("COUNT", strconv.Itoa(wantResults)),
+		Remedy:    run.again("COUNT", strconv.Itoa(benchlog.SteadyResults)),
 	}
 	if len(cells) > 0 {
 		w.Grade, w.Cells = Grave, cells
 		w.Effect = "With fewer than 6 results there is no 95 % interval at all, and the test can hardly show a difference."
 	}
-	return w, fewest < wantResults
+	return w, fewest < benchlog.SteadyResults
 }
 
 // warnUnresolved tells when the correction asks for more results than there are.
@@ -162,14 +152,14 @@ func warnShort(run *Run, _ *analysis) (Warning, bool) {
 			for _, r := range cell.Results {
 				least = min(least, r.Iters)
 			}
-			if least < wantOps {
+			if least < benchlog.OpsWarn {
 				cells, fewest = append(cells, cell), min(fewest, least)
 			}
 		}
 	}
 	return Warning{
-		ID: "short", Grade: Caution, Title: fmt.Sprintf("%s with fewer than %d ops per result", count(len(cells), "cell"), wantOps),
-		Value: fmt.Sprintf("%s, down to %s", count(len(cells), "cell"), count(fewest, "op")), Threshold: count(wantOps, "op"),
+		ID: "short", Grade: Caution, Title: fmt.Sprintf("%s with fewer than %d ops per result", count(len(cells), "cell"), benchlog.OpsWarn),
+		Value: fmt.Sprintf("%s, down to %s", count(len(cells), "cell"), count(fewest, "op")), Threshold: count(benchlog.OpsWarn, "op"),
 		Effect: "One or two ops cannot be spread over CPUs, and start and end weigh much: models that run ops at once look slower than they are.",
 		Remedy: "A longer bench time: " + run.again("BENCHTIME", "1s"),
 		Cells:  cells,
@@ -196,27 +186,22 @@ func warnDisturbed(run *Run, _ *analysis) (Warning, bool) {
 }
 
 func warnSteal(run *Run, _ *analysis) (Warning, bool) {
-	worst := worstBlock(run, func(b Block) float64 { return b.StealPct })
+	worst := worstBlock(run, func(b Block) float64 { return b.Steal })
 	return Warning{
-		ID: "steal", Grade: Caution, Title: fmt.Sprintf("steal up to %.1f %%", worst), Value: fmt.Sprintf("%.1f %%", worst), Threshold: fmt.Sprintf("%.0f %%", stealLimit),
+		ID: "steal", Grade: Caution, Title: fmt.Sprintf("steal up to %.1f %%", worst), Value: fmt.Sprintf("%.1f %%", worst), Threshold: fmt.Sprintf("%.0f %%", benchlog.StealWarns),
 		Effect: "The hypervisor gave the processor to other guests while we measured.",
 		Remedy: "A dedicated machine, or more results at another hour.",
-	}, worst > stealLimit
+	}, worst > benchlog.StealWarns
 }
 
 // warnCanary looks at the fixed piece of work that brackets every block.
 func warnCanary(run *Run, _ *analysis) (Warning, bool) {
-	worst := worstBlock(run, func(b Block) float64 {
-		if b.CanaryBaseNS <= 0 || len(b.CanaryNS) == 0 {
-			return 0
-		}
-		return slices.Max(b.CanaryNS) / b.CanaryBaseNS
-	})
+	worst := worstBlock(run, func(b Block) float64 { return b.Slowdown() })
 	return Warning{
-		ID: "canary", Grade: Caution, Title: "the canary slowed down", Value: formatRatio(worst) + " of its base time", Threshold: formatRatio(canaryLimit),
+		ID: "canary", Grade: Caution, Title: "the canary slowed down", Value: formatRatio(worst) + " of its base time", Threshold: formatRatio(benchlog.CanaryWarns),
 		Effect: "The same fixed work took longer at some blocks: frequency, heat or neighbours changed.",
 		Remedy: "Fix the processor's frequency; stop other programs.",
-	}, worst > canaryLimit
+	}, worst > benchlog.CanaryWarns
 }
 
 func warnLoad(run *Run, _ *analysis) (Warning, bool) {
@@ -224,10 +209,10 @@ func warnLoad(run *Run, _ *analysis) (Warning, bool) {
 	worst := worstBlock(run, func(b Block) float64 { return b.Load1 })
 	return Warning{
 		ID: "load", Grade: Notice, Title: fmt.Sprintf("load %.1f on %s", worst, count(int(cores), "core")),
-		Value: fmt.Sprintf("%.1f", worst), Threshold: fmt.Sprintf("%.1f", loadPerCore*cores),
+		Value: fmt.Sprintf("%.1f", worst), Threshold: fmt.Sprintf("%.1f", benchlog.LoadWarns*cores),
 		Effect: "More was running than the cores can hold; part of it is the benchmark itself.",
 		Remedy: "Stop other programs.",
-	}, cores > 0 && cores < 1e6 && worst > loadPerCore*cores
+	}, cores > 0 && cores < 1e6 && worst > benchlog.LoadWarns*cores
 }
 
 func worstBlock(run *Run, f func(Block) float64) float64 {
@@ -249,14 +234,14 @@ func warnWide(run *Run, a *analysis) (Warning, bool) {
 				continue
 			}
 			all++
-			if h := s.HalfWidth(); h > wideInterval {
+			if h := s.HalfWidth(); h > benchlog.IntervalWarns {
 				cells, worst = append(cells, c.Cells[m]), max(worst, h)
 			}
 		}
 	}
 	w := Warning{
-		ID: "wide", Grade: Notice, Title: fmt.Sprintf("%d of %d intervals wider than ±%s", len(cells), all, formatPct(wideInterval)),
-		Value: fmt.Sprintf("%d of %d cells, at most ±%s", len(cells), all, formatPct(worst)), Threshold: "±" + formatPct(wideInterval),
+		ID: "wide", Grade: Notice, Title: fmt.Sprintf("%d of %d intervals wider than ±%s", len(cells), all, formatPct(benchlog.IntervalWarns)),
+		Value: fmt.Sprintf("%d of %d cells, at most ±%s", len(cells), all, formatPct(worst)), Threshold: "±" + formatPct(benchlog.IntervalWarns),
 		Effect: "Differences smaller than the interval cannot be seen in these cells; they are marked.",
 		Remedy: "More results (COUNT) and longer ones (BENCHTIME) on a quieter machine.",
 		Cells:  cells,
@@ -281,11 +266,11 @@ func warnOutliers(run *Run, a *analysis) (Warning, bool) {
 	}
 	return Warning{
 		ID: "outliers", Grade: Notice, Title: count(mild+extreme, "outlier"),
-		Value: fmt.Sprintf("%d mild, %d extreme, of %d results", mild, extreme, n), Threshold: formatPct(outlierShare) + " of all, no extreme",
+		Value: fmt.Sprintf("%d mild, %d extreme, of %d results", mild, extreme, n), Threshold: formatPct(benchlog.OutliersWarn) + " of all, no extreme",
 		Effect: "Outliers are counted and shown, never dropped. Medians hardly feel them.",
 		Remedy: "Look at the progression by run order: together in one block they speak of the machine.",
 		Cells:  cells,
-	}, n > 0 && (float64(mild+extreme) > outlierShare*float64(n) || extreme > 0)
+	}, n > 0 && (float64(mild+extreme) > benchlog.OutliersWarn*float64(n) || extreme > 0)
 }
 
 // warnTrend estimates the order effect: how the geometric mean over all cells
@@ -294,10 +279,10 @@ func warnTrend(run *Run, a *analysis) (Warning, bool) {
 	t, n := trend(run)
 	return Warning{
 		ID: "order", Grade: Caution, Title: "results drift with run order", Value: fmt.Sprintf("%+.1f %% from first to last third of %d passes", 100*t, n),
-		Threshold: "±" + formatPct(orderEffectMin),
+		Threshold: "±" + formatPct(benchlog.TrendWarns),
 		Effect:    "The machine got faster or slower during the run. Random order inside blocks spreads this over all models.",
 		Remedy:    "Let the machine warm up and cool down; more blocks.",
-	}, n >= 3 && math.Abs(t) > orderEffectMin
+	}, n >= 3 && math.Abs(t) > benchlog.TrendWarns
 }
 
 // trend is the relative change of throughput, as a geometric mean over all

@@ -121,7 +121,7 @@ func pageBeside(path string) string {
 		return filepath.Join(path, reportFile)
 	}
 	dir, base := filepath.Split(path)
-	if base == report.BenchFile {
+	if base == bench.BenchFile {
 		return filepath.Join(dir, reportFile)
 	}
 	if ext := filepath.Ext(base); ext != ".html" {

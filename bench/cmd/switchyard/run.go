@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/bench"
+	"switchyard/bench/benchlog"
 	"switchyard/bench/output"
 	"switchyard/report"
 )
@@ -51,7 +52,7 @@ Exit status: 0, or 1 if a case failed, 2 for bad arguments, 130 when interrupted
 	flags := cmd.Flags()
 	flags.StringVar(&f.workloads, "workloads", "", "names of the workloads, separated by '|' or ',' (default all)")
 	flags.StringVar(&f.models, "models", "", "names of the models, likewise (default all)")
-	flags.IntVar(&f.count, "count", 6, "results per case; six are the fewest that give a 95 % interval")
+	flags.IntVar(&f.count, "count", benchlog.MinResults, "results per case; six are the fewest that give a 95 % interval")
 	flags.DurationVar(&f.benchtime, "benchtime", 50*time.Millisecond, "time one result takes")
 	flags.DurationVar(&f.budget, "budget", 0, "time the whole run may take; shortens the bench time if need be (0 is no limit)")
 	flags.DurationVar(&f.deadline, "deadline", 0, "time after which a hung case is killed (default 20 s and 20 bench times)")
@@ -121,11 +122,10 @@ func planned(f runFlags, all []bench.WorkloadInfo, program *bench.Program, p *pr
 	if f.count < 1 || f.benchtime <= 0 || f.budget < 0 || f.deadline < 0 || f.repeats < 0 {
 		return nil, usageErrorf("count and bench time must be positive, the other numbers not negative")
 	}
-	r := &bench.Run{Config: bench.Config{
-		Workloads: workloads, Models: models, Lanes: lanes,
-		Count: f.count, Benchtime: f.benchtime, Budget: f.budget, Deadline: f.deadline, Repeats: f.repeats, Seed: f.seed,
+	r := &bench.Run{Config: bench.Config{Workloads: workloads, Header: bench.Header{
+		Models: models, Lanes: lanes, Count: f.count, Benchtime: f.benchtime, Budget: f.budget, Deadline: f.deadline, Repeats: f.repeats, Seed: f.seed,
 		CPUs: cpuList(program.CPUs), Command: commandLine(os.Args),
-	}}
+	}}}
 	aside, moved, err := bench.SetAside(f.out)
 	if err != nil {
 		return nil, err
@@ -133,7 +133,7 @@ func planned(f runFlags, all []bench.WorkloadInfo, program *bench.Program, p *pr
 	if len(moved) > 0 {
 		p.Note(fmt.Sprintf("older results are now in %s: %s", aside, strings.Join(moved, " ")))
 	}
-	r.Log, err = bench.CreateLog(f.out, r.Header(time.Now()), bench.HostFacts(), workloads)
+	r.Log, err = bench.CreateLog(f.out, r.Plan(time.Now()), bench.HostFacts(), workloads)
 	return r, err
 }
 
@@ -156,12 +156,7 @@ func resumed(cmd *cobra.Command, f runFlags, all []bench.WorkloadInfo, program *
 		log.Close()
 		return nil, fmt.Errorf("cannot resume %s: %w", f.out, err)
 	}
-	h := past.Header
-	return &bench.Run{Log: log, Past: past, Config: bench.Config{
-		Workloads: past.Workloads, Models: h.Models, Lanes: h.Lanes,
-		Count: h.Count, Benchtime: h.Benchtime, Budget: h.Budget, Deadline: h.Deadline, Repeats: h.Repeats, Seed: h.Seed,
-		CPUs: h.CPUs, Command: h.Command,
-	}}, nil
+	return &bench.Run{Log: log, Past: past, Config: bench.Config{Header: past.Header, Workloads: past.Workloads}}, nil
 }
 
 // resumable reports why the rest of a run would not be like the first part:

@@ -1,4 +1,4 @@
-package bench
+package benchlog
 
 import (
 	"fmt"
@@ -14,21 +14,50 @@ type Params string
 
 // Get returns the value of key, and whether the point has it.
 func (p Params) Get(key string) (value string, ok bool) {
-	for part := range strings.SplitSeq(string(p), "/") {
-		if k, v, found := strings.Cut(part, "="); found && k == key {
-			return v, true
+	for _, part := range p.Split() {
+		if part.Key == key {
+			return part.Value, true
 		}
 	}
 	return "", false
 }
 
+// A Param is one part of a parameter point, key=value. In names of other tools
+// the key may be missing.
+type Param struct{ Key, Value string }
+
+func (p Param) String() string {
+	if p.Key == "" {
+		return p.Value
+	}
+	return p.Key + "=" + p.Value
+}
+
+// maxParams bounds the parts of one point; more are run together.
+const maxParams = 12
+
+// Split returns the parts of the point in order.
+func (p Params) Split() []Param {
+	if p == "" {
+		return nil
+	}
+	parts := strings.SplitN(string(p), "/", maxParams)
+	out := make([]Param, len(parts))
+	for i, part := range parts {
+		if key, value, ok := strings.Cut(part, "="); ok {
+			out[i] = Param{key, value}
+		} else {
+			out[i] = Param{"", part}
+		}
+	}
+	return out
+}
+
 // Keys returns the names of the parameters in order.
 func (p Params) Keys() []string {
 	var keys []string
-	for part := range strings.SplitSeq(string(p), "/") {
-		if k, _, found := strings.Cut(part, "="); found {
-			keys = append(keys, k)
-		}
+	for _, part := range p.Split() {
+		keys = append(keys, part.Key)
 	}
 	return keys
 }
@@ -55,8 +84,8 @@ func (p Params) Duration(key string) time.Duration {
 	return d
 }
 
-// check reports a point that could not stand in a benchmark's name.
-func (p Params) check() error {
+// Check reports a point that could not stand in a benchmark's name.
+func (p Params) Check() error {
 	if p == "" {
 		return nil
 	}

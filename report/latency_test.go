@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"testing"
 
@@ -72,7 +73,7 @@ func TestLatencyDamage(t *testing.T) {
 		"not base64":  "Tag=Lock/tasks=2/model=greenlet-2,0,0,0,!!!!",
 		"not zlib":    "Tag=Lock/tasks=2/model=greenlet-2,0,0,0," + base64.StdEncoding.EncodeToString([]byte("0123456789abcdef")),
 		"too precise": bomb,
-		"endless":     strings.Repeat("x", maxHlogLine+10),
+		"endless":     strings.Repeat("x", 4<<20+10),
 		"tag only":    "Tag=x",
 	} {
 		run := read(t, small)
@@ -116,4 +117,17 @@ func FuzzHlog(f *testing.F) {
 			}
 		}
 	})
+}
+
+// at is the latency at a percentile that was sampled.
+func (l *Latency) at(p float64) (float64, bool) {
+	if l == nil {
+		return 0, false
+	}
+	for _, q := range l.Points {
+		if math.Abs(q.P-p) < 1e-6 {
+			return q.NS, true
+		}
+	}
+	return 0, false
 }

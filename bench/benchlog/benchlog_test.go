@@ -1,0 +1,276 @@
+package benchlog
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func read(t testing.TB, text string) *File {
+	t.Helper()
+	f, err := Read(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestParseCase(t *testing.T) {
+	for in, want := range map[string]string{
+		"Lock/tasks=8/model=process-2":       "Lock [tasks=8] process 2",
+		"PingPong/model=greenlet-16":         "PingPong [] greenlet 16",
+		"PingPong/model=py-greenlet-2":       "PingPong [] py-greenlet 2",
+		"PingPong/model=py-greenlet":         "PingPong [] py-greenlet 0",
+		"Foo/sub/x=1=2/model=a-1":            "Foo [sub x=1=2] a 1",
+		"Foo":                                "Foo []  0",
+		"/model=a-1":                         " [] a 1",
+		"Foo/model=a-99999999999999999999":   "Foo [] a 9223372036854775807",
+		strings.Repeat("P/", 20) + "model=a": "P [P P P P P P P P P P P P/P/P/P/P/P/P/P] a 0",
+	} {
+		c := ParseCase(in)
+		if got := fmt.Sprintf("%s %v %s %d", c.Workload, c.Params.Split(), c.Model, c.CPUs); got != want {
+			t.Errorf("ParseCase(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+// Lines as long as the limit are read, one byte longer ones are counted.
+func TestLineLimit(t *testing.T) {
+	defer func(n int) { maxLine = n }(maxLine)
+	maxLine = 2 << 10
+	line := func(n int) string {
+		s := "BenchmarkX-2 1 5 ns/op 6 "
+		return s + strings.Repeat("u", n-len(s)) + "\n"
+	}
+	f := read(t, line(2<<10)+line(2<<10+1)+line(2<<10+1))
+	if len(f.Results) != 1 || !f.Full || fmt.Sprint(f.Notes) != "[2 lines longer than 2 KiB left out]" {
+		t.Errorf("%d results, notes %q", len(f.Results), f.Notes)
+	}
+}
+
+func TestParams(t *testing.T) {
+	p := Params("task=10us/chunk=64")
+	if p.Int("chunk") != 64 || p.Duration("task") != 10*time.Microsecond {
+		t.Errorf("chunk %d, task %v", p.Int("chunk"), p.Duration("task"))
+	}
+	if _, ok := p.Get("none"); ok {
+		t.Error("a parameter that is not there was found")
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a missing parameter did not panic")
+		}
+	}()
+	p.Int("none")
+}
+
+func TestNumber(t *testing.T) {
+	for v, want := range map[float64]string{
+		0: "0", 12345.6: "12346", 123.456: "123.5", 12.3456: "12.35", 1.23456: "1.235", 0.0123456: "0.012346", 1e15: "1000000000000000",
+	} {
+		if got := number(v); got != want {
+			t.Errorf("number(%v) = %q, want %q", v, got, want)
+		}
+	}
+}
+
+// What is written is read again, record by record.
+func TestRoundTrip(t *testing.T) {
+	h := Header{
+		Format: Format, Started: Time{time.Date(2026, 11, 20, 19, 3, 11, 25e7, time.UTC)}, Command: "make bench", Seed: 7, Count: 3,
+		Benchtime: time.Second, Budget: time.Hour, Deadline: time.Minute, Repeats: 2, CPUs: "0-1", Lanes: []int{1, 2}, Models: []Model{"a", "b"},
+	}
+	w := WorkloadInfo{
+		Name: "Lock", Story: "Tickets.", Op: "ticket", Source: "lock.go", Vary: []string{"tasks"},
+		Cases: []Params{"tasks=2"}, Models: []Model{"a"}, NA: map[Model]string{"b": "why"},
+	}
+	facts := []Fact{{"goos", "linux"}, {"limit-files", "1"}}
+	text, err := Preamble(h, facts, []WorkloadInfo{w})
+	if err != nil {
+		t.Fatal(err)
+	}
+	calibration := Calibration{time.Second, 5, []CalibratedCase{{"Lock/tasks=2/model=a-2", 10, 20, 30}}}
+	text = append(text, must(t, calibration)...)
+	text = append(text, must(t, BlockStart{1, 1, 6})...)
+	at := Case{"Lock", "tasks=2", "a", 2}
+	result := Result{Name: at.String(), Iters: 100, Values: []Value{{1012, "ns/op"}, {0.5, "csw/op"}, {3, "gcs"}}}
+	text = append(text, result.String()+"\n"...)
+	block := BlockNote{BlockStart{1, 1, 7}, time.Second, []int64{100, 130}, 100, 1.5, 0.25, true}
+	text = append(text, must(t, block)...)
+	text = append(text, must(t, BlockStart{2, 1, 8})...)
+	text = append(text, Failure(at, "block 2", errors.New("no\nnot at all"))...)
+	text = append(text, Skip(Case{Workload: "Lock", Model: "b", CPUs: 2}, "why")...)
+	text = append(text, result.String()+"\n"...)
+
+	f := read(t, string(text))
+	second := result
+	result.Line, result.Block, result.Ours = 8, 0, true
+	second.Line, second.Block, second.Ours = 16, 1, true
+	want := &File{
+		Plans: 1, Planned: true, Header: h, Workloads: []WorkloadInfo{w}, Facts: facts, Better: map[string]string{"ops/s": "higher"},
+		Calibration: &calibration, Blocks: []BlockNote{block}, Begun: BlockStart{2, 1, 8}, Lines: 16,
+		Results: []Result{result, second},
+		Verdicts: []Verdict{
+			{Failed: true, Name: at.String(), Reason: "block 2: no not at all", Line: 11},
+			{Name: "Lock/model=b-2", Reason: "why", Line: 14},
+		},
+	}
+	if !reflect.DeepEqual(f, want) {
+		t.Errorf("read\n%+v, want\n%+v", f, want)
+	}
+	if block.Slowdown() != 1.3 || (BlockNote{}).Slowdown() != 0 {
+		t.Error("the canary slowed down by", block.Slowdown())
+	}
+}
+
+func must(t *testing.T, record Record) []byte {
+	t.Helper()
+	line, err := Note(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return line
+}
+
+// A record that is damaged is left out, said, and known as damage; the plan is
+// read as far as it goes.
+func TestDamage(t *testing.T) {
+	f := read(t, `# switchyard {"format":1,"run":"yesterday","seed":1.5,"count":3}
+# workload {"name":""}
+# begin x
+# block {"canary_ns":["a"]}
+# a comment
+# calibrated []
+`)
+	var got []string
+	for _, d := range f.Damaged {
+		got = append(got, d.What)
+	}
+	if want := "[its plan a workload a block a block the calibration]"; fmt.Sprint(got) != want || len(f.Notes) != 5 {
+		t.Errorf("damaged are %v, want %s; notes %q", got, want, f.Notes)
+	}
+	if f.Header.Count != 3 || !f.Header.Started.IsZero() || f.Header.Started.String() != "" {
+		t.Errorf("plan %+v", f.Header)
+	}
+}
+
+// What a file is cut to because of a limit is known to who needs all of it.
+func TestFull(t *testing.T) {
+	for name, text := range map[string]string{
+		"blocks":    strings.Repeat("# block {}\n", maxBlocks),
+		"workloads": strings.Repeat(`# workload {"name":"A"}`+"\n", MaxCases),
+		"verdicts":  strings.Repeat("--- FAIL: BenchmarkA-2\n", MaxCases),
+		"results":   strings.Repeat("BenchmarkA 1 1 a\n", MaxResults),
+	} {
+		line := text[:strings.IndexByte(text, '\n')+1]
+		if f := read(t, text); f.Full {
+			t.Errorf("%s at the limit: something was left out", name)
+		}
+		if f := read(t, text+line); !f.Full {
+			t.Errorf("%s beyond the limit: nothing was left out", name)
+		}
+	}
+}
+
+// The errors of a result line, with what is known of it.
+func TestParseResult(t *testing.T) {
+	for line, want := range map[string]string{
+		"X 1 1 a":                  "missing iteration count",
+		"BenchmarkX":               "missing iteration count",
+		"BenchmarkX 1":             "missing measurements",
+		"BenchmarkX 1 2":           "missing units",
+		"BenchmarkX one 2 a":       `parsing iteration count: invalid syntax`,
+		"BenchmarkX 1 two a":       `parsing measurement: invalid syntax`,
+		"BenchmarkX 1 2 a 1e400 b": `parsing measurement: value out of range`,
+	} {
+		if r, err := ParseResult(line); err == nil || err.Error() != want || r.Values != nil || line[0] == 'B' && r.Name != "X" {
+			t.Errorf("%q: %+v, error %v, want %q", line, r, err, want)
+		}
+	}
+	var bad *NumberError
+	if _, err := ParseResult("BenchmarkX 1 two a"); !errors.As(err, &bad) || bad.Text != "two" || bad.Unit != "a" {
+		t.Errorf("error %+v", bad)
+	}
+}
+
+// A case's name is read as the case, and is the same name again.
+func FuzzCase(f *testing.F) {
+	for _, s := range []string{"Lock/tasks=2/model=a-2", "X-0", "X-08", "/model=-1", "A/model=a-2/b", "A//b/-3", "A/model=x/model=y-1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		c := ParseCase(s)
+		if c.CPUs == 0 { // a name may end as if it had one
+			c.CPUs = 1
+		}
+		if got := ParseCase(c.String()); got != c {
+			t.Errorf("%q is %+v, whose name %q is %+v", s, c, c.String(), got)
+		}
+		var parts []string
+		for _, p := range c.Params.Split() {
+			parts = append(parts, p.String())
+		}
+		if got := strings.Join(parts, "/"); got != string(c.Params) && !strings.Contains(string(c.Params), "/=") && !strings.HasPrefix(string(c.Params), "=") {
+			t.Errorf("the parts of %q make %q", c.Params, got)
+		}
+	})
+}
+
+// A result's line is read as the result. Values of few digits are the same.
+func FuzzResult(f *testing.F) {
+	f.Add("Lock/tasks=2/model=a-2", 100, 1012.0, "ns/op")
+	f.Add("X", 1, -0.5, "%")
+	f.Fuzz(func(t *testing.T, name string, n int, v float64, unit string) {
+		r := Result{Name: name, Iters: n, Values: []Value{{v, unit}, {1, "b"}}}
+		got, err := ParseResult(r.String())
+		if len(strings.Fields(name+" x")) != 2 || strings.TrimSpace(name) != name || len(strings.Fields(unit)) != 1 || strings.TrimSpace(unit) != unit {
+			return // no names
+		}
+		if err != nil || got.Name != name || got.Iters != n || len(got.Values) != 2 || got.Values[0].Unit != unit {
+			t.Fatalf("%q is read as %+v, error %v", r.String(), got, err)
+		}
+		if w := got.Values[0].V; w != v && !(w-v <= 0.0006*max(v, -v)+1e-6 && v-w <= 0.0006*max(v, -v)+1e-6) && v == v {
+			t.Errorf("%v is read as %v", v, w)
+		}
+	})
+}
+
+// Whatever stands in a file, reading it does not fail, and its results are
+// written and read again as they were.
+func FuzzRead(f *testing.F) {
+	f.Add("# switchyard {}\n# begin {}\nBenchmarkX 1 1 ns/op\n# block {}\n")
+	f.Add("BenchmarkX-2 \t--- FAIL: BenchmarkX-2\n    why\nFAIL\tp\t1s\n")
+	f.Add(`{"Action":"output","Package":"p","Output":"BenchmarkX-2 \\t10\\t1 ns/op\\n"}` + "\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		file := read(t, text)
+		for _, r := range file.Results {
+			got, err := ParseResult(r.String())
+			if err != nil || got.Name != r.Name || got.Iters != r.Iters || len(got.Values) != len(r.Values) {
+				t.Errorf("%+v is written %q", r, r.String())
+			}
+			if r.Block > len(file.Blocks) || r.Line > file.Lines {
+				t.Errorf("%+v is in no block or line", r)
+			}
+		}
+	})
+}
+
+// A latency line is written and read with its tag, whatever stands in that.
+func TestLatencyLine(t *testing.T) {
+	c := Case{"Lock", "tasks=1,2", "a", 2}
+	line := string(LatencyLine(c, 1500*time.Millisecond, 20*time.Millisecond, 250_000, "AAAA"))
+	if want := "Tag=Lock/tasks=1,2/model=a-2,1.500,0.020,0.250,AAAA\n"; line != want {
+		t.Errorf("line %q, want %q", line, want)
+	}
+	if tag, ok := LatencyTag(line); !ok || ParseCase(tag) != c {
+		t.Errorf("tag %q, %v", tag, ok)
+	}
+	for _, s := range []string{"", "Tag=x", "Tag=x,1,1,1", "1,1,1,AAAA", `"StartTimestamp","Interval_Length","Interval_Max","x"`, "#[x]"} {
+		if tag, ok := LatencyTag(s); ok {
+			t.Errorf("%q has the tag %q", s, tag)
+		}
+	}
+}

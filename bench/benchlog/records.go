@@ -1,0 +1,158 @@
+package benchlog
+
+import (
+	"time"
+)
+
+// Names of the files in a results directory.
+const (
+	BenchFile   = "bench.txt"
+	LatencyFile = "latency.hlog"
+	ReportFile  = "report.html"
+)
+
+// Format is the version of the format, [Header.Format].
+const Format = 1
+
+// A Header is the plan of a run. It stands in the first line of bench.txt, so
+// that an interrupted run can be resumed and any run repeated: whatever decides
+// what is measured, and for how long, is in it.
+type Header struct {
+	Format    int           `json:"format"`
+	Started   Time          `json:"run"`
+	Command   string        `json:"command"`
+	Seed      uint64        `json:"seed"`
+	Count     int           `json:"count"`
+	Benchtime time.Duration `json:"benchtime_ns"`
+	Budget    time.Duration `json:"budget_ns,omitempty"`
+	Deadline  time.Duration `json:"deadline_ns,omitempty"`
+	Repeats   int           `json:"repeats,omitempty"`
+	CPUs      string        `json:"cpus"`            // the CPU set, "0-1"
+	Lanes     []int         `json:"lanes,omitempty"` // sizes of CPU set measured
+	Models    []Model       `json:"models"`
+}
+
+// A Time is a moment as the header has it. A text that is none is the zero
+// Time: the rest of the plan is worth reading.
+type Time struct{ time.Time }
+
+// String returns the moment in RFC 3339, or "" if it is not known.
+func (t Time) String() string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.RFC3339Nano)
+}
+
+// MarshalJSON returns what String does, in quotes.
+func (t Time) MarshalJSON() ([]byte, error) { return []byte(`"` + t.String() + `"`), nil }
+
+// UnmarshalJSON reads what MarshalJSON returned.
+func (t *Time) UnmarshalJSON(text []byte) error {
+	if t.Time.UnmarshalJSON(text) != nil {
+		*t = Time{}
+	}
+	return nil
+}
+
+// A WorkloadInfo describes a workload to programs that do not link it.
+type WorkloadInfo struct {
+	Name   string           `json:"name"`
+	Story  string           `json:"story"`
+	Op     string           `json:"op"`
+	Source string           `json:"source"` // file of the implementations
+	Vary   []string         `json:"vary"`   // names of the parameters
+	Cases  []Params         `json:"cases"`
+	Models []Model          `json:"models"` // those with an implementation
+	NA     map[Model]string `json:"na"`     // why the others have none
+}
+
+// A Fact is a stable property of the machine or the build; facts are the
+// configuration lines of the results.
+type Fact struct{ Key, Value string }
+
+// A Calibration stands before the first block: what the calibrating pass found.
+// The rest of the run, resumed or not, goes by it.
+type Calibration struct {
+	Benchtime time.Duration    `json:"benchtime_ns"` // per result, after a cut to fit the budget
+	Spent     time.Duration    `json:"spent_ns"`     // of the budget
+	Cases     []CalibratedCase `json:"cases"`
+}
+
+// A CalibratedCase is what the calibrating pass found of one case.
+type CalibratedCase struct {
+	Case     string        `json:"case"`
+	N        int           `json:"n"`           // ops a result takes
+	Op       time.Duration `json:"op_ns"`       // length of one
+	Overhead time.Duration `json:"overhead_ns"` // of a runner call, besides the ops
+}
+
+// A BlockStart stands before each block's results.
+type BlockStart struct {
+	Block   int `json:"block"`
+	Attempt int `json:"attempt"` // above 1: the block was disturbed and is run again
+
+	Spent time.Duration `json:"spent_ns,omitempty"` // of the budget so far
+}
+
+// A BlockNote stands after each block's results.
+type BlockNote struct {
+	BlockStart
+	Benchtime  time.Duration `json:"benchtime_ns"`   // per result, after a cut to fit the budget; 0 is not noted
+	Canary     []int64       `json:"canary_ns"`      // before and after
+	CanaryBase int64         `json:"canary_base_ns"` // quietest so far
+	Steal      float64       `json:"steal_pct"`
+	Load1      float64       `json:"load1"`
+	Disturbed  bool          `json:"disturbed"`
+}
+
+// Slowdown returns the slowest canary of the block over its base time, or 0 if
+// the block does not say.
+func (b BlockNote) Slowdown() float64 {
+	if b.CanaryBase <= 0 || len(b.Canary) == 0 {
+		return 0
+	}
+	slowest := b.Canary[0]
+	for _, ns := range b.Canary {
+		slowest = max(slowest, ns)
+	}
+	return float64(slowest) / float64(b.CanaryBase)
+}
+
+// A Result is one measured line.
+type Result struct {
+	Name   string // without "Benchmark"
+	Iters  int
+	Values []Value
+
+	Line  int    // in the file
+	Block int    // index of its block; the number of blocks if that was cut off
+	Pkg   string // as the line "pkg:" above it says
+	Ours  bool   // a plan stands above it
+}
+
+// A Value is one measurement with its unit as written in the file.
+type Value struct {
+	V    float64
+	Unit string
+}
+
+// Get returns the result's measurement in the unit, as written in the file.
+func (r *Result) Get(unit string) (float64, bool) {
+	for _, v := range r.Values {
+		if v.Unit == unit {
+			return v.V, true
+		}
+	}
+	return 0, false
+}
+
+// A Verdict says that a benchmark failed or was skipped, and why.
+type Verdict struct {
+	Failed bool   // else skipped
+	Name   string // without "Benchmark"
+	Exact  bool   // the name was printed before it: it ends in the number of CPUs
+	Pkg    string
+	Reason string
+	Line   int
+}

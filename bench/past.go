@@ -1,0 +1,123 @@
+package bench
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"switchyard/bench/benchlog"
+)
+
+// A Past is what an interrupted run left in bench.txt: its records, and what
+// they say of each case.
+type Past struct {
+	*benchlog.File
+	Cases   map[string]PastCase // by Case.String
+	current map[string]struct{} // cases with a result in the unfinished block
+}
+
+// A PastCase is what became of a case.
+type PastCase struct {
+	Results int
+	Failed  bool // not to be run again
+	Void    bool // not to be run again
+}
+
+// readPast reads the whole lines of a bench.txt.
+func readPast(text []byte) (*Past, error) {
+	file, err := benchlog.Read(bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	p := &Past{File: file, Cases: make(map[string]PastCase), current: make(map[string]struct{})}
+	for _, r := range p.Results {
+		c := p.Cases[r.Name]
+		c.Results++
+		p.Cases[r.Name] = c
+		if r.Block == len(p.Blocks) {
+			p.current[r.Name] = struct{}{}
+		}
+	}
+	for _, v := range p.Verdicts {
+		c := p.Cases[v.Name]
+		c.Failed = c.Failed || v.Failed
+		c.Void = c.Void || !v.Failed
+		p.Cases[v.Name] = c
+	}
+	return p, cmp.Or(p.whole(), p.check())
+}
+
+// whole reports why a file may be read, but not be gone on with: something of
+// it is damaged or was left out.
+func (p *Past) whole() error {
+	switch {
+	case !p.Planned:
+		return errors.New("it has no plan in its first line")
+	case p.Plans > 1:
+		return fmt.Errorf("it holds %d runs", p.Plans)
+	case len(p.Damaged) > 0:
+		return fmt.Errorf("%s is unreadable: %w", p.Damaged[0].What, p.Damaged[0].Err)
+	case p.Full:
+		return errors.New("it is too large")
+	}
+	return nil
+}
+
+// paired returns the length of a latency log without its last histogram if the
+// run was killed between writing that and its result, which will be measured
+// again.
+func (p *Past) paired(latency []byte) int {
+	histograms := make(map[string]int)
+	start, end, last := 0, 0, ""
+	for line := range bytes.Lines(latency) {
+		start, end = end, end+len(line)
+		last, _ = benchlog.LatencyTag(string(line))
+		histograms[last]++
+	}
+	if last != "" && histograms[last] > p.Cases[last].Results {
+		return start
+	}
+	return end
+}
+
+// check reports why what was read is not the beginning of a run.
+func (p *Past) check() error {
+	h := p.Header
+	unknown := func(m Model) bool { return !slices.Contains(Models(), m) }
+	switch {
+	case h.Format != benchlog.Format:
+		return fmt.Errorf("its format is %d, and this program writes %d", h.Format, benchlog.Format)
+	case h.Count < 1 || h.Benchtime <= 0 || h.Deadline <= 0 || h.Budget < 0 || h.Repeats < 0,
+		len(h.Lanes) == 0 || slices.Min(h.Lanes) < 1,
+		len(h.Models) == 0 || slices.ContainsFunc(h.Models, unknown),
+		len(p.Workloads) == 0:
+		return errors.New("its plan is not complete")
+	case p.Calibration == nil:
+		if len(p.Results) > 0 || len(p.Blocks) > 0 || p.Begun.Block > 0 {
+			return errors.New("it has results, but not the calibration that they go by")
+		}
+		return nil
+	case p.Calibration.Benchtime <= 0:
+		return errors.New("its calibration is not complete")
+	}
+	for _, c := range p.Calibration.Cases {
+		if c.N < 1 || c.Op < 0 || c.Overhead < 0 {
+			return fmt.Errorf("its calibration of %s is not complete", c.Case)
+		}
+	}
+	return nil
+}
+
+// spent returns how much of the budget the run had used when it last said.
+func (p *Past) spent() (spent time.Duration) {
+	if p.Calibration != nil {
+		spent = p.Calibration.Spent
+	}
+	for _, b := range p.Blocks {
+		spent = max(spent, b.Spent)
+	}
+	return max(spent, p.Begun.Spent)
+}
