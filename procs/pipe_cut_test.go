@@ -478,7 +478,6 @@ func TestPipeManyDescriptorsCut(t *testing.T) {
 	for i := range files {
 		files[i] = os.Stderr
 	}
-	type many struct{ Files []*os.File }
 	t.Run("sender", func(t *testing.T) {
 		for _, poller := range []bool{false, true} {
 			a, b := packetPair(t, poller)

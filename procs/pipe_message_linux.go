@@ -143,12 +143,15 @@ func sendLong(s packets, kind uint32, body []byte, fds []int, until *clock.Deadl
 	part := body[:min(len(body), packetPart)]
 	rest := body[len(part):]
 	if len(rest) > 0 {
-		way, how, err := -1, packetMemo, error(nil)
+		way, how := -1, packetMemo
 		if len(rest) <= maxMemo {
-			way, err = newBlob(rest)
+			if memo, err := newBlob(rest); err == nil { // else the long way
+				way = memo
+			}
 		}
 		if way < 0 {
 			how = packetFlow
+			var err error
 			if way, flow, err = newFlow(); err != nil {
 				return false, fmt.Errorf("a way for a long message: %w", err)
 			}

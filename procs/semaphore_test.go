@@ -260,13 +260,6 @@ func TestSemaphoreOfManyDeadHolders(t *testing.T) {
 	}
 }
 
-func mine(t *testing.T, s *Semaphore) {
-	t.Helper()
-	if err := s.Acquire(soon(t)); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // Nobody takes a permit that could not come back: an error says so, no permit
 // is lost, and it goes on as soon as somebody lets go.
 func TestSemaphoreOfTooManyHolders(t *testing.T) {

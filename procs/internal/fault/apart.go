@@ -65,7 +65,7 @@ func walk(err error, left *int, visit func(error) bool) bool {
 			return true
 		}
 		var inner []error
-		if err, inner = unwrap(err); inner != nil {
+		if inner, err = unwrap(err); inner != nil {
 			for _, e := range inner {
 				if walk(e, left, visit) {
 					return true
@@ -76,17 +76,17 @@ func walk(err error, left *int, visit func(error) bool) bool {
 	return false
 }
 
-func unwrap(err error) (one error, many []error) {
+func unwrap(err error) (many []error, one error) {
 	defer func() {
 		if recover() != nil {
-			one, many = nil, nil
+			many, one = nil, nil
 		}
 	}()
 	switch err := err.(type) {
 	case interface{ Unwrap() error }:
-		return err.Unwrap(), nil
-	case interface{ Unwrap() []error }:
 		return nil, err.Unwrap()
+	case interface{ Unwrap() []error }:
+		return err.Unwrap(), nil
 	}
 	return nil, nil
 }

@@ -203,7 +203,7 @@ func TestOwnerWord(t *testing.T) {
 			t.Fatalf("%x: %x %x", v, f, fold(v+1, startBits))
 		}
 	}
-	if Self().start() == 0 || Self().place() == 0 || Self() != Self() {
+	if again := Self(); again.start() == 0 || again.place() == 0 || Self() != again {
 		t.Fatalf("%x", uint64(Self()))
 	}
 }
