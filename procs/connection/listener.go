@@ -333,7 +333,12 @@ func (l *Listener) handshake(h *os.File) (*procs.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return connOf(h, l.socket.network == networkTCP, l.config.MaxMessage, l.config.Poller)
+	stream := l.socket.network == networkTCP
+	c, err := connOf(h, stream, l.config.MaxMessage, l.config.Poller)
+	for err != nil && kernel.NoRoom(err) && l.strangers.pushOut() {
+		c, err = connOf(h, stream, l.config.MaxMessage, l.config.Poller)
+	}
+	return c, err
 }
 
 // Dial connects to the Listener at address, and proves to it that we know its key; it proves the same to us. A wrong key on either
@@ -350,14 +355,15 @@ func Dial(ctx context.Context, address string, config DialConfig) (*procs.Conn, 
 	if !stop() && ctx.Err() != nil {
 		err = ctx.Err()
 	}
+	var c *procs.Conn
 	if err == nil {
-		c, err := connOf(f, network == networkTCP, config.MaxMessage, config.Poller)
-		if err == nil {
-			return c, nil
-		}
+		c, err = connOf(f, network == networkTCP, config.MaxMessage, config.Poller)
 	}
-	f.Close()
-	return nil, fmt.Errorf("connection: dial %s: %w", address, err)
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("connection: dial %s: %w", address, err)
+	}
+	return c, nil
 }
 
 // connOf makes a Conn of a connected socket. It owns f, unless it fails.
