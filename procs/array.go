@@ -12,7 +12,9 @@ import (
 
 // Array is a fixed number of Ts in shared memory, with a lock. It is multiprocessing.Array. T must hold no pointers, as in Value (ErrEncode).
 //
-// The error ErrOwnerDied of its methods says that they succeeded, but that a process died before, holding the lock: elements may be half written.
+// The error ErrOwnerDied of its methods says that they succeeded, but that a
+// process died before, holding the lock: elements may be half written. One caller
+// is told, as with Value.
 type Array[T any] struct {
 	shared
 	lock  Lock
@@ -83,7 +85,9 @@ func (a *Array[T]) Set(i int, v T) error {
 	return a.Update(context.Background(), func(e []T) { e[i] = v })
 }
 
-// Update calls fn with the lock held. fn may read and change the elements in place, and must not keep the slice.
+// Update calls fn with the lock held. fn may read and change the elements in
+// place, and must not keep the slice, nor use the array's methods. A panic of fn
+// is as with Value.
 func (a *Array[T]) Update(ctx context.Context, fn func([]T)) error {
 	return withLock(ctx, &a.lock, func() { fn(a.elems) })
 }

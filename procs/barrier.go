@@ -19,8 +19,13 @@ var ErrBrokenBarrier = errors.New("procs: barrier is broken")
 
 // Barrier makes a fixed number of parties wait for each other, round after round. It is multiprocessing.Barrier.
 //
-// A party that is killed while it waits breaks the barrier, within a fraction of a second. One that is killed elsewhere is simply missing:
+// A party that is killed while it waits, or in the action, breaks the barrier
+// within a fraction of a second. One that is killed elsewhere is simply missing,
+// and one in another pid namespace than that of the others is not found dead:
 // give Wait a limit.
+//
+// The action runs without a lock. If it panics or calls Goexit, the barrier
+// breaks for the others.
 type Barrier struct {
 	shared
 	mu    shm.Mutex

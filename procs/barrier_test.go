@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -274,3 +275,29 @@ var testBarrierAction = Register("test.barrier.action", func(ctx context.Context
 	_, err := a.Barrier.Wait(ctx)
 	return 0, err
 })
+
+// An action that ends its goroutine breaks the barrier, for others at once, and
+// leaves no lock held (riverqueue/river#806 is of the same kind).
+func TestBarrierActionGoexit(t *testing.T) {
+	b := closing(t, must(NewBarrier(2, func() error { runtime.Goexit(); return nil }))(t), nil)
+	got := make(chan error, 2)
+	for range 2 {
+		go func() {
+			err := errors.New("did not return")
+			defer func() { got <- err }()
+			_, err = b.Wait(soon(t))
+		}()
+	}
+	var broken int
+	for range 2 {
+		if err := <-got; err == ErrBrokenBarrier {
+			broken++
+		}
+	}
+	if broken != 1 || !b.Broken() {
+		t.Errorf("%d were told of the broken barrier", broken)
+	}
+	if err := b.Reset(); err != nil || b.Broken() {
+		t.Error(err)
+	}
+}

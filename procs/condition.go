@@ -33,7 +33,13 @@ type Locker interface {
 // Notify wakes those who have waited longest, each exactly once. Should one of them be killed before it got going, the notification passes to
 // the next, within a fraction of a second. A Wait that ends with an error holds the lock again nevertheless, as in Python.
 //
-// A wait costs a thread of the process, and there may be at most 500 waits on one Condition at a time.
+// A holder of the lock that is killed loses it as with Lock. A waiter that is
+// killed in another pid namespace than that of the others is not found dead: a
+// notification that it got is lost, and its place is taken for good.
+//
+// A wait costs a thread of the process, and there may be at most 500 waits on one
+// Condition at a time, in all processes: one more returns ErrNoSpace at once and
+// still holds the lock. Notify looks at every place that was ever used.
 type Condition struct {
 	shared
 	lock  Locker
@@ -128,8 +134,12 @@ func (c *Condition) Release() error { return c.lock.Release() }
 // Close lets go of the condition and of its lock in this process.
 func (c *Condition) Close() error { return errors.Join(c.shared.Close(), c.lock.Close()) }
 
-// Wait releases the lock, waits for a notification, and acquires the lock again, whatever it returns, except for ErrNotHeld and
-// ErrClosed. The caller must hold the lock. If its last owner died meanwhile, the error is, or wraps, ErrOwnerDied.
+// Wait releases the lock, waits for a notification, and acquires the lock again,
+// whatever it returns, except for ErrNotHeld and ErrClosed. The caller must hold
+// the lock. If its last owner died meanwhile, the error is, or wraps,
+// ErrOwnerDied. The context ends the wait for a notification, not that for the
+// lock: Wait returns when others have let go of it. A notification that comes at
+// the moment when the context ends is not lost: Wait returns nil.
 func (c *Condition) Wait(ctx context.Context) error {
 	wait := waitFor(ctx)
 	return c.wait(&wait)
@@ -217,7 +227,7 @@ func (c *Condition) enqueue() (*conditionSlot, error) {
 		s.state.Store(slotWaiting)
 		return s, nil
 	}
-	return nil, fmt.Errorf("procs: more than %d waits on one condition", conditionSlots)
+	return nil, fmt.Errorf("%w: more than %d waits on one condition", ErrNoSpace, conditionSlots)
 }
 
 // dequeue gives the slot back and says whether it was notified.

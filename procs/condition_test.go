@@ -308,3 +308,30 @@ func TestConditionWithLock(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// More waits than there is room for: an error that says so, and the lock is
+// still held. The others are notified as ever.
+func TestConditionOfTooManyWaits(t *testing.T) {
+	c := closing(t, must(NewCondition(nil))(t), nil)
+	for i := range c.table.slots {
+		c.table.slots[i].owner = 1 // of a namespace that nobody knows: never dead
+		c.table.slots[i].state.Store(slotWaiting)
+	}
+	c.table.used = conditionSlots
+	if err := c.Acquire(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wait(soon(t)); !errors.Is(err, ErrNoSpace) || !c.lock.held() {
+		t.Errorf("one more: %v", err)
+	}
+	c.table.slots[conditionSlots-1].state.Store(slotFree)
+	if err := c.WaitTimeout(shortly); err != ErrTimeout || !c.lock.held() {
+		t.Errorf("there is room: %v", err)
+	}
+	if err := c.NotifyAll(); err != nil || c.Waiting() != 0 {
+		t.Error(err, c.Waiting())
+	}
+	if err := c.Release(); err != nil {
+		t.Error(err)
+	}
+}

@@ -12,7 +12,11 @@ import (
 // Lock excludes: at most one goroutine of all processes that share it holds it. It is multiprocessing.Lock: not recursive,
 // and whoever holds the object may release it, not only who acquired it.
 //
-// If a process dies holding it, however it died, exactly one of those who acquire it next gets ErrOwnerDied, and the lock.
+// If a process dies holding it, however it died, exactly one of those who acquire
+// it next gets ErrOwnerDied, and the lock. Whoever waits finds out within 0.2 s,
+// and gives up as soon as its context ends. A holder that cannot be found dead
+// keeps the lock for ever: one that was killed in another pid namespace than that
+// of those who wait, or in a chroot without /proc on a kernel before Linux 6.11.
 //
 // Acquiring a free lock and releasing one that nobody waits for cost one atomic operation each, about 5 ns together. Waiting spins shortly if
 // there is another CPU, then sleeps. A lock takes one page of memory and one descriptor in each process.

@@ -14,6 +14,9 @@ import (
 //
 // A string or byte slice may later be replaced by another of up to the room it had in the beginning: its length rounded up to a multiple of 8, at
 // least 8. The type of an element may change. Integers come back as int64.
+//
+// A process that is killed in Set may leave an element with its old type and
+// length and some bytes of the new value. Other elements are as they were.
 type ShareableList struct {
 	m *SharedMemory
 }

@@ -17,6 +17,9 @@ import (
 //
 // Passing a block on costs the same whatever its size: the receiver maps the same pages. Making one takes time for each page, which is
 // reserved and zeroed, so that a full memory is ErrNoSpace here and never a fault later.
+//
+// There is no lock: what a process that is killed had written is there, and what
+// it had not is not. Use a Lock, whose next owner is told of the death.
 type SharedMemory struct {
 	seg  *shm.Segment
 	name string

@@ -12,7 +12,10 @@ import (
 // Value is one T in shared memory, with a lock. It is multiprocessing.Value. T must hold no pointers: numbers, booleans, arrays and structs of
 // them; others are refused with ErrEncode.
 //
-// The error ErrOwnerDied of its methods says that they succeeded, but that a process died before, holding the lock: the value may be half written.
+// The error ErrOwnerDied of its methods says that they succeeded, but that a
+// process died before, holding the lock: the value may be half written. One
+// caller is told, the next ones are not: whoever is told repairs it. The lock is
+// as a Lock is, also in what it says of holders that cannot be found dead.
 type Value[T any] struct {
 	shared
 	lock Lock
@@ -75,7 +78,10 @@ func (x *Value[T]) Set(v T) error {
 	return x.Update(context.Background(), func(p *T) { *p = v })
 }
 
-// Update calls fn with the lock held. fn may read and change the value in place, and must not keep the pointer.
+// Update calls fn with the lock held. fn may read and change the value in place,
+// and must not keep the pointer, nor use the value's methods. If fn panics or
+// calls Goexit, the lock is released, the value stays as fn left it, and the next
+// caller is not told.
 func (x *Value[T]) Update(ctx context.Context, fn func(*T)) error {
 	return withLock(ctx, &x.lock, func() { fn(x.p) })
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"reflect"
+	"runtime"
 	"testing"
 )
 
@@ -266,5 +267,28 @@ func TestArray(t *testing.T) {
 	empty := closing(t, must(NewArray[int](0))(t), nil)
 	if empty.Len() != 0 {
 		t.Error(empty.Len())
+	}
+}
+
+// A panic or Goexit of the user's function leaves the lock free, and the value
+// as the function left it.
+func TestValueUpdateDoesNotReturn(t *testing.T) {
+	v := closing(t, must(NewValue(1))(t), nil)
+	for i, leave := range []func(){func() { panic("no") }, runtime.Goexit} {
+		done := make(chan any)
+		go func() {
+			defer func() { done <- recover() }()
+			v.Update(soon(t), func(p *int) {
+				*p = i + 10
+				leave()
+			})
+		}()
+		<-done
+		if v.Lock().Locked() {
+			t.Fatal("the lock is held")
+		}
+		if got, err := v.Get(); got != i+10 || err != nil {
+			t.Errorf("%d, %v", got, err)
+		}
 	}
 }

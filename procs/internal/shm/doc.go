@@ -1,10 +1,13 @@
-// Package shm is the shared memory under package procs: segments, and what several processes do in them. It holds the only raw
-// system calls on shared memory of procs.
+// Package shm is the shared memory under package procs: segments, and what
+// several processes do in them. No other package of procs makes shared memory.
+// Which packages ask the kernel by themselves, and what for, is listed in a test
+// of bench/cmd/runner.
 //
 //   - Segment: memory known by a descriptor (anonymous, gone with its last process) or by a name (gone with the process that made it). Pages are
 //     reserved when it is made or grown, so that a full memory is ErrNoSpace and never a fault.
 //   - Mutex: excludes processes and goroutines; a dead owner's lock passes to exactly one other, who is told.
 //   - Bell, Gate, Crowd: where processes sleep until something changes; how the goroutines of one process do it with one thread.
+//   - Holders: how many of something each process holds, dead ones too.
 //   - Ring: messages from one writer to one reader, without a lock.
 //   - Queue: messages between any number of processes.
 //

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"switchyard/procs/internal/kernel"
 )
@@ -183,6 +186,8 @@ func TestNoSpace(t *testing.T) {
 	}
 	if _, err := Create(1 << 50); !errors.Is(err, ErrNoSpace) {
 		t.Errorf("an anonymous petabyte: %v", err)
+	} else if !strings.Contains(err.Error(), "memory.max") {
+		t.Errorf("no remedy: %v", err)
 	}
 	if exists(testName(t)) {
 		t.Error("the name was left behind")
@@ -236,4 +241,34 @@ func TestTrackerLine(t *testing.T) {
 			t.Errorf("%q names %q", line, name)
 		}
 	}
+}
+
+func init() { children["mappings"] = func(*Segment, []string) { mappingsRunOut() } }
+
+// mappingsRunOut makes segments where there is room for three, and for what the
+// runtime needs.
+func mappingsRunOut() {
+	const size = 64 << 20
+	b, err := os.ReadFile("/proc/self/statm")
+	check(err)
+	pages, err := strconv.Atoi(strings.Fields(string(b))[0])
+	check(err)
+	limit := uint64(pages*pageSize + 4*size - pageSize)
+	check(unix.Setrlimit(unix.RLIMIT_AS, &unix.Rlimit{Cur: limit, Max: limit}))
+	for range 5 {
+		s, err := CreateSparse(size, pageSize)
+		if err != nil {
+			if !errors.Is(err, ErrNoSpace) || !errors.Is(err, unix.ENOMEM) || !strings.Contains(err.Error(), "vm.max_map_count") {
+				check(fmt.Errorf("an error without the limit: %w", err))
+			}
+			return
+		}
+		defer s.Unmap()
+	}
+	check(errors.New("no limit"))
+}
+
+// Who has no room for another mapping is told of the limits, and what to do.
+func TestMappingsRunOut(t *testing.T) {
+	startChild(t, "mappings", makeSegment(t, 8)).join(t)
 }

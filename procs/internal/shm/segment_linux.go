@@ -85,11 +85,20 @@ func allocate(fd, off, n int) error {
 	}
 }
 
+// noSpace makes the kernel's errors for want of memory ErrNoSpace, with a remedy.
 func noSpace(err error) error {
-	if err == unix.ENOSPC || err == unix.ENOMEM || err == unix.EFBIG {
-		return fmt.Errorf("%w (%w)", ErrNoSpace, err)
+	remedy := ""
+	switch err {
+	case unix.ENOSPC:
+		remedy = "the file system of shared memory is full, or the machine's memory: see df /dev/shm and its size= option, and close what is not used"
+	case unix.ENOMEM:
+		remedy = "the machine's memory or that of the control group does not suffice: ask for less, or raise memory.max"
+	case unix.EFBIG:
+		remedy = "a file may not be so large: ask for less, or raise ulimit -f"
+	default:
+		return err
 	}
-	return err
+	return fmt.Errorf("%w: %w (%s)", ErrNoSpace, err, remedy)
 }
 
 func mapFile(f *os.File, size int, name string) (*Segment, error) {
@@ -98,9 +107,15 @@ func mapFile(f *os.File, size int, name string) (*Segment, error) {
 		mem, err = unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_NORESERVE)
 		return err
 	})
+	// Mappings of closed objects go with the garbage, but this is no moment to
+	// collect it: the collector itself may need memory, and ends the program if
+	// it gets none.
+	if err == unix.ENOMEM {
+		err = fmt.Errorf("%w: %w (no address space, or too many mappings: close what is not used, or raise the sysctl vm.max_map_count or ulimit -v)", ErrNoSpace, err)
+	}
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("shm: map %d bytes: %w", size, noSpace(err))
+		return nil, fmt.Errorf("shm: map %d bytes: %w", size, err)
 	}
 	return newSegment(f, mem, name), nil
 }
