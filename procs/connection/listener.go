@@ -134,7 +134,8 @@ type Listener struct {
 
 // Listen makes a listener. The address is one of
 //
-//	""                          a Unix socket in a directory of its own that only this user can enter
+//	""                          a Unix socket in a directory of its own that only this user can enter,
+//	                            in os.TempDir, or in /tmp if the name of that is too long
 //	"/path", "./path"           a Unix socket
 //	"@name"                     a Unix socket with an abstract name, which needs no file and leaves none
 //	"127.0.0.1:5000", ":0"      TCP over IPv4; without a host, on loopback; port 0: one that is free
@@ -203,15 +204,23 @@ func (l *Listener) start() *Listener {
 // listenerDir makes a directory for a socket, and removes those of processes that were killed.
 func listenerDir() (string, error) {
 	sweepListenerDirs()
-	// Absolute, so that it means the same to processes in other directories.
-	tmp, err := filepath.Abs(os.TempDir())
-	if err == nil {
-		tmp, err = os.MkdirTemp(tmp, listenerPrefix()+"*") // mode 0700
-	}
+	dir, err := os.MkdirTemp(dirOfDirs(), listenerPrefix()+"*") // mode 0700
 	if err != nil {
 		return "", fmt.Errorf("connection: directory for a socket: %w", err)
 	}
-	return tmp, nil
+	return dir, nil
+}
+
+// dirOfDirs is where directories for sockets are made: that of temporary files, or
+// /tmp if its name is too long for a socket in it. It is absolute, to mean the same
+// to processes in other directories.
+func dirOfDirs() string {
+	const longest = len("/procs-socket-0123456789abcdef-0123456789/socket")
+	dir, err := filepath.Abs(os.TempDir())
+	if err != nil || len(dir)+longest > maxPath {
+		return "/tmp"
+	}
+	return dir
 }
 
 // removeDir removes the directory of our own, unless somebody has put something

@@ -231,7 +231,7 @@ func listenerPrefix() string {
 // namespaces, and those started where there was no /proc, count as alive
 // (shm.Owner.Alive): what they leave is for processes like them.
 func sweepListenerDirs() {
-	left, _ := filepath.Glob(filepath.Join(os.TempDir(), "procs-socket-*-*"))
+	left, _ := filepath.Glob(filepath.Join(dirOfDirs(), "procs-socket-*-*"))
 	for _, dir := range left {
 		id, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), "procs-socket-"), "-")
 		owner, err := strconv.ParseUint(id, 16, 64)

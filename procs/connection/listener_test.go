@@ -410,7 +410,7 @@ func TestListenerSweep(t *testing.T) {
 	const pidBits = 22
 	ours := deadOwner(t)
 	left := func(owner uint64) string {
-		dir := filepath.Join(os.TempDir(), listenerDirName(owner, "1"))
+		dir := filepath.Join(dirOfDirs(), listenerDirName(owner, "1"))
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
