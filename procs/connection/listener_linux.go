@@ -233,12 +233,17 @@ func listenerPrefix() string {
 func sweepListenerDirs() {
 	left, _ := filepath.Glob(filepath.Join(dirOfDirs(), "procs-socket-*-*"))
 	for _, dir := range left {
-		id, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), "procs-socket-"), "-")
-		owner, err := strconv.ParseUint(id, 16, 64)
-		if err == nil && !shm.Owner(owner).Alive() {
+		if owner, ok := ownerOfDir(dir); ok && !owner.Alive() {
 			removeListenerDir(dir)
 		}
 	}
+}
+
+// ownerOfDir returns the process that a name made with listenerPrefix names.
+func ownerOfDir(dir string) (shm.Owner, bool) {
+	id, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), "procs-socket-"), "-")
+	owner, err := strconv.ParseUint(id, 16, 64)
+	return shm.Owner(owner), err == nil
 }
 
 // removeListenerDir removes a directory of this user's with a socket in it: what a
