@@ -94,8 +94,12 @@ func TestStreamSendCut(t *testing.T) {
 	t.Run("deadline", func(t *testing.T) {
 		a, b := socketPair(t, true)
 		other := dupConn(t, a)
-		a.SetDeadline(time.Now().Add(30 * time.Millisecond))
-		if err := a.SendBytes(make([]byte, 64<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		sent := make(chan error, 1)
+		go func() { sent <- a.SendBytes(make([]byte, 64<<20)) }()
+		for !must(b.Poll(-1))(t) {
+		}
+		a.SetDeadline(time.Now()) // a part is under way
+		if err := <-sent; !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatal(err)
 		}
 		if err := other.SendBytes([]byte("second")); !errors.Is(err, unix.EPIPE) {

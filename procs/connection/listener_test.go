@@ -34,7 +34,7 @@ func listen(t testing.TB, address string, c ListenerConfig) *Listener {
 	return l
 }
 
-var testAddresses = []string{"", "@procs-test-listener", "127.0.0.1:0"}
+var testAddresses = []string{"", fmt.Sprintf("@procs-test-listener-%d", os.Getpid()), "127.0.0.1:0"}
 
 var testSayHello = procs.Register("test.dialHello", func(ctx context.Context, address string) (int, error) {
 	c, err := Dial(ctx, address, DialConfig{})
