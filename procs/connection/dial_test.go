@@ -72,6 +72,22 @@ func TestDialNobody(t *testing.T) {
 	}
 }
 
+// Connections that proved themselves but that nobody accepted end with the listener.
+func TestListenerCloseUnaccepted(t *testing.T) {
+	for _, address := range testAddresses {
+		for range 20 { // some are on their way to Accept, some have arrived there
+			l := listen(t, address, ListenerConfig{})
+			c := must(Dial(soon(t), l.Address(), DialConfig{}))(t)
+			l.Close()
+			c.SetDeadline(time.Now().Add(20 * time.Second))
+			if _, err := c.RecvBytes(0); err != io.EOF && !errors.Is(err, unix.ECONNRESET) {
+				t.Fatal(address, err)
+			}
+			c.Close()
+		}
+	}
+}
+
 // Neither the limit of the handshake nor the context of Dial holds for what comes
 // after it.
 func TestConnectionOutlivesHandshake(t *testing.T) {

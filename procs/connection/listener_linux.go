@@ -127,7 +127,7 @@ func (s *listenSocket) acceptFD() (fd int, err error) {
 				continue
 			case err == unix.EAGAIN:
 				return false
-			case err != nil && kernel.NoRoom(err):
+			case kernel.NoRoom(err):
 				// The kernel looks for a descriptor before it looks for a connection.
 				return isReadable(int(l))
 			}
