@@ -82,7 +82,8 @@ func options(dir, match string, patterns ...string) Options {
 	return Options{Dir: dir, Patterns: patterns, N: 100, Parallel: 2, JSON: true, Match: regexp.MustCompile(match)}
 }
 
-// outcomes runs the tool and returns the verdict of each change, and the scores.
+// outcomes runs the tool and returns the verdict of each change, and the
+// scores.
 func outcomes(t *testing.T, o Options) (map[string]Verdict, []Score) {
 	t.Helper()
 	var out bytes.Buffer

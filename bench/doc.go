@@ -16,7 +16,8 @@
 //     as it arrives. What it writes, and how that is read, is package benchlog.
 //
 // The package imports none of the models and links little: the runner, and so
-// every worker process that a workload starts, pays for its packages before main.
+// every worker process that a workload starts, pays for its packages before
+// main.
 //
 // It is not a replacement for testing.B: it measures models of concurrency
 // against each other, with the whole process tree on the bill.

@@ -186,8 +186,8 @@ func orchestrate() {
 		panic(err)
 	}
 	p := &Program{Path: "/proc/self/exe", CPUs: AllCPUs()}
-	// The first process that a program starts is preceded by a short-lived child
-	// of package os, which tries whether the kernel knows pidfds.
+	// The first process that a program starts is preceded by a short-lived
+	// child of package os, which tries whether the kernel knows pidfds.
 	if _, err := p.List(context.Background()); err != nil {
 		panic(err)
 	}

@@ -7,10 +7,11 @@ import (
 )
 
 // minTimedOp is the length of op below which not every op is timed: reading the
-// clock twice costs some 60 ns, which would be a share of the result. Of shorter
-// ops one in a power of two is timed, so that the clock costs at most about 2 %.
-// A timed op includes one reading of the clock (some 30 ns where it was measured): take latencies of
-// ops shorter than a microsecond as upper bounds.
+// clock twice costs some 60 ns, which would be a share of the result. Of
+// shorter ops one in a power of two is timed, so that the clock costs at most
+// about 2 %. A timed op includes one reading of the clock (some 30 ns where it
+// was measured): take latencies of ops shorter than a microsecond as upper
+// bounds.
 const minTimedOp = 5 * time.Microsecond
 
 // A Recorder keeps the latency of one unit's ops. A unit has its own, made

@@ -78,8 +78,8 @@ func (l *Log) create(dir string, h Header, facts []Fact, workloads []WorkloadInf
 	return nil
 }
 
-// appendTo writes in one call, so that only a full disk or a kill can leave half
-// a line.
+// appendTo writes in one call, so that only a full disk or a kill can leave
+// half a line.
 func appendTo(f *os.File, memory *bytes.Buffer, text []byte) error {
 	if _, err := f.Write(text); err != nil {
 		return fmt.Errorf("write the results: %w", err)

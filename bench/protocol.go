@@ -26,9 +26,10 @@ import (
 // recorded, a line "latency" followed by an HdrHistogram in the V2 compressed
 // encoding. Without -n it calibrates; the iterations of the line are then the N
 // to use, and a line "calibrated" with the number of passes and the nanoseconds
-// that were timed in them tells how much of a call is set-up. Exit status 0 is a result, 1 a failed case, 2 bad usage, 3 a void
-// case; the reason is on standard error. The CPU set and GOMAXPROCS are
-// inherited from the parent, and standard input is not read.
+// that were timed in them tells how much of a call is set-up. Exit status 0 is
+// a result, 1 a failed case, 2 bad usage, 3 a void case; the reason is on
+// standard error. The CPU set and GOMAXPROCS are inherited from the parent, and
+// standard input is not read.
 
 // Exit statuses of a runner.
 const (

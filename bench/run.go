@@ -226,8 +226,8 @@ func (r *Run) spent() time.Duration { return r.Now().Sub(r.began) }
 const startUp = 4 * time.Millisecond
 
 // overhead estimates what a measuring call takes beside the measured time: a
-// warm-up and a measurement set up and tear down once each, as every pass of the
-// calibration did.
+// warm-up and a measurement set up and tear down once each, as every pass of
+// the calibration did.
 func overhead(took time.Duration, out Output, benchtime time.Duration) time.Duration {
 	passes, timed := out.Passes, out.Timed
 	if passes == 0 { // a runner that does not say: assume little

@@ -313,7 +313,8 @@ func TestRunResumeIsOneRun(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer r.Log.Close()
-			// The first block is disturbed, the first time; so is what comes third.
+			// The first block is disturbed, the first time; so is what comes
+			// third.
 			r.Steal = func() func() float64 {
 				n := len(linesWith(readBench(t, dir), "# block "))
 				return func() float64 { return map[int]float64{0: 50, 2: 50}[n] }
@@ -630,8 +631,9 @@ type notes struct{ texts []string }
 func (*notes) Step(done, total int, phase string, c Case) {}
 func (n *notes) Note(text string)                         { n.texts = append(n.texts, text) }
 
-// A block at whose edge the canary is slow, or during which the hypervisor stole
-// time, is run again, a bounded number of times, and nothing of it is dropped.
+// A block at whose edge the canary is slow, or during which the hypervisor
+// stole time, is run again, a bounded number of times, and nothing of it is
+// dropped.
 func TestRunDisturbed(t *testing.T) {
 	for name, disturb := range map[string]func(*Run){
 		"canary": func(r *Run) {

@@ -64,7 +64,8 @@ func Runner(args []string, all []*Workload, stdout, stderr io.Writer) int {
 	return exitStatus(WriteOutput(stdout, r), stderr)
 }
 
-// findCase returns the workload and its case, or an error if there is none such.
+// findCase returns the workload and its case, or an error if there is none
+// such.
 func findCase(all []*Workload, name string, m Model, p Params) (*Workload, Case, error) {
 	for _, w := range all {
 		if w.Name != name {

@@ -72,7 +72,8 @@ func BenchmarkSwitch(b *testing.B) {
 	b.Run("ring=1000", benchmarkRing)
 }
 
-// benchmarkPeer: two greenlets, neither the other's parent, switch to each other.
+// benchmarkPeer: two greenlets, neither the other's parent, switch to each
+// other.
 func benchmarkPeer(b *testing.B) {
 	main := Main[int]()
 	defer main.Close()

@@ -14,7 +14,8 @@ const nursery = 64
 // memory is freed; so do we, as follows. Nothing in the package that outlives a
 // switch refers to a suspended Greenlet, only to its core. A cleanup on the
 // Greenlet, run by the garbage collector, puts the core on the list of orphans,
-// and a later switch that is not a plain one, say to a new greenlet, kills those.
+// and a later switch that is not a plain one, say to a new greenlet, kills
+// those.
 //
 // A cleanup costs some 200 ns, more than a greenlet. So new ones are first
 // kept in a nursery, where most die young, and only those that are alive when

@@ -97,7 +97,8 @@ func TestDroppedElsewhere(t *testing.T) {
 	eventually(t, main, "the greenlet is killed", func() bool { return len(got) == 1 })
 }
 
-// TestKilledThrowsOther: what a killed greenlet dies of reaches nobody but Close.
+// TestKilledThrowsOther: what a killed greenlet dies of reaches nobody but
+// Close.
 func TestKilledThrowsOther(t *testing.T) {
 	main := Main[int]()
 	ended := false
@@ -123,8 +124,8 @@ func TestKilledThrowsOther(t *testing.T) {
 	}
 }
 
-// TestParentWhenKilled: while it is killed, a greenlet's parent is whoever kills
-// it; if it survives, it has its own again, and can be killed again.
+// TestParentWhenKilled: while it is killed, a greenlet's parent is whoever
+// kills it; if it survives, it has its own again, and can be killed again.
 func TestParentWhenKilled(t *testing.T) {
 	main := openFamily[int](t)
 	hub := New(main, nothing)
@@ -154,7 +155,8 @@ func TestParentWhenKilled(t *testing.T) {
 	must(t, hub, 0, 0)
 }
 
-// TestCollectedWeakly: the memory of unstarted, dead and killed greenlets is freed.
+// TestCollectedWeakly: the memory of unstarted, dead and killed greenlets is
+// freed.
 func TestCollectedWeakly(t *testing.T) {
 	main := openFamily[int](t)
 	for _, c := range []struct {
@@ -215,7 +217,8 @@ func TestStackOfKilled(t *testing.T) {
 	eventually(t, main, "the stack is freed", func() bool { return freed.Load() == 1 })
 }
 
-// TestValueNotKept: the package keeps no value, error or greenlet after handing it over.
+// TestValueNotKept: the package keeps no value, error or greenlet after handing
+// it over.
 func TestValueNotKept(t *testing.T) {
 	main := openFamily[*int](t)
 	g := New(main, func(*Greenlet[*int], *int) (*int, error) {
@@ -302,7 +305,8 @@ func TestValueOfGarbage(t *testing.T) {
 	eventually(t, main, "the worker is killed", func() bool { return ended })
 }
 
-// TestCloseWithGarbage: Close also ends greenlets that wait to be killed as garbage.
+// TestCloseWithGarbage: Close also ends greenlets that wait to be killed as
+// garbage.
 func TestCloseWithGarbage(t *testing.T) {
 	before := runtime.NumGoroutine()
 	main := Main[int]()

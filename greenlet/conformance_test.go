@@ -221,7 +221,8 @@ var conformance = []answer{
 }
 
 // TestConformance checks that the table answers exactly the tests that
-// testdata/python-greenlet.txt lists, each by a test of this package or a reason.
+// testdata/python-greenlet.txt lists, each by a test of this package or a
+// reason.
 func TestConformance(t *testing.T) {
 	data, err := os.ReadFile("testdata/python-greenlet.txt")
 	if err != nil {

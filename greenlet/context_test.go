@@ -26,7 +26,8 @@ func TestContextNotInherited(t *testing.T) {
 	}
 }
 
-// TestContextGiven: it is handed on by setting it, before the start or by a closure.
+// TestContextGiven: it is handed on by setting it, before the start or by a
+// closure.
 func TestContextGiven(t *testing.T) {
 	main := openFamily[int](t)
 	main.SetContext(with(7))
@@ -40,7 +41,8 @@ func TestContextGiven(t *testing.T) {
 	}), 0, 7)
 }
 
-// TestContextPerGreenlet: each keeps its own while they switch, until it sets another.
+// TestContextPerGreenlet: each keeps its own while they switch, until it sets
+// another.
 func TestContextPerGreenlet(t *testing.T) {
 	main := openFamily[int](t)
 	run := func(self *Greenlet[int], v int) (int, error) {

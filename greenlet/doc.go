@@ -68,9 +68,10 @@
 //
 // # Choices
 //
-// Values have a type parameter, since boxing them in any would allocate at every
-// switch and make users assert types. It follows that all greenlets of a family
-// pass the same type: one that passes several uses an interface or a struct.
+// Values have a type parameter, since boxing them in any would allocate at
+// every switch and make users assert types. It follows that all greenlets of a
+// family pass the same type: one that passes several uses an interface or a
+// struct.
 //
 // Errors are returned, not raised: a greenlet ends by ErrExit only if its run
 // function, having received it, returns. Panics are carried to the parent as

@@ -15,13 +15,16 @@ var (
 	// error: its parent receives the value returned beside it.
 	ErrExit = errors.New("greenlet: exit")
 
-	// ErrClosed is returned when switching in a family that is closing or closed.
+	// ErrClosed is returned when switching in a family that is closing or
+	// closed.
 	ErrClosed = errors.New("greenlet: family closed")
 
-	// ErrCycle is returned by SetParent when the new parent descends from the greenlet.
+	// ErrCycle is returned by SetParent when the new parent descends from the
+	// greenlet.
 	ErrCycle = errors.New("greenlet: cyclic parent chain")
 
-	// ErrForeign is returned by SetParent when the new parent is of another family.
+	// ErrForeign is returned by SetParent when the new parent is of another
+	// family.
 	ErrForeign = errors.New("greenlet: parent of another family")
 
 	// ErrMain is returned by SetParent on a main greenlet, which has no parent.

@@ -93,7 +93,8 @@ func (f *family[T]) deliver(g *Greenlet[T], v T, m message) (T, error) {
 }
 
 // settle finds who receives what is sent to g: dead greenlets stand for their
-// parents, and an unstarted one dies of any message, or of the family's closing.
+// parents, and an unstarted one dies of any message, or of the family's
+// closing.
 func (f *family[T]) settle(g *Greenlet[T], v T, m message) (*Greenlet[T], T, message) {
 	for {
 		c := g.core
@@ -148,14 +149,16 @@ func (f *family[T]) take() (T, error) {
 	return v, m.err
 }
 
-// resume is what a greenlet does after a switch back to it when anything is odd.
+// resume is what a greenlet does after a switch back to it when anything is
+// odd.
 func (f *family[T]) resume(me *seat) (T, error) {
 	f.pass(me)
 	return f.take()
 }
 
 // pass is called by whoever was resumed. If that was by the end of a worker in
-// whose slot it happened to be parked, and somebody else was meant, it switches on.
+// whose slot it happened to be parked, and somebody else was meant, it switches
+// on.
 func (f *family[T]) pass(me *seat) {
 	for f.relay != nil && f.relay != me {
 		s := f.relay.at
@@ -269,7 +272,8 @@ func (f *family[T]) work(w *slot) {
 }
 
 // live runs the current greenlet to its end and returns its result. If the
-// greenlet exits by runtime.Goexit, live does not return: the goroutine unwinds.
+// greenlet exits by runtime.Goexit, live does not return: the goroutine
+// unwinds.
 func (f *family[T]) live(w *slot) (v T, m message) {
 	returned := false
 	defer func() {

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// A genlet is a generator made of a greenlet: the classic use of explicit switches.
+// A genlet is a generator made of a greenlet: the classic use of explicit
+// switches.
 type genlet struct {
 	*Greenlet[any]
 	child *genlet // the innermost that has yielded through this one

@@ -158,7 +158,8 @@ func (g *Greenlet[T]) Throw(err error) (T, error) {
 	return g.family.send(g, zero, err)
 }
 
-// Parent returns the greenlet that receives g's result, or nil for a main greenlet.
+// Parent returns the greenlet that receives g's result, or nil for a main
+// greenlet.
 func (g *Greenlet[T]) Parent() *Greenlet[T] { return g.parent }
 
 // SetParent makes parent receive g's result. It returns ErrMain if g is a main
@@ -197,7 +198,8 @@ func (g *Greenlet[T]) Current() *Greenlet[T] { return g.family.current }
 // Main returns the main greenlet of g's family.
 func (g *Greenlet[T]) Main() *Greenlet[T] { return g.family.main }
 
-// Started reports whether g was switched to, and so is running, suspended or dead.
+// Started reports whether g was switched to, and so is running, suspended or
+// dead.
 func (g *Greenlet[T]) Started() bool { return g.state != pending }
 
 // Dead reports whether g's run function has returned, or g died unstarted. A
@@ -215,7 +217,8 @@ func (g *Greenlet[T]) SetName(name string) { g.name = name }
 
 // Context returns the context set by SetContext, or context.Background. A new
 // greenlet does not inherit the context of the one that made it. It re-creates
-// the gr_context of Python, where every greenlet has context variables of its own.
+// the gr_context of Python, where every greenlet has context variables of its
+// own.
 func (g *Greenlet[T]) Context() context.Context {
 	if g.ctx == nil {
 		return context.Background()

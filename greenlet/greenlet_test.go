@@ -13,7 +13,8 @@ import (
 
 var errSome = errors.New("some error")
 
-// family returns the main greenlet of a new family that must close without an error.
+// family returns the main greenlet of a new family that must close without an
+// error.
 func openFamily[T any](t *testing.T) *Greenlet[T] {
 	t.Helper()
 	main := Main[T]()
@@ -106,7 +107,8 @@ func TestTwoRecursiveChildren(t *testing.T) {
 	same(t, list, "a", "b", "c")
 }
 
-// TestManyGoroutines: families on different goroutines know nothing of each other.
+// TestManyGoroutines: families on different goroutines know nothing of each
+// other.
 func TestManyGoroutines(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 10 {
@@ -132,7 +134,8 @@ func TestManyGoroutines(t *testing.T) {
 	wg.Wait()
 }
 
-// TestValues: a value may be a struct of several, as python's keyword arguments.
+// TestValues: a value may be a struct of several, as python's keyword
+// arguments.
 func TestValues(t *testing.T) {
 	type point struct{ x, y int }
 	main := openFamily[point](t)
@@ -263,7 +266,8 @@ func TestDeepStack(t *testing.T) {
 	must(t, g, 10, 1200)
 }
 
-// TestHoldingLock: a lock stays held across switches, and another greenlet can release it.
+// TestHoldingLock: a lock stays held across switches, and another greenlet can
+// release it.
 func TestHoldingLock(t *testing.T) {
 	main := openFamily[int](t)
 	var mu sync.Mutex

@@ -61,7 +61,8 @@ func TestUnstartedParent(t *testing.T) {
 	}
 }
 
-// TestDeadReparented: switching to a dead greenlet is switching to its present parent.
+// TestDeadReparented: switching to a dead greenlet is switching to its present
+// parent.
 func TestDeadReparented(t *testing.T) {
 	main := openFamily[int](t)
 	var seen []int

@@ -56,7 +56,8 @@ func resident(pid int) (int64, error) {
 	return 0, fmt.Errorf("no VmRSS in %q", data)
 }
 
-// parkedBytes returns by how much a process grows for each of n parked greenlets.
+// parkedBytes returns by how much a process grows for each of n parked
+// greenlets.
 func parkedBytes(tb testing.TB, n int) float64 {
 	if _, err := resident(os.Getpid()); err != nil {
 		tb.Skip("resident memory cannot be read here:", err)

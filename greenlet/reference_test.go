@@ -11,7 +11,8 @@ import (
 // only: it is slow and obviously right. Random programs must do the same under
 // both definitions; see random_test.go.
 
-// A system is one definition, seen from a program. Greenlets are numbered, 0 is main.
+// A system is one definition, seen from a program. Greenlets are numbered, 0 is
+// main.
 type system interface {
 	create(parent int, body func(self, v int) (int, error)) (id int)
 	send(id, v int, err error) (int, error)

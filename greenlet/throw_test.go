@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// stepper waits for main once, records the error it gets, and dies of it, or of errSome.
+// stepper waits for main once, records the error it gets, and dies of it, or of
+// errSome.
 func stepper(seen *[]error) func(*Greenlet[int], int) (int, error) {
 	return func(self *Greenlet[int], _ int) (int, error) {
 		_, err := self.Main().Switch(0)
@@ -63,7 +64,8 @@ func TestThrow(t *testing.T) {
 	must(t, g, "", "end")
 }
 
-// TestExit: ErrExit ends a greenlet quietly, and also passes a dead one quietly.
+// TestExit: ErrExit ends a greenlet quietly, and also passes a dead one
+// quietly.
 func TestExit(t *testing.T) {
 	main := openFamily[string](t)
 	g := New(main, func(*Greenlet[string], string) (string, error) {

@@ -32,7 +32,8 @@ func TestTrace(t *testing.T) {
 	same(t, log, "switch main g1", "switch g1 main", "switch main g3", "switch g3 g2", "throw g2 main")
 }
 
-// TestTraceOfSuspended: greenlets that were suspended before tracing began are traced too.
+// TestTraceOfSuspended: greenlets that were suspended before tracing began are
+// traced too.
 func TestTraceOfSuspended(t *testing.T) {
 	main := openFamily[int](t)
 	var g2 *Greenlet[int]
@@ -68,7 +69,8 @@ func TestTracePanics(t *testing.T) {
 	must(t, New(main, nothing), 0, 0)
 }
 
-// TestTraceSwitches: a trace function may switch; the value that was on its way arrives.
+// TestTraceSwitches: a trace function may switch; the value that was on its way
+// arrives.
 func TestTraceSwitches(t *testing.T) {
 	main := openFamily[string](t)
 	var log []string

@@ -10,11 +10,12 @@ import (
 	"switchyard/procs/internal/codec"
 )
 
-// Array is a fixed number of Ts in shared memory, with a lock. It is multiprocessing.Array. T must hold no pointers, as in Value (ErrEncode).
+// Array is a fixed number of Ts in shared memory, with a lock. It is
+// multiprocessing.Array. T must hold no pointers, as in Value (ErrEncode).
 //
 // The error ErrOwnerDied of its methods says that they succeeded, but that a
-// process died before, holding the lock: elements may be half written. One caller
-// is told, as with Value.
+// process died before, holding the lock: elements may be half written. One
+// caller is told, as with Value.
 type Array[T any] struct {
 	shared
 	lock  Lock
@@ -86,17 +87,19 @@ func (a *Array[T]) Set(i int, v T) error {
 }
 
 // Update calls fn with the lock held. fn may read and change the elements in
-// place, and must not keep the slice, nor use the array's methods. A panic of fn
-// is as with Value.
+// place, and must not keep the slice, nor use the array's methods. A panic of
+// fn is as with Value.
 func (a *Array[T]) Update(ctx context.Context, fn func([]T)) error {
 	return withLock(ctx, &a.lock, func() { fn(a.elems) })
 }
 
-// Lock returns the lock. Closing it closes the array. Get, Set and Update take it themselves: who holds it uses Raw.
+// Lock returns the lock. Closing it closes the array. Get, Set and Update take
+// it themselves: who holds it uses Raw.
 func (a *Array[T]) Lock() *Lock { return &a.lock }
 
-// Raw returns the elements in shared memory, for who holds the lock, or has another way of keeping out of each other's way. The slice must not be
-// used after the Array became unreachable.
+// Raw returns the elements in shared memory, for who holds the lock, or has
+// another way of keeping out of each other's way. The slice must not be used
+// after the Array became unreachable.
 func (a *Array[T]) Raw() []T { return a.elems }
 
 // RawArray is an Array without a lock: multiprocessing.RawArray.
@@ -117,7 +120,8 @@ func NewRawArray[T any](n int) (*RawArray[T], error) {
 func (r *RawArray[T]) share(w *wire) error { return r.a.share(w) }
 func (r *RawArray[T]) adopt(w *wire) error { return r.a.adopt(w) }
 
-// Raw returns the elements in shared memory. The slice must not be used after the RawArray became unreachable.
+// Raw returns the elements in shared memory. The slice must not be used after
+// the RawArray became unreachable.
 func (r *RawArray[T]) Raw() []T { return r.a.elems }
 
 // Len returns the number of elements.

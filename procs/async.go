@@ -9,7 +9,8 @@ import (
 	"switchyard/procs/internal/kernel"
 )
 
-// AsyncResult is the result of ApplyAsync, MapAsync or StarmapAsync (Python's AsyncResult).
+// AsyncResult is the result of ApplyAsync, MapAsync or StarmapAsync (Python's
+// AsyncResult).
 type AsyncResult[T any] struct{ f Future[T] }
 
 // ErrNotReady: Successful was asked before the task had ended.
@@ -27,7 +28,8 @@ func (r *AsyncResult[T]) C() <-chan struct{} { return r.f.C() }
 // Ready tells whether the task has ended.
 func (r *AsyncResult[T]) Ready() bool { return r.f.Done() }
 
-// Successful tells whether the task ended without an error; ErrNotReady if it has not ended.
+// Successful tells whether the task ended without an error; ErrNotReady if it
+// has not ended.
 func (r *AsyncResult[T]) Successful() (bool, error) {
 	if !r.f.Done() {
 		return false, ErrNotReady
@@ -35,7 +37,8 @@ func (r *AsyncResult[T]) Successful() (bool, error) {
 	return r.f.err == nil, nil
 }
 
-// Cancel stops the task, running or not: see Future.Stop. It tells whether there was something to stop.
+// Cancel stops the task, running or not: see Future.Stop. It tells whether
+// there was something to stop.
 func (r *AsyncResult[T]) Cancel() bool { return r.f.Stop() }
 
 // An Option changes how one call is made.
@@ -48,18 +51,23 @@ type options struct {
 	chunk    int
 }
 
-// OnResult calls call with the result, in the parent, if there is no error. T must be the result's type. As in Python, the call has returned
-// before the result is Ready and Get returns it, so it must not wait for it; only package threads calls it afterwards. If it panics, that is logged.
+// OnResult calls call with the result, in the parent, if there is no error. T
+// must be the result's type. As in Python, the call has returned before the
+// result is Ready and Get returns it, so it must not wait for it; only package
+// threads calls it afterwards. If it panics, that is logged.
 func OnResult[T any](call func(T)) Option { return func(o *options) { o.onResult = call } }
 
-// OnError calls call, in the parent, if the task fails: at the time that OnResult has.
+// OnError calls call, in the parent, if the task fails: at the time that
+// OnResult has.
 func OnError(call func(error)) Option { return func(o *options) { o.onError = call } }
 
-// Timeout limits how long the task may run, instead of PoolConfig.TaskTimeout; negative: no limit.
+// Timeout limits how long the task may run, instead of PoolConfig.TaskTimeout;
+// negative: no limit.
 func Timeout(d time.Duration) Option { return func(o *options) { o.timeout = d } }
 
-// Chunk sets how many elements of a Map make up one task. 0: automatic, so that every worker gets several chunks, none larger than
-// what the shared memory holds well.
+// Chunk sets how many elements of a Map make up one task. 0: automatic, so that
+// every worker gets several chunks, none larger than what the shared memory
+// holds well.
 func Chunk(n int) Option {
 	if n < 0 {
 		panic("procs: Chunk must not be negative")
@@ -194,9 +202,11 @@ func (c *call[In, Out]) cancel(force bool) bool {
 	return removed || stopping
 }
 
-// Apply runs f with in in a worker, and waits for the result. If ctx is done before, the task is stopped as by
-// AsyncResult.Cancel, and Apply returns ctx's error when that has happened; a second after the pool's Grace at the latest, even if a callback
-// keeps the pool from noticing. A callback itself, which the pool waits for, gets no result, and the error as soon as ctx is done.
+// Apply runs f with in in a worker, and waits for the result. If ctx is done
+// before, the task is stopped as by AsyncResult.Cancel, and Apply returns ctx's
+// error when that has happened; a second after the pool's Grace at the latest,
+// even if a callback keeps the pool from noticing. A callback itself, which the
+// pool waits for, gets no result, and the error as soon as ctx is done.
 func Apply[In, Out any](ctx context.Context, p *Pool, f *Func[In, Out], in In, opts ...Option) (Out, error) {
 	c := newApply(p, f, &in, opts)
 	callers := p.helpers.waiting.Add(1)
@@ -221,11 +231,13 @@ func await[T any](ctx context.Context, p *Pool, f *Future[T]) (T, error) {
 	return zero, err
 }
 
-// stopPatience is how long, beyond the grace of its pool, one waits for the end of a stopped task.
+// stopPatience is how long, beyond the grace of its pool, one waits for the end
+// of a stopped task.
 const stopPatience = time.Second
 
-// stopAll stops tasks and waits until they have ended: not for ever, because only the pool's collector can tell, which a callback may hold up,
-// and not at all in a callback.
+// stopAll stops tasks and waits until they have ended: not for ever, because
+// only the pool's collector can tell, which a callback may hold up, and not at
+// all in a callback.
 func stopAll[T any](p *Pool, fs ...*Future[T]) {
 	for _, f := range fs {
 		f.Stop()
@@ -244,8 +256,9 @@ func stopAll[T any](p *Pool, fs ...*Future[T]) {
 	}
 }
 
-// ApplyAsync runs f with in in a worker, and returns at once. The argument is encoded before it returns. Errors, also those of
-// a closed pool, are the result's.
+// ApplyAsync runs f with in in a worker, and returns at once. The argument is
+// encoded before it returns. Errors, also those of a closed pool, are the
+// result's.
 func ApplyAsync[In, Out any](p *Pool, f *Func[In, Out], in In, opts ...Option) *AsyncResult[Out] {
 	return &newApply(p, f, &in, opts).AsyncResult
 }

@@ -14,15 +14,17 @@ import (
 	"switchyard/procs/internal/shm"
 )
 
-// ErrBrokenBarrier: a party gave up, died while it waited, or called Abort or Reset. Until Reset, every Wait returns it.
+// ErrBrokenBarrier: a party gave up, died while it waited, or called Abort or
+// Reset. Until Reset, every Wait returns it.
 var ErrBrokenBarrier = errors.New("procs: barrier is broken")
 
-// Barrier makes a fixed number of parties wait for each other, round after round. It is multiprocessing.Barrier.
+// Barrier makes a fixed number of parties wait for each other, round after
+// round. It is multiprocessing.Barrier.
 //
 // A party that is killed while it waits, or in the action, breaks the barrier
-// within a fraction of a second. One that is killed elsewhere is simply missing,
-// and one in another pid namespace than that of the others is not found dead:
-// give Wait a limit.
+// within a fraction of a second. One that is killed elsewhere is simply
+// missing, and one in another pid namespace than that of the others is not
+// found dead: give Wait a limit.
 //
 // The action runs without a lock. If it panics or calls Goexit, the barrier
 // breaks for the others.
@@ -59,9 +61,11 @@ const (
 	roundReset  = 2
 )
 
-// NewBarrier returns a barrier for 1 to 16,384 parties (else os.ErrInvalid). The action, if not nil, is run by the last party to arrive in each
-// round, before the others go on; if it fails the barrier breaks. Functions do not travel: a process that gets the barrier as an argument has no
-// action, unless it sets one with OnPass.
+// NewBarrier returns a barrier for 1 to 16,384 parties (else os.ErrInvalid).
+// The action, if not nil, is run by the last party to arrive in each round,
+// before the others go on; if it fails the barrier breaks. Functions do not
+// travel: a process that gets the barrier as an argument has no action, unless
+// it sets one with OnPass.
 func NewBarrier(parties int, action func() error) (*Barrier, error) {
 	if parties < 1 || parties > maxParties {
 		return nil, fmt.Errorf("procs: barrier for %d parties, which must be 1 to %d: %w", parties, maxParties, os.ErrInvalid)
@@ -98,7 +102,8 @@ func (b *Barrier) open() {
 	b.bell.Open(b.seg, bodyOffset+8)
 }
 
-// OnPass sets the action that this process runs when its party is the last to arrive.
+// OnPass sets the action that this process runs when its party is the last to
+// arrive.
 func (b *Barrier) OnPass(action func() error) {
 	b.actionMu.Lock()
 	defer b.actionMu.Unlock()
@@ -127,14 +132,17 @@ func (b *Barrier) Broken() bool { return !b.closed() && b.state.broken.Load() !=
 func round(now uint64) uint64    { return now >> arrivedBits }
 func arrivals(now uint64) uint64 { return now & (1<<arrivedBits - 1) }
 
-// Wait waits until all parties have arrived, and returns in which order the caller did: 0 to parties-1, each given once per round. If the
-// context ends first, the barrier breaks for all, and the error is both ErrBrokenBarrier and the context's.
+// Wait waits until all parties have arrived, and returns in which order the
+// caller did: 0 to parties-1, each given once per round. If the context ends
+// first, the barrier breaks for all, and the error is both ErrBrokenBarrier and
+// the context's.
 func (b *Barrier) Wait(ctx context.Context) (index int, err error) {
 	wait := waitFor(ctx)
 	return b.wait(&wait)
 }
 
-// WaitTimeout is Wait with a limit; then the barrier breaks, and the error is both ErrBrokenBarrier and ErrTimeout.
+// WaitTimeout is Wait with a limit; then the barrier breaks, and the error is
+// both ErrBrokenBarrier and ErrTimeout.
 func (b *Barrier) WaitTimeout(d time.Duration) (index int, err error) {
 	wait := waitUntil(d)
 	return b.wait(&wait)
@@ -166,7 +174,8 @@ func (b *Barrier) wait(wait *shm.Wait) (int, error) {
 	}
 }
 
-// arrive joins the present round, unless it is complete and about to pass. It returns what now was before.
+// arrive joins the present round, unless it is complete and about to pass. It
+// returns what now was before.
 func (b *Barrier) arrive() (now uint64, joined bool, err error) {
 	b.lock()
 	defer b.mu.Unlock()
@@ -184,7 +193,8 @@ func (b *Barrier) arrive() (now uint64, joined bool, err error) {
 	return now, true, nil
 }
 
-// pass ends a complete round. It runs in the process that was last to arrive; its death meanwhile is noticed as that of any party.
+// pass ends a complete round. It runs in the process that was last to arrive;
+// its death meanwhile is noticed as that of any party.
 func (b *Barrier) pass(r uint64) error {
 	b.actionMu.Lock()
 	action := b.action
@@ -260,7 +270,8 @@ func (b *Barrier) doze(wait *shm.Wait, over func() bool) error {
 	return nil
 }
 
-// giveUp breaks the barrier because a wait in round r ended, unless the round is over, which it says.
+// giveUp breaks the barrier because a wait in round r ended, unless the round
+// is over, which it says.
 func (b *Barrier) giveUp(r uint64) (over bool) {
 	b.lock()
 	defer b.mu.Unlock()
@@ -291,7 +302,8 @@ func (b *Barrier) breakIt() {
 	b.bell.RingAll()
 }
 
-// Abort breaks the barrier: everyone who waits, and everyone who will, gets ErrBrokenBarrier.
+// Abort breaks the barrier: everyone who waits, and everyone who will, gets
+// ErrBrokenBarrier.
 func (b *Barrier) Abort() error {
 	if b.closed() {
 		return ErrClosed
@@ -309,11 +321,13 @@ func (b *Barrier) Reset() error {
 	}
 	b.lock()
 	defer b.mu.Unlock()
-	// Whoever waits sees that its round is over, and how. The round ends first: a death in between leaves the barrier broken.
+	// Whoever waits sees that its round is over, and how. The round ends first:
+	// a death in between leaves the barrier broken.
 	b.end(round(b.state.now.Load()), roundReset)
 	b.state.broken.Store(0)
 	return nil
 }
 
-// lock takes mu. Every store leaves a valid state, so that a death inside needs no repair.
+// lock takes mu. Every store leaves a valid state, so that a death inside needs
+// no repair.
 func (b *Barrier) lock() { b.mu.Lock(&forever) }

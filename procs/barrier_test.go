@@ -40,7 +40,8 @@ func parties(n int, f func(i int)) {
 	wg.Wait()
 }
 
-// No party is ever a round ahead of another, over processes and goroutines; each place is given once.
+// No party is ever a round ahead of another, over processes and goroutines;
+// each place is given once.
 func TestBarrierRounds(t *testing.T) {
 	const local, rounds = 3, 500
 	b := closing(t, must(NewBarrier(local+1, nil))(t), nil)
@@ -132,7 +133,8 @@ func TestBarrierAction(t *testing.T) {
 	}
 }
 
-// Everyone who waits is told, here and in other processes, and everyone who comes later.
+// Everyone who waits is told, here and in other processes, and everyone who
+// comes later.
 func TestBarrierAbort(t *testing.T) {
 	b := closing(t, must(NewBarrier(5, nil))(t), nil)
 	var ps []*Process

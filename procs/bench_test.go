@@ -21,8 +21,9 @@ import (
 
 var leanMade string // removed by TestMain
 
-// lean is a directory with two programs: "empty", whose main is empty, and "lean", which can start processes of itself. This
-// test binary is neither: it links the testing package, whose start costs as much again.
+// lean is a directory with two programs: "empty", whose main is empty, and
+// "lean", which can start processes of itself. This test binary is neither: it
+// links the testing package, whose start costs as much again.
 var lean = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "procs-bench")
 	if err != nil {
@@ -47,8 +48,8 @@ func leanDir(b *testing.B) string {
 	return dir
 }
 
-// BenchmarkEmptyProgramStart is the floor of BenchmarkProcessStart: the standard library starts and waits for a Go program whose
-// main is empty.
+// BenchmarkEmptyProgramStart is the floor of BenchmarkProcessStart: the
+// standard library starts and waits for a Go program whose main is empty.
 func BenchmarkEmptyProgramStart(b *testing.B) {
 	exe := filepath.Join(leanDir(b), "empty")
 	b.ResetTimer()
@@ -67,10 +68,12 @@ func startEmpty(b *testing.B, exe string) {
 	}
 }
 
-// BenchmarkProcessStart starts and joins processes of a program that links nothing but this package, with one processor each
-// (ProcessConfig.GOMAXPROCS, as for a pool's workers: a Go program that may use several begins with more threads). It takes turns with the
-// empty program, so that x-empty, the ratio of the medians, is about the same moments, and with processes without that setting, of which
-// x-empty-all is the ratio.
+// BenchmarkProcessStart starts and joins processes of a program that links
+// nothing but this package, with one processor each (ProcessConfig.GOMAXPROCS,
+// as for a pool's workers: a Go program that may use several begins with more
+// threads). It takes turns with the empty program, so that x-empty, the ratio
+// of the medians, is about the same moments, and with processes without that
+// setting, of which x-empty-all is the ratio.
 func BenchmarkProcessStart(b *testing.B) {
 	dir := leanDir(b)
 	exe := filepath.Join(dir, "empty")
@@ -107,8 +110,9 @@ func BenchmarkProcessStart(b *testing.B) {
 	b.ReportMetric(proctest.Median(all)/proctest.Median(empty), "x-empty-all")
 }
 
-// BenchmarkProcessStartHeap starts and joins processes while the parent has so much heap in use. x-8MiB is beside a parent with 8 MiB, both
-// asked in turn; that of 8 MiB itself tells how sure it is.
+// BenchmarkProcessStartHeap starts and joins processes while the parent has so
+// much heap in use. x-8MiB is beside a parent with 8 MiB, both asked in turn;
+// that of 8 MiB itself tells how sure it is.
 func BenchmarkProcessStartHeap(b *testing.B) {
 	for _, heap := range []struct {
 		name string
@@ -132,7 +136,8 @@ func BenchmarkProcessStartHeap(b *testing.B) {
 	}
 }
 
-// newHeapParent starts a program with so much heap in use, and returns what lets it start and join a process, and tells how long that took.
+// newHeapParent starts a program with so much heap in use, and returns what
+// lets it start and join a process, and tells how long that took.
 func newHeapParent(b *testing.B, size int) func(b *testing.B) time.Duration {
 	cmd := exec.Command(filepath.Join(leanDir(b), "lean"), strconv.Itoa(size))
 	cmd.Stderr = os.Stderr
@@ -171,14 +176,16 @@ func newHeapParent(b *testing.B, size int) func(b *testing.B) time.Duration {
 // testNothing is what testdata/lean registers.
 var testNothing = Register("nothing", func(context.Context, int) (int, error) { return 0, nil })
 
-// BenchmarkPoolApply is a task there and back. x-ospipe: in units of eight bytes there and back through pipes of the operating system
-// and a process that does nothing with them.
+// BenchmarkPoolApply is a task there and back. x-ospipe: in units of eight
+// bytes there and back through pipes of the operating system and a process that
+// does nothing with them.
 func BenchmarkPoolApply(b *testing.B) {
 	apply := applying(b)
 	proctest.Beside(b, osEcho(b, 8), 1, apply)
 }
 
-// applying starts a pool, and returns what calls Apply n times, one after the other.
+// applying starts a pool, and returns what calls Apply n times, one after the
+// other.
 func applying(b *testing.B) func(n int) {
 	b.Helper()
 	p := newPool(b, PoolConfig{Workers: 2})
@@ -194,13 +201,15 @@ func applying(b *testing.B) func(n int) {
 	return apply
 }
 
-// BenchmarkPoolApplyAsync submits 20,000 tasks and then collects them. x-goroutines: in units of the same through channels in this process.
+// BenchmarkPoolApplyAsync submits 20,000 tasks and then collects them.
+// x-goroutines: in units of the same through channels in this process.
 func BenchmarkPoolApplyAsync(b *testing.B) {
 	p := newPool(b, PoolConfig{Workers: 2})
 	benchInFlight(b, 20_000, func(x int) *AsyncResult[int] { return ApplyAsync(p, testSquare, x) }, (*AsyncResult[int]).Get)
 }
 
-// BenchmarkExecutorSubmit submits 10,000 tasks and then collects them. x-goroutines: as BenchmarkPoolApplyAsync.
+// BenchmarkExecutorSubmit submits 10,000 tasks and then collects them.
+// x-goroutines: as BenchmarkPoolApplyAsync.
 func BenchmarkExecutorSubmit(b *testing.B) {
 	e, err := NewExecutor(PoolConfig{Workers: 2})
 	if err != nil {
@@ -233,7 +242,8 @@ func benchInFlight[R any](b *testing.B, inFlight int, submit func(x int) R, get 
 
 var pipeSizes = []int{64, 1 << 10, 16 << 10, 64 << 10, 1 << 20}
 
-// BenchmarkPipe sends bytes to another process and waits until they come back. x-ospipe: in units of BenchmarkOSPipe.
+// BenchmarkPipe sends bytes to another process and waits until they come back.
+// x-ospipe: in units of BenchmarkOSPipe.
 func BenchmarkPipe(b *testing.B) {
 	for _, size := range pipeSizes {
 		b.Run("size="+strconv.Itoa(size), func(b *testing.B) {
@@ -244,7 +254,8 @@ func BenchmarkPipe(b *testing.B) {
 	}
 }
 
-// pipeTrips starts a process that sends back what it gets, and returns what sends so many bytes there and back n times.
+// pipeTrips starts a process that sends back what it gets, and returns what
+// sends so many bytes there and back n times.
 func pipeTrips(b *testing.B, size int) func(n int) {
 	b.Helper()
 	ours, theirs, err := NewPipe(Duplex)
@@ -271,7 +282,8 @@ func pipeTrips(b *testing.B, size int) func(n int) {
 	}
 }
 
-// BenchmarkOSPipe is the floor of BenchmarkPipe: the same through two pipes of the operating system.
+// BenchmarkOSPipe is the floor of BenchmarkPipe: the same through two pipes of
+// the operating system.
 func BenchmarkOSPipe(b *testing.B) {
 	for _, size := range pipeSizes {
 		b.Run("size="+strconv.Itoa(size), func(b *testing.B) {
@@ -284,7 +296,8 @@ func BenchmarkOSPipe(b *testing.B) {
 	}
 }
 
-// BenchmarkPoolMap squares 200,000 integers. x-goroutines: in units of the same through channels in this process.
+// BenchmarkPoolMap squares 200,000 integers. x-goroutines: in units of the same
+// through channels in this process.
 func BenchmarkPoolMap(b *testing.B) {
 	xs := make([]int, 200_000)
 	for i := range xs {

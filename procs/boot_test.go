@@ -60,7 +60,8 @@ func TestDamagedStart(t *testing.T) {
 	}
 }
 
-// A worker that receives what is no message ends: its task fails at once, and another worker takes its place.
+// A worker that receives what is no message ends: its task fails at once, and
+// another worker takes its place.
 func TestDamagedMessageToWorker(t *testing.T) {
 	p := newPool(t, PoolConfig{Workers: 1})
 	if v, err := Apply(soon(t), p, testSquare, 3); v != 9 || err != nil {

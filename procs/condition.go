@@ -27,19 +27,22 @@ type Locker interface {
 	held() bool
 }
 
-// Condition lets processes that hold a lock wait until another one, holding the lock, tells them that something changed. It is
-// multiprocessing.Condition.
+// Condition lets processes that hold a lock wait until another one, holding the
+// lock, tells them that something changed. It is multiprocessing.Condition.
 //
-// Notify wakes those who have waited longest, each exactly once. Should one of them be killed before it got going, the notification passes to
-// the next, within a fraction of a second. A Wait that ends with an error holds the lock again nevertheless, as in Python.
+// Notify wakes those who have waited longest, each exactly once. Should one of
+// them be killed before it got going, the notification passes to the next,
+// within a fraction of a second. A Wait that ends with an error holds the lock
+// again nevertheless, as in Python.
 //
 // A holder of the lock that is killed loses it as with Lock. A waiter that is
 // killed in another pid namespace than that of the others is not found dead: a
 // notification that it got is lost, and its place is taken for good.
 //
-// A wait costs a thread of the process, and there may be at most 500 waits on one
-// Condition at a time, in all processes: one more returns ErrNoSpace at once and
-// still holds the lock. Notify looks at every place that was ever used.
+// A wait costs a thread of the process, and there may be at most 500 waits on
+// one Condition at a time, in all processes: one more returns ErrNoSpace at
+// once and still holds the lock. Notify looks at every place that was ever
+// used.
 type Condition struct {
 	shared
 	lock  Locker
@@ -47,7 +50,8 @@ type Condition struct {
 	table *conditionTable
 }
 
-// conditionTable lies in the segment, guarded by mu. A slot belongs to one Wait from the store of waiting to that of free.
+// conditionTable lies in the segment, guarded by mu. A slot belongs to one Wait
+// from the store of waiting to that of free.
 type conditionTable struct {
 	_     uint64 // the mutex
 	next  uint64 // ticket
@@ -71,7 +75,8 @@ const (
 	slotNotified = 2
 )
 
-// NewCondition returns a condition on a lock, nil for a new RLock. The condition can be passed on alone: it brings its lock along.
+// NewCondition returns a condition on a lock, nil for a new RLock. The
+// condition can be passed on alone: it brings its lock along.
 func NewCondition(l Locker) (*Condition, error) {
 	var own *RLock
 	if l == nil {
@@ -134,31 +139,34 @@ func (c *Condition) Release() error { return c.lock.Release() }
 // Close lets go of the condition and of its lock in this process.
 func (c *Condition) Close() error { return errors.Join(c.shared.Close(), c.lock.Close()) }
 
-// Wait releases the lock, waits for a notification, and acquires the lock again,
-// whatever it returns, except for ErrNotHeld and ErrClosed. The caller must hold
-// the lock. If its last owner died meanwhile, the error is, or wraps,
+// Wait releases the lock, waits for a notification, and acquires the lock
+// again, whatever it returns, except for ErrNotHeld and ErrClosed. The caller
+// must hold the lock. If its last owner died meanwhile, the error is, or wraps,
 // ErrOwnerDied. The context ends the wait for a notification, not that for the
-// lock: Wait returns when others have let go of it. A notification that comes at
-// the moment when the context ends is not lost: Wait returns nil.
+// lock: Wait returns when others have let go of it. A notification that comes
+// at the moment when the context ends is not lost: Wait returns nil.
 func (c *Condition) Wait(ctx context.Context) error {
 	wait := waitFor(ctx)
 	return c.wait(&wait)
 }
 
-// WaitTimeout is Wait with a limit; then it returns ErrTimeout, holding the lock.
+// WaitTimeout is Wait with a limit; then it returns ErrTimeout, holding the
+// lock.
 func (c *Condition) WaitTimeout(d time.Duration) error {
 	wait := waitUntil(d)
 	return c.wait(&wait)
 }
 
-// WaitFor waits until a notification finds the predicate true, which is evaluated with the lock held. If it is true already, WaitFor does
-// not wait at all.
+// WaitFor waits until a notification finds the predicate true, which is
+// evaluated with the lock held. If it is true already, WaitFor does not wait at
+// all.
 func (c *Condition) WaitFor(ctx context.Context, predicate func() bool) error {
 	wait := waitFor(ctx)
 	return c.waitFor(&wait, predicate)
 }
 
-// WaitForTimeout is WaitFor with a limit on the whole; then it returns ErrTimeout.
+// WaitForTimeout is WaitFor with a limit on the whole; then it returns
+// ErrTimeout.
 func (c *Condition) WaitForTimeout(d time.Duration, predicate func() bool) error {
 	wait := waitUntil(d)
 	return c.waitFor(&wait, predicate)
@@ -255,7 +263,8 @@ func (c *Condition) sleep(wait *shm.Wait, slot *conditionSlot) error {
 	return nil
 }
 
-// reap frees the slots of dead processes, and passes on what they were notified of and did not take.
+// reap frees the slots of dead processes, and passes on what they were notified
+// of and did not take.
 func (c *Condition) reap() {
 	c.lockTable()
 	defer c.mu.Unlock()
@@ -274,7 +283,8 @@ func (c *Condition) reap() {
 	c.notify(lost)
 }
 
-// Notify wakes up to n waiters, those who have waited longest. The caller must hold the lock, else ErrNotHeld.
+// Notify wakes up to n waiters, those who have waited longest. The caller must
+// hold the lock, else ErrNotHeld.
 func (c *Condition) Notify(n int) error {
 	if c.closed() {
 		return ErrClosed
@@ -303,7 +313,8 @@ func (c *Condition) notify(n int) {
 	}
 	slices.SortFunc(waiting, func(a, b *conditionSlot) int { return cmp.Compare(a.ticket, b.ticket) })
 	for _, s := range waiting[:min(n, len(waiting))] {
-		// A death after this store and before the wake-up delays the sleeper by a slice of sleep.
+		// A death after this store and before the wake-up delays the sleeper by
+		// a slice of sleep.
 		s.state.Store(slotNotified)
 		shm.Wake(&s.state, 1)
 	}
@@ -325,5 +336,6 @@ func (c *Condition) Waiting() int {
 
 func (c *Condition) used() uint64 { return min(c.table.used, conditionSlots) }
 
-// lockTable takes mu. The table is valid after every store, so that a death inside needs no repair.
+// lockTable takes mu. The table is valid after every store, so that a death
+// inside needs no repair.
 func (c *Condition) lockTable() { c.mu.Lock(&forever) }

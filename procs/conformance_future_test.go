@@ -1,6 +1,7 @@
 package procs
 
-// futureConformance is about concurrent.futures (Lib/test/test_concurrent_futures); its rows are explained at conformance.
+// futureConformance is about concurrent.futures
+// (Lib/test/test_concurrent_futures); its rows are explained at conformance.
 var futureConformance = map[string]string{
 	"executor.ExecutorTest.test_submit":                   "TestExecutorSubmit",
 	"executor.ExecutorTest.test_submit_keyword":           "n/a: Go has no keyword arguments",

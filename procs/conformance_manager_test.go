@@ -1,6 +1,7 @@
 package procs
 
-// managerConformance is about managers and listeners (Lib/test/_test_multiprocessing.py), whose tests are in packages manager and
+// managerConformance is about managers and listeners
+// (Lib/test/_test_multiprocessing.py), whose tests are in packages manager and
 // connection; its rows are explained at conformance.
 var managerConformance = map[string]string{
 	"_TestMyManager.test_mymanager":                    "manager.TestOwnTypes",

@@ -1,7 +1,7 @@
 package procs
 
-// processConformance is about processes, pools, pipes, logging and the rest of Lib/test/_test_multiprocessing.py; its rows are explained at
-// conformance.
+// processConformance is about processes, pools, pipes, logging and the rest of
+// Lib/test/_test_multiprocessing.py; its rows are explained at conformance.
 var processConformance = map[string]string{
 	"TestInternalDecorators.test_only_run_in_spawn_testsuite": "n/a: tests the decorators of CPython's own suite",
 

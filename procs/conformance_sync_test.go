@@ -1,6 +1,7 @@
 package procs
 
-// syncConformance is about locks, queues and shared memory (Lib/test/_test_multiprocessing.py); its rows are explained at conformance.
+// syncConformance is about locks, queues and shared memory
+// (Lib/test/_test_multiprocessing.py); its rows are explained at conformance.
 var syncConformance = map[string]string{
 	"_TestQueue.test_put":                                "TestQueuePut",
 	"_TestQueue.test_get":                                "TestQueueGet",

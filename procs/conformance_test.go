@@ -12,9 +12,11 @@ import (
 	"testing"
 )
 
-// The tables conformance map the tests of CPython's suites for multiprocessing and concurrent.futures, all of those that
-// testdata/cpython-*.txt lists, to the test of ours that asserts the same of the same thing here ("TestQueuePut",
-// "manager.TestDict"), or to the reason why there is nothing to assert ("n/a: Go has no import lock").
+// The tables conformance map the tests of CPython's suites for multiprocessing
+// and concurrent.futures, all of those that testdata/cpython-*.txt lists, to
+// the test of ours that asserts the same of the same thing here
+// ("TestQueuePut", "manager.TestDict"), or to the reason why there is nothing
+// to assert ("n/a: Go has no import lock").
 var conformance = map[string][]map[string]string{
 	"cpython-multiprocessing.txt":    {processConformance, syncConformance, managerConformance},
 	"cpython-concurrent-futures.txt": {futureConformance},
@@ -22,7 +24,8 @@ var conformance = map[string][]map[string]string{
 
 const notApplicable = "n/a: "
 
-// TestConformance fails if a test of CPython has no row, if a row is about no test of CPython, or names one of ours that does not exist.
+// TestConformance fails if a test of CPython has no row, if a row is about no
+// test of CPython, or names one of ours that does not exist.
 func TestConformance(t *testing.T) {
 	have := ourTests(t)
 	total, tested, reasons := 0, 0, 0
@@ -67,7 +70,8 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// ourTests lists the test functions of this package, and with their package's name those of the packages below it.
+// ourTests lists the test functions of this package, and with their package's
+// name those of the packages below it.
 func ourTests(t *testing.T) map[string]bool {
 	have := map[string]bool{}
 	for _, pkg := range []string{"", "connection", "manager", "threads", "internal/codec", "internal/shm"} {

@@ -14,8 +14,9 @@ import (
 	"switchyard/procs/internal/kernel"
 )
 
-// control is one end of the Unix socket between a process and its child: whole packets, with descriptors.
-// It carries what is rare; tasks and results travel in shared memory.
+// control is one end of the Unix socket between a process and its child: whole
+// packets, with descriptors. It carries what is rare; tasks and results travel
+// in shared memory.
 type control struct {
 	mu   sync.Mutex // one sender at a time
 	file *os.File   // non-blocking, in the runtime's poller; nil in a child, which blocks in the system call
@@ -23,13 +24,15 @@ type control struct {
 	fd   int
 }
 
-// Packets are kept far below the socket's buffer; a longer body travels in a memfd of its own.
+// Packets are kept far below the socket's buffer; a longer body travels in a
+// memfd of its own.
 const (
 	maxPacket   = 32 << 10
 	maxPacketFD = 200 // the kernel allows 253
 )
 
-// newControl makes a socket pair: our end, and the child's as a bare descriptor.
+// newControl makes a socket pair: our end, and the child's as a bare
+// descriptor.
 func newControl() (*control, int, error) {
 	var fds [2]int
 	err := kernel.RetryFD(func() (err error) {
@@ -62,8 +65,8 @@ func (c *control) close() {
 	c.fd = -1
 }
 
-// send writes one message: a kind, a body of any length and descriptors. It keeps none of them. A message is one packet, so it is
-// sent or it is not.
+// send writes one message: a kind, a body of any length and descriptors. It
+// keeps none of them. A message is one packet, so it is sent or it is not.
 func (c *control) send(kind byte, body []byte, fds []int) error {
 	var own []int // descriptors that are ours until they are sent
 	defer func() { kernel.CloseAll(own) }()
@@ -142,7 +145,8 @@ func (c *control) recv(buf []byte) (kind byte, body []byte, fds []int, err error
 	return buf[0] &^ (controlBlob | controlBox), body, nil, err
 }
 
-// openControl makes a message of a packet of at least one byte. It owns fds, also if it fails.
+// openControl makes a message of a packet of at least one byte. It owns fds,
+// also if it fails.
 func openControl(p []byte, fds []int) (kind byte, body []byte, _ []int, err error) {
 	kind, body = p[0]&^(controlBlob|controlBox), p[1:]
 	if p[0]&controlBlob != 0 {
@@ -195,9 +199,9 @@ func (c *control) recvPacket(buf *[]byte) (n int, fds []int, err error) {
 	return n, fds, err
 }
 
-// receivePacket takes one packet. Its length and whether it has descriptors are found
-// out first: most packets are short and have none, and a process that has just
-// started pays for every page it touches.
+// receivePacket takes one packet. Its length and whether it has descriptors are
+// found out first: most packets are short and have none, and a process that has
+// just started pays for every page it touches.
 func receivePacket(fd int, buf *[]byte) (n int, fds []int, err error) {
 	n, _, flags, _, err := unix.Recvmsg(fd, nil, nil, unix.MSG_PEEK|unix.MSG_TRUNC)
 	if err != nil {

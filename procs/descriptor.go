@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// Descriptor is the number of an open descriptor, for Wait: one that came from elsewhere and is not an *os.File. It must stay open
-// meanwhile.
+// Descriptor is the number of an open descriptor, for Wait: one that came from
+// elsewhere and is not an *os.File. It must stay open meanwhile.
 type Descriptor int
 
 // descriptor is something that poll can wait for.
@@ -17,7 +17,8 @@ type descriptor interface {
 
 func (d Descriptor) number() (int, error) { return int(d), nil }
 
-// rawDescriptor is a file or socket of the standard library, which may be closed at any time.
+// rawDescriptor is a file or socket of the standard library, which may be
+// closed at any time.
 type rawDescriptor struct {
 	raw    syscall.RawConn
 	isFile bool

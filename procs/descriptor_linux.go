@@ -9,14 +9,17 @@ import (
 	"switchyard/procs/internal/kernel"
 )
 
-// closedSlice is how often a file that is waited for is looked at, whether it was closed: poll does not tell.
+// closedSlice is how often a file that is waited for is looked at, whether it
+// was closed: poll does not tell.
 const closedSlice = 500 * time.Millisecond
 
-// pollDescriptors tells which objects are descriptors that can be read. It waits until one can be, or stop, if it is not negative, or up to
-// d (negative: without limit).
+// pollDescriptors tells which objects are descriptors that can be read. It
+// waits until one can be, or stop, if it is not negative, or up to d (negative:
+// without limit).
 //
-// The numbers are taken before, and nothing is held meanwhile: to hold a file would make its Close wait. If it is closed and the number given to
-// another, the answer may be that one's; so what waited has to look again.
+// The numbers are taken before, and nothing is held meanwhile: to hold a file
+// would make its Close wait. If it is closed and the number given to another,
+// the answer may be that one's; so what waited has to look again.
 func pollDescriptors(as []awaited, stop int, d time.Duration) (readable []bool, err error) {
 	readable = make([]bool, len(as))
 	fds := make([]unix.PollFd, 1, len(as)+1)
@@ -57,7 +60,8 @@ func pollDescriptors(as []awaited, stop int, d time.Duration) (readable []bool, 
 	return readable, nil
 }
 
-// watchDescriptors returns a channel that is closed when one of the descriptors may be readable or closed, and what ends the watching.
+// watchDescriptors returns a channel that is closed when one of the descriptors
+// may be readable or closed, and what ends the watching.
 func watchDescriptors(as []awaited) (<-chan struct{}, func(), error) {
 	bell, err := kernel.OpenFD(func() (int, error) { return unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK) })
 	if err != nil {

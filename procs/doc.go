@@ -1,5 +1,6 @@
-// Package procs is Python's multiprocessing and concurrent.futures, re-created in Go: real processes, shared memory between them, and
-// the promise that no crash of any of them hangs or orphans another.
+// Package procs is Python's multiprocessing and concurrent.futures, re-created
+// in Go: real processes, shared memory between them, and the promise that no
+// crash of any of them hangs or orphans another.
 //
 //	var square = procs.Register("square", func(ctx context.Context, x int) (int, error) { return x * x, nil })
 //
@@ -13,59 +14,87 @@
 //
 // # What there is
 //
-//   - Process: one function in a process of its own. Pool and Executor: many tasks on some workers, with
-//     AsyncResult or Future. Package threads: an Executor over goroutines.
-//   - Lock, RLock, Semaphore, Condition, Event, Barrier, Value, Array: in shared memory, on futexes, robust.
-//   - Queue, SimpleQueue, JoinableQueue, Conn (NewPipe), SharedMemory, ShareableList.
-//   - Wait (on processes, futures, connections, files, sockets), Heartbeat, SetLog, AtExit, Exit.
-//   - Package connection: Listen and Dial, Python's Listener and Client. Package manager: Manager, its dicts, lists and queues, and those
-//     of your own types. Only programs that import them pay for them at every start.
+//   - Process: one function in a process of its own. Pool and Executor: many
+//     tasks on some workers, with AsyncResult or Future. Package threads: an
+//     Executor over goroutines.
+//   - Lock, RLock, Semaphore, Condition, Event, Barrier, Value, Array: in
+//     shared memory, on futexes, robust.
+//   - Queue, SimpleQueue, JoinableQueue, Conn (NewPipe), SharedMemory,
+//     ShareableList.
+//   - Wait (on processes, futures, connections, files, sockets), Heartbeat,
+//     SetLog, AtExit, Exit.
+//   - Package connection: Listen and Dial, Python's Listener and Client.
+//     Package manager: Manager, its dicts, lists and queues, and those of your
+//     own types. Only programs that import them pay for them at every start.
 //
-// Free functions stand where Python has methods with a function among their arguments (Apply, Map, Submit, ...), because methods
-// in Go have no type parameters; the order of arguments is Python's.
+// Free functions stand where Python has methods with a function among their
+// arguments (Apply, Map, Submit, ...), because methods in Go have no type
+// parameters; the order of arguments is Python's.
 //
 // # The rules
 //
-//   - main calls Init first. Functions are registered at package level, in every process of the program alike.
-//   - Arguments and results are copied; what cannot be (channels, functions, locks of package sync) is refused by Register. Shared
-//     objects of this package, and open files, may stand anywhere inside them, and arrive as handles on the same object.
-//   - Children die with their parent, at once, even if it is killed and even if they are stopped: the kernel kills a process when
-//     the other end of its socket closes, and a worker when the parent's thread ends that started it. ProcessConfig.Detached is the exception. Nothing has a name that
+//   - main calls Init first. Functions are registered at package level, in
+//     every process of the program alike.
+//   - Arguments and results are copied; what cannot be (channels, functions,
+//     locks of package sync) is refused by Register. Shared objects of this
+//     package, and open files, may stand anywhere inside them, and arrive as
+//     handles on the same object.
+//   - Children die with their parent, at once, even if it is killed and even if
+//     they are stopped: the kernel kills a process when the other end of its
+//     socket closes, and a worker when the parent's thread ends that started
+//     it. ProcessConfig.Detached is the exception. Nothing has a name that
 //     would be left behind: memory and sockets travel as descriptors.
-//   - A worker's death fails the task that it was running, and no other: tasks are assigned by the parent, in memory that
-//     tells whether a task was begun. It is replaced at once.
-//   - A worker runs one task at a time, with GOMAXPROCS=1 unless told otherwise. A Process has the environment's.
-//   - Ctrl-C reaches all processes of a terminal. Workers and managers ignore it: what happens is for the parent to say. So it is with SIGTERM
-//     and SIGHUP, which a supervisor sends to all processes of a service, and a terminal that goes away to its group: a worker
-//     finishes the task that it runs and is then replaced, its other tasks go to others, and a manager stays as long as anybody is connected. A
-//     worker that alone was told to end, which it cannot tell from that, ends in the same way. Told again a second or more later
-//     both end at once, as by SIGKILL. SIGQUIT is like SIGTERM, but prints all stacks first. What nohup protects from SIGHUP is protected with its
-//     workers. Other processes die by these signals as any does, unless their functions handle them.
-//   - Ctrl-Z and fg stop and continue a program with its workers. The time limits of tasks go on meanwhile.
-//   - Code of the program that this package calls (functions, callbacks, hooks, methods of errors and of values) befalls only whoever asked for
-//     it: a panic is an error of the task, or is logged, and so is runtime.Goexit. It is called with no lock held, and may use what calls it.
-//   - Everything that waits takes a context, and ends with it. A call that has to stop a task first waits for that, for the pool's Grace and at most a
+//   - A worker's death fails the task that it was running, and no other: tasks
+//     are assigned by the parent, in memory that tells whether a task was
+//     begun. It is replaced at once.
+//   - A worker runs one task at a time, with GOMAXPROCS=1 unless told
+//     otherwise. A Process has the environment's.
+//   - Ctrl-C reaches all processes of a terminal. Workers and managers ignore
+//     it: what happens is for the parent to say. So it is with SIGTERM and
+//     SIGHUP, which a supervisor sends to all processes of a service, and a
+//     terminal that goes away to its group: a worker finishes the task that it
+//     runs and is then replaced, its other tasks go to others, and a manager
+//     stays as long as anybody is connected. A worker that alone was told to
+//     end, which it cannot tell from that, ends in the same way. Told again a
+//     second or more later both end at once, as by SIGKILL. SIGQUIT is like
+//     SIGTERM, but prints all stacks first. What nohup protects from SIGHUP is
+//     protected with its workers. Other processes die by these signals as any
+//     does, unless their functions handle them.
+//   - Ctrl-Z and fg stop and continue a program with its workers. The time
+//     limits of tasks go on meanwhile.
+//   - Code of the program that this package calls (functions, callbacks, hooks,
+//     methods of errors and of values) befalls only whoever asked for it: a
+//     panic is an error of the task, or is logged, and so is runtime.Goexit. It
+//     is called with no lock held, and may use what calls it.
+//   - Everything that waits takes a context, and ends with it. A call that has
+//     to stop a task first waits for that, for the pool's Grace and at most a
 //     second more.
 //   - Waiting costs no CPU beyond some microseconds of looking.
 //
 // # Why spawn, and not fork
 //
-// A Go process is several threads: collector, scheduler, system calls. fork copies only the one that calls it; the locks the
-// others hold stay locked for ever in the copy. So a child is always a new image of the same program (Python's start method
-// "spawn"), made by vfork and exec: started in little more time than an empty Go program, whatever the parent's heap, where Python's fork takes
-// longer the larger it is. PoolConfig.Spares keeps workers ready that take over in microseconds (what Python's
-// "forkserver" is for).
+// A Go process is several threads: collector, scheduler, system calls. fork
+// copies only the one that calls it; the locks the others hold stay locked for
+// ever in the copy. So a child is always a new image of the same program
+// (Python's start method "spawn"), made by vfork and exec: started in little
+// more time than an empty Go program, whatever the parent's heap, where
+// Python's fork takes longer the larger it is. PoolConfig.Spares keeps workers
+// ready that take over in microseconds (what Python's "forkserver" is for).
 //
 // # What it costs
 //
-// On two cores of an AMD EPYC virtual machine: a task there and back 2 to 3 us while they follow one another closely (ten times as much
-// if worker and caller have to be woken); 0.5 us per task with many in flight; 0.25 us per element of a Map with Chunk(1), 0.03 us with automatic
-// chunks; 1.2 ms to start and join a process, 1.2 times an empty Go program's. BenchmarkPoolApply, PoolApplyAsync, PoolMap and ProcessStart
-// measure these, each beside its floor.
+// On two cores of an AMD EPYC virtual machine: a task there and back 2 to 3 us
+// while they follow one another closely (ten times as much if worker and caller
+// have to be woken); 0.5 us per task with many in flight; 0.25 us per element
+// of a Map with Chunk(1), 0.03 us with automatic chunks; 1.2 ms to start and
+// join a process, 1.2 times an empty Go program's. BenchmarkPoolApply,
+// PoolApplyAsync, PoolMap and ProcessStart measure these, each beside its
+// floor.
 //
 // # What it is not
 //
-// Not a sandbox: processes of one program trust each other. Not for other machines, except through packages connection and manager
-// with a key. Linux is complete; elsewhere only Future and package threads work, and all else
+// Not a sandbox: processes of one program trust each other. Not for other
+// machines, except through packages connection and manager with a key. Linux is
+// complete; elsewhere only Future and package threads work, and all else
 // returns errors.ErrUnsupported.
 package procs

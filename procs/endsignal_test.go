@@ -225,7 +225,8 @@ func TestSignalRunsAtExit(t *testing.T) {
 	}
 }
 
-// Ctrl-Z stops a program with its workers, and fg continues them: nothing fails.
+// Ctrl-Z stops a program with its workers, and fg continues them: nothing
+// fails.
 func TestSignalStopsAndContinues(t *testing.T) {
 	p := newPool(t, PoolConfig{Workers: 2})
 	rs := make([]*AsyncResult[int], 50)

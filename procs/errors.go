@@ -42,10 +42,12 @@ func (w *worker) died() error {
 	return &WorkerDiedError{Worker: w.name, PID: w.child.pid, ExitCode: w.child.exitCode()}
 }
 
-// RemoteError is an error that a function returned, or a panic, in another process. errors.Is finds, as if it had happened here, the
-// sentinels given to RegisterError, those of the packages context, errors, io, io/fs, os and strconv, numbers of the system (syscall.ENOENT), and
-// this package's own. Those of package net are not among them, because a worker that does not need it should not link it:
-// RegisterError("net.ErrClosed", net.ErrClosed).
+// RemoteError is an error that a function returned, or a panic, in another
+// process. errors.Is finds, as if it had happened here, the sentinels given to
+// RegisterError, those of the packages context, errors, io, io/fs, os and
+// strconv, numbers of the system (syscall.ENOENT), and this package's own.
+// Those of package net are not among them, because a worker that does not need
+// it should not link it: RegisterError("net.ErrClosed", net.ErrClosed).
 type RemoteError struct {
 	Message string
 	Type    string // the Go type of the error, or of the value of the panic
@@ -64,7 +66,8 @@ func (e *RemoteError) Error() string {
 	return e.Message
 }
 
-// Is tells whether the error was, or wrapped, the sentinel target in its own process.
+// Is tells whether the error was, or wrapped, the sentinel target in its own
+// process.
 func (e *RemoteError) Is(target error) bool {
 	name, ok := sentinels.name(target)
 	if !ok {
@@ -88,8 +91,9 @@ type sentinelSet struct {
 	errs atomic.Pointer[map[string]error]
 }
 
-// RegisterError makes errors.Is work for err across processes: an error that wraps err there is found to wrap it here. Call it
-// where the sentinel is declared. It panics if the name is taken.
+// RegisterError makes errors.Is work for err across processes: an error that
+// wraps err there is found to wrap it here. Call it where the sentinel is
+// declared. It panics if the name is taken.
 func RegisterError(name string, err error) {
 	if name == "" || err == nil || !reflect.TypeOf(err).Comparable() {
 		panic("procs: RegisterError needs a name and a comparable error")
@@ -139,7 +143,8 @@ func (s *sentinelSet) name(err error) (string, bool) {
 	return "", false
 }
 
-// of returns the names of all sentinels that errors.Is finds in err, and of the error numbers. It calls methods of err.
+// of returns the names of all sentinels that errors.Is finds in err, and of the
+// error numbers. It calls methods of err.
 func (s *sentinelSet) of(err error) (names []string) {
 	all := s.all()
 	add := func(name string) {
@@ -215,7 +220,8 @@ func (e *RemoteError) panicked(p *fault.Panic, where string) {
 // encodeError turns the error of a task into bytes.
 func encodeError(err error) []byte { return describe(err).encode() }
 
-// encodeRemote is encodeError, but passes an error that comes from a third process on as it is.
+// encodeRemote is encodeError, but passes an error that comes from a third
+// process on as it is.
 func encodeRemote(err error) []byte {
 	var passed *RemoteError
 	fault.Apart(func() {

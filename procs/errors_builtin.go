@@ -10,8 +10,10 @@ import (
 	"syscall"
 )
 
-// builtinErrors are the sentinels that need no RegisterError: those of packages that every program links, and this package's own.
-// os.ErrNotExist and its like stand for those of io/fs too, which are the same. Numbers of the system need no entry: see errnoName.
+// builtinErrors are the sentinels that need no RegisterError: those of packages
+// that every program links, and this package's own. os.ErrNotExist and its like
+// stand for those of io/fs too, which are the same. Numbers of the system need
+// no entry: see errnoName.
 func builtinErrors() map[string]error {
 	return map[string]error{
 		"context.Canceled":         context.Canceled,

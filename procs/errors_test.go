@@ -31,7 +31,8 @@ var (
 	testErrno = Register("test.errno", func(_ context.Context, n int) (int, error) {
 		return 0, &fs.PathError{Op: "open", Path: "somewhere", Err: syscall.Errno(n)}
 	})
-	// testRelay has a worker of its own, and tells what it sees of an error of that worker's once the error was sent on.
+	// testRelay has a worker of its own, and tells what it sees of an error of
+	// that worker's once the error was sent on.
 	testRelay = Register("test.relay", func(ctx context.Context, q *Queue[string]) (int, error) {
 		p, err := NewPool(PoolConfig{Workers: 1})
 		if err != nil {
@@ -44,7 +45,8 @@ var (
 	})
 )
 
-// Every sentinel of the table comes back from a worker as itself, and as no other.
+// Every sentinel of the table comes back from a worker as itself, and as no
+// other.
 func TestSentinelErrors(t *testing.T) {
 	p := newPool(t, PoolConfig{Workers: 1})
 	all := maps.Clone(sentinels.all())
@@ -63,7 +65,8 @@ func TestSentinelErrors(t *testing.T) {
 	}
 }
 
-// Every sentinel that this package exports is in the table, once and under its name.
+// Every sentinel that this package exports is in the table, once and under its
+// name.
 func TestSentinelsComplete(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil {

@@ -53,7 +53,8 @@ func (e *Event) open() {
 // IsSet says whether the event is set.
 func (e *Event) IsSet() bool { return !e.closed() && e.flag.Load() != 0 }
 
-// Set sets the event and wakes everyone who waits. It returns ErrClosed if this handle is closed.
+// Set sets the event and wakes everyone who waits. It returns ErrClosed if this
+// handle is closed.
 func (e *Event) Set() error {
 	if e.closed() {
 		return ErrClosed
@@ -74,7 +75,8 @@ func (e *Event) Clear() error {
 	return nil
 }
 
-// Wait waits until the event is set. Who waits while it is set and cleared at once is woken nevertheless.
+// Wait waits until the event is set. Who waits while it is set and cleared at
+// once is woken nevertheless.
 func (e *Event) Wait(ctx context.Context) error {
 	wait := waitFor(ctx)
 	return e.wait(&wait)
@@ -107,7 +109,8 @@ func (e *Event) wait(wait *shm.Wait) error {
 	return nil
 }
 
-// sleep waits until the flag is set or the bell has rung since before: only Set rings it.
+// sleep waits until the flag is set or the bell has rung since before: only Set
+// rings it.
 func (e *Event) sleep(wait *shm.Wait, before uint32) error {
 	over := func() bool { return e.flag.Load() != 0 || e.bell.Rings() != before }
 	if e.spin.Until(over) {

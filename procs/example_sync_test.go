@@ -32,7 +32,8 @@ var exampleSquares = procs.Register("example.squares", func(ctx context.Context,
 	}
 })
 
-// Two processes take numbers from a queue and add their squares to a shared value.
+// Two processes take numbers from a queue and add their squares to a shared
+// value.
 func ExampleJoinableQueue() {
 	ctx := context.Background()
 	numbers, _ := procs.NewJoinableQueue[int](10)

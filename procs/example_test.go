@@ -10,7 +10,8 @@ import (
 	"switchyard/procs"
 )
 
-// Functions are registered at package level; TestMain of this package calls Init, as a program's main does.
+// Functions are registered at package level; TestMain of this package calls
+// Init, as a program's main does.
 var (
 	cube   = procs.Register("example.cube", func(_ context.Context, x int) (int, error) { return x * x * x, nil })
 	greet  = procs.Register("example.greet", func(_ context.Context, c *procs.Conn) (int, error) { return 0, c.Send("hello from a child") })

@@ -10,22 +10,28 @@ import (
 	"switchyard/procs/internal/inproc"
 )
 
-// Executor runs functions and hands out futures (Python's concurrent.futures.Executor): in worker processes (NewExecutor), or in
-// goroutines of this process (NewExecutor of package threads). The two are used alike, so that a program can change from one to the other.
+// Executor runs functions and hands out futures (Python's
+// concurrent.futures.Executor): in worker processes (NewExecutor), or in
+// goroutines of this process (NewExecutor of package threads). The two are used
+// alike, so that a program can change from one to the other.
 //
-// Unlike Python's ProcessPoolExecutor, one over processes is not broken for ever when a worker dies: only the task that
-// the worker was running fails, with ErrWorkerDied.
+// Unlike Python's ProcessPoolExecutor, one over processes is not broken for
+// ever when a worker dies: only the task that the worker was running fails,
+// with ErrWorkerDied.
 //
-// A callback may do anything but wait for a result of its own executor over processes: see Pool.
+// A callback may do anything but wait for a result of its own executor over
+// processes: see Pool.
 //
-// An executor that nobody holds any more is shut down by the garbage collector, without waiting and without cancelling anything.
+// An executor that nobody holds any more is shut down by the garbage collector,
+// without waiting and without cancelling anything.
 type Executor struct {
 	pool *Pool        // one of the two
 	crew inproc.Crew  // is nil
 	lent *atomic.Bool // Pool was called, so that the pool may be in use though the executor is not
 }
 
-// NewExecutor returns an executor over worker processes (ProcessPoolExecutor). PoolConfig is the Pool's.
+// NewExecutor returns an executor over worker processes (ProcessPoolExecutor).
+// PoolConfig is the Pool's.
 func NewExecutor(config PoolConfig) (*Executor, error) {
 	p, err := NewPool(config)
 	if err != nil {
@@ -41,12 +47,13 @@ func NewExecutor(config PoolConfig) (*Executor, error) {
 	return e, nil
 }
 
-// NewExecutorOver returns an executor over goroutines that something else keeps. It is there for package threads, whose NewExecutor is
+// NewExecutorOver returns an executor over goroutines that something else
+// keeps. It is there for package threads, whose NewExecutor is
 // ThreadPoolExecutor.
 func NewExecutorOver(crew inproc.Crew) *Executor { return &Executor{crew: crew} }
 
-// Pool returns the pool under an executor over processes, and nil for one over goroutines. Afterwards the garbage collector does not
-// shut the executor down.
+// Pool returns the pool under an executor over processes, and nil for one over
+// goroutines. Afterwards the garbage collector does not shut the executor down.
 func (e *Executor) Pool() *Pool {
 	if e.lent != nil {
 		e.lent.Store(true)
@@ -54,8 +61,8 @@ func (e *Executor) Pool() *Pool {
 	return e.pool
 }
 
-// Submit runs f with in, and returns the future of its result at once. Errors, also ErrClosed after Shutdown, are the
-// future's.
+// Submit runs f with in, and returns the future of its result at once. Errors,
+// also ErrClosed after Shutdown, are the future's.
 func Submit[In, Out any](e *Executor, f *Func[In, Out], in In, opts ...Option) *Future[Out] {
 	defer runtime.KeepAlive(e) // it must not be shut down in the midst of this
 	if e.pool != nil {
@@ -78,11 +85,14 @@ func Submit[In, Out any](e *Executor, f *Func[In, Out], in In, opts ...Option) *
 	return &t.f
 }
 
-// ExecutorMap runs f with each element of xs, and yields the results in order, as they come (Executor.map). All tasks are
-// submitted when the loop begins; an error of a task is yielded in place of its result, and the loop goes on. If ctx is done before
-// the next result is there, its error is yielded, and the loop ends. Tasks not begun when the loop ends are cancelled. With Chunk(n),
-// n elements are one task of an executor over processes (Python's default is 1, and so is ours); if one of them fails, its error
-// stands for the chunk. A result that was yielded is not kept, with Chunk until its chunk is over.
+// ExecutorMap runs f with each element of xs, and yields the results in order,
+// as they come (Executor.map). All tasks are submitted when the loop begins; an
+// error of a task is yielded in place of its result, and the loop goes on. If
+// ctx is done before the next result is there, its error is yielded, and the
+// loop ends. Tasks not begun when the loop ends are cancelled. With Chunk(n), n
+// elements are one task of an executor over processes (Python's default is 1,
+// and so is ours); if one of them fails, its error stands for the chunk. A
+// result that was yielded is not kept, with Chunk until its chunk is over.
 func ExecutorMap[In, Out any](ctx context.Context, e *Executor, f *Func[In, Out], xs []In, opts ...Option) iter.Seq2[Out, error] {
 	return func(yield func(Out, error) bool) {
 		var o options
@@ -108,8 +118,9 @@ func ExecutorMap[In, Out any](ctx context.Context, e *Executor, f *Func[In, Out]
 	}
 }
 
-// inOrder calls each with the result of every future, in order, until it returns false, and with ctx's error if that is done before.
-// Futures left over are cancelled, those used are forgotten.
+// inOrder calls each with the result of every future, in order, until it
+// returns false, and with ctx's error if that is done before. Futures left over
+// are cancelled, those used are forgotten.
 func inOrder[T any](ctx context.Context, fs []*Future[T], each func(v T, err error) bool) {
 	defer cancelAll(fs)
 	for i, f := range fs {
@@ -125,7 +136,8 @@ func inOrder[T any](ctx context.Context, fs []*Future[T], each func(v T, err err
 	}
 }
 
-// yieldChunk yields the results of a chunk, or its error, and tells whether to go on. If ctx is done before, its error is the last.
+// yieldChunk yields the results of a chunk, or its error, and tells whether to
+// go on. If ctx is done before, its error is the last.
 func yieldChunk[Out any](ctx context.Context, f *Future[[]Out], yield func(Out, error) bool) bool {
 	if err := f.Wait(ctx); err != nil {
 		yieldAll(nil, err, yield)
@@ -155,9 +167,10 @@ func cancelAll[T any](fs []*Future[T]) {
 	}
 }
 
-// Shutdown says that no more tasks will come. With cancelFutures, tasks that were not begun are cancelled; with wait, it returns
-// when all are done and the workers are gone. It may be called again. A callback gets no wait, since it is waited for itself, and neither
-// does a task of an executor over goroutines.
+// Shutdown says that no more tasks will come. With cancelFutures, tasks that
+// were not begun are cancelled; with wait, it returns when all are done and the
+// workers are gone. It may be called again. A callback gets no wait, since it
+// is waited for itself, and neither does a task of an executor over goroutines.
 func (e *Executor) Shutdown(wait, cancelFutures bool) {
 	if e.crew != nil {
 		e.crew.Shutdown(wait, cancelFutures)
@@ -172,8 +185,9 @@ func (e *Executor) Shutdown(wait, cancelFutures bool) {
 	}
 }
 
-// Terminate ends the executor at once: for processes see Pool.Terminate; goroutines cannot be ended, so their contexts
-// are cancelled, and it waits for them.
+// Terminate ends the executor at once: for processes see Pool.Terminate;
+// goroutines cannot be ended, so their contexts are cancelled, and it waits for
+// them.
 func (e *Executor) Terminate() {
 	if e.pool != nil {
 		e.pool.Terminate()

@@ -57,7 +57,8 @@ func (t *crewTask[In, Out]) Fail(err error) { t.f.complete(nil, err) }
 
 func (t *crewTask[In, Out]) begun() bool { return t.f.state.Load() == futureRunning }
 
-// cancel completes a task that waits; the queue's entry then does nothing. A running one only has its context cancelled.
+// cancel completes a task that waits; the queue's entry then does nothing. A
+// running one only has its context cancelled.
 func (t *crewTask[In, Out]) cancel(force bool) bool {
 	if t.f.cancelPending() {
 		return true

@@ -33,7 +33,8 @@ func TestExecutorReusesWorkers(t *testing.T) {
 	}
 }
 
-// A worker that is killed while it works fails its task and no other, and is replaced.
+// A worker that is killed while it works fails its task and no other, and is
+// replaced.
 func TestExecutorWorkerKilled(t *testing.T) {
 	e, err := NewExecutor(PoolConfig{Workers: 1})
 	if err != nil {
@@ -57,7 +58,8 @@ func TestExecutorWorkerKilled(t *testing.T) {
 	}
 }
 
-// A worker does three tasks and no fourth; Shutdown waits for tasks whose workers are still to be made.
+// A worker does three tasks and no fourth; Shutdown waits for tasks whose
+// workers are still to be made.
 func TestExecutorMaxTasksPerChild(t *testing.T) {
 	e, err := NewExecutor(PoolConfig{Workers: 1, MaxTasksPerChild: 3})
 	if err != nil {
@@ -92,7 +94,8 @@ func TestExecutorMaxTasksPerChild(t *testing.T) {
 	}
 }
 
-// A worker that dies after Shutdown was called keeps nobody waiting: its task fails, those behind it are done.
+// A worker that dies after Shutdown was called keeps nobody waiting: its task
+// fails, those behind it are done.
 func TestExecutorShutdownThenCrash(t *testing.T) {
 	e, err := NewExecutor(PoolConfig{Workers: 1})
 	if err != nil {

@@ -96,7 +96,8 @@ func TestExecutorMap(t *testing.T) {
 	})
 }
 
-// Chunks that do not divide the elements, are as many as these, and more; the sequence can be ranged over again.
+// Chunks that do not divide the elements, are as many as these, and more; the
+// sequence can be ranged over again.
 func TestExecutorMapChunks(t *testing.T) {
 	eachExecutor(t, 2, func(t *testing.T, e *procs.Executor) {
 		xs, want := make([]int, 40), make([]int, 40)
@@ -406,7 +407,8 @@ func TestExecutorMapThenShutdown(t *testing.T) {
 	})
 }
 
-// An executor over processes that was let go does its tasks, and its workers end. (Those over goroutines: package threads.)
+// An executor over processes that was let go does its tasks, and its workers
+// end. (Those over goroutines: package threads.)
 func TestExecutorForgotten(t *testing.T) {
 	pid, last := func() (int, *procs.Future[int]) {
 		e, err := procs.NewExecutor(procs.PoolConfig{Workers: 1})
@@ -509,7 +511,8 @@ func TestFutureKeepsNoArgument(t *testing.T) {
 
 var testMake = procs.Register("test.make", func(_ context.Context, x int) (*[1000]int, error) { return &[1000]int{x}, nil })
 
-// Neither the loop nor the executor keeps a result that was yielded. In a chunk that holds for the chunk.
+// Neither the loop nor the executor keeps a result that was yielded. In a chunk
+// that holds for the chunk.
 func TestExecutorMapKeepsNoResult(t *testing.T) {
 	eachExecutor(t, 2, func(t *testing.T, e *procs.Executor) {
 		i := 0
@@ -557,7 +560,8 @@ func (c expiring) Err() error {
 	}
 }
 
-// The time is over while a task runs: what is there was yielded, the error comes, tasks that were not begun never are.
+// The time is over while a task runs: what is there was yielded, the error
+// comes, tasks that were not begun never are.
 func TestExecutorMapTimeout(t *testing.T) {
 	eachExecutor(t, 1, func(t *testing.T, e *procs.Executor) {
 		gate := newGate(t)
@@ -577,7 +581,8 @@ func TestExecutorMapTimeout(t *testing.T) {
 	})
 }
 
-// What is done is yielded even if the time is over: nothing is missing without an error.
+// What is done is yielded even if the time is over: nothing is missing without
+// an error.
 func TestExecutorMapLate(t *testing.T) {
 	for _, chunk := range []int{1, 2} {
 		eachExecutor(t, 2, func(t *testing.T, e *procs.Executor) {

@@ -2,7 +2,8 @@
 
 package procs
 
-// For tests that are outside of the package because they use package threads too.
+// For tests that are outside of the package because they use package threads
+// too.
 var (
 	TestSquare = testSquare
 	TestHalf   = testHalf

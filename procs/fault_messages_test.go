@@ -207,8 +207,8 @@ var (
 // What each sender was told, and wrote down, is the model: every message that
 // was sent comes whole, once, and in the order of its sender; one that was not
 // does not come. A dead process may take along what it was receiving. A failure
-// names its seed; PROCS_MONKEY repeats its plan, as far as processes do the same
-// twice. PROCS_FAULTS=long (make faults) asks for a minute.
+// names its seed; PROCS_MONKEY repeats its plan, as far as processes do the
+// same twice. PROCS_FAULTS=long (make faults) asks for a minute.
 func TestFaultMessages(t *testing.T) {
 	seed, lasts := rand.Uint64(), 3*time.Second
 	if longFaults {

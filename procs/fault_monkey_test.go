@@ -18,9 +18,12 @@ import (
 	"time"
 )
 
-// TestFaultMonkeyPool lets several users do to pools whatever they like, while workers are killed, stopped and continued: every call must end, with
-// the right result or with an error that fits, and so must every pool. A failure names its seed; PROCS_MONKEY repeats it, as far as
-// processes do the same twice. The short version runs always; PROCS_FAULTS=long (make faults) asks for a minute.
+// TestFaultMonkeyPool lets several users do to pools whatever they like, while
+// workers are killed, stopped and continued: every call must end, with the
+// right result or with an error that fits, and so must every pool. A failure
+// names its seed; PROCS_MONKEY repeats it, as far as processes do the same
+// twice. The short version runs always; PROCS_FAULTS=long (make faults) asks
+// for a minute.
 func TestFaultMonkeyPool(t *testing.T) {
 	seed, long := rand.Uint64(), 3*time.Second
 	if os.Getenv("PROCS_FAULTS") == "long" {
@@ -133,7 +136,8 @@ type poolUser struct {
 	later  []func() // look at results
 }
 
-// fits tells whether err is nothing that should surprise somebody whose neighbours do what these do, or one of also.
+// fits tells whether err is nothing that should surprise somebody whose
+// neighbours do what these do, or one of also.
 func fits(err error, also ...error) bool {
 	for _, ok := range append(also, nil, ErrWorkerDied, ErrTerminated, ErrClosed, ErrBroken, ErrTimeout) {
 		if errors.Is(err, ok) {

@@ -46,13 +46,15 @@ func newSharedThings(t *testing.T) *sharedThings {
 	return s
 }
 
-// tooLong is how long nothing here should take, even on a busy machine: whatever waits, waits for processes that hold things for
-// milliseconds, until they are killed.
+// tooLong is how long nothing here should take, even on a busy machine:
+// whatever waits, waits for processes that hold things for milliseconds, until
+// they are killed.
 const tooLong = 20 * time.Second
 
 var testSharedMonkey = Register("test.sharedmonkey", func(ctx context.Context, s sharedThings) (int, error) { return 0, s.monkey(ctx) })
 
-// monkey does anything with the things, and returns an error if one of them is broken or makes us wait.
+// monkey does anything with the things, and returns an error if one of them is
+// broken or makes us wait.
 func (s *sharedThings) monkey(ctx context.Context) error {
 	r := rand.New(rand.NewPCG(s.Seed, 1))
 	for range s.Acts {
@@ -195,8 +197,9 @@ var sharedActs = []struct {
 	}},
 }
 
-// TestFaultMonkeyShared lets processes do anything with what they share, and kills them in the midst of it: the others must go on, and find
-// everything in order. PROCS_FAULTS=long (make faults) asks for a minute.
+// TestFaultMonkeyShared lets processes do anything with what they share, and
+// kills them in the midst of it: the others must go on, and find everything in
+// order. PROCS_FAULTS=long (make faults) asks for a minute.
 func TestFaultMonkeyShared(t *testing.T) {
 	long := 3 * time.Second
 	if os.Getenv("PROCS_FAULTS") == "long" {
@@ -257,7 +260,8 @@ func TestFaultMonkeyShared(t *testing.T) {
 	}
 }
 
-// sharedMonkeyProcess runs a monkey in a process of its own, and most of the time kills it.
+// sharedMonkeyProcess runs a monkey in a process of its own, and most of the
+// time kills it.
 func sharedMonkeyProcess(s sharedThings, r *rand.Rand) (killed bool, err error) {
 	var out bytes.Buffer
 	p := NewProcess(testSharedMonkey, s, ProcessConfig{Stderr: &out})
@@ -299,9 +303,9 @@ var testHold = Register("test.hold", func(ctx context.Context, a holdArgs) (int,
 	return 0, errors.Join(a.Ready.Release(), hang())
 })
 
-// TestFaultHolders kills hundreds of processes that hold a permit and have taken
-// a task (birdnet-team/birdnet#73): every permit comes back, and Join tells of
-// every task.
+// TestFaultHolders kills hundreds of processes that hold a permit and have
+// taken a task (birdnet-team/birdnet#73): every permit comes back, and Join
+// tells of every task.
 func TestFaultHolders(t *testing.T) {
 	n := 8
 	if longFaults {

@@ -21,7 +21,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The short version of the faults runs always; PROCS_FAULTS=long (make faults) asks for 10^6 tasks and 10^3 kills.
+// The short version of the faults runs always; PROCS_FAULTS=long (make faults)
+// asks for 10^6 tasks and 10^3 kills.
 var longFaults = os.Getenv("PROCS_FAULTS") == "long"
 
 // testMark works for some microseconds, and returns its argument.
@@ -31,8 +32,9 @@ var testMark = Register("test.mark", func(_ context.Context, x int) (int, error)
 	return x, nil
 })
 
-// TestFaultKills kills, stops and continues workers at random while they work: every task must end exactly once, with its own
-// result or with ErrWorkerDied, and no task may fail that was not running when a worker was killed.
+// TestFaultKills kills, stops and continues workers at random while they work:
+// every task must end exactly once, with its own result or with ErrWorkerDied,
+// and no task may fail that was not running when a worker was killed.
 func TestFaultKills(t *testing.T) {
 	tasks, kills := 20_000, 25
 	if longFaults {
@@ -122,7 +124,8 @@ func TestFaultKills(t *testing.T) {
 	}
 }
 
-// workerStarts notes when workers were started, until the test calls the function returned.
+// workerStarts notes when workers were started, until the test calls the
+// function returned.
 func workerStarts(t *testing.T) func() []time.Time {
 	var mu sync.Mutex
 	var starts []time.Time
@@ -141,7 +144,8 @@ func workerStarts(t *testing.T) func() []time.Time {
 	}
 }
 
-// replacements pairs each death with the first start after it that no earlier death took.
+// replacements pairs each death with the first start after it that no earlier
+// death took.
 func replacements(deaths, starts []time.Time) (took []time.Duration) {
 	for _, d := range deaths {
 		for len(starts) > 0 && starts[0].Before(d) {
@@ -167,7 +171,8 @@ func TestFaultRetries(t *testing.T) {
 	done := make(chan struct{})
 	var chaos sync.WaitGroup
 	chaos.Go(func() {
-		// Not for ever: where starting a worker takes longer than it is left alive, nothing would get done.
+		// Not for ever: where starting a worker takes longer than it is left
+		// alive, nothing would get done.
 		for range 100 {
 			select {
 			case <-done:
@@ -187,7 +192,8 @@ func TestFaultRetries(t *testing.T) {
 	}
 }
 
-// TestFaultStopped stops a worker for good: nothing that it has not begun waits for it, and Terminate ends it.
+// TestFaultStopped stops a worker for good: nothing that it has not begun waits
+// for it, and Terminate ends it.
 func TestFaultStopped(t *testing.T) {
 	p := newPool(t, PoolConfig{Workers: 2})
 	for _, pid := range p.PIDs()[:1] {
@@ -248,8 +254,8 @@ var testCyclic = Register("test.cyclic", func(context.Context, int) (*cyclic, er
 	return c, nil
 })
 
-// TestFaultTasks runs tasks that panic, exit, run out of memory, return what cannot be encoded, or never return, beside tasks
-// that are well.
+// TestFaultTasks runs tasks that panic, exit, run out of memory, return what
+// cannot be encoded, or never return, beside tasks that are well.
 func TestFaultTasks(t *testing.T) {
 	p := newPool(t, PoolConfig{Workers: 2, Grace: 10 * time.Millisecond})
 	rounds := 2
@@ -285,7 +291,8 @@ func TestFaultTasks(t *testing.T) {
 	}
 }
 
-// orphanHelper starts a pool, a daemon and an ordinary process, prints their ids, and waits to be killed.
+// orphanHelper starts a pool, a daemon and an ordinary process, prints their
+// ids, and waits to be killed.
 var orphanMaker = Register("test.orphans", func(ctx context.Context, _ int) (int, error) {
 	p, err := NewPool(PoolConfig{Workers: 2, Spares: 1})
 	if err != nil {
@@ -307,7 +314,8 @@ var orphanMaker = Register("test.orphans", func(ctx context.Context, _ int) (int
 	return 0, nil
 })
 
-// TestFaultParentKilled kills a parent: its workers and children must be gone soon after.
+// TestFaultParentKilled kills a parent: its workers and children must be gone
+// soon after.
 func TestFaultParentKilled(t *testing.T) {
 	rounds := 3
 	if longFaults {
@@ -344,7 +352,8 @@ func TestFaultParentKilled(t *testing.T) {
 	}
 }
 
-// waitGone waits until process pid is gone, or a zombie that its new parent has to reap.
+// waitGone waits until process pid is gone, or a zombie that its new parent has
+// to reap.
 func waitGone(t *testing.T, pid int) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
@@ -439,7 +448,8 @@ func TestFaultFewFiles(t *testing.T) {
 	}
 }
 
-// TestFaultFullShm runs this program's pool tests where /dev/shm is a full file system.
+// TestFaultFullShm runs this program's pool tests where /dev/shm is a full file
+// system.
 func TestFaultFullShm(t *testing.T) {
 	script := `mount -t tmpfs -o size=4096 tmpfs /dev/shm && head -c 8192 /dev/zero > /dev/shm/full 2>/dev/null; exec "$0" -test.run '^(TestPoolApply|TestPoolLarge|TestPipe|TestPoolTaskFailures)$'`
 	cmd := exec.Command("unshare", "-m", "sh", "-c", script, "/proc/self/exe")

@@ -13,7 +13,8 @@ import (
 	"switchyard/procs/internal/proctest"
 )
 
-// osPipes starts a process with one pipe of the operating system to it and one from it.
+// osPipes starts a process with one pipe of the operating system to it and one
+// from it.
 func osPipes(b *testing.B, fn *Func[osPipeArgs, int], size int) (r, w *os.File) {
 	theirIn, w, err := os.Pipe()
 	if err != nil {
@@ -52,7 +53,8 @@ var (
 			}
 		}
 	})
-	// testCount writes 0 to n-1 for every n that it reads, each at once, as a Queue's Put does it.
+	// testCount writes 0 to n-1 for every n that it reads, each at once, as a
+	// Queue's Put does it.
 	testCount = Register("test.count", func(_ context.Context, a osPipeArgs) (int, error) {
 		var buf [8]byte
 		for {
@@ -69,8 +71,9 @@ var (
 	})
 )
 
-// osEcho is a round trip of so many bytes through two pipes and another process. Beside itself it is 0.8 to 1.5 times as long in a run of
-// half a second: where the scheduler puts the two processes matters that much.
+// osEcho is a round trip of so many bytes through two pipes and another
+// process. Beside itself it is 0.8 to 1.5 times as long in a run of half a
+// second: where the scheduler puts the two processes matters that much.
 func osEcho(b *testing.B, size int) proctest.Floor {
 	r, w := osPipes(b, testCat, size)
 	msg, buf := make([]byte, size), make([]byte, size)
@@ -89,7 +92,8 @@ func osEcho(b *testing.B, size int) proctest.Floor {
 	}}
 }
 
-// osStream is integers from another process, as many read at a time as are there.
+// osStream is integers from another process, as many read at a time as are
+// there.
 func osStream(b *testing.B) proctest.Floor {
 	r, w := osPipes(b, testCount, 8)
 	buf := make([]byte, 64<<10)
@@ -114,7 +118,8 @@ func osStream(b *testing.B) proctest.Floor {
 	}}
 }
 
-// squaresHere is x*x in two goroutines of this process, which take x from one channel and put the result into another.
+// squaresHere is x*x in two goroutines of this process, which take x from one
+// channel and put the result into another.
 func squaresHere(b *testing.B) proctest.Floor {
 	const inFlight = 10_000
 	xs, squares := make(chan [2]int, inFlight), make(chan [2]int, inFlight)
@@ -146,7 +151,8 @@ func squaresHere(b *testing.B) proctest.Floor {
 	}}
 }
 
-// mutexHere is an acquire and release of a sync.Mutex, by each of so many goroutines.
+// mutexHere is an acquire and release of a sync.Mutex, by each of so many
+// goroutines.
 func mutexHere(b *testing.B, goroutines int) proctest.Floor {
 	return proctest.Floor{Unit: "x-mutex", Do: func(n int) {
 		var mu sync.Mutex

@@ -9,11 +9,14 @@ import (
 	"switchyard/procs/internal/fault"
 )
 
-// Future is the result of a task that may not be there yet (Python's concurrent.futures.Future). Futures come from Submit, or
-// from NewFuture for results that the program itself provides. All methods may be called from any goroutine.
+// Future is the result of a task that may not be there yet (Python's
+// concurrent.futures.Future). Futures come from Submit, or from NewFuture for
+// results that the program itself provides. All methods may be called from any
+// goroutine.
 //
-// A future of a pool is always completed: by the result, by the error of the task or of its worker's death, or by the end of the pool. One of
-// NewFuture is when the program does it. It is memory of this process, and ends with it.
+// A future of a pool is always completed: by the result, by the error of the
+// task or of its worker's death, or by the end of the pool. One of NewFuture is
+// when the program does it. It is memory of this process, and ends with it.
 type Future[T any] struct {
 	state atomic.Uint32
 	mu    sync.Mutex
@@ -26,8 +29,9 @@ type Future[T any] struct {
 
 // canceller is who runs a future's task.
 type canceller interface {
-	// cancel takes the task back if it was not begun, and says whether it did; a running task is stopped only if force.
-	// The future is then completed by the canceller, perhaps later.
+	// cancel takes the task back if it was not begun, and says whether it did;
+	// a running task is stopped only if force. The future is then completed by
+	// the canceller, perhaps later.
 	cancel(force bool) bool
 	// begun tells whether the task was begun.
 	begun() bool
@@ -40,10 +44,12 @@ const (
 	futureDone
 )
 
-// NewFuture returns a pending future, to be completed by SetResult or SetError (in Python: tests and executors).
+// NewFuture returns a pending future, to be completed by SetResult or SetError
+// (in Python: tests and executors).
 func NewFuture[T any]() *Future[T] { return new(Future[T]) }
 
-// Result waits for the result, or until ctx is done. The error is the task's, ErrCancelled, or ctx's.
+// Result waits for the result, or until ctx is done. The error is the task's,
+// ErrCancelled, or ctx's.
 func (f *Future[T]) Result(ctx context.Context) (T, error) {
 	if err := f.Wait(ctx); err != nil {
 		var zero T
@@ -52,7 +58,8 @@ func (f *Future[T]) Result(ctx context.Context) (T, error) {
 	return f.value, f.err
 }
 
-// Err waits for the end of the task and returns its error, or ctx's (Python's exception).
+// Err waits for the end of the task and returns its error, or ctx's (Python's
+// exception).
 func (f *Future[T]) Err(ctx context.Context) error {
 	if err := f.Wait(ctx); err != nil {
 		return err
@@ -75,7 +82,8 @@ func waitError(ctx context.Context) error {
 	return fmt.Errorf("procs: wait for a result: %w", ctx.Err())
 }
 
-// closed is what futures that are done have in common. It is made when it is needed: every process would pay for it before main.
+// closed is what futures that are done have in common. It is made when it is
+// needed: every process would pay for it before main.
 var closed struct {
 	once sync.Once
 	c    chan struct{}
@@ -86,7 +94,8 @@ func closedChan() chan struct{} {
 	return closed.c
 }
 
-// C returns a channel that is closed when the future is done: for select, or for Wait on many objects.
+// C returns a channel that is closed when the future is done: for select, or
+// for Wait on many objects.
 func (f *Future[T]) C() <-chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -116,13 +125,14 @@ func (f *Future[T]) Running() bool {
 	return false
 }
 
-// Cancel cancels a task that was not begun, and tells whether it did. Cancelling again is no error. A running task is stopped
-// by Stop.
+// Cancel cancels a task that was not begun, and tells whether it did.
+// Cancelling again is no error. A running task is stopped by Stop.
 func (f *Future[T]) Cancel() bool { return f.stop(false) }
 
-// Stop cancels the task even if it runs: its context is cancelled, and if it does not return within the pool's
-// Grace, its worker is killed and replaced. It returns at once; the result will be ErrCancelled. It tells whether the task
-// could be stopped; one of package threads that runs cannot be.
+// Stop cancels the task even if it runs: its context is cancelled, and if it
+// does not return within the pool's Grace, its worker is killed and replaced.
+// It returns at once; the result will be ErrCancelled. It tells whether the
+// task could be stopped; one of package threads that runs cannot be.
 func (f *Future[T]) Stop() bool { return f.stop(true) }
 
 func (f *Future[T]) stop(force bool) bool {
@@ -149,8 +159,9 @@ func (f *Future[T]) cancelPending() bool {
 	return true
 }
 
-// SetRunning notes that the task begins, and tells whether it should: false if it was cancelled (Python's
-// set_running_or_notify_cancel). It panics if the future is running or done.
+// SetRunning notes that the task begins, and tells whether it should: false if
+// it was cancelled (Python's set_running_or_notify_cancel). It panics if the
+// future is running or done.
 func (f *Future[T]) SetRunning() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -171,7 +182,8 @@ func (f *Future[T]) SetResult(v T) {
 	}
 }
 
-// SetError completes the future with an error. It panics if it is done already, or err is nil.
+// SetError completes the future with an error. It panics if it is done already,
+// or err is nil.
 func (f *Future[T]) SetError(err error) {
 	if err == nil {
 		panic("procs: SetError of nil")
@@ -213,7 +225,8 @@ func (f *Future[T]) settle(state uint32, v *T, err error) {
 	}
 }
 
-// callBackAll calls all even if one ends the goroutine (runtime.Goexit), which the others then delay.
+// callBackAll calls all even if one ends the goroutine (runtime.Goexit), which
+// the others then delay.
 func (f *Future[T]) callBackAll(calls []func(*Future[T])) {
 	defer func() {
 		if len(calls) > 0 {
@@ -227,8 +240,10 @@ func (f *Future[T]) callBackAll(calls []func(*Future[T])) {
 	}
 }
 
-// AddDoneCallback makes call be called once the future is done or cancelled: by whoever completes it, or at once if it is done
-// already. Callbacks are called in the order in which they were added; one that panics is logged, and the others are called.
+// AddDoneCallback makes call be called once the future is done or cancelled: by
+// whoever completes it, or at once if it is done already. Callbacks are called
+// in the order in which they were added; one that panics is logged, and the
+// others are called.
 func (f *Future[T]) AddDoneCallback(call func(*Future[T])) {
 	f.mu.Lock()
 	if f.state.Load() < futureCancelled {

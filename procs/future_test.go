@@ -126,7 +126,8 @@ func mustPanic(t *testing.T, what string, f func()) {
 	f()
 }
 
-// Callbacks come in order, once each, with the future done; one that panics is logged, and keeps no other from being called.
+// Callbacks come in order, once each, with the future done; one that panics is
+// logged, and keeps no other from being called.
 func TestFutureCallbacks(t *testing.T) {
 	var logged []string
 	SetLog(LevelError, func(_ Level, message string) { logged = append(logged, message) })
@@ -177,8 +178,9 @@ func TestFutureCallbacks(t *testing.T) {
 	}
 }
 
-// crosser makes trouble on its way between processes, where Mode says: in the parent while it is encoded, in the worker while it is
-// decoded or encoded again.
+// crosser makes trouble on its way between processes, where Mode says: in the
+// parent while it is encoded, in the worker while it is decoded or encoded
+// again.
 type crosser struct{ Mode, Body string }
 
 func (c *crosser) trouble(where string) error {

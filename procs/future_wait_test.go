@@ -14,7 +14,8 @@ import (
 	"switchyard/procs"
 )
 
-// doneFutures returns futures that are done: cancelled, failed, and with a result.
+// doneFutures returns futures that are done: cancelled, failed, and with a
+// result.
 func doneFutures() (cancelled, failed, good *procs.Future[int]) {
 	cancelled, failed, good = procs.NewFuture[int](), procs.NewFuture[int](), procs.NewFuture[int]()
 	cancelled.Cancel()

@@ -8,15 +8,19 @@ import (
 	"time"
 )
 
-// watchSlice is how long a goroutine that watches a connection for Wait may outlast it.
+// watchSlice is how long a goroutine that watches a connection for Wait may
+// outlast it.
 const watchSlice = 20 * time.Millisecond
 
-// Imap runs f with each element of xs in the workers, and yields the results in order, as they come (Pool.imap). It takes from xs
-// as it goes, some tasks ahead of what was yielded, so xs may be endless. A failed element yields its error, and the
-// loop goes on; the end of ctx ends it, with ctx's error, and so does that of the pool: when it takes no more tasks, because it was closed, has
-// ended or is broken, its error follows the results of those that it took. If xs panics, so does the loop, after it has yielded what came
-// before. With Chunk(n), n elements are one
-// task, and an error stands for the chunk; the default is 1. When the loop is left, tasks still out are stopped.
+// Imap runs f with each element of xs in the workers, and yields the results in
+// order, as they come (Pool.imap). It takes from xs as it goes, some tasks
+// ahead of what was yielded, so xs may be endless. A failed element yields its
+// error, and the loop goes on; the end of ctx ends it, with ctx's error, and so
+// does that of the pool: when it takes no more tasks, because it was closed,
+// has ended or is broken, its error follows the results of those that it took.
+// If xs panics, so does the loop, after it has yielded what came before. With
+// Chunk(n), n elements are one task, and an error stands for the chunk; the
+// default is 1. When the loop is left, tasks still out are stopped.
 func Imap[In, Out any](ctx context.Context, p *Pool, f *Func[In, Out], xs iter.Seq[In], opts ...Option) iter.Seq2[Out, error] {
 	return func(yield func(Out, error) bool) {
 		in := newFeed(p, f, xs, opts)
@@ -96,7 +100,8 @@ func newFeed[In, Out any](p *Pool, f *Func[In, Out], xs iter.Seq[In], opts []Opt
 	return s
 }
 
-// submit submits the next chunk. It returns false if there is none, or if the pool takes no more.
+// submit submits the next chunk. It returns false if there is none, or if the
+// pool takes no more.
 func (s *feed[In, Out]) submit() (*Future[[]Out], bool) {
 	if s.refused != nil {
 		return nil, false
@@ -112,7 +117,8 @@ func (s *feed[In, Out]) submit() (*Future[[]Out], bool) {
 	return &m.f, true
 }
 
-// end is the last thing in a loop: it tells why nothing more comes, if that is not the end of the sequence.
+// end is the last thing in a loop: it tells why nothing more comes, if that is
+// not the end of the sequence.
 func (s *feed[In, Out]) end(yield func(Out, error) bool) {
 	if s.refused != nil {
 		yieldAll(nil, s.refused, yield)
@@ -121,8 +127,9 @@ func (s *feed[In, Out]) end(yield func(Out, error) bool) {
 	s.failed()
 }
 
-// pull is iter.Pull for a sequence that runs ahead of who consumes the results: if it panics, that is its end, and failed panics with
-// the same value when its time has come.
+// pull is iter.Pull for a sequence that runs ahead of who consumes the results:
+// if it panics, that is its end, and failed panics with the same value when its
+// time has come.
 func pull[T any](xs iter.Seq[T]) (next func() (T, bool), stop, failed func()) {
 	pulled, stop := iter.Pull(xs)
 	var value any
@@ -141,7 +148,8 @@ func pull[T any](xs iter.Seq[T]) (next func() (T, bool), stop, failed func()) {
 	}
 }
 
-// ahead is how many chunks Imap keeps out: enough that no worker waits for the consumer of the results.
+// ahead is how many chunks Imap keeps out: enough that no worker waits for the
+// consumer of the results.
 func (p *Pool) ahead() int { return 64 * p.Size() }
 
 func (p *Pool) chunkOf(opts []Option) int { return max(1, p.options(opts).chunk) }
@@ -170,7 +178,8 @@ type Args[A, B any] struct {
 	B B
 }
 
-// RegisterStar registers a function of two arguments (see Register), for Starmap or as a function of Args.
+// RegisterStar registers a function of two arguments (see Register), for
+// Starmap or as a function of Args.
 func RegisterStar[A, B, Out any](name string, fn func(ctx context.Context, a A, b B) (Out, error)) *Func[Args[A, B], Out] {
 	return Register(name, func(ctx context.Context, x Args[A, B]) (Out, error) { return fn(ctx, x.A, x.B) })
 }

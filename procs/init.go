@@ -85,8 +85,9 @@ var me struct {
 	atexit []func()
 }
 
-// childArg tells a process that it is a child, whose parent listens at descriptor controlFD. It is an argument
-// because looking at the environment costs a Go program some microseconds.
+// childArg tells a process that it is a child, whose parent listens at
+// descriptor controlFD. It is an argument because looking at the environment
+// costs a Go program some microseconds.
 const (
 	childArg  = "--procs-child"
 	controlFD = 3
@@ -94,10 +95,13 @@ const (
 
 const mainName = "MainProcess"
 
-// Init must be the first call in main. In a process started by the user it returns at once. In a process started by
-// this package it never does: it runs what the process was started for, and exits. os.Args is only the program's name there.
+// Init must be the first call in main. In a process started by the user it
+// returns at once. In a process started by this package it never does: it runs
+// what the process was started for, and exits. os.Args is only the program's
+// name there.
 //
-// Package-level variables and init functions run before it, in every process, so keep them cheap.
+// Package-level variables and init functions run before it, in every process,
+// so keep them cheap.
 func Init() {
 	me.initialised.Store(true)
 	if len(os.Args) < 2 || os.Args[1] != childArg {
@@ -205,24 +209,26 @@ func bootFunc(b *boot) (function, error) {
 	return f, nil
 }
 
-// ExitCode is an error that a process's function returns to end with this exit code and no message.
+// ExitCode is an error that a process's function returns to end with this exit
+// code and no message.
 type ExitCode int
 
 // Error says which code.
 func (c ExitCode) Error() string { return "exit code " + strconv.Itoa(int(c)) }
 
-// AtExit registers f to be run, last registered first, by Exit and at the end of the function that a process was
-// started with.
+// AtExit registers f to be run, last registered first, by Exit and at the end
+// of the function that a process was started with.
 func AtExit(f func()) {
 	me.mu.Lock()
 	defer me.mu.Unlock()
 	me.atexit = append(me.atexit, f)
 }
 
-// Exit ends this process as Python's interpreter does: it runs what AtExit registered (a panic there is printed, and the others run),
-// terminates children that are
-// daemons and waits for all. A daemon that does not heed SIGTERM within a second is killed. A plain os.Exit, or the return of main, leaves
-// its children to the kernel, which kills all that are not Detached.
+// Exit ends this process as Python's interpreter does: it runs what AtExit
+// registered (a panic there is printed, and the others run), terminates
+// children that are daemons and waits for all. A daemon that does not heed
+// SIGTERM within a second is killed. A plain os.Exit, or the return of main,
+// leaves its children to the kernel, which kills all that are not Detached.
 func Exit(code int) {
 	beforeExit()
 	os.Exit(code)
@@ -239,7 +245,8 @@ func beforeExit() {
 		f := me.atexit[n-1]
 		me.atexit = me.atexit[:n-1]
 		me.mu.Unlock()
-		// Apart: if one of them ended this goroutine, the process would not end.
+		// Apart: if one of them ended this goroutine, the process would not
+		// end.
 		if err := fault.Apart(f); err != nil {
 			fmt.Fprintf(os.Stderr, "procs: %s: a function of AtExit: %v\n", CurrentProcess().name, err)
 		}
@@ -271,7 +278,8 @@ func endChildren(children []*Process) {
 	}
 }
 
-// CurrentProcess returns the process that calls it: its name, ids and key. It cannot be started or joined.
+// CurrentProcess returns the process that calls it: its name, ids and key. It
+// cannot be started or joined.
 func CurrentProcess() *Process {
 	if p := me.process.Load(); p != nil {
 		return p
@@ -280,8 +288,8 @@ func CurrentProcess() *Process {
 	return me.process.Load()
 }
 
-// ParentProcess returns the process that started this one with this package, or nil in the first process. It can
-// be joined.
+// ParentProcess returns the process that started this one with this package, or
+// nil in the first process. It can be joined.
 func ParentProcess() *Process { return me.parent.Load() }
 
 func mayHaveChildren() error {
@@ -325,7 +333,8 @@ var parentGone struct {
 	c    chan struct{}
 }
 
-// parentSentinel watches the parent by a descriptor of it, or failing that by asking.
+// parentSentinel watches the parent by a descriptor of it, or failing that by
+// asking.
 func parentSentinel() <-chan struct{} {
 	parentGone.once.Do(func() {
 		parentGone.c = make(chan struct{})

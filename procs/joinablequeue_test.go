@@ -96,7 +96,8 @@ func TestJoinableQueueWorkerKilled(t *testing.T) {
 	join(t, rest)
 }
 
-// Workers die at random instructions of Get and TaskDone. In the end nothing is left to wait for.
+// Workers die at random instructions of Get and TaskDone. In the end nothing is
+// left to wait for.
 func TestJoinableQueueChurnAndKill(t *testing.T) {
 	q := closing(t, must(NewJoinableQueue[int](20))(t), nil)
 	stop := make(chan struct{})

@@ -9,17 +9,21 @@ import (
 	"switchyard/procs/internal/shm"
 )
 
-// Lock excludes: at most one goroutine of all processes that share it holds it. It is multiprocessing.Lock: not recursive,
-// and whoever holds the object may release it, not only who acquired it.
+// Lock excludes: at most one goroutine of all processes that share it holds it.
+// It is multiprocessing.Lock: not recursive, and whoever holds the object may
+// release it, not only who acquired it.
 //
-// If a process dies holding it, however it died, exactly one of those who acquire
-// it next gets ErrOwnerDied, and the lock. Whoever waits finds out within 0.2 s,
-// and gives up as soon as its context ends. A holder that cannot be found dead
-// keeps the lock for ever: one that was killed in another pid namespace than that
-// of those who wait, or in a chroot without /proc on a kernel before Linux 6.11.
+// If a process dies holding it, however it died, exactly one of those who
+// acquire it next gets ErrOwnerDied, and the lock. Whoever waits finds out
+// within 0.2 s, and gives up as soon as its context ends. A holder that cannot
+// be found dead keeps the lock for ever: one that was killed in another pid
+// namespace than that of those who wait, or in a chroot without /proc on a
+// kernel before Linux 6.11.
 //
-// Acquiring a free lock and releasing one that nobody waits for cost one atomic operation each, about 5 ns together. Waiting spins shortly if
-// there is another CPU, then sleeps. A lock takes one page of memory and one descriptor in each process.
+// Acquiring a free lock and releasing one that nobody waits for cost one atomic
+// operation each, about 5 ns together. Waiting spins shortly if there is
+// another CPU, then sleeps. A lock takes one page of memory and one descriptor
+// in each process.
 type Lock struct {
 	shared
 	m       shm.Mutex
@@ -43,7 +47,8 @@ func (l *Lock) open(off int) {
 	l.m.Open(l.seg, off)
 }
 
-// A lock may lie in the segment of another object: the lock of a Value, or of a Condition.
+// A lock may lie in the segment of another object: the lock of a Value, or of a
+// Condition.
 func (l *Lock) share(w *wire) error {
 	w.PutUint64(uint64(l.off))
 	return l.shareAs(w)
@@ -70,8 +75,9 @@ func (l *Lock) adopt(w *wire) error {
 	return nil
 }
 
-// Acquire waits until the lock is free and takes it. It returns nil or ErrOwnerDied when the caller holds the lock, the
-// context's error or ErrClosed when not.
+// Acquire waits until the lock is free and takes it. It returns nil or
+// ErrOwnerDied when the caller holds the lock, the context's error or ErrClosed
+// when not.
 func (l *Lock) Acquire(ctx context.Context) error {
 	if l.closed() {
 		return ErrClosed
@@ -83,8 +89,8 @@ func (l *Lock) Acquire(ctx context.Context) error {
 	return nil
 }
 
-// AcquireTimeout is Acquire with a limit; then it returns ErrTimeout. A limit of zero does not wait, but does
-// find out whether the owner died.
+// AcquireTimeout is Acquire with a limit; then it returns ErrTimeout. A limit
+// of zero does not wait, but does find out whether the owner died.
 func (l *Lock) AcquireTimeout(d time.Duration) error {
 	if l.closed() {
 		return ErrClosed
@@ -104,7 +110,8 @@ func (l *Lock) acquireSlow(wait *shm.Wait) error {
 	return fromShm(err)
 }
 
-// TryAcquire takes the lock if it is free, or if its owner is dead: OwnerDied tells the difference. It never waits.
+// TryAcquire takes the lock if it is free, or if its owner is dead: OwnerDied
+// tells the difference. It never waits.
 func (l *Lock) TryAcquire() bool {
 	if l.closed() {
 		return false
@@ -115,7 +122,8 @@ func (l *Lock) TryAcquire() bool {
 	return true
 }
 
-// tryRecover asks whether the owner lives, but not at every call of a loop: it costs a hundred times as much as TryAcquire.
+// tryRecover asks whether the owner lives, but not at every call of a loop: it
+// costs a hundred times as much as TryAcquire.
 func (l *Lock) tryRecover() bool {
 	const every = int64(10 * time.Millisecond)
 	now, last := int64(time.Since(processStart)), l.checked.Load()
@@ -131,10 +139,12 @@ func (l *Lock) tryRecover() bool {
 
 var processStart = time.Now()
 
-// OwnerDied says whether the present hold of this process began by taking the lock from a dead one.
+// OwnerDied says whether the present hold of this process began by taking the
+// lock from a dead one.
 func (l *Lock) OwnerDied() bool { return l.died.Load() }
 
-// Release frees the lock and wakes one who waits. It returns ErrNotHeld if nobody held it.
+// Release frees the lock and wakes one who waits. It returns ErrNotHeld if
+// nobody held it.
 func (l *Lock) Release() error {
 	if l.closed() {
 		return ErrClosed

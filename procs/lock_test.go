@@ -33,7 +33,8 @@ var (
 	})
 )
 
-// countInFile adds N to the number in a file, one by one, with nothing but the lock to make that right.
+// countInFile adds N to the number in a file, one by one, with nothing but the
+// lock to make that right.
 func countInFile(ctx context.Context, a lockArgs) error {
 	for range a.N {
 		if err := a.Lock.Acquire(ctx); err != nil {

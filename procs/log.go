@@ -12,7 +12,8 @@ import (
 	"switchyard/procs/internal/goroutine"
 )
 
-// Level is the weight of a log message; the numbers are those of Python's logging.
+// Level is the weight of a log message; the numbers are those of Python's
+// logging.
 type Level int32
 
 // Levels. LevelOff, the default, is silence.
@@ -24,7 +25,8 @@ const (
 	LevelOff     Level = 100
 )
 
-// String returns the level's name as Python prints it: "INFO", or "Level 25" for one that has no name.
+// String returns the level's name as Python prints it: "INFO", or "Level 25"
+// for one that has no name.
 func (l Level) String() string {
 	switch l {
 	case LevelDebug:
@@ -64,17 +66,23 @@ const maxLogQueue = 4096
 func logLevel() Level     { return LevelOff - Level(logging.level.Load()) }
 func setLogLevel(l Level) { logging.level.Store(int32(LevelOff - l)) }
 
-// SetLog makes this package report what it does (processes started and ended, workers replaced, ...) from level on to
-// hook, in this process; nil means standard error, one line each: "[INFO/Process-1] message". Processes started
-// afterwards inherit the level, and write to their standard error. LevelOff ends it.
+// SetLog makes this package report what it does (processes started and ended,
+// workers replaced, ...) from level on to hook, in this process; nil means
+// standard error, one line each: "[INFO/Process-1] message". Processes started
+// afterwards inherit the level, and write to their standard error. LevelOff
+// ends it.
 //
-// The hook is called by a goroutine of its own, with one message after the other, in the order in which things happened, and holds up nobody:
-// it may ask the pool or the process that the message is about, end them, log, call SetLog, and take its time. While it does, up to 4096
-// messages wait; how many were lost for want of room is the next message. A panic of the hook is printed on standard error, and the
-// next message is delivered nevertheless. Exit waits up to a second for the hook. Log, which is for messages of the program's
-// own, calls the hook itself, at once.
+// The hook is called by a goroutine of its own, with one message after the
+// other, in the order in which things happened, and holds up nobody: it may ask
+// the pool or the process that the message is about, end them, log, call
+// SetLog, and take its time. While it does, up to 4096 messages wait; how many
+// were lost for want of room is the next message. A panic of the hook is
+// printed on standard error, and the next message is delivered nevertheless.
+// Exit waits up to a second for the hook. Log, which is for messages of the
+// program's own, calls the hook itself, at once.
 //
-// SetLog returns when the hook that was set before has had all that happened before, but waits no longer than a second for it.
+// SetLog returns when the hook that was set before has had all that happened
+// before, but waits no longer than a second for it.
 func SetLog(level Level, hook func(level Level, message string)) {
 	flushLog(time.Second)
 	if hook == nil {
@@ -85,7 +93,8 @@ func SetLog(level Level, hook func(level Level, message string)) {
 	setLogLevel(level)
 }
 
-// Log reports a message of the program's own, at once and in the caller's goroutine. No level is high enough for LevelOff.
+// Log reports a message of the program's own, at once and in the caller's
+// goroutine. No level is high enough for LevelOff.
 func Log(level Level, message string) {
 	if l := logLevel(); level < l || l >= LevelOff {
 		return
@@ -131,7 +140,8 @@ func logNow(level Level, format string, args ...any) {
 	}
 }
 
-// callHook calls the hook until no message waits. A hook that ends its goroutine (runtime.Goexit) gets another one.
+// callHook calls the hook until no message waits. A hook that ends its
+// goroutine (runtime.Goexit) gets another one.
 func callHook() {
 	over, me := false, goroutine.ID()
 	logging.caller.Store(me)
@@ -183,7 +193,8 @@ func deliverLog(m logMessage) {
 	Log(m.level, m.text) // with the level and the hook that hold now
 }
 
-// flushLog waits, not for long, until the hook has had all messages. The hook itself does not wait.
+// flushLog waits, not for long, until the hook has had all messages. The hook
+// itself does not wait.
 func flushLog(limit time.Duration) {
 	l := &logging
 	l.mu.Lock()

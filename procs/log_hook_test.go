@@ -21,7 +21,8 @@ func hooked(t *testing.T, level Level, hook func(Level, string)) {
 	t.Cleanup(func() { SetLog(LevelOff, nil) })
 }
 
-// The hook may ask what the message is about, and end it (python/cpython#91555).
+// The hook may ask what the message is about, and end it
+// (python/cpython#91555).
 func TestLogHookAsks(t *testing.T) {
 	t.Run("pool", func(t *testing.T) {
 		var pool atomic.Pointer[Pool]
@@ -93,8 +94,8 @@ func TestLogHookAsks(t *testing.T) {
 	})
 }
 
-// A hook that blocks holds up nobody, and gets its messages afterwards, in
-// the order in which things happened, and a word about those that were too many.
+// A hook that blocks holds up nobody, and gets its messages afterwards, in the
+// order in which things happened, and a word about those that were too many.
 func TestLogHookBlocks(t *testing.T) {
 	gate := make(chan struct{})
 	var mu sync.Mutex
@@ -150,7 +151,8 @@ func TestLogHookBlocks(t *testing.T) {
 	}
 }
 
-// A hook that panics, or ends its goroutine, gets the next message nevertheless.
+// A hook that panics, or ends its goroutine, gets the next message
+// nevertheless.
 func TestLogHookUnruly(t *testing.T) {
 	got := make(chan string, 10)
 	hooked(t, LevelInfo, func(_ Level, message string) {

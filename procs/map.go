@@ -30,11 +30,13 @@ type mapJob[In, Out any] struct {
 	notify func([]Out, error) // callbacks, or nil
 }
 
-// Map runs f with each element of xs in the workers, and returns the results in the same order. If an element fails, the
-// others are done nevertheless, and the first error to arrive is returned; a *RemoteError tells in Index which
+// Map runs f with each element of xs in the workers, and returns the results in
+// the same order. If an element fails, the others are done nevertheless, and
+// the first error to arrive is returned; a *RemoteError tells in Index which
 // element it was. If ctx is done before, all tasks are stopped, as by Apply.
 //
-// xs must not be changed meanwhile. Many small elements cost least in chunks (see Chunk): the default is automatic.
+// xs must not be changed meanwhile. Many small elements cost least in chunks
+// (see Chunk): the default is automatic.
 func Map[In, Out any](ctx context.Context, p *Pool, f *Func[In, Out], xs []In, opts ...Option) ([]Out, error) {
 	return await(ctx, p, &MapAsync(p, f, xs, opts...).f)
 }
@@ -45,7 +47,8 @@ func MapAsync[In, Out any](p *Pool, f *Func[In, Out], xs []In, opts ...Option) *
 	return &m.AsyncResult
 }
 
-// startMap returns an error, which is the result's too, if the pool takes no work any more.
+// startMap returns an error, which is the result's too, if the pool takes no
+// work any more.
 func startMap[In, Out any](p *Pool, f *Func[In, Out], xs []In, opts []Option) (*mapJob[In, Out], error) {
 	o := p.options(opts)
 	m := &mapJob[In, Out]{pool: p, fn: f, limit: o.timeout, xs: xs, out: make([]Out, len(xs)), chunk: o.chunk}
@@ -83,8 +86,10 @@ func (e *encoded) close() {
 	*e = encoded{}
 }
 
-// prepare encodes all pieces. Others are encoded when a worker has room for them, in the pool's own memory and under its mutex; but where
-// methods of the program are called, or a manager is asked, that would not do: they may ask the pool, or take their time.
+// prepare encodes all pieces. Others are encoded when a worker has room for
+// them, in the pool's own memory and under its mutex; but where methods of the
+// program are called, or a manager is asked, that would not do: they may ask
+// the pool, or take their time.
 func (m *mapJob[In, Out]) prepare() {
 	m.ready = make([]encoded, m.pieces)
 	for i := range m.ready {
@@ -117,8 +122,9 @@ func (m *mapJob[In, Out]) end(err error) {
 	}
 }
 
-// autoChunk cuts n elements into at least four chunks per worker, as Python does, and none of more than about 32 KiB:
-// then the workers begin while the rest is still being written.
+// autoChunk cuts n elements into at least four chunks per worker, as Python
+// does, and none of more than about 32 KiB: then the workers begin while the
+// rest is still being written.
 func autoChunk(n, workers, size int) int {
 	chunk := (n + workers*4 - 1) / (workers * 4)
 	if size <= 0 {

@@ -21,18 +21,22 @@ const (
 )
 
 var (
-	// ErrMessageTooLong: RecvBytes got a message longer than its limit. The message is lost, the connection still works.
+	// ErrMessageTooLong: RecvBytes got a message longer than its limit. The
+	// message is lost, the connection still works.
 	ErrMessageTooLong = errors.New("procs: message longer than the limit")
-	// ErrMessageType: a message has another type than Recv was asked for. The message is lost, the connection still works.
+	// ErrMessageType: a message has another type than Recv was asked for. The
+	// message is lost, the connection still works.
 	ErrMessageType = errors.New("procs: message of another type")
-	// ErrMessageCut: what came over TCP is no message: one was cut short, or two processes sent or received at once. The connection
-	// has ended, on both sides.
+	// ErrMessageCut: what came over TCP is no message: one was cut short, or
+	// two processes sent or received at once. The connection has ended, on both
+	// sides.
 	ErrMessageCut = errors.New("procs: messages were cut short or mixed")
 	// ErrDirection: the end cannot be used this way.
 	ErrDirection = errors.New("procs: this end of the pipe does not go that way")
 )
 
-// BufferTooShortError: the message did not fit into the buffer of RecvBytesInto. It is here instead.
+// BufferTooShortError: the message did not fit into the buffer of
+// RecvBytesInto. It is here instead.
 type BufferTooShortError struct{ Message []byte }
 
 // Error says how long the message is.
@@ -40,29 +44,40 @@ func (e *BufferTooShortError) Error() string {
 	return fmt.Sprintf("procs: a message of %d bytes does not fit into the buffer", len(e.Message))
 }
 
-// Conn is one end of a connection that carries whole messages (Python's multiprocessing.connection.Connection). It is a shared object: it
-// may be passed to other processes, in messages of other connections too. The connection ends for the other side
-// when all holders of this end have closed it or died: so close your copy of an end that you gave away.
+// Conn is one end of a connection that carries whole messages (Python's
+// multiprocessing.connection.Connection). It is a shared object: it may be
+// passed to other processes, in messages of other connections too. The
+// connection ends for the other side when all holders of this end have closed
+// it or died: so close your copy of an end that you gave away.
 //
-// A message is a unit. It is sent or it is not, whatever cuts a call short: a deadline, Close, a signal, a lack of memory or of
-// descriptors, the death of the process. If Send returned nil the message is on its way, whole; if it returned an error, or its process
-// died in it, nobody receives any part of it. Several goroutines and several processes may send through one end and receive at one
-// end at the same time: each message goes to one receiver, once, and those of one sender that one receiver gets are in
-// the order of sending. A receiver's deadline takes nothing either: a long message that has begun to come is the next one that
-// this process receives. A message is lost if a process dies that has received it or begun to, or does not have room for the
+// A message is a unit. It is sent or it is not, whatever cuts a call short: a
+// deadline, Close, a signal, a lack of memory or of descriptors, the death of
+// the process. If Send returned nil the message is on its way, whole; if it
+// returned an error, or its process died in it, nobody receives any part of it.
+// Several goroutines and several processes may send through one end and receive
+// at one end at the same time: each message goes to one receiver, once, and
+// those of one sender that one receiver gets are in the order of sending. A
+// receiver's deadline takes nothing either: a long message that has begun to
+// come is the next one that this process receives. A message is lost if a
+// process dies that has received it or begun to, or does not have room for the
 // descriptors in it (the error is EMFILE, for that message alone).
 //
-// Over TCP (package connection) bytes cannot be taken back, and processes must not send or receive through one end at the same
-// time. If a message is cut short there, or two mix, nobody is given a part of it: the connection ends for all who hold it, with
-// the error of the call that was cut short, ErrMessageCut or io.ErrUnexpectedEOF.
+// Over TCP (package connection) bytes cannot be taken back, and processes must
+// not send or receive through one end at the same time. If a message is cut
+// short there, or two mix, nobody is given a part of it: the connection ends
+// for all who hold it, with the error of the call that was cut short,
+// ErrMessageCut or io.ErrUnexpectedEOF.
 //
-// Messages have any length and, except over TCP, up to 65,535 descriptors. Up to 128 KiB are one packet in the socket's buffer, and
-// up to 4 MiB are in memory of their own; the few of them that fit do not need a receiver to be sent. Send of a longer
-// message waits until a receiver has taken nearly all of it, and fails with EPIPE if that receiver dies. A message of more
-// than 128 KiB takes a descriptor while it is under way, one of more than 4 MiB two.
+// Messages have any length and, except over TCP, up to 65,535 descriptors. Up
+// to 128 KiB are one packet in the socket's buffer, and up to 4 MiB are in
+// memory of their own; the few of them that fit do not need a receiver to be
+// sent. Send of a longer message waits until a receiver has taken nearly all of
+// it, and fails with EPIPE if that receiver dies. A message of more than 128
+// KiB takes a descriptor while it is under way, one of more than 4 MiB two.
 //
-// Receivers and senders may be different goroutines; several of either take turns. A call that waits notices a Close, or a
-// deadline set meanwhile, within a tenth of a second.
+// Receivers and senders may be different goroutines; several of either take
+// turns. A call that waits notices a Close, or a deadline set meanwhile, within
+// a tenth of a second.
 type Conn struct {
 	readable, writable bool
 
@@ -76,22 +91,27 @@ type Conn struct {
 	t transport
 }
 
-// transport carries messages: a kind, bytes and descriptors. One send and one recv may run at a time.
+// transport carries messages: a kind, bytes and descriptors. One send and one
+// recv may run at a time.
 type transport interface {
 	send(kind uint32, body []byte, fds []int) error
-	// recv appends the next message to buf. It returns io.EOF when the other side is gone.
+	// recv appends the next message to buf. It returns io.EOF when the other
+	// side is gone.
 	recv(buf []byte) (kind uint32, body []byte, fds []int, err error)
-	// poll waits up to d for a message or the end (negative: for ever), and tells whether there is one, or the beginning of one.
+	// poll waits up to d for a message or the end (negative: for ever), and
+	// tells whether there is one, or the beginning of one.
 	poll(d time.Duration) (bool, error)
 	setDeadline(read, write time.Time) error
 	raw() (syscall.RawConn, error)
 	close() error
 }
 
-// kindBytesMessage is the kind of a message of plain bytes. Other kinds are hashes of type names.
+// kindBytesMessage is the kind of a message of plain bytes. Other kinds are
+// hashes of type names.
 const kindBytesMessage uint32 = 0
 
-// Send sends v: any value that could be an argument of a registered function, shared objects included.
+// Send sends v: any value that could be an argument of a registered function,
+// shared objects included.
 func (c *Conn) Send(v any) error {
 	if v == nil {
 		return fmt.Errorf("%w: nil has no type; send a pointer", ErrEncode)
@@ -123,8 +143,9 @@ func (c *Conn) keepSend(b []byte) {
 	}
 }
 
-// Recv waits for the next message and stores its value in *into, a pointer to the type that was sent. It
-// returns io.EOF when nothing is left and the other end is gone.
+// Recv waits for the next message and stores its value in *into, a pointer to
+// the type that was sent. It returns io.EOF when nothing is left and the other
+// end is gone.
 func (c *Conn) Recv(into any) error {
 	p := reflect.ValueOf(into)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
@@ -143,7 +164,8 @@ func (c *Conn) Recv(into any) error {
 	})
 }
 
-// receive gets one message, into buf if it fits there well, and hands its bytes, valid during the call, to take.
+// receive gets one message, into buf if it fits there well, and hands its
+// bytes, valid during the call, to take.
 func (c *Conn) receive(buf []byte, take func(kind uint32, b []byte, w *wire) error) error {
 	if !c.readable {
 		return ErrDirection
@@ -179,7 +201,8 @@ func (c *Conn) SendBytes(b []byte) error {
 	return c.t.send(kindBytesMessage, b, nil)
 }
 
-// RecvBytes waits for the next message of SendBytes. A limit above 0 bounds its length: a longer one is ErrMessageTooLong.
+// RecvBytes waits for the next message of SendBytes. A limit above 0 bounds its
+// length: a longer one is ErrMessageTooLong.
 func (c *Conn) RecvBytes(limit int) (out []byte, err error) {
 	err = c.receive(nil, func(kind uint32, b []byte, _ *wire) error {
 		switch {
@@ -197,8 +220,9 @@ func (c *Conn) RecvBytes(limit int) (out []byte, err error) {
 	return out, err
 }
 
-// RecvBytesInto waits for the next message of SendBytes, copies it into buf and returns its length. If it does not
-// fit, the error is a *BufferTooShortError that holds the message.
+// RecvBytesInto waits for the next message of SendBytes, copies it into buf and
+// returns its length. If it does not fit, the error is a *BufferTooShortError
+// that holds the message.
 func (c *Conn) RecvBytesInto(buf []byte) (n int, err error) {
 	err = c.receive(buf, func(kind uint32, b []byte, _ *wire) error {
 		if kind != kindBytesMessage {
@@ -213,9 +237,10 @@ func (c *Conn) RecvBytesInto(buf []byte) (n int, err error) {
 	return n, err
 }
 
-// Poll waits up to d for something to receive, a message or the end of the connection, and tells whether there is: 0 only
-// looks, a negative d waits for ever. A message of more than 4 MiB counts from when its sender begins; if the sender then dies, or
-// gives up, Recv waits for the next one.
+// Poll waits up to d for something to receive, a message or the end of the
+// connection, and tells whether there is: 0 only looks, a negative d waits for
+// ever. A message of more than 4 MiB counts from when its sender begins; if the
+// sender then dies, or gives up, Recv waits for the next one.
 func (c *Conn) Poll(d time.Duration) (bool, error) {
 	if !c.readable {
 		return false, ErrDirection
@@ -223,14 +248,17 @@ func (c *Conn) Poll(d time.Duration) (bool, error) {
 	return c.t.poll(d)
 }
 
-// SetDeadline lets Send, Recv and Poll fail with os.ErrDeadlineExceeded when t is past; the zero time takes it back. Calls that wait
-// already notice it within a tenth of a second. It counts on the monotonic clock: setting the system's clock does not move it.
+// SetDeadline lets Send, Recv and Poll fail with os.ErrDeadlineExceeded when t
+// is past; the zero time takes it back. Calls that wait already notice it
+// within a tenth of a second. It counts on the monotonic clock: setting the
+// system's clock does not move it.
 func (c *Conn) SetDeadline(t time.Time) error { return c.t.setDeadline(t, t) }
 
 // SyscallConn gives access to the descriptor.
 func (c *Conn) SyscallConn() (syscall.RawConn, error) { return c.t.raw() }
 
-// SendFile sends an open file: the receiver gets a descriptor of its own (see also *os.File inside messages).
+// SendFile sends an open file: the receiver gets a descriptor of its own (see
+// also *os.File inside messages).
 func (c *Conn) SendFile(f *os.File) error { return c.Send(f) }
 
 // RecvFile receives a file sent by SendFile.
@@ -245,5 +273,6 @@ func (c *Conn) Readable() bool { return c.readable }
 // Writable tells whether the end can send.
 func (c *Conn) Writable() bool { return c.writable }
 
-// Close closes this process's copy of the end. Calls that wait return os.ErrClosed.
+// Close closes this process's copy of the end. Calls that wait return
+// os.ErrClosed.
 func (c *Conn) Close() error { return c.t.close() }

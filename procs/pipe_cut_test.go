@@ -505,7 +505,8 @@ func TestPipeManyDescriptorsCut(t *testing.T) {
 		ours, theirs := testPipePair(t, Duplex)
 		p := run(t, testFewRecv, theirs)
 		theirs.Close()
-		// Distinct files, in a box and in a packet, and a long message: too many, then fewer.
+		// Distinct files, in a box and in a packet, and a long message: too
+		// many, then fewer.
 		for _, n := range []int{maxPacketFD + 50, maxPacketFD, 2} {
 			var fs []*os.File
 			for range n {

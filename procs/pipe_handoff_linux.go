@@ -14,17 +14,21 @@ import (
 	"switchyard/procs/internal/shm"
 )
 
-// handoff is a place in shared memory for one message, one way of a pipe. A sender uses it only while a receiver looks at it: then the message
-// changes hands within a microsecond and without a system call. Otherwise the message goes through the socket, which wakes sleepers,
-// tells of the end, and shows in poll. A message is never left in the handoff with nobody looking.
+// handoff is a place in shared memory for one message, one way of a pipe. A
+// sender uses it only while a receiver looks at it: then the message changes
+// hands within a microsecond and without a system call. Otherwise the message
+// goes through the socket, which wakes sleepers, tells of the end, and shows in
+// poll. A message is never left in the handoff with nobody looking.
 //
-// Order: a sender uses the handoff only while no message is under way in the socket (queued), so what is in the handoff came before what is
-// in the socket.
+// Order: a sender uses the handoff only while no message is under way in the
+// socket (queued), so what is in the handoff came before what is in the socket.
 //
-// Deaths: the state names who is at it, so that others can go on when that process dies. A message that was handed to a receiver
-// which died before it looked goes to another holder of the same end, if there is one, though perhaps after later ones. If a
-// sender or receiver dies between counting and moving a message in the socket, queued stays above 0,
-// and the socket serves alone.
+// Deaths: the state names who is at it, so that others can go on when that
+// process dies. A message that was handed to a receiver which died before it
+// looked goes to another holder of the same end, if there is one, though
+// perhaps after later ones. If a sender or receiver dies between counting and
+// moving a message in the socket, queued stays above 0, and the socket serves
+// alone.
 type handoff struct {
 	state  atomic.Uint64 // 0: nobody is here. Else an Owner, and what it does
 	kind   uint32
@@ -51,7 +55,8 @@ const (
 
 var errFewDescriptors = errors.New("procs: few descriptors are left")
 
-// newHandoffs makes the handoffs of both ways and maps them twice, once for each end, or not at all if there is no memory for it, or half of the
+// newHandoffs makes the handoffs of both ways and maps them twice, once for
+// each end, or not at all if there is no memory for it, or half of the
 // descriptors are in use: pipes work without.
 func newHandoffs() (a, b *shm.Segment) {
 	a, err := shm.Create(2 * handoffSize)
@@ -83,8 +88,9 @@ func (s *pipeSocket) useHandoffs(seg *shm.Segment, side int) {
 	s.out = shm.At[handoff](seg.Bytes(), (1-side)*handoffSize)
 }
 
-// patience is how long, in pauses, a sender waits for the receiver to look, less than the system call takes that it would need otherwise: who
-// got our last message by handoff may be on the way back to it.
+// patience is how long, in pauses, a sender waits for the receiver to look,
+// less than the system call takes that it would need otherwise: who got our
+// last message by handoff may be on the way back to it.
 const patience = 32
 
 // handOver puts a message into the handoff, if somebody looks or is about to.
@@ -122,7 +128,8 @@ func (h *handoff) take(owner shm.Owner, buf []byte) (kind uint32, body []byte, o
 	return kind, body, true
 }
 
-// handedOff tells for whom there is a message in the handoff that we may take before we looked; 0: for nobody.
+// handedOff tells for whom there is a message in the handoff that we may take
+// before we looked; 0: for nobody.
 func (s *pipeSocket) handedOff() shm.Owner {
 	if s.in == nil {
 		return 0
@@ -160,8 +167,9 @@ func (s *pipeSocket) lives(owner shm.Owner) bool {
 	return true
 }
 
-// look looks for a message for some microseconds, in the handoff if possible. got tells that recv, a system call, has one from
-// the socket; from, if it is not 0, that one is in the handoff.
+// look looks for a message for some microseconds, in the handoff if possible.
+// got tells that recv, a system call, has one from the socket; from, if it is
+// not 0, that one is in the handoff.
 func (s *pipeSocket) look(recv func(how int) bool) (got bool, from shm.Owner, err error) {
 	if from = s.handedOff(); from != 0 {
 		return false, from, nil
@@ -197,8 +205,9 @@ func (s *pipeSocket) look(recv func(how int) bool) (got bool, from shm.Owner, er
 	return got, from, err
 }
 
-// leave ends the looking. from is not 0 if a message has come. It waits for a sender that is at it: for less than a
-// microsecond, unless it was stopped in this very moment.
+// leave ends the looking. from is not 0 if a message has come. It waits for a
+// sender that is at it: for less than a microsecond, unless it was stopped in
+// this very moment.
 func (s *pipeSocket) leave() (from shm.Owner, err error) {
 	self := uint64(shm.Self())
 	for start := time.Now(); ; {

@@ -28,7 +28,8 @@ func handoffOf(t *testing.T, c *Conn) *handoff {
 	return h
 }
 
-// Messages of all sizes, with and without descriptors, between two processes: all come back, in order, whichever way each went.
+// Messages of all sizes, with and without descriptors, between two processes:
+// all come back, in order, whichever way each went.
 func TestPipeHandoffOrder(t *testing.T) {
 	a, b := testPipePair(t, Duplex)
 	p := NewProcess(testEcho, b, ProcessConfig{})
@@ -63,8 +64,8 @@ func TestPipeHandoffOrder(t *testing.T) {
 	}
 }
 
-// Several senders and several receivers of the same pipe: every message comes exactly once, and those of one sender
-// that one receiver gets, in order.
+// Several senders and several receivers of the same pipe: every message comes
+// exactly once, and those of one sender that one receiver gets, in order.
 func TestPipeHandoffMany(t *testing.T) {
 	r1, w1 := testPipePair(t, OneWay)
 	r2, w2 := dupConn(t, r1), dupConn(t, w1)
@@ -116,7 +117,8 @@ func TestPipeHandoffMany(t *testing.T) {
 	}
 }
 
-// dupConn passes an end through another pipe, as it would be to another process.
+// dupConn passes an end through another pipe, as it would be to another
+// process.
 func dupConn(t *testing.T, c *Conn) *Conn {
 	t.Helper()
 	a, b := testPipePair(t, OneWay)
@@ -131,8 +133,9 @@ func dupConn(t *testing.T, c *Conn) *Conn {
 	return out
 }
 
-// A receiver that dies while it looks may get a message still. Whoever else holds the end finds it, before what was sent later,
-// in all the ways there are to find a message.
+// A receiver that dies while it looks may get a message still. Whoever else
+// holds the end finds it, before what was sent later, in all the ways there are
+// to find a message.
 func TestPipeHandoffReceiverDied(t *testing.T) {
 	a, b := testPipePair(t, OneWay)
 	h := handoffOf(t, a)
@@ -161,7 +164,8 @@ func TestPipeHandoffReceiverDied(t *testing.T) {
 	}
 }
 
-// A receiver that sleeps already finds what went into the handoff of a dead one.
+// A receiver that sleeps already finds what went into the handoff of a dead
+// one.
 func TestPipeHandoffSleeper(t *testing.T) {
 	for _, deadline := range []time.Time{{}, time.Now().Add(time.Minute)} {
 		a, b := testPipePair(t, OneWay)
@@ -250,7 +254,8 @@ func TestPipeHandoffLength(t *testing.T) {
 	}
 }
 
-// A sender that is stopped while it hands over delays the message, but neither loses it nor keeps a receiver beyond its deadline.
+// A sender that is stopped while it hands over delays the message, but neither
+// loses it nor keeps a receiver beyond its deadline.
 func TestPipeHandoffStoppedSender(t *testing.T) {
 	a, b := testPipePair(t, OneWay)
 	h, s := handoffOf(t, a), a.t.(*pipeSocket)

@@ -19,7 +19,8 @@ import (
 	"switchyard/procs/internal/shm"
 )
 
-// NewPipe returns the two ends of a new connection. With OneWay, a receives and b sends.
+// NewPipe returns the two ends of a new connection. With OneWay, a receives and
+// b sends.
 func NewPipe(d Direction) (a, b *Conn, err error) {
 	var fds [2]int
 	err = kernel.RetryFD(func() (err error) {
@@ -45,7 +46,8 @@ func NewPipe(d Direction) (a, b *Conn, err error) {
 	return a, b, nil
 }
 
-// newSocketConn makes a Conn of a sequenced-packet socket, which it owns also if it fails.
+// newSocketConn makes a Conn of a sequenced-packet socket, which it owns also
+// if it fails.
 func newSocketConn(fd int, readable, writable bool) (*Conn, error) {
 	t, err := newPipeSocket(fd)
 	if err != nil {
@@ -110,7 +112,8 @@ func (c *Conn) adopt(w *wire) error {
 		return err
 	}
 	if handoffs >= 0 {
-		// If this fails, the socket alone would not do: whoever sends to us counts what is in it.
+		// If this fails, the socket alone would not do: whoever sends to us
+		// counts what is in it.
 		seg, err := shm.Adopt(os.NewFile(uintptr(handoffs), "segment"), 0)
 		if err == nil && seg.Size() < 2*handoffSize {
 			seg.Unmap()
@@ -126,11 +129,14 @@ func (c *Conn) adopt(w *wire) error {
 	return nil
 }
 
-// pipeSocket carries messages over a Unix socket that keeps packets apart: see packetHead.
+// pipeSocket carries messages over a Unix socket that keeps packets apart: see
+// packetHead.
 //
-// The socket blocks in the system call, not in the runtime's poller: there every packet taken would wake the sender's poller
-// as well, to tell it of the room, and a round trip would take twice as long. A receiver looks for some microseconds before
-// it sleeps, if that was of use lately. The kernel ends a sleep after a slice, so that Close and deadlines are noticed.
+// The socket blocks in the system call, not in the runtime's poller: there
+// every packet taken would wake the sender's poller as well, to tell it of the
+// room, and a round trip would take twice as long. A receiver looks for some
+// microseconds before it sleeps, if that was of use lately. The kernel ends a
+// sleep after a slice, so that Close and deadlines are noticed.
 type pipeSocket struct {
 	limits // closed is set with mu held
 	mu     sync.Mutex
@@ -267,7 +273,8 @@ func (s *pipeSocket) recv(buf []byte) (kind uint32, body []byte, fds []int, err 
 	}
 }
 
-// recvMessage receives one message through the socket. If from is not 0, there is none, but one in the handoff.
+// recvMessage receives one message through the socket. If from is not 0, there
+// is none, but one in the handoff.
 func (s *pipeSocket) recvMessage(buf []byte) (m message, from shm.Owner, err error) {
 	if b := s.begun.Swap(nil); b != nil {
 		m = b.take()
@@ -290,7 +297,8 @@ func (s *pipeSocket) recvMessage(buf []byte) (m message, from shm.Owner, err err
 	return m, 0, err
 }
 
-// recvPacket receives one packet, with n bytes of a body. If from is not 0, there is none, but a message in the handoff.
+// recvPacket receives one packet, with n bytes of a body. If from is not 0,
+// there is none, but a message in the handoff.
 func (s *pipeSocket) recvPacket(head *packetHead, body []byte) (n int, fds []int, from shm.Owner, err error) {
 	bufs := [][]byte{head[:], body}
 	var oob [1024]byte // more than CmsgSpace of maxPacketFD + 1 descriptors

@@ -28,12 +28,14 @@ type polledSocket struct {
 	rc syscall.RawConn
 }
 
-// packetSocket carries messages over a Unix socket of a Listener, as packets: see packetHead. It waits in the runtime's poller:
-// a server has many connections, and a thread for each that is idle would be too much. Only a very long message takes a thread
-// while it is under way.
+// packetSocket carries messages over a Unix socket of a Listener, as packets:
+// see packetHead. It waits in the runtime's poller: a server has many
+// connections, and a thread for each that is idle would be too much. Only a
+// very long message takes a thread while it is under way.
 //
-// A receiver looks again and again for some microseconds before it sleeps in the poller: waking a sleeping thread costs
-// more than most answers take. It looks less often when that was in vain.
+// A receiver looks again and again for some microseconds before it sleeps in
+// the poller: waking a sleeping thread costs more than most answers take. It
+// looks less often when that was in vain.
 type packetSocket struct {
 	polledSocket
 	spin  atomic.Int32
@@ -178,8 +180,9 @@ func (s *packetSocket) close() error {
 	return err
 }
 
-// poll waits in slices, in a thread: waiting in the poller with a deadline of our own would disturb a receiver's. Nothing is held
-// in between, so that Close does not wait for it.
+// poll waits in slices, in a thread: waiting in the poller with a deadline of
+// our own would disturb a receiver's. Nothing is held in between, so that Close
+// does not wait for it.
 func (s *polledSocket) poll(d time.Duration) (now bool, err error) {
 	until, slice := clock.In(d), time.Duration(0)
 	for {

@@ -23,7 +23,8 @@ import (
 	"switchyard/procs/internal/proctest"
 )
 
-// withChild starts f with the other end of a pipe, and checks afterwards that it ended well.
+// withChild starts f with the other end of a pipe, and checks afterwards that
+// it ended well.
 func withChild(t *testing.T, f *Func[*Conn, int], d Direction) (*Conn, *Process) {
 	t.Helper()
 	ours, theirs := testPipePair(t, d)
@@ -217,7 +218,8 @@ var testWriteFD = Register("test.writefd", func(_ context.Context, in writeFD) (
 	return 0, errors.Join(err, f.Close())
 })
 
-// A file sent to another process is written there, whatever its number is here or there.
+// A file sent to another process is written there, whatever its number is here
+// or there.
 func TestPipeFileTransfer(t *testing.T) {
 	for _, large := range []bool{false, true} {
 		t.Run(fmt.Sprintf("large=%v", large), func(t *testing.T) {
@@ -256,7 +258,8 @@ func TestPipeFileTransfer(t *testing.T) {
 	}
 }
 
-// A message that should bring a file and does not is an error, and so is one of bytes.
+// A message that should bring a file and does not is an error, and so is one of
+// bytes.
 func TestPipeMissingFile(t *testing.T) {
 	a, b := testPipePair(t, Duplex)
 	m, err := codec.MessageFor(reflect.TypeFor[*os.File]())
@@ -302,7 +305,8 @@ var testSendStrings = Register("test.sendstrings", func(_ context.Context, c *Co
 	return 0, c.Close()
 })
 
-// Messages of another process come whole, one by one, empty ones too, and Poll takes none of them.
+// Messages of another process come whole, one by one, empty ones too, and Poll
+// takes none of them.
 func TestPollStrings(t *testing.T) {
 	c, _ := withChild(t, testSendStrings, Duplex)
 	for _, want := range testStrings {
@@ -390,7 +394,8 @@ var testUseEnds = Register("test.useends", func(_ context.Context, c *Conn) (int
 	return 0, errors.Join(c.Send(s+s), r.Close(), c.Close())
 })
 
-// Ends of pipes go to another process through a pipe; each still goes its way only, and ends when its last holder lets go.
+// Ends of pipes go to another process through a pipe; each still goes its way
+// only, and ends when its last holder lets go.
 func TestPipePassEnds(t *testing.T) {
 	c, _ := withChild(t, testUseEnds, Duplex)
 	r, w := testPipePair(t, OneWay)
@@ -483,7 +488,8 @@ var testSendReadings = Register("test.sendreadings", func(_ context.Context, in 
 	return 0, in.To.Close()
 })
 
-// Wait finds out which of several processes have something to say, until all have said everything.
+// Wait finds out which of several processes have something to say, until all
+// have said everything.
 func TestWaitReaders(t *testing.T) {
 	for _, slow := range []bool{false, true} {
 		t.Run(fmt.Sprintf("slow=%v", slow), func(t *testing.T) {

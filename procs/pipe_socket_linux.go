@@ -8,8 +8,10 @@ import (
 	"switchyard/procs/internal/kernel"
 )
 
-// socketConn makes a Conn of a connected, non-blocking socket: of TCP (stream), where a message may have limit bytes, or a Unix
-// socket that keeps packets apart. With poller the latter waits in the runtime's poller. It owns f, unless it fails.
+// socketConn makes a Conn of a connected, non-blocking socket: of TCP (stream),
+// where a message may have limit bytes, or a Unix socket that keeps packets
+// apart. With poller the latter waits in the runtime's poller. It owns f,
+// unless it fails.
 func socketConn(f *os.File, stream bool, limit int, poller bool) (*Conn, error) {
 	if stream {
 		return newStreamConn(f, uint64(limit))
@@ -34,7 +36,8 @@ func socketConn(f *os.File, stream bool, limit int, poller bool) (*Conn, error) 
 	return c, err
 }
 
-// carriesFDs tells whether descriptors can be sent: the other side is on this machine.
+// carriesFDs tells whether descriptors can be sent: the other side is on this
+// machine.
 func carriesFDs(t transport) bool {
 	_, stream := t.(*streamSocket)
 	return !stream

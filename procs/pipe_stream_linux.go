@@ -45,7 +45,8 @@ const (
 	streamSeal = 8
 )
 
-// newStreamConn makes a Conn of a connected, non-blocking TCP socket, which it owns also if it fails.
+// newStreamConn makes a Conn of a connected, non-blocking TCP socket, which it
+// owns also if it fails.
 func newStreamConn(f *os.File, limit uint64) (*Conn, error) {
 	rc, err := f.SyscallConn()
 	if err != nil {
@@ -66,7 +67,8 @@ func newStreamConn(f *os.File, limit uint64) (*Conn, error) {
 	return &Conn{readable: true, writable: true, t: t}, nil
 }
 
-// share passes the connection on, unless a message on it was cut short: nobody else could know.
+// share passes the connection on, unless a message on it was cut short: nobody
+// else could know.
 func (s *streamSocket) share(w *wire) error {
 	for _, broken := range []*error{s.in.Load(), s.out.Load()} {
 		if broken != nil {
@@ -139,7 +141,8 @@ func (s *streamSocket) shutdown(how int) {
 	s.rc.Control(func(fd uintptr) { unix.Shutdown(int(fd), how) })
 }
 
-// transfer moves all of bufs, and waits as often as it must. With an error, n bytes were moved.
+// transfer moves all of bufs, and waits as often as it must. With an error, n
+// bytes were moved.
 func (s *streamSocket) transfer(wait func(func(fd uintptr) bool) error, move func(fd int, bufs [][]byte) (int, error),
 	bufs ...[]byte) (n int, err error) {
 	werr := wait(func(fd uintptr) bool {
@@ -179,7 +182,8 @@ func (s *streamSocket) transfer(wait func(func(fd uintptr) bool) error, move fun
 	return n, err
 }
 
-// read fills all of bufs. The error is io.EOF only if the connection ended before the first byte.
+// read fills all of bufs. The error is io.EOF only if the connection ended
+// before the first byte.
 func (s *streamSocket) read(bufs ...[]byte) (n int, err error) {
 	n, err = s.transfer(s.rc.Read, func(fd int, bufs [][]byte) (int, error) {
 		got, _, _, _, err := unix.RecvmsgBuffers(fd, bufs, nil, 0)
@@ -197,7 +201,8 @@ func (s *streamSocket) read(bufs ...[]byte) (n int, err error) {
 	return n, err
 }
 
-// broken notes why nothing more can be received. If what came is not what anybody can have sent, the connection ends for everybody.
+// broken notes why nothing more can be received. If what came is not what
+// anybody can have sent, the connection ends for everybody.
 func (s *streamSocket) broken(err error, garbage bool) error {
 	s.in.Store(&err)
 	if garbage {

@@ -24,37 +24,46 @@ var (
 	ErrCancelled = errors.New("procs: cancelled")
 	// ErrTimeout: the task ran longer than it may. It was stopped.
 	ErrTimeout = errors.New("procs: timeout")
-	// ErrBroken: the pool cannot run tasks: its initializer failed, or no worker can be started.
+	// ErrBroken: the pool cannot run tasks: its initializer failed, or no
+	// worker can be started.
 	ErrBroken = errors.New("procs: pool is broken")
 )
 
-// PoolConfig says how a Pool works. The zero value is a pool with a worker per processor.
+// PoolConfig says how a Pool works. The zero value is a pool with a worker per
+// processor.
 type PoolConfig struct {
-	// Workers is the number of worker processes. 0: as many as we have processors (GOMAXPROCS).
+	// Workers is the number of worker processes. 0: as many as we have
+	// processors (GOMAXPROCS).
 	Workers int
-	// Name begins the names of the workers: "Pool-1/1", ... Default: "Pool-1", "Pool-2", ...
+	// Name begins the names of the workers: "Pool-1/1", ... Default: "Pool-1",
+	// "Pool-2", ...
 	Name string
-	// Initializer is run in each worker before its first task: see Call. If it returns an error the pool is broken: all
-	// tasks fail with ErrBroken and that error.
+	// Initializer is run in each worker before its first task: see Call. If it
+	// returns an error the pool is broken: all tasks fail with ErrBroken and
+	// that error.
 	Initializer *Initializer
-	// MaxTasksPerChild: after so many tasks (a chunk of Map is one) a worker is replaced by a new one. 0: never.
+	// MaxTasksPerChild: after so many tasks (a chunk of Map is one) a worker is
+	// replaced by a new one. 0: never.
 	MaxTasksPerChild int
-	// TaskTimeout is how long a task may run, from when a worker begins it. Then its context is cancelled; if it has not
-	// returned when Grace is over, the worker is killed and replaced. The task fails with ErrTimeout either way. 0: no
-	// limit. A chunk of Map is one task. The option Timeout sets it per call.
+	// TaskTimeout is how long a task may run, from when a worker begins it.
+	// Then its context is cancelled; if it has not returned when Grace is over,
+	// the worker is killed and replaced. The task fails with ErrTimeout either
+	// way. 0: no limit. A chunk of Map is one task. The option Timeout sets it
+	// per call.
 	TaskTimeout time.Duration
-	// Grace is how long a cancelled or timed-out task gets to return before its worker is killed. 0: 100 ms.
-	// Negative: none.
+	// Grace is how long a cancelled or timed-out task gets to return before its
+	// worker is killed. 0: 100 ms. Negative: none.
 	Grace time.Duration
-	// Retries is how often a task whose worker died in the midst of it is begun again. 0, the default: never; it fails with
-	// ErrWorkerDied, because nobody knows what it did already. Tasks that the worker had not begun
-	// go to another one always.
+	// Retries is how often a task whose worker died in the midst of it is begun
+	// again. 0, the default: never; it fails with ErrWorkerDied, because nobody
+	// knows what it did already. Tasks that the worker had not begun go to
+	// another one always.
 	Retries int
-	// Spares is how many workers beyond Workers are kept started and initialised, to take the place of
-	// one that died at once.
+	// Spares is how many workers beyond Workers are kept started and
+	// initialised, to take the place of one that died at once.
 	Spares int
-	// GOMAXPROCS of each worker, 0: 1. The workers are the parallelism; a worker with more only helps functions that
-	// start goroutines themselves.
+	// GOMAXPROCS of each worker, 0: 1. The workers are the parallelism; a
+	// worker with more only helps functions that start goroutines themselves.
 	GOMAXPROCS int
 	// Env, Dir and Executable are as in ProcessConfig.
 	Env        []string
@@ -70,20 +79,28 @@ const (
 	noGrace    = 100 * time.Millisecond
 )
 
-// Pool is a set of worker processes that run tasks (Python's multiprocessing.Pool). It survives the death of any
-// worker at any moment: the worker is replaced, the task it was running fails with ErrWorkerDied (or is begun again,
-// see PoolConfig.Retries), and all others are delivered exactly once.
+// Pool is a set of worker processes that run tasks (Python's
+// multiprocessing.Pool). It survives the death of any worker at any moment: the
+// worker is replaced, the task it was running fails with ErrWorkerDied (or is
+// begun again, see PoolConfig.Retries), and all others are delivered exactly
+// once.
 //
-// Every task is assigned to a worker here, in the parent, and lies in memory shared with that worker alone, where it
-// can be taken back until the worker begins it: when a worker has nothing left to do, it gets tasks of the
-// busiest one. Results and callbacks are handled by one goroutine: callbacks should return soon, because nobody gets a result meanwhile. One
-// that waits for another result of the same pool waits in vain, until its context is done; it may submit tasks, and end the pool.
+// Every task is assigned to a worker here, in the parent, and lies in memory
+// shared with that worker alone, where it can be taken back until the worker
+// begins it: when a worker has nothing left to do, it gets tasks of the busiest
+// one. Results and callbacks are handled by one goroutine: callbacks should
+// return soon, because nobody gets a result meanwhile. One that waits for
+// another result of the same pool waits in vain, until its context is done; it
+// may submit tasks, and end the pool.
 //
-// When a worker is killed, the task that it was running has failed, and nobody knows what it had done; its arguments and its future are the
-// parent's, and so nothing else is lost. When this process is killed, so are the workers, in the midst of their tasks: what has to
-// outlive it must be written elsewhere, by the tasks.
+// When a worker is killed, the task that it was running has failed, and nobody
+// knows what it had done; its arguments and its future are the parent's, and so
+// nothing else is lost. When this process is killed, so are the workers, in the
+// midst of their tasks: what has to outlive it must be written elsewhere, by
+// the tasks.
 //
-// A pool that was not closed or terminated ends with its process: the kernel kills the workers.
+// A pool that was not closed or terminated ends with its process: the kernel
+// kills the workers.
 type Pool struct {
 	config    PoolConfig
 	name      string
@@ -121,15 +138,20 @@ const (
 	poolTerminated
 )
 
-// job is what a pool works on: a call, or a Map of many pieces. All methods but finish are called with the pool's
-// mutex held, and call no code of the program's; finish may. It is called once per piece, without the mutex: by the collector, by a caller of
-// Apply that takes its own result (see help), or by whoever takes a piece back that no worker has begun, or submits one in vain.
+// job is what a pool works on: a call, or a Map of many pieces. All methods but
+// finish are called with the pool's mutex held, and call no code of the
+// program's; finish may. It is called once per piece, without the mutex: by the
+// collector, by a caller of Apply that takes its own result (see help), or by
+// whoever takes a piece back that no worker has begun, or submits one in vain.
 type job interface {
-	// next returns the number of the next piece to begin, or false if there is none left.
+	// next returns the number of the next piece to begin, or false if there is
+	// none left.
 	next() (piece int32, ok bool)
-	// head describes a piece: the function's number, how many arguments (0: one, not a chunk), the time limit.
+	// head describes a piece: the function's number, how many arguments (0:
+	// one, not a chunk), the time limit.
 	head(piece int32) (fn uint64, n uint32, limit time.Duration)
-	// encode appends the arguments to dst. It may be called again for the same piece.
+	// encode appends the arguments to dst. It may be called again for the same
+	// piece.
 	encode(piece int32, dst []byte, w *wire) ([]byte, error)
 	// placed tells where the piece is now.
 	placed(piece int32, w *worker, seq uint64)
@@ -227,7 +249,8 @@ func (p *Pool) PIDs() []int {
 	return out
 }
 
-// Resize changes the number of workers. Those too many end after the task they are at.
+// Resize changes the number of workers. Those too many end after the task they
+// are at.
 func (p *Pool) Resize(workers int) error {
 	if workers < 1 {
 		return errors.New("procs: Resize: a pool needs a worker")
@@ -366,9 +389,10 @@ func (p *Pool) Close() {
 	p.bell.Ring()
 }
 
-// Terminate ends the pool at once: the workers are killed, and tasks that were not done fail with ErrTerminated. It
-// returns when all workers are gone; called by a callback, which they wait for, at once. It is meant for defer, and does nothing to a pool
-// that has ended.
+// Terminate ends the pool at once: the workers are killed, and tasks that were
+// not done fail with ErrTerminated. It returns when all workers are gone;
+// called by a callback, which they wait for, at once. It is meant for defer,
+// and does nothing to a pool that has ended.
 func (p *Pool) Terminate() {
 	p.mu.Lock()
 	if p.state != poolTerminated {
@@ -380,7 +404,8 @@ func (p *Pool) Terminate() {
 	p.waitEnded()
 }
 
-// waitEnded waits until the pool has ended, unless it is called by a callback: that runs in the goroutine that ends the pool.
+// waitEnded waits until the pool has ended, unless it is called by a callback:
+// that runs in the goroutine that ends the pool.
 func (p *Pool) waitEnded() {
 	if !p.inCallback() {
 		<-p.ended
@@ -389,8 +414,9 @@ func (p *Pool) waitEnded() {
 
 func (p *Pool) inCallback() bool { return goroutine.ID() == p.collector.Load() }
 
-// Join waits until a closed pool has done all its tasks and its workers are gone, or until ctx is done. A callback cannot wait for that, and
-// gets an error.
+// Join waits until a closed pool has done all its tasks and its workers are
+// gone, or until ctx is done. A callback cannot wait for that, and gets an
+// error.
 func (p *Pool) Join(ctx context.Context) error {
 	p.mu.Lock()
 	open := p.state == poolOpen
@@ -448,7 +474,8 @@ func (p *Pool) nextTicket() (ticket, bool) {
 	return ticket{}, false
 }
 
-// fill hands pieces to workers as long as there are both, and then shows the workers what they got.
+// fill hands pieces to workers as long as there are both, and then shows the
+// workers what they got.
 func (p *Pool) fill() {
 	for p.hasWork() {
 		w := p.pick()
@@ -469,7 +496,8 @@ func (p *Pool) fill() {
 	}
 }
 
-// pick returns the worker with the least to do that has room, or nil; one that is stuck only if all are.
+// pick returns the worker with the least to do that has room, or nil; one that
+// is stuck only if all are.
 func (p *Pool) pick() *worker {
 	var best *worker
 	for _, w := range p.workers {
@@ -551,7 +579,8 @@ func (p *Pool) place(w *worker, t ticket) {
 	}
 }
 
-// retire makes w end once it has done what it has: a stop record is the last thing in its ring.
+// retire makes w end once it has done what it has: a stop record is the last
+// thing in its ring.
 func (p *Pool) retire(w *worker) {
 	w.retiring = true
 	if w.ring.Put(w.nextSeq, 0, 0, taskring.Stop, nil) == nil {

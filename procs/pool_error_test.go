@@ -125,7 +125,8 @@ var testOccupy = Register("test.occupy", func(_ context.Context, begun *Semaphor
 	select {}
 })
 
-// What a task returns as an error is the same error here: its message, its type, what it wraps; of a panic, also where it was.
+// What a task returns as an error is the same error here: its message, its
+// type, what it wraps; of a panic, also where it was.
 func TestPoolErrors(t *testing.T) {
 	p := newPool(t, PoolConfig{Workers: 1})
 	var remote *RemoteError
@@ -193,7 +194,8 @@ func TestPoolUnencodableResult(t *testing.T) {
 	}
 }
 
-// Arguments and results are gone when nobody has them any more, and not only when the pool ends.
+// Arguments and results are gone when nobody has them any more, and not only
+// when the pool ends.
 func TestPoolKeepsNothing(t *testing.T) {
 	p := newPool(t, PoolConfig{Workers: 1})
 	var objects []*[100]int

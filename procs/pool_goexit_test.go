@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// goner is a value whose own methods end the goroutine that encodes or decodes it.
+// goner is a value whose own methods end the goroutine that encodes or decodes
+// it.
 type goner struct{ Mode string }
 
 func (c *goner) trouble(where string) {
@@ -55,7 +56,8 @@ func TestPoolGoexitInTransport(t *testing.T) {
 	}
 }
 
-// A callback that ends its goroutine, such as one that calls FailNow of a test, keeps nobody else from being called.
+// A callback that ends its goroutine, such as one that calls FailNow of a test,
+// keeps nobody else from being called.
 func TestPoolGoexitInCallback(t *testing.T) {
 	p := newPool(t, PoolConfig{Workers: 2})
 	var called atomic.Int32
@@ -104,7 +106,8 @@ func TestPoolGoexitInCallback(t *testing.T) {
 	}
 }
 
-// The last tasks of a pool that is terminated fail, whatever their callbacks do.
+// The last tasks of a pool that is terminated fail, whatever their callbacks
+// do.
 func TestPoolGoexitAtTheEnd(t *testing.T) {
 	p := newPool(t, PoolConfig{Workers: 1})
 	var rs []*AsyncResult[int]

@@ -91,7 +91,8 @@ func TestPoolWorkersNeverReadyEnds(t *testing.T) {
 	}
 }
 
-// When a pool breaks, what no worker has yet must fail as well, and not wait for a worker for ever.
+// When a pool breaks, what no worker has yet must fail as well, and not wait
+// for a worker for ever.
 func TestPoolBreaksWithTasksWaiting(t *testing.T) {
 	t.Run("more than the workers can have", func(t *testing.T) {
 		p := newPool(t, PoolConfig{Workers: 1, Initializer: Call(testExit, 3)})
@@ -444,8 +445,9 @@ func stopProcess(t *testing.T, pid int) {
 	t.Fatal("the process does not stop")
 }
 
-// A worker that does not begin its tasks, here because it is stopped, keeps nobody waiting while another can work. When it
-// goes on it is as good as before.
+// A worker that does not begin its tasks, here because it is stopped, keeps
+// nobody waiting while another can work. When it goes on it is as good as
+// before.
 func TestPoolStoppedWorker(t *testing.T) {
 	p := newPool(t, PoolConfig{Workers: 2})
 	if _, err := Map(soon(t), p, testSquare, []int{1, 2, 3, 4}, Chunk(1)); err != nil {
@@ -488,8 +490,9 @@ func TestPoolMaxTasksPerChildFullRing(t *testing.T) {
 	}
 }
 
-// Callers of Apply, alone and several at once, with other calls and their callbacks, while workers are killed: everybody gets a
-// result or is told that the worker died, and callbacks come once each.
+// Callers of Apply, alone and several at once, with other calls and their
+// callbacks, while workers are killed: everybody gets a result or is told that
+// the worker died, and callbacks come once each.
 func TestPoolApplyAmongKills(t *testing.T) {
 	p := newPool(t, PoolConfig{Workers: 2})
 	var died, called atomic.Int64

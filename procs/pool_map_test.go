@@ -144,7 +144,8 @@ func TestPoolEmpty(t *testing.T) {
 
 type imapFunc func(context.Context, *Pool, *Func[int, int], iter.Seq[int], ...Option) iter.Seq2[int, error]
 
-// eachImap tests Imap and ImapUnordered alike; the results of the latter are put in order first.
+// eachImap tests Imap and ImapUnordered alike; the results of the latter are
+// put in order first.
 func eachImap(t *testing.T, test func(t *testing.T, p *Pool, imap imapFunc, ordered bool)) {
 	for name, imap := range map[string]imapFunc{"Imap": Imap[int, int], "ImapUnordered": ImapUnordered[int, int]} {
 		t.Run(name, func(t *testing.T) { test(t, newPool(t, PoolConfig{Workers: 4}), imap, name == "Imap") })
@@ -194,8 +195,9 @@ func panicAt(n, when int) iter.Seq[int] {
 	}
 }
 
-// A sequence that panics does so in the loop over the results, when all have come that belong to what it gave before, as far as whole
-// chunks. The panic is not mistaken for one in a worker.
+// A sequence that panics does so in the loop over the results, when all have
+// come that belong to what it gave before, as far as whole chunks. The panic is
+// not mistaken for one in a worker.
 func TestPoolImapIteratorPanics(t *testing.T) {
 	eachImap(t, func(t *testing.T, p *Pool, imap imapFunc, ordered bool) {
 		for _, c := range []struct{ n, when, chunk, want int }{{1, 0, 1, 0}, {1, 0, 1, 0}, {10, 3, 1, 3}, {20, 7, 2, 6}, {20, 7, 4, 4}, {9000, 8999, 10, 8990}} {
@@ -267,7 +269,8 @@ type errorCount struct {
 	Done *Value[int64]
 }
 
-// Elements fail, with messages of a megabyte: the others are done nevertheless, and the pool can be closed and joined.
+// Elements fail, with messages of a megabyte: the others are done nevertheless,
+// and the pool can be closed and joined.
 func TestPoolMapNoFailFast(t *testing.T) {
 	done := must(NewValue(int64(0)))(t)
 	defer done.Close()

@@ -17,8 +17,9 @@ func (p *Pool) pieceBegun(w *worker, seq uint64) bool {
 	return e != nil && !e.revoked && e.task.State.Load() == taskring.Claimed
 }
 
-// takeBack removes a piece that no worker has begun, or if it runs and force is set, stops it. It is called with the mutex
-// held. removed says that the caller has to finish the piece, stopping that the collector will.
+// takeBack removes a piece that no worker has begun, or if it runs and force is
+// set, stops it. It is called with the mutex held. removed says that the caller
+// has to finish the piece, stopping that the collector will.
 func (p *Pool) takeBack(j job, piece int32, w *worker, seq uint64, force bool) (removed, stopping bool) {
 	for i := range p.again {
 		if p.again[i].job == j && p.again[i].piece == piece {
@@ -57,7 +58,8 @@ func (p *Pool) cancelWaiting() {
 	p.bell.Ring()
 }
 
-// stopEntry cancels the context of a running task, and sees to it that its worker is killed if that does not help.
+// stopEntry cancels the context of a running task, and sees to it that its
+// worker is killed if that does not help.
 func (p *Pool) stopEntry(w *worker, e *entry, seq uint64, reason error) {
 	if e.reason != nil {
 		return
@@ -75,7 +77,8 @@ func (p *Pool) stopEntry(w *worker, e *entry, seq uint64, reason error) {
 // watchEvery is how often running tasks are checked against their time limits.
 const watchEvery = 5 * time.Millisecond
 
-// startWatch makes sure that time limits are watched. It is called with the mutex held.
+// startWatch makes sure that time limits are watched. It is called with the
+// mutex held.
 func (p *Pool) startWatch() {
 	if !p.watching {
 		p.watching = true
@@ -83,7 +86,8 @@ func (p *Pool) startWatch() {
 	}
 }
 
-// watchLimits stops tasks that run too long, and kills workers whose task did not stop.
+// watchLimits stops tasks that run too long, and kills workers whose task did
+// not stop.
 func (p *Pool) watchLimits() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -12,7 +12,8 @@ import (
 	"switchyard/procs/internal/taskring"
 )
 
-// batchSize is how many results are taken between two looks at the other workers.
+// batchSize is how many results are taken between two looks at the other
+// workers.
 const batchSize = 256
 
 // arrival is a result taken out of a ring.
@@ -24,7 +25,8 @@ type arrival struct {
 	reason  error
 }
 
-// deliveries are what was taken out of a ring and goes to its jobs one after the other. They are guarded by Pool.collecting.
+// deliveries are what was taken out of a ring and goes to its jobs one after
+// the other. They are guarded by Pool.collecting.
 type deliveries struct {
 	from    *worker
 	results []arrival // the first is next
@@ -32,10 +34,12 @@ type deliveries struct {
 	wire    wire      // what belongs to the result at hand
 }
 
-// collect is the life of the pool's goroutine that takes results, delivers them, and deals with the dead. It holds collecting while it is
-// awake, so that it and a caller in help take turns.
+// collect is the life of the pool's goroutine that takes results, delivers
+// them, and deals with the dead. It holds collecting while it is awake, so that
+// it and a caller in help take turns.
 //
-// A callback may end the goroutine that calls it (runtime.Goexit, or a test's FailNow). Another one goes on then.
+// A callback may end the goroutine that calls it (runtime.Goexit, or a test's
+// FailNow). Another one goes on then.
 func (p *Pool) collect() {
 	p.collector.Store(goroutine.ID())
 	over := false
@@ -108,9 +112,11 @@ func (p *Pool) appendWorkers(to []*worker) []*worker {
 // collectSpins is how often the collector looks in vain before it sleeps.
 const collectSpins = 30
 
-// arm prepares for a sleep until the bell rings, and returns how long it may last, or 0 if there is something to do. While many results
-// come (a burst since the last sleep) and more are to come, it is enough to be woken for a good part of them, or after a moment:
-// the fewer wakes, the more the workers can do.
+// arm prepares for a sleep until the bell rings, and returns how long it may
+// last, or 0 if there is something to do. While many results come (a burst
+// since the last sleep) and more are to come, it is enough to be woken for a
+// good part of them, or after a moment: the fewer wakes, the more the workers
+// can do.
 func (p *Pool) arm(workers []*worker, burst int) time.Duration {
 	p.bell.Arm()
 	many := false
@@ -136,7 +142,8 @@ func (p *Pool) arm(workers []*worker, burst int) time.Duration {
 	return taskring.NapLimit
 }
 
-// changed tells whether there is something but results to look after. It also uses room that revoked tasks left.
+// changed tells whether there is something but results to look after. It also
+// uses room that revoked tasks left.
 func (p *Pool) changed() bool {
 	for _, w := range p.workers {
 		if w.full && w.reclaim() {
@@ -158,7 +165,8 @@ func (p *Pool) changed() bool {
 	return p.overLocked() || p.closing()
 }
 
-// closing tells whether workers are due to be retired because the pool is closed and nothing is left to hand out.
+// closing tells whether workers are due to be retired because the pool is
+// closed and nothing is left to hand out.
 func (p *Pool) closing() bool {
 	if p.state != poolClosed || p.hasWork() {
 		return false
@@ -171,7 +179,8 @@ func (p *Pool) closing() bool {
 	return len(p.spares) > 0
 }
 
-// drain takes the results that w has, at most most, and returns how many there were.
+// drain takes the results that w has, at most most, and returns how many there
+// were.
 func (p *Pool) drain(w *worker, batch *[]arrival, most int) int {
 	if !w.ring.Pending() {
 		return 0
@@ -219,7 +228,8 @@ func (p *Pool) drain(w *worker, batch *[]arrival, most int) int {
 	return n
 }
 
-// deliverAll hands all that was taken to its jobs. If that ends the goroutine, the job at hand fails unless it is done, and the rest stays.
+// deliverAll hands all that was taken to its jobs. If that ends the goroutine,
+// the job at hand fails unless it is done, and the rest stays.
 func (p *Pool) deliverAll() {
 	d := &p.delivering
 	var now *ticket
@@ -292,7 +302,8 @@ func (p *Pool) deliver(w *worker, a *arrival) {
 	a.job.finish(a.piece, payload, x, err)
 }
 
-// steal gives w, which has nothing to do, half of what the busiest worker has not begun.
+// steal gives w, which has nothing to do, half of what the busiest worker has
+// not begun.
 func (p *Pool) steal(w *worker) {
 	var from *worker
 	for _, o := range p.workers {
@@ -319,8 +330,9 @@ func (p *Pool) steal(w *worker) {
 	p.fill()
 }
 
-// rescue looks, every NapLimit or so, for workers that have not begun what they have had since the last time: stopped ones, and those that
-// do not get to their start. Others get their tasks.
+// rescue looks, every NapLimit or so, for workers that have not begun what they
+// have had since the last time: stopped ones, and those that do not get to
+// their start. Others get their tasks.
 func (p *Pool) rescue() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -357,7 +369,8 @@ func (p *Pool) rescue() {
 	p.fill()
 }
 
-// failNow delivers what failed before it reached a worker. In a broken pool that is all that waits for one: none will come.
+// failNow delivers what failed before it reached a worker. In a broken pool
+// that is all that waits for one: none will come.
 func (p *Pool) failNow() bool {
 	p.mu.Lock()
 	f := p.failed
@@ -410,7 +423,8 @@ func (p *Pool) bury(batch *[]arrival) bool {
 	}
 	for w := p.nextDead(); w != nil; w = p.nextDead() {
 		did = true
-		// It stays in its list meanwhile, where whoever cancels a job looks for what is to be taken back.
+		// It stays in its list meanwhile, where whoever cancels a job looks for
+		// what is to be taken back.
 		p.unlocked(func() {
 			for p.drain(w, batch, batchSize) > 0 {
 			}

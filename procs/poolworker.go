@@ -19,7 +19,8 @@ import (
 
 const sigKill = syscall.SIGKILL
 
-// worker is a worker process as its pool sees it. Fields without a note are guarded by the pool's mutex.
+// worker is a worker process as its pool sees it. Fields without a note are
+// guarded by the pool's mutex.
 type worker struct {
 	pool    *Pool
 	name    string
@@ -95,7 +96,8 @@ func (w *worker) at(seq uint64) *entry {
 	return &w.entries[w.first+int(i)]
 }
 
-// pop takes the entry of task seq, and the revoked ones before it, off the front.
+// pop takes the entry of task seq, and the revoked ones before it, off the
+// front.
 func (w *worker) pop(seq uint64) (entry, bool) {
 	e := w.at(seq)
 	if e == nil || e.revoked {
@@ -145,7 +147,8 @@ func (w *worker) forget(e *entry) {
 	}
 }
 
-// revoke takes e back if the worker has not begun it, and returns its ticket, which the entry does not keep: it may stay for long.
+// revoke takes e back if the worker has not begun it, and returns its ticket,
+// which the entry does not keep: it may stay for long.
 func (w *worker) revoke(e *entry) (t ticket, ok bool) {
 	if e.revoked || !e.task.State.CompareAndSwap(taskring.Queued, taskring.Revoked) {
 		return t, false
@@ -225,7 +228,8 @@ func (w *worker) watch() {
 	}()
 }
 
-// listen reads what the worker says on its control socket until there is nobody.
+// listen reads what the worker says on its control socket until there is
+// nobody.
 func (w *worker) listen() {
 	defer w.att.close()
 	for {
@@ -262,11 +266,13 @@ func (w *worker) ready(body []byte) {
 	}
 }
 
-// maxCrashes is how much blame the workers that end before they are ready, one after the other, may collect before the pool gives up.
+// maxCrashes is how much blame the workers that end before they are ready, one
+// after the other, may collect before the pool gives up.
 const maxCrashes = 256
 
-// blame tells how much it says against the program that w ended before it was ready. One that was killed may be the victim of somebody who
-// kills all day, but hardly so many of them.
+// blame tells how much it says against the program that w ended before it was
+// ready. One that was killed may be the victim of somebody who kills all day,
+// but hardly so many of them.
 func (w *worker) blame() int {
 	if w.child.exitCode() < 0 {
 		return 1
@@ -274,7 +280,8 @@ func (w *worker) blame() int {
 	return maxCrashes / 8
 }
 
-// hasBegun tells whether w was ready for tasks. The report that says so may still be on its way.
+// hasBegun tells whether w was ready for tasks. The report that says so may
+// still be on its way.
 func (w *worker) hasBegun() bool {
 	e := w.front()
 	return w.begun || w.ring.Passed() > 0 || e != nil && e.task.State.Load() == taskring.Claimed
@@ -285,14 +292,16 @@ func (w *worker) attach(fds []int) error {
 	return w.control.send(packetAttach, binary.LittleEndian.AppendUint64(nil, w.nextSeq), fds)
 }
 
-// free lets go of a worker that is dead and has no entries left: nobody looks at its ring again.
+// free lets go of a worker that is dead and has no entries left: nobody looks
+// at its ring again.
 func (w *worker) free() {
 	w.seg.Unmap()
 	w.control.close()
 	w.att.drop()
 }
 
-// attachments are descriptors that came over the control socket, by the number of the task they belong to.
+// attachments are descriptors that came over the control socket, by the number
+// of the task they belong to.
 type attachments struct {
 	mu     sync.Mutex
 	cond   sync.Cond

@@ -29,41 +29,49 @@ var (
 	ErrNotParent = errors.New("procs: not our child")
 	// ErrDaemon: daemons, pool workers among them, may not have children.
 	ErrDaemon = errors.New("procs: daemons may not have children")
-	// ErrNotInitialised: Init did not run, so that a child would start its own children for ever.
+	// ErrNotInitialised: Init did not run, so that a child would start its own
+	// children for ever.
 	ErrNotInitialised = errors.New("procs: Init was not called first in main")
 )
 
-// ProcessConfig says how a Process is started. The zero value is a process like its parent: same program, same
-// environment, same standard output and error, nothing to read on standard input.
+// ProcessConfig says how a Process is started. The zero value is a process like
+// its parent: same program, same environment, same standard output and error,
+// nothing to read on standard input.
 type ProcessConfig struct {
-	// Name is shown in logs and in the process list. Default: "Process-1", "Process-2", ...; children of
-	// Process-1 are "Process-1:1", ...
+	// Name is shown in logs and in the process list. Default: "Process-1",
+	// "Process-2", ...; children of Process-1 are "Process-1:1", ...
 	Name string
-	// Daemon: the process may not have children, and is terminated rather than waited for when its parent ends by
-	// returning from the function it was started with, or by Exit.
+	// Daemon: the process may not have children, and is terminated rather than
+	// waited for when its parent ends by returning from the function it was
+	// started with, or by Exit.
 	Daemon bool
-	// Detached: the process goes on when its parent dies. By default the kernel kills it, so that nothing
-	// survives a crash.
+	// Detached: the process goes on when its parent dies. By default the kernel
+	// kills it, so that nothing survives a crash.
 	Detached bool
-	// Stdin is where the child reads; nil: nowhere. An *os.File is handed on, anything else is copied.
+	// Stdin is where the child reads; nil: nowhere. An *os.File is handed on,
+	// anything else is copied.
 	Stdin io.Reader
-	// Stdout and Stderr are where the child writes; nil: where we write, or nowhere if we closed that. An *os.File is handed on, anything else
-	// is copied, and Join then also waits for the end of the output. If a Write fails or panics, what follows is lost, and the child's next
-	// write fails.
+	// Stdout and Stderr are where the child writes; nil: where we write, or
+	// nowhere if we closed that. An *os.File is handed on, anything else is
+	// copied, and Join then also waits for the end of the output. If a Write
+	// fails or panics, what follows is lost, and the child's next write fails.
 	Stdout, Stderr io.Writer
 	// Env is the environment, nil: ours.
 	Env []string
 	// Dir is the working directory, "": ours.
 	Dir string
-	// GOMAXPROCS of the child, 0: as the environment says, by default all processors.
+	// GOMAXPROCS of the child, 0: as the environment says, by default all
+	// processors.
 	GOMAXPROCS int
-	// Executable is the path of a program, built with the same registrations, to run instead of ours (Python's set_executable). It is not
-	// looked for in PATH; a relative one begins at Dir.
+	// Executable is the path of a program, built with the same registrations,
+	// to run instead of ours (Python's set_executable). It is not looked for in
+	// PATH; a relative one begins at Dir.
 	Executable string
 }
 
-// Process is an activity that runs in an operating system process of its own (Python's multiprocessing.Process).
-// All methods may be called from any goroutine.
+// Process is an activity that runs in an operating system process of its own
+// (Python's multiprocessing.Process). All methods may be called from any
+// goroutine.
 type Process struct {
 	name   string
 	config ProcessConfig
@@ -84,8 +92,9 @@ type Process struct {
 	closed  bool
 }
 
-// NewProcess returns a process that will run f with in. What f returns is not kept: use a Pool, a Queue or a
-// Pipe to get results. An error makes the exit code 1 and is printed on the child's standard error.
+// NewProcess returns a process that will run f with in. What f returns is not
+// kept: use a Pool, a Queue or a Pipe to get results. An error makes the exit
+// code 1 and is printed on the child's standard error.
 func NewProcess[In, Out any](f *Func[In, Out], in In, config ProcessConfig) *Process {
 	p := newProcess(config)
 	p.run = func(ctx context.Context) error { _, err := f.call(ctx, in); return err }
@@ -96,14 +105,14 @@ func NewProcess[In, Out any](f *Func[In, Out], in In, config ProcessConfig) *Pro
 	return p
 }
 
-// Runner is what a process can be started from instead of a function: a value that knows how to run (Python's subclass
-// of Process that overrides run).
+// Runner is what a process can be started from instead of a function: a value
+// that knows how to run (Python's subclass of Process that overrides run).
 type Runner interface {
 	Run(ctx context.Context) error
 }
 
-// runner carries a Runner as the argument of a built-in function, so that programs that start
-// none do not pay for it.
+// runner carries a Runner as the argument of a built-in function, so that
+// programs that start none do not pay for it.
 type runner struct{ Runner Runner }
 
 const runnerID = 1
@@ -117,7 +126,8 @@ func runnerFunc() *Func[runner, struct{}] {
 		call: func(ctx context.Context, r runner) (struct{}, error) { return struct{}{}, r.Runner.Run(ctx) }}
 }
 
-// NewProcessOf returns a process that will run a copy of r. The type of r must be known to both sides: RegisterType.
+// NewProcessOf returns a process that will run a copy of r. The type of r must
+// be known to both sides: RegisterType.
 func NewProcessOf(r Runner, config ProcessConfig) *Process {
 	return NewProcess(runnerFunc(), runner{r}, config)
 }
@@ -136,9 +146,10 @@ func newProcess(config ProcessConfig) *Process {
 	return p
 }
 
-// Start starts the process, and returns once the kernel has made it. To start and join a process that does nothing takes little
-// longer than to run an empty Go program, whatever the size of our heap; BenchmarkProcessStart and BenchmarkProcessStartHeap tell how
-// much.
+// Start starts the process, and returns once the kernel has made it. To start
+// and join a process that does nothing takes little longer than to run an empty
+// Go program, whatever the size of our heap; BenchmarkProcessStart and
+// BenchmarkProcessStartHeap tell how much.
 func (p *Process) Start() error {
 	encode, key, err := p.begin()
 	if err != nil {
@@ -187,7 +198,8 @@ func (p *Process) Start() error {
 	return nil
 }
 
-// begin makes the caller the one who starts the process, and returns what it needs for that.
+// begin makes the caller the one who starts the process, and returns what it
+// needs for that.
 func (p *Process) begin() (encode func(*wire) (uint64, string, []byte, error), key []byte, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -240,8 +252,9 @@ func (p *Process) ended(c *child) {
 	close(p.done)
 }
 
-// Run runs the function in the calling goroutine of this process, as Python's run does. A process that was started or closed has let go of
-// the function and its argument: ErrStarted or ErrClosed.
+// Run runs the function in the calling goroutine of this process, as Python's
+// run does. A process that was started or closed has let go of the function and
+// its argument: ErrStarted or ErrClosed.
 func (p *Process) Run(ctx context.Context) error {
 	p.mu.Lock()
 	run, closed := p.run, p.closed
@@ -257,8 +270,8 @@ func (p *Process) Run(ctx context.Context) error {
 	return run(ctx)
 }
 
-// Join waits until the process has ended, and returns nil, or until ctx is done, and returns its error. The exit
-// code tells how it ended.
+// Join waits until the process has ended, and returns nil, or until ctx is
+// done, and returns its error. The exit code tells how it ended.
 func (p *Process) Join(ctx context.Context) error {
 	if p.self {
 		return errors.New("procs: a process cannot join itself")
@@ -289,8 +302,9 @@ func (p *Process) started() (*child, error) {
 	return p.child, nil
 }
 
-// Terminate asks the process to end, with SIGTERM. One that does not handle the signal ends with exit code -15. Ending
-// one that has ended already is no error.
+// Terminate asks the process to end, with SIGTERM. One that does not handle the
+// signal ends with exit code -15. Ending one that has ended already is no
+// error.
 func (p *Process) Terminate() error { return p.Signal(syscall.SIGTERM) }
 
 // Kill ends the process at once, with SIGKILL.
@@ -323,8 +337,9 @@ func (p *Process) IsAlive() bool {
 	return err == nil && c.alive()
 }
 
-// ExitCode returns the exit code: 0 if the function returned nil, 1 if it returned an error, 2 if it panicked, N
-// after os.Exit(N), and -N if signal N ended it. ok is false as long as the process has not ended.
+// ExitCode returns the exit code: 0 if the function returned nil, 1 if it
+// returned an error, 2 if it panicked, N after os.Exit(N), and -N if signal N
+// ended it. ok is false as long as the process has not ended.
 func (p *Process) ExitCode() (code int, ok bool) {
 	c, err := p.started()
 	if err != nil || c.alive() {
@@ -349,7 +364,8 @@ func (p *Process) PID() int {
 	return p.child.pid
 }
 
-// PPID returns the id of the parent of the process: ours, if we started it or are to start it. That of our own parent is not known, and 0.
+// PPID returns the id of the parent of the process: ours, if we started it or
+// are to start it. That of our own parent is not known, and 0.
 func (p *Process) PPID() int {
 	switch {
 	case p.self:
@@ -363,9 +379,10 @@ func (p *Process) PPID() int {
 // Daemon tells whether the process was configured as a daemon.
 func (p *Process) Daemon() bool { return p.config.Daemon }
 
-// AuthKey returns the key that processes of one family share; both sides of package connection prove with it that they belong
-// together. The first process of the family draws it at random, children get their parent's: a process that was not started yet has ours, unless
-// SetAuthKey gave it another.
+// AuthKey returns the key that processes of one family share; both sides of
+// package connection prove with it that they belong together. The first process
+// of the family draws it at random, children get their parent's: a process that
+// was not started yet has ours, unless SetAuthKey gave it another.
 func (p *Process) AuthKey() []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -375,8 +392,9 @@ func (p *Process) AuthKey() []byte {
 	return append([]byte(nil), p.authKey...)
 }
 
-// SetAuthKey changes the key: ours and our future children's for the current process, that of the child for one not yet
-// started. It has no effect on one that runs, or on our parent, who have theirs.
+// SetAuthKey changes the key: ours and our future children's for the current
+// process, that of the child for one not yet started. It has no effect on one
+// that runs, or on our parent, who have theirs.
 func (p *Process) SetAuthKey(key []byte) {
 	if p.self {
 		setFamilyKey(key)
@@ -389,7 +407,8 @@ func (p *Process) SetAuthKey(key []byte) {
 	}
 }
 
-// Sentinel returns a channel that is closed when the process has ended: for select, or for Wait. That of the current process is nil.
+// Sentinel returns a channel that is closed when the process has ended: for
+// select, or for Wait. That of the current process is nil.
 func (p *Process) Sentinel() <-chan struct{} {
 	if p.parent {
 		return parentSentinel()
@@ -397,7 +416,8 @@ func (p *Process) Sentinel() <-chan struct{} {
 	return p.done
 }
 
-// Close lets go of the process: ErrRunning if it has not ended. All but its name and PID is gone then; to close it again is no error.
+// Close lets go of the process: ErrRunning if it has not ended. All but its
+// name and PID is gone then; to close it again is no error.
 func (p *Process) Close() error {
 	if p.self || p.parent {
 		return ErrNotParent
@@ -465,6 +485,6 @@ func (s *processSet) list() []*Process {
 	return out
 }
 
-// ActiveChildren returns the processes that were started here and run, in no order. Workers of pools are not among
-// them: a pool looks after its own.
+// ActiveChildren returns the processes that were started here and run, in no
+// order. Workers of pools are not among them: a pool looks after its own.
 func ActiveChildren() []*Process { return active.list() }

@@ -126,13 +126,15 @@ func TestAtExit(t *testing.T) {
 	})
 }
 
-// broken says which standard file a process closes, and whether another file takes its number at once.
+// broken says which standard file a process closes, and whether another file
+// takes its number at once.
 type broken struct {
 	File  int
 	Taken bool
 }
 
-// testBreakStdio closes a standard file of its own, and starts a child afterwards.
+// testBreakStdio closes a standard file of its own, and starts a child
+// afterwards.
 var testBreakStdio = Register("test.breakstdio", func(ctx context.Context, b broken) (int, error) {
 	if err := []*os.File{os.Stdin, os.Stdout, os.Stderr}[b.File].Close(); err != nil {
 		return 0, err
@@ -143,7 +145,8 @@ var testBreakStdio = Register("test.breakstdio", func(ctx context.Context, b bro
 			return 0, err
 		}
 		defer os.Remove(other.Name())
-		// Most times other has the number now. If the runtime was faster, what took it must not be the child's either.
+		// Most times other has the number now. If the runtime was faster, what
+		// took it must not be the child's either.
 		defer func() {
 			if s, err := other.Stat(); err != nil || s.Size() != 0 {
 				os.Exit(40) // the child wrote here
@@ -169,7 +172,8 @@ var testSayTwice = Register("test.saytwice", func(_ context.Context, s string) (
 	return 0, errors.Join(err, err2)
 })
 
-// Who has closed its standard files can end well, and have children; those do not write into what took the place.
+// Who has closed its standard files can end well, and have children; those do
+// not write into what took the place.
 func TestProcessBrokenStdio(t *testing.T) {
 	for which, name := range []string{"stdin", "stdout", "stderr"} {
 		for _, taken := range []bool{false, true} {

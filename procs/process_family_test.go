@@ -16,7 +16,8 @@ import (
 	"time"
 )
 
-// runs starts a process, waits for it and returns its standard output and exit code.
+// runs starts a process, waits for it and returns its standard output and exit
+// code.
 func runs(t *testing.T, make func(ProcessConfig) *Process, c ProcessConfig) (string, int) {
 	t.Helper()
 	var out bytes.Buffer
@@ -84,7 +85,8 @@ func TestDaemonsHaveNoChildren(t *testing.T) {
 	}
 }
 
-// testEnds starts a daemon and an ordinary process, and returns: the first is killed, the second waited for.
+// testEnds starts a daemon and an ordinary process, and returns: the first is
+// killed, the second waited for.
 var testEnds = Register("test.ends", func(context.Context, int) (int, error) {
 	AtExit(func() { fmt.Print("first registered;") })
 	AtExit(func() { fmt.Print("last registered;") })
@@ -161,7 +163,8 @@ var testFDs = Register("test.fds", func(context.Context, int) (int, error) {
 	return 0, nil
 })
 
-// A child inherits none of our descriptors but its standard files. (What our own parent left open for everybody it does.)
+// A child inherits none of our descriptors but its standard files. (What our
+// own parent left open for everybody it does.)
 func TestProcessInheritsNothing(t *testing.T) {
 	f, err := os.Create(filepath.Join(t.TempDir(), "not for children"))
 	if err != nil {
@@ -194,7 +197,8 @@ func TestNotInitialised(t *testing.T) {
 	}
 }
 
-// A program without Init fails when it starts its first process, and says why; also if another program takes it for its own.
+// A program without Init fails when it starts its first process, and says why;
+// also if another program takes it for its own.
 func TestNoForkBomb(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("there is no go")

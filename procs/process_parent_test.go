@@ -41,7 +41,8 @@ func TestParentProcess(t *testing.T) {
 	}
 }
 
-// testWatchParent tells of its parent now and when it has ended, and is not killed with it.
+// testWatchParent tells of its parent now and when it has ended, and is not
+// killed with it.
 var testWatchParent = Register("test.watchparent", func(_ context.Context, to *Conn) (int, error) {
 	if err := to.Send(ofParent()); err != nil {
 		return 0, err
@@ -204,7 +205,8 @@ var testPoolInside = Register("test.poolinside", func(ctx context.Context, _ int
 	return 0, p.Join(ctx)
 })
 
-// Children have queues and pools of their own, with nothing on standard input as well as without standard input.
+// Children have queues and pools of their own, with nothing on standard input
+// as well as without standard input.
 func TestInsideProcess(t *testing.T) {
 	for name, f := range map[string]*Func[int, int]{"queue": testQueueInside, "pool": testPoolInside} {
 		t.Run(name, func(t *testing.T) {

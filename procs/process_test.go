@@ -79,7 +79,8 @@ var testLife = Register("test.life", func(ctx context.Context, in lifeArgs) (int
 	return 0, in.Gate.Wait(ctx)
 })
 
-// What a process is before, while and after it runs, and what its child knows of itself.
+// What a process is before, while and after it runs, and what its child knows
+// of itself.
 func TestProcessLife(t *testing.T) {
 	r, w := testPipePair(t, OneWay)
 	gate := must(NewEvent())(t)
@@ -152,7 +153,8 @@ func TestProcessStdio(t *testing.T) {
 	}
 }
 
-// A process is a daemon as its configuration says; by default it is what we are, because daemons have no children.
+// A process is a daemon as its configuration says; by default it is what we
+// are, because daemons have no children.
 func TestProcessDaemonFlag(t *testing.T) {
 	for _, c := range []struct {
 		config ProcessConfig
@@ -176,7 +178,8 @@ func TestProcessDaemonFlag(t *testing.T) {
 	}
 }
 
-// Terminate and Kill end a process that does not end by itself; before, a Join that may not wait changes nothing.
+// Terminate and Kill end a process that does not end by itself; before, a Join
+// that may not wait changes nothing.
 func TestProcessStops(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -251,7 +254,8 @@ func TestProcessClose(t *testing.T) {
 // testAwait waits for an event.
 var testAwait = Register("test.await", func(ctx context.Context, e *Event) (int, error) { return 0, e.Wait(ctx) })
 
-// collected waits until the garbage collector has taken something that nobody should hold any more.
+// collected waits until the garbage collector has taken something that nobody
+// should hold any more.
 func collected(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	proctest.Eventually(t, what+" is collected", func() bool { runtime.GC(); return ok() })

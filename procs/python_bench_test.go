@@ -9,9 +9,11 @@ import (
 	"switchyard/procs/internal/proctest"
 )
 
-// BenchmarkPython compares with Python's multiprocessing and concurrent.futures, if there is a python3. Both do the same n operations by two
-// workers, in turn: python-ns/op is theirs, and x-python how many times as fast ours are, each by the median of the rounds. A round is
-// long: -benchtime 5x is plenty.
+// BenchmarkPython compares with Python's multiprocessing and
+// concurrent.futures, if there is a python3. Both do the same n operations by
+// two workers, in turn: python-ns/op is theirs, and x-python how many times as
+// fast ours are, each by the median of the rounds. A round is long: -benchtime
+// 5x is plenty.
 func BenchmarkPython(b *testing.B) {
 	ctx := context.Background()
 	b.Run("start", func(b *testing.B) {

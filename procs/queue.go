@@ -12,18 +12,25 @@ import (
 	"switchyard/procs/internal/shm"
 )
 
-// Queue passes values between processes, first in, first out, from any number of putters to any number of getters. It is
-// multiprocessing.Queue, without its feeder thread: a value is in shared memory when Put returns, and stays there
+// Queue passes values between processes, first in, first out, from any number
+// of putters to any number of getters. It is multiprocessing.Queue, without its
+// feeder thread: a value is in shared memory when Put returns, and stays there
 // though the putter dies.
 //
-// Values are encoded as arguments are, and may have any size; memory is taken as needed. They must not hold shared objects: those travel as
-// descriptors, and a queue has nobody who could pass them on. NewQueue or Put refuses them with ErrEncode.
+// Values are encoded as arguments are, and may have any size; memory is taken
+// as needed. They must not hold shared objects: those travel as descriptors,
+// and a queue has nobody who could pass them on. NewQueue or Put refuses them
+// with ErrEncode.
 //
-// A value is in the queue, whole, from one instant of Put to one instant of Get. If Put returned nil it is there; if Put returned an error it is
-// not; if the process died in Put it is there or not. Values of one putter come in the order of its puts, to whoever gets them, each once.
+// A value is in the queue, whole, from one instant of Put to one instant of
+// Get. If Put returned nil it is there; if Put returned an error it is not; if
+// the process died in Put it is there or not. Values of one putter come in the
+// order of its puts, to whoever gets them, each once.
 //
-// A process killed at any instruction, waiting or not, leaves the queue whole and blocks nobody. What it had taken is gone with it. One that is
-// stopped (SIGSTOP) in the very middle of a Put or Get holds up the other putters or getters until it goes on.
+// A process killed at any instruction, waiting or not, leaves the queue whole
+// and blocks nobody. What it had taken is gone with it. One that is stopped
+// (SIGSTOP) in the very middle of a Put or Get holds up the other putters or
+// getters until it goes on.
 //
 // A put and its get cost about 60 ns together if nobody has to wait.
 type Queue[T any] struct {
@@ -32,8 +39,9 @@ type Queue[T any] struct {
 	codec *codec.Codec[T]
 }
 
-// NewQueue returns an empty queue for up to maxsize values; 0 means as many as possible, that is 268 million, or 1 GiB of small values. Put
-// waits when it is full. A negative size is os.ErrInvalid, a T that cannot travel ErrEncode.
+// NewQueue returns an empty queue for up to maxsize values; 0 means as many as
+// possible, that is 268 million, or 1 GiB of small values. Put waits when it is
+// full. A negative size is os.ErrInvalid, a T that cannot travel ErrEncode.
 func NewQueue[T any](maxsize int) (*Queue[T], error) {
 	if maxsize < 0 || maxsize > shm.MaxQueue {
 		return nil, fmt.Errorf("procs: queue of size %d, which must be 0 to %d: %w", maxsize, shm.MaxQueue, os.ErrInvalid)
@@ -86,7 +94,8 @@ func (q *Queue[T]) adopt(w *wire) error {
 	return err
 }
 
-// Put adds v, waiting while the queue is full. It returns the context's error if that ends first, ErrClosed after ShutDown.
+// Put adds v, waiting while the queue is full. It returns the context's error
+// if that ends first, ErrClosed after ShutDown.
 func (q *Queue[T]) Put(ctx context.Context, v T) error {
 	wait := waitFor(ctx)
 	return q.put(&wait, v, true)
@@ -133,8 +142,8 @@ func (q *Queue[T]) putBytes(wait *shm.Wait, p []byte, block bool) error {
 	return fromShm(q.q.TryPut(wait, p))
 }
 
-// Get takes the oldest value, waiting for one. It returns the context's error if that ends first, ErrClosed after
-// ShutDown when nothing is left.
+// Get takes the oldest value, waiting for one. It returns the context's error
+// if that ends first, ErrClosed after ShutDown when nothing is left.
 func (q *Queue[T]) Get(ctx context.Context) (T, error) {
 	wait := waitFor(ctx)
 	return q.get(&wait, true)
@@ -208,8 +217,9 @@ func (q *Queue[T]) Empty() bool { return q.Len() == 0 }
 // Full says whether a Put would wait, now.
 func (q *Queue[T]) Full() bool { return !q.closed() && q.q.Len() >= q.q.MaxSize() }
 
-// ShutDown ends the queue for all processes: puts fail with ErrClosed from now on. Gets still return what is left, unless
-// immediate, and then ErrClosed too. It is Queue.shutdown of Python 3.13.
+// ShutDown ends the queue for all processes: puts fail with ErrClosed from now
+// on. Gets still return what is left, unless immediate, and then ErrClosed too.
+// It is Queue.shutdown of Python 3.13.
 func (q *Queue[T]) ShutDown(immediate bool) error {
 	if q.closed() {
 		return ErrClosed
@@ -217,8 +227,9 @@ func (q *Queue[T]) ShutDown(immediate bool) error {
 	return fromShm(q.q.ShutDown(&forever, immediate))
 }
 
-// Close lets go of the queue in this process, and ends what waits here with ErrClosed; other processes go on. The values in
-// the queue are gone when no process has it any more.
+// Close lets go of the queue in this process, and ends what waits here with
+// ErrClosed; other processes go on. The values in the queue are gone when no
+// process has it any more.
 func (q *Queue[T]) Close() error {
 	if q.seg == nil {
 		return nil

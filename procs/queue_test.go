@@ -124,7 +124,8 @@ func TestQueueGet(t *testing.T) {
 	}
 }
 
-// What was put before a child started is there for the child, and what a child put is there when it is gone.
+// What was put before a child started is there for the child, and what a child
+// put is there when it is gone.
 func TestQueueOutlivesItsPutter(t *testing.T) {
 	q := closing(t, must(NewQueue[int](0))(t), nil)
 	for i := range 10 {
@@ -293,7 +294,8 @@ func TestQueueShutDown(t *testing.T) {
 	}
 }
 
-// Putters and getters are killed, waiting or working. The others go on, and what arrives is in order.
+// Putters and getters are killed, waiting or working. The others go on, and
+// what arrives is in order.
 func TestQueueSurvivesKills(t *testing.T) {
 	for _, maxsize := range []int{1, 10, 0} {
 		q := closing(t, must(NewQueue[int](maxsize))(t), nil)

@@ -11,7 +11,8 @@ import (
 	"switchyard/procs/internal/fault"
 )
 
-// Func is a registered function: what another process can be asked to run. Func values are made by Register.
+// Func is a registered function: what another process can be asked to run. Func
+// values are made by Register.
 type Func[In, Out any] struct {
 	fname string
 	id    uint64
@@ -26,16 +27,19 @@ func (f *Func[In, Out]) Name() string { return f.fname }
 // Call runs the function here, in the calling goroutine.
 func (f *Func[In, Out]) Call(ctx context.Context, in In) (Out, error) { return f.call(ctx, in) }
 
-// Register makes fn known under name, so that other processes of this program can run it. A Go function, unlike a
-// Python one, cannot be sent as a value: both sides look the name up. Register beside fn, in a package-level
-// variable, so that it has happened in every process before main:
+// Register makes fn known under name, so that other processes of this program
+// can run it. A Go function, unlike a Python one, cannot be sent as a value:
+// both sides look the name up. Register beside fn, in a package-level variable,
+// so that it has happened in every process before main:
 //
 //	var square = procs.Register("square", func(ctx context.Context, x int) (int, error) { return x * x, nil })
 //
-// It panics if the name is taken, or if In or Out cannot travel between processes: channels, functions, unsafe
-// pointers and locks of package sync cannot. All else can, shared objects of this package and *os.File included:
-// structs with all their fields, unexported ones too; types with MarshalBinary and UnmarshalBinary through these;
-// interface values whose types were given to RegisterType. Pointers to one value arrive as pointers to copies.
+// It panics if the name is taken, or if In or Out cannot travel between
+// processes: channels, functions, unsafe pointers and locks of package sync
+// cannot. All else can, shared objects of this package and *os.File included:
+// structs with all their fields, unexported ones too; types with MarshalBinary
+// and UnmarshalBinary through these; interface values whose types were given to
+// RegisterType. Pointers to one value arrive as pointers to copies.
 func Register[In, Out any](name string, fn func(context.Context, In) (Out, error)) *Func[In, Out] {
 	if name == "" || fn == nil {
 		panic("procs: Register needs a name and a function")
@@ -63,8 +67,9 @@ func Register[In, Out any](name string, fn func(context.Context, In) (Out, error
 	return f
 }
 
-// RegisterType lets values of type T travel inside interfaces (any, or an interface of your own), as pickle does for
-// every class. Call it where T is declared, in every program that takes part; basic types, []any and
+// RegisterType lets values of type T travel inside interfaces (any, or an
+// interface of your own), as pickle does for every class. Call it where T is
+// declared, in every program that takes part; basic types, []any and
 // map[string]any need no call. It panics if T cannot travel.
 func RegisterType[T any]() { codec.RegisterType(reflect.TypeFor[T]()) }
 
@@ -73,7 +78,8 @@ type function interface {
 	Name() string
 	// start decodes the argument, and returns what runs the function.
 	start(in []byte, w *wire) (func(context.Context) error, error)
-	// runOne decodes one argument, runs the function and appends the encoded result to out.
+	// runOne decodes one argument, runs the function and appends the encoded
+	// result to out.
 	runOne(ctx context.Context, in []byte, w *wire, out []byte, ow *wire) ([]byte, error)
 	// runChunk does the same for n arguments.
 	runChunk(ctx context.Context, n int, in []byte, w *wire, out []byte, ow *wire) ([]byte, error)
@@ -81,7 +87,8 @@ type function interface {
 
 var functions functionSet
 
-// functionSet finds functions by number. It is no map, because to make one would be a good part of what a process needs before main.
+// functionSet finds functions by number. It is no map, because to make one
+// would be a good part of what a process needs before main.
 type functionSet struct {
 	sync.RWMutex
 	places [64]*registered
@@ -93,11 +100,13 @@ type registered struct {
 	next *registered // in the same place
 }
 
-// place depends on the name alone, so that all functions of one name are found together.
+// place depends on the name alone, so that all functions of one name are found
+// together.
 func (s *functionSet) place(id uint64) **registered { return &s.places[id>>32%uint64(len(s.places))] }
 
-// ErrUnknownFunc: the other process has no function of this name and these types. It happens when it runs
-// another program (ProcessConfig.Executable), or registers depending on circumstances.
+// ErrUnknownFunc: the other process has no function of this name and these
+// types. It happens when it runs another program (ProcessConfig.Executable), or
+// registers depending on circumstances.
 var ErrUnknownFunc = errors.New("procs: unknown function")
 
 func findFunc(id uint64) (function, error) {
@@ -157,6 +166,8 @@ func (f *Func[In, Out]) runChunk(ctx context.Context, n int, b []byte, w *wire, 
 	return out, nil
 }
 
-// ErrEncode: a value of a type that can travel, in general, could not: it is cyclic, holds an unregistered
-// type in an interface or a closed shared object, or its MarshalBinary failed. Or a type was refused for a queue, a Value or an Array.
+// ErrEncode: a value of a type that can travel, in general, could not: it is
+// cyclic, holds an unregistered type in an interface or a closed shared object,
+// or its MarshalBinary failed. Or a type was refused for a queue, a Value or an
+// Array.
 var ErrEncode = errors.New("procs: cannot be encoded")

@@ -9,13 +9,16 @@ import (
 	"switchyard/procs/internal/shm"
 )
 
-// RLock is a lock that its owner may acquire again; it is free after as many releases. It is multiprocessing.RLock. The owner is a
-// goroutine of a process, and only it may release.
+// RLock is a lock that its owner may acquire again; it is free after as many
+// releases. It is multiprocessing.RLock. The owner is a goroutine of a process,
+// and only it may release.
 //
-// Acquire and Release cost about 25 ns together, five times what Lock's do (BenchmarkRLock; on processors other than amd64 and arm64, where
-// goroutines are told apart by their stack traces, microseconds). A goroutine that ends while it holds the lock leaves it held, perhaps by a later goroutine, as a thread
-// does in Python. Deaths of processes are handled as in Lock: whoever gets
-// ErrOwnerDied holds it once, however often the dead one did.
+// Acquire and Release cost about 25 ns together, five times what Lock's do
+// (BenchmarkRLock; on processors other than amd64 and arm64, where goroutines
+// are told apart by their stack traces, microseconds). A goroutine that ends
+// while it holds the lock leaves it held, perhaps by a later goroutine, as a
+// thread does in Python. Deaths of processes are handled as in Lock: whoever
+// gets ErrOwnerDied holds it once, however often the dead one did.
 type RLock struct {
 	shared
 	m     shm.Mutex
@@ -29,8 +32,9 @@ type rlockOwner struct {
 	depth     atomic.Uint64
 }
 
-// caller is a number of the calling goroutine. What the owner of another process left behind when it died is none of ours, although
-// goroutines of two processes often have the same address.
+// caller is a number of the calling goroutine. What the owner of another
+// process left behind when it died is none of ours, although goroutines of two
+// processes often have the same address.
 func caller() uint64 {
 	const odd = 0x9e3779b97f4a7c15 // any that spreads a change of few bits over all
 	return goroutine.ID() ^ uint64(shm.Self())*odd
@@ -61,7 +65,8 @@ func (l *RLock) open() {
 	l.owner = shm.At[rlockOwner](l.seg.Bytes(), bodyOffset)
 }
 
-// Acquire waits until the lock is free or the caller's own, and takes it once more. nil and ErrOwnerDied mean that the caller holds it.
+// Acquire waits until the lock is free or the caller's own, and takes it once
+// more. nil and ErrOwnerDied mean that the caller holds it.
 func (l *RLock) Acquire(ctx context.Context) error {
 	wait := waitFor(ctx)
 	return l.acquire(&wait)
@@ -116,12 +121,14 @@ func (l *RLock) begin(me, depth uint64) {
 	l.owner.depth.Store(depth)
 }
 
-// mine says whether goroutine me of this process holds the lock. Only that goroutine ever writes its number there.
+// mine says whether goroutine me of this process holds the lock. Only that
+// goroutine ever writes its number there.
 func (l *RLock) mine(me uint64) bool {
 	return l.m.Holder() == shm.Self() && l.owner.goroutine.Load() == me
 }
 
-// Release undoes one Acquire. It returns ErrNotHeld if the caller does not hold the lock.
+// Release undoes one Acquire. It returns ErrNotHeld if the caller does not hold
+// the lock.
 func (l *RLock) Release() error {
 	if l.closed() {
 		return ErrClosed
@@ -148,7 +155,8 @@ func (l *RLock) Depth() int {
 	return int(l.owner.depth.Load())
 }
 
-// releaseAll and reacquire are for Condition.Wait, which lets go of the lock however often it is held.
+// releaseAll and reacquire are for Condition.Wait, which lets go of the lock
+// however often it is held.
 func (l *RLock) releaseAll() (depth uint64, err error) {
 	if l.closed() {
 		return 0, ErrClosed

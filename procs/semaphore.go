@@ -12,23 +12,24 @@ import (
 	"switchyard/procs/internal/shm"
 )
 
-// Semaphore hands out permits across processes. It is multiprocessing.Semaphore.
+// Semaphore hands out permits across processes. It is
+// multiprocessing.Semaphore.
 //
 // It remembers how many permits each process holds. When a process dies, its
-// permits come back while somebody waits for one, and the one who gets the first
-// of them is told by ErrOwnerDied (and holds a permit). It takes a fraction of a
-// second; of more than 256 holders that live, each 256 take up to a fifth of a
-// second more. A permit is lost only if its holder cannot be found dead: it was
-// killed in another pid namespace than that of those who wait, or where there is
-// no /proc and no pidfd.
+// permits come back while somebody waits for one, and the one who gets the
+// first of them is told by ErrOwnerDied (and holds a permit). It takes a
+// fraction of a second; of more than 256 holders that live, each 256 take up to
+// a fifth of a second more. A permit is lost only if its holder cannot be found
+// dead: it was killed in another pid namespace than that of those who wait, or
+// where there is no /proc and no pidfd.
 //
 // A release by a process that holds none is taken as a release on behalf of one
 // that does; if nobody does, the number of permits grows. What was acquired by
 // one process and released by another is therefore noted as it should be only
 // if all of them live.
 //
-// Up to 65,536 processes can hold permits at the same time. One more, or one for
-// whose note there is no memory, gets ErrNoSpace and no permit.
+// Up to 65,536 processes can hold permits at the same time. One more, or one
+// for whose note there is no memory, gets ErrNoSpace and no permit.
 //
 // Acquire and Release cost about 30 ns together while permits last. A semaphore
 // takes a page of memory, another for each 256 processes that hold permits at
@@ -106,8 +107,8 @@ func (s *Semaphore) open() {
 }
 
 // Acquire takes a permit, waiting for one. It returns nil or ErrOwnerDied when
-// the caller has it; the context's error, ErrClosed, or ErrNoSpace when too many
-// processes hold permits, when not.
+// the caller has it; the context's error, ErrClosed, or ErrNoSpace when too
+// many processes hold permits, when not.
 func (s *Semaphore) Acquire(ctx context.Context) error {
 	wait := waitFor(ctx)
 	return s.acquire(&wait)
@@ -122,8 +123,8 @@ func (s *Semaphore) AcquireTimeout(d time.Duration) error {
 	return s.acquire(&wait)
 }
 
-// TryAcquire takes a permit if there is one, and reports whether it did. It does
-// not find out whether holders are dead, as AcquireTimeout(0) does.
+// TryAcquire takes a permit if there is one, and reports whether it did. It
+// does not find out whether holders are dead, as AcquireTimeout(0) does.
 func (s *Semaphore) TryAcquire() bool {
 	if s.closed() || s.state.value.Load() <= 0 {
 		return false
@@ -212,7 +213,8 @@ func (s *Semaphore) tryOrArm(wait *shm.Wait) (seen uint32, err error) {
 	if err != nil {
 		return 0, fromShm(err)
 	}
-	// The first store decides: a death before it changes nothing, a death after it is a death with a permit.
+	// The first store decides: a death before it changes nothing, a death after
+	// it is a death with a permit.
 	h.Held++
 	st.value.Store(st.value.Load() - 1)
 	shm.RaceAcquire(s)
@@ -223,11 +225,13 @@ func (s *Semaphore) tryOrArm(wait *shm.Wait) (seen uint32, err error) {
 	return 0, nil
 }
 
-// Release gives a permit back. A bounded semaphore returns ErrNotHeld if none is out.
+// Release gives a permit back. A bounded semaphore returns ErrNotHeld if none
+// is out.
 func (s *Semaphore) Release() error { return s.ReleaseN(1) }
 
-// ReleaseN gives n permits back at once: all of them, or none and an error: os.ErrInvalid unless n > 0, ErrNotHeld if a bounded semaphore
-// would have more than it began with.
+// ReleaseN gives n permits back at once: all of them, or none and an error:
+// os.ErrInvalid unless n > 0, ErrNotHeld if a bounded semaphore would have more
+// than it began with.
 func (s *Semaphore) ReleaseN(n int) error {
 	if s.closed() {
 		return ErrClosed
@@ -322,12 +326,14 @@ func notTimeout(err error) error {
 	return err
 }
 
-// BoundedSemaphore is a Semaphore that refuses more releases than acquires. It is multiprocessing.BoundedSemaphore.
+// BoundedSemaphore is a Semaphore that refuses more releases than acquires. It
+// is multiprocessing.BoundedSemaphore.
 type BoundedSemaphore struct{ semaphore }
 
 type semaphore = Semaphore
 
-// NewBoundedSemaphore returns a semaphore with n permits, n > 0, that never has more.
+// NewBoundedSemaphore returns a semaphore with n permits, n > 0, that never has
+// more.
 func NewBoundedSemaphore(n int) (*BoundedSemaphore, error) {
 	if n == 0 {
 		return nil, fmt.Errorf("procs: bounded semaphore with no permits: %w", os.ErrInvalid)

@@ -126,7 +126,8 @@ func TestSemaphoreTimeout(t *testing.T) {
 	}
 }
 
-// Never more inside than permits, everyone gets in, across goroutines and processes.
+// Never more inside than permits, everyone gets in, across goroutines and
+// processes.
 func TestSemaphoreLimits(t *testing.T) {
 	const permits, guests = 3, 20
 	s := closing(t, must(NewSemaphore(permits))(t), nil)

@@ -9,11 +9,14 @@ import (
 	"switchyard/procs/internal/codec"
 )
 
-// ShareableList is a list of fixed length in shared memory whose elements may be changed by any process: nil, bool, int, int64, float64, string or
-// []byte. It is multiprocessing.shared_memory.ShareableList. There is no lock: use a Lock if elements are changed and read at the same time.
+// ShareableList is a list of fixed length in shared memory whose elements may
+// be changed by any process: nil, bool, int, int64, float64, string or []byte.
+// It is multiprocessing.shared_memory.ShareableList. There is no lock: use a
+// Lock if elements are changed and read at the same time.
 //
-// A string or byte slice may later be replaced by another of up to the room it had in the beginning: its length rounded up to a multiple of 8, at
-// least 8. The type of an element may change. Integers come back as int64.
+// A string or byte slice may later be replaced by another of up to the room it
+// had in the beginning: its length rounded up to a multiple of 8, at least 8.
+// The type of an element may change. Integers come back as int64.
 //
 // A process that is killed in Set may leave an element with its old type and
 // length and some bytes of the new value. Other elements are as they were.
@@ -21,8 +24,9 @@ type ShareableList struct {
 	m *SharedMemory
 }
 
-// The block: a magic word, the number of elements, the end of each element's room (from the beginning of the block); then per element a
-// word with its type (upper byte) and length, and its bytes.
+// The block: a magic word, the number of elements, the end of each element's
+// room (from the beginning of the block); then per element a word with its type
+// (upper byte) and length, and its bytes.
 const listMagic = 0x5359_4c49_5354_0001
 
 const (
@@ -42,7 +46,8 @@ func NewShareableList(elems ...any) (*ShareableList, error) {
 	return newList(elems, NewSharedMemory)
 }
 
-// CreateShareableList makes a list in named memory, which others find with AttachShareableList.
+// CreateShareableList makes a list in named memory, which others find with
+// AttachShareableList.
 func CreateShareableList(name string, elems ...any) (*ShareableList, error) {
 	return newList(elems, func(size int) (*SharedMemory, error) { return CreateSharedMemory(name, size) })
 }
@@ -162,7 +167,8 @@ func (l *ShareableList) place(i int) []byte {
 // Len returns the number of elements.
 func (l *ShareableList) Len() int { return int(binary.NativeEndian.Uint64(l.m.Bytes()[8:])) }
 
-// Get returns element i: nil, a bool, int64, float64, string or []byte. It panics if there is no such element.
+// Get returns element i: nil, a bool, int64, float64, string or []byte. It
+// panics if there is no such element.
 func (l *ShareableList) Get(i int) any {
 	p := l.place(i)
 	w := binary.NativeEndian.Uint64(p)
@@ -184,8 +190,9 @@ func (l *ShareableList) Get(i int) any {
 	return nil
 }
 
-// Set changes element i. It returns ErrTooLong if a string or byte slice has no room there, ErrEncode for other types, and panics if there is no
-// such element.
+// Set changes element i. It returns ErrTooLong if a string or byte slice has no
+// room there, ErrEncode for other types, and panics if there is no such
+// element.
 func (l *ShareableList) Set(i int, v any) error {
 	p := l.place(i)
 	put := func(kind, value uint64) error {

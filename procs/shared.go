@@ -16,8 +16,9 @@ import (
 )
 
 var (
-	// ErrOwnerDied: the call succeeded, the caller holds what it asked for, and a process before it died holding it. What the lock
-	// protects may be half done: repair it, then go on, and release as usual.
+	// ErrOwnerDied: the call succeeded, the caller holds what it asked for, and
+	// a process before it died holding it. What the lock protects may be half
+	// done: repair it, then go on, and release as usual.
 	ErrOwnerDied = errors.New("procs: acquired, but the former owner died")
 	// ErrNotHeld: a release of what is not held, or not by the caller.
 	ErrNotHeld = errors.New("procs: released what is not held")
@@ -53,7 +54,8 @@ func fromShm(err error) error {
 	return err
 }
 
-// shared is what every object in shared memory begins with: a segment, whose first words say what it is.
+// shared is what every object in shared memory begins with: a segment, whose
+// first words say what it is.
 type shared struct {
 	seg *shm.Segment
 }
@@ -118,7 +120,8 @@ func (s *shared) shareAs(w *wire) error {
 	return fromShm(err)
 }
 
-// adoptAs is the common handle.adopt: the segment must hold an object of the kind, with at least size bytes beside the header.
+// adoptAs is the common handle.adopt: the segment must hold an object of the
+// kind, with at least size bytes beside the header.
 func (s *shared) adoptAs(w *wire, kind uint64, size int) error {
 	fd, mapped := w.TakeFD(), w.TakeUint64()
 	if err := w.Err(); err != nil {
@@ -139,8 +142,9 @@ func (s *shared) adoptAs(w *wire, kind uint64, size int) error {
 	return nil
 }
 
-// Close lets go of the object in this process; others keep it. Operations on a closed object return ErrClosed.
-// The object itself is gone when no process has it any more, however they ended.
+// Close lets go of the object in this process; others keep it. Operations on a
+// closed object return ErrClosed. The object itself is gone when no process has
+// it any more, however they ended.
 func (s *shared) Close() error {
 	if s.seg == nil {
 		return nil
@@ -154,7 +158,8 @@ func (s *shared) closed() bool { return s.seg == nil || s.seg.Closed() }
 // waitFor is a wait bounded by a context alone.
 func waitFor(ctx context.Context) shm.Wait { return shm.Wait{Context: ctx} }
 
-// waitUntil is a wait of at most d, for ever if that is more than a century; negative durations count as zero.
+// waitUntil is a wait of at most d, for ever if that is more than a century;
+// negative durations count as zero.
 func waitUntil(d time.Duration) shm.Wait { return shm.Wait{Deadline: clock.In(d)} }
 
 // forever has no end.

@@ -67,7 +67,8 @@ func closing[T interface{ Close() error }](t testing.TB, v T, err error) T {
 // eventually waits for something that another process does.
 var eventually = proctest.Eventually
 
-// Objects that a task took and nobody closed let go of their segments and descriptors when they are garbage.
+// Objects that a task took and nobody closed let go of their segments and
+// descriptors when they are garbage.
 func TestSharedObjectsGoWithTheGarbage(t *testing.T) {
 	live := shm.Live()
 	for range 50 {

@@ -10,16 +10,20 @@ import (
 	"switchyard/procs/internal/shm"
 )
 
-// SharedMemory is a block of bytes that processes see at once, without copying. It is multiprocessing.shared_memory.SharedMemory.
+// SharedMemory is a block of bytes that processes see at once, without copying.
+// It is multiprocessing.shared_memory.SharedMemory.
 //
-// An anonymous block reaches other processes as an argument or through a Pipe, and is gone with the last process that has it. A named one is also
-// found by its name; the name is gone after Unlink, or with the process that made it, however that ended.
+// An anonymous block reaches other processes as an argument or through a Pipe,
+// and is gone with the last process that has it. A named one is also found by
+// its name; the name is gone after Unlink, or with the process that made it,
+// however that ended.
 //
-// Passing a block on costs the same whatever its size: the receiver maps the same pages. Making one takes time for each page, which is
-// reserved and zeroed, so that a full memory is ErrNoSpace here and never a fault later.
+// Passing a block on costs the same whatever its size: the receiver maps the
+// same pages. Making one takes time for each page, which is reserved and
+// zeroed, so that a full memory is ErrNoSpace here and never a fault later.
 //
-// There is no lock: what a process that is killed had written is there, and what
-// it had not is not. Use a Lock, whose next owner is told of the death.
+// There is no lock: what a process that is killed had written is there, and
+// what it had not is not. Use a Lock, whose next owner is told of the death.
 type SharedMemory struct {
 	seg  *shm.Segment
 	name string
@@ -39,8 +43,9 @@ func NewSharedMemory(size int) (*SharedMemory, error) {
 	return &SharedMemory{seg: seg}, nil
 }
 
-// CreateSharedMemory makes a named block of size bytes, all zero, which only this user may open. The name must not exist (os.ErrExist), and
-// must be a valid file name.
+// CreateSharedMemory makes a named block of size bytes, all zero, which only
+// this user may open. The name must not exist (os.ErrExist), and must be a
+// valid file name.
 func CreateSharedMemory(name string, size int) (*SharedMemory, error) {
 	seg, err := shm.CreateNamed(name, size)
 	if err != nil {
@@ -49,7 +54,8 @@ func CreateSharedMemory(name string, size int) (*SharedMemory, error) {
 	return namedMemory(seg, name)
 }
 
-// AttachSharedMemory opens the block that another process made under the name, or returns an error that is os.ErrNotExist.
+// AttachSharedMemory opens the block that another process made under the name,
+// or returns an error that is os.ErrNotExist.
 func AttachSharedMemory(name string) (*SharedMemory, error) {
 	seg, err := shm.OpenNamed(name)
 	if err != nil {
@@ -100,7 +106,8 @@ func (m *SharedMemory) adopt(w *wire) error {
 	return err
 }
 
-// Bytes returns the block; it panics if it was closed. The slice must not be touched after Close, nor after the SharedMemory became unreachable.
+// Bytes returns the block; it panics if it was closed. The slice must not be
+// touched after Close, nor after the SharedMemory became unreachable.
 func (m *SharedMemory) Bytes() []byte {
 	if m.seg == nil || m.seg.Closed() {
 		panic("procs: SharedMemory: closed")
@@ -124,8 +131,10 @@ func (m *SharedMemory) String() string {
 	return fmt.Sprintf("<SharedMemory %q of %d bytes>", m.name, m.Size())
 }
 
-// Close unmaps the block from this process. Others keep it. The mapping of an anonymous block goes a tenth of a second later, because a block that
-// is handed to and fro comes again soon, and mapping it anew takes longer, the more so the larger it is.
+// Close unmaps the block from this process. Others keep it. The mapping of an
+// anonymous block goes a tenth of a second later, because a block that is
+// handed to and fro comes again soon, and mapping it anew takes longer, the
+// more so the larger it is.
 func (m *SharedMemory) Close() error {
 	if m.seg == nil {
 		return nil
@@ -133,9 +142,10 @@ func (m *SharedMemory) Close() error {
 	return m.seg.Park()
 }
 
-// Unlink removes the name. Whoever has the block keeps it. It works once, in any
-// process, before or after Close; then, and for an anonymous block, the error is
-// os.ErrNotExist. So it is if the name is another block's by now, which keeps it.
+// Unlink removes the name. Whoever has the block keeps it. It works once, in
+// any process, before or after Close; then, and for an anonymous block, the
+// error is os.ErrNotExist. So it is if the name is another block's by now,
+// which keeps it.
 func (m *SharedMemory) Unlink() error {
 	if m.name == "" || !m.gone.CompareAndSwap(false, true) {
 		return fmt.Errorf("procs: unlink shared memory %q: %w", m.name, os.ErrNotExist)

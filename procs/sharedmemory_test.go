@@ -147,8 +147,8 @@ func TestSharedMemoryNamed(t *testing.T) {
 }
 
 // Unlink is of the block and not of the name: whoever has an old block, made,
-// attached, or passed on, closed or not, leaves the new one of the name alone. A
-// supervisor that cleans up after a restart does that (socket-proxy#175).
+// attached, or passed on, closed or not, leaves the new one of the name alone.
+// A supervisor that cleans up after a restart does that (socket-proxy#175).
 func TestSharedMemoryUnlinkTakeover(t *testing.T) {
 	name := memoryName(t)
 	made := must(CreateSharedMemory(name, 100))(t)

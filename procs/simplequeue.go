@@ -1,6 +1,7 @@
 package procs
 
-// SimpleQueue is an unbounded Queue: multiprocessing.SimpleQueue. What holds for a Queue when a process is killed holds here.
+// SimpleQueue is an unbounded Queue: multiprocessing.SimpleQueue. What holds
+// for a Queue when a process is killed holds here.
 type SimpleQueue[T any] struct{ queue[T] }
 
 type queue[T any] = Queue[T]

@@ -15,10 +15,12 @@ import (
 	"switchyard/procs/internal/kernel"
 )
 
-// Start method: spawn. The child is a new process image of the same program (or another), made by vfork and exec:
-// its cost does not depend on how much memory the parent uses. Forking without exec, Python's other start
-// method, is impossible in Go: of the runtime's threads only one would exist in the child, while the
-// locks the others held, the garbage collector's among them, would stay locked for ever.
+// Start method: spawn. The child is a new process image of the same program (or
+// another), made by vfork and exec: its cost does not depend on how much memory
+// the parent uses. Forking without exec, Python's other start method, is
+// impossible in Go: of the runtime's threads only one would exist in the child,
+// while the locks the others held, the garbage collector's among them, would
+// stay locked for ever.
 
 // spawnSpec is what the kernel needs to know about a child.
 type spawnSpec struct {
@@ -34,7 +36,8 @@ type spawnSpec struct {
 	ended    func(*child) // called after the child was reaped
 }
 
-// child is a process we started: what is needed to signal it and to reap it, exactly once and by its own id.
+// child is a process we started: what is needed to signal it and to reap it,
+// exactly once and by its own id.
 type child struct {
 	pid  int
 	done chan struct{} // closed soon after it was reaped
@@ -45,8 +48,9 @@ type child struct {
 	usage  unix.Rusage
 }
 
-// launcher runs functions on one thread that lives as long as the process. The kernel kills a child with
-// PDEATHSIG when the *thread* that started it ends; on any other thread of a Go program that could happen any time.
+// launcher runs functions on one thread that lives as long as the process. The
+// kernel kills a child with PDEATHSIG when the *thread* that started it ends;
+// on any other thread of a Go program that could happen any time.
 var launcher struct {
 	once sync.Once
 	work chan func()
@@ -137,7 +141,8 @@ func spawn(spec *spawnSpec) (*child, error) {
 	return c, nil
 }
 
-// explainStart says what to do about the limits of the kernel that forbid a new process.
+// explainStart says what to do about the limits of the kernel that forbid a new
+// process.
 func explainStart(err error) error {
 	switch {
 	case errors.Is(err, unix.EAGAIN):
@@ -150,19 +155,23 @@ func explainStart(err error) error {
 	return kernel.Explain(err)
 }
 
-// standardFile tells whether our descriptor fd is a standard file still. If we closed it, it is free, or some file that we opened since, which Go
-// does close-on-exec: a child must not write there.
+// standardFile tells whether our descriptor fd is a standard file still. If we
+// closed it, it is free, or some file that we opened since, which Go does
+// close-on-exec: a child must not write there.
 func standardFile(fd int) bool {
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
 	return err == nil && flags&unix.FD_CLOEXEC == 0
 }
 
-// armLifeline makes the kernel kill process pid when the other end of its socket fd is closed, which is when the parent ends, however that
-// happens: that end is the parent's alone. Nothing may be sent through the socket any more. PDEATHSIG, which does the same for workers,
-// is tied to a thread, and starting children there alone makes a start 4 % longer.
+// armLifeline makes the kernel kill process pid when the other end of its
+// socket fd is closed, which is when the parent ends, however that happens:
+// that end is the parent's alone. Nothing may be sent through the socket any
+// more. PDEATHSIG, which does the same for workers, is tied to a thread, and
+// starting children there alone makes a start 4 % longer.
 //
-// The setting belongs to the socket, not to who holds it: the parent makes it as soon as there is a child, and the child once more, because
-// the parent may have died before.
+// The setting belongs to the socket, not to who holds it: the parent makes it
+// as soon as there is a child, and the child once more, because the parent may
+// have died before.
 func armLifeline(fd, pid int) error {
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
 	for _, set := range []struct{ cmd, arg int }{
@@ -189,7 +198,8 @@ func heedLifeline(fd int) error {
 	return nil
 }
 
-// withProcs sets GOMAXPROCS: in place of another, because the Go runtime takes the first of two.
+// withProcs sets GOMAXPROCS: in place of another, because the Go runtime takes
+// the first of two.
 func withProcs(env []string, n int) []string {
 	const key = "GOMAXPROCS="
 	out := make([]string, 1, len(env)+1)
@@ -202,7 +212,8 @@ func withProcs(env []string, n int) []string {
 	return out
 }
 
-// reap waits for the child's end. With a pidfd this takes a place in the runtime's poller, and no thread.
+// reap waits for the child's end. With a pidfd this takes a place in the
+// runtime's poller, and no thread.
 func (c *child) reap(pidfd int) {
 	if pidfd >= 0 {
 		if unix.SetNonblock(pidfd, true) == nil {
@@ -246,8 +257,8 @@ func (c *child) tryReap(options int) bool {
 	return true
 }
 
-// blockingReap is for kernels without pidfd: a thread waits until the child is a zombie, and leaves it one,
-// so that the status is collected under the lock.
+// blockingReap is for kernels without pidfd: a thread waits until the child is
+// a zombie, and leaves it one, so that the status is collected under the lock.
 func (c *child) blockingReap() bool {
 	err := unix.Waitid(unix.P_PID, c.pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
 	if err == unix.EINTR {
@@ -274,7 +285,8 @@ func (c *child) alive() bool {
 	return !c.tryReap(unix.WNOHANG)
 }
 
-// exitCode is the exit status, or -N after signal N. It is valid once done is closed.
+// exitCode is the exit status, or -N after signal N. It is valid once done is
+// closed.
 func (c *child) exitCode() int {
 	if c.status.Signaled() {
 		return -int(c.status.Signal())

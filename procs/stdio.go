@@ -9,7 +9,8 @@ import (
 	"switchyard/procs/internal/fault"
 )
 
-// stdioEnds are the pipes between a child's standard files and readers and writers that are no files.
+// stdioEnds are the pipes between a child's standard files and readers and
+// writers that are no files.
 type stdioEnds struct {
 	child  []*os.File // ends for the child, and /dev/null: closed once it runs
 	ours   []*os.File
@@ -85,8 +86,9 @@ func (e *stdioEnds) writer(w io.Writer) (*os.File, error) {
 	return theirs, nil
 }
 
-// copyGuarded copies until the end or an error. A panic of a reader or writer of
-// the program's is logged, and is an error like any other: nothing more is copied.
+// copyGuarded copies until the end or an error. A panic of a reader or writer
+// of the program's is logged, and is an error like any other: nothing more is
+// copied.
 func copyGuarded(what string, w io.Writer, r io.Reader) {
 	var err error
 	defer func() {
@@ -98,7 +100,8 @@ func copyGuarded(what string, w io.Writer, r io.Reader) {
 	io.Copy(w, r)
 }
 
-// usable tells why a file cannot be handed on. Without this the child would be started, and its output lost.
+// usable tells why a file cannot be handed on. Without this the child would be
+// started, and its output lost.
 func usable(f *os.File) error {
 	if f == nil {
 		return os.ErrInvalid
@@ -130,8 +133,8 @@ func (e *stdioEnds) closeOurEnds() {
 	}
 }
 
-// nullInput is what children read who are given nothing to read, and where they write if our own standard files are closed: one
-// descriptor for all.
+// nullInput is what children read who are given nothing to read, and where they
+// write if our own standard files are closed: one descriptor for all.
 func nullInput() (*os.File, error) {
 	null.once.Do(func() { null.file, null.err = os.OpenFile(os.DevNull, os.O_RDWR, 0) })
 	return null.file, null.err

@@ -87,7 +87,8 @@ const (
 	ringOffset   = 128 << 10 // of the second ring
 )
 
-// newRings returns two rings, for one writer and one reader each, without locks.
+// newRings returns two rings, for one writer and one reader each, without
+// locks.
 func newRings(b *testing.B) *SharedMemory {
 	b.Helper()
 	m := closing(b, must(NewSharedMemory(256<<10))(b), nil)
@@ -231,8 +232,10 @@ func BenchmarkQueueFloor(b *testing.B) {
 	})
 }
 
-// BenchmarkQueue: integers from one producer process to one consumer, and a round trip through two queues and another process. x-ospipe:
-// in units of the same through pipes of the operating system. A queue cannot be faster than the rings of BenchmarkQueueFloor.
+// BenchmarkQueue: integers from one producer process to one consumer, and a
+// round trip through two queues and another process. x-ospipe: in units of the
+// same through pipes of the operating system. A queue cannot be faster than the
+// rings of BenchmarkQueueFloor.
 func BenchmarkQueue(b *testing.B) {
 	b.Run("throughput", func(b *testing.B) {
 		q := closing(b, must(NewQueue[int](0))(b), nil)
@@ -257,8 +260,10 @@ func lockLoop(l *Lock, n int) error {
 	return nil
 }
 
-// BenchmarkLock: one acquire and release, alone, and with another process doing the same. The floor is two atomic exchanges of a word;
-// x-mutex: in units of a sync.Mutex of this process, with another goroutine in the place of the other process.
+// BenchmarkLock: one acquire and release, alone, and with another process doing
+// the same. The floor is two atomic exchanges of a word; x-mutex: in units of a
+// sync.Mutex of this process, with another goroutine in the place of the other
+// process.
 func BenchmarkLock(b *testing.B) {
 	b.Run("floor", func(b *testing.B) {
 		var word atomic.Uint64
@@ -277,7 +282,8 @@ func BenchmarkLock(b *testing.B) {
 			}
 		})
 	})
-	// Each process does b.N: the time is that of one acquire and release of each.
+	// Each process does b.N: the time is that of one acquire and release of
+	// each.
 	b.Run("contended", func(b *testing.B) {
 		l := closing(b, must(NewLock())(b), nil)
 		p := newPartner(b, benchLock, benchArgs{Lock: l})
@@ -326,7 +332,8 @@ func BenchmarkJoinableQueue(b *testing.B) {
 	}
 }
 
-// BenchmarkRLock is beside a Lock: what it costs to know whose the lock is. nested: acquired and released once more by its owner.
+// BenchmarkRLock is beside a Lock: what it costs to know whose the lock is.
+// nested: acquired and released once more by its owner.
 func BenchmarkRLock(b *testing.B) {
 	plain := closing(b, must(NewLock())(b), nil)
 	floor := proctest.Floor{Unit: "x-lock", Do: func(n int) {
@@ -355,8 +362,10 @@ func BenchmarkRLock(b *testing.B) {
 	})
 }
 
-// BenchmarkSharedMemory: a block goes through a pipe to another process, which maps it, writes its last byte, unmaps it and answers. The
-// floor is the same with bytes instead of a block. x-64KiB: in units of the same with 64 KiB; that of 64 KiB itself tells how sure it is.
+// BenchmarkSharedMemory: a block goes through a pipe to another process, which
+// maps it, writes its last byte, unmaps it and answers. The floor is the same
+// with bytes instead of a block. x-64KiB: in units of the same with 64 KiB;
+// that of 64 KiB itself tells how sure it is.
 func BenchmarkSharedMemory(b *testing.B) {
 	b.Run("floor", func(b *testing.B) {
 		ours, theirs, err := NewPipe(Duplex)
@@ -378,7 +387,8 @@ func BenchmarkSharedMemory(b *testing.B) {
 		ours.Close()
 		join(b, p)
 	})
-	// One pipe and one process for all sizes: where the scheduler has put the two matters more than any size.
+	// One pipe and one process for all sizes: where the scheduler has put the
+	// two matters more than any size.
 	ours, theirs, err := NewPipe(Duplex)
 	if err != nil {
 		b.Fatal(err)

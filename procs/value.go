@@ -9,20 +9,22 @@ import (
 	"switchyard/procs/internal/codec"
 )
 
-// Value is one T in shared memory, with a lock. It is multiprocessing.Value. T must hold no pointers: numbers, booleans, arrays and structs of
-// them; others are refused with ErrEncode.
+// Value is one T in shared memory, with a lock. It is multiprocessing.Value. T
+// must hold no pointers: numbers, booleans, arrays and structs of them; others
+// are refused with ErrEncode.
 //
 // The error ErrOwnerDied of its methods says that they succeeded, but that a
 // process died before, holding the lock: the value may be half written. One
-// caller is told, the next ones are not: whoever is told repairs it. The lock is
-// as a Lock is, also in what it says of holders that cannot be found dead.
+// caller is told, the next ones are not: whoever is told repairs it. The lock
+// is as a Lock is, also in what it says of holders that cannot be found dead.
 type Value[T any] struct {
 	shared
 	lock Lock
 	p    *T
 }
 
-// valueBase is where the data of a Value or an Array begins: the lock is before it.
+// valueBase is where the data of a Value or an Array begins: the lock is before
+// it.
 const valueBase = bodyOffset + 64
 
 // NewValue returns a shared value.
@@ -78,10 +80,10 @@ func (x *Value[T]) Set(v T) error {
 	return x.Update(context.Background(), func(p *T) { *p = v })
 }
 
-// Update calls fn with the lock held. fn may read and change the value in place,
-// and must not keep the pointer, nor use the value's methods. If fn panics or
-// calls Goexit, the lock is released, the value stays as fn left it, and the next
-// caller is not told.
+// Update calls fn with the lock held. fn may read and change the value in
+// place, and must not keep the pointer, nor use the value's methods. If fn
+// panics or calls Goexit, the lock is released, the value stays as fn left it,
+// and the next caller is not told.
 func (x *Value[T]) Update(ctx context.Context, fn func(*T)) error {
 	return withLock(ctx, &x.lock, func() { fn(x.p) })
 }
@@ -97,11 +99,13 @@ func withLock(ctx context.Context, l *Lock, fn func()) error {
 	return err
 }
 
-// Lock returns the lock. Closing it closes the value. Get, Set and Update take it themselves: who holds it uses Raw.
+// Lock returns the lock. Closing it closes the value. Get, Set and Update take
+// it themselves: who holds it uses Raw.
 func (x *Value[T]) Lock() *Lock { return &x.lock }
 
-// Raw returns the place of the value in shared memory, for who holds the lock, or uses sync/atomic instead. It must not be used after
-// the Value became unreachable.
+// Raw returns the place of the value in shared memory, for who holds the lock,
+// or uses sync/atomic instead. It must not be used after the Value became
+// unreachable.
 func (x *Value[T]) Raw() *T { return x.p }
 
 // RawValue is a Value without a lock: multiprocessing.RawValue.
@@ -122,7 +126,8 @@ func NewRawValue[T any](v T) (*RawValue[T], error) {
 func (r *RawValue[T]) share(w *wire) error { return r.v.share(w) }
 func (r *RawValue[T]) adopt(w *wire) error { return r.v.adopt(w) }
 
-// Raw returns the place of the value in shared memory. It must not be used after the RawValue became unreachable.
+// Raw returns the place of the value in shared memory. It must not be used
+// after the RawValue became unreachable.
 func (r *RawValue[T]) Raw() *T { return r.v.p }
 
 // Close lets go of the value in this process.

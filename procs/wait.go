@@ -19,9 +19,10 @@ const (
 	FirstError                       // one is done and failed (Python's FIRST_EXCEPTION), or all are done
 )
 
-// WaitFutures waits for futures (concurrent.futures.wait), and returns those that are done and those that are not, in the order
-// given. If ctx is done before, its error is returned as well; with a context that is done already, WaitFutures only looks. A future
-// given twice is returned once.
+// WaitFutures waits for futures (concurrent.futures.wait), and returns those
+// that are done and those that are not, in the order given. If ctx is done
+// before, its error is returned as well; with a context that is done already,
+// WaitFutures only looks. A future given twice is returned once.
 func WaitFutures[T any](ctx context.Context, futures []*Future[T], when ReturnWhen) (done, notDone []*Future[T], err error) {
 	futures = distinct(futures)
 	var left atomic.Int64
@@ -57,9 +58,10 @@ func WaitFutures[T any](ctx context.Context, futures []*Future[T], when ReturnWh
 	return done, notDone, err
 }
 
-// AsCompleted yields futures as they are done (concurrent.futures.as_completed), each once. If ctx is done before, the
-// loop ends, after those that are done, with a nil future and an error that tells how many were missing. What was yielded is
-// not kept.
+// AsCompleted yields futures as they are done
+// (concurrent.futures.as_completed), each once. If ctx is done before, the loop
+// ends, after those that are done, with a nil future and an error that tells
+// how many were missing. What was yielded is not kept.
 func AsCompleted[T any](ctx context.Context, futures []*Future[T]) iter.Seq2[*Future[T], error] {
 	return func(yield func(*Future[T], error) bool) {
 		ready, n := completions(futures)
@@ -76,7 +78,8 @@ func AsCompleted[T any](ctx context.Context, futures []*Future[T]) iter.Seq2[*Fu
 	}
 }
 
-// completions returns a channel that gets each of the futures once, when it is done, and how many these are.
+// completions returns a channel that gets each of the futures once, when it is
+// done, and how many these are.
 func completions[T any](futures []*Future[T]) (ready chan *Future[T], n int) {
 	futures = distinct(futures)
 	ready = make(chan *Future[T], len(futures))
@@ -119,19 +122,26 @@ func distinct[T comparable](in []T) []T {
 	return out
 }
 
-// Wait waits until one of the objects is ready, or until ctx is done, and returns all that are (multiprocessing.connection.wait), in the
-// order given. With a context that is done already, Wait only looks. An object is one of
+// Wait waits until one of the objects is ready, or until ctx is done, and
+// returns all that are (multiprocessing.connection.wait), in the order given.
+// With a context that is done already, Wait only looks. An object is one of
 //
-//   - a *Conn. Ready: Recv would not block, because there is a message, or because it fails.
+//   - a *Conn. Ready: Recv would not block, because there is a message, or
+//     because it fails.
 //   - a *Process. Ready: it has ended.
-//   - anything with a method C() <-chan struct{} (a Future, an AsyncResult), or a channel of struct{} (a Sentinel, a context's Done). Ready: one
-//     can receive from the channel.
-//   - anything with a method SyscallConn (an *os.File, a net.Conn, a net.Listener: see syscall.Conn), or a Descriptor. Ready: as poll(2)
-//     says for POLLIN, a reader or Accept would not block. What a bufio.Reader has read already does not count. Linux only.
+//   - anything with a method C() <-chan struct{} (a Future, an AsyncResult), or
+//     a channel of struct{} (a Sentinel, a context's Done). Ready: one can
+//     receive from the channel.
+//   - anything with a method SyscallConn (an *os.File, a net.Conn, a
+//     net.Listener: see syscall.Conn), or a Descriptor. Ready: as poll(2) says
+//     for POLLIN, a reader or Accept would not block. What a bufio.Reader has
+//     read already does not count. Linux only.
 //
-// An object that cannot be waited for ends Wait with an error that names it, and wraps os.ErrClosed or net.ErrClosed if it is closed, EBADF
-// for a Descriptor that is not open, and errors.ErrUnsupported on other systems. If it is closed by another goroutine meanwhile, Wait
-// notices within half a second. Wait panics on an object of another type.
+// An object that cannot be waited for ends Wait with an error that names it,
+// and wraps os.ErrClosed or net.ErrClosed if it is closed, EBADF for a
+// Descriptor that is not open, and errors.ErrUnsupported on other systems. If
+// it is closed by another goroutine meanwhile, Wait notices within half a
+// second. Wait panics on an object of another type.
 func Wait(ctx context.Context, objects ...any) (ready []any, err error) {
 	as := make([]awaited, len(objects))
 	for i, o := range objects {
@@ -246,7 +256,8 @@ func awaitAny(ctx context.Context, as []awaited) error {
 	return nil
 }
 
-// watch returns a channel that is closed when there may be something to receive, and what ends the watching.
+// watch returns a channel that is closed when there may be something to
+// receive, and what ends the watching.
 func (c *Conn) watch() (<-chan struct{}, func()) {
 	done := make(chan struct{})
 	var over atomic.Bool

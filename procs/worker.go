@@ -20,7 +20,8 @@ import (
 	"switchyard/procs/internal/taskring"
 )
 
-// Initializer is a function and its argument, to be run in each worker before its first task.
+// Initializer is a function and its argument, to be run in each worker before
+// its first task.
 type Initializer struct {
 	id     uint64
 	fname  string
@@ -88,9 +89,11 @@ func runWorker(c *control, b *boot, fds []int) {
 	}
 	s.finished()
 	go s.listen()
-	// Let it come to its system call now, while the runtime's monitor looks every few microseconds for processors that
-	// are held by one. Later, after the first 10 ms of a long task, the monitor sleeps, and the task would wait for
-	// another 10 ms until listen's processor (with GOMAXPROCS=1 the only one) is taken away from it.
+	// Let it come to its system call now, while the runtime's monitor looks
+	// every few microseconds for processors that are held by one. Later, after
+	// the first 10 ms of a long task, the monitor sleeps, and the task would
+	// wait for another 10 ms until listen's processor (with GOMAXPROCS=1 the
+	// only one) is taken away from it.
 	runtime.Gosched()
 	done := make(chan struct{})
 	go s.serve(done)
@@ -98,9 +101,10 @@ func runWorker(c *control, b *boot, fds []int) {
 	s.exit.Do(func() { Exit(0) })
 }
 
-// ask is called when the process is asked to end, and not by its pool, which kills its workers. Where that was a signal to all processes of
-// the family it is the pool's process that has to say what becomes of its tasks, so the one that runs is finished in any case. Those that wait
-// here go to other workers.
+// ask is called when the process is asked to end, and not by its pool, which
+// kills its workers. Where that was a signal to all processes of the family it
+// is the pool's process that has to say what becomes of its tasks, so the one
+// that runs is finished in any case. Those that wait here go to other workers.
 func (s *served) ask(sig syscall.Signal, now bool) {
 	s.mu.Lock()
 	s.asked = sig
@@ -118,7 +122,8 @@ func (s *served) leave(sig syscall.Signal) {
 	})
 }
 
-// begin notes that a task is about to run, before that is claimed: as soon as it is, the process must not end.
+// begin notes that a task is about to run, before that is claimed: as soon as
+// it is, the process must not end.
 func (s *served) begin(seq uint64) *taskContext {
 	ctx := &taskContext{}
 	s.mu.Lock()
@@ -156,8 +161,8 @@ func initialise(b *boot, fds []int) error {
 	return run(context.Background())
 }
 
-// listen obeys the parent, and ends the process when there is none any more. (The kernel kills us then, too;
-// this is for the cases in which it would not.)
+// listen obeys the parent, and ends the process when there is none any more.
+// (The kernel kills us then, too; this is for the cases in which it would not.)
 func (s *served) listen() {
 	for {
 		kind, body, fds, err := s.control.recv(nil)
@@ -187,8 +192,8 @@ func (s *served) listen() {
 	}
 }
 
-// serve runs tasks until the stop record. A task that ends its goroutine (runtime.Goexit) ends serve as
-// well; then another serve goes on.
+// serve runs tasks until the stop record. A task that ends its goroutine
+// (runtime.Goexit) ends serve as well; then another serve goes on.
 func (s *served) serve(done chan struct{}) {
 	var cur *taskring.Task
 	defer func() {
@@ -260,7 +265,8 @@ func (s *served) run(t *taskring.Task, ctx *taskContext, payload []byte) {
 	}
 }
 
-// publish puts a result into the ring, or into a descriptor of its own if it is too long for that. It closes fds, which go along.
+// publish puts a result into the ring, or into a descriptor of its own if it is
+// too long for that. It closes fds, which go along.
 func (s *served) publish(seq uint64, flags uint32, b []byte, fds []int) error {
 	if len(b) > s.ring.MaxResult() {
 		blob, err := newBlob(b)
@@ -307,8 +313,9 @@ func (s *served) fail(seq uint64, err error) {
 	}
 }
 
-// taskContext is the context of one task: cancelled by the parent, or when the task is over. It is
-// smaller than what package context makes, and most tasks never look at it.
+// taskContext is the context of one task: cancelled by the parent, or when the
+// task is over. It is smaller than what package context makes, and most tasks
+// never look at it.
 type taskContext struct {
 	mu   sync.Mutex
 	done chan struct{}

@@ -8,7 +8,8 @@ import (
 )
 
 // An apart finds out why cases of two runs do not meet: their names differ in
-// the number of CPUs, the package, the parameters, the models or the units only.
+// the number of CPUs, the package, the parameters, the models or the units
+// only.
 type apart struct {
 	old        map[string][]*Case // by identity without CPUs, without the package, and by workload alone
 	cpus       [2]map[int]bool

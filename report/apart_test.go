@@ -151,7 +151,8 @@ func TestForeignUnits(t *testing.T) {
 			t.Errorf("%s: %s", test.unit, s)
 		}
 	}
-	// Nothing to nothing is no change; nothing to something is one without a share.
+	// Nothing to nothing is no change; nothing to something is one without a
+	// share.
 	zero := strings.Repeat("BenchmarkX 1 5 ns/op 0 allocs/op\n", 6)
 	if d := Compare(read(t, zero), read(t, zero)); len(d.Changes) != 2 || d.Changes[0].Kind == Untold || d.Changes[1].Kind != Same {
 		t.Errorf("zero to zero: %+v", d.Changes)
@@ -165,8 +166,8 @@ func TestForeignUnits(t *testing.T) {
 	if d.Changes[0].Kind != Regressed || d.Changes[0].Metric.Name != "allocs/op" || !strings.Contains(text.String(), "from 0") {
 		t.Errorf("zero to two: %+v\n%s", d.Changes, &text)
 	}
-	// In a foreign file a unit of our name is not ours: throughput is of ns/op, and
-	// there is no latency.
+	// In a foreign file a unit of our name is not ours: throughput is of ns/op,
+	// and there is no latency.
 	run := read(t, strings.Repeat("BenchmarkX 1 100 ns/op 7 ops/s 5 p99-ns 3 peak-RSS-bytes\n", 6))
 	cell := run.cases()[0].Cells[""]
 	if s, _ := Throughput.sample(cell); len(s) != 6 || s[0] != 1e7 {

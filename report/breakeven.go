@@ -14,8 +14,9 @@ type BreakEven struct {
 	A, B     string
 
 	// At is where the ratio of throughputs, drawn as straight lines between the
-	// measured points in double logarithmic scale, passes one. Lo and Hi are where
-	// the bounds of its interval do. All are NaN unless the outcome is Crosses.
+	// measured points in double logarithmic scale, passes one. Lo and Hi are
+	// where the bounds of its interval do. All are NaN unless the outcome is
+	// Crosses.
 	At, Lo, Hi float64
 	First      float64 // smallest size measured
 	Last       float64 // largest size measured

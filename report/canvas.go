@@ -44,7 +44,8 @@ type canvas struct {
 	stack []canvasState
 }
 
-// canvasState is what Push saves: the pen and an affine transform, column by column.
+// canvasState is what Push saves: the pen and an affine transform, column by
+// column.
 type canvasState struct {
 	ink   color.Color
 	width vg.Length

@@ -186,7 +186,8 @@ type chart struct {
 }
 
 // render draws the chart. gonum panics at values it cannot place; our scales
-// keep them away, and should one slip through the chart is left out, not the page.
+// keep them away, and should one slip through the chart is left out, not the
+// page.
 func (ch chart) render() (svg template.HTML, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -310,7 +311,8 @@ func (ls endLabels) Plot(dc draw.Canvas, p *plot.Plot) {
 	for i, l := range out {
 		l.at.Y = vg.Points(ys[i])
 		c.open("series end "+l.s.model.Class+" "+l.s.class, l.s.model.Name, l.s.title)
-		// A line that ends early gets a dotted leader, or it would seem to go on.
+		// A line that ends early gets a dotted leader, or it would seem to go
+		// on.
 		leader := lineStyle(inkGroup, .7)
 		if dc.Max.X-l.from.X > 12 {
 			leader.Dashes = []vg.Length{1, 4}

@@ -11,7 +11,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// A chartRow is one model's row: where it stands, and what is written at its end.
+// A chartRow is one model's row: where it stands, and what is written at its
+// end.
 type chartRow struct {
 	model  pageModel
 	center float64

@@ -16,8 +16,8 @@ type Comparison struct {
 	N1, N2 int
 
 	// Ratio is A's center over B's. Lo and Hi bound the ratio of the two
-	// distributions' locations at the level Confidence: the U test turned round,
-	// that is, all ratios which the test would not reject.
+	// distributions' locations at the level Confidence: the U test turned
+	// round, that is, all ratios which the test would not reject.
 	Ratio, Lo, Hi float64
 
 	// P is the U test's, Adjusted is P after Holm's correction over Family

@@ -174,7 +174,8 @@ func TestEquivalent(t *testing.T) {
 }
 
 // The smallest effect that would have been seen is seen when it is there:
-// shifting one sample by a little more makes the test reject, by a little less not.
+// shifting one sample by a little more makes the test reject, by a little less
+// not.
 func TestDetectable(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 11))
 	for range 50 {

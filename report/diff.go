@@ -263,7 +263,8 @@ func (d *Diff) metrics() []Metric {
 	return append(out, others...)
 }
 
-// Sentence sums the diff up, by throughput, or by the first metric that there is.
+// Sentence sums the diff up, by throughput, or by the first metric that there
+// is.
 func (d *Diff) Sentence() string {
 	failed := ""
 	if n := len(d.Failed); n > 0 {

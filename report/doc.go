@@ -1,23 +1,24 @@
 // Package report turns the files of a benchmark run into something that a
 // reader understands in ten seconds and can check to the last digit: benchmark
-// files in; text and HTML out. It imports none of the packages that are measured.
-// It reads any model and any workload, and knows some by name: serial is the
-// baseline, Nop the control, and the models of this project have a note, a colour
-// and questions for break-evens of their own.
+// files in; text and HTML out. It imports none of the packages that are
+// measured. It reads any model and any workload, and knows some by name: serial
+// is the baseline, Nop the control, and the models of this project have a note,
+// a colour and questions for break-evens of their own.
 //
 // # What goes in
 //
-// A results directory holds bench.txt and latency.hlog, in the format of package
-// benchlog. Read takes any file in Go benchmark format; our own records add
-// stories, order and noise.
+// A results directory holds bench.txt and latency.hlog, in the format of
+// package benchlog. Read takes any file in Go benchmark format; our own records
+// add stories, order and noise.
 //
 // Read understands what go test itself prints, plain, with -v or as -json:
-// failures of the first iteration and of later ones, skips, trees of benchmarks,
-// prints in the midst of a result, panics, packages that did not build. It unpacks
-// gzip and decodes UTF-16. Files may be cut off at any byte and may come from
-// anywhere: names are escaped, lines and counts are bounded, and what was left out
-// is said in [Run.Notes], which every text and page repeats. A log belongs to the
-// run whose header names the moment at which it was begun, wherever it lies.
+// failures of the first iteration and of later ones, skips, trees of
+// benchmarks, prints in the midst of a result, panics, packages that did not
+// build. It unpacks gzip and decodes UTF-16. Files may be cut off at any byte
+// and may come from anywhere: names are escaped, lines and counts are bounded,
+// and what was left out is said in [Run.Notes], which every text and page
+// repeats. A log belongs to the run whose header names the moment at which it
+// was begun, wherever it lies.
 //
 // Units mean what our runner says only in its own files and where a name has a
 // model; those of other tools are shown and compared as they stand.
@@ -38,15 +39,16 @@
 //     when both sides of the crossing are shown ([BreakEven]).
 //   - Of the run: one sentence, its exceptions, and how far it can be trusted
 //     ([Verdict], [Warning]).
-//   - Of two runs: what got worse, what got better ([Compare]), host facts first;
-//     what failed, which is never a gain; and why cases do not meet.
+//   - Of two runs: what got worse, what got better ([Compare]), host facts
+//     first; what failed, which is never a gain; and why cases do not meet.
 //
-// "serial" is a baseline of the work itself and the workload Nop a control: they
-// are shown but do not compete.
+// "serial" is a baseline of the work itself and the workload Nop a control:
+// they are shown but do not compete.
 //
-// [WriteText] prints tables and the verdict. [WriteHTML] writes one page that needs
-// no network and no script, below three megabytes; what does not fit is left out
-// with a note. The examples of [Read] and [WriteText] show the whole way.
+// [WriteText] prints tables and the verdict. [WriteHTML] writes one page that
+// needs no network and no script, below three megabytes; what does not fit is
+// left out with a note. The examples of [Read] and [WriteText] show the whole
+// way.
 //
 // # What it is not
 //

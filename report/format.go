@@ -126,7 +126,8 @@ const maxShown = 96
 // the whole put there. Escaping for HTML comes after it.
 func clean(s string) string { return fit(visible(s, true), maxShown) }
 
-// cleanTo makes prose from a file fit to be shown; what is too long loses its end.
+// cleanTo makes prose from a file fit to be shown; what is too long loses its
+// end.
 func cleanTo(s string, limit int) string { return shorten(visible(s, false), limit) }
 
 func visible(s string, injective bool) string {

@@ -99,7 +99,8 @@ func BenchmarkCleanupFails(b *testing.B) {
 	"hangs/h_test.go":  "package hangs\n\nimport (\n\t\"testing\"\n\t\"time\"\n)\n\nfunc TestHangs(t *testing.T) { time.Sleep(time.Hour) }\nfunc BenchmarkSame(b *testing.B) {}\n",
 }
 
-// goTest runs the real go test in the sample module, and returns what it prints.
+// goTest runs the real go test in the sample module, and returns what it
+// prints.
 func goTest(t *testing.T, args ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -178,9 +179,9 @@ func checkOutcomes(t *testing.T, text string, want map[string]string) *Run {
 }
 
 // What go test itself prints of every outcome is read as what it means
-// (gobenchdata#69): failures of the first iteration, whose names have no number of
-// CPUs, failures of later ones, which stand where the result would, trees that
-// fail with a part of them, prints in the midst of a result.
+// (gobenchdata#69): failures of the first iteration, whose names have no number
+// of CPUs, failures of later ones, which stand where the result would, trees
+// that fail with a part of them, prints in the midst of a result.
 func TestRealGoTest(t *testing.T) {
 	all := func(n int, lane string) map[string]string {
 		ok := fmt.Sprintf("ok %d", n)

@@ -24,9 +24,9 @@ var pageJS string
 
 var pageTmpl = template.Must(template.New("page").Parse(pageTemplate))
 
-// Limits on the page: it stays below three megabytes, and hostile or huge
-// files cannot make it grow without bound. What they cut off is said on the page;
-// the files have it all.
+// Limits on the page: it stays below three megabytes, and hostile or huge files
+// cannot make it grow without bound. What they cut off is said on the page; the
+// files have it all.
 const (
 	maxPage       = 2900e3
 	maxData       = 700e3 // embedded results
@@ -349,7 +349,8 @@ func (b *builder) machineLine() []string {
 	return out
 }
 
-// number keeps a value for scripts that sort; it is empty for what is no number.
+// number keeps a value for scripts that sort; it is empty for what is no
+// number.
 func number(v float64) string {
 	if !finite(v) {
 		return ""

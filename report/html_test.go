@@ -390,9 +390,9 @@ func TestGoldenMatrix(t *testing.T) {
 	}
 }
 
-// goldenPair are two runs of odd kinds: a failure of a case in
-// each, a case and a model that only one has, other facts, notes, another number
-// of CPUs, results too few and too noisy to tell.
+// goldenPair are two runs of odd kinds: a failure of a case in each, a case and
+// a model that only one has, other facts, notes, another number of CPUs,
+// results too few and too noisy to tell.
 func goldenPair(t *testing.T) (old, new *Run) {
 	var a, b strings.Builder
 	a.WriteString("cpu: A\ngo: go1.25\n")

@@ -36,7 +36,8 @@ func upTo(n int64) []int64 {
 	return out
 }
 
-// Several lines with one tag are one result each; the case's curve is theirs merged.
+// Several lines with one tag are one result each; the case's curve is theirs
+// merged.
 func TestLatencyMerges(t *testing.T) {
 	run := read(t, small)
 	log := smallLog + `"StartTimestamp","Interval_Length"` + "\n" +

@@ -123,7 +123,8 @@ func TestTooManyCells(t *testing.T) {
 	sayEverywhere(t, run, tiny, want)
 }
 
-// sayEverywhere checks that a note of a run stands in all texts and pages it is in.
+// sayEverywhere checks that a note of a run stands in all texts and pages it is
+// in.
 func sayEverywhere(t *testing.T, run, other *Run, want string) {
 	t.Helper()
 	for name, write := range map[string]func(*bytes.Buffer) error{

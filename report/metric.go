@@ -32,8 +32,8 @@ var (
 	Metrics = []Metric{Throughput, TailP99, CPUTime, Memory}
 )
 
-// ownUnits are those whose meaning our runner decides. Under another tool's name
-// they may stand for anything.
+// ownUnits are those whose meaning our runner decides. Under another tool's
+// name they may stand for anything.
 var ownUnits = []string{"ops/s", "cpu-ns/op", "p50-ns", "p90-ns", "p99-ns", "p99.9-ns", "max-ns", "peak-RSS-bytes", "csw/op", "units", "gcs"}
 
 // foreignMetric is the metric of another tool's unit. Which way is better the
@@ -100,9 +100,9 @@ func (m Metric) better(a, b float64) bool {
 }
 
 // sample collects a cell's values of the metric in run order. Values that are
-// no measurement, NaN, infinite or negative, are counted and kept out, and so is
-// zero where it could not be one: nothing takes no time and no memory. Another
-// tool's unit may be zero or below.
+// no measurement, NaN, infinite or negative, are counted and kept out, and so
+// is zero where it could not be one: nothing takes no time and no memory.
+// Another tool's unit may be zero or below.
 func (m Metric) sample(c *Cell) (values []float64, invalid int) {
 	if !c.usable() {
 		return nil, 0

@@ -199,7 +199,8 @@ func (b *builder) measured(w *Workload, k *Case, model string) bool {
 	return false
 }
 
-// entryTitle says in full what a cell shows. Its row and column say where it is.
+// entryTitle says in full what a cell shows. Its row and column say where it
+// is.
 func (b *builder) entryTitle(m Metric, e *Entry, r *Ranking) string {
 	var s strings.Builder
 	if e.Relation == Partial {

@@ -95,7 +95,8 @@ func (b *builder) takeaway(w *Workload) []string {
 	return out
 }
 
-// controlTakeaway says whether the control does its duty: its models should agree.
+// controlTakeaway says whether the control does its duty: its models should
+// agree.
 func controlTakeaway(r *Ranking) []string {
 	lowest, name := math.Inf(1), ""
 	for _, e := range r.Entries {

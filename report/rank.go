@@ -129,7 +129,8 @@ func (r *Ranking) order() {
 	}
 }
 
-// test compares all pairs of competing entries and judges each against the best.
+// test compares all pairs of competing entries and judges each against the
+// best.
 func (r *Ranking) test() {
 	type pair struct{ a, b int }
 	var pairs []pair
@@ -196,8 +197,9 @@ func (r *Ranking) judge(e *Entry, c Comparison) {
 	case c.Equivalent:
 		e.Relation = Tied
 	case c.Detectable > blunt || c.Lo > 1 || c.Hi < 1:
-		// Nothing was shown, but nothing much could have been; or the test alone
-		// would reject, and only the correction holds it back. Neither is a tie.
+		// Nothing was shown, but nothing much could have been; or the test
+		// alone would reject, and only the correction holds it back. Neither is
+		// a tie.
 		e.Relation = Unknown
 	default:
 		e.Relation = Tied
@@ -334,8 +336,8 @@ func commonCases(models []string, cases []*Case, has func(string, *Case) bool) (
 }
 
 // geomeans returns one geometric mean per pass over the cases, and that of the
-// centers. Pass k is made of each case's k-th result; the shortest sample says how
-// many passes there are.
+// centers. Pass k is made of each case's k-th result; the shortest sample says
+// how many passes there are.
 func geomeans(cases []*Case, samples map[*Case][]float64) (passes []float64, center float64) {
 	weight := map[*Workload]float64{}
 	n := math.MaxInt

@@ -29,10 +29,11 @@ const (
 )
 
 // Load reads a results directory: bench.txt, and latency.hlog where there is
-// one. A path to a file is read as bench.txt, "-" is standard input. The latency
-// log beside a file is read when it was begun at the moment that the file's
-// header names: a log that belongs to another run says nothing about this one.
-// An incomplete last line and damaged histograms are noted, not fatal.
+// one. A path to a file is read as bench.txt, "-" is standard input. The
+// latency log beside a file is read when it was begun at the moment that the
+// file's header names: a log that belongs to another run says nothing about
+// this one. An incomplete last line and damaged histograms are noted, not
+// fatal.
 func Load(path string) (*Run, error) {
 	if path == Stdin {
 		return Read("standard input", os.Stdin)
@@ -76,9 +77,9 @@ func (run *Run) loadLatency(name string) {
 	}
 }
 
-// Read reads benchmark results: Go benchmark format, as go test prints it or
-// as go test -json does, with or without the "# switchyard", "# workload" and
-// "# block" lines that our runner adds; plain, in gzip or in UTF-16. The name is
+// Read reads benchmark results: Go benchmark format, as go test prints it or as
+// go test -json does, with or without the "# switchyard", "# workload" and "#
+// block" lines that our runner adds; plain, in gzip or in UTF-16. The name is
 // used in messages. The error is ErrNoResults when r holds none.
 func Read(name string, r io.Reader) (*Run, error) {
 	text, err := decoded(name, r)

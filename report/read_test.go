@@ -81,7 +81,8 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// A case with any failure shows no number, even when most of its results are good.
+// A case with any failure shows no number, even when most of its results are
+// good.
 func TestFailedCellShowsNoNumber(t *testing.T) {
 	text := ""
 	for range 6 {

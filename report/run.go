@@ -105,13 +105,14 @@ func (c *Case) full() string {
 	return c.Workload.Name
 }
 
-// usable reports whether the cell has numbers to show. Those of a benchmark that
-// failed, or that is part of one that did, are none.
+// usable reports whether the cell has numbers to show. Those of a benchmark
+// that failed, or that is part of one that did, are none.
 func (c *Cell) usable() bool {
 	return c != nil && c.failure() == "" && len(c.Results) > 0
 }
 
-// failure is why the cell failed, alone or with its workload; "" when it did not.
+// failure is why the cell failed, alone or with its workload; "" when it did
+// not.
 func (c *Cell) failure() string {
 	if c.Failed != "" || c.Case == nil {
 		return c.Failed

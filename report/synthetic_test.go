@@ -18,8 +18,8 @@ import (
 )
 
 // A synthetic run imitates what the runner writes: all workloads, six models,
-// plausible ratios, noise, a disturbed block, failures and skips. Its numbers are
-// invented; tests read them, nobody quotes them.
+// plausible ratios, noise, a disturbed block, failures and skips. Its numbers
+// are invented; tests read them, nobody quotes them.
 type synthetic struct {
 	seed   uint64
 	count  int

@@ -16,8 +16,8 @@ type Options struct {
 	Color   bool   // text with ANSI colours
 	Version string // of switchyard, for the page's footer
 
-	// Page is the path of the page that is written beside the text, for its last
-	// line; "" is none.
+	// Page is the path of the page that is written beside the text, for its
+	// last line; "" is none.
 	Page string
 
 	// Baseline is an earlier run that the page sets this one against; nil

@@ -13,13 +13,14 @@ import (
 // computed exactly for small samples, and approximated by the normal
 // distribution for others (Lehmann, Nonparametrics, 1.2 and 1.3).
 //
-// The test is written here because that of go-moremath, and with it benchmath's,
-// takes the wrong tail for ties in samples of different size.
+// The test is written here because that of go-moremath, and with it
+// benchmath's, takes the wrong tail for ties in samples of different size.
 
 // Work up to which the distribution of U is computed, in the steps that it
-// takes: two samples of 41 without ties, where it is the same for all samples of a
-// size and kept; two of 26 with ties, where it is computed every time. A small
-// sample beside a large one costs little, and there the approximation is bad.
+// takes: two samples of 41 without ties, where it is the same for all samples
+// of a size and kept; two of 26 with ties, where it is computed every time. A
+// small sample beside a large one costs little, and there the approximation is
+// bad.
 const (
 	exactWork = 6e6
 	tiedWork  = 1e6
@@ -116,8 +117,9 @@ func uDistribution(n1, n2 int) []float64 {
 var uDistributions sync.Map // [2]int to []float64
 
 // tiedDistribution counts the ways to each value of twice U when the pooled
-// values have ties: of a group of t equal values k may be the first sample's, in
-// "t choose k" ways. ways[k][u] are those in which it has k of the values so far.
+// values have ties: of a group of t equal values k may be the first sample's,
+// in "t choose k" ways. ways[k][u] are those in which it has k of the values so
+// far.
 func tiedDistribution(n1 int, ties []int) []float64 {
 	n := 0
 	for _, t := range ties {
@@ -131,8 +133,8 @@ func tiedDistribution(n1 int, ties []int) []float64 {
 	ways[0][0] = 1
 	seen := 0
 	for _, t := range ties {
-		// From the greatest k down, so that a group counts once. To take none of
-		// it changes nothing.
+		// From the greatest k down, so that a group counts once. To take none
+		// of it changes nothing.
 		for k := min(n1, seen+t); k > 0; k-- {
 			for took := max(1, k-seen); took <= min(k, t); took++ {
 				others := seen - (k - took) // of the second sample, below this group

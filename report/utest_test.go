@@ -55,8 +55,8 @@ func samplesOf(n, top int, f func([]float64)) {
 }
 
 // The U test is exact for ties in samples of different size, where a widely
-// used implementation takes the wrong tail (HypothesisTests.jl#337): p is that of
-// enumeration for all small samples of few values, the same when the samples
+// used implementation takes the wrong tail (HypothesisTests.jl#337): p is that
+// of enumeration for all small samples of few values, the same when the samples
 // change places and when the values are mapped in order or in reverse.
 func TestUTestIsEnumeration(t *testing.T) {
 	tried := 0
@@ -98,7 +98,8 @@ func TestUTestIsEnumeration(t *testing.T) {
 	}
 }
 
-// Reported cases, and values that R's wilcox.test(exact = TRUE) gives without ties.
+// Reported cases, and values that R's wilcox.test(exact = TRUE) gives without
+// ties.
 func TestUTestKnown(t *testing.T) {
 	for _, test := range []struct {
 		x, y []float64
@@ -245,8 +246,8 @@ func TestIntervalOfLargeSamples(t *testing.T) {
 			}
 		}
 		slices.Sort(all)
-		// The shift interval of Hollander, Wolfe and Chicken, 4.3: half of the pairs
-		// less z standard deviations of U.
+		// The shift interval of Hollander, Wolfe and Chicken, 4.3: half of the
+		// pairs less z standard deviations of U.
 		k := int(float64(n[0]*n[1])/2 - 0.5 - 1.959964*math.Sqrt(float64(n[0]*n[1])*float64(n[0]+n[1]+1)/12))
 		wantLo, wantHi := math.Exp(all[k]), math.Exp(all[len(all)-1-k])
 		lo, hi := shiftInterval(logRatios(x, y), n[0], n[1], 0.05)
@@ -285,7 +286,8 @@ func TestMedianIntervalIsExact(t *testing.T) {
 		if n < 6 {
 			continue
 		}
-		// The median lies above the k-th value when at least k of n fall below it.
+		// The median lies above the k-th value when at least k of n fall below
+		// it.
 		covered := 0.0
 		for k := int(s.Lo); k < int(s.Hi); k++ {
 			lg := func(n int) float64 { v, _ := math.Lgamma(float64(n + 1)); return v }

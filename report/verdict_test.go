@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// table writes a run: per case and model one rate, with a little noise around it.
+// table writes a run: per case and model one rate, with a little noise around
+// it.
 type table struct {
 	count int
 	noise float64
@@ -170,7 +171,8 @@ func TestBreakEven(t *testing.T) {
 		want    Outcome
 		text    string
 	}{
-		// In double logarithmic scale the line from 0.1 at 10 us to 10 at 100 us passes one half way.
+		// In double logarithmic scale the line from 0.1 at 10 us to 10 at 100
+		// us passes one half way.
 		"crosses": {map[string]float64{"1us": 1, "10us": 10, "100us": 1000, "1ms": 1000}, Crosses, "from task = 3"},
 		"falling": {map[string]float64{"1us": 1000, "10us": 1000, "100us": 10, "1ms": 1}, Crosses, "up to task = 3"},
 		"never":   {map[string]float64{"1us": 1, "10us": 5, "100us": 20, "1ms": 50}, Never, "never within the range measured"},

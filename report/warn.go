@@ -121,7 +121,8 @@ func warnFewResults(run *Run, a *analysis) (Warning, bool) {
 	return w, fewest < benchlog.SteadyResults
 }
 
-// warnUnresolved tells when the correction asks for more results than there are.
+// warnUnresolved tells when the correction asks for more results than there
+// are.
 func warnUnresolved(run *Run, a *analysis) (Warning, bool) {
 	rows, family := 0, 0
 	for _, c := range run.cases() {

@@ -17,8 +17,8 @@
 //	    why
 //	# block {...}                             after a block, [BlockNote]
 //
-// latency.hlog is an HdrHistogram log (version 1.3): one line per result, tagged
-// with the name of its [Case].
+// latency.hlog is an HdrHistogram log (version 1.3): one line per result,
+// tagged with the name of its [Case].
 //
 // [Read] reads that, and whatever else go test prints around results, plain or
 // with -json: it leaves out what it cannot use, and says so. It never fails on

@@ -49,10 +49,10 @@ func LatencyTag(line string) (name string, ok bool) {
 }
 
 // ReadLatency reads the latency log of the file's run: an HdrHistogram log (V2,
-// compressed). It calls each with the tag and the histogram of every line, leaves
-// out damaged ones, and notes that. It reports whether the log is the run's own:
-// its first lines give the moment at which the run was begun, as the header does.
-// Of another run's log nothing is read.
+// compressed). It calls each with the tag and the histogram of every line,
+// leaves out damaged ones, and notes that. It reports whether the log is the
+// run's own: its first lines give the moment at which the run was begun, as the
+// header does. Of another run's log nothing is read.
 func (f *File) ReadLatency(r io.Reader, each func(tag string, h *hdrhistogram.PackedHistogram)) (own bool) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	started, lines, damaged := "", 0, 0
@@ -131,8 +131,8 @@ func cutLatency(line string) (tag, payload string, err error) {
 }
 
 // checkGeometry looks at an encoded histogram's header before it is decoded:
-// the number of its counters, and so the memory a payload may unfold into, grows
-// tenfold with each significant digit.
+// the number of its counters, and so the memory a payload may unfold into,
+// grows tenfold with each significant digit.
 func checkGeometry(payload []byte) error {
 	raw := make([]byte, base64.StdEncoding.DecodedLen(len(payload)))
 	n, err := base64.StdEncoding.Decode(raw, payload)

@@ -111,7 +111,8 @@ func parseValues(rest string) (iters int, values []Value, err error) {
 	return iters, values, nil
 }
 
-// cutField cuts s after its first field, as the benchmark format separates them.
+// cutField cuts s after its first field, as the benchmark format separates
+// them.
 func cutField(s string) (field, rest string, more bool) {
 	i := strings.IndexFunc(s, unicode.IsSpace)
 	if i < 0 {

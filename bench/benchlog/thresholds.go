@@ -1,9 +1,9 @@
 package benchlog
 
 // What disturbs a block, so that it is run again: a fixed piece of arithmetic
-// (the canary) took this much longer at its edges than at the quietest moment of
-// the run, or the hypervisor gave this share of the processor's time to somebody
-// else.
+// (the canary) took this much longer at its edges than at the quietest moment
+// of the run, or the hypervisor gave this share of the processor's time to
+// somebody else.
 const (
 	CanaryDisturbs = 1.25
 	StealDisturbs  = 3.0 // percent

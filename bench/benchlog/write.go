@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// What begins a line that carries JSON, after "# ". Readers of the benchmark format skip
-// lines that begin with '#'.
+// What begins a line that carries JSON, after "# ". Readers of the benchmark
+// format skip lines that begin with '#'.
 const (
 	headerWord    = "switchyard"
 	workloadWord  = "workload"
@@ -82,8 +82,8 @@ func (r *Result) String() string {
 }
 
 // number prints whole numbers as they are and others with at least four
-// significant digits, and never an exponent, which some readers of the format do
-// not know.
+// significant digits, and never an exponent, which some readers of the format
+// do not know.
 func number(v float64) string {
 	switch a := math.Abs(v); {
 	case a == math.Trunc(a), a >= 1000:

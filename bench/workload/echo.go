@@ -123,7 +123,8 @@ func askAll(conn net.Conn, n int, lat *bench.Recorder) (answered uint64, err err
 	want := bytes.ToUpper(question)
 	for i := range n {
 		t := lat.Begin(i)
-		// Letters would change with the case: the number is in bytes 128 and up.
+		// Letters would change with the case: the number is in bytes 128 and
+		// up.
 		binary.BigEndian.PutUint64(question, uint64(i)|0x8080808080808080)
 		copy(want, question[:8])
 		if _, err := conn.Write(question); err != nil {

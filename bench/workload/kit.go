@@ -155,7 +155,8 @@ func raceGreenlets(b *bench.B, n int, makeWork func(h *hub.Hub) func(i int) erro
 	})
 }
 
-// recorders returns one latency recorder for each of n units that share b.N ops.
+// recorders returns one latency recorder for each of n units that share b.N
+// ops.
 func recorders(b *bench.B, n int) []*bench.Recorder {
 	recs := make([]*bench.Recorder, n)
 	for i := range recs {

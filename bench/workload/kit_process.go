@@ -191,7 +191,8 @@ func raceWorkers[In any](b *bench.B, f *procs.Func[workerArgs[In], struct{}], in
 }
 
 // serveWorkers is for workers that answer their parent: measure is called once
-// they are at work. It starts and stops the timer, and sees to it that they end.
+// they are at work. It starts and stops the timer, and sees to it that they
+// end.
 func serveWorkers[In any](b *bench.B, f *procs.Func[workerArgs[In], struct{}], ins []In, measure func() error) error {
 	w, err := gatherWorkers(b, f, ins)
 	defer w.free()

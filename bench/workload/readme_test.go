@@ -11,7 +11,8 @@ import (
 )
 
 // The workload that the README shows is added to the list as the README says,
-// in an overlay: the matrix test builds it, runs every case, and finds it right.
+// in an overlay: the matrix test builds it, runs every case, and finds it
+// right.
 func TestReadmeWorkload(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: builds the package anew")

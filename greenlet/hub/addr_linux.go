@@ -88,7 +88,8 @@ func (h *Hub) lookup(op, network, addr string) ([]net.IPAddr, int, error) {
 		port int
 		err  error
 	}
-	// The answer's error travels in it, so that Await's own is that of the wait.
+	// The answer's error travels in it, so that Await's own is that of the
+	// wait.
 	a, err := Await(h, func(ctx context.Context) (a answer, _ error) {
 		a.ips = ips
 		if a.port, a.err = net.DefaultResolver.LookupPort(ctx, network, service); a.err == nil && isName {

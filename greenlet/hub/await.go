@@ -39,8 +39,8 @@ func Await[T any](h *Hub, f func(ctx context.Context) (T, error)) (T, error) {
 	return call.v, call.err
 }
 
-// elsewhere runs work, which may be the user's, on a goroutine, and then done on
-// the hub, however work ended.
+// elsewhere runs work, which may be the user's, on a goroutine, and then done
+// on the hub, however work ended.
 func (h *Hub) elsewhere(work func() error, done func(err error)) {
 	h.holds++
 	h.away++

@@ -23,9 +23,9 @@ const (
 )
 
 // call runs f, which is the user's, and tells ended how it went and with which
-// error: f's, a [*PanicError], or ErrGoexit. After a Goexit ended runs while the
-// goroutine unwinds. Everything of the user's that the package runs, on whatever
-// goroutine, is run here, and never in the midst of a change.
+// error: f's, a [*PanicError], or ErrGoexit. After a Goexit ended runs while
+// the goroutine unwinds. Everything of the user's that the package runs, on
+// whatever goroutine, is run here, and never in the midst of a change.
 func call(f func() error, ended func(how ending, err error)) {
 	how, err := exited, ErrGoexit
 	defer func() { ended(how, err) }()
@@ -59,8 +59,8 @@ func (h *Hub) callback(fn func()) {
 // takes no innocent greenlet's stack down with it, and the hub is at rest
 // when the user's code looks at it.
 
-// callbackTurn returns the caller. It is no part of next, whose frame is on every
-// greenlet's stack.
+// callbackTurn returns the caller. It is no part of next, whose frame is on
+// every greenlet's stack.
 //
 //go:noinline
 func (h *Hub) callbackTurn() *Greenlet {

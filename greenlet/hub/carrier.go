@@ -59,8 +59,8 @@ func (c *carrier) unwound() {
 	}
 }
 
-// loop runs h.cur, then whoever is next. Its frame is on every greenlet's stack:
-// what it needs lies in the carrier and the greenlet.
+// loop runs h.cur, then whoever is next. Its frame is on every greenlet's
+// stack: what it needs lies in the carrier and the greenlet.
 func (c *carrier) loop(self *greenlet.Greenlet[struct{}], _ struct{}) (struct{}, error) {
 	defer c.unwound()
 	h := c.h

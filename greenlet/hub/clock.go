@@ -16,8 +16,8 @@ var never = instant{math.MaxInt64}
 
 func (h *Hub) now() instant { return instant{int64(time.Since(h.epoch))} }
 
-// at returns the instant of t. What lies before the hub's beginning is the first
-// there is, which is not the zero instant.
+// at returns the instant of t. What lies before the hub's beginning is the
+// first there is, which is not the zero instant.
 func (h *Hub) at(t time.Time) instant {
 	return instant{max(int64(t.Sub(h.epoch)), 1)} // Sub saturates
 }

@@ -21,8 +21,8 @@ import (
 // killed greenlet gets [ErrExit]. Both end waits only: what can be done without
 // waiting is done first. A Read that returns an error has taken nothing, so the
 // connection is as good as before. A Write returns with the error how many
-// bytes are sent; the peer has, or will get, exactly those. If they are not all,
-// the stream is cut there: close it, unless the peer can tell.
+// bytes are sent; the peer has, or will get, exactly those. If they are not
+// all, the stream is cut there: close it, unless the peer can tell.
 //
 // Out-of-band bytes, and what came with a unix socket's message (descriptors),
 // are dropped.

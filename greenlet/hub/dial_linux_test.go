@@ -363,7 +363,8 @@ func TestDialWithoutHost(t *testing.T) {
 	})
 }
 
-// A name is looked up while others run; who is killed meanwhile gets that error.
+// A name is looked up while others run; who is killed meanwhile gets that
+// error.
 func TestDialKilledInLookup(t *testing.T) {
 	killed := make(chan struct{})
 	defer func(r *net.Resolver) { net.DefaultResolver = r }(net.DefaultResolver)
@@ -496,7 +497,8 @@ func dialsItself() error {
 	if err := loopbackUp(); err != nil {
 		return skip("loopback", err)
 	}
-	// With two ports to choose from it happens soon. (The file is the namespace's.)
+	// With two ports to choose from it happens soon. (The file is the
+	// namespace's.)
 	if err := os.WriteFile("/proc/sys/net/ipv4/ip_local_port_range", []byte("40000 40001"), 0); err != nil {
 		return skip("port range", err)
 	}

@@ -22,13 +22,13 @@
 //
 // Everything that waits has a variant with a limit, XxxTimeout(d):
 //
-//   - A negative d has no end. Nor has one that ends beyond the hub's clock, 292
-//     years after it began: the longest Duration means for ever, and a deadline
-//     in a later year is none.
+//   - A negative d has no end. Nor has one that ends beyond the hub's clock,
+//     292 years after it began: the longest Duration means for ever, and a
+//     deadline in a later year is none.
 //   - Zero skips only the waiting. What is there is taken; if nothing is, every
-//     greenlet that is ready has a turn, the hub looks once at what has happened
-//     outside, and only then the limit has passed. So polling with zero sees all
-//     there is to see, and holds nobody up.
+//     greenlet that is ready has a turn, the hub looks once at what has
+//     happened outside, and only then the limit has passed. So polling with
+//     zero sees all there is to see, and holds nobody up.
 //   - TryXxx, Poll and Ready do not even do that. They are for callbacks, in
 //     which XxxTimeout(0) is the same.
 //
@@ -48,12 +48,12 @@
 //
 // # Callbacks
 //
-// Functions given to [Hub.Post], [Greenlet.Link] and [Config].OnPanic run between
-// greenlets, on a coroutine of their own, before the next greenlet. They see the
-// hub at rest and may spawn, kill (KillWith and a limit of zero), set, release
-// and use TryXxx. They must not block: that panics. Their panics are reported to
-// OnPanic. WatchdogConfig.OnBlock runs on a goroutine of its own. The order of a
-// [PriorityQueue] may neither block nor use the queue.
+// Functions given to [Hub.Post], [Greenlet.Link] and [Config].OnPanic run
+// between greenlets, on a coroutine of their own, before the next greenlet.
+// They see the hub at rest and may spawn, kill (KillWith and a limit of zero),
+// set, release and use TryXxx. They must not block: that panics. Their panics
+// are reported to OnPanic. WatchdogConfig.OnBlock runs on a goroutine of its
+// own. The order of a [PriorityQueue] may neither block nor use the queue.
 //
 // runtime.Goexit in a greenlet or a callback ends the main greenlet too, and so
 // Run, as testing's FailNow needs it; in an awaited call it is [ErrGoexit].
@@ -66,12 +66,13 @@
 //
 // A hub uses one processor. For more, run several side by side: [RunSharded].
 //
-// The order is first come, first served, with one exception: whoever has
-// waited for something outside (time, a descriptor, an awaited call) runs before
-// those who only yielded, as far as these still get every other turn.
+// The order is first come, first served, with one exception: whoever has waited
+// for something outside (time, a descriptor, an awaited call) runs before those
+// who only yielded, as far as these still get every other turn.
 //
-// TLS is in package hubtls and HTTP in hubhttp, below this one, so that a program
-// which needs neither does not pay for crypto/tls and net/http at each start.
+// TLS is in package hubtls and HTTP in hubhttp, below this one, so that a
+// program which needs neither does not pay for crypto/tls and net/http at each
+// start.
 //
 // It is not a scheduler for work that computes (use goroutines or processes)
 // and does not change how the standard library blocks: there is no monkey

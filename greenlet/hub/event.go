@@ -95,7 +95,8 @@ func (a *AsyncResult[T]) Complete(v T, err error) {
 // Get waits for the value or error.
 func (a *AsyncResult[T]) Get() (T, error) { return a.GetTimeout(-1) }
 
-// GetTimeout is Get for at most d, then [ErrTimeout]; see the package on limits.
+// GetTimeout is Get for at most d, then [ErrTimeout]; see the package on
+// limits.
 func (a *AsyncResult[T]) GetTimeout(d time.Duration) (T, error) {
 	if err := a.done.WaitTimeout(d); err != nil {
 		var zero T

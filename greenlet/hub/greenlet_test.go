@@ -162,7 +162,8 @@ func TestTimeouts(t *testing.T) {
 		}
 		must(t, h.WithTimeout(time.Hour, func() error { return h.Yield() }))
 
-		// The outer limit passes through the inner one, and they can be told apart.
+		// The outer limit passes through the inner one, and they can be told
+		// apart.
 		outer := h.StartTimeout(time.Millisecond)
 		inner := h.StartTimeout(time.Hour)
 		err = h.Sleep(time.Hour)

@@ -19,8 +19,8 @@ func NewGroup(h *Hub, gs ...*Greenlet) *Group {
 	return p
 }
 
-// Spawn is [Hub.Spawn] into the group. A greenlet leaves the group in the moment
-// in which it ends.
+// Spawn is [Hub.Spawn] into the group. A greenlet leaves the group in the
+// moment in which it ends.
 func (p *Group) Spawn(f func() error) *Greenlet {
 	g := p.h.Spawn(f)
 	p.Add(g)

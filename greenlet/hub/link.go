@@ -1,7 +1,7 @@
 package hub
 
-// A Link is a callback on the end of a greenlet; see [Greenlet.Link]. Within the
-// package it is also a function to be called in the very step in which a
+// A Link is a callback on the end of a greenlet; see [Greenlet.Link]. Within
+// the package it is also a function to be called in the very step in which a
 // greenlet ends, an event is set, a permit becomes free.
 type Link struct {
 	h    *Hub

@@ -16,8 +16,9 @@ import (
 // steps drawn from a seed and run by the main greenlet; each step starts an
 // actor, which makes one call, or kills one, or lets time pass, or gives the
 // others a turn. The model decides the result of a call in the moment in which
-// somebody, the call itself included, settles it; what the actor gets later must
-// be that. Time passes by expire, so a program runs the same way every time.
+// somebody, the call itself included, settles it; what the actor gets later
+// must be that. Time passes by expire, so a program runs the same way every
+// time.
 //
 // A failure prints its seed and the steps that are needed; to run it alone:
 //
@@ -447,7 +448,8 @@ func (s *channelSubject) differs() string {
 	return ""
 }
 
-// queueSubject: put, get, peek, shut down, and of a JoinableQueue join and done.
+// queueSubject: put, get, peek, shut down, and of a JoinableQueue join and
+// done.
 type queueSubject struct {
 	q interface {
 		PutTimeout(int, time.Duration) error

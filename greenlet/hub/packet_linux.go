@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A PacketConn is a net.PacketConn of a hub; see [Conn]. A datagram is
-// received or sent whole, or not at all: a greenlet that is killed or out of time
-// in ReadFrom has taken none.
+// A PacketConn is a net.PacketConn of a hub; see [Conn]. A datagram is received
+// or sent whole, or not at all: a greenlet that is killed or out of time in
+// ReadFrom has taken none.
 type PacketConn struct {
 	d       *desc
 	network string

@@ -16,11 +16,11 @@ import (
 //
 // It looks with epoll_wait, but it does not wait with it: a goroutine that
 // sleeps in a system call keeps its processor (until the runtime notices, after
-// 20 us to 10 ms), and with GOMAXPROCS=1 nobody else would run, perhaps not even
-// the one who is to wake us. So the epoll is itself a descriptor of the
+// 20 us to 10 ms), and with GOMAXPROCS=1 nobody else would run, perhaps not
+// even the one who is to wake us. So the epoll is itself a descriptor of the
 // runtime's poller, and the hub waits for it as any goroutine waits for a
-// socket. Timeouts are a timer descriptor in the epoll, which is also finer than
-// the milliseconds of both.
+// socket. Timeouts are a timer descriptor in the epoll, which is also finer
+// than the milliseconds of both.
 //
 // Descriptors are registered once, edge-triggered, at the first wait for them.
 // A desc remembers what is known to be possible; reads and writes are tried

@@ -73,7 +73,8 @@ func (p *Pool) Free() int { return p.room.Count() }
 func (p *Pool) Size() int { return p.size }
 
 // WaitAvailable waits until there is room that nobody who waits to spawn gets
-// (Pool.wait_available). It takes none: when it returns, somebody else may have.
+// (Pool.wait_available). It takes none: when it returns, somebody else may
+// have.
 func (p *Pool) WaitAvailable() error {
 	_, err := Wait(p.h, 1, p.room)
 	return err

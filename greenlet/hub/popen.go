@@ -21,10 +21,10 @@ import (
 // of Wait. Wait waits until all is written, which is when the last process that
 // has the pipe has ended: a grandchild may hold it for longer than the child
 // lives (golang/go#23019). Three things end that wait: the limit or the kill of
-// the greenlet that waits, which leaves all else as it is; WaitDelay of the Cmd,
-// counted from the child's end, or a second after [Popen.Kill] if it is zero;
-// and the end of the hub. With the last two what comes later is lost. A Stdin
-// that is a reader of Go is waited for as exec.Cmd does: it must end, or
+// the greenlet that waits, which leaves all else as it is; WaitDelay of the
+// Cmd, counted from the child's end, or a second after [Popen.Kill] if it is
+// zero; and the end of the hub. With the last two what comes later is lost. A
+// Stdin that is a reader of Go is waited for as exec.Cmd does: it must end, or
 // WaitDelay be set.
 //
 // A child that still runs when the hub closes is killed. A greenlet that is

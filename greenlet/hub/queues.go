@@ -132,7 +132,8 @@ type JoinableQueue[T any] struct {
 	joiners waitList
 }
 
-// NewJoinableQueue makes a queue of at most limit items; zero or less: no limit.
+// NewJoinableQueue makes a queue of at most limit items; zero or less: no
+// limit.
 func NewJoinableQueue[T any](h *Hub, limit int) *JoinableQueue[T] {
 	return &JoinableQueue[T]{Queue: *NewQueue[T](h, limit)}
 }

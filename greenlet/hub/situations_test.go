@@ -322,8 +322,8 @@ func openFiles() int {
 	return len(names)
 }
 
-// A greenlet that recovers from everything ends with the hub (gevent#1553), also
-// one that blocks in its deferred functions, or panics there.
+// A greenlet that recovers from everything ends with the hub (gevent#1553),
+// also one that blocks in its deferred functions, or panics there.
 func TestGreenletThatRecoversEndsWithTheHub(t *testing.T) {
 	deferred, blocked := 0, 0
 	within(t, func(h *Hub) {
@@ -483,7 +483,8 @@ func acceptUntil(h *Hub, end time.Time) error {
 	return err
 }
 
-// A limit in a hub that has run for a while takes its time, no more and no less.
+// A limit in a hub that has run for a while takes its time, no more and no
+// less.
 func TestLimitsInAnOldHub(t *testing.T) {
 	run(t, func(h *Hub) {
 		h.epoch = h.epoch.Add(-time.Hour)

@@ -7,8 +7,8 @@ package hub
 //
 // Each call costs a goroutine and a greenlet that waits for it. A killed call
 // stops waiting; its function runs on, in its place, and its result is dropped.
-// A function that panics, or calls runtime.Goexit, gives its place back too; its
-// error is a [*PanicError], or [ErrGoexit].
+// A function that panics, or calls runtime.Goexit, gives its place back too;
+// its error is a [*PanicError], or [ErrGoexit].
 type ThreadPool struct {
 	calls *Group
 	room  *Semaphore

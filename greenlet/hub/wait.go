@@ -10,8 +10,8 @@ import (
 // outcomes.
 func (h *Hub) JoinAll(gs ...*Greenlet) error { return h.JoinAllTimeout(-1, gs...) }
 
-// JoinAllTimeout is JoinAll for at most d, then [ErrTimeout]; see the package on
-// limits.
+// JoinAllTimeout is JoinAll for at most d, then [ErrTimeout]; see the package
+// on limits.
 func (h *Hub) JoinAllTimeout(d time.Duration, gs ...*Greenlet) error {
 	end := h.end(d)
 	for _, g := range gs {
@@ -117,7 +117,8 @@ func Wait[W Waitable](h *Hub, count int, objects ...W) ([]W, error) {
 	return WaitTimeout(h, -1, count, objects...)
 }
 
-// WaitTimeout is Wait for at most d, then [ErrTimeout]; see the package on limits.
+// WaitTimeout is Wait for at most d, then [ErrTimeout]; see the package on
+// limits.
 func WaitTimeout[W Waitable](h *Hub, d time.Duration, count int, objects ...W) ([]W, error) {
 	if count <= 0 || count > len(objects) {
 		count = len(objects)

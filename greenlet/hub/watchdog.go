@@ -23,9 +23,9 @@ type WatchdogConfig struct {
 	Threshold time.Duration
 
 	// OnBlock is called, on the watchdog's goroutine, when a greenlet passes
-	// the threshold and again when it is over. It must not touch the hub, except
-	// by [Hub.Post]; its panics are reported as a callback's. Nil prints to
-	// standard error.
+	// the threshold and again when it is over. It must not touch the hub,
+	// except by [Hub.Post]; its panics are reported as a callback's. Nil prints
+	// to standard error.
 	OnBlock func(Blocked)
 }
 

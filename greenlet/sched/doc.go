@@ -28,7 +28,8 @@
 // The definitions are those of Silberschatz, Galvin and Gagne, "Operating
 // System Concepts", chapter "CPU scheduling", and of Arpaci-Dusseau, "Operating
 // Systems: Three Easy Pieces", chapters 7 and 8; the tests are their examples,
-// and those of Stallings, "Operating Systems", chapter "Uniprocessor scheduling".
+// and those of Stallings, "Operating Systems", chapter "Uniprocessor
+// scheduling".
 //
 // It is not a way to run real work concurrently: for that see package hub.
 package sched

@@ -82,13 +82,16 @@ func (s *simulation) result(err error) (*Result, error) {
 	return r, errors.Join(errs...)
 }
 
-// MeanTurnaround is the mean of the jobs' Turnaround, or 0 without jobs that are done.
+// MeanTurnaround is the mean of the jobs' Turnaround, or 0 without jobs that
+// are done.
 func (r *Result) MeanTurnaround() float64 { return r.mean(Stats.Turnaround) }
 
-// MeanResponse is the mean of the jobs' Response, or 0 without jobs that have one.
+// MeanResponse is the mean of the jobs' Response, or 0 without jobs that have
+// one.
 func (r *Result) MeanResponse() float64 { return r.mean(Stats.Response) }
 
-// MeanWaiting is the mean of the jobs' Waiting, or 0 without jobs that are done.
+// MeanWaiting is the mean of the jobs' Waiting, or 0 without jobs that are
+// done.
 func (r *Result) MeanWaiting() float64 { return r.mean(Stats.Waiting) }
 
 func (r *Result) mean(of func(Stats) Time) float64 {

@@ -41,7 +41,8 @@ func each(r *Result, of func(Stats) Time) []Time {
 
 func finish(s Stats) Time { return s.Done }
 
-// TestSilberschatz: the examples of "Operating System Concepts", chapter "CPU scheduling".
+// TestSilberschatz: the examples of "Operating System Concepts", chapter "CPU
+// scheduling".
 func TestSilberschatz(t *testing.T) {
 	for _, c := range []struct {
 		what    string
@@ -141,7 +142,8 @@ func io(n int, compute, block Time) func(*Task) error {
 	}
 }
 
-// TestOverlap: while a job waits for its disk another computes (same chapter, "incorporating I/O").
+// TestOverlap: while a job waits for its disk another computes (same chapter,
+// "incorporating I/O").
 func TestOverlap(t *testing.T) {
 	jobs := []Job{{Name: "A", Run: io(5, 10, 10)}, {Name: "B", Burst: 60}}
 	r := simulate(t, SRTF(), jobs)
@@ -181,7 +183,8 @@ func TestFeedback(t *testing.T) {
 	if s, b := starved.Jobs[0].Done, boosted.Jobs[0].Done; s != 140 || b != 70 {
 		t.Errorf("A is done at %d without boost, %d with; want 140, 70; %s", s, b, boosted.Gantt())
 	}
-	// A job that gives the processor up just before its allotment ends gains nothing.
+	// A job that gives the processor up just before its allotment ends gains
+	// nothing.
 	jobs = []Job{{Name: "A", Burst: 60}, {Name: "B", Run: io(6, 9, 1)}}
 	r = simulate(t, Feedback{Quanta: []Time{10, 10, 10}}.Policy(), jobs)
 	if a := r.Jobs[0]; a.Done > 110 {

@@ -25,10 +25,10 @@ func Run(policy Policy, jobs ...Job) (*Result, error) {
 	return Simulator{Policy: policy}.Run(jobs...)
 }
 
-// Run runs the jobs until all are done, and returns what happened. It returns an
-// error without running if a job is invalid; and with the result, ErrLimit, and
-// the errors that the jobs returned, joined. If a job panics, Run panics with a
-// *greenlet.PanicError after having ended the other jobs' greenlets.
+// Run runs the jobs until all are done, and returns what happened. It returns
+// an error without running if a job is invalid; and with the result, ErrLimit,
+// and the errors that the jobs returned, joined. If a job panics, Run panics
+// with a *greenlet.PanicError after having ended the other jobs' greenlets.
 func (s Simulator) Run(jobs ...Job) (*Result, error) {
 	if s.Policy == nil {
 		panic("sched: Simulator without a policy")

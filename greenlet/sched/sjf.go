@@ -3,7 +3,8 @@ package sched
 import "container/heap"
 
 // SJF is shortest job first: the ready task whose next burst is the shortest
-// runs until it blocks or ends. Of equals, the one that became ready first runs.
+// runs until it blocks or ends. Of equals, the one that became ready first
+// runs.
 func SJF() Policy { return &shortest{name: "SJF"} }
 
 // SRTF is SJF with preemption, shortest remaining time first: a task that

@@ -12,7 +12,8 @@ import (
 	"switchyard/procs/internal/kernel"
 )
 
-// ErrAuthentication: the other side does not know the key, or does not speak this protocol.
+// ErrAuthentication: the other side does not know the key, or does not speak
+// this protocol.
 var ErrAuthentication = errors.New("connection: authentication failed")
 
 func init() {
@@ -20,14 +21,17 @@ func init() {
 	procs.RegisterError("connection.ErrAddress", ErrAddress)
 }
 
-// Both ends of a connection prove that they know a key, without sending it, before either looks at anything else (Python's
-// deliver_challenge and answer_challenge). Frames have fixed sizes, so nothing has to be parsed and nothing can be too large:
+// Both ends of a connection prove that they know a key, without sending it,
+// before either looks at anything else (Python's deliver_challenge and
+// answer_challenge). Frames have fixed sizes, so nothing has to be parsed and
+// nothing can be too large:
 //
 //	listener to client   magic, version, whether a proof is wanted; a random number S
 //	client to listener   a random number C; HMAC-SHA256(key, "client" S C)
 //	listener to client   accepted or not; HMAC-SHA256(key, "server" S C)
 //
-// Both numbers are in both proofs, so that an old proof is of no use, and the words keep one side's proof from being the other's.
+// Both numbers are in both proofs, so that an old proof is of no use, and the
+// words keep one side's proof from being the other's.
 const (
 	authMagic     = "switchyard/2"
 	authWanted    = 1
@@ -39,8 +43,8 @@ const (
 	verdictSize   = 8 + sha256.Size
 )
 
-// exam is the listener's side. Any of the keys will do. Without keys no proof is
-// wanted.
+// exam is the listener's side. Any of the keys will do. Without keys no proof
+// is wanted.
 type exam struct {
 	keys      [][]byte
 	challenge [challengeSize]byte
@@ -93,7 +97,8 @@ func (e *exam) mark(w io.Writer) error {
 	return nil
 }
 
-// answerChallenge is the client's side. With a nil key it takes a listener that wants no proof, and only such a one.
+// answerChallenge is the client's side. With a nil key it takes a listener that
+// wants no proof, and only such a one.
 func answerChallenge(rw io.ReadWriter, key []byte) error {
 	var challenge [challengeSize]byte
 	if _, err := io.ReadFull(rw, challenge[:]); err != nil {

@@ -17,8 +17,8 @@ import (
 	"switchyard/procs/internal/shm"
 )
 
-// Dial waits no longer than its context for a listener that takes connections but
-// says nothing, and for one whose queue is full (mio#1560).
+// Dial waits no longer than its context for a listener that takes connections
+// but says nothing, and for one whose queue is full (mio#1560).
 func TestDialEndsWithContext(t *testing.T) {
 	for _, address := range []string{"@procs-test-mute", ":0"} {
 		f, at, err := Bind(address)
@@ -72,7 +72,8 @@ func TestDialNobody(t *testing.T) {
 	}
 }
 
-// Connections that proved themselves but that nobody accepted end with the listener.
+// Connections that proved themselves but that nobody accepted end with the
+// listener.
 func TestListenerCloseUnaccepted(t *testing.T) {
 	for _, address := range testAddresses {
 		for range 20 { // some are on their way to Accept, some have arrived there
@@ -88,8 +89,8 @@ func TestListenerCloseUnaccepted(t *testing.T) {
 	}
 }
 
-// Neither the limit of the handshake nor the context of Dial holds for what comes
-// after it.
+// Neither the limit of the handshake nor the context of Dial holds for what
+// comes after it.
 func TestConnectionOutlivesHandshake(t *testing.T) {
 	for _, address := range testAddresses {
 		for _, poller := range []bool{false, true} {

@@ -20,45 +20,53 @@ import (
 // ErrAddress: an address of a listener is malformed.
 var ErrAddress = errors.New("connection: malformed address")
 
-// ListenerConfig says how a Listener works. The zero value is a listener that takes processes of this family only.
+// ListenerConfig says how a Listener works. The zero value is a listener that
+// takes processes of this family only.
 type ListenerConfig struct {
-	// AuthKey is what the other side must know, nil: the key of this process (procs.Process.AuthKey), which its children know.
-	// An empty key that is not nil is a key that everybody knows.
+	// AuthKey is what the other side must know, nil: the key of this process
+	// (procs.Process.AuthKey), which its children know. An empty key that is
+	// not nil is a key that everybody knows.
 	AuthKey []byte
 	// OtherKeys are accepted beside AuthKey.
 	OtherKeys [][]byte
 	// NoAuth takes everybody who can reach the address, without proof.
 	NoAuth bool
 	// HandshakeTimeout is how long a new connection may take to prove that it
-	// knows the key, from first to last byte. 0: 10 s. It may get less: while 256
-	// connections, or a quarter of the process's descriptors, have proved nothing,
-	// each new one takes the place of the oldest of them, which has had a tenth
-	// of a second at least.
+	// knows the key, from first to last byte. 0: 10 s. It may get less: while
+	// 256 connections, or a quarter of the process's descriptors, have proved
+	// nothing, each new one takes the place of the oldest of them, which has
+	// had a tenth of a second at least.
 	HandshakeTimeout time.Duration
-	// MaxMessage is the longest message taken over TCP. The connection of a longer one is closed, before memory is
-	// used for it. 0: 1 GiB.
+	// MaxMessage is the longest message taken over TCP. The connection of a
+	// longer one is closed, before memory is used for it. 0: 1 GiB.
 	MaxMessage int
-	// Refused is called with the listener's address for each connection that failed
-	// to prove that it knows the key: err is ErrAuthentication if it did not know it,
-	// os.ErrDeadlineExceeded if it was out of time or others took its place,
-	// io.EOF or io.ErrUnexpectedEOF if it went away. It is called by a goroutine of
-	// its own, once after the other, and may do anything, close the listener for
-	// instance; nothing waits for it. Meanwhile up to 4096 refusals wait, more are
-	// left out, and a warning in the log says how many (procs.SetLog).
+	// Refused is called with the listener's address for each connection that
+	// failed to prove that it knows the key: err is ErrAuthentication if it did
+	// not know it, os.ErrDeadlineExceeded if it was out of time or others took
+	// its place, io.EOF or io.ErrUnexpectedEOF if it went away. It is called by
+	// a goroutine of its own, once after the other, and may do anything, close
+	// the listener for instance; nothing waits for it. Meanwhile up to 4096
+	// refusals wait, more are left out, and a warning in the log says how many
+	// (procs.SetLog).
 	Refused func(address string, err error)
-	// Poller makes connections that wait in the runtime's poller, not in a system call: an idle one takes no thread, which is for
-	// servers of many; a message takes longer, and those over Unix sockets cannot be passed on to other processes.
+	// Poller makes connections that wait in the runtime's poller, not in a
+	// system call: an idle one takes no thread, which is for servers of many; a
+	// message takes longer, and those over Unix sockets cannot be passed on to
+	// other processes.
 	Poller bool
 }
 
 // DialConfig says how to connect to a Listener.
 type DialConfig struct {
-	// AuthKey, NoAuth and MaxMessage are as in ListenerConfig. Both sides must agree about the first two.
+	// AuthKey, NoAuth and MaxMessage are as in ListenerConfig. Both sides must
+	// agree about the first two.
 	AuthKey    []byte
 	NoAuth     bool
 	MaxMessage int
-	// LookupHost resolves names in TCP addresses; net.DefaultResolver.LookupHost fits. nil: only IPv4 addresses and
-	// "localhost" are understood, because package net would make every start of a process slower.
+	// LookupHost resolves names in TCP addresses;
+	// net.DefaultResolver.LookupHost fits. nil: only IPv4 addresses and
+	// "localhost" are understood, because package net would make every start of
+	// a process slower.
 	LookupHost func(ctx context.Context, host string) ([]string, error)
 	// Poller is as in ListenerConfig.
 	Poller bool
@@ -102,22 +110,25 @@ func (c *DialConfig) fill() {
 	}
 }
 
-// Listener waits for connections of other processes (Python's multiprocessing.connection.Listener). Each connection is a procs.Conn, as
-// procs.NewPipe makes them, whose two sides have proved to each other that they know the key.
+// Listener waits for connections of other processes (Python's
+// multiprocessing.connection.Listener). Each connection is a procs.Conn, as
+// procs.NewPipe makes them, whose two sides have proved to each other that they
+// know the key.
 //
-// Connections are taken and checked behind the scenes: one that says nothing, or
-// the wrong thing, or too little too slowly, delays nobody and is never returned by
-// Accept, however many there are. No byte after the proof is read before Accept
-// has returned the connection, and none that is too many before it. Connections
-// that have proved themselves wait for Accept, without a limit of their number.
+// Connections are taken and checked behind the scenes: one that says nothing,
+// or the wrong thing, or too little too slowly, delays nobody and is never
+// returned by Accept, however many there are. No byte after the proof is read
+// before Accept has returned the connection, and none that is too many before
+// it. Connections that have proved themselves wait for Accept, without a limit
+// of their number.
 //
 // A listener out of descriptors goes on as soon as there are some. When its
-// process is killed, connections that nobody had accepted end (io.EOF), and those
-// that had been accepted with it; an abstract name and a TCP port are free at
-// once; a socket in a directory of its own (the address "") is removed by the next
-// Listen("") of a process of the same user in the same pid namespace, since nobody
-// else can see that its owner is dead; a socket with a path stays, and must be
-// removed before the next Listen at that path.
+// process is killed, connections that nobody had accepted end (io.EOF), and
+// those that had been accepted with it; an abstract name and a TCP port are
+// free at once; a socket in a directory of its own (the address "") is removed
+// by the next Listen("") of a process of the same user in the same pid
+// namespace, since nobody else can see that its owner is dead; a socket with a
+// path stays, and must be removed before the next Listen at that path.
 type Listener struct {
 	config    ListenerConfig
 	keys      [][]byte
@@ -142,8 +153,9 @@ type Listener struct {
 //
 // Names and paths have at most 107 bytes. A path must not exist yet.
 //
-// Connections over Unix sockets carry descriptors; those over TCP carry plain values. Nothing is encrypted: on a network that others
-// listen to, use a tunnel.
+// Connections over Unix sockets carry descriptors; those over TCP carry plain
+// values. Nothing is encrypted: on a network that others listen to, use a
+// tunnel.
 func Listen(address string, config ListenerConfig) (*Listener, error) {
 	l := newListener(config)
 	if address == "" {
@@ -161,11 +173,11 @@ func Listen(address string, config ListenerConfig) (*Listener, error) {
 	return l.start(), nil
 }
 
-// Bind makes a socket that listens at an address, not the empty one, but takes no
-// connections yet: that is for ListenFile, here or in another process that f is
-// passed to. bound is the address with its port. A socket in the file system is
-// removed by the Listener; if there will be none, or if its process may be killed,
-// remove it yourself.
+// Bind makes a socket that listens at an address, not the empty one, but takes
+// no connections yet: that is for ListenFile, here or in another process that f
+// is passed to. bound is the address with its port. A socket in the file system
+// is removed by the Listener; if there will be none, or if its process may be
+// killed, remove it yourself.
 func Bind(address string) (f *os.File, bound string, err error) {
 	var s listenSocket
 	if err := s.listen(address); err != nil {
@@ -174,9 +186,9 @@ func Bind(address string) (f *os.File, bound string, err error) {
 	return s.f, s.address, nil
 }
 
-// ListenFile makes a listener of a socket that listens already, at the address that
-// Bind returned. The listener owns f, also if there is an error, and the socket
-// that lies at the address now.
+// ListenFile makes a listener of a socket that listens already, at the address
+// that Bind returned. The listener owns f, also if there is an error, and the
+// socket that lies at the address now.
 func ListenFile(f *os.File, bound string, config ListenerConfig) (*Listener, error) {
 	l := newListener(config)
 	if err := l.socket.open(f, bound); err != nil {
@@ -201,7 +213,8 @@ func (l *Listener) start() *Listener {
 	return l
 }
 
-// listenerDir makes a directory for a socket, and removes those of processes that were killed.
+// listenerDir makes a directory for a socket, and removes those of processes
+// that were killed.
 func listenerDir() (string, error) {
 	sweepListenerDirs()
 	dir, err := os.MkdirTemp(dirOfDirs(), listenerPrefix()+"*") // mode 0700
@@ -211,9 +224,9 @@ func listenerDir() (string, error) {
 	return dir, nil
 }
 
-// dirOfDirs is where directories for sockets are made: that of temporary files, or
-// /tmp if its name is too long for a socket in it. It is absolute, to mean the same
-// to processes in other directories.
+// dirOfDirs is where directories for sockets are made: that of temporary files,
+// or /tmp if its name is too long for a socket in it. It is absolute, to mean
+// the same to processes in other directories.
 func dirOfDirs() string {
 	const longest = len("/procs-socket-0123456789abcdef-0123456789/socket")
 	dir, err := filepath.Abs(os.TempDir())
@@ -234,7 +247,8 @@ func (l *Listener) removeDir() {
 // Address returns the address to give to Dial.
 func (l *Listener) Address() string { return l.address }
 
-// Accept waits for the next connection. It returns procs.ErrClosed when the listener is closed.
+// Accept waits for the next connection. It returns procs.ErrClosed when the
+// listener is closed.
 func (l *Listener) Accept(ctx context.Context) (*procs.Conn, error) {
 	select {
 	case c := <-l.ready:
@@ -246,10 +260,10 @@ func (l *Listener) Accept(ctx context.Context) (*procs.Conn, error) {
 	}
 }
 
-// Close stops listening, and removes the socket from the file system; if its path
-// is that of another socket by now, which somebody else has put there, that one
-// stays. Connections that were accepted stay too; those that wait for Accept
-// are closed.
+// Close stops listening, and removes the socket from the file system; if its
+// path is that of another socket by now, which somebody else has put there,
+// that one stays. Connections that were accepted stay too; those that wait for
+// Accept are closed.
 func (l *Listener) Close() error {
 	l.once.Do(func() {
 		close(l.closed)
@@ -350,15 +364,17 @@ func (l *Listener) handshake(h *os.File) (*procs.Conn, error) {
 	return c, err
 }
 
-// Dial connects to the Listener at address, and proves to it that we know its key; it proves the same to us. A wrong key on either
-// side is ErrAuthentication.
+// Dial connects to the Listener at address, and proves to it that we know its
+// key; it proves the same to us. A wrong key on either side is
+// ErrAuthentication.
 func Dial(ctx context.Context, address string, config DialConfig) (*procs.Conn, error) {
 	config.fill()
 	f, network, err := dialSocket(ctx, address, &config)
 	if err != nil {
 		return nil, err
 	}
-	// A context that is done ends the wait; a deadline far ahead would do nothing but cost a timer.
+	// A context that is done ends the wait; a deadline far ahead would do
+	// nothing but cost a timer.
 	stop := context.AfterFunc(ctx, func() { f.SetDeadline(time.Unix(1, 0)) })
 	err = answerChallenge(f, config.AuthKey)
 	if !stop() && ctx.Err() != nil {
@@ -416,7 +432,8 @@ func splitAddress(address string) (network, host string, port uint16, err error)
 	return networkTCP, address[:i], uint16(n), nil
 }
 
-// parseIPv4 understands dotted numbers. Package net/netip would too, but every start of a process would pay for it.
+// parseIPv4 understands dotted numbers. Package net/netip would too, but every
+// start of a process would pay for it.
 func parseIPv4(s string) (ip [4]byte, ok bool) {
 	parts := strings.Split(s, ".")
 	if len(parts) != 4 {

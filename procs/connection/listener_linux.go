@@ -17,7 +17,8 @@ import (
 	"switchyard/procs/internal/shm"
 )
 
-// listenSocket is the socket of a Listener. Unix sockets keep packets apart, so that their connections are those of NewPipe.
+// listenSocket is the socket of a Listener. Unix sockets keep packets apart, so
+// that their connections are those of NewPipe.
 type listenSocket struct {
 	f       *os.File
 	rc      syscall.RawConn
@@ -128,7 +129,8 @@ func (s *listenSocket) acceptFD() (fd int, err error) {
 			case err == unix.EAGAIN:
 				return false
 			case kernel.NoRoom(err):
-				// The kernel looks for a descriptor before it looks for a connection.
+				// The kernel looks for a descriptor before it looks for a
+				// connection.
 				return isReadable(int(l))
 			}
 			return true
@@ -152,8 +154,9 @@ func (s *listenSocket) close() {
 	s.f.Close()
 }
 
-// maxStrangers is how many connections may be on their way to a proof. Somebody who
-// makes them and says nothing must not use up the descriptors of the process.
+// maxStrangers is how many connections may be on their way to a proof. Somebody
+// who makes them and says nothing must not use up the descriptors of the
+// process.
 func maxStrangers() int {
 	const most = 256
 	var limit unix.Rlimit
@@ -195,7 +198,8 @@ func dialSocket(ctx context.Context, address string, config *DialConfig) (f *os.
 	return os.NewFile(uintptr(fd), "connection"), network, nil
 }
 
-// connect waits in short steps: it happens once per connection, and most succeed at once.
+// connect waits in short steps: it happens once per connection, and most
+// succeed at once.
 func connect(ctx context.Context, fd int, sa unix.Sockaddr) error {
 	for {
 		err := unix.Connect(fd, sa)
@@ -222,7 +226,8 @@ func connect(ctx context.Context, fd int, sa unix.Sockaddr) error {
 	}
 }
 
-// listenerPrefix begins the names of our directories for sockets; it says whose they are.
+// listenerPrefix begins the names of our directories for sockets; it says whose
+// they are.
 func listenerPrefix() string {
 	return "procs-socket-" + strconv.FormatUint(uint64(shm.Self()), 16) + "-"
 }
@@ -246,9 +251,10 @@ func ownerOfDir(dir string) (shm.Owner, bool) {
 	return shm.Owner(owner), err == nil
 }
 
-// removeListenerDir removes a directory of this user's with a socket in it: what a
-// listener puts there, and nothing else. Others, who may write to the same
-// directory of temporary files, could put a link or a directory of theirs there.
+// removeListenerDir removes a directory of this user's with a socket in it:
+// what a listener puts there, and nothing else. Others, who may write to the
+// same directory of temporary files, could put a link or a directory of theirs
+// there.
 func removeListenerDir(dir string) {
 	fd, err := kernel.OpenFD(func() (int, error) {
 		return unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)

@@ -85,7 +85,8 @@ func TestListener(t *testing.T) {
 	}
 }
 
-// The queue of connections outlives their clients: one that connected, sent and went away before Accept is still served.
+// The queue of connections outlives their clients: one that connected, sent and
+// went away before Accept is still served.
 func TestListenerClientGone(t *testing.T) {
 	for _, address := range testAddresses {
 		l := listen(t, address, ListenerConfig{})
@@ -178,7 +179,8 @@ func TestListenerAuth(t *testing.T) {
 		a := must(l.Accept(soon(t)))(t) // the wrong ones are not in the way
 		c.Close()
 		a.Close()
-		// The listener tells of a refusal after the one refused has heard of it.
+		// The listener tells of a refusal after the one refused has heard of
+		// it.
 		for end := time.Now().Add(30 * time.Second); refused.Load() == 0 && time.Now().Before(end); {
 			time.Sleep(time.Millisecond)
 		}
@@ -252,7 +254,8 @@ type bound struct {
 	Address string
 }
 
-// A socket is made here, and a child takes the connections: those that come before it is up wait.
+// A socket is made here, and a child takes the connections: those that come
+// before it is up wait.
 func TestListenFile(t *testing.T) {
 	for _, address := range []string{filepath.Join(t.TempDir(), "socket"), "@procs-test-bound", ":0"} {
 		f, at, err := Bind(address)
@@ -418,8 +421,8 @@ func TestListenerSweep(t *testing.T) {
 		os.WriteFile(dir+"/socket", nil, 0o600)
 		return dir
 	}
-	// The second is of a namespace that differs from ours in the lowest bit above
-	// the id.
+	// The second is of a namespace that differs from ours in the lowest bit
+	// above the id.
 	dead, foreign := left(ours), left(ours^1<<pidBits)
 	listen(t, "", ListenerConfig{})
 	if _, err := os.Stat(dead); !os.IsNotExist(err) {
@@ -431,7 +434,8 @@ func TestListenerSweep(t *testing.T) {
 	}
 }
 
-// testForward gets a pipe and a connection, and through the pipe another one. It sends back what comes over both connections.
+// testForward gets a pipe and a connection, and through the pipe another one.
+// It sends back what comes over both connections.
 var testForward = procs.Register("test.forward", func(_ context.Context, conns []*procs.Conn) (int, error) {
 	var further *procs.Conn
 	if err := conns[0].Recv(&further); err != nil {
@@ -449,7 +453,8 @@ var testForward = procs.Register("test.forward", func(_ context.Context, conns [
 	return 0, nil
 })
 
-// Connections can be passed on: as an argument, and through other connections that are not TCP.
+// Connections can be passed on: as an argument, and through other connections
+// that are not TCP.
 func TestListenerPassOn(t *testing.T) {
 	for _, address := range testAddresses {
 		l := listen(t, address, ListenerConfig{})
@@ -494,7 +499,8 @@ func TestListenerPassOn(t *testing.T) {
 	}
 }
 
-// A TCP connection keeps its limit where it is passed to, and is not passed on when a message on it was cut short.
+// A TCP connection keeps its limit where it is passed to, and is not passed on
+// when a message on it was cut short.
 func TestListenerPassOnTCP(t *testing.T) {
 	l := listen(t, ":0", ListenerConfig{MaxMessage: 1000, NoAuth: true})
 	c := must(Dial(soon(t), l.Address(), DialConfig{NoAuth: true}))(t)
@@ -532,7 +538,8 @@ func TestListenerPassOnTCP(t *testing.T) {
 	}
 }
 
-// A message over TCP that was cut short while it was sent is the last one: what followed would be taken for the rest of it.
+// A message over TCP that was cut short while it was sent is the last one: what
+// followed would be taken for the rest of it.
 func TestListenerSendCut(t *testing.T) {
 	l := listen(t, ":0", ListenerConfig{})
 	c := must(Dial(soon(t), l.Address(), DialConfig{}))(t)
@@ -567,7 +574,8 @@ func TestListenerSendCut(t *testing.T) {
 	}
 }
 
-// Wait finds out which of several connections have something to say, until all have said everything.
+// Wait finds out which of several connections have something to say, until all
+// have said everything.
 func TestListenerWait(t *testing.T) {
 	l := listen(t, ":0", ListenerConfig{})
 	var open []any

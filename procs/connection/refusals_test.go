@@ -23,8 +23,9 @@ func refuse(t *testing.T, l *Listener) {
 	}
 }
 
-// The hook may panic or end its goroutine: it is called again, the log says what
-// happened, and the listener goes on (celery#3620: a signal's receiver that raises).
+// The hook may panic or end its goroutine: it is called again, the log says
+// what happened, and the listener goes on (celery#3620: a signal's receiver
+// that raises).
 func TestRefusedFails(t *testing.T) {
 	logged := make(chan string, 100)
 	procs.SetLog(procs.LevelError, func(_ procs.Level, m string) { logged <- m })
@@ -55,8 +56,8 @@ func TestRefusedFails(t *testing.T) {
 	known(t, l)
 }
 
-// The hook may close the listener, and one that does not come back holds up neither
-// connections nor Close (cpython#91555). The same holds of the log's.
+// The hook may close the listener, and one that does not come back holds up
+// neither connections nor Close (cpython#91555). The same holds of the log's.
 func TestRefusedBlocks(t *testing.T) {
 	hold := make(chan struct{})
 	release := sync.OnceFunc(func() { close(hold) })
@@ -93,8 +94,8 @@ func TestRefusedBlocks(t *testing.T) {
 	procs.SetLog(procs.LevelOff, nil)
 }
 
-// What comes while the hook takes its time is delivered in order, up to a number;
-// the rest is counted.
+// What comes while the hook takes its time is delivered in order, up to a
+// number; the rest is counted.
 func TestRefusalsLeftOut(t *testing.T) {
 	logged := make(chan string, 10)
 	procs.SetLog(procs.LevelWarning, func(_ procs.Level, m string) { logged <- m })

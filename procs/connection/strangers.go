@@ -8,13 +8,14 @@ import (
 	"time"
 )
 
-// strangers are the connections that have not yet proved that they know the key,
-// the oldest first. Anybody can make one, so their number is limited; and anybody
-// can make as many as the limit, so a new one takes the place of the oldest.
+// strangers are the connections that have not yet proved that they know the
+// key, the oldest first. Anybody can make one, so their number is limited; and
+// anybody can make as many as the limit, so a new one takes the place of the
+// oldest.
 //
 // That one has had strangerGrace at least, which is enough for a proof. Without
-// it a flood would push out even those who know the key, before they were asked for
-// it. With it the kernel keeps what comes too fast, in order.
+// it a flood would push out even those who know the key, before they were asked
+// for it. With it the kernel keeps what comes too fast, in order.
 type strangers struct {
 	most   int
 	closed <-chan struct{}
@@ -73,7 +74,8 @@ func (s *strangers) tryEnter(conn *os.File) (entered bool, wait time.Duration) {
 	return true, 0
 }
 
-// pushOut closes the oldest, if it has had its time, and reports whether it did.
+// pushOut closes the oldest, if it has had its time, and reports whether it
+// did.
 func (s *strangers) pushOut() bool {
 	s.mu.Lock()
 	if len(s.queue) == 0 || time.Since(s.queue[0].since) < strangerGrace {

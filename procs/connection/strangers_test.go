@@ -43,16 +43,16 @@ func known(t *testing.T, l *Listener) {
 	must(l.Accept(soon(t)))(t).Close()
 }
 
-// closedByPeer reports whether f was closed by the other side, but for what that
-// said before.
+// closedByPeer reports whether f was closed by the other side, but for what
+// that said before.
 func closedByPeer(f *os.File) bool {
 	f.SetReadDeadline(time.Now().Add(20 * time.Second))
 	_, err := io.Copy(io.Discard, f)
 	return err == nil || errors.Is(err, unix.ECONNRESET)
 }
 
-// 300 connections say nothing, for longer than this test takes; who knows the key
-// gets through, and the oldest made room: xpra#130.
+// 300 connections say nothing, for longer than this test takes; who knows the
+// key gets through, and the oldest made room: xpra#130.
 func TestListenerFullOfSilence(t *testing.T) {
 	for _, address := range testAddresses {
 		refused := make(chan error, 1000)
@@ -94,8 +94,8 @@ func TestListenerFullOfSilence(t *testing.T) {
 	}
 }
 
-// Connections that say one byte now and then do not get more time for it, nor are
-// they in the way: slowloris.
+// Connections that say one byte now and then do not get more time for it, nor
+// are they in the way: slowloris.
 func TestListenerSlowBytes(t *testing.T) {
 	for _, address := range testAddresses {
 		var refused atomic.Int32
@@ -131,8 +131,8 @@ func TestListenerSlowBytes(t *testing.T) {
 	}
 }
 
-// Megabytes instead of a proof are not read: what is behind an answer stays in the
-// socket, and the answer is wrong.
+// Megabytes instead of a proof are not read: what is behind an answer stays in
+// the socket, and the answer is wrong.
 func TestListenerMegabytesBeforeProof(t *testing.T) {
 	l := listen(t, ":0", ListenerConfig{HandshakeTimeout: time.Hour})
 	long := bytes.Repeat([]byte{7}, 64<<20) // more than the kernel keeps
@@ -156,8 +156,8 @@ func TestListenerMegabytesBeforeProof(t *testing.T) {
 	}
 }
 
-// Whoever is thrown out connects again at once, from 600 places. Each who knows the
-// key gets through nevertheless.
+// Whoever is thrown out connects again at once, from 600 places. Each who knows
+// the key gets through nevertheless.
 func TestListenerFlood(t *testing.T) {
 	for _, address := range testAddresses {
 		l := listen(t, address, ListenerConfig{HandshakeTimeout: time.Hour})
@@ -292,9 +292,9 @@ func useUp(t *testing.T, n int) (free func()) {
 	return free
 }
 
-// A process out of descriptors: an idle listener does nothing about it, one that a
-// connection waits for does not spin, and goes on when there are some (libuv's and
-// Node's "accept EMFILE" loops; eventlet#122).
+// A process out of descriptors: an idle listener does nothing about it, one
+// that a connection waits for does not spin, and goes on when there are some
+// (libuv's and Node's "accept EMFILE" loops; eventlet#122).
 func TestListenerWithoutDescriptors(t *testing.T) {
 	for _, address := range testAddresses {
 		t.Run(address, func(t *testing.T) {

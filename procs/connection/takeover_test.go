@@ -38,8 +38,8 @@ func TestListenerTakeover(t *testing.T) {
 	}
 }
 
-// So it is if the new one is moved there in one step, and for a listener of a socket
-// that somebody else has bound.
+// So it is if the new one is moved there in one step, and for a listener of a
+// socket that somebody else has bound.
 func TestListenFileTakeover(t *testing.T) {
 	dir := t.TempDir()
 	f, path, err := Bind(dir + "/socket")
@@ -59,8 +59,8 @@ func TestListenFileTakeover(t *testing.T) {
 	reaches(t, path, fresh)
 }
 
-// A relative path is removed although the process has changed its directory, where
-// another listener has a socket of the same name.
+// A relative path is removed although the process has changed its directory,
+// where another listener has a socket of the same name.
 func TestListenerChdir(t *testing.T) {
 	here, there := t.TempDir(), t.TempDir()
 	t.Chdir(here)
@@ -74,8 +74,8 @@ func TestListenerChdir(t *testing.T) {
 	reaches(t, second.Address(), second)
 }
 
-// The directory that a listener makes goes with it, but not what others have put
-// there.
+// The directory that a listener makes goes with it, but not what others have
+// put there.
 func TestListenerDirOfOthers(t *testing.T) {
 	l := listen(t, "", ListenerConfig{})
 	dir := filepath.Dir(l.Address())
@@ -115,7 +115,8 @@ func TestListenerDirRelative(t *testing.T) {
 }
 
 // The sweep follows no link that somebody put where a dead process's directory
-// could be, enters no directory of another user, and leaves names that are not ours.
+// could be, enters no directory of another user, and leaves names that are not
+// ours.
 func TestListenerSweepOfOthers(t *testing.T) {
 	tmp := shortDir(t)
 	t.Setenv("TMPDIR", tmp)
@@ -168,8 +169,8 @@ func TestListenerSweepOfOthers(t *testing.T) {
 	}
 }
 
-// Where the name of the directory of temporary files is too long for a socket in it,
-// /tmp will do, and is swept.
+// Where the name of the directory of temporary files is too long for a socket
+// in it, /tmp will do, and is swept.
 func TestListenerDirLong(t *testing.T) {
 	base := shortDir(t)
 	const room = 107 - len("/procs-socket-0123456789abcdef-0123456789/socket")

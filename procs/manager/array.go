@@ -87,8 +87,9 @@ func (a *arrayObject) call(c *serverCall) error {
 	return codec.ErrWire
 }
 
-// Array is an array of fixed length in a manager (SyncManager.Array). T is a type without pointers, such as a number or a
-// struct of numbers. For large arrays on one machine use procs.Array, which is in shared memory.
+// Array is an array of fixed length in a manager (SyncManager.Array). T is a
+// type without pointers, such as a number or a struct of numbers. For large
+// arrays on one machine use procs.Array, which is in shared memory.
 type Array[T any] struct {
 	proxy
 	value *codec.Codec[T]
@@ -184,7 +185,8 @@ func (a *Array[T]) SetSlice(i int, vs []T) error {
 	return a.call(arraySet, func(c *clientCall) error { c.putInt(i); return a.put(c, vs) }, nil)
 }
 
-// ArrayAdd adds delta to element i, atomically and in one call, and returns the sum.
+// ArrayAdd adds delta to element i, atomically and in one call, and returns the
+// sum.
 func ArrayAdd[N Number](a *Array[N], i int, delta N) (sum N, err error) {
 	err = a.call(arrayAdd, func(c *clientCall) error {
 		c.putUint(numberKind[N]())

@@ -106,7 +106,8 @@ func (b *barrierObject) wait(c *serverCall) error {
 	return nil
 }
 
-// Barrier lets a number of parties wait for each other (SyncManager.Barrier). A party that gives up or dies breaks it for all.
+// Barrier lets a number of parties wait for each other (SyncManager.Barrier). A
+// party that gives up or dies breaks it for all.
 type Barrier struct{ proxy }
 
 // NewBarrier makes a barrier in m for so many parties.
@@ -123,8 +124,10 @@ func (b *Barrier) adopt(w *codec.Wire) error {
 	return b.adoptAs(w, objectBarrier, proxyType[Barrier]())
 }
 
-// Wait waits until all parties have arrived, and returns in which order the caller did, from 0. If the context ends first, the barrier
-// breaks for all, and the error is the context's and procs.ErrBrokenBarrier; the others get procs.ErrBrokenBarrier.
+// Wait waits until all parties have arrived, and returns in which order the
+// caller did, from 0. If the context ends first, the barrier breaks for all,
+// and the error is the context's and procs.ErrBrokenBarrier; the others get
+// procs.ErrBrokenBarrier.
 func (b *Barrier) Wait(ctx context.Context) (index int, err error) {
 	c, err := b.begin(barrierWait)
 	if err != nil {
@@ -140,7 +143,8 @@ func (b *Barrier) Wait(ctx context.Context) (index int, err error) {
 	return c.int(), c.err()
 }
 
-// WaitTimeout is Wait with a limit; then the error is procs.ErrTimeout and procs.ErrBrokenBarrier.
+// WaitTimeout is Wait with a limit; then the error is procs.ErrTimeout and
+// procs.ErrBrokenBarrier.
 func (b *Barrier) WaitTimeout(d time.Duration) (index int, err error) {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), max(d, 1), procs.ErrTimeout)
 	defer cancel()

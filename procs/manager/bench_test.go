@@ -13,8 +13,9 @@ import (
 	"switchyard/procs/internal/proctest"
 )
 
-// BenchmarkManagerDict calls a manager in another process. Its floor is a round trip through a Unix socket: no message that goes through the
-// kernel can be answered faster. x-socket is how many times as long a call takes.
+// BenchmarkManagerDict calls a manager in another process. Its floor is a round
+// trip through a Unix socket: no message that goes through the kernel can be
+// answered faster. x-socket is how many times as long a call takes.
 func BenchmarkManagerDict(b *testing.B) {
 	m := testManager(b)
 	d := must(NewDict[string, int](m))(b)
@@ -73,7 +74,8 @@ func BenchmarkManagerDict(b *testing.B) {
 	})
 }
 
-// BenchmarkPython compares with Python's: see the benchmark of this name in package procs.
+// BenchmarkPython compares with Python's: see the benchmark of this name in
+// package procs.
 func BenchmarkPython(b *testing.B) {
 	b.Run("manager_dict", func(b *testing.B) {
 		d := must(NewDict[int, int](testManager(b)))(b)
@@ -90,7 +92,8 @@ func BenchmarkPython(b *testing.B) {
 	})
 }
 
-// unixSocket is a round trip of 16 bytes with a process that does nothing but answer, by bare system calls.
+// unixSocket is a round trip of 16 bytes with a process that does nothing but
+// answer, by bare system calls.
 func unixSocket(b *testing.B) proctest.Floor {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

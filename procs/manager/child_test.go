@@ -56,7 +56,8 @@ func wantAll[T comparable](what string, got []T, err error, should ...T) error {
 	return nil
 }
 
-// childWork is what the child does with each object: what CPython's tests do there.
+// childWork is what the child does with each object: what CPython's tests do
+// there.
 func childWork(ctx context.Context, f *family) error {
 	set, err := f.Event.IsSet()
 	errs := []error{want("Event", set, true, err), f.Event.Wait(ctx), f.Event.Clear()}
@@ -136,8 +137,9 @@ var testChildWork = procs.Register("test.manager.childWork", func(ctx context.Co
 	return 0, errors.Join(err, f.Done.Set(), f.Go.Wait(ctx))
 })
 
-// Objects of every type are passed to a child, which does with them what CPython's tests do. The parent sees what it did, and releases what the
-// child holds.
+// Objects of every type are passed to a child, which does with them what
+// CPython's tests do. The parent sees what it did, and releases what the child
+// holds.
 func TestObjectsInChild(t *testing.T) {
 	managers(t, func(t *testing.T, m *Manager) {
 		f := &family{
@@ -199,7 +201,8 @@ var (
 	squaresNext = RegisterMethod(testSquares, "Next", (*squares).Next)
 )
 
-// A manager with types of one's own: results, errors, and iteration that stays in the manager. Close ends its process well.
+// A manager with types of one's own: results, errors, and iteration that stays
+// in the manager. Close ends its process well.
 func TestOwnTypes(t *testing.T) {
 	m := must(New(Config{}))(t)
 	defer m.Close()
@@ -248,7 +251,8 @@ var testPutHello = procs.Register("test.manager.putHello", func(ctx context.Cont
 	return 0, q.Put(ctx, remoteValues)
 })
 
-// A manager at a TCP port is used by another process, stopped, and started again at the same port, at once.
+// A manager at a TCP port is used by another process, stopped, and started
+// again at the same port, at once.
 func TestRestartTCP(t *testing.T) {
 	address := "127.0.0.1:0"
 	for range 3 {
@@ -295,7 +299,8 @@ var testSentinels = procs.Register("test.manager.sentinels", func(_ context.Cont
 
 var travellers = []error{ErrDied, ErrReleased, ErrIndex, connection.ErrAuthentication, connection.ErrAddress}
 
-// The sentinels of this package, and of package connection, are themselves in other processes.
+// The sentinels of this package, and of package connection, are themselves in
+// other processes.
 func TestErrorsTravel(t *testing.T) {
 	m := testManager(t)
 	p := must(NewPool(m, procs.PoolConfig{Workers: 1}))(t) // so they cross two borders

@@ -16,7 +16,8 @@ const (
 	conditionWaiting
 )
 
-// conditionObject is a condition in the manager, with a recursive lock of its own.
+// conditionObject is a condition in the manager, with a recursive lock of its
+// own.
 type conditionObject struct {
 	lockObject
 	sleepers []*sleeper // in the order in which they came
@@ -58,8 +59,9 @@ func (o *conditionObject) call(c *serverCall) error {
 	return o.lockObject.call(c)
 }
 
-// waitFor releases the lock however deep it is held, waits for a notification and then for the lock. Having given up waiting, it waits for
-// the lock too: the caller holds it in any case, unless it is gone itself.
+// waitFor releases the lock however deep it is held, waits for a notification
+// and then for the lock. Having given up waiting, it waits for the lock too:
+// the caller holds it in any case, unless it is gone itself.
 func (o *conditionObject) waitFor(c *serverCall, who holder) error {
 	if c.ctx == nil { // it always waits
 		return errWouldWait
@@ -116,7 +118,8 @@ func (o *conditionObject) forget(s *sleeper) {
 	}
 }
 
-// leave frees the lock, and passes notifications on: a sleeper that is gone has none to give.
+// leave frees the lock, and passes notifications on: a sleeper that is gone has
+// none to give.
 func (o *conditionObject) leave(link *serverLink) {
 	o.lockObject.leave(link)
 	o.change(func() error {
@@ -131,8 +134,9 @@ func (o *conditionObject) leave(link *serverLink) {
 	})
 }
 
-// Condition lets processes that hold its lock wait until another one tells them that something changed
-// (SyncManager.Condition). The lock is recursive and owned by a goroutine, as RLock.
+// Condition lets processes that hold its lock wait until another one tells them
+// that something changed (SyncManager.Condition). The lock is recursive and
+// owned by a goroutine, as RLock.
 type Condition struct{ proxy }
 
 // NewCondition makes a condition in m.
@@ -158,8 +162,10 @@ func (p *Condition) Release() error {
 	return p.proxy.wait(noWait, lockRelease, thisGoroutine)
 }
 
-// Wait releases the lock, waits for a notification, and takes the lock again, as often as the caller held it. The caller holds it also
-// when the context ended first, and when procs.ErrOwnerDied tells that another holder died; procs.ErrNotHeld means that it did not before.
+// Wait releases the lock, waits for a notification, and takes the lock again,
+// as often as the caller held it. The caller holds it also when the context
+// ended first, and when procs.ErrOwnerDied tells that another holder died;
+// procs.ErrNotHeld means that it did not before.
 func (p *Condition) Wait(ctx context.Context) error {
 	return p.proxy.wait(ctx, conditionWait, thisGoroutine)
 }
@@ -187,7 +193,8 @@ func (p *Condition) WaitForTimeout(d time.Duration, predicate func() bool) error
 	return waitAtMost(max(d, 1), procs.ErrTimeout, func(ctx context.Context) error { return p.WaitFor(ctx, predicate) })
 }
 
-// Notify wakes up to n of those who wait, the longest waiting first. The caller must hold the lock, or it is procs.ErrNotHeld.
+// Notify wakes up to n of those who wait, the longest waiting first. The caller
+// must hold the lock, or it is procs.ErrNotHeld.
 func (p *Condition) Notify(n int) error {
 	return p.proxy.wait(noWait, conditionNotify, func(c *clientCall) {
 		thisGoroutine(c)

@@ -15,8 +15,8 @@ import (
 	"switchyard/procs/internal/fault"
 )
 
-// Type is a type of your own whose values a manager can keep (Python's BaseManager.register). Values are made by
-// Register.
+// Type is a type of your own whose values a manager can keep (Python's
+// BaseManager.register). Values are made by Register.
 type Type[T, In any] struct {
 	name string
 	id   uint64
@@ -33,7 +33,8 @@ type Method[T, In, Out any] struct {
 	out  *codec.Codec[Out]
 }
 
-// Object is a proxy of a value of a Type. It has no methods of T: what clients may call was said by RegisterMethod.
+// Object is a proxy of a value of a Type. It has no methods of T: what clients
+// may call was said by RegisterMethod.
 type Object[T any] struct{ proxy }
 
 type (
@@ -52,8 +53,9 @@ var registry struct {
 	methods map[uint64]customMethod
 }
 
-// Register makes known how a manager makes values of a type of your own. Like Register, call it in a package-level variable, so
-// that it has happened in every process before main, and give it further RegisterMethod:
+// Register makes known how a manager makes values of a type of your own. Like
+// Register, call it in a package-level variable, so that it has happened in
+// every process before main, and give it further RegisterMethod:
 //
 //	type counter struct{ mu sync.Mutex; n int }
 //	func (c *counter) Add(ctx context.Context, n int) (int, error) { ... }
@@ -61,13 +63,17 @@ var registry struct {
 //	var counters = manager.Register("counter", func(ctx context.Context, start int) (*counter, error) { return &counter{n: start}, nil })
 //	var counterAdd = manager.RegisterMethod(counters, "Add", (*counter).Add)
 //
-// T stays in the manager and may be anything, also what cannot travel. Methods run at once if clients call at once: T has to protect
-// itself. If T has a method Close() error, it is called when nobody refers to the value any more, by whoever let go of it: it should not
-// take long.
+// T stays in the manager and may be anything, also what cannot travel. Methods
+// run at once if clients call at once: T has to protect itself. If T has a
+// method Close() error, it is called when nobody refers to the value any more,
+// by whoever let go of it: it should not take long.
 //
-// Constructors and methods run in goroutines of their own. A panic, or runtime.Goexit, is the caller's error and nobody else's loss, and so it
-// is if a method of an error that they return, or of an argument or a result (MarshalBinary, UnmarshalBinary), does so. A caller whose context
-// is done, or who dies, is not waited for: if the method has not returned a tenth of a second later, what comes of it is dropped.
+// Constructors and methods run in goroutines of their own. A panic, or
+// runtime.Goexit, is the caller's error and nobody else's loss, and so it is if
+// a method of an error that they return, or of an argument or a result
+// (MarshalBinary, UnmarshalBinary), does so. A caller whose context is done, or
+// who dies, is not waited for: if the method has not returned a tenth of a
+// second later, what comes of it is dropped.
 func Register[T, In any](name string, newT func(context.Context, In) (T, error)) *Type[T, In] {
 	if name == "" || newT == nil {
 		panic("manager: Register needs a name and a constructor")
@@ -90,7 +96,8 @@ func Register[T, In any](name string, newT func(context.Context, In) (T, error))
 	return t
 }
 
-// RegisterMethod makes f callable as a method of the managed values of t. A method expression fits: (*counter).Add.
+// RegisterMethod makes f callable as a method of the managed values of t. A
+// method expression fits: (*counter).Add.
 func RegisterMethod[T, C, In, Out any](t *Type[T, C], name string, f func(T, context.Context, In) (Out, error)) *Method[T, In, Out] {
 	if name == "" || f == nil {
 		panic("manager: RegisterMethod needs a name and a function")
@@ -219,7 +226,8 @@ func (o *customObject) end() {
 	}
 }
 
-// takeArgument decodes the argument of a user's function, here in the manager. Proxies in it become ours.
+// takeArgument decodes the argument of a user's function, here in the manager.
+// Proxies in it become ours.
 func takeArgument[In any](s *server, cd *codec.Codec[In], image []byte) (in In, err error) {
 	for _, r := range appendRefs(nil, image) {
 		s.retain(s.self, r)
@@ -273,7 +281,8 @@ func (t *Type[T, In]) New(ctx context.Context, m *Manager, in In) (*Object[T], e
 	return p, nil
 }
 
-// Put gives m a value that exists: only where the manager is, so with Serve, or Of in a method.
+// Put gives m a value that exists: only where the manager is, so with Serve, or
+// Of in a method.
 func (t *Type[T, In]) Put(m *Manager, v T) (*Object[T], error) {
 	if m == nil || m.server == nil {
 		return nil, errors.New("manager: Put: the manager is not in this process; use New")

@@ -54,7 +54,8 @@ var testHoldAll = procs.Register("test.manager.holdAll", func(ctx context.Contex
 	return 0, hang()
 })
 
-// A client is killed while it holds and waits for all kinds of objects. Everyone else goes on.
+// A client is killed while it holds and waits for all kinds of objects.
+// Everyone else goes on.
 func TestClientKilled(t *testing.T) {
 	m := testManager(t)
 	a := &deathArgs{
@@ -183,7 +184,8 @@ var testStartManager = procs.Register("test.manager.start", func(ctx context.Con
 
 var testManagerPID = procs.Register("test.manager.pid", func(context.Context, int) (int, error) { return os.Getpid(), nil })
 
-// The creator of a manager is killed: the manager and its pool's workers go with it.
+// The creator of a manager is killed: the manager and its pool's workers go
+// with it.
 func TestCreatorKilled(t *testing.T) {
 	r, w, err := procs.NewPipe(procs.OneWay)
 	if err != nil {
@@ -207,7 +209,8 @@ func zombie(pid int) bool {
 	return err != nil || strings.Contains(string(b), ") Z ")
 }
 
-// A client that ends without a word leaves nothing either, and objects only it referred to are gone.
+// A client that ends without a word leaves nothing either, and objects only it
+// referred to are gone.
 func TestClientEnds(t *testing.T) {
 	m := testManager(t)
 	join(t, run(t, testMakeObjects, m))
@@ -223,7 +226,8 @@ var testMakeObjects = procs.Register("test.manager.makeObjects", func(ctx contex
 	return 0, nil
 })
 
-// An object on its way outlives the sender's reference, until somebody has received it.
+// An object on its way outlives the sender's reference, until somebody has
+// received it.
 func TestReferenceOnItsWay(t *testing.T) {
 	m := testManager(t)
 	a, b, err := procs.NewPipe(procs.Duplex)
@@ -277,7 +281,8 @@ func TestStopped(t *testing.T) {
 	}
 }
 
-// A manager with a socket in the file system can be started again and again at once.
+// A manager with a socket in the file system can be started again and again at
+// once.
 func TestRapidRestart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "socket")
 	for _, address := range []string{path, "@procs-test-restart", ""} {
@@ -391,7 +396,8 @@ func TestShutdownFromElsewhere(t *testing.T) {
 
 var testShutdown = procs.Register("test.manager.shutdown", func(ctx context.Context, m *Manager) (int, error) { return 0, m.Shutdown(ctx) })
 
-// A lane that was left alone for long works again, and costs no thread meanwhile.
+// A lane that was left alone for long works again, and costs no thread
+// meanwhile.
 func TestIdleLane(t *testing.T) {
 	m := testManager(t)
 	v := must(NewValue(m, 0))(t)
@@ -553,7 +559,8 @@ func TestCreatorReturns(t *testing.T) {
 	}
 }
 
-// A link that nobody uses any more goes after a while, and comes back when it is needed.
+// A link that nobody uses any more goes after a while, and comes back when it
+// is needed.
 func TestLinkLingers(t *testing.T) {
 	m := testManager(t)
 	for range 3 {

@@ -112,7 +112,8 @@ func (d *Dict[K, V]) flag(method byte, k K) (bool, error) {
 	return c.uint() != 0, c.err()
 }
 
-// PopItem removes the key that came last, and returns it with its value; ok is false if the dict is empty.
+// PopItem removes the key that came last, and returns it with its value; ok is
+// false if the dict is empty.
 func (d *Dict[K, V]) PopItem() (k K, v V, ok bool, err error) {
 	c, err := d.begin(dictPopItem)
 	if err != nil {
@@ -132,7 +133,8 @@ func (d *Dict[K, V]) PopItem() (k K, v V, ok bool, err error) {
 	return k, v, err == nil, err
 }
 
-// SetDefault returns the value of k; if it has none, it gets v, and loaded is false.
+// SetDefault returns the value of k; if it has none, it gets v, and loaded is
+// false.
 func (d *Dict[K, V]) SetDefault(k K, v V) (actual V, loaded bool, err error) {
 	c, err := d.beginKey(dictSetDefault, &k)
 	if err != nil {
@@ -276,7 +278,8 @@ func (d *Dict[K, V]) Copy() (map[K]V, error) {
 	return m, nil
 }
 
-// CompareAndSwap sets k to next if its value is old, and tells whether it did. Values are equal if they are encoded alike.
+// CompareAndSwap sets k to next if its value is old, and tells whether it did.
+// Values are equal if they are encoded alike.
 func (d *Dict[K, V]) CompareAndSwap(k K, old, next V) (bool, error) {
 	l := d.linkOrNil()
 	if l == nil {
@@ -309,9 +312,11 @@ func (d *Dict[K, V]) swap(k K, had bool, old []byte, v *V) (bool, error) {
 	return c.uint() != 0, c.err()
 }
 
-// Modify replaces the value of k by what f makes of it, atomically (Python's d[k] = f(d[k]) is not). f gets the value, and whether
-// there is one; it returns the new one, and whether to keep it: without, k is removed. If the value was changed meanwhile, f
-// is called again with the new one. f runs here, and may use the manager, but should be quick.
+// Modify replaces the value of k by what f makes of it, atomically (Python's
+// d[k] = f(d[k]) is not). f gets the value, and whether there is one; it
+// returns the new one, and whether to keep it: without, k is removed. If the
+// value was changed meanwhile, f is called again with the new one. f runs here,
+// and may use the manager, but should be quick.
 func (d *Dict[K, V]) Modify(k K, f func(old V, ok bool) (v V, keep bool)) (V, error) {
 	for {
 		v, done, err := d.tryModify(k, f)
@@ -347,7 +352,8 @@ func (d *Dict[K, V]) tryModify(k K, f func(V, bool) (V, bool)) (v V, done bool, 
 	return v, done, err
 }
 
-// DictAdd adds delta to the number that k has, 0 if it has none, atomically and in one call, and returns the sum.
+// DictAdd adds delta to the number that k has, 0 if it has none, atomically and
+// in one call, and returns the sum.
 func DictAdd[K comparable, N Number](d *Dict[K, N], k K, delta N) (sum N, err error) {
 	c, err := d.begin(dictAdd)
 	if err != nil {

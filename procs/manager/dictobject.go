@@ -25,7 +25,8 @@ const (
 	dictHas
 )
 
-// dictObject is a dict in the manager: keys and values are bytes, in the order in which keys came.
+// dictObject is a dict in the manager: keys and values are bytes, in the order
+// in which keys came.
 type dictObject struct {
 	mu          sync.Mutex
 	entries     map[string]*dictEntry
@@ -183,7 +184,8 @@ func (d *dictObject) take(c *serverCall, e *dictEntry, wanted bool) {
 	c.unkeep(e.image)
 }
 
-// swap replaces or removes a value if it still is what the caller saw. States are a flag (there is one) and an image.
+// swap replaces or removes a value if it still is what the caller saw. States
+// are a flag (there is one) and an image.
 func (d *dictObject) swap(c *serverCall) error {
 	key := c.bytes()
 	hadOld, old := c.uint() != 0, c.bytes()

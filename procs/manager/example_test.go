@@ -20,7 +20,8 @@ var tally = procs.Register("example.tally", func(_ context.Context, d *manager.D
 	return 0, nil
 })
 
-// Ten processes count words in one dict. Each addition is atomic, so none is lost, and no lock is needed.
+// Ten processes count words in one dict. Each addition is atomic, so none is
+// lost, and no lock is needed.
 func ExampleNew() {
 	m, err := manager.New(manager.Config{})
 	if err != nil {
@@ -45,7 +46,8 @@ func ExampleNew() {
 	// Output: map[be:20 not:10 or:10 to:20] <nil>
 }
 
-// The worker of the distributed example: on any machine, it knows no more than where the master is, and the key.
+// The worker of the distributed example: on any machine, it knows no more than
+// where the master is, and the key.
 var taskWorker = procs.Register("example.taskWorker", func(ctx context.Context, address string) (int, error) {
 	m, err := manager.Connect(ctx, address, manager.Config{AuthKey: []byte("abc")})
 	if err != nil {
@@ -74,7 +76,8 @@ var taskWorker = procs.Register("example.taskWorker", func(ctx context.Context, 
 	}
 })
 
-// A master hands out tasks over the network, and workers on any number of machines work them off.
+// A master hands out tasks over the network, and workers on any number of
+// machines work them off.
 func ExampleServe() {
 	ctx := context.Background()
 	m, err := manager.Serve(manager.Config{Address: "127.0.0.1:0", AuthKey: []byte("abc")})

@@ -21,7 +21,8 @@ type chaosArgs struct {
 	Seed   uint64
 }
 
-// testChaos does all kinds of things until it is killed. Under the lock both elements of the array are equal.
+// testChaos does all kinds of things until it is killed. Under the lock both
+// elements of the array are equal.
 var testChaos = procs.Register("test.manager.chaos", func(ctx context.Context, a *chaosArgs) (int, error) {
 	for i := 0; ; i++ {
 		err := a.Lock.Acquire(ctx)
@@ -60,7 +61,8 @@ var testChaos = procs.Register("test.manager.chaos", func(ctx context.Context, a
 	}
 })
 
-// Clients are killed at random moments, again and again. The manager and everyone else go on, and nothing is left of the dead.
+// Clients are killed at random moments, again and again. The manager and
+// everyone else go on, and nothing is left of the dead.
 func TestFaults(t *testing.T) {
 	const kills = 25
 	m := testManager(t)

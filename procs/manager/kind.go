@@ -25,7 +25,8 @@ const (
 	objectCustom
 )
 
-// newObject makes an object in the manager; c holds the constructor's arguments.
+// newObject makes an object in the manager; c holds the constructor's
+// arguments.
 func newObject(c *serverCall, kind objectKind) (object, error) {
 	switch kind {
 	case objectDict:

@@ -10,11 +10,14 @@ import (
 	"switchyard/procs/internal/shm"
 )
 
-// The fast road between a client and the server, if both are on one machine: a ring of requests and a ring of replies in shared
-// memory. One call is under way at a time; calls that have to wait take the socket, so the lane is always free soon.
+// The fast road between a client and the server, if both are on one machine: a
+// ring of requests and a ring of replies in shared memory. One call is under
+// way at a time; calls that have to wait take the socket, so the lane is always
+// free soon.
 //
-// The server's end is a goroutine that sleeps on the ring for some time after the last call. Then it parks: it ends, leaving a note
-// on which the next client rings over the socket. So idle clients cost no thread.
+// The server's end is a goroutine that sleeps on the ring for some time after
+// the last call. Then it parks: it ends, leaving a note on which the next
+// client rings over the socket. So idle clients cost no thread.
 type serverLane struct {
 	link     *serverLink
 	seg      *shm.Segment
@@ -61,7 +64,8 @@ func newServerLane(l *serverLink) (*serverLane, error) {
 	return lane, nil
 }
 
-// start lets the lane run. The client calls for it only after it has taken the note away, so it never runs twice.
+// start lets the lane run. The client calls for it only after it has taken the
+// note away, so it never runs twice.
 func (l *serverLane) start() {
 	l.mu.Lock()
 	before := l.ended

@@ -49,7 +49,8 @@ const (
 	linkLinger  = time.Second // a link nobody uses stays open so long: tasks of a pool come and go
 )
 
-// linkTo returns the link to a manager, with one more user. A nil key means the family's.
+// linkTo returns the link to a manager, with one more user. A nil key means the
+// family's.
 func linkTo(ctx context.Context, address string, config connection.DialConfig) (*clientLink, error) {
 	l, others := knownLink(address)
 	if l != nil {
@@ -263,8 +264,8 @@ func (l *clientLink) release(obj uint64) {
 	}
 }
 
-// do runs a request and appends the reply, status included, to reply. Without a context it does not wait for other
-// clients, and the status may be statusWait.
+// do runs a request and appends the reply, status included, to reply. Without a
+// context it does not wait for other clients, and the status may be statusWait.
 func (l *clientLink) do(ctx context.Context, req, reply []byte) ([]byte, error) {
 	if l.local != nil {
 		return l.doLocal(ctx, req, reply), nil
@@ -301,8 +302,9 @@ func (l *clientLink) doLocal(ctx context.Context, req, reply []byte) []byte {
 	return reply
 }
 
-// overSocket sends a request and waits for the reply. When the context ends, the server decides whether the call is given up or
-// was done already: either way nothing is acquired or taken without the caller knowing.
+// overSocket sends a request and waits for the reply. When the context ends,
+// the server decides whether the call is given up or was done already: either
+// way nothing is acquired or taken without the caller knowing.
 func (l *clientLink) overSocket(ctx context.Context, req, reply []byte) ([]byte, error) {
 	ch := make(chan []byte, 1)
 	l.mu.Lock()

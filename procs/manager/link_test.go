@@ -46,8 +46,8 @@ func connectBeside(ctx context.Context, address string, l lookup) <-chan error {
 }
 
 // A lookup of a name that takes its time keeps nobody waiting who connects to
-// another manager, nor anyone whose context is done (golang/go#10117, golang/go#22724). Who
-// waits for it tries next, with a lookup of its own.
+// another manager, nor anyone whose context is done (golang/go#10117,
+// golang/go#22724). Who waits for it tries next, with a lookup of its own.
 func TestConnectWhileAnotherLooksUp(t *testing.T) {
 	served := managerAt(t, ":0")
 	_, port, _ := strings.Cut(served.Address(), ":")

@@ -7,7 +7,8 @@ import (
 	"switchyard/procs/internal/codec"
 )
 
-// List is a list in a manager (SyncManager.list). Indices may be negative: -1 is the last element.
+// List is a list in a manager (SyncManager.list). Indices may be negative: -1
+// is the last element.
 type List[T any] struct {
 	proxy
 	value *codec.Codec[T]
@@ -84,7 +85,8 @@ func (l *List[T]) Len() (n int, err error) {
 // All returns all elements, as they were at one moment.
 func (l *List[T]) All() ([]T, error) { return l.Slice(0, math.MaxInt) }
 
-// Slice returns the elements from i up to j, cut to what there is, as Python does.
+// Slice returns the elements from i up to j, cut to what there is, as Python
+// does.
 func (l *List[T]) Slice(i, j int) ([]T, error) {
 	vs, _, err := l.slice(i, j)
 	return vs, err
@@ -99,7 +101,8 @@ func (l *List[T]) slice(i, j int) (vs []T, version uint64, err error) {
 	return vs, version, err
 }
 
-// SetSlice replaces the elements from i up to j by vs, which may be more or fewer.
+// SetSlice replaces the elements from i up to j by vs, which may be more or
+// fewer.
 func (l *List[T]) SetSlice(i, j int, vs []T) error {
 	_, err := l.replace(true, 0, i, j, vs)
 	return err
@@ -119,8 +122,9 @@ func (l *List[T]) replace(always bool, version uint64, i, j int, vs []T) (done b
 	return done, err
 }
 
-// Modify replaces all elements by what f makes of them, atomically. If the list was changed meanwhile, f is called
-// again. f may change its argument and return it.
+// Modify replaces all elements by what f makes of them, atomically. If the list
+// was changed meanwhile, f is called again. f may change its argument and
+// return it.
 func (l *List[T]) Modify(f func([]T) []T) error {
 	for {
 		vs, version, err := l.slice(0, math.MaxInt)
@@ -141,7 +145,8 @@ func (l *List[T]) SortFunc(cmp func(a, b T) int) error {
 // Reverse turns the order round.
 func (l *List[T]) Reverse() error { return l.call(listReverse, nil, nil) }
 
-// Index returns where the first element equal to v is, or -1. Elements are equal if they are encoded alike.
+// Index returns where the first element equal to v is, or -1. Elements are
+// equal if they are encoded alike.
 func (l *List[T]) Index(v T) (int, error) { return l.search(listIndex, v) }
 
 // Count returns how many elements are equal to v.

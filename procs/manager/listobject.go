@@ -126,7 +126,8 @@ func (l *listObject) call(c *serverCall) error {
 	return codec.ErrWire
 }
 
-// takeImages reads images up to the end of the request, and keeps them: all of them or none.
+// takeImages reads images up to the end of the request, and keeps them: all of
+// them or none.
 func takeImages(c *serverCall) ([][]byte, error) {
 	var images [][]byte
 	for len(c.b) > 0 {
@@ -192,7 +193,8 @@ func (l *listObject) bounds(i, j int) (int, int) {
 	return i, min(max(j, i), n)
 }
 
-// replace replaces the elements from i to j if the version is still the same, or whatever it is.
+// replace replaces the elements from i to j if the version is still the same,
+// or whatever it is.
 func (l *listObject) replace(c *serverCall) error {
 	always, version, i, j := c.uint() != 0, c.uint(), c.int(), c.int()
 	if c.bad {

@@ -16,7 +16,8 @@ const (
 	lockLocked
 )
 
-// holder is who holds a lock: a client, and for recursive locks a goroutine of it.
+// holder is who holds a lock: a client, and for recursive locks a goroutine of
+// it.
 type holder struct {
 	link      *serverLink
 	goroutine uint64
@@ -97,8 +98,10 @@ func (l *lockObject) call(c *serverCall) error {
 	return codec.ErrWire
 }
 
-// Lock is a lock in a manager (SyncManager.Lock): not recursive, and anybody may release it. If the process that acquired it dies,
-// or loses its connection, exactly one of those who acquire it next gets procs.ErrOwnerDied, and the lock.
+// Lock is a lock in a manager (SyncManager.Lock): not recursive, and anybody
+// may release it. If the process that acquired it dies, or loses its
+// connection, exactly one of those who acquire it next gets procs.ErrOwnerDied,
+// and the lock.
 type Lock struct{ proxy }
 
 // NewLock makes a lock in m that nobody holds.
@@ -112,7 +115,8 @@ func NewLock(m *Manager) (*Lock, error) {
 
 func (l *Lock) adopt(w *codec.Wire) error { return l.adoptAs(w, objectLock, proxyType[Lock]()) }
 
-// Acquire waits until the lock is free and takes it. nil and procs.ErrOwnerDied mean that the caller holds it.
+// Acquire waits until the lock is free and takes it. nil and procs.ErrOwnerDied
+// mean that the caller holds it.
 func (l *Lock) Acquire(ctx context.Context) error {
 	return l.wait(ctx, lockAcquire, noGoroutine)
 }
@@ -125,7 +129,8 @@ func (l *Lock) AcquireTimeout(d time.Duration) error {
 	return waitAtMost(d, procs.ErrTimeout, func(ctx context.Context) error { return l.wait(ctx, lockAcquire, noGoroutine) })
 }
 
-// TryAcquire takes the lock if it is free; the error is about the manager, or procs.ErrOwnerDied, which comes with the lock.
+// TryAcquire takes the lock if it is free; the error is about the manager, or
+// procs.ErrOwnerDied, which comes with the lock.
 func (l *Lock) TryAcquire() (bool, error) { return tried(l.AcquireTimeout(0)) }
 
 func tried(err error) (bool, error) {
@@ -150,8 +155,9 @@ func (p *proxy) locked(who func(*clientCall)) (held bool, err error) {
 // String says what the proxy stands for.
 func (l *Lock) String() string { return l.describe("manager.Lock") }
 
-// RLock is a lock in a manager that its owner, a goroutine of a process, may acquire again (SyncManager.RLock). Only the owner may
-// release it. Deaths are handled as in Lock.
+// RLock is a lock in a manager that its owner, a goroutine of a process, may
+// acquire again (SyncManager.RLock). Only the owner may release it. Deaths are
+// handled as in Lock.
 type RLock struct{ proxy }
 
 // NewRLock makes a recursive lock in m that nobody holds.
@@ -167,7 +173,8 @@ func (l *RLock) adopt(w *codec.Wire) error {
 	return l.adoptAs(w, objectLock, proxyType[RLock]())
 }
 
-// Acquire waits until the lock is free or the caller's own, and takes it once more. nil and procs.ErrOwnerDied mean that the caller holds it.
+// Acquire waits until the lock is free or the caller's own, and takes it once
+// more. nil and procs.ErrOwnerDied mean that the caller holds it.
 func (l *RLock) Acquire(ctx context.Context) error {
 	return l.wait(ctx, lockAcquire, thisGoroutine)
 }
@@ -177,10 +184,12 @@ func (l *RLock) AcquireTimeout(d time.Duration) error {
 	return waitAtMost(d, procs.ErrTimeout, func(ctx context.Context) error { return l.wait(ctx, lockAcquire, thisGoroutine) })
 }
 
-// TryAcquire takes the lock if it is free or the caller's own; the error is as in Lock.
+// TryAcquire takes the lock if it is free or the caller's own; the error is as
+// in Lock.
 func (l *RLock) TryAcquire() (bool, error) { return tried(l.AcquireTimeout(0)) }
 
-// Release undoes one acquire. It returns procs.ErrNotHeld if the caller does not hold the lock.
+// Release undoes one acquire. It returns procs.ErrNotHeld if the caller does
+// not hold the lock.
 func (l *RLock) Release() error { return l.wait(noWait, lockRelease, thisGoroutine) }
 
 // Locked tells whether anybody holds the lock, now.

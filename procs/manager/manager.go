@@ -17,16 +17,20 @@ import (
 	"switchyard/procs/internal/kernel"
 )
 
-// Config says how a manager is started. The zero value is a manager for this process and its descendants.
+// Config says how a manager is started. The zero value is a manager for this
+// process and its descendants.
 type Config struct {
 	// Name is the name of its process. Default: "Manager-1", "Manager-2", ...
 	Name string
-	// Address is where it listens: see connection.Listen. Default: an abstract Unix socket, which leaves nothing behind. A TCP address lets
-	// other machines in.
+	// Address is where it listens: see connection.Listen. Default: an abstract
+	// Unix socket, which leaves nothing behind. A TCP address lets other
+	// machines in.
 	Address string
-	// AuthKey is what clients must know, beside the key of this process (procs.Process.AuthKey), which always opens. nil: only that.
+	// AuthKey is what clients must know, beside the key of this process
+	// (procs.Process.AuthKey), which always opens. nil: only that.
 	AuthKey []byte
-	// Initializer is run in the manager's process before it serves: see procs.Call. If it fails, New does.
+	// Initializer is run in the manager's process before it serves: see
+	// procs.Call. If it fails, New does.
 	Initializer *procs.Initializer
 	// LookupHost is as in connection.DialConfig.
 	LookupHost func(ctx context.Context, host string) ([]string, error)
@@ -34,24 +38,37 @@ type Config struct {
 	GOMAXPROCS int
 }
 
-// Manager keeps objects that any process can use: dicts, lists, queues, locks, pools, and objects of your own types (Python's
-// multiprocessing.Manager, BaseManager and SyncManager). Processes hold proxies, such as Dict, whose methods are
-// calls to the manager. Where an object in shared memory will do (procs.Lock, procs.Value, procs.Queue, ...), it is faster still; a manager can hold
-// anything, grows as needed, and can be reached from other machines.
+// Manager keeps objects that any process can use: dicts, lists, queues, locks,
+// pools, and objects of your own types (Python's multiprocessing.Manager,
+// BaseManager and SyncManager). Processes hold proxies, such as Dict, whose
+// methods are calls to the manager. Where an object in shared memory will do
+// (procs.Lock, procs.Value, procs.Queue, ...), it is faster still; a manager
+// can hold anything, grows as needed, and can be reached from other machines.
 //
-//   - Values are copied on the way in and out. Proxies are values too: a dict may hold lists.
-//   - Each call is atomic. So are the methods made of several, such as Modify of Dict.
-//   - An object lives as long as some process refers to it, by a proxy that was neither closed nor collected; or a message on its way does, or
-//     another managed object, or a published name. Objects that refer to each other in a circle live until the manager ends.
-//   - A client that ends or dies gives back what it held: references, locks, permits. Who acquires a lock that was lost so gets
-//     procs.ErrOwnerDied, and the lock.
-//   - Of a call under way when a client is killed, the manager has done all or nothing. A method of your own goes on, and what it returns is dropped.
-//   - SIGTERM, SIGHUP and SIGQUIT, which may have gone to the whole family, end a manager as soon as nobody is connected, or when they
-//     come again a second later; Terminate of its Process ends it at once.
-//   - When the manager dies, all calls, waiting ones too, return ErrDied at once, and nothing is left: it has no files. One that is
-//     only stopped (SIGSTOP) keeps its callers waiting until it goes on, whatever their contexts say.
-//   - A call takes about a microsecond, and no system call, if both sides are busy and on one machine; a Unix socket round
-//     trip if it has to wait, runs a method of your own, or carries more than 16 KiB. Waiting takes a goroutine here and there, no thread.
+//   - Values are copied on the way in and out. Proxies are values too: a dict
+//     may hold lists.
+//   - Each call is atomic. So are the methods made of several, such as Modify
+//     of Dict.
+//   - An object lives as long as some process refers to it, by a proxy that was
+//     neither closed nor collected; or a message on its way does, or another
+//     managed object, or a published name. Objects that refer to each other in
+//     a circle live until the manager ends.
+//   - A client that ends or dies gives back what it held: references, locks,
+//     permits. Who acquires a lock that was lost so gets procs.ErrOwnerDied,
+//     and the lock.
+//   - Of a call under way when a client is killed, the manager has done all or
+//     nothing. A method of your own goes on, and what it returns is dropped.
+//   - SIGTERM, SIGHUP and SIGQUIT, which may have gone to the whole family, end
+//     a manager as soon as nobody is connected, or when they come again a
+//     second later; Terminate of its Process ends it at once.
+//   - When the manager dies, all calls, waiting ones too, return ErrDied at
+//     once, and nothing is left: it has no files. One that is only stopped
+//     (SIGSTOP) keeps its callers waiting until it goes on, whatever their
+//     contexts say.
+//   - A call takes about a microsecond, and no system call, if both sides are
+//     busy and on one machine; a Unix socket round trip if it has to wait, runs
+//     a method of your own, or carries more than 16 KiB. Waiting takes a
+//     goroutine here and there, no thread.
 //
 // A *Manager can be passed to other processes itself, to make objects there.
 type Manager struct {
@@ -65,8 +82,9 @@ type Manager struct {
 
 var count atomic.Int64
 
-// New starts a manager in a process of its own, and returns when it serves. It ends with Close, with the end of this process,
-// however that comes, and with that of whoever calls Shutdown.
+// New starts a manager in a process of its own, and returns when it serves. It
+// ends with Close, with the end of this process, however that comes, and with
+// that of whoever calls Shutdown.
 func New(config Config) (*Manager, error) {
 	if config.Name == "" {
 		config.Name = "Manager-" + strconv.FormatInt(count.Add(1), 10)
@@ -134,8 +152,10 @@ func ownKey(c *Config) []byte {
 	return procs.CurrentProcess().AuthKey()
 }
 
-// Serve makes this process itself a manager, for others to connect to (Python's BaseManager.get_server). Objects made through
-// it are used here without any round trip. It serves until Close; Done tells when somebody asked for the end by Shutdown.
+// Serve makes this process itself a manager, for others to connect to (Python's
+// BaseManager.get_server). Objects made through it are used here without any
+// round trip. It serves until Close; Done tells when somebody asked for the end
+// by Shutdown.
 func Serve(config Config) (*Manager, error) {
 	if config.Initializer != nil {
 		return nil, errors.New("manager: Serve: call the initializer yourself")
@@ -157,8 +177,8 @@ func Serve(config Config) (*Manager, error) {
 	return s.manager, nil
 }
 
-// Connect connects to a manager that another process, or another machine, runs. Only Address, AuthKey and LookupHost of the
-// configuration count.
+// Connect connects to a manager that another process, or another machine, runs.
+// Only Address, AuthKey and LookupHost of the configuration count.
 func Connect(ctx context.Context, address string, config Config) (*Manager, error) {
 	if config.AuthKey != nil {
 		rememberKey(address, config.AuthKey)
@@ -170,7 +190,8 @@ func Connect(ctx context.Context, address string, config Config) (*Manager, erro
 	return &Manager{link: l}, nil
 }
 
-// keyring remembers with which key a manager was reached, for proxies of it that come later.
+// keyring remembers with which key a manager was reached, for proxies of it
+// that come later.
 var keyring sync.Map // address -> []byte
 
 func rememberKey(address string, key []byte) { keyring.Store(address, append([]byte{}, key...)) }
@@ -209,7 +230,8 @@ func (m *Manager) Address() string {
 // Process returns the manager's process if New started it here, else nil.
 func (m *Manager) Process() *procs.Process { return m.process }
 
-// Done returns a channel that is closed when the manager has died, has ended, or was asked to end.
+// Done returns a channel that is closed when the manager has died, has ended,
+// or was asked to end.
 func (m *Manager) Done() <-chan struct{} { return m.link.dead }
 
 // Stats tells what a manager keeps.
@@ -234,8 +256,9 @@ func (m *Manager) Stats() (Stats, error) {
 	return st, c.err()
 }
 
-// Shutdown ends the manager, whoever started it. Everything that it keeps is gone. If this process started it, it waits for its end,
-// and when ctx is done before, kills it.
+// Shutdown ends the manager, whoever started it. Everything that it keeps is
+// gone. If this process started it, it waits for its end, and when ctx is done
+// before, kills it.
 func (m *Manager) Shutdown(ctx context.Context) error {
 	if l, err := m.open(); err == nil {
 		c := l.begin(0, rootShutdown)
@@ -256,7 +279,8 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 	return m.disconnect()
 }
 
-// Close ends a manager that this process started or serves, and disconnects from any other. It may be called more than once.
+// Close ends a manager that this process started or serves, and disconnects
+// from any other. It may be called more than once.
 func (m *Manager) Close() error {
 	if m.process == nil {
 		return m.disconnect()
@@ -321,7 +345,8 @@ func (m *Manager) adopt(w *codec.Wire) error {
 // contextKey is the key of the manager in the context of its objects' methods.
 type contextKey struct{}
 
-// Of returns the manager in whose process a managed object's method runs: to make further objects there.
+// Of returns the manager in whose process a managed object's method runs: to
+// make further objects there.
 func Of(ctx context.Context) *Manager {
 	m, _ := ctx.Value(contextKey{}).(*Manager)
 	return m

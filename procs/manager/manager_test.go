@@ -234,7 +234,8 @@ func TestList(t *testing.T) {
 	})
 }
 
-// What All, Keys and Items return is a copy: it may be ranged over while the object changes.
+// What All, Keys and Items return is a copy: it may be ranged over while the
+// object changes.
 func TestCopies(t *testing.T) {
 	managers(t, func(t *testing.T, m *Manager) {
 		l := must(NewList(m, 0, 1, 2))(t)
@@ -273,7 +274,8 @@ func init() { // what stands inside of any
 	procs.RegisterType[[]int]()
 }
 
-// A list of lists of which one changes; what was taken out; and a list that holds itself.
+// A list of lists of which one changes; what was taken out; and a list that
+// holds itself.
 func TestListOfLists(t *testing.T) {
 	managers(t, func(t *testing.T, m *Manager) {
 		outer := must(NewList[*List[int]](m))(t)
@@ -321,7 +323,8 @@ func TestListOfLists(t *testing.T) {
 	})
 }
 
-// Dicts in a dict: both ways to one see the same, and it outlives the dict it was found in while somebody has it.
+// Dicts in a dict: both ways to one see the same, and it outlives the dict it
+// was found in while somebody has it.
 func TestDictOfDicts(t *testing.T) {
 	managers(t, func(t *testing.T, m *Manager) {
 		type dict = Dict[string, int]

@@ -5,9 +5,11 @@ import (
 	"sync"
 )
 
-// monitor is the waiting room of a managed object. Whoever waits leaves a function that tries to go on; it runs under the mutex, in the
-// order of arrival, whenever the object has changed, and what it does is done at once and for that waiter alone. So no wake-up is lost,
-// nobody is woken in vain, and first come is first served.
+// monitor is the waiting room of a managed object. Whoever waits leaves a
+// function that tries to go on; it runs under the mutex, in the order of
+// arrival, whenever the object has changed, and what it does is done at once
+// and for that waiter alone. So no wake-up is lost, nobody is woken in vain,
+// and first come is first served.
 type monitor struct {
 	mu      sync.Mutex
 	waiters []*waiter
@@ -19,7 +21,8 @@ type waiter struct {
 	done chan struct{}
 }
 
-// await tries, and waits until the try succeeds. Without a context it does not wait. It is called without the mutex.
+// await tries, and waits until the try succeeds. Without a context it does not
+// wait. It is called without the mutex.
 func (m *monitor) await(c *serverCall, try func() bool) error {
 	m.mu.Lock()
 	if try() {
@@ -51,7 +54,8 @@ func (m *monitor) awaitOr(c *serverCall, gone *bool, try func() bool) error {
 	return err
 }
 
-// wait returns nil as soon as the waiter's try has succeeded, even if the context is done as well.
+// wait returns nil as soon as the waiter's try has succeeded, even if the
+// context is done as well.
 func (m *monitor) wait(ctx context.Context, w *waiter) error {
 	select {
 	case <-w.done:
@@ -74,7 +78,8 @@ func (m *monitor) wait(ctx context.Context, w *waiter) error {
 	return ctx.Err()
 }
 
-// settle lets everyone go on who can. It is called with the mutex held, after every change.
+// settle lets everyone go on who can. It is called with the mutex held, after
+// every change.
 func (m *monitor) settle() {
 	for again := true; again; {
 		again = false

@@ -13,7 +13,8 @@ type Number interface {
 	~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~uintptr | ~float32 | ~float64
 }
 
-// addNumber adds delta to sum, both the bytes of one number of the kind, as they lie in memory.
+// addNumber adds delta to sum, both the bytes of one number of the kind, as
+// they lie in memory.
 func addNumber(kind reflect.Kind, sum, delta []byte) error {
 	var ok bool
 	switch kind {

@@ -22,7 +22,8 @@ const (
 	poolJoin
 )
 
-// rawTask is a call of a function by its number, whose arguments stay encoded on their way through the manager.
+// rawTask is a call of a function by its number, whose arguments stay encoded
+// on their way through the manager.
 type rawTask struct {
 	Func uint64
 	Name string
@@ -134,7 +135,8 @@ func (o *poolObject) mapChunks(c *serverCall) error {
 	return nil
 }
 
-// Pool is a pool in a manager, to which any process may give work (SyncManager.Pool). Its functions are Apply and Map.
+// Pool is a pool in a manager, to which any process may give work
+// (SyncManager.Pool). Its functions are Apply and Map.
 type Pool struct{ proxy }
 
 // NewPool makes a pool in m.
@@ -185,8 +187,9 @@ func putInitializer(c *clientCall, i *procs.Initializer) error {
 
 func (p *Pool) adopt(w *codec.Wire) error { return p.adoptAs(w, objectPool, proxyType[Pool]()) }
 
-// Apply runs f with in on a worker of the pool. Values pass through the manager encoded; they cannot hold shared objects in
-// shared memory, but proxies they can.
+// Apply runs f with in on a worker of the pool. Values pass through the manager
+// encoded; they cannot hold shared objects in shared memory, but proxies they
+// can.
 func Apply[In, Out any](ctx context.Context, p *Pool, f *procs.Func[In, Out], in In) (out Out, err error) {
 	c, err := p.begin(poolApply)
 	if err != nil {
@@ -206,7 +209,8 @@ func Apply[In, Out any](ctx context.Context, p *Pool, f *procs.Func[In, Out], in
 	return out, err
 }
 
-// insideOf is what a registered function is called, and how its argument and its result are encoded.
+// insideOf is what a registered function is called, and how its argument and
+// its result are encoded.
 func insideOf[In, Out any](f *procs.Func[In, Out]) (bridge.Registration, *codec.Codec[In], *codec.Codec[Out]) {
 	r := bridge.Registered(f)
 	return r, r.In.(*codec.Codec[In]), r.Out.(*codec.Codec[Out])
@@ -222,8 +226,8 @@ func withoutFDs(encode func(*codec.Wire) ([]byte, error)) ([]byte, error) {
 	return b, encodeFailed(err)
 }
 
-// Map runs f with each of xs on the workers of the pool, in chunks, and returns the results in order. With the first error the
-// rest is cancelled.
+// Map runs f with each of xs on the workers of the pool, in chunks, and returns
+// the results in order. With the first error the rest is cancelled.
 func Map[In, Out any](ctx context.Context, p *Pool, f *procs.Func[In, Out], xs []In) ([]Out, error) {
 	workers, err := p.Size()
 	if err != nil {
@@ -280,7 +284,8 @@ func (p *Pool) Size() (n int, err error) {
 	return n, err
 }
 
-// CloseTasks lets the pool take no more tasks; it ends when it has done what it has.
+// CloseTasks lets the pool take no more tasks; it ends when it has done what it
+// has.
 func (p *Pool) CloseTasks() error { return p.proxy.wait(noWait, poolClose, nil) }
 
 // Terminate ends the pool at once.

@@ -43,7 +43,8 @@ func encodeSettings(c *Config, address string) ([]byte, error) {
 	return w.Buf, nil
 }
 
-// mainFunc is the manager's process. Being registered here, it is known in every process of a program that imports this package.
+// mainFunc is the manager's process. Being registered here, it is known in
+// every process of a program that imports this package.
 var mainFunc = procs.Register("switchyard/procs/manager", runMain)
 
 // runMain is the life of a manager's process.
@@ -97,7 +98,8 @@ func runInitializer(ctx context.Context, w *codec.Wire) (err error) {
 	return err
 }
 
-// listenOn begins to take clients on a socket that listens already. The server is known in this process from now on.
+// listenOn begins to take clients on a socket that listens already. The server
+// is known in this process from now on.
 func (s *server) listenOn(f *os.File, address string, key []byte) error {
 	l, err := connection.ListenFile(f, address, connection.ListenerConfig{Poller: true, AuthKey: key, OtherKeys: [][]byte{procs.CurrentProcess().AuthKey()}})
 	if err != nil {

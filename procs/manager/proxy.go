@@ -15,8 +15,9 @@ import (
 	"switchyard/procs/internal/shm"
 )
 
-// proxy is what all proxies of managed objects begin with: a reference to an object in a manager. Proxies are shared
-// objects: they can be passed to any process, and kept in other managed objects.
+// proxy is what all proxies of managed objects begin with: a reference to an
+// object in a manager. Proxies are shared objects: they can be passed to any
+// process, and kept in other managed objects.
 type proxy struct {
 	ref *proxyRef
 }
@@ -44,8 +45,10 @@ func (p *proxy) bind(l *clientLink, obj uint64) {
 	p.ref.cleanup = runtime.AddCleanup(p, func(r *proxyRef) { go r.drop() }, p.ref)
 }
 
-// Close gives up this reference to the object; the proxy returns procs.ErrClosed from then on. The object ends with its last reference. A
-// proxy that is never closed gives its reference up when the garbage collector finds it.
+// Close gives up this reference to the object; the proxy returns
+// procs.ErrClosed from then on. The object ends with its last reference. A
+// proxy that is never closed gives its reference up when the garbage collector
+// finds it.
 func (p *proxy) Close() error {
 	if p.ref == nil {
 		return nil
@@ -56,7 +59,8 @@ func (p *proxy) Close() error {
 	return nil
 }
 
-// Destroy ends the object now, whoever refers to it: their calls return ErrReleased.
+// Destroy ends the object now, whoever refers to it: their calls return
+// ErrReleased.
 func (p *proxy) Destroy() error {
 	if p.ref == nil || p.ref.closed.Load() {
 		return procs.ErrClosed
@@ -170,8 +174,8 @@ func (l *clientLink) adopt(obj, pin uint64, kind objectKind, typ uint32) error {
 	return c.do(noWait)
 }
 
-// create makes a new object and binds the proxy to it. args appends what the constructor needs. A context allows the constructor to
-// wait.
+// create makes a new object and binds the proxy to it. args appends what the
+// constructor needs. A context allows the constructor to wait.
 func (p *proxy) create(ctx context.Context, m *Manager, kind objectKind, typ uint32, args func(c *clientCall) error) error {
 	l, err := m.open()
 	if err != nil {
@@ -195,10 +199,12 @@ func (p *proxy) create(ctx context.Context, m *Manager, kind objectKind, typ uin
 	return c.err()
 }
 
-// proxyType is the hash of a proxy's type, by which a receiver of another type is refused.
+// proxyType is the hash of a proxy's type, by which a receiver of another type
+// is refused.
 func proxyType[P any]() uint32 { return codec.TypeKind(reflect.TypeFor[P]()) }
 
-// clientCall is one call on the client's side: the request as it grows, then the reply.
+// clientCall is one call on the client's side: the request as it grows, then
+// the reply.
 type clientCall struct {
 	argReader // the reply
 	link      *clientLink
@@ -224,12 +230,14 @@ func (c *clientCall) putString(s string) {
 	c.req = append(binary.AppendUvarint(c.req, uint64(len(s))), s...)
 }
 
-// do makes the call. Without a context it does not wait for other clients, and returns errWouldWait if it had to.
+// do makes the call. Without a context it does not wait for other clients, and
+// returns errWouldWait if it had to.
 func (c *clientCall) do(ctx context.Context) error {
 	if ctx != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}
-	// The race detector does not see that what happened here before a call happened before later calls of others.
+	// The race detector does not see that what happened here before a call
+	// happened before later calls of others.
 	shm.RaceRelease(c.link)
 	var err error
 	if c.reply, err = c.link.do(ctx, c.req, c.reply[:0]); err != nil {
@@ -291,7 +299,8 @@ func takeValueN[T any](c *clientCall, cd *codec.Codec[T]) (v T, err error) {
 	return v, err
 }
 
-// takeValues decodes all values of a reply. It goes on after an error, so that every reference in it is taken or given back.
+// takeValues decodes all values of a reply. It goes on after an error, so that
+// every reference in it is taken or given back.
 func takeValues[T any](c *clientCall, cd *codec.Codec[T]) (vs []T, err error) {
 	for len(c.b) > 0 && !c.bad {
 		v, e := takeValueN(c, cd)
@@ -316,7 +325,8 @@ func putValues[T any](c *clientCall, cd *codec.Codec[T], vs []T) error {
 	return nil
 }
 
-// call runs a method with the arguments that args appends; take reads the reply.
+// call runs a method with the arguments that args appends; take reads the
+// reply.
 func (p *proxy) call(method byte, args func(c *clientCall) error, take func(c *clientCall) error) error {
 	c, err := p.begin(method)
 	if err != nil {

@@ -8,8 +8,9 @@ import (
 	"switchyard/procs/internal/codec"
 )
 
-// Publish gives a value, most often a proxy, a name by which every client can Lookup it (in Python: register with a callable). The manager
-// keeps it until the name is given to something else, or Unpublish.
+// Publish gives a value, most often a proxy, a name by which every client can
+// Lookup it (in Python: register with a callable). The manager keeps it until
+// the name is given to something else, or Unpublish.
 func Publish[T any](m *Manager, name string, v T) error {
 	cd, err := codec.Of[T]()
 	if err != nil {
@@ -30,7 +31,8 @@ func Publish[T any](m *Manager, name string, v T) error {
 	return c.do(noWait)
 }
 
-// Lookup returns what was published under name. It must be of type T, or the error is procs.ErrMessageType.
+// Lookup returns what was published under name. It must be of type T, or the
+// error is procs.ErrMessageType.
 func Lookup[T any](m *Manager, name string) (v T, err error) {
 	cd, err := codec.Of[T]()
 	if err != nil {

@@ -151,7 +151,8 @@ func (q *queueObject) get(c *serverCall) error {
 	return nil
 }
 
-// Queue is a queue in a manager (SyncManager.Queue). Unlike procs.Queue it can hold proxies, and be reached from other machines.
+// Queue is a queue in a manager (SyncManager.Queue). Unlike procs.Queue it can
+// hold proxies, and be reached from other machines.
 type Queue[T any] struct {
 	proxy
 	value *codec.Codec[T]
@@ -185,7 +186,8 @@ func (q *Queue[T]) adopt(w *codec.Wire) error {
 	return q.adoptAs(w, objectQueue, proxyType[Queue[T]]())
 }
 
-// Put puts v, waiting while the queue is full. It returns procs.ErrClosed after ShutDown.
+// Put puts v, waiting while the queue is full. It returns procs.ErrClosed after
+// ShutDown.
 func (q *Queue[T]) Put(ctx context.Context, v T) error { return q.put(ctx, v) }
 
 // PutTimeout is Put with a limit; then it returns procs.ErrFull.
@@ -208,7 +210,8 @@ func (q *Queue[T]) put(ctx context.Context, v T) error {
 	return c.do(ctx)
 }
 
-// waitAtMost calls f with a context that ends after d, or with none if d is not positive. late is the error if that was not enough.
+// waitAtMost calls f with a context that ends after d, or with none if d is not
+// positive. late is the error if that was not enough.
 func waitAtMost(d time.Duration, late error, f func(ctx context.Context) error) error {
 	if d <= 0 {
 		err := f(noWait)
@@ -226,7 +229,8 @@ func waitAtMost(d time.Duration, late error, f func(ctx context.Context) error) 
 	return err
 }
 
-// Get takes the first value, waiting for one. It returns procs.ErrClosed when the queue is shut down and empty.
+// Get takes the first value, waiting for one. It returns procs.ErrClosed when
+// the queue is shut down and empty.
 func (q *Queue[T]) Get(ctx context.Context) (v T, err error) {
 	err = q.get(ctx, &v)
 	return v, err
@@ -278,8 +282,8 @@ func (q *Queue[T]) Full() (bool, error) {
 	return err == nil && most > 0 && n >= most, err
 }
 
-// ShutDown ends the queue for all: puts return procs.ErrClosed from now on, gets when it is empty, or at once if immediate, which drops what
-// is in it.
+// ShutDown ends the queue for all: puts return procs.ErrClosed from now on,
+// gets when it is empty, or at once if immediate, which drops what is in it.
 func (q *Queue[T]) ShutDown(immediate bool) error {
 	return q.call(queueShutDown, func(c *clientCall) error { c.putUint(b2u(immediate)); return nil }, nil)
 }
@@ -287,7 +291,8 @@ func (q *Queue[T]) ShutDown(immediate bool) error {
 // String says what the proxy stands for.
 func (q *Queue[T]) String() string { return q.describe("manager.Queue") }
 
-// JoinableQueue is a Queue whose getters tell when they have done with a value (SyncManager.JoinableQueue).
+// JoinableQueue is a Queue whose getters tell when they have done with a value
+// (SyncManager.JoinableQueue).
 type JoinableQueue[T any] struct{ Queue[T] }
 
 // NewJoinableQueue makes a queue in m for up to maxsize values, 0: any number.
@@ -306,7 +311,8 @@ func (q *JoinableQueue[T]) adopt(w *codec.Wire) error {
 	return q.adoptAs(w, objectQueue, proxyType[JoinableQueue[T]]())
 }
 
-// TaskDone tells that a value which was got is done with. More of them than puts are procs.ErrNotHeld.
+// TaskDone tells that a value which was got is done with. More of them than
+// puts are procs.ErrNotHeld.
 func (q *JoinableQueue[T]) TaskDone() error { return q.call(queueTaskDone, nil, nil) }
 
 // Join waits until every value that was put is done with.

@@ -117,8 +117,9 @@ func (s *semaphoreObject) release(link *serverLink, n int) error {
 	return nil
 }
 
-// Semaphore hands out permits (SyncManager.Semaphore). Permits that a process holds when it dies come back, and who gets
-// one of them is told so by procs.ErrOwnerDied.
+// Semaphore hands out permits (SyncManager.Semaphore). Permits that a process
+// holds when it dies come back, and who gets one of them is told so by
+// procs.ErrOwnerDied.
 type Semaphore struct{ proxy }
 
 // NewSemaphore makes a semaphore with n permits in m.
@@ -142,7 +143,8 @@ func (s *Semaphore) adopt(w *codec.Wire) error {
 	return s.adoptAs(w, objectSemaphore, proxyType[Semaphore]())
 }
 
-// Acquire takes a permit, waiting for one. nil and procs.ErrOwnerDied mean that the caller has it.
+// Acquire takes a permit, waiting for one. nil and procs.ErrOwnerDied mean that
+// the caller has it.
 func (s *Semaphore) Acquire(ctx context.Context) error {
 	return s.wait(ctx, semaphoreAcquire, nil)
 }
@@ -152,7 +154,8 @@ func (s *Semaphore) AcquireTimeout(d time.Duration) error {
 	return waitAtMost(d, procs.ErrTimeout, func(ctx context.Context) error { return s.wait(ctx, semaphoreAcquire, nil) })
 }
 
-// TryAcquire takes a permit if there is one; the error is about the manager, or procs.ErrOwnerDied, which comes with a permit.
+// TryAcquire takes a permit if there is one; the error is about the manager, or
+// procs.ErrOwnerDied, which comes with a permit.
 func (s *Semaphore) TryAcquire() (bool, error) { return tried(s.AcquireTimeout(0)) }
 
 // Release gives a permit back.
@@ -172,10 +175,12 @@ func (s *Semaphore) Value() (n int, err error) {
 // String says what the proxy stands for.
 func (s *Semaphore) String() string { return s.describe("manager.Semaphore") }
 
-// BoundedSemaphore is a Semaphore that refuses more releases than acquires, with procs.ErrNotHeld (SyncManager.BoundedSemaphore).
+// BoundedSemaphore is a Semaphore that refuses more releases than acquires,
+// with procs.ErrNotHeld (SyncManager.BoundedSemaphore).
 type BoundedSemaphore struct{ Semaphore }
 
-// NewBoundedSemaphore makes a semaphore with n permits, n > 0, in m, that never has more.
+// NewBoundedSemaphore makes a semaphore with n permits, n > 0, in m, that never
+// has more.
 func NewBoundedSemaphore(m *Manager, n int) (*BoundedSemaphore, error) {
 	s := new(BoundedSemaphore)
 	if err := s.make(m, n, true, proxyType[BoundedSemaphore]()); err != nil {

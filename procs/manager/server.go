@@ -18,7 +18,8 @@ import (
 
 // object is what a manager keeps.
 type object interface {
-	// call runs one method. Without c.ctx it must not wait, but return errWouldWait, having done nothing.
+	// call runs one method. Without c.ctx it must not wait, but return
+	// errWouldWait, having done nothing.
 	call(c *serverCall) error
 }
 
@@ -43,7 +44,8 @@ type serverCall struct {
 	drops  []uint64 // references to be given back when the call is over
 }
 
-// unkeep notes that a stored image is not kept any longer. Its references go when the object's mutex is free: they may be the last ones.
+// unkeep notes that a stored image is not kept any longer. Its references go
+// when the object's mutex is free: they may be the last ones.
 func (c *serverCall) unkeep(image []byte) { c.drops = appendRefs(c.drops, image) }
 
 func (c *serverCall) putUint(v uint64) { c.out = binary.AppendUvarint(c.out, v) }
@@ -72,7 +74,8 @@ func (c *serverCall) putImageN(image []byte) {
 	c.putBytes(image)
 }
 
-// lend counts, for the client, the references in a value that it is about to get.
+// lend counts, for the client, the references in a value that it is about to
+// get.
 func (c *serverCall) lend(image []byte) {
 	if len(image) > 0 && image[0] == 0 {
 		return
@@ -119,7 +122,8 @@ type managed struct {
 	refs  int // guarded by the server's mu
 }
 
-// server keeps objects and serves clients. Methods of one object may run at once: each object has its own mutex.
+// server keeps objects and serves clients. Methods of one object may run at
+// once: each object has its own mutex.
 type server struct {
 	id       uint64 // random: an address may be used again
 	address  string
@@ -206,8 +210,9 @@ func (s *server) shutdown() {
 	}
 }
 
-// ask is called when a signal asks the manager to end: once nobody is connected who would lose something, or now. Whoever started it is
-// connected until that says otherwise.
+// ask is called when a signal asks the manager to end: once nobody is connected
+// who would lose something, or now. Whoever started it is connected until that
+// says otherwise.
 func (s *server) ask(sig syscall.Signal, now bool) {
 	s.mu.Lock()
 	s.asked = sig
@@ -248,7 +253,8 @@ func (s *server) find(id uint64) (*managed, error) {
 	return o, nil
 }
 
-// retain counts one more reference: of a client, or with nil of an object or a message.
+// retain counts one more reference: of a client, or with nil of an object or a
+// message.
 func (s *server) retain(l *serverLink, id uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -267,7 +273,8 @@ func (s *server) retainLocked(l *serverLink, id uint64) error {
 	return nil
 }
 
-// release counts one less. The last one ends the object, and what only it referred to.
+// release counts one less. The last one ends the object, and what only it
+// referred to.
 func (s *server) release(l *serverLink, id uint64) {
 	s.mu.Lock()
 	if l != nil {
@@ -343,7 +350,8 @@ func (s *server) dispatch(l *serverLink, ctx context.Context, req, out []byte) [
 	return c.out
 }
 
-// run finds the object and calls the method. A panic becomes an error of the caller.
+// run finds the object and calls the method. A panic becomes an error of the
+// caller.
 func (s *server) run(c *serverCall, id uint64) (err error) {
 	defer fault.Recover(&err)
 	if id == 0 {
@@ -424,7 +432,8 @@ func (s *server) create(c *serverCall) error {
 	return nil
 }
 
-// adopt counts a reference that came in a message. The pin that kept the object while the message was on its way goes.
+// adopt counts a reference that came in a message. The pin that kept the object
+// while the message was on its way goes.
 func (s *server) adopt(c *serverCall, id, pin uint64, kind objectKind, typ uint32) error {
 	s.mu.Lock()
 	o := s.objects[id]
@@ -445,7 +454,8 @@ func (s *server) adopt(c *serverCall, id, pin uint64, kind objectKind, typ uint3
 	return nil
 }
 
-// pin keeps an object that is about to travel in a message, until the first receiver adopts it.
+// pin keeps an object that is about to travel in a message, until the first
+// receiver adopts it.
 func (s *server) pin(c *serverCall, id uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -44,7 +44,8 @@ func (l *serverLink) send(kind uint32, b []byte, fds []int) error {
 	return l.messages.Send(kind, b, fds)
 }
 
-// run reads from the socket until the client is gone, by whatever end, and then gives back all it held.
+// run reads from the socket until the client is gone, by whatever end, and then
+// gives back all it held.
 func (l *serverLink) run() {
 	defer l.leave()
 	if err := l.hello(); err != nil {
@@ -114,7 +115,8 @@ func (l *serverLink) handle(kind uint32, b []byte) error {
 	return codec.ErrWire
 }
 
-// call answers at once if it can; a call that has to wait does so in a goroutine of its own.
+// call answers at once if it can; a call that has to wait does so in a
+// goroutine of its own.
 func (l *serverLink) call(b []byte) error {
 	id, req := b[:8:8], b[8:]
 	reply := l.server.dispatch(l, noWait, req, append([]byte(nil), id...))

@@ -12,9 +12,11 @@ import (
 	"switchyard/procs/internal/kernel"
 )
 
-// SharedMemoryManager makes named blocks of shared memory, and removes their names when it ends, so that nobody has to keep account of them
-// (Python's multiprocessing.managers.SharedMemoryManager). The blocks are procs.SharedMemory and procs.ShareableList: the manager is
-// asked only when one is made, everything else goes to the memory itself.
+// SharedMemoryManager makes named blocks of shared memory, and removes their
+// names when it ends, so that nobody has to keep account of them (Python's
+// multiprocessing.managers.SharedMemoryManager). The blocks are
+// procs.SharedMemory and procs.ShareableList: the manager is asked only when
+// one is made, everything else goes to the memory itself.
 //
 // A process of its own makes the blocks. It ends with Shutdown or Close, and with the process that started it, however that comes; the names
 // are removed even if it is killed. Whoever has a block then keeps it, under no name. A *SharedMemoryManager can be passed to other
@@ -56,7 +58,8 @@ func (s *SharedMemoryManager) ShareableList(elems ...any) (*procs.ShareableList,
 	return procs.AttachShareableList(name)
 }
 
-// object is what keeps the names; of the zero SharedMemoryManager, and after Close, one that returns ErrClosed.
+// object is what keeps the names; of the zero SharedMemoryManager, and after
+// Close, one that returns ErrClosed.
 func (s *SharedMemoryManager) object() *Object[*blocks] {
 	if s.blocks == nil {
 		return new(Object[*blocks])
@@ -72,8 +75,9 @@ func (s *SharedMemoryManager) Process() *procs.Process {
 	return s.m.Process()
 }
 
-// Shutdown ends the manager, whoever started it, and removes the names of all blocks. If this process started it, it waits for its end, and
-// when ctx is done before, kills it.
+// Shutdown ends the manager, whoever started it, and removes the names of all
+// blocks. If this process started it, it waits for its end, and when ctx is
+// done before, kills it.
 func (s *SharedMemoryManager) Shutdown(ctx context.Context) error {
 	if s.m == nil {
 		return procs.ErrClosed
@@ -82,7 +86,8 @@ func (s *SharedMemoryManager) Shutdown(ctx context.Context) error {
 	return errors.Join(err, s.m.Shutdown(ctx))
 }
 
-// Close is Shutdown for the process that started the manager; any other just takes leave. It may be called more than once.
+// Close is Shutdown for the process that started the manager; any other just
+// takes leave. It may be called more than once.
 func (s *SharedMemoryManager) Close() error {
 	if s.m == nil {
 		return nil

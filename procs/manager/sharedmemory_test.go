@@ -174,7 +174,8 @@ var testBlockCreator = procs.Register("test.manager.blockCreator", func(ctx cont
 	return 0, hang()
 })
 
-// The process that started the manager is killed, and the manager with it: no name stays behind.
+// The process that started the manager is killed, and the manager with it: no
+// name stays behind.
 func TestSharedMemoryManagerCreatorKilled(t *testing.T) {
 	r, w, err := procs.NewPipe(procs.OneWay)
 	if err != nil {

@@ -7,9 +7,12 @@ import (
 	"switchyard/procs/internal/shm"
 )
 
-// laneSpin decides how long an end of a lane looks for the other's answer before it sleeps: about twice as long as answers took of late,
-// up to what going to sleep and being woken costs. It learns from the waits that ended asleep as well: otherwise two processes that both
-// sleep too early, and so make each other's waits long, would do so for ever. Looking that is in vain again and again becomes rare.
+// laneSpin decides how long an end of a lane looks for the other's answer
+// before it sleeps: about twice as long as answers took of late, up to what
+// going to sleep and being woken costs. It learns from the waits that ended
+// asleep as well: otherwise two processes that both sleep too early, and so
+// make each other's waits long, would do so for ever. Looking that is in vain
+// again and again becomes rare.
 type laneSpin struct {
 	usual  time.Duration // how long waits are, on average
 	misses int           // looks in a row that were in vain
@@ -24,7 +27,8 @@ const (
 	manyWaits   = 8
 )
 
-// spinStart is where the clock of spinning begins: to look at it from here costs half of what time.Now does.
+// spinStart is where the clock of spinning begins: to look at it from here
+// costs half of what time.Now does.
 var spinStart = time.Now()
 
 // worth tells whether to look.
@@ -33,7 +37,8 @@ func (s *laneSpin) worth() bool {
 	return s.usual < spinBelow && (s.misses < manyMisses || s.waits%manyWaits == 0) && runtime.NumCPU() > 1
 }
 
-// next waits for the next record of r: it looks for it, then calls sleep. It may return shm.ErrEmpty after all.
+// next waits for the next record of r: it looks for it, then calls sleep. It
+// may return shm.ErrEmpty after all.
 func (s *laneSpin) next(r *shm.Reader, sleep func() error) (b []byte, err error) {
 	start := time.Since(spinStart)
 	err = shm.ErrEmpty

@@ -13,8 +13,8 @@ import (
 	"switchyard/procs/connection"
 )
 
-// A manager that is closed, or that was killed and is closed then, leaves the socket
-// alone that another one has put at its path (socket-proxy#175).
+// A manager that is closed, or that was killed and is closed then, leaves the
+// socket alone that another one has put at its path (socket-proxy#175).
 func TestManagerTakeover(t *testing.T) {
 	for _, c := range []struct {
 		name string

@@ -123,7 +123,8 @@ func TestQueueFull(t *testing.T) {
 	}
 }
 
-// What a barrier says of a party that gave up: by its context, and by its limit.
+// What a barrier says of a party that gave up: by its context, and by its
+// limit.
 func TestBarrierTexts(t *testing.T) {
 	m := testManager(t)
 	for _, c := range []struct {

@@ -131,7 +131,8 @@ func (p *Value[T]) Set(v T) error {
 	return p.call(valueSet, func(c *clientCall) error { return putValue(c, p.value, &v) }, nil)
 }
 
-// CompareAndSwap replaces the value if it is old, and tells whether it did. Values are equal if they are encoded alike.
+// CompareAndSwap replaces the value if it is old, and tells whether it did.
+// Values are equal if they are encoded alike.
 func (p *Value[T]) CompareAndSwap(old, next T) (bool, error) {
 	l := p.linkOrNil()
 	if l == nil {
@@ -152,8 +153,8 @@ func (p *Value[T]) swap(image []byte, v T) (done bool, err error) {
 	return done, err
 }
 
-// Modify replaces the value by what f makes of it, atomically, and returns the new one. If the value was changed meanwhile, f is
-// called again.
+// Modify replaces the value by what f makes of it, atomically, and returns the
+// new one. If the value was changed meanwhile, f is called again.
 func (p *Value[T]) Modify(f func(T) T) (T, error) {
 	for {
 		v, image, err := p.get()
@@ -167,7 +168,8 @@ func (p *Value[T]) Modify(f func(T) T) (T, error) {
 	}
 }
 
-// ValueAdd adds delta to a number, atomically and in one call, and returns the sum.
+// ValueAdd adds delta to a number, atomically and in one call, and returns the
+// sum.
 func ValueAdd[N Number](p *Value[N], delta N) (sum N, err error) {
 	err = p.call(valueAdd, func(c *clientCall) error {
 		c.putUint(numberKind[N]())

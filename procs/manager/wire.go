@@ -13,8 +13,10 @@ import (
 	"switchyard/procs/internal/codec"
 )
 
-// A request to a manager is the object's number (8 bytes), the method (1 byte, perhaps with callNowait) and the arguments. A
-// reply is a status (1 byte) and the result. Both travel over the fast road (lane.go), or over the socket with a number in front.
+// A request to a manager is the object's number (8 bytes), the method (1 byte,
+// perhaps with callNowait) and the arguments. A reply is a status (1 byte) and
+// the result. Both travel over the fast road (lane.go), or over the socket with
+// a number in front.
 
 // kinds of messages on the socket
 const (
@@ -43,9 +45,11 @@ const (
 )
 
 var (
-	// ErrDied: the manager's process has ended, or the connection to it was lost. Whatever it kept is gone.
+	// ErrDied: the manager's process has ended, or the connection to it was
+	// lost. Whatever it kept is gone.
 	ErrDied = errors.New("manager: it died")
-	// ErrReleased: the managed object does not exist any more, because nobody referred to it, or because it was destroyed.
+	// ErrReleased: the managed object does not exist any more, because nobody
+	// referred to it, or because it was destroyed.
 	ErrReleased = errors.New("manager: object was released")
 	// ErrIndex: an index is out of range.
 	ErrIndex = errors.New("manager: index out of range")
@@ -161,8 +165,9 @@ func appendBytes(dst, b []byte) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
 }
 
-// An image is an encoded value as a manager keeps it: how many managed objects it refers to, their numbers, and the bytes. The
-// manager looks at the numbers only, to keep those objects; it never decodes values.
+// An image is an encoded value as a manager keeps it: how many managed objects
+// it refers to, their numbers, and the bytes. The manager looks at the numbers
+// only, to keep those objects; it never decodes values.
 
 // imageRefs splits an image.
 func imageRefs(image []byte) (refs []uint64, payload []byte, err error) {
@@ -180,8 +185,9 @@ func imageRefs(image []byte) (refs []uint64, payload []byte, err error) {
 	return refs, a.b, a.err()
 }
 
-// transits holds, for messages between this process and a manager, what their proxies need: share notes there which objects a value refers
-// to, adopt finds there which ones the manager has counted for us already.
+// transits holds, for messages between this process and a manager, what their
+// proxies need: share notes there which objects a value refers to, adopt finds
+// there which ones the manager has counted for us already.
 var transits sync.Map // *wire -> *transit
 
 type transit struct {
@@ -201,7 +207,8 @@ func (t *transit) take(obj uint64) bool {
 	return false
 }
 
-// appendImage encodes a value for the manager at the other end of l. Proxies in it are added to keep.
+// appendImage encodes a value for the manager at the other end of l. Proxies in
+// it are added to keep.
 func appendImage[T any](dst []byte, l *clientLink, keep *[]*proxy, c *codec.Codec[T], v *T) ([]byte, error) {
 	if !c.Shares {
 		b, err := c.Encode(append(dst, 0), v, nil)

@@ -11,8 +11,9 @@ import (
 	"switchyard/procs/threads"
 )
 
-// BenchmarkExecutor squares integers with two workers: one at a time, and 10,000 submitted and then collected. The floor is the same with
-// a bare pool of ants, without futures, contexts or a queue.
+// BenchmarkExecutor squares integers with two workers: one at a time, and
+// 10,000 submitted and then collected. The floor is the same with a bare pool
+// of ants, without futures, contexts or a queue.
 func BenchmarkExecutor(b *testing.B) {
 	b.Run("roundtrip", func(b *testing.B) {
 		withExecutor(b, func(e *procs.Executor) {

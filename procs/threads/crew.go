@@ -16,11 +16,12 @@ import (
 	"switchyard/procs/internal/inproc"
 )
 
-// crew is the queue of an executor, and its workers: functions that take tasks until there are none, each in a goroutine that ants
-// lends it meanwhile.
+// crew is the queue of an executor, and its workers: functions that take tasks
+// until there are none, each in a goroutine that ants lends it meanwhile.
 //
-// The number of workers is bounded here, and not by ants: a full pool of ants makes Submit wait, which must not, and one whose goroutine is ended
-// by a task (runtime.Goexit) may forget to wake who waits.
+// The number of workers is bounded here, and not by ants: a full pool of ants
+// makes Submit wait, which must not, and one whose goroutine is ended by a task
+// (runtime.Goexit) may forget to wake who waits.
 type crew struct {
 	config     Config
 	goroutines *ants.Pool
@@ -63,7 +64,8 @@ func (c *crew) Submit(t inproc.Task) error {
 	return err
 }
 
-// enqueue tells whether a worker is to be started for the task. It counts as working then.
+// enqueue tells whether a worker is to be started for the task. It counts as
+// working then.
 func (c *crew) enqueue(t inproc.Task) (more bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -120,7 +122,8 @@ func (c *crew) work() {
 	returned = true
 }
 
-// wake tells whether the worker that starts ran the initializer before, or there is none.
+// wake tells whether the worker that starts ran the initializer before, or
+// there is none.
 func (c *crew) wake() (initialised bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -132,7 +135,8 @@ func (c *crew) wake() (initialised bool) {
 	return c.config.Initializer == nil
 }
 
-// take returns the next task. If there is none, the worker rests: it must return.
+// take returns the next task. If there is none, the worker rests: it must
+// return.
 func (c *crew) take() inproc.Task {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -157,7 +161,8 @@ func (c *crew) disown() {
 	c.forget()
 }
 
-// forget notes that the calling goroutine, whose number another may have soon, is a worker no more. c.mu is held.
+// forget notes that the calling goroutine, whose number another may have soon,
+// is a worker no more. c.mu is held.
 func (c *crew) forget() {
 	if i := slices.Index(c.own, goroutine.ID()); i >= 0 {
 		c.own = slices.Delete(c.own, i, i+1)
@@ -209,7 +214,8 @@ func (c *crew) Shutdown(wait, cancelFutures bool) {
 	}
 }
 
-// endIfDone lets the goroutines go when nothing will be done any more. c.mu is held.
+// endIfDone lets the goroutines go when nothing will be done any more. c.mu is
+// held.
 func (c *crew) endIfDone() {
 	if !c.closed || c.ending || c.working > 0 {
 		return

@@ -8,15 +8,19 @@ import (
 	"switchyard/procs"
 )
 
-// Config says how an executor over goroutines works. The zero value has Python's number of workers.
+// Config says how an executor over goroutines works. The zero value has
+// Python's number of workers.
 type Config struct {
-	// Workers is how many tasks run at the same time. 0: four more than there are processors, at most 32.
+	// Workers is how many tasks run at the same time. 0: four more than there
+	// are processors, at most 32.
 	Workers int
-	// Initializer is run by each worker before its first task. If it fails, so do all tasks, with procs.ErrBroken.
+	// Initializer is run by each worker before its first task. If it fails, so
+	// do all tasks, with procs.ErrBroken.
 	Initializer func() error
 }
 
-// NewExecutor returns an executor over goroutines (concurrent.futures.ThreadPoolExecutor).
+// NewExecutor returns an executor over goroutines
+// (concurrent.futures.ThreadPoolExecutor).
 func NewExecutor(config Config) (*procs.Executor, error) {
 	if config.Workers < 0 {
 		return nil, errors.New("threads: NewExecutor: Workers must not be negative")

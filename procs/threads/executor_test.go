@@ -18,7 +18,8 @@ import (
 	"switchyard/procs/threads"
 )
 
-// What executors over processes and over goroutines have in common is tested in package procs, with both.
+// What executors over processes and over goroutines have in common is tested in
+// package procs, with both.
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // ants has a pool of its own from its import on
@@ -135,7 +136,8 @@ func TestInitializerFails(t *testing.T) {
 	}
 }
 
-// Tasks that end their goroutines cost no worker and no other task, and their successors run the initializer.
+// Tasks that end their goroutines cost no worker and no other task, and their
+// successors run the initializer.
 func TestGoexit(t *testing.T) {
 	var begun atomic.Int64
 	e := newExecutor(t, threads.Config{Workers: 2, Initializer: func() error { begun.Add(1); return nil }})
@@ -181,7 +183,8 @@ func TestConcurrentUse(t *testing.T) {
 	}
 }
 
-// An executor that was let go does its tasks, and its goroutines end: TestMain looks for them.
+// An executor that was let go does its tasks, and its goroutines end: TestMain
+// looks for them.
 func TestForgotten(t *testing.T) {
 	before := runtime.NumGoroutine()
 	f := func() *procs.Future[int] {

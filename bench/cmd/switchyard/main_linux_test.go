@@ -522,7 +522,8 @@ func TestRunFlags(t *testing.T) {
 	}
 }
 
-// startHanging starts a run that hangs in its calibrating pass, and returns once it does.
+// startHanging starts a run that hangs in its calibrating pass, and returns
+// once it does.
 func startHanging(t *testing.T, dir string) *exec.Cmd {
 	t.Helper()
 	cmd := switchyard(runArgs(dir, "--workloads", "Good|Hangs", "--models", "goroutine", "--deadline", "1h")...)

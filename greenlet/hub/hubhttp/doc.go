@@ -1,41 +1,42 @@
 // Package hubhttp is net/http for a hub: requests that wait as greenlets, as
-// those of requests do under gevent, and a server whose handler runs in greenlets
-// (gevent.pywsgi).
+// those of requests do under gevent, and a server whose handler runs in
+// greenlets (gevent.pywsgi).
 //
 //	client := &http.Client{Transport: hubhttp.NewTransport(h)}
 //	server := hubhttp.NewServer(h, handler)
 //
 // net/http does the work, on its own goroutines: its Transport and its Server
-// with all they can do (HTTP/2, TLS, proxies, gzip, Expect: 100-continue, limits
-// of headers, names beyond ASCII, a kept connection that speaks or has closed is
-// not used). This package is the passage between those goroutines and the hub.
-// Rules:
+// with all they can do (HTTP/2, TLS, proxies, gzip, Expect: 100-continue,
+// limits of headers, names beyond ASCII, a kept connection that speaks or has
+// closed is not used). This package is the passage between those goroutines and
+// the hub. Rules:
 //
 //   - Client, responses, Server and what belongs to it are used from the hub's
-//     greenlets only. A request's body is read and closed by greenlets too, so it
-//     may be anything of the hub's.
+//     greenlets only. A request's body is read and closed by greenlets too, so
+//     it may be anything of the hub's.
 //   - What is configured in [Transport].HTTP and [Server].HTTP is called on
 //     net/http's goroutines and must not touch the hub.
 //   - The request's context, the client's Timeout, a [hub.Timeout] and a kill
-//     end a request wherever it waits, while its body is read too; its connection
-//     is closed (with HTTP/2, its stream). Later reads of that body fail: half an
-//     answer never looks whole.
+//     end a request wherever it waits, while its body is read too; its
+//     connection is closed (with HTTP/2, its stream). Later reads of that body
+//     fail: half an answer never looks whole.
 //   - Closing a response's body before its end closes its connection.
-//   - When the hub ends, all connections are closed. The exception is those that
-//     an own DialTLSContext made and that are busy: net/http closes them a little
-//     later.
+//   - When the hub ends, all connections are closed. The exception is those
+//     that an own DialTLSContext made and that are busy: net/http closes them a
+//     little later.
 //   - net/http may open a connection more than there are requests. Limit them
 //     with HTTP.MaxConnsPerHost, or the greenlets with a [hub.Pool].
 //
-// Of a request with both Content-Length and chunks, the server takes the chunks,
-// as RFC 9112 allows and net/http does. Header lines may end in a bare LF; lines
-// of chunks may not. The server's connections are not the hub's, so a handler
-// cannot hijack one.
+// Of a request with both Content-Length and chunks, the server takes the
+// chunks, as RFC 9112 allows and net/http does. Header lines may end in a bare
+// LF; lines of chunks may not. The server's connections are not the hub's, so a
+// handler cannot hijack one.
 //
 // # Why not a Transport and Server of our own
 //
 // There was such a Transport. Beside net/http's on goroutines, in interleaved
-// rounds with the server in the same process, with 1 and 100 requests at a time:
+// rounds with the server in the same process, with 1 and 100 requests at a
+// time:
 //
 //	                           own           this one
 //	requests/s, x net/http     1.15 to 1.41  0.70 to 0.88
@@ -49,8 +50,9 @@
 // again from this tree.
 //
 // The difference, 3 to 15 us a request, disappears behind any network; what
-// net/http knows of the ways in which peers misbehave took it many years. Besides,
-// parsing and handshakes of TLS do not hold up the hub here. To measure:
+// net/http knows of the ways in which peers misbehave took it many years.
+// Besides, parsing and handshakes of TLS do not hold up the hub here. To
+// measure:
 //
 //	go test -run '^$' -bench 'Transport|Server' ./greenlet/hub/hubhttp
 //

@@ -10,8 +10,9 @@ import (
 
 // enter runs f in a greenlet of h and waits for its end. It is called from
 // goroutines other than the hub's: net/http's. It returns f's error, a
-// [*hub.PanicError], [hub.ErrExit] if the greenlet was killed before it started,
-// or [hub.ErrClosed] if the hub ended first; f has then ended or will never run.
+// [*hub.PanicError], [hub.ErrExit] if the greenlet was killed before it
+// started, or [hub.ErrClosed] if the hub ended first; f has then ended or will
+// never run.
 func enter(h *hub.Hub, f func() error) error {
 	var taken atomic.Bool // by the greenlet, or by the end of the hub
 	done := make(chan error, 1)

@@ -57,8 +57,8 @@ func fetch(c *http.Client, method, url, body string) (string, error) {
 	return fmt.Sprintf("%d %s", resp.StatusCode, b), err
 }
 
-// A kept connection on which something has come, or which the server has closed,
-// is not used again: each request gets its own answer (golang/go#32310,
+// A kept connection on which something has come, or which the server has
+// closed, is not used again: each request gets its own answer (golang/go#32310,
 // requests#4937).
 func TestKeptConnectionIsSilent(t *testing.T) {
 	for _, x := range []struct {

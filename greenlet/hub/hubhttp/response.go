@@ -12,8 +12,8 @@ import (
 // A response is the http.ResponseWriter of a handler that runs in a greenlet.
 //
 // What net/http only keeps in memory is handed to it directly: header, status
-// and the first heldBack bytes since the start or a Flush. The rest is collected
-// here and written on another goroutine, for the socket may be full.
+// and the first heldBack bytes since the start or a Flush. The rest is
+// collected here and written on another goroutine, for the socket may be full.
 type response struct {
 	w     http.ResponseWriter
 	rc    *http.ResponseController
@@ -52,7 +52,8 @@ func newResponse(h *hub.Hub, w http.ResponseWriter, r *http.Request) *response {
 // Header returns the header to be sent with the first Write or WriteHeader.
 func (rw *response) Header() http.Header { return rw.w.Header() }
 
-// WriteHeader chooses the status. It waits only for a 1xx, which is sent at once.
+// WriteHeader chooses the status. It waits only for a 1xx, which is sent at
+// once.
 func (rw *response) WriteHeader(status int) {
 	if rw.over {
 		return

@@ -12,16 +12,17 @@ import (
 )
 
 // A Server is net/http's server whose handler runs in greenlets: each request
-// has one (gevent.pywsgi.WSGIServer). Connections, parsing and TLS are net/http's
-// business, on its goroutines; the handler shares the hub's state without a lock.
+// has one (gevent.pywsgi.WSGIServer). Connections, parsing and TLS are
+// net/http's business, on its goroutines; the handler shares the hub's state
+// without a lock.
 //
 // The handler's ResponseWriter and Request.Body wait as greenlets. It may be
 // given to http.NewResponseController for Flush, SetReadDeadline,
-// SetWriteDeadline and EnableFullDuplex; it cannot be hijacked. When the handler
-// panics, the connection is closed and the hub reports the panic, except
-// http.ErrAbortHandler. A kill or a limit that cuts a Write or a Read of the body
-// short also closes the connection: the client never takes half an answer for
-// the whole.
+// SetWriteDeadline and EnableFullDuplex; it cannot be hijacked. When the
+// handler panics, the connection is closed and the hub reports the panic,
+// except http.ErrAbortHandler. A kill or a limit that cuts a Write or a Read of
+// the body short also closes the connection: the client never takes half an
+// answer for the whole.
 //
 // The request's context is done when the client has gone, the handler has
 // returned, or the hub ends; [hub.Hub.WithContext] ends waits with it.
@@ -46,9 +47,9 @@ type Server struct {
 }
 
 // NewServer makes a server of h. Its HTTP gives a client 10 s for a request's
-// header, of at most 1 MiB, and closes a connection that was idle for 2 minutes.
-// ReadTimeout and WriteTimeout, against slow bodies and slow readers, are for the
-// caller to set: they would cut long uploads and streams.
+// header, of at most 1 MiB, and closes a connection that was idle for 2
+// minutes. ReadTimeout and WriteTimeout, against slow bodies and slow readers,
+// are for the caller to set: they would cut long uploads and streams.
 func NewServer(h *hub.Hub, handler http.Handler) *Server {
 	if handler == nil {
 		panic("hubhttp: server without a handler")
@@ -60,7 +61,8 @@ func NewServer(h *hub.Hub, handler http.Handler) *Server {
 	}}
 }
 
-// ListenAndServe listens on a TCP address, such as "127.0.0.1:8080", and serves.
+// ListenAndServe listens on a TCP address, such as "127.0.0.1:8080", and
+// serves.
 func (s *Server) ListenAndServe(addr string) error {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -74,8 +76,8 @@ func (s *Server) ListenAndServe(addr string) error {
 // kill of the greenlet, or the end of the hub, closes the server as Close does.
 func (s *Server) Serve(l net.Listener) error { return s.serve(l, s.HTTP.Serve) }
 
-// ServeTLS is Serve with TLS, and HTTP/2 for clients that have it. The files may
-// be "" if HTTP.TLSConfig has a certificate.
+// ServeTLS is Serve with TLS, and HTTP/2 for clients that have it. The files
+// may be "" if HTTP.TLSConfig has a certificate.
 func (s *Server) ServeTLS(l net.Listener, certFile, keyFile string) error {
 	return s.serve(l, func(l net.Listener) error { return s.HTTP.ServeTLS(l, certFile, keyFile) })
 }

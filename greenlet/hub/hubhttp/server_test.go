@@ -175,8 +175,8 @@ func TestServerBodies(t *testing.T) {
 	})
 }
 
-// A client that waits for "100 Continue" gets it when the body is asked for, and
-// not when it is refused (requests#713).
+// A client that waits for "100 Continue" gets it when the body is asked for,
+// and not when it is refused (requests#713).
 func TestServerExpectContinue(t *testing.T) {
 	serving(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/no" {

@@ -28,8 +28,8 @@ var _ http.RoundTripper = (*Transport)(nil)
 // http.DefaultTransport is: HTTP/2 where the server has it, proxies from the
 // environment, at most 100 idle connections for at most 90 s, 10 s for a
 // handshake of TLS, 1 s for the answer to Expect: 100-continue; but all 100 may
-// be to one host, for greenlets are many. When the hub ends, its connections are
-// closed.
+// be to one host, for greenlets are many. When the hub ends, its connections
+// are closed.
 func NewTransport(h *hub.Hub) *Transport {
 	return &Transport{h: h, HTTP: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
@@ -43,8 +43,8 @@ func NewTransport(h *hub.Hub) *Transport {
 }
 
 // RoundTrip sends a request and returns the response as soon as its header is
-// there; the body may still be on its way out. A kill, a limit or the end of the
-// request's context end the request.
+// there; the body may still be on its way out. A kill, a limit or the end of
+// the request's context end the request.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	t.prepare()
 	ctx, cancel := context.WithCancel(req.Context())

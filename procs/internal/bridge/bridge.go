@@ -1,5 +1,7 @@
-// Package bridge lets packages connection and manager, which import package procs, use what that keeps to itself. Package procs sets
-// these variables when it is initialised; nobody else does. Values of its types pass as any, because this package cannot name them.
+// Package bridge lets packages connection and manager, which import package
+// procs, use what that keeps to itself. Package procs sets these variables when
+// it is initialised; nobody else does. Values of its types pass as any, because
+// this package cannot name them.
 package bridge
 
 import (
@@ -9,18 +11,22 @@ import (
 	"switchyard/procs/internal/codec"
 )
 
-// Messages are a connection as it is beneath procs.Conn: messages of any kind, with descriptors. One Send and one Recv may run at a time.
+// Messages are a connection as it is beneath procs.Conn: messages of any kind,
+// with descriptors. One Send and one Recv may run at a time.
 type Messages interface {
 	Send(kind uint32, body []byte, fds []int) error
-	// Recv appends the next message to buf. It returns io.EOF when the other side is gone. The descriptors are the caller's.
+	// Recv appends the next message to buf. It returns io.EOF when the other
+	// side is gone. The descriptors are the caller's.
 	Recv(buf []byte) (kind uint32, body []byte, fds []int, err error)
-	// Local tells whether descriptors can be sent: the other side is on this machine.
+	// Local tells whether descriptors can be sent: the other side is on this
+	// machine.
 	Local() bool
 }
 
 // Function is a registered function without its types.
 type Function interface {
-	// RunOne decodes one argument, runs the function and appends the encoded result to out.
+	// RunOne decodes one argument, runs the function and appends the encoded
+	// result to out.
 	RunOne(ctx context.Context, in []byte, w *codec.Wire, out []byte, ow *codec.Wire) ([]byte, error)
 	// RunChunk does the same for n arguments.
 	RunChunk(ctx context.Context, n int, in []byte, w *codec.Wire, out []byte, ow *codec.Wire) ([]byte, error)
@@ -34,7 +40,8 @@ type Registration struct {
 	Out  any // *codec.Codec[Out]
 }
 
-// Call is what is inside a *procs.Initializer: a function, and its argument, encoded.
+// Call is what is inside a *procs.Initializer: a function, and its argument,
+// encoded.
 type Call struct {
 	ID   uint64
 	Name string
@@ -42,8 +49,10 @@ type Call struct {
 }
 
 var (
-	// Conn makes a *procs.Conn of a connected, non-blocking socket: of TCP (stream), whose messages have at most limit bytes, or a
-	// Unix socket that keeps packets apart. With poller it waits in the runtime's poller. It owns f, unless it fails.
+	// Conn makes a *procs.Conn of a connected, non-blocking socket: of TCP
+	// (stream), whose messages have at most limit bytes, or a Unix socket that
+	// keeps packets apart. With poller it waits in the runtime's poller. It
+	// owns f, unless it fails.
 	Conn func(f *os.File, stream bool, limit int, poller bool) (any, error)
 	// MessagesOf returns what is beneath a *procs.Conn.
 	MessagesOf func(conn any) Messages
@@ -52,19 +61,23 @@ var (
 	Find func(id uint64) (Function, error)
 	// Registered looks into a *procs.Func.
 	Registered func(fn any) Registration
-	// CallOf looks into a *procs.Initializer that is not nil. Descriptors of the argument stay in w.
+	// CallOf looks into a *procs.Initializer that is not nil. Descriptors of
+	// the argument stay in w.
 	CallOf func(init any, w *codec.Wire) (Call, error)
 	// Initializer makes a *procs.Initializer.
 	Initializer func(c Call) any
 
 	// BeforeExit does what procs.Exit does before the process ends.
 	BeforeExit func()
-	// Asked says of a *procs.Process that was not started that it takes SIGTERM as endsignal says.
+	// Asked says of a *procs.Process that was not started that it takes SIGTERM
+	// as endsignal says.
 	Asked func(process any)
-	// Logf reports to the hook of procs.SetLog. It never calls it, so that it may be called with a lock held.
+	// Logf reports to the hook of procs.SetLog. It never calls it, so that it
+	// may be called with a lock held.
 	Logf func(level int32, format string, args ...any)
 
-	// EncodeError turns an error into bytes. One that comes from another process already, a *procs.RemoteError, is passed on as it is.
+	// EncodeError turns an error into bytes. One that comes from another
+	// process already, a *procs.RemoteError, is passed on as it is.
 	EncodeError func(err error) []byte
 	// DecodeError makes the *procs.RemoteError of what EncodeError wrote.
 	DecodeError func(b []byte) error

@@ -37,7 +37,8 @@ func (d *Deadline) Set(t time.Time) {
 		d.ns.Store(0)
 		return
 	}
-	// The clock begins at 0, and 0 says never: what is not later than that has passed, as 1 has.
+	// The clock begins at 0, and 0 says never: what is not later than that has
+	// passed, as 1 has.
 	d.ns.Store(int64(max(time.Since(start)+max(left, -century), 1)))
 }
 

@@ -22,7 +22,8 @@ func TestIn(t *testing.T) {
 	if left := time.Until(In(time.Hour)); left > time.Hour || left < 59*time.Minute {
 		t.Errorf("an hour is %v", left)
 	}
-	// Setting the wall clock moves nothing: a time with a monotonic reading differs from one without in how it prints.
+	// Setting the wall clock moves nothing: a time with a monotonic reading
+	// differs from one without in how it prints.
 	if at := In(math.MaxInt64); at == at.Round(0) {
 		t.Error("the monotonic reading is lost")
 	}

@@ -1,5 +1,7 @@
-// Package codec turns Go values into bytes for another process of the same program, and back (Python's pickle, for one program that
-// trusts itself). Values may hold handles, objects shared between processes, whose descriptors travel beside the bytes in a Wire.
+// Package codec turns Go values into bytes for another process of the same
+// program, and back (Python's pickle, for one program that trusts itself).
+// Values may hold handles, objects shared between processes, whose descriptors
+// travel beside the bytes in a Wire.
 package codec
 
 import (
@@ -11,17 +13,20 @@ import (
 	"unsafe"
 )
 
-// Codec turns values of T into bytes for another process of the same program, and back.
+// Codec turns values of T into bytes for another process of the same program,
+// and back.
 //
-// Values without pointers are copied as they lie in memory, strings and byte slices as they are; everything else
-// is walked with a plan made once per type (plan.go). There is no package-level set-up and no general
-// serialisation library behind it, because every spawned process would pay for either before its main runs: linking
-// CBOR makes a start 4 to 5 % longer.
+// Values without pointers are copied as they lie in memory, strings and byte
+// slices as they are; everything else is walked with a plan made once per type
+// (plan.go). There is no package-level set-up and no general serialisation
+// library behind it, because every spawned process would pay for either before
+// its main runs: linking CBOR makes a start 4 to 5 % longer.
 type Codec[T any] struct {
 	// Fixed is the length of every encoded value, or -1 if lengths differ.
 	Fixed int
-	// Shares tells that a value may hold handles: then Encode and Decode need a Wire, whose descriptors have
-	// to travel beside the bytes. Without it that may be nil.
+	// Shares tells that a value may hold handles: then Encode and Decode need a
+	// Wire, whose descriptors have to travel beside the bytes. Without it that
+	// may be nil.
 	Shares bool
 
 	kind codecKind
@@ -31,8 +36,9 @@ type Codec[T any] struct {
 	calls     bool
 }
 
-// Calls tells whether Encode may call methods of the program's types, which may do anything, or wait for another process. It looks at the first
-// call: few programs ask.
+// Calls tells whether Encode may call methods of the program's types, which may
+// do anything, or wait for another process. It looks at the first call: few
+// programs ask.
 func (c *Codec[T]) Calls() bool {
 	c.callsOnce.Do(func() { c.calls = c.kind == kindPlan && callsMethods(reflect.TypeFor[T]()) })
 	return c.calls
@@ -49,11 +55,13 @@ const (
 
 var codecs sync.Map // reflect.Type of T -> *Codec[T]
 
-// Of returns T's codec, or an error that names the part of T that cannot travel.
+// Of returns T's codec, or an error that names the part of T that cannot
+// travel.
 func Of[T any]() (*Codec[T], error) {
 	t := reflect.TypeFor[T]()
 	if k := t.Kind(); k >= reflect.Bool && k <= reflect.Complex128 && t.PkgPath() == "" {
-		// A basic type: nothing to plan or to remember. Most programs register some of these, in every process.
+		// A basic type: nothing to plan or to remember. Most programs register
+		// some of these, in every process.
 		return &Codec[T]{Fixed: int(t.Size()), kind: kindFlat}, nil
 	}
 	if c, ok := codecs.Load(t); ok {
@@ -93,8 +101,8 @@ func (c *Codec[T]) Encode(dst []byte, v *T, w *Wire) ([]byte, error) {
 	return c.plan.encode(dst, unsafe.Pointer(v), &e)
 }
 
-// Decode fills the zero value v from src, which it keeps no reference to, and takes the descriptors of handles
-// from w.
+// Decode fills the zero value v from src, which it keeps no reference to, and
+// takes the descriptors of handles from w.
 func (c *Codec[T]) Decode(src []byte, v *T, w *Wire) error {
 	switch c.kind {
 	case kindFlat:
@@ -118,8 +126,8 @@ func (c *Codec[T]) Decode(src []byte, v *T, w *Wire) error {
 	return err
 }
 
-// EncodeNext appends v so that DecodeNext finds its end: values of fixed length lie side by side, others
-// have their length in front.
+// EncodeNext appends v so that DecodeNext finds its end: values of fixed length
+// lie side by side, others have their length in front.
 func (c *Codec[T]) EncodeNext(dst []byte, v *T, w *Wire) ([]byte, error) {
 	if c.kind == kindFlat {
 		return append(dst, unsafe.Slice((*byte)(unsafe.Pointer(v)), c.Fixed)...), nil

@@ -125,7 +125,8 @@ func TestCodecKeepsIdentity(t *testing.T) {
 	}
 }
 
-// Bytes from elsewhere give a value or an error, never a panic or endless memory.
+// Bytes from elsewhere give a value or an error, never a panic or endless
+// memory.
 func FuzzCodec(f *testing.F) {
 	c, err := Of[everything]()
 	if err != nil {

@@ -2,7 +2,8 @@ package codec
 
 import "reflect"
 
-// family is the shared objects of one package: the types that implement an interface of it, whose methods nobody else sees.
+// family is the shared objects of one package: the types that implement an
+// interface of it, whose methods nobody else sees.
 type family struct {
 	typ   reflect.Type // the interface
 	share func(h any, w *Wire) error
@@ -13,15 +14,20 @@ type family struct {
 // families are few, and complete before main.
 var families []family
 
-// Handles makes shared objects of the types that implement the interface H. They are pointers to structs without exported
-// fields, and may stand anywhere in a value (field, element, map value, behind a pointer); the receiver gets a new object of the same
-// type that stands for the same lock, queue, pipe or memory. Both functions may be called from any goroutine.
+// Handles makes shared objects of the types that implement the interface H.
+// They are pointers to structs without exported fields, and may stand anywhere
+// in a value (field, element, map value, behind a pointer); the receiver gets a
+// new object of the same type that stands for the same lock, queue, pipe or
+// memory. Both functions may be called from any goroutine.
 //
-// share writes what another process needs to reach the same object. It leaves the object as it was, and returns an error if that is
-// closed. adopt turns a new zero object into a handle on what share wrote: it takes exactly what share put, in the same order, and
-// owns the descriptors that it takes, also when it fails.
+// share writes what another process needs to reach the same object. It leaves
+// the object as it was, and returns an error if that is closed. adopt turns a
+// new zero object into a handle on what share wrote: it takes exactly what
+// share put, in the same order, and owns the descriptors that it takes, also
+// when it fails.
 //
-// Packages procs and manager call it when they are initialised. The result is nothing, for a variable without a name.
+// Packages procs and manager call it when they are initialised. The result is
+// nothing, for a variable without a name.
 func Handles[H any](share, adopt func(h H, w *Wire) error) struct{} {
 	return handles(share, adopt, false)
 }

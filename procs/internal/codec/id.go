@@ -1,6 +1,7 @@
 package codec
 
-// ID is what a function is called between processes: a hash of its name (FNV-1a), and one of the sizes of argument and result.
+// ID is what a function is called between processes: a hash of its name
+// (FNV-1a), and one of the sizes of argument and result.
 func ID(name string, in, out int) uint64 {
 	const prime = 16777619
 	h := uint32(2166136261)

@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// Message is what is known about a type whose values are sent by themselves: the receiver checks that it is the one it asked for.
+// Message is what is known about a type whose values are sent by themselves:
+// the receiver checks that it is the one it asked for.
 type Message struct {
 	Kind uint32 // a hash of the type's name, never 0
 	plan *plan
@@ -14,7 +15,8 @@ type Message struct {
 
 var messages sync.Map // reflect.Type -> *Message
 
-// MessageFor returns what is known about t, or an error that names the part of t that cannot travel.
+// MessageFor returns what is known about t, or an error that names the part of
+// t that cannot travel.
 func MessageFor(t reflect.Type) (*Message, error) {
 	if m, ok := messages.Load(t); ok {
 		return m.(*Message), nil
@@ -43,7 +45,8 @@ func (m *Message) Encode(dst []byte, v any, w *Wire) ([]byte, error) {
 	return m.plan.enc(dst, p.UnsafePointer(), &transfer{w: w})
 }
 
-// Decode stores the value of b in *into, a pointer to the message's type, unless there is an error.
+// Decode stores the value of b in *into, a pointer to the message's type,
+// unless there is an error.
 func (m *Message) Decode(b []byte, into reflect.Value, w *Wire) error {
 	v := reflect.New(into.Type().Elem())
 	rest, err := m.plan.dec(b, v.UnsafePointer(), &transfer{w: w})

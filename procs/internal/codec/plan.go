@@ -30,7 +30,8 @@ type plan struct {
 	dec    func(src []byte, p unsafe.Pointer, t *transfer) ([]byte, error)
 }
 
-// encode is enc, with the panics of the types' own methods turned into errors: it is called where a panic would stop a pool.
+// encode is enc, with the panics of the types' own methods turned into errors:
+// it is called where a panic would stop a pool.
 func (p *plan) encode(dst []byte, v unsafe.Pointer, t *transfer) (b []byte, err error) {
 	defer fault.Recover(&err)
 	b = dst
@@ -50,7 +51,8 @@ type transfer struct {
 	seen  []any // handles already in this message, so that one lock in two fields stays one lock
 }
 
-// maxDepth bounds nesting: deeper values are cyclic, or would overflow the receiver's stack.
+// maxDepth bounds nesting: deeper values are cyclic, or would overflow the
+// receiver's stack.
 const maxDepth = 10_000
 
 var errDepth = errors.New("procs: value is cyclic, or nested too deeply")
@@ -68,7 +70,8 @@ var plans struct {
 	of map[reflect.Type]*plan
 }
 
-// planFor returns t's plan. Plans under construction stand in the map already, so that recursive types work.
+// planFor returns t's plan. Plans under construction stand in the map already,
+// so that recursive types work.
 func planFor(t reflect.Type) (*plan, error) {
 	plans.Lock()
 	defer plans.Unlock()
@@ -83,7 +86,8 @@ func planFor(t reflect.Type) (*plan, error) {
 		}
 		return nil, err
 	}
-	// A recursive type may have asked "do you hold handles?" of a plan that did not know yet.
+	// A recursive type may have asked "do you hold handles?" of a plan that did
+	// not know yet.
 	if len(added) > 0 {
 		for _, a := range added {
 			plans.of[a].shares = plans.of[a].shares || holdsHandles(a)
@@ -167,7 +171,8 @@ func (p *plan) planFlat(size uintptr) {
 	}
 }
 
-// takeLen reads a length and checks that so many elements of at least min bytes can follow.
+// takeLen reads a length and checks that so many elements of at least min bytes
+// can follow.
 func takeLen(src []byte, min uintptr) (n int, rest []byte, err error) {
 	u, k := binary.Uvarint(src)
 	if k <= 0 {
@@ -473,7 +478,8 @@ func (p *plan) planHandle(t reflect.Type, f *family) {
 		})
 }
 
-// planFile lets open files travel: the receiver gets its own descriptor on the same open file.
+// planFile lets open files travel: the receiver gets its own descriptor on the
+// same open file.
 func (p *plan) planFile() {
 	p.planShared(fileType, func(v reflect.Value, w *Wire) error {
 		f := v.Interface().(*os.File)
@@ -562,7 +568,8 @@ func (p *plan) planShared(t reflect.Type, share func(reflect.Value, *Wire) error
 
 // planInterface writes the dynamic type's name before the value.
 func (p *plan) planInterface(t reflect.Type) {
-	// Whether a handle hides inside is known only when the value is: take the slow road always.
+	// Whether a handle hides inside is known only when the value is: take the
+	// slow road always.
 	p.shares = true
 	p.enc = func(dst []byte, v unsafe.Pointer, x *transfer) ([]byte, error) {
 		i := reflect.NewAt(t, v).Elem()
@@ -627,7 +634,8 @@ func holdsHandles(t reflect.Type) bool {
 	})
 }
 
-// callsMethods tells whether a method of a type of the program's may be called, or another process be asked, to encode a value of type t.
+// callsMethods tells whether a method of a type of the program's may be called,
+// or another process be asked, to encode a value of type t.
 func callsMethods(t reflect.Type) bool {
 	return reaches(t, map[reflect.Type]bool{}, func(t reflect.Type) (yes, known bool) {
 		switch k := t.Kind(); {
@@ -645,7 +653,8 @@ func callsMethods(t reflect.Type) bool {
 	})
 }
 
-// reaches tells whether what says yes to t or to any type that t is made of. It asks no further where it knows.
+// reaches tells whether what says yes to t or to any type that t is made of. It
+// asks no further where it knows.
 func reaches(t reflect.Type, seen map[reflect.Type]bool, what func(reflect.Type) (yes, known bool)) bool {
 	if seen[t] {
 		return false

@@ -12,7 +12,8 @@ var types struct {
 	names  map[reflect.Type]string
 }
 
-// RegisterType lets values of type t travel inside interfaces. It panics if t cannot travel.
+// RegisterType lets values of type t travel inside interfaces. It panics if t
+// cannot travel.
 func RegisterType(t reflect.Type) {
 	if t.Kind() == reflect.Interface {
 		panic("procs: RegisterType of the interface " + t.String())

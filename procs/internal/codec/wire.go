@@ -8,12 +8,14 @@ import (
 	"switchyard/procs/internal/kernel"
 )
 
-// ErrWire says that a message ended early or did not have the shape its type demands.
+// ErrWire says that a message ended early or did not have the shape its type
+// demands.
 var ErrWire = errors.New("procs: malformed message")
 
-// Wire carries what the handles inside one value need beyond the value's own bytes: descriptors, in order, and
-// a string of bytes. The descriptors travel as inherited files when a process starts, and as SCM_RIGHTS on a Unix
-// socket afterwards, so that nothing with a name stays behind when someone crashes.
+// Wire carries what the handles inside one value need beyond the value's own
+// bytes: descriptors, in order, and a string of bytes. The descriptors travel
+// as inherited files when a process starts, and as SCM_RIGHTS on a Unix socket
+// afterwards, so that nothing with a name stays behind when someone crashes.
 //
 // Errors stick: after the first, every Take returns a zero, and Err tells why.
 type Wire struct {
@@ -50,7 +52,8 @@ func (w *Wire) PutString(s string) {
 	w.Buf = append(w.Buf, s...)
 }
 
-// TakeFD returns the next descriptor, close-on-exec, which the caller then owns, or -1.
+// TakeFD returns the next descriptor, close-on-exec, which the caller then
+// owns, or -1.
 func (w *Wire) TakeFD() int {
 	if w.err != nil {
 		return -1

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Die ends the process as if it had not handled s, so that its parent sees that it was s. Of Told it sees SIGTERM.
+// Die ends the process as if it had not handled s, so that its parent sees that
+// it was s. Of Told it sees SIGTERM.
 func Die(s syscall.Signal) {
 	if s == Told {
 		s = syscall.SIGTERM

@@ -27,7 +27,8 @@ func Go(f func()) <-chan error {
 	return done
 }
 
-// Text is what v says of itself: by Error, String or Format. If these fail, it tells so, and what v is.
+// Text is what v says of itself: by Error, String or Format. If these fail, it
+// tells so, and what v is.
 func Text(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -42,17 +43,21 @@ func Text(v any) string {
 	return text
 }
 
-// ErrorText returns the message of err. If the method Error fails, failed tells how: a *Panic, or ErrGoexit.
+// ErrorText returns the message of err. If the method Error fails, failed tells
+// how: a *Panic, or ErrGoexit.
 func ErrorText(err error) (text string, failed error) {
 	failed = Apart(func() { text = err.Error() })
 	return text, failed
 }
 
-// maxChain is how many errors Walk visits: one that wraps itself, or many ways to the same ones, must not keep it for ever.
+// maxChain is how many errors Walk visits: one that wraps itself, or many ways
+// to the same ones, must not keep it for ever.
 const maxChain = 1000
 
-// Walk visits err and what it wraps, an error before what is inside it, until visit returns true, and reports whether it did. An error whose
-// method Unwrap panics wraps nothing. The methods are called in the caller's goroutine: see Apart.
+// Walk visits err and what it wraps, an error before what is inside it, until
+// visit returns true, and reports whether it did. An error whose method Unwrap
+// panics wraps nothing. The methods are called in the caller's goroutine: see
+// Apart.
 func Walk(err error, visit func(error) bool) bool {
 	left := maxChain
 	return walk(err, &left, visit)
@@ -91,7 +96,8 @@ func unwrap(err error) (many []error, one error) {
 	return nil, nil
 }
 
-// Find returns the first error of type E in err's chain. Unlike errors.As it calls no method As, and it comes to an end.
+// Find returns the first error of type E in err's chain. Unlike errors.As it
+// calls no method As, and it comes to an end.
 func Find[E error](err error) (found E, ok bool) {
 	Walk(err, func(e error) bool {
 		found, ok = e.(E)
@@ -100,7 +106,8 @@ func Find[E error](err error) (found E, ok bool) {
 	return found, ok
 }
 
-// Is reports whether err says by its method Is that it is target. One that panics says no.
+// Is reports whether err says by its method Is that it is target. One that
+// panics says no.
 func Is(err, target error) (is bool) {
 	defer func() {
 		if recover() != nil {
@@ -111,7 +118,8 @@ func Is(err, target error) (is bool) {
 	return ok && alike.Is(target)
 }
 
-// Same reports whether two errors are one. Comparing errors of a type that holds what cannot be compared would panic.
+// Same reports whether two errors are one. Comparing errors of a type that
+// holds what cannot be compared would panic.
 func Same(a, b error) (same bool) {
 	defer func() {
 		if recover() != nil {

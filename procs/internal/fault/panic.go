@@ -1,8 +1,11 @@
-// Package fault is the one place through which the program's own code is called: functions, callbacks, hooks, and the methods of errors and
-// other values. Whatever that does, panic, end its goroutine (runtime.Goexit) or never come to an end in its chain of errors, becomes an error
-// here, and does not befall the pool, the worker or the manager that calls it.
+// Package fault is the one place through which the program's own code is
+// called: functions, callbacks, hooks, and the methods of errors and other
+// values. Whatever that does, panic, end its goroutine (runtime.Goexit) or
+// never come to an end in its chain of errors, becomes an error here, and does
+// not befall the pool, the worker or the manager that calls it.
 //
-// Call it without a lock and not in the midst of a change: it may ask the object that calls it, and it may take its time.
+// Call it without a lock and not in the midst of a change: it may ask the
+// object that calls it, and it may take its time.
 package fault
 
 import "runtime/debug"

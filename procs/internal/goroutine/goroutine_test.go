@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Goroutines that live at the same time have different numbers, and each keeps its own, whatever thread it runs on and wherever its stack
-// is moved to.
+// Goroutines that live at the same time have different numbers, and each keeps
+// its own, whatever thread it runs on and wherever its stack is moved to.
 func TestID(t *testing.T) {
 	const n = 1000
 	var mu sync.Mutex

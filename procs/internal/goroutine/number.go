@@ -2,8 +2,9 @@ package goroutine
 
 import "runtime"
 
-// number returns the number that stack traces give the calling goroutine, from "goroutine 123 [running]:". It takes one to three
-// microseconds: Go tells it nowhere else.
+// number returns the number that stack traces give the calling goroutine, from
+// "goroutine 123 [running]:". It takes one to three microseconds: Go tells it
+// nowhere else.
 func number() uint64 {
 	var buf [40]byte
 	var id uint64

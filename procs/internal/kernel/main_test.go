@@ -28,7 +28,8 @@ func limitFDs(t *testing.T, room int) {
 	}
 }
 
-// firstFree returns the number above which there would be no room for room more.
+// firstFree returns the number above which there would be no room for room
+// more.
 func firstFree(t *testing.T, room int) int {
 	t.Helper()
 	var fds []int

@@ -53,10 +53,10 @@ func pin(path string) (*os.File, FileID, error) {
 //
 // The kernel removes by name only, so between a look and the removal the name
 // could become another file's. Therefore the file is first given a name that
-// nobody else uses, in the same directory, looked at there, and removed, or given
-// its name back. The second name follows from the file's number: if a process
-// is killed between the two steps, whoever else is to remove the file, such as
-// the tracker of shared memory, finds it there.
+// nobody else uses, in the same directory, looked at there, and removed, or
+// given its name back. The second name follows from the file's number: if a
+// process is killed between the two steps, whoever else is to remove the file,
+// such as the tracker of shared memory, finds it there.
 func RemoveName(path string, id FileID) error {
 	err := removeName(path, id)
 	if err != nil {

@@ -60,8 +60,8 @@ func TestRemoveNameOfOneFile(t *testing.T) {
 	empty(t, filepath.Dir(path))
 }
 
-// Several remove the same file while a third waits for the name: one succeeds, and the
-// third one's file stays.
+// Several remove the same file while a third waits for the name: one succeeds,
+// and the third one's file stays.
 func TestRemoveNameRace(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	old, id := mustMake(t, path)
@@ -125,8 +125,8 @@ func TestRemoveNameInterrupted(t *testing.T) {
 	}
 }
 
-// A process that changes its directory still removes what it made, and nothing of
-// the same name where it is.
+// A process that changes its directory still removes what it made, and nothing
+// of the same name where it is.
 func TestNameElsewhere(t *testing.T) {
 	here, there := t.TempDir(), t.TempDir()
 	for _, of := range []func(string) (*Name, error){NameOf, PinName} {

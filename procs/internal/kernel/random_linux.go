@@ -2,7 +2,8 @@ package kernel
 
 import "golang.org/x/sys/unix"
 
-// Random fills b from the kernel; crypto/rand would be linked into, and set up in, every child.
+// Random fills b from the kernel; crypto/rand would be linked into, and set up
+// in, every child.
 func Random(b []byte) {
 	for n := 0; n < len(b); {
 		k, err := unix.Getrandom(b[n:], 0)

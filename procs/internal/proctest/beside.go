@@ -18,12 +18,15 @@ type Floor struct {
 	Per  int         // how many of it are one op of the benchmark, 0: one
 }
 
-// Beside does op b.N times, in rounds of at least so many, and after each round the floor, untimed, for about as long. The metric is how many
-// times the floor's mean time an op takes.
+// Beside does op b.N times, in rounds of at least so many, and after each round
+// the floor, untimed, for about as long. The metric is how many times the
+// floor's mean time an op takes.
 //
-// The two have rounds of one length and take turns, because what disturbs a long round is seldom seen by a short one, and because two processes
-// that have just begun to talk are often on one processor and soon on two, which is several times as slow or as fast. That is also why it is
-// the mean, and not the median, which would be the one or the other.
+// The two have rounds of one length and take turns, because what disturbs a
+// long round is seldom seen by a short one, and because two processes that have
+// just begun to talk are often on one processor and soon on two, which is
+// several times as slow or as fast. That is also why it is the mean, and not
+// the median, which would be the one or the other.
 func Beside(b *testing.B, f Floor, least int, op func(n int)) {
 	b.Helper()
 	timed := func(do func(int), n int) time.Duration {
@@ -53,8 +56,9 @@ func Beside(b *testing.B, f Floor, least int, op func(n int)) {
 	b.ReportMetric(float64(ours)/float64(b.N)/(float64(theirs)/float64(ops)*float64(max(1, f.Per))), f.Unit)
 }
 
-// BesidePython lets op and peer.py, by this name, do n operations b.N times in turn, and skips the benchmark if there is no python3. The script is in
-// the folder testdata/python of package procs.
+// BesidePython lets op and peer.py, by this name, do n operations b.N times in
+// turn, and skips the benchmark if there is no python3. The script is in the
+// folder testdata/python of package procs.
 func BesidePython(b *testing.B, folder, name string, n int, op func(n int)) {
 	b.Helper()
 	if _, err := exec.LookPath("python3"); err != nil {

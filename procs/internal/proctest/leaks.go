@@ -1,5 +1,6 @@
-// Package proctest is what the tests of package procs and of those below it share: waiting that cannot hang, and the look at what a run
-// left behind. It knows nothing of procs, whose own tests use it.
+// Package proctest is what the tests of package procs and of those below it
+// share: waiting that cannot hang, and the look at what a run left behind. It
+// knows nothing of procs, whose own tests use it.
 package proctest
 
 import (
@@ -14,7 +15,8 @@ import (
 	"switchyard/procs/internal/shm"
 )
 
-// Main runs the tests, and fails the run if they leave something behind. Use it in TestMain, after procs.Init.
+// Main runs the tests, and fails the run if they leave something behind. Use it
+// in TestMain, after procs.Init.
 func Main(m *testing.M) (code int) {
 	os.Setenv("GORACE", "atexit_sleep_ms=0") // else every child of a -race build stays for a second
 	if code = m.Run(); code != 0 {
@@ -27,8 +29,8 @@ func Main(m *testing.M) (code int) {
 	return 0
 }
 
-// findLeaks looks for what the tests must not leave behind: goroutines of our packages, children, descriptors,
-// segments. It waits for what is about to go.
+// findLeaks looks for what the tests must not leave behind: goroutines of our
+// packages, children, descriptors, segments. It waits for what is about to go.
 func findLeaks() (leaks string) {
 	deadline := time.Now().Add(10 * time.Second)
 	for {

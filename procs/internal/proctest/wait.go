@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// patience is how long a test waits for what must happen, on the slowest of machines.
+// patience is how long a test waits for what must happen, on the slowest of
+// machines.
 const patience = 30 * time.Second
 
 // Soon is a context for what must not hang.

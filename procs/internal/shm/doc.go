@@ -1,27 +1,37 @@
 // Package shm is the shared memory under package procs: segments, and what
 // several processes do in them. No other package of procs makes shared memory.
-// Which packages ask the kernel by themselves, and what for, is listed in a test
-// of bench/cmd/runner.
+// Which packages ask the kernel by themselves, and what for, is listed in a
+// test of bench/cmd/runner.
 //
-//   - Segment: memory known by a descriptor (anonymous, gone with its last process) or by a name (gone with the process that made it). Pages are
-//     reserved when it is made or grown, so that a full memory is ErrNoSpace and never a fault.
-//   - Mutex: excludes processes and goroutines; a dead owner's lock passes to exactly one other, who is told.
-//   - Bell, Gate, Crowd: where processes sleep until something changes; how the goroutines of one process do it with one thread.
+//   - Segment: memory known by a descriptor (anonymous, gone with its last
+//     process) or by a name (gone with the process that made it). Pages are
+//     reserved when it is made or grown, so that a full memory is ErrNoSpace
+//     and never a fault.
+//   - Mutex: excludes processes and goroutines; a dead owner's lock passes to
+//     exactly one other, who is told.
+//   - Bell, Gate, Crowd: where processes sleep until something changes; how the
+//     goroutines of one process do it with one thread.
 //   - Holders: how many of something each process holds, dead ones too.
 //   - Ring: messages from one writer to one reader, without a lock.
 //   - Queue: messages between any number of processes.
 //
 // # What all of them have in common
 //
-//   - Whoever dies, at any instruction, leaves a state that others can go on with. Every change becomes valid by one store; what needs two is
-//     noted first, and undone by the next owner of the mutex.
-//   - Nobody waits for ever for somebody dead, and nobody is taken for dead without evidence: Owner.Alive decides. Sleep is cut into slices of 10 to 200 ms, after which the sleeper looks at the state
-//     again, and at those it depends on.
-//   - Who need not wait makes no system call, and who waits spins shortly before it sleeps, only if there is another CPU to wait for.
-//   - A Wait says how long, and for whom. A nil *Wait is not allowed; the zero Wait waits for ever. No wait allocates unless its
-//     context can be done.
-//   - What comes from shared memory is checked before it is used as an index or a length: a corrupt segment is ErrCorrupt, never a panic.
-//   - A handle keeps its mapping until it is unreachable. Close only gives the descriptor back.
+//   - Whoever dies, at any instruction, leaves a state that others can go on
+//     with. Every change becomes valid by one store; what needs two is noted
+//     first, and undone by the next owner of the mutex.
+//   - Nobody waits for ever for somebody dead, and nobody is taken for dead
+//     without evidence: Owner.Alive decides. Sleep is cut into slices of 10 to
+//     200 ms, after which the sleeper looks at the state again, and at those it
+//     depends on.
+//   - Who need not wait makes no system call, and who waits spins shortly
+//     before it sleeps, only if there is another CPU to wait for.
+//   - A Wait says how long, and for whom. A nil *Wait is not allowed; the zero
+//     Wait waits for ever. No wait allocates unless its context can be done.
+//   - What comes from shared memory is checked before it is used as an index or
+//     a length: a corrupt segment is ErrCorrupt, never a panic.
+//   - A handle keeps its mapping until it is unreachable. Close only gives the
+//     descriptor back.
 //
 // # Ring
 //
@@ -30,16 +40,20 @@
 //	w, err := shm.NewWriter(seg, 0)                // here
 //	r, err := shm.NewReader(seg, 0)                // there, after shm.Adopt(file, 0)
 //
-// Several rings may lie in one segment, each at a multiple of 128 bytes, of RingSize(capacity) bytes.
+// Several rings may lie in one segment, each at a multiple of 128 bytes, of
+// RingSize(capacity) bytes.
 //
-// Writing: TryPut (one record, now or never), Put (any length, waits), or in batches: Reserve returns the bytes to be filled, as often
-// as there is room, and one Publish makes all of them visible. Reading: Next (a record or ErrEmpty), Wait, or Get, which is both.
-// The reader sees the bytes in place, until its next call.
+// Writing: TryPut (one record, now or never), Put (any length, waits), or in
+// batches: Reserve returns the bytes to be filled, as often as there is room,
+// and one Publish makes all of them visible. Reading: Next (a record or
+// ErrEmpty), Wait, or Get, which is both. The reader sees the bytes in place,
+// until its next call.
 //
-//   - A record of n bytes takes 8 + n bytes, rounded up to 8. Records up to a quarter of the capacity (MaxRecord) are written in
-//     place; Put cuts longer ones into fragments and the reader joins them.
-//   - One goroutine at a time per end. The ends may be handed on, to a process that replaces a dead one: NewReader goes on
-//     after what was released.
+//   - A record of n bytes takes 8 + n bytes, rounded up to 8. Records up to a
+//     quarter of the capacity (MaxRecord) are written in place; Put cuts longer
+//     ones into fragments and the reader joins them.
+//   - One goroutine at a time per end. The ends may be handed on, to a process
+//     that replaces a dead one: NewReader goes on after what was released.
 //
 // # What it is not
 //

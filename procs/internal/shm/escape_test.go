@@ -4,7 +4,8 @@ package shm
 
 import "testing"
 
-// A Wait made for one call must not reach the heap: waits are on the hot path of every queue.
+// A Wait made for one call must not reach the heap: waits are on the hot path
+// of every queue.
 func TestRingDoesNotAllocate(t *testing.T) {
 	_, w, r := makeRing(t, 256)
 	p := make([]byte, 8)

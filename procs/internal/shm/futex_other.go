@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// futexWait polls where there is no futex. Segments cannot be made on these systems, so nothing gets here.
+// futexWait polls where there is no futex. Segments cannot be made on these
+// systems, so nothing gets here.
 func futexWait(word *atomic.Uint32, val uint32, d time.Duration) (timedOut bool) {
 	time.Sleep(time.Millisecond)
 	return d >= 0

@@ -5,9 +5,11 @@ import (
 	"time"
 )
 
-// A Gate lets one goroutine of this process through at a time. Behind it one of them may sleep in the kernel, which holds a thread;
-// the others wait in front of it as goroutines do, so that ten thousand waiters need one thread. It is for waiters who all want the same thing and
-// take turns. Where one event lets all of them go on, use a Crowd.
+// A Gate lets one goroutine of this process through at a time. Behind it one of
+// them may sleep in the kernel, which holds a thread; the others wait in front
+// of it as goroutines do, so that ten thousand waiters need one thread. It is
+// for waiters who all want the same thing and take turns. Where one event lets
+// all of them go on, use a Crowd.
 type Gate struct{ ch chan struct{} }
 
 // NewGate returns an open gate.
@@ -35,22 +37,25 @@ func (g *Gate) Enter(wait *Wait) error {
 // Leave lets the next one through.
 func (g *Gate) Leave() { <-g.ch }
 
-// A Crowd is the goroutines of this process that wait for the same bell, each for its own condition. One of them sleeps in the kernel, and when it wakes all
-// of them look again.
+// A Crowd is the goroutines of this process that wait for the same bell, each
+// for its own condition. One of them sleeps in the kernel, and when it wakes
+// all of them look again.
 type Crowd struct {
 	mu     sync.Mutex
 	asleep bool
 	woke   chan struct{} // closed when the one that sleeps has woken
 }
 
-// Sleep blocks until the bell rings, or over is true, or some time has passed. The caller looks again in a loop. slept says that the caller
-// slept for a whole slice.
+// Sleep blocks until the bell rings, or over is true, or some time has passed.
+// The caller looks again in a loop. slept says that the caller slept for a
+// whole slice.
 func (c *Crowd) Sleep(b *Bell, s *Sleeper, wait *Wait, over func() bool) (slept bool, err error) {
 	c.mu.Lock()
 	if c.asleep {
 		woke := c.woke
 		c.mu.Unlock()
-		// The sleeper armed the bell before we looked, so a ring after our look wakes it.
+		// The sleeper armed the bell before we looked, so a ring after our look
+		// wakes it.
 		if over() {
 			return false, nil
 		}

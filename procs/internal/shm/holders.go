@@ -128,7 +128,8 @@ func (h *Holders) free() (int, error) {
 			return i, nil
 		}
 		if err := h.grow(); err != nil {
-			// The living can do without: they get another slot when they need one.
+			// The living can do without: they get another slot when they need
+			// one.
 			if i := h.idle(func(Owner) bool { return true }, MaxHolders); i >= 0 {
 				return i, nil
 			}

@@ -85,8 +85,8 @@ func TestHoldersComeAndGo(t *testing.T) {
 	}
 }
 
-// A process that lives keeps its slot while there is memory for others, although
-// it holds nothing just now.
+// A process that lives keeps its slot while there is memory for others,
+// although it holds nothing just now.
 func TestHoldersLivingKeepTheirs(t *testing.T) {
 	h := makeHolders(t)
 	me := uint64(Self())

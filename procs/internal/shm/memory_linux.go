@@ -13,8 +13,9 @@ import (
 // plenty is a size for which nobody asks whether there is so much.
 const plenty = 16 << 20
 
-// checkMemory refuses sizes that the machine or our control group cannot give. A file system has a limit and says so; anonymous
-// memory has none, and asking for too much of it would have the kernel kill somebody instead.
+// checkMemory refuses sizes that the machine or our control group cannot give.
+// A file system has a limit and says so; anonymous memory has none, and asking
+// for too much of it would have the kernel kill somebody instead.
 func checkMemory(size int) error {
 	if size > plenty && uint64(size) > min(memAvailable(), cgroupRoom()) {
 		return unix.ENOMEM

@@ -52,7 +52,8 @@ func init() {
 		os.Stdout.WriteString("held\n")
 		time.Sleep(time.Hour)
 	}
-	// acquires and releases for ever; the word at 64 and the one at 72 are equal whenever the mutex is free.
+	// acquires and releases for ever; the word at 64 and the one at 72 are
+	// equal whenever the mutex is free.
 	children["mutex-churn"] = func(seg *Segment, args []string) {
 		var m Mutex
 		m.Open(seg, 0)
@@ -187,7 +188,8 @@ func TestMutexStoppedOwnerIsAlive(t *testing.T) {
 	}
 }
 
-// Processes are killed at random instructions of acquiring and releasing. Nobody hangs, and every death within is told.
+// Processes are killed at random instructions of acquiring and releasing.
+// Nobody hangs, and every death within is told.
 func TestMutexChurnAndKill(t *testing.T) {
 	seg, m := makeMutex(t)
 	a, b := At[atomic.Uint64](seg.Bytes(), 64), At[atomic.Uint64](seg.Bytes(), 72)

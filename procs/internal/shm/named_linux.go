@@ -15,7 +15,8 @@ import (
 // dir is where named segments live: a tmpfs on every Linux.
 const dir = "/dev/shm/"
 
-// CreateNamed makes a segment of size bytes, all zero and all reserved, that others find by its name. The name must not exist.
+// CreateNamed makes a segment of size bytes, all zero and all reserved, that
+// others find by its name. The name must not exist.
 //
 // It is gone at the latest when this process is, however it ended: see tracker.
 func CreateNamed(name string, size int) (*Segment, error) {
@@ -25,8 +26,9 @@ func CreateNamed(name string, size int) (*Segment, error) {
 	if size <= 0 {
 		return nil, fmt.Errorf("shm: create %q: %d bytes: %w", name, size, os.ErrInvalid)
 	}
-	// A file without a name first, which is gone with us. The tracker hears of it before it gets its name, and knows it by its
-	// number: at no instant would our death leave the name behind, or take somebody else's away.
+	// A file without a name first, which is gone with us. The tracker hears of
+	// it before it gets its name, and knows it by its number: at no instant
+	// would our death leave the name behind, or take somebody else's away.
 	fd, err := kernel.OpenFD(func() (int, error) {
 		return unix.Open(dir, unix.O_RDWR|unix.O_TMPFILE|unix.O_CLOEXEC, 0o600)
 	})
@@ -98,9 +100,9 @@ func (s *Segment) ID() (id kernel.FileID, err error) {
 	return id, err
 }
 
-// Unlink removes the name of the segment that is the file id. Mappings stay valid;
-// the memory goes with the last of them. If the name is gone, or is another
-// segment's by now, the error is os.ErrNotExist.
+// Unlink removes the name of the segment that is the file id. Mappings stay
+// valid; the memory goes with the last of them. If the name is gone, or is
+// another segment's by now, the error is os.ErrNotExist.
 func Unlink(name string, id kernel.FileID) error {
 	if err := checkName(name); err != nil {
 		return err

@@ -194,8 +194,8 @@ func TestNoSpace(t *testing.T) {
 	}
 }
 
-// A segment's name is removed, not whatever has the name: another process made a
-// segment of the same name after somebody removed ours (bpo-39959's kin).
+// A segment's name is removed, not whatever has the name: another process made
+// a segment of the same name after somebody removed ours (bpo-39959's kin).
 func TestUnlinkTakeover(t *testing.T) {
 	name := testName(t)
 	old, err := CreateNamed(name, 10)

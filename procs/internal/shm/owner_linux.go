@@ -158,12 +158,14 @@ func readStat(pid string) (procStat, error) {
 	if err != nil {
 		return procStat{}, err
 	}
-	// The second field is the command in parentheses and may hold anything: begin after the last one.
+	// The second field is the command in parentheses and may hold anything:
+	// begin after the last one.
 	f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
 	if len(f) < 20 {
 		return procStat{}, fmt.Errorf("shm: /proc/%s/stat: %d fields", pid, len(f))
 	}
-	// Fields are numbered from 1 in the manual, and f[0] is the third: state, (20) threads, (22) start time.
+	// Fields are numbered from 1 in the manual, and f[0] is the third: state,
+	// (20) threads, (22) start time.
 	threads, err := strconv.Atoi(string(f[17]))
 	if err != nil {
 		return procStat{}, err
@@ -172,7 +174,8 @@ func readStat(pid string) (procStat, error) {
 	if err != nil {
 		return procStat{}, err
 	}
-	// A zombie whose other threads are still on their way out can run for some more microseconds.
+	// A zombie whose other threads are still on their way out can run for some
+	// more microseconds.
 	dead := f[0][0] == 'X' || f[0][0] == 'Z' && threads <= 1
 	return procStat{dead, started}, nil
 }

@@ -9,9 +9,12 @@ import (
 	"switchyard/procs/internal/kernel"
 )
 
-// Blocks that go back and forth between processes come again soon after they were let go. Mapping one anew costs a few microseconds, and
-// unmapping it more the larger it is, even if a single page was touched: BenchmarkSharedMemory/handover of 1 GiB took 1.13 to 1.37 times that of
-// 64 KiB, and both twice as long as now. So the last few mappings that were let go stay for a moment, to be used again if the same segment arrives.
+// Blocks that go back and forth between processes come again soon after they
+// were let go. Mapping one anew costs a few microseconds, and unmapping it more
+// the larger it is, even if a single page was touched:
+// BenchmarkSharedMemory/handover of 1 GiB took 1.13 to 1.37 times that of 64
+// KiB, and both twice as long as now. So the last few mappings that were let go
+// stay for a moment, to be used again if the same segment arrives.
 var parked struct {
 	mu    sync.Mutex
 	spots []*spot // the oldest first
@@ -29,8 +32,9 @@ const (
 	parkFor   = 100 * time.Millisecond // for so long the memory may outlive its last user
 )
 
-// Park is Unmap for an anonymous segment that may come again: Adopt finds the mapping if it does so soon. Otherwise the mapping goes after
-// a tenth of a second.
+// Park is Unmap for an anonymous segment that may come again: Adopt finds the
+// mapping if it does so soon. Otherwise the mapping goes after a tenth of a
+// second.
 func (s *Segment) Park() error {
 	if s.name != "" {
 		return s.Unmap()

@@ -36,7 +36,8 @@ func mapped(t *testing.T) int {
 	return strings.Count(string(b), "memfd:switchyard")
 }
 
-// A mapping that was parked is used again for the same segment, and for no other.
+// A mapping that was parked is used again for the same segment, and for no
+// other.
 func TestParkAgain(t *testing.T) {
 	before := mapped(t)
 	a, err := Create(1 << 16)

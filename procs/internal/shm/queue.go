@@ -9,15 +9,19 @@ import (
 	"unsafe"
 )
 
-// A Queue carries messages between any number of processes. Putters exclude each other by one mutex, getters by another, and between
-// the two it works as a ring does: one store publishes a message, one store consumes it.
+// A Queue carries messages between any number of processes. Putters exclude
+// each other by one mutex, getters by another, and between the two it works as
+// a ring does: one store publishes a message, one store consumes it.
 //
-// Memory grows with need. Messages lie in chunks of 64 KiB; a table says which chunk of the segment holds which part of the stream;
-// chunks that were read are used again. A message longer than a quarter of a chunk lies outside of them, in
-// pages of the file that are given back once it was read.
+// Memory grows with need. Messages lie in chunks of 64 KiB; a table says which
+// chunk of the segment holds which part of the stream; chunks that were read
+// are used again. A message longer than a quarter of a chunk lies outside of
+// them, in pages of the file that are given back once it was read.
 //
-// Death at any instruction: a message is in the queue if and only if the store to head happened, and taken if and only if the
-// store to tail did. What a dead process had claimed and not finished is undone by the next owner of its mutex. Nobody sleeps holding a mutex.
+// Death at any instruction: a message is in the queue if and only if the store
+// to head happened, and taken if and only if the store to tail did. What a dead
+// process had claimed and not finished is undone by the next owner of its
+// mutex. Nobody sleeps holding a mutex.
 type Queue struct {
 	seg *Segment
 	h   *queueHeader
@@ -36,8 +40,9 @@ type Queue struct {
 	lastTake, headThen uint64 // guarded by get: the tail we published last, and head when we looked
 }
 
-// queueHeader lies at the beginning. head and tail hold a position in words of 8 bytes (upper 36 bits) and how many messages were put or taken
-// (lower 28), both modulo their width, so that one store changes both.
+// queueHeader lies at the beginning. head and tail hold a position in words of
+// 8 bytes (upper 36 bits) and how many messages were put or taken (lower 28),
+// both modulo their width, so that one store changes both.
 type queueHeader struct {
 	magic   uint64
 	maxsize uint64 // messages
@@ -46,8 +51,9 @@ type queueHeader struct {
 	_       [100]byte
 
 	putMutex atomic.Uint64
-	// assigned is how many parts of the stream have had a chunk (upper half), and how many of those chunks were taken for later
-	// parts (lower half). The difference is how many chunks there are.
+	// assigned is how many parts of the stream have had a chunk (upper half),
+	// and how many of those chunks were taken for later parts (lower half). The
+	// difference is how many chunks there are.
 	assigned atomic.Uint64
 	pagesEnd uint64 // where in the file the next long message goes
 	putClaim claim
@@ -72,7 +78,8 @@ type queueHeader struct {
 	tasks tasks
 }
 
-// A claim is what its mutex' owner is about to do with the pages of a long message.
+// A claim is what its mutex' owner is about to do with the pages of a long
+// message.
 type claim struct {
 	at     uint64 // head or tail when the claim was made: if it still is, nothing happened
 	off, n uint64 // pages; n == 0: no claim
@@ -116,10 +123,12 @@ func queueLayout(chunks int) (tasks, base, size int) {
 
 const pageSize = 4096
 
-// QueueOffset is where in its segment a Queue begins: whoever makes the segment may use what is before.
+// QueueOffset is where in its segment a Queue begins: whoever makes the segment
+// may use what is before.
 const QueueOffset = 128
 
-// QueueSize returns how many bytes to map for a queue, and how many of them must exist from the beginning.
+// QueueSize returns how many bytes to map for a queue, and how many of them
+// must exist from the beginning.
 func QueueSize() (mapped, reserved int) {
 	tasks, _, size := queueLayout(queueChunks)
 	return QueueOffset + size, QueueOffset + tasks
@@ -188,7 +197,8 @@ func (q *Queue) chunk(part uint64) ([]byte, error) {
 	return q.mem[q.base+i*chunkSize:][:chunkSize:chunkSize], nil
 }
 
-// TryPut puts a message, or returns ErrFull, ErrClosed after a shut-down, or ErrNoSpace.
+// TryPut puts a message, or returns ErrFull, ErrClosed after a shut-down, or
+// ErrNoSpace.
 func (q *Queue) TryPut(wait *Wait, p []byte) error {
 	if err := q.lockPut(wait); err != nil {
 		return err
@@ -261,7 +271,8 @@ func (q *Queue) lockGet(wait *Wait) error {
 	return err
 }
 
-// undo gives back the pages that a dead process had written and not published, or taken and not given back.
+// undo gives back the pages that a dead process had written and not published,
+// or taken and not given back.
 func (q *Queue) undo(c *claim, now uint64, ifUnchanged bool) {
 	if c.n != 0 && (c.at == now) == ifUnchanged {
 		q.seg.Discard(int(c.off), int(c.n)) // fails only if this handle was closed meanwhile
@@ -276,7 +287,8 @@ func (q *Queue) putLocked(p []byte) error {
 	}
 	head := h.head.Load()
 	tail := q.tailThen
-	// The tail seen at our last put is good enough if there is room before it, and nobody else put since: tails only move forward.
+	// The tail seen at our last put is good enough if there is room before it,
+	// and nobody else put since: tails only move forward.
 	if head != q.lastPut || (head-tail)&countMask >= q.maxsize {
 		tail = h.tail.Load() // acquire: getters are done with everything before it
 		q.tailThen = tail
@@ -301,12 +313,15 @@ func (q *Queue) putLocked(p []byte) error {
 // publish makes what was written after head visible.
 func (q *Queue) publish(next uint64) {
 	q.lastPut = next
-	// The message is plain stores, this is a release store: whoever sees it sees the message whole. It is the instant at which the message is in the queue.
+	// The message is plain stores, this is a release store: whoever sees it
+	// sees the message whole. It is the instant at which the message is in the
+	// queue.
 	q.h.head.Store(next)
 	q.notEmpty.Ring(1)
 }
 
-// write writes a record behind head, and returns what head will be. Until then nobody else looks there.
+// write writes a record behind head, and returns what head will be. Until then
+// nobody else looks there.
 func (q *Queue) write(head uint64, p []byte, flags uint32) (next uint64, err error) {
 	need := 1 + padded(uint64(len(p)))/word
 	at := position(head) % chunkWords
@@ -334,8 +349,10 @@ func (q *Queue) write(head uint64, p []byte, flags uint32) (next uint64, err err
 	return advance(head, need, 1), nil
 }
 
-// assign gives a chunk to the part of the stream where the next record goes: the oldest one that was read, or else a new one. A death
-// before the last store leaves everything as it was, and the next putter decides again; a death after it leaves the part with its chunk.
+// assign gives a chunk to the part of the stream where the next record goes:
+// the oldest one that was read, or else a new one. A death before the last
+// store leaves everything as it was, and the next putter decides again; a death
+// after it leaves the part with its chunk.
 func (q *Queue) assign(p uint64) error {
 	h := q.h
 	a := h.assigned.Load()
@@ -376,9 +393,11 @@ func (q *Queue) reserve(chunk uint32) error {
 	return q.seg.Reserve(QueueOffset+q.base+int(chunk)*chunkSize, chunkSize)
 }
 
-// trim takes the memory of free chunks away, all but a few, and not too many at a time. Getters call it when they have emptied the queue after a large
-// backlog; if a putter is busy just now, another time will do. A chunk is marked before it loses its memory, so that whoever uses it next
-// reserves it again.
+// trim takes the memory of free chunks away, all but a few, and not too many at
+// a time. Getters call it when they have emptied the queue after a large
+// backlog; if a putter is busy just now, another time will do. A chunk is
+// marked before it loses its memory, so that whoever uses it next reserves it
+// again.
 func (q *Queue) trim() {
 	if !q.put.TryLock() {
 		return
@@ -403,7 +422,8 @@ func (q *Queue) trim() {
 	h.fat.Store(0)
 }
 
-// putPages puts a long message: its bytes into pages of their own, and a record of where they are into the queue.
+// putPages puts a long message: its bytes into pages of their own, and a record
+// of where they are into the queue.
 func (q *Queue) putPages(head uint64, p []byte) error {
 	h := q.h
 	off, n := h.pagesEnd, (uint64(len(p))+pageSize-1)&^(pageSize-1)
@@ -426,7 +446,8 @@ func (q *Queue) putPages(head uint64, p []byte) error {
 	return nil
 }
 
-// TryGet appends the next message to buf, or returns ErrEmpty, or ErrClosed if the queue was shut down and is empty.
+// TryGet appends the next message to buf, or returns ErrEmpty, or ErrClosed if
+// the queue was shut down and is empty.
 func (q *Queue) TryGet(wait *Wait, buf []byte) ([]byte, error) {
 	if !q.some() {
 		return buf, ErrEmpty // without taking the mutex from those who put and get
@@ -509,7 +530,8 @@ func (q *Queue) getLocked(buf []byte) ([]byte, error) {
 	return buf, nil
 }
 
-// consume takes everything before next out of the queue. It is the instant at which a message is taken.
+// consume takes everything before next out of the queue. It is the instant at
+// which a message is taken.
 func (q *Queue) consume(next uint64) {
 	if q.h.tasks.counted != 0 {
 		q.beginTask()
@@ -523,7 +545,8 @@ func (q *Queue) consume(next uint64) {
 	}
 }
 
-// read returns the record at tail, which is before head, and where the next one is.
+// read returns the record at tail, which is before head, and where the next one
+// is.
 func (q *Queue) read(tail, head uint64) (p []byte, flags uint32, next uint64, err error) {
 	for range 2 {
 		b, err := q.chunk(part(tail))
@@ -577,7 +600,8 @@ func (q *Queue) getPages(tail, next uint64, p, buf []byte) ([]byte, error) {
 	return long, nil
 }
 
-// ShutDown ends the queue for all processes: puts fail with ErrClosed from now on; gets do when the queue is empty, or at once if immediate.
+// ShutDown ends the queue for all processes: puts fail with ErrClosed from now
+// on; gets do when the queue is empty, or at once if immediate.
 func (q *Queue) ShutDown(wait *Wait, immediate bool) error {
 	// Under the put mutex, so that no put is on its way once getters see it.
 	if err := q.lockPut(wait); err != nil && !errors.Is(err, ErrClosed) {

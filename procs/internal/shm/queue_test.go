@@ -29,7 +29,8 @@ func makeQueue(t testing.TB, maxsize int) (*Segment, *Queue) {
 	return seg, q
 }
 
-// The queue against a slice of messages, through two handles, as two processes would have them.
+// The queue against a slice of messages, through two handles, as two processes
+// would have them.
 func TestQueueAgainstModel(t *testing.T) {
 	for seed := range uint64(30) {
 		rng := rand.New(rand.NewPCG(seed, 7))
@@ -80,7 +81,8 @@ func TestQueueAgainstModel(t *testing.T) {
 	}
 }
 
-// A large backlog, then none: chunks are added, then used again, and pages of long messages are given back.
+// A large backlog, then none: chunks are added, then used again, and pages of
+// long messages are given back.
 func TestQueueGrowsAndReuses(t *testing.T) {
 	_, q := makeQueue(t, MaxQueue)
 	p := make([]byte, 1000)
@@ -147,7 +149,8 @@ func TestQueueGrowsAndReuses(t *testing.T) {
 }
 
 func init() {
-	// puts the numbers from..to under a producer's id, of varying length, some long.
+	// puts the numbers from..to under a producer's id, of varying length, some
+	// long.
 	children["queue-put"] = func(seg *Segment, args []string) {
 		q, err := OpenQueue(seg)
 		check(err)
@@ -249,8 +252,9 @@ func TestQueueAcrossProcesses(t *testing.T) {
 	}
 }
 
-// Putters and getters are killed at random instructions while others go on. Nobody hangs, no message is torn, and each producer's messages stay
-// in order without a gap in what this process reads when nobody else does.
+// Putters and getters are killed at random instructions while others go on.
+// Nobody hangs, no message is torn, and each producer's messages stay in order
+// without a gap in what this process reads when nobody else does.
 func TestQueueChurnAndKill(t *testing.T) {
 	seg, q := makeQueue(t, 50)
 	var running []*child

@@ -8,11 +8,14 @@ import (
 	"unsafe"
 )
 
-// A ring lies in a segment as a header of RingHeader bytes and then its data, a power of two of bytes.
+// A ring lies in a segment as a header of RingHeader bytes and then its data, a
+// power of two of bytes.
 //
-// Positions count bytes since the beginning and never wrap in practice (2^64); position & mask is the place in the data.
-// A record is one 8-byte word (length, flags) and its payload, padded to 8 bytes. It never crosses the end of the data: a
-// record with flagPad fills the rest and the next one starts at the front.
+// Positions count bytes since the beginning and never wrap in practice (2^64);
+// position & mask is the place in the data. A record is one 8-byte word
+// (length, flags) and its payload, padded to 8 bytes. It never crosses the end
+// of the data: a record with flagPad fills the rest and the next one starts at
+// the front.
 type ringHeader struct {
 	magic uint64
 	size  uint64
@@ -45,13 +48,14 @@ const (
 	flagCont = 1 << 3 // the record goes on with the message of the last one
 )
 
-// RingSize returns how many bytes of a segment a ring with capacity bytes of data takes. The capacity must be a
-// power of two, at least 256.
+// RingSize returns how many bytes of a segment a ring with capacity bytes of
+// data takes. The capacity must be a power of two, at least 256.
 func RingSize(capacity int) int { return RingHeader + capacity }
 
 func padded(n uint64) uint64 { return (n + word - 1) &^ (word - 1) }
 
-// InitRing makes an empty ring with capacity bytes of data at off, a multiple of 128, of a new segment.
+// InitRing makes an empty ring with capacity bytes of data at off, a multiple
+// of 128, of a new segment.
 func InitRing(seg *Segment, off, capacity int) {
 	if capacity < 256 || capacity&(capacity-1) != 0 {
 		panic("shm: InitRing: the capacity is no power of two")
@@ -106,7 +110,8 @@ type Reader struct {
 	sleeper  Sleeper
 }
 
-// NewWriter opens the writing end of the ring at off. It goes on where a former writer ended, if there was one.
+// NewWriter opens the writing end of the ring at off. It goes on where a former
+// writer ended, if there was one.
 func NewWriter(seg *Segment, off int) (*Writer, error) {
 	h, data, err := openRing(seg, off)
 	if err != nil {
@@ -121,7 +126,8 @@ func NewWriter(seg *Segment, off int) (*Writer, error) {
 	return w, nil
 }
 
-// NewReader opens the reading end of the ring at off. It goes on where a former reader released last.
+// NewReader opens the reading end of the ring at off. It goes on where a former
+// reader released last.
 func NewReader(seg *Segment, off int) (*Reader, error) {
 	h, data, err := openRing(seg, off)
 	if err != nil {
@@ -136,12 +142,14 @@ func NewReader(seg *Segment, off int) (*Reader, error) {
 	return r, nil
 }
 
-// MaxRecord is the longest payload that Reserve and TryPut take: a quarter of the capacity, so that a record finds room
-// however the ring is filled. Put takes any length.
+// MaxRecord is the longest payload that Reserve and TryPut take: a quarter of
+// the capacity, so that a record finds room however the ring is filled. Put
+// takes any length.
 func (w *Writer) MaxRecord() int { return len(w.data)/4 - word }
 
-// Reserve returns n bytes to be filled, the payload of the next record, or false if there is no room now.
-// The record becomes visible with Publish, together with all others reserved before: that is the batch.
+// Reserve returns n bytes to be filled, the payload of the next record, or
+// false if there is no room now. The record becomes visible with Publish,
+// together with all others reserved before: that is the batch.
 func (w *Writer) Reserve(n int) ([]byte, bool) { return w.reserve(n, 0) }
 
 func (w *Writer) reserve(n int, flags uint32) ([]byte, bool) {
@@ -173,25 +181,30 @@ func (w *Writer) reserve(n int, flags uint32) ([]byte, bool) {
 	return w.data[at+word : at+word+uint64(n) : at+word+uint64(n)], true
 }
 
-// Publish makes all reserved records visible, by one store, and wakes the reader if it sleeps.
+// Publish makes all reserved records visible, by one store, and wakes the
+// reader if it sleeps.
 func (w *Writer) Publish() {
 	if w.pos == w.published {
 		return
 	}
 	w.published = w.pos
-	// The records are plain stores. This store is a release: whoever sees the new head sees them whole. A writer killed
-	// before it has published nothing, one killed after it everything.
+	// The records are plain stores. This store is a release: whoever sees the
+	// new head sees them whole. A writer killed before it has published
+	// nothing, one killed after it everything.
 	w.h.head.Store(w.pos)
-	// The reader does: asleep = 1; look at head; sleep while asleep == 1. We do: head; look at asleep. Go's atomics are
-	// sequentially consistent, so at least one of the two sees the other's store: either we see it asleep and wake it, or it
-	// sees the record and does not sleep. If it does not sleep we make no system call.
+	// The reader does: asleep = 1; look at head; sleep while asleep == 1. We
+	// do: head; look at asleep. Go's atomics are sequentially consistent, so at
+	// least one of the two sees the other's store: either we see it asleep and
+	// wake it, or it sees the record and does not sleep. If it does not sleep
+	// we make no system call.
 	if w.h.readerAsleep.Load() != 0 {
 		w.h.readerAsleep.Store(0) // makes a sleep that is only about to begin return at once
 		futexWake(&w.h.readerAsleep, 1)
 	}
 }
 
-// TryPut puts one record and publishes it, or returns false if there is no room now.
+// TryPut puts one record and publishes it, or returns false if there is no room
+// now.
 func (w *Writer) TryPut(p []byte) bool {
 	b, ok := w.Reserve(len(p))
 	if !ok {
@@ -202,9 +215,10 @@ func (w *Writer) TryPut(p []byte) bool {
 	return true
 }
 
-// Put puts a message of any length and publishes it, waiting for room. A message longer than MaxRecord goes in fragments that the
-// Reader joins again. If the wait fails midway, or the writer dies, no message was put: the Reader drops what it has of it when another
-// one follows.
+// Put puts a message of any length and publishes it, waiting for room. A
+// message longer than MaxRecord goes in fragments that the Reader joins again.
+// If the wait fails midway, or the writer dies, no message was put: the Reader
+// drops what it has of it when another one follows.
 func (w *Writer) Put(wait *Wait, p []byte) error {
 	for flags, more := uint32(0), true; more; flags = flagCont {
 		part := p
@@ -234,7 +248,8 @@ func (w *Writer) room(n int) bool {
 	return w.pos+need-w.h.tail.Load() <= uint64(len(w.data))
 }
 
-// WaitRoom publishes what was reserved and waits until a record of n bytes fits. It returns ErrClosed when the reader has closed.
+// WaitRoom publishes what was reserved and waits until a record of n bytes
+// fits. It returns ErrClosed when the reader has closed.
 func (w *Writer) WaitRoom(wait *Wait, n int) error {
 	w.Publish()
 	h := w.h
@@ -247,7 +262,8 @@ func (w *Writer) WaitRoom(wait *Wait, n int) error {
 	return err
 }
 
-// Close tells the reader that nothing more will come, once it has read what is there.
+// Close tells the reader that nothing more will come, once it has read what is
+// there.
 func (w *Writer) Close() {
 	w.Publish()
 	w.h.writerClosed.Store(1)
@@ -257,10 +273,12 @@ func (w *Writer) Close() {
 // ReaderClosed says whether the reader has closed its end.
 func (w *Writer) ReaderClosed() bool { return w.h.readerClosed.Load() != 0 }
 
-// Next returns the next message, or ErrEmpty if there is none now, or ErrClosed if there will never be one. The bytes lie in the
-// ring and are valid until the following call of Next or Release, and as long as the Reader is reachable.
+// Next returns the next message, or ErrEmpty if there is none now, or ErrClosed
+// if there will never be one. The bytes lie in the ring and are valid until the
+// following call of Next or Release, and as long as the Reader is reachable.
 //
-// What was taken before is given back to the writer in steps of a quarter of the ring, and when the ring is found empty.
+// What was taken before is given back to the writer in steps of a quarter of
+// the ring, and when the ring is found empty.
 func (r *Reader) Next() ([]byte, error) {
 	if r.pos-r.released >= uint64(len(r.data))/4 {
 		r.Release()
@@ -309,7 +327,8 @@ func (r *Reader) refill() error {
 		if r.h.writerClosed.Load() == 0 {
 			return ErrEmpty
 		}
-		// The writer closes after its last Publish, so that one more look is enough.
+		// The writer closes after its last Publish, so that one more look is
+		// enough.
 		if head = r.h.head.Load(); head == r.pos {
 			return ErrClosed
 		}
@@ -337,21 +356,24 @@ func (r *Reader) record() (p []byte, flags uint32, err error) {
 	return r.data[at+word : at+word+n : at+word+n], flags, nil
 }
 
-// Release gives everything taken so far back to the writer. Calling it is needed only to do so early.
+// Release gives everything taken so far back to the writer. Calling it is
+// needed only to do so early.
 func (r *Reader) Release() {
 	if r.released == r.pos {
 		return
 	}
 	r.released = r.pos
-	// A release store: our reads of the records are over. Then the same protocol as in Publish, with the roles exchanged.
+	// A release store: our reads of the records are over. Then the same
+	// protocol as in Publish, with the roles exchanged.
 	r.h.tail.Store(r.pos)
 	if r.h.writerAsleep.Load() != 0 {
 		wakeAsleep(&r.h.writerAsleep)
 	}
 }
 
-// Wait releases everything and waits for a record. It returns nil when Next will not say ErrEmpty, or, for fragments of
-// a long message, when it has more of them to look at.
+// Wait releases everything and waits for a record. It returns nil when Next
+// will not say ErrEmpty, or, for fragments of a long message, when it has more
+// of them to look at.
 func (r *Reader) Wait(wait *Wait) error {
 	if r.pos != r.head {
 		return nil
@@ -363,7 +385,8 @@ func (r *Reader) Wait(wait *Wait) error {
 	})
 }
 
-// Get returns the next message, waiting for it. The bytes are valid until the following call.
+// Get returns the next message, waiting for it. The bytes are valid until the
+// following call.
 func (r *Reader) Get(wait *Wait) ([]byte, error) {
 	for {
 		p, err := r.Next()
@@ -376,7 +399,8 @@ func (r *Reader) Get(wait *Wait) ([]byte, error) {
 	}
 }
 
-// Close tells the writer that nobody reads any more: its waits for room end with ErrClosed.
+// Close tells the writer that nobody reads any more: its waits for room end
+// with ErrClosed.
 func (r *Reader) Close() {
 	r.h.readerClosed.Store(1)
 	wakeAsleep(&r.h.writerAsleep)
@@ -390,7 +414,8 @@ func wakeAsleep(asleep *atomic.Uint32) {
 	futexWake(asleep, 1)
 }
 
-// block waits until ready, first spinning, then asleep on the word asleep, which the other side clears to wake us.
+// block waits until ready, first spinning, then asleep on the word asleep,
+// which the other side clears to wake us.
 func block(wait *Wait, spin *Spinner, s *Sleeper, asleep *atomic.Uint32, ready func() bool) error {
 	if spin.Until(ready) {
 		return nil
@@ -399,7 +424,8 @@ func block(wait *Wait, spin *Spinner, s *Sleeper, asleep *atomic.Uint32, ready f
 	defer s.End()
 	for {
 		asleep.Store(1)
-		// After the store, see Publish for why. A death between a publication and its wake-up costs us one slice, no more.
+		// After the store, see Publish for why. A death between a publication
+		// and its wake-up costs us one slice, no more.
 		if ready() {
 			asleep.Store(0)
 			return nil
@@ -409,7 +435,8 @@ func block(wait *Wait, spin *Spinner, s *Sleeper, asleep *atomic.Uint32, ready f
 			continue
 		}
 		asleep.Store(0)
-		// What came in the last moment counts more than why we gave up, except for a context that is done.
+		// What came in the last moment counts more than why we gave up, except
+		// for a context that is done.
 		if ready() && err != context.Canceled && err != context.DeadlineExceeded {
 			return nil
 		}

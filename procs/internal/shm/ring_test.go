@@ -30,8 +30,8 @@ func makeRing(t testing.TB, capacity int) (*Segment, *Writer, *Reader) {
 	return seg, w, r
 }
 
-// The ring against a slice of messages: random steps, same outcomes. Reopening an end at random stands for a process that
-// takes the place of a dead one.
+// The ring against a slice of messages: random steps, same outcomes. Reopening
+// an end at random stands for a process that takes the place of a dead one.
 func TestRingAgainstModel(t *testing.T) {
 	for seed := range uint64(60) {
 		rng := rand.New(rand.NewPCG(seed, 1))
@@ -298,7 +298,8 @@ func TestRingAcrossProcesses(t *testing.T) {
 	c.join(t)
 }
 
-// A writer is killed again and again, each time another takes its place: the messages are whole and in order, and none is missing.
+// A writer is killed again and again, each time another takes its place: the
+// messages are whole and in order, and none is missing.
 func TestRingWriterKilled(t *testing.T) {
 	seg, _, r := makeRing(t, 4096)
 	rng := rand.New(rand.NewPCG(3, 4))

@@ -8,12 +8,14 @@ import (
 	"unsafe"
 )
 
-// A Segment is memory that several processes see. An anonymous one is known only by its descriptor, so
-// that nothing stays behind when all its processes are gone; a named one is a file of /dev/shm.
+// A Segment is memory that several processes see. An anonymous one is known
+// only by its descriptor, so that nothing stays behind when all its processes
+// are gone; a named one is a file of /dev/shm.
 //
-// Close gives the descriptor back at once, and the mapping when the Segment becomes unreachable:
-// a goroutine that is still inside an operation on a closed object then finds memory, not a fault.
-// Unmap is for owners who know that nobody looks any more.
+// Close gives the descriptor back at once, and the mapping when the Segment
+// becomes unreachable: a goroutine that is still inside an operation on a
+// closed object then finds memory, not a fault. Unmap is for owners who know
+// that nobody looks any more.
 type Segment struct {
 	mem     []byte
 	file    *os.File
@@ -47,7 +49,8 @@ func (m *mapping) unmap() {
 // live counts segments that are open in this process.
 var live atomic.Int64
 
-// Live returns the number of segments of this process that were neither closed nor forgotten: a leak check for tests.
+// Live returns the number of segments of this process that were neither closed
+// nor forgotten: a leak check for tests.
 func Live() int { return int(live.Load()) }
 
 func newSegment(f *os.File, mem []byte, name string) *Segment {
@@ -86,7 +89,8 @@ func (s *Segment) Close() error {
 	return s.file.Close()
 }
 
-// Unmap closes the segment and removes the mapping now. Memory got from Bytes must not be touched again.
+// Unmap closes the segment and removes the mapping now. Memory got from Bytes
+// must not be touched again.
 func (s *Segment) Unmap() error {
 	err := s.Close()
 	s.cleanup.Stop()
@@ -94,7 +98,8 @@ func (s *Segment) Unmap() error {
 	return err
 }
 
-// WithFD calls fn with the descriptor, which stays open until fn returns, or returns ErrClosed.
+// WithFD calls fn with the descriptor, which stays open until fn returns, or
+// returns ErrClosed.
 func (s *Segment) WithFD(fn func(fd int) error) error {
 	if s.Closed() {
 		return ErrClosed
@@ -118,8 +123,9 @@ func control(f *os.File, fn func(fd int) error) error {
 	return inner
 }
 
-// At returns a pointer to a T that lies off bytes into the segment. It panics if it would not fit or
-// would not be aligned: both are mistakes of the layout, not of the data.
+// At returns a pointer to a T that lies off bytes into the segment. It panics
+// if it would not fit or would not be aligned: both are mistakes of the layout,
+// not of the data.
 func At[T any](mem []byte, off int) *T {
 	var t T
 	if off < 0 || off+int(unsafe.Sizeof(t)) > len(mem) {

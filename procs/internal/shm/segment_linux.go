@@ -13,8 +13,9 @@ import (
 // Create makes an anonymous segment of size bytes, all zero and all reserved.
 func Create(size int) (*Segment, error) { return CreateSparse(size, size) }
 
-// CreateSparse makes an anonymous segment of which size bytes are mapped but only the first reserved
-// bytes exist. The rest must be given memory by Reserve before it is touched.
+// CreateSparse makes an anonymous segment of which size bytes are mapped but
+// only the first reserved bytes exist. The rest must be given memory by Reserve
+// before it is touched.
 func CreateSparse(size, reserved int) (*Segment, error) {
 	if size <= 0 || reserved <= 0 || reserved > size {
 		return nil, fmt.Errorf("shm: create: %d of %d bytes", reserved, size)
@@ -33,7 +34,8 @@ func CreateSparse(size, reserved int) (*Segment, error) {
 		f.Close()
 		return nil, fmt.Errorf("shm: create %d bytes: %w", reserved, err)
 	}
-	// Without the seal, a process that truncates the file would make the others fault.
+	// Without the seal, a process that truncates the file would make the others
+	// fault.
 	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("shm: seal: %w", err)
@@ -41,8 +43,9 @@ func CreateSparse(size, reserved int) (*Segment, error) {
 	return mapFile(f, size, "")
 }
 
-// Adopt maps a segment that another process made and passed as a descriptor, which the Segment owns from then on
-// (also if Adopt fails). size 0 means all that exists; more than exists is allowed for sparse segments.
+// Adopt maps a segment that another process made and passed as a descriptor,
+// which the Segment owns from then on (also if Adopt fails). size 0 means all
+// that exists; more than exists is allowed for sparse segments.
 func Adopt(f *os.File, size int) (*Segment, error) {
 	if size == 0 {
 		info, err := f.Stat()
@@ -62,20 +65,22 @@ func Adopt(f *os.File, size int) (*Segment, error) {
 	return mapFile(f, size, "")
 }
 
-// Reserve gives memory to n bytes at off of a sparse segment, so that touching them cannot fault.
-// Bytes that have memory already keep it, and their content.
+// Reserve gives memory to n bytes at off of a sparse segment, so that touching
+// them cannot fault. Bytes that have memory already keep it, and their content.
 func (s *Segment) Reserve(off, n int) error {
 	return s.WithFD(func(fd int) error { return allocate(fd, off, n) })
 }
 
-// Discard takes the memory of n bytes at off away: they read as zero, and need Reserve before they are written.
+// Discard takes the memory of n bytes at off away: they read as zero, and need
+// Reserve before they are written.
 func (s *Segment) Discard(off, n int) error {
 	return s.WithFD(func(fd int) error {
 		return unix.Fallocate(fd, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, int64(off), int64(n))
 	})
 }
 
-// allocate reserves pages now. Without it a full memory shows as SIGBUS at some later store.
+// allocate reserves pages now. Without it a full memory shows as SIGBUS at some
+// later store.
 func allocate(fd, off, n int) error {
 	for {
 		err := unix.Fallocate(fd, 0, int64(off), int64(n))
@@ -85,7 +90,8 @@ func allocate(fd, off, n int) error {
 	}
 }
 
-// noSpace makes the kernel's errors for want of memory ErrNoSpace, with a remedy.
+// noSpace makes the kernel's errors for want of memory ErrNoSpace, with a
+// remedy.
 func noSpace(err error) error {
 	remedy := ""
 	switch err {
@@ -126,7 +132,8 @@ func munmap(mem []byte) {
 	}
 }
 
-// writeAt writes to the file, beyond the mapping too, which gives it memory as needed.
+// writeAt writes to the file, beyond the mapping too, which gives it memory as
+// needed.
 func (s *Segment) writeAt(p []byte, off int64) error {
 	if s.Closed() {
 		return ErrClosed

@@ -3,8 +3,8 @@ package shm
 import "sync/atomic"
 
 // tasks is the part of a queue that counts which messages were worked off.
-// Unfinished are those that were put, less those done. All is guarded by the get
-// mutex.
+// Unfinished are those that were put, less those done. All is guarded by the
+// get mutex.
 //
 // For each process it notes how many messages it has taken and not finished, so
 // that what a dead process leaves behind does not keep Join waiting for ever.
@@ -67,7 +67,8 @@ func (q *Queue) beginTask() {
 	s.Held++
 }
 
-// TaskDone notes that one message was worked off. It returns ErrNotLocked if all that were put are.
+// TaskDone notes that one message was worked off. It returns ErrNotLocked if
+// all that were put are.
 func (q *Queue) TaskDone(wait *Wait) error {
 	if err := q.lockGet(wait); err != nil {
 		return err
@@ -102,8 +103,9 @@ func (q *Queue) addDone(n uint64) {
 	}
 }
 
-// Join waits until every message that was put is done. lost says how many of them were given up because the process that had taken them died;
-// each is told of once.
+// Join waits until every message that was put is done. lost says how many of
+// them were given up because the process that had taken them died; each is told
+// of once.
 func (q *Queue) Join(wait *Wait) (lost int, err error) {
 	if q.Unfinished() != 0 {
 		if err := q.waitDone(wait); err != nil {

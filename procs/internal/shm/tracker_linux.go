@@ -12,9 +12,11 @@ import (
 	"switchyard/procs/internal/kernel"
 )
 
-// A tracker removes the names of this process's segments when this process dies without having done so. It is a process of its own, this program
-// again, that reads from a pipe which names to watch; the end of the pipe is our end. It runs while there are names.
-// Python's multiprocessing.resource_tracker does the same.
+// A tracker removes the names of this process's segments when this process dies
+// without having done so. It is a process of its own, this program again, that
+// reads from a pipe which names to watch; the end of the pipe is our end. It
+// runs while there are names. Python's multiprocessing.resource_tracker does
+// the same.
 type tracker struct {
 	mu    sync.Mutex
 	names map[string]kernel.FileID
@@ -25,8 +27,10 @@ type tracker struct {
 
 var theTracker tracker
 
-// trackerName and trackerEnv make a process a tracker. They are looked at when this package is initialised, so that it works in programs which
-// never call anything of ours first. The name comes first because it costs nothing: the environment would be parsed at every start.
+// trackerName and trackerEnv make a process a tracker. They are looked at when
+// this package is initialised, so that it works in programs which never call
+// anything of ours first. The name comes first because it costs nothing: the
+// environment would be parsed at every start.
 const (
 	trackerName = "switchyard-tracker"
 	trackerEnv  = "SWITCHYARD_SHM_TRACKER"
@@ -44,7 +48,8 @@ func (t *tracker) remember(name string, id kernel.FileID) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if old, ok := t.names[name]; ok && old != id {
-		// The file that we knew by this name is gone or not: the link will tell.
+		// The file that we knew by this name is gone or not: the link will
+		// tell.
 		if !old.Is(dir + name) {
 			delete(t.names, name)
 		} else {
@@ -75,7 +80,8 @@ func (t *tracker) forget(name string, id kernel.FileID) {
 	t.stopIfIdle()
 }
 
-// tell sends one line, starting a tracker if there is none, and another one if somebody killed it.
+// tell sends one line, starting a tracker if there is none, and another one if
+// somebody killed it.
 func (t *tracker) tell(what byte, name string, id kernel.FileID) error {
 	if t.pipe != nil {
 		if _, err := io.WriteString(t.pipe, trackerLine(what, name, id)); err == nil {

@@ -9,28 +9,32 @@ import (
 	"time"
 )
 
-// A Wait says how long a blocking call may wait, and for whom. The zero Wait waits for ever.
+// A Wait says how long a blocking call may wait, and for whom. The zero Wait
+// waits for ever.
 type Wait struct {
 	Context  context.Context // nil, or one that is never done: cannot be cancelled, and costs nothing
 	Deadline time.Time       // zero: none
 	Alive    func() bool     // asked after every slice of sleep; false ends the wait with ErrPeerDied
 }
 
-// Sleep is cut into slices so that the death of a process which should have woken us is noticed.
-// They grow: a long wait costs a few wake-ups per second, about 0.01 % of a CPU.
+// Sleep is cut into slices so that the death of a process which should have
+// woken us is noticed. They grow: a long wait costs a few wake-ups per second,
+// about 0.01 % of a CPU.
 const (
 	firstSlice = 10 * time.Millisecond
 	lastSlice  = 200 * time.Millisecond
 )
 
-// A Sleeper carries one blocked operation through its slices: call Sleep in a loop, and End in the end.
+// A Sleeper carries one blocked operation through its slices: call Sleep in a
+// loop, and End in the end.
 type Sleeper struct {
 	slice time.Duration
 	watch *watch // only if the context can be done
 }
 
-// watch is what a cancelled context does: wake the word until the sleeper has noticed. One wake would not do, because
-// it may come just before the sleeper falls asleep.
+// watch is what a cancelled context does: wake the word until the sleeper has
+// noticed. One wake would not do, because it may come just before the sleeper
+// falls asleep.
 type watch struct {
 	mu   sync.Mutex // guards word against being woken after End
 	word *atomic.Uint32
@@ -50,8 +54,9 @@ func (w *watch) cancelled() {
 	}
 }
 
-// Sleep blocks while *word == val, for at most one slice. It returns nil when the caller should look again. slept says that
-// a whole slice passed without a wake: the moment to check on others.
+// Sleep blocks while *word == val, for at most one slice. It returns nil when
+// the caller should look again. slept says that a whole slice passed without a
+// wake: the moment to check on others.
 func (s *Sleeper) Sleep(wait *Wait, word *atomic.Uint32, val uint32) (slept bool, err error) {
 	if s.slice == 0 {
 		s.slice = firstSlice
@@ -94,14 +99,17 @@ func (s *Sleeper) End() {
 	s.watch.mu.Unlock()
 }
 
-// Spinning pays when the other side is on another CPU and about to answer. A Spinner learns whether it is. While looking is of use, it may last
-// as long as a sleep and a wake-up would: then, whenever the answer comes, the two together take at most twice as long as the better
-// of them alone.
+// Spinning pays when the other side is on another CPU and about to answer. A
+// Spinner learns whether it is. While looking is of use, it may last as long as
+// a sleep and a wake-up would: then, whenever the answer comes, the two
+// together take at most twice as long as the better of them alone.
 //
-// Looks in vain make it give up looking, but not at once: when both sides sleep at the same time, each takes as long as waking the other, and
-// they would go on so for ever although both could answer within a microsecond. So after a look in vain it looks a few times more: the side
-// that does makes the other one's next wait short. If that does not help, the peer is slow, and looking becomes short, then
-// rare, so that it costs next to nothing.
+// Looks in vain make it give up looking, but not at once: when both sides sleep
+// at the same time, each takes as long as waking the other, and they would go
+// on so for ever although both could answer within a microsecond. So after a
+// look in vain it looks a few times more: the side that does makes the other
+// one's next wait short. If that does not help, the peer is slow, and looking
+// becomes short, then rare, so that it costs next to nothing.
 type Spinner struct {
 	// Goroutines may share it, and a lost update does not matter.
 	useful atomic.Bool  // looking was of use once
@@ -130,7 +138,8 @@ var spinCPUs = sync.OnceValue(func() bool { return usableCPUs() > 1 })
 // SystemCall is about what one system call costs, in pauses: see Look.
 const SystemCall = 12
 
-// Until spins until ready says yes or the budget is spent, and returns what ready said last.
+// Until spins until ready says yes or the budget is spent, and returns what
+// ready said last.
 func (s *Spinner) Until(ready func() bool) bool { return s.Look(0, ready) }
 
 // Look is Until with a ready that itself takes as long as cost pauses.
@@ -155,7 +164,8 @@ func (s *Spinner) Look(cost int32, ready func() bool) bool {
 	return ready()
 }
 
-// Await looks for as long as so many pauses take, if the other side may be on another CPU, and returns what ready said last.
+// Await looks for as long as so many pauses take, if the other side may be on
+// another CPU, and returns what ready said last.
 func Await(pauses int32, ready func() bool) bool {
 	if spinCPUs() {
 		for ; pauses > 0; pauses -= pauseStep {
@@ -184,7 +194,8 @@ func (s *Spinner) budget() int32 {
 	return 0
 }
 
-// hit notes that looking was of use, after some pauses. If it took none, the answer was there already, which tells little.
+// hit notes that looking was of use, after some pauses. If it took none, the
+// answer was there already, which tells little.
 func (s *Spinner) hit(used int32) {
 	if s.misses.Load() != 0 {
 		s.misses.Store(0)

@@ -23,7 +23,8 @@ func (b *Bell) Ring() {
 	}
 }
 
-// Arm announces that the caller is about to sleep: it must look once more for work, and then Sleep or Disarm.
+// Arm announces that the caller is about to sleep: it must look once more for
+// work, and then Sleep or Disarm.
 func (b *Bell) Arm() { b.asleep.Store(1) }
 
 // Disarm takes Arm back.
@@ -35,12 +36,14 @@ func (b *Bell) Sleep(d time.Duration) {
 	b.asleep.Store(0)
 }
 
-// NapLimit bounds every sleep of pool and worker. The protocol of asleep words needs no bound; but a wake that went
-// missing, for whatever reason, must cost half a second and not the whole pool. Two looks a second cost nothing.
+// NapLimit bounds every sleep of pool and worker. The protocol of asleep words
+// needs no bound; but a wake that went missing, for whatever reason, must cost
+// half a second and not the whole pool. Two looks a second cost nothing.
 const NapLimit = 500 * time.Millisecond
 
-// spins is how often a worker looks before it sleeps: a few microseconds, less than a sleep and a wake cost. It is no more because
-// the workers, the pool and its callers often share as many processors as there are workers.
+// spins is how often a worker looks before it sleeps: a few microseconds, less
+// than a sleep and a wake cost. It is no more because the workers, the pool and
+// its callers often share as many processors as there are workers.
 const spins = 200
 
 func spin(ready func() bool) bool {

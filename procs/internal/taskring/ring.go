@@ -1,6 +1,7 @@
-// Package taskring is the shared memory between a pool and one of its workers: tasks one way, results the other. It differs from
-// a plain ring in one point: a task that lies in it can still be taken back, and after the worker's death it is known
-// of every task whether the worker had begun it.
+// Package taskring is the shared memory between a pool and one of its workers:
+// tasks one way, results the other. It differs from a plain ring in one point:
+// a task that lies in it can still be taken back, and after the worker's death
+// it is known of every task whether the worker had begun it.
 package taskring
 
 import (
@@ -10,8 +11,10 @@ import (
 	"unsafe"
 )
 
-// A segment holds a header, then the data of the task ring, then that of the result ring. Positions count bytes from the
-// beginning of time; position & mask is the place. Records never cross the end of the data: a pad record fills it up.
+// A segment holds a header, then the data of the task ring, then that of the
+// result ring. Positions count bytes from the beginning of time; position &
+// mask is the place. Records never cross the end of the data: a pad record
+// fills it up.
 type header struct {
 	magic uint64
 	tasks uint64 // capacities: powers of two
@@ -40,13 +43,15 @@ const (
 	headerSize = int(unsafe.Sizeof(header{}))
 )
 
-// Size returns how many bytes a segment needs for rings of these capacities, which must be powers of two.
+// Size returns how many bytes a segment needs for rings of these capacities,
+// which must be powers of two.
 func Size(tasks, results int) int { return headerSize + tasks + results }
 
 // ErrCorrupt: the bytes contradict each other.
 var ErrCorrupt = errors.New("taskring: corrupt")
 
-// States of a task. Queued becomes Claimed by the worker or Revoked by the parent, whoever is first.
+// States of a task. Queued becomes Claimed by the worker or Revoked by the
+// parent, whoever is first.
 const (
 	Queued uint32 = iota
 	Claimed
@@ -112,7 +117,8 @@ func split(mem []byte, tasks, results uint64) (t, r ring) {
 	return ring{mem[h : h+tasks : h+tasks], tasks - 1}, ring{mem[h+tasks : h+tasks+results : h+tasks+results], results - 1}
 }
 
-// Parent is the pool's end. Tasks may be put by one goroutine at a time, results taken by one at a time.
+// Parent is the pool's end. Tasks may be put by one goroutine at a time,
+// results taken by one at a time.
 type Parent struct {
 	h       *header
 	tasks   ring
@@ -122,7 +128,8 @@ type Parent struct {
 	taken   uint64 // of results
 }
 
-// NewParent makes empty rings in mem, zeroed memory of Size(tasks, results) bytes.
+// NewParent makes empty rings in mem, zeroed memory of Size(tasks, results)
+// bytes.
 func NewParent(mem []byte, tasks, results int) *Parent {
 	h := (*header)(unsafe.Pointer(&mem[0]))
 	h.magic, h.tasks, h.resul = magic, uint64(tasks), uint64(results)
@@ -131,11 +138,13 @@ func NewParent(mem []byte, tasks, results int) *Parent {
 	return p
 }
 
-// MaxTask is the largest payload that goes into the ring; larger ones travel as a Blob.
+// MaxTask is the largest payload that goes into the ring; larger ones travel as
+// a Blob.
 func (p *Parent) MaxTask() int { return len(p.tasks.data) / 4 }
 
-// Put writes a task, which Publish makes visible, and returns its head; nil if there is no room. The head
-// stays valid until its memory is given back with Free or Reclaim.
+// Put writes a task, which Publish makes visible, and returns its head; nil if
+// there is no room. The head stays valid until its memory is given back with
+// Free or Reclaim.
 func (p *Parent) Put(seq, fn uint64, n, flags uint32, payload []byte) *Task {
 	size := taskHeader + pad8(uint64(len(payload)))
 	pad, ok := p.tasks.room(p.head, p.tail, size)
@@ -158,16 +167,20 @@ func (p *Parent) Put(seq, fn uint64, n, flags uint32, payload []byte) *Task {
 // Tail returns the position behind the last task put, for Free.
 func (p *Parent) Tail() uint64 { return p.tail }
 
-// Free says that the tasks before position pos are done with: their results were taken.
+// Free says that the tasks before position pos are done with: their results
+// were taken.
 func (p *Parent) Free(pos uint64) { p.head = max(p.head, pos) }
 
-// Passed returns the position up to which the worker has passed tasks, revoked ones included.
+// Passed returns the position up to which the worker has passed tasks, revoked
+// ones included.
 func (p *Parent) Passed() uint64 { return p.h.taskHead.Load() }
 
-// padMark is the first word of a pad record: its size with the top bit set. The rest may be too short for a head.
+// padMark is the first word of a pad record: its size with the top bit set. The
+// rest may be too short for a head.
 func padMark(n uint64) uint64 { return n | 1<<63 }
 
-// Publish makes all tasks put so far visible, and wakes the worker if it sleeps.
+// Publish makes all tasks put so far visible, and wakes the worker if it
+// sleeps.
 func (p *Parent) Publish() {
 	p.h.taskTail.Store(p.tail)
 	p.Wake()
@@ -180,7 +193,8 @@ func (p *Parent) Wake() {
 	}
 }
 
-// Next returns the next result without giving its memory back, or nil. The payload is valid until Release.
+// Next returns the next result without giving its memory back, or nil. The
+// payload is valid until Release.
 func (p *Parent) Next() (*Result, []byte, error) {
 	for {
 		tail := p.h.resultTail.Load()
@@ -218,7 +232,8 @@ func (p *Parent) Pending() bool { return p.h.resultTail.Load() != p.taken }
 // Unread returns how many bytes of results wait.
 func (p *Parent) Unread() uint64 { return p.h.resultTail.Load() - p.taken }
 
-// WakeAt asks the worker to ring the bell once n more bytes of results than taken so far are there; 0: at the next result.
+// WakeAt asks the worker to ring the bell once n more bytes of results than
+// taken so far are there; 0: at the next result.
 func (p *Parent) WakeAt(n uint64) { p.h.wakeAt.Store(p.taken + n) }
 
 // Ripe tells whether what WakeAt asked for has come.
@@ -263,7 +278,8 @@ func OpenWorker(mem []byte, bell *Bell) (*Worker, error) {
 // MaxResult is the largest payload that goes into the ring.
 func (w *Worker) MaxResult() int { return len(w.results.data) / 4 }
 
-// Next returns the next task and its payload, and waits for one. It must be given back with Done.
+// Next returns the next task and its payload, and waits for one. It must be
+// given back with Done.
 func (w *Worker) Next() (*Task, []byte) {
 	for {
 		if w.h.taskTail.Load() == w.head {
@@ -304,7 +320,8 @@ func (w *Worker) Done() {
 	w.h.taskHead.Store(w.head)
 }
 
-// Put publishes a result, waiting for room. last tells that nothing else is coming soon.
+// Put publishes a result, waiting for room. last tells that nothing else is
+// coming soon.
 func (w *Worker) Put(seq uint64, flags uint32, payload []byte, last bool) {
 	size := resultHeader + pad8(uint64(len(payload)))
 	pad, ok := w.results.room(w.free, w.tail, size)

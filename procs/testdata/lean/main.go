@@ -1,9 +1,10 @@
-// A program that starts processes of itself, as a user of package procs would write it, and measures that:
+// A program that starts processes of itself, as a user of package procs would
+// write it, and measures that:
 //
 //	lean SIZE
 //
-// takes SIZE bytes of heap into use, and for every byte on its standard input starts and joins a process, and prints the nanoseconds that
-// took.
+// takes SIZE bytes of heap into use, and for every byte on its standard input
+// starts and joins a process, and prints the nanoseconds that took.
 package main
 
 import (

@@ -1,4 +1,5 @@
-// A program that forgets to call procs.Init: if that were not found out, its child would do the same, and so on for ever.
+// A program that forgets to call procs.Init: if that were not found out, its
+// child would do the same, and so on for ever.
 package main
 
 import (
