@@ -25,10 +25,10 @@ func (r *AsyncResult[T]) Wait(ctx context.Context) error { return r.f.Wait(ctx) 
 // C returns a channel that is closed when the task has ended.
 func (r *AsyncResult[T]) C() <-chan struct{} { return r.f.C() }
 
-// Ready tells whether the task has ended.
+// Ready reports whether the task has ended.
 func (r *AsyncResult[T]) Ready() bool { return r.f.Done() }
 
-// Successful tells whether the task ended without an error; ErrNotReady if it
+// Successful reports whether the task ended without an error; ErrNotReady if it
 // has not ended.
 func (r *AsyncResult[T]) Successful() (bool, error) {
 	if !r.f.Done() {
@@ -37,7 +37,7 @@ func (r *AsyncResult[T]) Successful() (bool, error) {
 	return r.f.err == nil, nil
 }
 
-// Cancel stops the task, running or not: see Future.Stop. It tells whether
+// Cancel stops the task, running or not: see Future.Stop. It reports whether
 // there was something to stop.
 func (r *AsyncResult[T]) Cancel() bool { return r.f.Stop() }
 

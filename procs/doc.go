@@ -2,7 +2,9 @@
 // in Go: real processes, shared memory between them, and the promise that no
 // crash of any of them hangs or orphans another.
 //
-//	var square = procs.Register("square", func(ctx context.Context, x int) (int, error) { return x * x, nil })
+//	var square = procs.Register("square", func(_ context.Context, x int) (int, error) {
+//		return x * x, nil
+//	})
 //
 //	func main() {
 //		procs.Init() // first of all: in a child it never returns
@@ -45,7 +47,7 @@
 //     it. ProcessConfig.Detached is the exception. Nothing has a name that
 //     would be left behind: memory and sockets travel as descriptors.
 //   - A worker's death fails the task that it was running, and no other: tasks
-//     are assigned by the parent, in memory that tells whether a task was
+//     are assigned by the parent, in memory that shows whether a task was
 //     begun. It is replaced at once.
 //   - A worker runs one task at a time, with GOMAXPROCS=1 unless told
 //     otherwise. A Process has the environment's.

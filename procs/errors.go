@@ -15,7 +15,8 @@ import (
 	"switchyard/procs/internal/fault"
 )
 
-// ErrWorkerDied: the worker died while it ran the task. The error is a *WorkerDiedError.
+// ErrWorkerDied: the worker died while it ran the task. The error is a
+// *WorkerDiedError.
 var ErrWorkerDied = errors.New("procs: worker died")
 
 // WorkerDiedError tells how a worker ended.
@@ -66,7 +67,7 @@ func (e *RemoteError) Error() string {
 	return e.Message
 }
 
-// Is tells whether the error was, or wrapped, the sentinel target in its own
+// Is reports whether the error was, or wrapped, the sentinel target in its own
 // process.
 func (e *RemoteError) Is(target error) bool {
 	name, ok := sentinels.name(target)

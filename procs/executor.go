@@ -136,8 +136,8 @@ func inOrder[T any](ctx context.Context, fs []*Future[T], each func(v T, err err
 	}
 }
 
-// yieldChunk yields the results of a chunk, or its error, and tells whether to
-// go on. If ctx is done before, its error is the last.
+// yieldChunk yields the results of a chunk, or its error, and reports whether
+// to go on. If ctx is done before, its error is the last.
 func yieldChunk[Out any](ctx context.Context, f *Future[[]Out], yield func(Out, error) bool) bool {
 	if err := f.Wait(ctx); err != nil {
 		yieldAll(nil, err, yield)

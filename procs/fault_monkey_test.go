@@ -136,7 +136,7 @@ type poolUser struct {
 	later  []func() // look at results
 }
 
-// fits tells whether err is nothing that should surprise somebody whose
+// fits reports whether err is nothing that should surprise somebody whose
 // neighbours do what these do, or one of also.
 func fits(err error, also ...error) bool {
 	for _, ok := range append(also, nil, ErrWorkerDied, ErrTerminated, ErrClosed, ErrBroken, ErrTimeout) {

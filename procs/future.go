@@ -33,7 +33,7 @@ type canceller interface {
 	// a running task is stopped only if force. The future is then completed by
 	// the canceller, perhaps later.
 	cancel(force bool) bool
-	// begun tells whether the task was begun.
+	// begun reports whether the task was begun.
 	begun() bool
 }
 
@@ -108,13 +108,13 @@ func (f *Future[T]) C() <-chan struct{} {
 	return f.done
 }
 
-// Done tells whether the task has ended or was cancelled.
+// Done reports whether the task has ended or was cancelled.
 func (f *Future[T]) Done() bool { return f.state.Load() >= futureCancelled }
 
-// Cancelled tells whether the future was cancelled.
+// Cancelled reports whether the future was cancelled.
 func (f *Future[T]) Cancelled() bool { return f.state.Load() == futureCancelled }
 
-// Running tells whether the task was begun and has not ended.
+// Running reports whether the task was begun and has not ended.
 func (f *Future[T]) Running() bool {
 	switch f.state.Load() {
 	case futureRunning:
@@ -125,13 +125,13 @@ func (f *Future[T]) Running() bool {
 	return false
 }
 
-// Cancel cancels a task that was not begun, and tells whether it did.
+// Cancel cancels a task that was not begun, and reports whether it did.
 // Cancelling again is no error. A running task is stopped by Stop.
 func (f *Future[T]) Cancel() bool { return f.stop(false) }
 
 // Stop cancels the task even if it runs: its context is cancelled, and if it
 // does not return within the pool's Grace, its worker is killed and replaced.
-// It returns at once; the result will be ErrCancelled. It tells whether the
+// It returns at once; the result will be ErrCancelled. It reports whether the
 // task could be stopped; one of package threads that runs cannot be.
 func (f *Future[T]) Stop() bool { return f.stop(true) }
 
@@ -159,8 +159,8 @@ func (f *Future[T]) cancelPending() bool {
 	return true
 }
 
-// SetRunning notes that the task begins, and tells whether it should: false if
-// it was cancelled (Python's set_running_or_notify_cancel). It panics if the
+// SetRunning notes that the task begins, and reports whether it should: false
+// if it was cancelled (Python's set_running_or_notify_cancel). It panics if the
 // future is running or done.
 func (f *Future[T]) SetRunning() bool {
 	f.mu.Lock()

@@ -14,8 +14,8 @@ import (
 // skipped, not made up for: the number tells how many. As the function of a
 // daemon process it is one line:
 //
-//	var alive = procs.Register("alive", func(ctx context.Context, every time.Duration) (int, error) {
-//		return 0, procs.Heartbeat(ctx, every, nil)
+//	var alive = procs.Register("alive", func(ctx context.Context, d time.Duration) (int, error) {
+//		return 0, procs.Heartbeat(ctx, d, nil)
 //	})
 //
 // No beat begins once ctx is done. A nil beat prints "<process name> alive" on

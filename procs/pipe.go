@@ -99,7 +99,7 @@ type transport interface {
 	// side is gone.
 	recv(buf []byte) (kind uint32, body []byte, fds []int, err error)
 	// poll waits up to d for a message or the end (negative: for ever), and
-	// tells whether there is one, or the beginning of one.
+	// reports whether there is one, or the beginning of one.
 	poll(d time.Duration) (bool, error)
 	setDeadline(read, write time.Time) error
 	raw() (syscall.RawConn, error)
@@ -238,9 +238,9 @@ func (c *Conn) RecvBytesInto(buf []byte) (n int, err error) {
 }
 
 // Poll waits up to d for something to receive, a message or the end of the
-// connection, and tells whether there is: 0 only looks, a negative d waits for
-// ever. A message of more than 4 MiB counts from when its sender begins; if the
-// sender then dies, or gives up, Recv waits for the next one.
+// connection, and reports whether there is: 0 only looks, a negative d waits
+// for ever. A message of more than 4 MiB counts from when its sender begins; if
+// the sender then dies, or gives up, Recv waits for the next one.
 func (c *Conn) Poll(d time.Duration) (bool, error) {
 	if !c.readable {
 		return false, ErrDirection
@@ -267,10 +267,10 @@ func (c *Conn) RecvFile() (f *os.File, err error) {
 	return f, err
 }
 
-// Readable tells whether the end can receive.
+// Readable reports whether the end can receive.
 func (c *Conn) Readable() bool { return c.readable }
 
-// Writable tells whether the end can send.
+// Writable reports whether the end can send.
 func (c *Conn) Writable() bool { return c.writable }
 
 // Close closes this process's copy of the end. Calls that wait return

@@ -106,7 +106,7 @@ func (s *pipeSocket) handOver(kind uint32, body []byte) bool {
 	return done
 }
 
-// put hands body over, if somebody looks, and tells whether it did.
+// put hands body over, if somebody looks, and reports whether it did.
 func (h *handoff) put(kind uint32, body []byte) bool {
 	receiver := h.state.Load()
 	if receiver == 0 || receiver&handoffDoing != handoffLooking || len(body) > handoffBody || h.queued.Load() != 0 ||
@@ -153,7 +153,7 @@ func (s *pipeSocket) handedOff() shm.Owner {
 	return 0
 }
 
-// lives tells whether owner lives, or did a moment ago.
+// lives reports whether owner lives, or did a moment ago.
 func (s *pipeSocket) lives(owner shm.Owner) bool {
 	now := int64(time.Since(processStart))
 	if s.lived.Load() == uint64(owner) && now-s.livedAt.Load() < int64(sleepSlice)/2 {

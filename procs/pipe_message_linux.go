@@ -106,8 +106,8 @@ func pollFor(fd int, events int16, d time.Duration) bool {
 	return err == nil && n > 0
 }
 
-// sendMessage sends a message. sent tells whether its packet is on its way: if
-// it is and there is an error all the same, a receiver drops it.
+// sendMessage sends a message. sent reports whether its packet is on its way:
+// if it is and there is an error all the same, a receiver drops it.
 func sendMessage(s packets, kind uint32, body []byte, fds []int, until *clock.Deadline) (sent bool, err error) {
 	if len(body) <= packetBody && len(fds) <= maxPacketFD {
 		head := newPacketHead(0, kind, len(fds), len(body))

@@ -36,7 +36,7 @@ func socketConn(f *os.File, stream bool, limit int, poller bool) (*Conn, error) 
 	return c, err
 }
 
-// carriesFDs tells whether descriptors can be sent: the other side is on this
+// carriesFDs reports whether descriptors can be sent: the other side is on this
 // machine.
 func carriesFDs(t transport) bool {
 	_, stream := t.(*streamSocket)

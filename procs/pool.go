@@ -450,7 +450,7 @@ func (p *Pool) submit(j job) error {
 	return nil
 }
 
-// hasWork tells whether a piece waits for a worker.
+// hasWork reports whether a piece waits for a worker.
 func (p *Pool) hasWork() bool { return len(p.again) > 0 || p.first < len(p.pending) }
 
 // nextTicket takes the next piece to be run.

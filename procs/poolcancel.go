@@ -8,7 +8,7 @@ import (
 	"switchyard/procs/internal/taskring"
 )
 
-// pieceBegun tells whether a worker has begun the task.
+// pieceBegun reports whether a worker has begun the task.
 func (p *Pool) pieceBegun(w *worker, seq uint64) bool {
 	if w == nil {
 		return false

@@ -142,7 +142,7 @@ func (p *Pool) arm(workers []*worker, burst int) time.Duration {
 	return taskring.NapLimit
 }
 
-// changed tells whether there is something but results to look after. It also
+// changed reports whether there is something but results to look after. It also
 // uses room that revoked tasks left.
 func (p *Pool) changed() bool {
 	for _, w := range p.workers {
@@ -165,7 +165,7 @@ func (p *Pool) changed() bool {
 	return p.overLocked() || p.closing()
 }
 
-// closing tells whether workers are due to be retired because the pool is
+// closing reports whether workers are due to be retired because the pool is
 // closed and nothing is left to hand out.
 func (p *Pool) closing() bool {
 	if p.state != poolClosed || p.hasWork() {
@@ -493,7 +493,7 @@ func (p *Pool) lost(w *worker) {
 	p.balance()
 }
 
-// over tells whether nothing is left to be done, for ever.
+// over reports whether nothing is left to be done, for ever.
 func (p *Pool) over() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -280,7 +280,7 @@ func (w *worker) blame() int {
 	return maxCrashes / 8
 }
 
-// hasBegun tells whether w was ready for tasks. The report that says so may
+// hasBegun reports whether w was ready for tasks. The report that says so may
 // still be on its way.
 func (w *worker) hasBegun() bool {
 	e := w.front()

@@ -325,7 +325,7 @@ func (p *Process) Signal(s syscall.Signal) error {
 	return nil
 }
 
-// IsAlive tells whether the process was started and has not ended.
+// IsAlive reports whether the process was started and has not ended.
 func (p *Process) IsAlive() bool {
 	if p.self {
 		return true
@@ -376,7 +376,7 @@ func (p *Process) PPID() int {
 	return os.Getpid()
 }
 
-// Daemon tells whether the process was configured as a daemon.
+// Daemon reports whether the process was configured as a daemon.
 func (p *Process) Daemon() bool { return p.config.Daemon }
 
 // AuthKey returns the key that processes of one family share; both sides of

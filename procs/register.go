@@ -32,7 +32,9 @@ func (f *Func[In, Out]) Call(ctx context.Context, in In) (Out, error) { return f
 // both sides look the name up. Register beside fn, in a package-level variable,
 // so that it has happened in every process before main:
 //
-//	var square = procs.Register("square", func(ctx context.Context, x int) (int, error) { return x * x, nil })
+//	var square = procs.Register("square", func(_ context.Context, x int) (int, error) {
+//		return x * x, nil
+//	})
 //
 // It panics if the name is taken, or if In or Out cannot travel between
 // processes: channels, functions, unsafe pointers and locks of package sync

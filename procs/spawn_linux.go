@@ -155,8 +155,8 @@ func explainStart(err error) error {
 	return kernel.Explain(err)
 }
 
-// standardFile tells whether our descriptor fd is a standard file still. If we
-// closed it, it is free, or some file that we opened since, which Go does
+// standardFile reports whether our descriptor fd is a standard file still. If
+// we closed it, it is free, or some file that we opened since, which Go does
 // close-on-exec: a child must not write there.
 func standardFile(fd int) bool {
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
@@ -280,7 +280,7 @@ func (c *child) signal(s syscall.Signal) error {
 	return nil
 }
 
-// alive tells whether the child has not ended yet.
+// alive reports whether the child has not ended yet.
 func (c *child) alive() bool {
 	return !c.tryReap(unix.WNOHANG)
 }

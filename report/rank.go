@@ -90,11 +90,12 @@ func (r *Ranking) Clear() bool {
 // rank orders the entries, whose Model, Sample and Center are filled in, and
 // decides by the test who ties with the best.
 //
-// The best is found by looking at the data, so a correction for comparisons with
-// it alone would be too mild. The family is therefore all pairs of competing
-// models in the row: whichever turns out best, its comparisons are among them.
-// Holm's correction over the whole run would be stricter, but six results could
-// then show nothing: the smallest p of two samples of six is 0.002.
+// The best is found by looking at the data, so a correction for comparisons
+// with it alone would be too mild. The family is therefore all pairs of
+// competing models in the row: whichever turns out best, its comparisons are
+// among them. Holm's correction over the whole run would be stricter, but six
+// results could then show nothing: the smallest p of two samples of six is
+// 0.002.
 func rank(m Metric, entries []Entry) Ranking {
 	r := Ranking{Metric: m, Entries: entries, best: -1, second: -1}
 	r.order()

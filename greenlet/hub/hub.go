@@ -226,7 +226,7 @@ func (h *Hub) Main() *Greenlet { return h.main }
 func (h *Hub) Context() context.Context { return h.ctx }
 
 // Switches counts the switches from one greenlet to another so far. The
-// difference over a piece of code tells whether it switched
+// difference over a piece of code shows whether it switched
 // (gevent.util.assert_switches).
 func (h *Hub) Switches() uint64 { return h.switches }
 

@@ -249,7 +249,7 @@ func (h *Hub) block() {
 	h.inbox.asleep.Store(false)
 }
 
-// expecting tells whether anything outside can still wake a greenlet.
+// expecting reports whether anything outside can still wake a greenlet.
 func (h *Hub) expecting() bool {
 	return !h.timers.empty() || h.ioWait > 0 || h.holds > 0 || h.inbox.full.Load()
 }

@@ -77,7 +77,7 @@ func (th *timerHeap) up(i int) {
 	e.t.pos = int32(i) + 1
 }
 
-// down moves entry i to its place below and tells whether it moved.
+// down moves entry i to its place below and reports whether it moved.
 func (th *timerHeap) down(i int) bool {
 	s, e, from := th.s, th.s[i], i
 	for {

@@ -26,9 +26,10 @@ func init() {
 // answer_challenge). Frames have fixed sizes, so nothing has to be parsed and
 // nothing can be too large:
 //
-//	listener to client   magic, version, whether a proof is wanted; a random number S
-//	client to listener   a random number C; HMAC-SHA256(key, "client" S C)
-//	listener to client   accepted or not; HMAC-SHA256(key, "server" S C)
+//	listener to client  magic, version, whether a proof is wanted; a random
+//	                    number S
+//	client to listener  a random number C; HMAC-SHA256(key, "client" S C)
+//	listener to client  accepted or not; HMAC-SHA256(key, "server" S C)
 //
 // Both numbers are in both proofs, so that an old proof is of no use, and the
 // words keep one side's proof from being the other's.

@@ -3,11 +3,13 @@
 // another, over Unix sockets and TCP. A connection is a procs.Conn, as
 // procs.NewPipe makes them.
 //
-//	l, err := connection.Listen("", connection.ListenerConfig{}) // one process
+//	// One process.
+//	l, err := connection.Listen("", connection.ListenerConfig{})
 //	...
 //	c, err := l.Accept(ctx)
 //
-//	c, err := connection.Dial(ctx, address, connection.DialConfig{}) // the other one
+//	// The other one.
+//	c, err := connection.Dial(ctx, address, connection.DialConfig{})
 //	err = c.Send("hello")
 //
 // # The rules

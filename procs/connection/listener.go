@@ -145,11 +145,13 @@ type Listener struct {
 
 // Listen makes a listener. The address is one of
 //
-//	""                          a Unix socket in a directory of its own that only this user can enter,
-//	                            in os.TempDir, or in /tmp if the name of that is too long
-//	"/path", "./path"           a Unix socket
-//	"@name"                     a Unix socket with an abstract name, which needs no file and leaves none
-//	"127.0.0.1:5000", ":0"      TCP over IPv4; without a host, on loopback; port 0: one that is free
+//	""                        a Unix socket in a new directory that only this
+//	                          user can enter, in os.TempDir, or in /tmp if the
+//	                          name of that is too long
+//	"/path", "./path"         a Unix socket
+//	"@name"                   a Unix socket with an abstract name, no file
+//	"127.0.0.1:5000", ":0"    TCP over IPv4; without a host, on loopback;
+//	                          port 0: one that is free
 //
 // Names and paths have at most 107 bytes. A path must not exist yet.
 //

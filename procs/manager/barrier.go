@@ -169,7 +169,7 @@ func (b *Barrier) Parties() (int, error) { n, _, _, err := b.state(); return n, 
 // Waiting returns how many wait, now.
 func (b *Barrier) Waiting() (int, error) { _, n, _, err := b.state(); return n, err }
 
-// Broken tells whether the barrier is broken.
+// Broken reports whether the barrier is broken.
 func (b *Barrier) Broken() (bool, error) { _, _, broken, err := b.state(); return broken, err }
 
 // Reset makes the barrier new; who waits gets procs.ErrBrokenBarrier.

@@ -33,8 +33,8 @@ type Method[T, In, Out any] struct {
 	out  *codec.Codec[Out]
 }
 
-// Object is a proxy of a value of a Type. It has no methods of T: what clients
-// may call was said by RegisterMethod.
+// Object is a proxy of a value of a Type. It has no methods of T: clients call
+// those that were given to RegisterMethod, by Method.Call.
 type Object[T any] struct{ proxy }
 
 type (
@@ -53,14 +53,17 @@ var registry struct {
 	methods map[uint64]customMethod
 }
 
-// Register makes known how a manager makes values of a type of your own. Like
-// Register, call it in a package-level variable, so that it has happened in
-// every process before main, and give it further RegisterMethod:
+// Register registers a type of your own, with the function by which a manager
+// makes its values. Like procs.Register, call it in a package-level variable,
+// so that every process has called it before main, and then RegisterMethod for
+// each method that clients may call:
 //
 //	type counter struct{ mu sync.Mutex; n int }
 //	func (c *counter) Add(ctx context.Context, n int) (int, error) { ... }
 //
-//	var counters = manager.Register("counter", func(ctx context.Context, start int) (*counter, error) { return &counter{n: start}, nil })
+//	var counters = manager.Register("counter", func(_ context.Context, start int) (*counter, error) {
+//		return &counter{n: start}, nil
+//	})
 //	var counterAdd = manager.RegisterMethod(counters, "Add", (*counter).Add)
 //
 // T stays in the manager and may be anything, also what cannot travel. Methods
@@ -303,8 +306,10 @@ func (p *Object[T]) adopt(w *codec.Wire) error {
 // String says what the proxy stands for.
 func (p *Object[T]) String() string { return p.describe(fmt.Sprintf("%T", p)) }
 
-// Call calls the method in the manager's process. Its context there ends when ctx does, or when this process does. Errors and panics
-// arrive as *procs.RemoteError. If ctx ends, Call returns its error a tenth of a second later, whatever the method does.
+// Call calls the method in the manager's process. Its context there ends when
+// ctx does, or when this process does. Errors and panics arrive as
+// *procs.RemoteError. If ctx ends, Call returns its error a tenth of a second
+// later, whatever the method does.
 func (m *Method[T, In, Out]) Call(ctx context.Context, p *Object[T], in In) (out Out, err error) {
 	c, err := p.begin(0)
 	if err != nil {

@@ -8,8 +8,9 @@ import (
 	"switchyard/procs/internal/codec"
 )
 
-// Dict is a dict in a manager (SyncManager.dict). It keeps its keys in the order in which they came. Keys are equal if they
-// are encoded alike: so +0 and -0 differ as floating-point keys, and NaN equals itself.
+// Dict is a dict in a manager (SyncManager.dict). It keeps its keys in the
+// order in which they came. Keys are equal if they are encoded alike: so +0 and
+// -0 differ as floating-point keys, and NaN equals itself.
 type Dict[K comparable, V any] struct {
 	proxy
 	key   *codec.Codec[K]
@@ -72,10 +73,10 @@ func (d *Dict[K, V]) Set(k K, v V) error {
 	return c.do(noWait)
 }
 
-// Get returns the value of k; ok tells whether there is one.
+// Get returns the value of k; ok reports whether there is one.
 func (d *Dict[K, V]) Get(k K) (v V, ok bool, err error) { return d.getBy(dictGet, k) }
 
-// Pop removes k and returns its value; ok tells whether there was one.
+// Pop removes k and returns its value; ok reports whether there was one.
 func (d *Dict[K, V]) Pop(k K) (v V, ok bool, err error) { return d.getBy(dictPop, k) }
 
 func (d *Dict[K, V]) getBy(method byte, k K) (v V, ok bool, err error) {
@@ -94,10 +95,10 @@ func (d *Dict[K, V]) getBy(method byte, k K) (v V, ok bool, err error) {
 	return v, err == nil, err
 }
 
-// Has tells whether k has a value.
+// Has reports whether k has a value.
 func (d *Dict[K, V]) Has(k K) (bool, error) { return d.flag(dictHas, k) }
 
-// Delete removes k, and tells whether it was there.
+// Delete removes k, and reports whether it was there.
 func (d *Dict[K, V]) Delete(k K) (bool, error) { return d.flag(dictDelete, k) }
 
 func (d *Dict[K, V]) flag(method byte, k K) (bool, error) {
@@ -278,8 +279,8 @@ func (d *Dict[K, V]) Copy() (map[K]V, error) {
 	return m, nil
 }
 
-// CompareAndSwap sets k to next if its value is old, and tells whether it did.
-// Values are equal if they are encoded alike.
+// CompareAndSwap sets k to next if its value is old, and reports whether it
+// did. Values are equal if they are encoded alike.
 func (d *Dict[K, V]) CompareAndSwap(k K, old, next V) (bool, error) {
 	l := d.linkOrNil()
 	if l == nil {

@@ -6,7 +6,8 @@
 //	...
 //	defer m.Close()
 //	words, err := manager.NewDict[string, int](m)
-//	p := procs.NewProcess(count, words, procs.ProcessConfig{}) // the child gets a proxy of the same dict
+//	// The child gets a proxy of the same dict.
+//	p := procs.NewProcess(count, words, procs.ProcessConfig{})
 //
 // # The rules
 //

@@ -59,7 +59,7 @@ func (e *Event) adopt(w *codec.Wire) error {
 	return e.adoptAs(w, objectEvent, proxyType[Event]())
 }
 
-// IsSet tells whether the event is set.
+// IsSet reports whether the event is set.
 func (e *Event) IsSet() (set bool, err error) {
 	err = e.call(eventIsSet, nil, func(c *clientCall) error { set = c.uint() != 0; return nil })
 	return set, err

@@ -116,7 +116,7 @@ func (l *serverLane) run() {
 	}
 }
 
-// park puts up the note, and tells whether nothing came meanwhile.
+// park puts up the note, and reports whether nothing came meanwhile.
 func (l *serverLane) park() bool {
 	l.parked.Store(1)
 	if l.requests.Wait(&shm.Wait{Deadline: time.Unix(1, 0)}) != nil {

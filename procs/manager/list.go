@@ -158,7 +158,8 @@ func (l *List[T]) search(method byte, v T) (n int, err error) {
 	return n, err
 }
 
-// Remove removes the first element equal to v, and tells whether there was one.
+// Remove removes the first element equal to v, and reports whether there was
+// one.
 func (l *List[T]) Remove(v T) (found bool, err error) {
 	err = l.call(listRemove, func(c *clientCall) error { return putValue(c, l.value, &v) },
 		func(c *clientCall) error { found = c.uint() != 0; return nil })

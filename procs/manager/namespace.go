@@ -114,7 +114,7 @@ func (n *Namespace) Set(name string, v any) error {
 }
 
 // Get stores the value of a name in *into, a pointer to the type that was set,
-// or returns procs.ErrMessageType; ok tells whether there is one.
+// or returns procs.ErrMessageType; ok reports whether there is one.
 func (n *Namespace) Get(name string, into any) (ok bool, err error) {
 	p := reflect.ValueOf(into)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
@@ -140,7 +140,7 @@ func (n *Namespace) Get(name string, into any) (ok bool, err error) {
 	return ok && err == nil, err
 }
 
-// Delete removes a name, and tells whether it was there.
+// Delete removes a name, and reports whether it was there.
 func (n *Namespace) Delete(name string) (found bool, err error) {
 	err = n.call(namespaceDelete, func(c *clientCall) error { c.putString(name); return nil },
 		func(c *clientCall) error { found = c.uint() != 0; return nil })

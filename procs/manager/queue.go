@@ -270,13 +270,13 @@ func (q *Queue[T]) size() (n, most int, err error) {
 	return n, most, err
 }
 
-// Empty tells whether the queue is empty, now.
+// Empty reports whether the queue is empty, now.
 func (q *Queue[T]) Empty() (bool, error) {
 	n, err := q.Len()
 	return err == nil && n == 0, err
 }
 
-// Full tells whether the queue is full, now.
+// Full reports whether the queue is full, now.
 func (q *Queue[T]) Full() (bool, error) {
 	n, most, err := q.size()
 	return err == nil && most > 0 && n >= most, err

@@ -18,9 +18,11 @@ import (
 // procs.SharedMemory and procs.ShareableList: the manager is asked only when
 // one is made, everything else goes to the memory itself.
 //
-// A process of its own makes the blocks. It ends with Shutdown or Close, and with the process that started it, however that comes; the names
-// are removed even if it is killed. Whoever has a block then keeps it, under no name. A *SharedMemoryManager can be passed to other
-// processes, whose blocks do not end with them.
+// A process of its own makes the blocks. It ends with Shutdown or Close, and
+// with the process that started it, however that comes; the names are removed
+// even if it is killed. Whoever has a block then keeps it, under no name. A
+// *SharedMemoryManager can be passed to other processes, whose blocks do not
+// end with them.
 type SharedMemoryManager struct {
 	m      *Manager
 	blocks *Object[*blocks]

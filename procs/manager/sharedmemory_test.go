@@ -21,7 +21,7 @@ func sharedMemoryManager(t testing.TB) *SharedMemoryManager {
 	return s
 }
 
-// isThere tells whether a block can be found by its name.
+// isThere reports whether a block can be found by its name.
 func isThere(t testing.TB, name string) bool {
 	t.Helper()
 	m, err := procs.AttachSharedMemory(name)

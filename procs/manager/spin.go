@@ -31,7 +31,7 @@ const (
 // costs half of what time.Now does.
 var spinStart = time.Now()
 
-// worth tells whether to look.
+// worth reports whether to look.
 func (s *laneSpin) worth() bool {
 	s.waits++
 	return s.usual < spinBelow && (s.misses < manyMisses || s.waits%manyWaits == 0) && runtime.NumCPU() > 1

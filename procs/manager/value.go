@@ -131,7 +131,7 @@ func (p *Value[T]) Set(v T) error {
 	return p.call(valueSet, func(c *clientCall) error { return putValue(c, p.value, &v) }, nil)
 }
 
-// CompareAndSwap replaces the value if it is old, and tells whether it did.
+// CompareAndSwap replaces the value if it is old, and reports whether it did.
 // Values are equal if they are encoded alike.
 func (p *Value[T]) CompareAndSwap(old, next T) (bool, error) {
 	l := p.linkOrNil()

@@ -64,7 +64,7 @@ func (c *crew) Submit(t inproc.Task) error {
 	return err
 }
 
-// enqueue tells whether a worker is to be started for the task. It counts as
+// enqueue reports whether a worker is to be started for the task. It counts as
 // working then.
 func (c *crew) enqueue(t inproc.Task) (more bool, err error) {
 	c.mu.Lock()
@@ -122,7 +122,7 @@ func (c *crew) work() {
 	returned = true
 }
 
-// wake tells whether the worker that starts ran the initializer before, or
+// wake reports whether the worker that starts ran the initializer before, or
 // there is none.
 func (c *crew) wake() (initialised bool) {
 	c.mu.Lock()

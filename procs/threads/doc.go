@@ -2,7 +2,8 @@
 // of package procs over goroutines of this process, which a pool of package
 // ants keeps. What is done with it is the same as over processes:
 //
-//	e, err := threads.NewExecutor(threads.Config{Workers: 4}) // or procs.NewExecutor
+//	// Or procs.NewExecutor.
+//	e, err := threads.NewExecutor(threads.Config{Workers: 4})
 //	...
 //	defer e.Shutdown(true, false)
 //	f := procs.Submit(e, square, 3)

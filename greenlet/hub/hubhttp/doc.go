@@ -44,10 +44,10 @@
 //	HTTP/2, proxies, gzip      no            yes
 //
 // A loop of http.ReadRequest and a formatted answer on a hub.Conn did 1.08 to
-// 1.39 times the requests per second of net/http's Server under wrk; this Server
-// does 0.8 times, at the same 17 KiB for an idle connection.
-// The figures of what is no longer here, and those under wrk, cannot be measured
-// again from this tree.
+// 1.39 times the requests per second of net/http's Server under wrk; this
+// Server does 0.8 times, at the same 17 KiB for an idle connection. The figures
+// of what is no longer here, and those under wrk, cannot be measured again from
+// this tree.
 //
 // The difference, 3 to 15 us a request, disappears behind any network; what
 // net/http knows of the ways in which peers misbehave took it many years.

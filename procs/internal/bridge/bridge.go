@@ -18,7 +18,7 @@ type Messages interface {
 	// Recv appends the next message to buf. It returns io.EOF when the other
 	// side is gone. The descriptors are the caller's.
 	Recv(buf []byte) (kind uint32, body []byte, fds []int, err error)
-	// Local tells whether descriptors can be sent: the other side is on this
+	// Local reports whether descriptors can be sent: the other side is on this
 	// machine.
 	Local() bool
 }

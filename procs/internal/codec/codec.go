@@ -36,8 +36,8 @@ type Codec[T any] struct {
 	calls     bool
 }
 
-// Calls tells whether Encode may call methods of the program's types, which may
-// do anything, or wait for another process. It looks at the first call: few
+// Calls reports whether Encode may call methods of the program's types, which
+// may do anything, or wait for another process. It looks at the first call: few
 // programs ask.
 func (c *Codec[T]) Calls() bool {
 	c.callsOnce.Do(func() { c.calls = c.kind == kindPlan && callsMethods(reflect.TypeFor[T]()) })
@@ -84,7 +84,7 @@ func Of[T any]() (*Codec[T], error) {
 	return got.(*Codec[T]), nil
 }
 
-// Flat tells whether values are copied as they lie in memory.
+// Flat reports whether values are copied as they lie in memory.
 func (c *Codec[T]) Flat() bool { return c.kind == kindFlat }
 
 // Encode appends v to dst. Handles in v leave their descriptors in w.

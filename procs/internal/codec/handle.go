@@ -48,7 +48,7 @@ func handles[H any](share, adopt func(h H, w *Wire) error, asks bool) struct{} {
 	return struct{}{}
 }
 
-// IsHandle tells whether t is a type of shared objects.
+// IsHandle reports whether t is a type of shared objects.
 func IsHandle(t reflect.Type) bool { return familyOf(t) != nil }
 
 // familyOf returns the family of a type of shared objects, nil if it is none.

@@ -19,10 +19,13 @@ import (
 //	string              length, bytes
 //	slice, map          length + 1 (0 is nil), elements
 //	pointer             0, or 1 and the value
-//	array, struct       elements or fields in order, unexported ones too: both ends run the same program
-//	interface           0, or the length and name of a type given to RegisterType, and the value
+//	array, struct       elements or fields in order, unexported ones too:
+//	                    both ends run the same program
+//	interface           0, or the length and name of a type given to
+//	                    RegisterType, and the value
 //	BinaryMarshaler     length, bytes
-//	handle, *os.File    0, or the object's number in this message + 1; for a new number, what share wrote
+//	handle, *os.File    0, or the object's number in this message + 1; for a
+//	                    new number, what share wrote
 type plan struct {
 	flat   bool
 	shares bool
@@ -623,7 +626,8 @@ func (p *plan) planInterface(t reflect.Type) {
 	}
 }
 
-// holdsHandles tells whether a handle may be reachable from a value of type t.
+// holdsHandles reports whether a handle may be reachable from a value of type
+// t.
 func holdsHandles(t reflect.Type) bool {
 	return reaches(t, map[reflect.Type]bool{}, func(t reflect.Type) (yes, known bool) {
 		if t == fileType || familyOf(t) != nil || t.Kind() == reflect.Interface {
@@ -634,8 +638,8 @@ func holdsHandles(t reflect.Type) bool {
 	})
 }
 
-// callsMethods tells whether a method of a type of the program's may be called,
-// or another process be asked, to encode a value of type t.
+// callsMethods reports whether a method of a type of the program's may be
+// called, or another process be asked, to encode a value of type t.
 func callsMethods(t reflect.Type) bool {
 	return reaches(t, map[reflect.Type]bool{}, func(t reflect.Type) (yes, known bool) {
 		switch k := t.Kind(); {
@@ -653,8 +657,8 @@ func callsMethods(t reflect.Type) bool {
 	})
 }
 
-// reaches tells whether what says yes to t or to any type that t is made of. It
-// asks no further where it knows.
+// reaches reports whether what says yes to t or to any type that t is made of.
+// It asks no further where it knows.
 func reaches(t reflect.Type, seen map[reflect.Type]bool, what func(reflect.Type) (yes, known bool)) bool {
 	if seen[t] {
 		return false

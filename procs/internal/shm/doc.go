@@ -35,10 +35,10 @@
 //
 // # Ring
 //
-//	seg, err := shm.Create(shm.RingSize(64 << 10)) // capacity: a power of two
-//	shm.InitRing(seg, 0, 64<<10)                   // once, before the other side opens it
+//	seg, err := shm.Create(shm.RingSize(64 << 10)) // a power of two
+//	shm.InitRing(seg, 0, 64<<10)                   // before the other side opens it
 //	w, err := shm.NewWriter(seg, 0)                // here
-//	r, err := shm.NewReader(seg, 0)                // there, after shm.Adopt(file, 0)
+//	r, err := shm.NewReader(seg, 0)                // there, after shm.Adopt
 //
 // Several rings may lie in one segment, each at a multiple of 128 bytes, of
 // RingSize(capacity) bytes.

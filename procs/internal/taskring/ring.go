@@ -103,7 +103,8 @@ type ring struct {
 
 func (r *ring) at(pos uint64) unsafe.Pointer { return unsafe.Pointer(&r.data[pos&r.mask]) }
 
-// room returns where a record of size bytes goes (pad bytes after tail, at tail + pad), or false.
+// room returns where a record of size bytes goes (pad bytes after tail, at tail
+// + pad), or false.
 func (r *ring) room(head, tail, size uint64) (pad uint64, ok bool) {
 	cap := r.mask + 1
 	if rest := cap - tail&r.mask; rest < size {
@@ -226,7 +227,7 @@ func (p *Parent) Next() (*Result, []byte, error) {
 	}
 }
 
-// Pending tells whether there is a result to take.
+// Pending reports whether there is a result to take.
 func (p *Parent) Pending() bool { return p.h.resultTail.Load() != p.taken }
 
 // Unread returns how many bytes of results wait.
@@ -236,7 +237,7 @@ func (p *Parent) Unread() uint64 { return p.h.resultTail.Load() - p.taken }
 // taken so far are there; 0: at the next result.
 func (p *Parent) WakeAt(n uint64) { p.h.wakeAt.Store(p.taken + n) }
 
-// Ripe tells whether what WakeAt asked for has come.
+// Ripe reports whether what WakeAt asked for has come.
 func (p *Parent) Ripe() bool {
 	t := p.h.resultTail.Load()
 	return t != p.taken && t >= p.h.wakeAt.Load()
@@ -301,7 +302,7 @@ func (w *Worker) Next() (*Task, []byte) {
 	}
 }
 
-// Idle tells whether no further task waits behind the current one.
+// Idle reports whether no further task waits behind the current one.
 func (w *Worker) Idle() bool { return w.h.taskTail.Load() == w.head+w.cur }
 
 // Claim begins the current task, unless it was revoked.
