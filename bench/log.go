@@ -55,7 +55,7 @@ func CreateLog(dir string, h Header, facts []Fact, workloads []WorkloadInfo) (*L
 // create makes both files, bench.txt last: where that is, the run can be
 // resumed.
 func (l *Log) create(dir string, h Header, facts []Fact, workloads []WorkloadInfo) error {
-	preamble, err := benchlog.Preamble(h, facts, workloads)
+	preamble, err := benchlog.Preamble(h, facts, nil, workloads)
 	if err != nil {
 		return err
 	}

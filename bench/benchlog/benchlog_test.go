@@ -87,8 +87,9 @@ func TestRoundTrip(t *testing.T) {
 		Name: "Lock", Story: "Tickets.", Op: "ticket", Source: "lock.go", Vary: []string{"tasks"},
 		Cases: []Params{"tasks=2"}, Models: []Model{"a"}, NA: map[Model]string{"b": "why"},
 	}
+	models := []ModelInfo{{Name: "a", Note: "alone", Baseline: true}, {Name: "b", Note: "both", Processes: true}}
 	facts := []Fact{{"goos", "linux"}, {"limit-files", "1"}}
-	text, err := Preamble(h, facts, []WorkloadInfo{w})
+	text, err := Preamble(h, facts, models, []WorkloadInfo{w})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,15 +108,15 @@ func TestRoundTrip(t *testing.T) {
 
 	f := read(t, string(text))
 	second := result
-	result.Line, result.Block, result.Ours = 8, 0, true
-	second.Line, second.Block, second.Ours = 16, 1, true
+	result.Line, result.Block, result.Ours = 10, 0, true
+	second.Line, second.Block, second.Ours = 18, 1, true
 	want := &File{
-		Plans: 1, Planned: true, Header: h, Workloads: []WorkloadInfo{w}, Facts: facts, Better: map[string]string{"ops/s": "higher"},
-		Calibration: &calibration, Blocks: []BlockNote{block}, Begun: BlockStart{2, 1, 8}, Lines: 16,
+		Plans: 1, Planned: true, Header: h, Models: models, Workloads: []WorkloadInfo{w}, Facts: facts, Better: map[string]string{"ops/s": "higher"},
+		Calibration: &calibration, Blocks: []BlockNote{block}, Begun: BlockStart{2, 1, 8}, Lines: 18,
 		Results: []Result{result, second},
 		Verdicts: []Verdict{
-			{Failed: true, Name: at.String(), Reason: "block 2: no not at all", Line: 11},
-			{Name: "Lock/model=b-2", Reason: "why", Line: 14},
+			{Failed: true, Name: at.String(), Reason: "block 2: no not at all", Line: 13},
+			{Name: "Lock/model=b-2", Reason: "why", Line: 16},
 		},
 	}
 	if !reflect.DeepEqual(f, want) {
@@ -140,6 +141,8 @@ func must(t *testing.T, record Record) []byte {
 func TestDamage(t *testing.T) {
 	f := read(t, `# switchyard {"format":1,"run":"yesterday","seed":1.5,"count":3}
 # workload {"name":""}
+# model {"note":"nameless"}
+# model []
 # begin x
 # block {"canary_ns":["a"]}
 # a comment
@@ -149,7 +152,7 @@ func TestDamage(t *testing.T) {
 	for _, d := range f.Damaged {
 		got = append(got, d.What)
 	}
-	if want := "[its plan a workload a block a block the calibration]"; fmt.Sprint(got) != want || len(f.Notes) != 5 {
+	if want := "[its plan a workload a model a model a block a block the calibration]"; fmt.Sprint(got) != want || len(f.Notes) != 7 {
 		t.Errorf("damaged are %v, want %s; notes %q", got, want, f.Notes)
 	}
 	if f.Header.Count != 3 || !f.Header.Started.IsZero() || f.Header.Started.String() != "" {
@@ -162,6 +165,7 @@ func TestFull(t *testing.T) {
 	for name, text := range map[string]string{
 		"blocks":    strings.Repeat("# block {}\n", maxBlocks),
 		"workloads": strings.Repeat(`# workload {"name":"A"}`+"\n", MaxCases),
+		"models":    strings.Repeat(`# model {"name":"a"}`+"\n", MaxModels),
 		"verdicts":  strings.Repeat("--- FAIL: BenchmarkA-2\n", MaxCases),
 		"results":   strings.Repeat("BenchmarkA 1 1 a\n", MaxResults),
 	} {
@@ -171,6 +175,36 @@ func TestFull(t *testing.T) {
 		}
 		if f := read(t, text+line); !f.Full {
 			t.Errorf("%s beyond the limit: nothing was left out", name)
+		}
+	}
+}
+
+// Only a line that begins with "=== " says that go test was run with -v, where
+// the reason of a failure stands before it; an empty line says nothing.
+func TestVerbose(t *testing.T) {
+	for text, want := range map[string]string{
+		"\n--- FAIL: BenchmarkX-2\n    after\n":                                                   "after",
+		"=\n--- FAIL: BenchmarkX-2\n    after\n":                                                  "after",
+		"=== RUN   BenchmarkX\nBenchmarkX\n    x_test.go:5: before\n--- FAIL: BenchmarkX-2\n":     "x_test.go:5: before",
+		"=== RUN   BenchmarkX\n    x_test.go:5: before\n--- FAIL: BenchmarkX-2\n    of another\n": "x_test.go:5: before",
+	} {
+		if f := read(t, text); len(f.Verdicts) != 1 || f.Verdicts[0].Reason != want {
+			t.Errorf("%q: verdicts %+v, want the reason %q", text, f.Verdicts, want)
+		}
+	}
+}
+
+// A fact may be repeated, as go test does for every package; one that changes
+// is noted, but for the name of the package.
+func TestFactsThatChange(t *testing.T) {
+	for text, want := range map[string]string{
+		"cpu: a\ngoos: linux\ncpu: a\n":          "[]",
+		"pkg: a\ncpu: a\npkg: b\npkg: b\n":       "[]",
+		"cpu: a\npkg: a\ncpu: b\ncpu: b\n":       `[cpu changes within the file, from "a" to "b": are these results of one machine?]`,
+		"goarch: arm64\npkg: a\ngoarch: amd64\n": `[goarch changes within the file, from "arm64" to "amd64": are these results of one machine?]`,
+	} {
+		if f := read(t, text); fmt.Sprint(f.Notes) != want {
+			t.Errorf("%q: notes %q, want %q", text, f.Notes, want)
 		}
 	}
 }

@@ -5,6 +5,7 @@
 // bench.txt is text in the Go benchmark format, so that benchstat reads it:
 //
 //	# switchyard {...}                        the plan of the run, [Header]
+//	# model {...}                             one per model, [ModelInfo]
 //	# workload {...}                          one per workload, [WorkloadInfo]
 //	goos: linux                               a property of the machine, [Fact]
 //	Unit ops/s better=higher                  which way a unit is better

@@ -17,6 +17,7 @@ import (
 const (
 	MaxResults = 200_000
 	MaxCases   = 5_000
+	MaxModels  = 24
 	MaxUnits   = 64 // of one result
 
 	maxFacts     = 256
@@ -34,6 +35,7 @@ type File struct {
 	Plans       int  // lines that hold one; 0: another tool wrote it
 	Planned     bool // the first line is one
 	Header      Header
+	Models      []ModelInfo // none in files from before they were declared
 	Workloads   []WorkloadInfo
 	Facts       []Fact
 	Better      map[string]string // "higher" or "lower", by unit
@@ -219,6 +221,9 @@ func (r *reader) directive(line []byte) {
 		f.Plans++
 		f.Planned = f.Planned || f.Lines == 1
 		err = json.Unmarshal(body, &f.Header)
+	case modelWord:
+		what = "a model"
+		err = f.model(body)
 	case workloadWord:
 		what = "a workload"
 		err = f.workload(body)
@@ -251,6 +256,18 @@ func (r *reader) directive(line []byte) {
 func room[T any](f *File, list []T, limit int) bool {
 	f.Full = f.Full || len(list) >= limit
 	return len(list) < limit
+}
+
+func (f *File) model(body []byte) error {
+	var m ModelInfo
+	if err := json.Unmarshal(body, &m); err != nil {
+		return err
+	}
+	if m.Name == "" || !room(f, f.Models, MaxModels) {
+		return errors.New("no name, or too many models")
+	}
+	f.Models = append(f.Models, m)
+	return nil
 }
 
 func (f *File) workload(body []byte) error {

@@ -55,6 +55,14 @@ func (t *Time) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
+// A ModelInfo describes a model to programs that do not link it.
+type ModelInfo struct {
+	Name      Model  `json:"name"`
+	Note      string `json:"note"`                // what it is, in a few words
+	Baseline  bool   `json:"baseline,omitempty"`  // what others are compared with: shown, but not in the competition
+	Processes bool   `json:"processes,omitempty"` // its units are processes of their own
+}
+
 // A WorkloadInfo describes a workload to programs that do not link it.
 type WorkloadInfo struct {
 	Name   string           `json:"name"`

@@ -12,6 +12,7 @@ import (
 // format skip lines that begin with '#'.
 const (
 	headerWord    = "switchyard"
+	modelWord     = "model"
 	workloadWord  = "workload"
 	calibrateWord = "calibrated"
 	beginWord     = "begin"
@@ -22,22 +23,37 @@ const (
 const units = "Unit ops/s better=higher\n"
 
 // Preamble returns what stands before the results.
-func Preamble(h Header, facts []Fact, workloads []WorkloadInfo) ([]byte, error) {
+func Preamble(h Header, facts []Fact, models []ModelInfo, workloads []WorkloadInfo) ([]byte, error) {
 	text, err := Note(h)
-	for _, w := range workloads {
-		line, werr := Note(w)
-		text, err = append(text, line...), errors.Join(err, werr)
-	}
+	list, listErr := List(models, workloads)
+	text, err = append(text, list...), errors.Join(err, listErr)
 	for _, f := range facts {
 		text = fmt.Appendf(text, "%s: %s\n", f.Key, f.Value)
 	}
 	return append(text, units...), err
 }
 
+// List returns the records of models and workloads: what a runner prints that
+// is asked for its list.
+func List(models []ModelInfo, workloads []WorkloadInfo) (text []byte, err error) {
+	add := func(record Record) {
+		line, noteErr := Note(record)
+		text, err = append(text, line...), errors.Join(err, noteErr)
+	}
+	for _, m := range models {
+		add(m)
+	}
+	for _, w := range workloads {
+		add(w)
+	}
+	return text, err
+}
+
 // A Record is a line that carries JSON.
 type Record interface{ word() string }
 
 func (Header) word() string       { return headerWord }
+func (ModelInfo) word() string    { return modelWord }
 func (WorkloadInfo) word() string { return workloadWord }
 func (Calibration) word() string  { return calibrateWord }
 func (BlockStart) word() string   { return beginWord }
