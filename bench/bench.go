@@ -8,15 +8,6 @@ type (
 	Params       = benchlog.Params
 	Case         = benchlog.Case
 	WorkloadInfo = benchlog.WorkloadInfo
-	Fact         = benchlog.Fact
-	Header       = benchlog.Header
-)
-
-// Names of the files in a results directory.
-const (
-	BenchFile   = benchlog.BenchFile
-	LatencyFile = benchlog.LatencyFile
-	ReportFile  = benchlog.ReportFile
 )
 
 // The models, in the order of every table.

@@ -1,5 +1,5 @@
 // Package bench is the vocabulary of Switchyard and its harness: what a
-// workload is, how one result is measured, and how a whole run is ordered.
+// workload is, and how one result is measured.
 //
 // The rules:
 //
@@ -11,9 +11,8 @@
 //     number.
 //   - Every result is measured in a fresh process ([Measure], called by the
 //     runner), so that one model's garbage is not another's pause.
-//   - A run ([Run]) calibrates N once per case, then passes over all cases in
-//     blocks, each in a seeded random order, and appends every result to disk
-//     as it arrives. What it writes, and how that is read, is package benchlog.
+//   - How a whole run is ordered is package run; what a runner and a run write,
+//     and how that is read, is package benchlog.
 //
 // The package imports none of the models and links little: the runner, and so
 // every worker process that a workload starts, pays for its packages before

@@ -1,18 +1,12 @@
 package bench
 
 import (
-	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
-
-	"switchyard/bench/benchlog"
 )
 
 // The runner protocol, so that a program in any language can be measured
@@ -88,40 +82,6 @@ func (w *Workload) Check() error {
 	return nil
 }
 
-// An Invocation is one call of a runner.
-type Invocation struct {
-	Case      Case
-	N         int           // 0 calibrates
-	Op        time.Duration // expected length of an op; 0 is unknown
-	Benchtime time.Duration
-}
-
-// Args returns the runner's arguments.
-func (in Invocation) Args() []string {
-	args := []string{
-		"-workload", in.Case.Workload,
-		"-model", string(in.Case.Model),
-		"-params", string(in.Case.Params),
-		"-cpus", strconv.Itoa(in.Case.CPUs),
-		"-benchtime", in.Benchtime.String(),
-	}
-	if in.N > 0 {
-		args = append(args, "-n", strconv.Itoa(in.N), "-op", in.Op.String())
-	}
-	return args
-}
-
-// An Output is what a runner printed for one result.
-type Output struct {
-	Line    string        // in the Go benchmark format
-	N       int           // its iterations
-	Op      time.Duration // its ns/op
-	Max     float64       // its longest latency in nanoseconds; 0 if it has none
-	Latency string        // encoded histogram; may be empty
-	Passes  int           // of a calibration; 0 if the runner did not say
-	Timed   time.Duration // in those passes
-}
-
 // WriteOutput prints a result in the way that [ReadOutput] reads.
 func WriteOutput(w io.Writer, r *Result) error {
 	if _, err := fmt.Fprintln(w, r); err != nil {
@@ -143,69 +103,6 @@ func WriteOutput(w io.Writer, r *Result) error {
 	return err
 }
 
-// ReadOutput reads what a runner printed for the given case. The runner may be
-// anyone's program: its line must be one result of this very case, and its
-// histogram must decode.
-func ReadOutput(c Case, text string) (Output, error) {
-	var out Output
-	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, "\r\n")
-		switch {
-		case line == "":
-		case strings.HasPrefix(line, "latency "):
-			out.Latency = strings.TrimPrefix(line, "latency ")
-			if err := checkLatency(out.Latency); err != nil {
-				return Output{}, err
-			}
-		case strings.HasPrefix(line, "calibrated "):
-			if _, err := fmt.Sscanf(line, "calibrated %d %d", &out.Passes, &out.Timed); err != nil || out.Passes < 1 || out.Timed < 0 {
-				return Output{}, fmt.Errorf("the runner printed %.80q", line)
-			}
-		case out.Line == "" && strings.HasPrefix(line, "Benchmark"):
-			out.Line = line
-		default:
-			return Output{}, fmt.Errorf("the runner printed %.80q, which is not part of the protocol", line)
-		}
-	}
-	if err := out.parse(c); err != nil {
-		return Output{}, err
-	}
-	return out, nil
-}
-
-// parse takes the values out of the line, which must be one result of the case.
-func (out *Output) parse(c Case) error {
-	r, err := benchlog.ParseResult(out.Line)
-	var bad *benchlog.NumberError
-	number := errors.As(err, &bad)
-	switch {
-	case err != nil && !number:
-		return errors.New("the runner printed no result")
-	case r.Name != c.String():
-		return fmt.Errorf("the runner printed a result of %.120q instead of %s", "Benchmark"+r.Name, c)
-	case number:
-		return fmt.Errorf("the runner printed %.40q %.40s", bad.Text, bad.Unit)
-	case r.Iters < 1:
-		return fmt.Errorf("the runner printed %q ops", strconv.Itoa(r.Iters))
-	}
-	for _, v := range r.Values {
-		if !(v.V >= 0 && v.V <= 1e18) { // NaN too
-			return fmt.Errorf("the runner printed \"%g\" %.40s", v.V, v.Unit)
-		}
-	}
-	op, _ := r.Get("ns/op")
-	out.N, out.Op = r.Iters, time.Duration(op)
-	out.Max, _ = r.Get(longest)
-	return nil
-}
-
-func checkLatency(encoded string) error {
-	if _, err := base64.StdEncoding.DecodeString(encoded); err != nil {
-		return fmt.Errorf("the runner's latency histogram is not base64: %w", err)
-	}
-	return nil
-}
-
 // WriteList prints what -list prints.
 func WriteList(w io.Writer, workloads []*Workload) error {
 	var infos []WorkloadInfo
@@ -215,18 +112,4 @@ func WriteList(w io.Writer, workloads []*Workload) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(infos)
-}
-
-// ReadList reads what -list printed.
-func ReadList(text []byte) ([]WorkloadInfo, error) {
-	var infos []WorkloadInfo
-	if err := json.Unmarshal(text, &infos); err != nil {
-		return nil, fmt.Errorf("the runner's list of workloads: %w", err)
-	}
-	return infos, nil
-}
-
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	return line
 }

@@ -32,10 +32,7 @@ type Result struct {
 var percentiles = []struct {
 	unit string
 	p    float64
-}{{"p50-ns", 50}, {"p90-ns", 90}, {"p99-ns", 99}, {"p99.9-ns", 99.9}, {longest, 100}}
-
-// longest is the unit of the longest latency.
-const longest = "max-ns"
+}{{"p50-ns", 50}, {"p90-ns", 90}, {"p99-ns", 99}, {"p99.9-ns", 99.9}, {benchlog.LongestLatency, 100}}
 
 // String returns the result as a line of the Go benchmark format, without a
 // newline. Allocations are given for in-process models alone: those of worker

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"switchyard/bench/proctree"
 )
 
 // readUsage sums over the tree. A child that is reaped between two readings
@@ -30,7 +31,7 @@ func readUsage() usage {
 			u.reaped = int64(ru.Maxrss) << 10
 		}
 	}
-	for _, pid := range Descendants(os.Getpid()) {
+	for _, pid := range proctree.Descendants(os.Getpid()) {
 		u.live++
 		// CPUCLOCK_SCHED of another process is its pid, inverted and
 		// shifted (clock_getcpuclockid(3)).
@@ -43,35 +44,6 @@ func readUsage() usage {
 	return u
 }
 
-// Descendants returns the living processes below pid, parents before children.
-func Descendants(pid int) []int {
-	var all []int
-	for queue := []int{pid}; len(queue) > 0; queue = queue[1:] {
-		kids := children(queue[0])
-		all = append(all, kids...)
-		queue = append(queue, kids...)
-	}
-	return all
-}
-
-// children returns the direct children of pid.
-func children(pid int) []int {
-	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	var kids []int
-	for _, name := range lists {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			continue // the thread has just ended
-		}
-		for _, field := range bytes.Fields(text) {
-			if kid, err := strconv.Atoi(string(field)); err == nil {
-				kids = append(kids, kid)
-			}
-		}
-	}
-	return kids
-}
-
 // contextSwitches sums over the living threads of pid.
 func contextSwitches(pid int) int64 {
 	var sum int64
@@ -81,33 +53,6 @@ func contextSwitches(pid int) int64 {
 		sum += fields["voluntary_ctxt_switches"] + fields["nonvoluntary_ctxt_switches"]
 	}
 	return sum
-}
-
-// treeMemory returns the peak of the tree's memory in bytes, as the kernel
-// counts it: for this process and every living descendant its proportional set
-// (pages that several share are split between them) plus what its resident set
-// once was above today's. Children that came and went count by the largest of
-// them, once.
-func treeMemory(before, after usage) int64 {
-	self := os.Getpid()
-	sum := processMemory(self)
-	for _, pid := range Descendants(self) {
-		sum += processMemory(pid)
-	}
-	if after.live == 0 && before.live == 0 {
-		sum += after.reaped
-	}
-	return sum
-}
-
-func processMemory(pid int) int64 {
-	status := statusFields(fmt.Sprintf("/proc/%d/status", pid))
-	rss, peak := status["VmRSS"], status["VmHWM"]
-	size := rss
-	if pss, ok := statusFields(fmt.Sprintf("/proc/%d/smaps_rollup", pid))["Pss"]; ok {
-		size = pss
-	}
-	return (size + max(peak-rss, 0)) << 10
 }
 
 // statusFields reads the "Name:  number" lines of a /proc file; none if the

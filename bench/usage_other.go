@@ -6,8 +6,5 @@ package bench
 // come from it are left out of the result.
 func readUsage() usage { return usage{} }
 
-// Descendants returns nothing where there is no /proc.
-func Descendants(int) []int { return nil }
-
 // treeMemory returns 0, "unknown", where there is no /proc.
 func treeMemory(before, after usage) int64 { return 0 }

@@ -14,6 +14,10 @@ const (
 // Format is the version of the format, [Header.Format].
 const Format = 1
 
+// LongestLatency is the unit of a result's longest latency, which stands in the
+// latency log too.
+const LongestLatency = "max-ns"
+
 // A Header is the plan of a run. It stands in the first line of bench.txt, so
 // that an interrupted run can be resumed and any run repeated: whatever decides
 // what is measured, and for how long, is in it.

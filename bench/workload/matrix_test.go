@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"switchyard/bench"
+	"switchyard/bench/proctree"
 	"switchyard/procs"
 )
 
@@ -101,7 +102,7 @@ func measureTiny(t *testing.T, w *bench.Workload, c bench.Case) {
 	}
 	eventually(t, "goroutines", goroutines, runtime.NumGoroutine)
 	eventually(t, "descriptors", files, openFiles)
-	eventually(t, "children", 0, func() int { return len(bench.Descendants(os.Getpid())) })
+	eventually(t, "children", 0, func() int { return len(proctree.Descendants(os.Getpid())) })
 }
 
 // units is how many units a case has alive at the same moment, as its name

@@ -15,8 +15,9 @@ import (
 // themselves (sys) or go around the type system (unsafe), and what for. Tests
 // may do both anywhere.
 var closeToTheMachine = map[string]string{
-	"bench sys":                      "rusage, CPU affinity and the description of the machine",
+	"bench sys":                      "what the process tree has used",
 	"bench/output sys":               "locks and examines the files that results go to",
+	"bench/run sys":                  "CPU sets, adoption of orphans and the description of the machine",
 	"greenlet/hub sys":               "epoll, timerfd and sockets that do not block",
 	"procs sys":                      "pipes with descriptors, and the start of processes",
 	"procs unsafe":                   "typed views of segments, and lengths of generic values",

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"switchyard/bench"
+	"switchyard/bench/run"
 	"switchyard/bench/workload"
 	"switchyard/procs"
 )
@@ -31,6 +32,7 @@ var linked = []string{
 // notLinked is what it may not, for the same reason.
 var notLinked = []string{
 	"net/http", "crypto/tls", // with what they need, as many packages as all the others
+	"switchyard/bench/run", "switchyard/bench/output", // what orders a run
 	"switchyard/report",
 }
 
@@ -93,7 +95,7 @@ func TestRunner(t *testing.T) {
 // What a runner lists is what it has.
 func TestRunnerList(t *testing.T) {
 	status, stdout, _ := runner("-list")
-	infos, err := bench.ReadList([]byte(stdout))
+	infos, err := run.ReadList([]byte(stdout))
 	if status != bench.ExitOK || err != nil || len(infos) != len(workload.All()) {
 		t.Errorf("exit status %d, %d workloads, error %v", status, len(infos), err)
 	}

@@ -17,6 +17,9 @@ import (
 	"golang.org/x/perf/benchfmt"
 
 	"switchyard/bench"
+	"switchyard/bench/benchlog"
+	"switchyard/bench/proctree"
+	"switchyard/bench/run"
 )
 
 // The test program is also switchyard, and the runner that it starts.
@@ -125,11 +128,11 @@ func TestRun(t *testing.T) {
 	if status != 0 {
 		t.Fatalf("exit status %d\n%s", status, stderr)
 	}
-	text := readFile(t, dir, bench.BenchFile)
+	text := readFile(t, dir, benchlog.BenchFile)
 	if got := strings.Count(text, "\nBenchmarkGood/model="); got != 2*6 {
 		t.Errorf("%d results, want 6 of each of 2 models", got)
 	}
-	if log := readFile(t, dir, bench.LatencyFile); strings.Count(log, "Tag=Good/model=serial-1,") != 6 {
+	if log := readFile(t, dir, benchlog.LatencyFile); strings.Count(log, "Tag=Good/model=serial-1,") != 6 {
 		t.Errorf("not one histogram per result in\n%.500s", log)
 	}
 	if page := readFile(t, dir, reportFile); !strings.Contains(page, "Good") || !strings.Contains(page, "the double has no ants") {
@@ -146,7 +149,7 @@ func TestStockFormat(t *testing.T) {
 	if status, _, stderr := result(t, runArgs(dir, "--workloads", "Good", "--count", "2")...); status != 0 {
 		t.Fatal(stderr)
 	}
-	r := benchfmt.NewReader(strings.NewReader(readFile(t, dir, bench.BenchFile)), "bench.txt")
+	r := benchfmt.NewReader(strings.NewReader(readFile(t, dir, benchlog.BenchFile)), "bench.txt")
 	results := 0
 	for r.Scan() {
 		switch rec := r.Result().(type) {
@@ -172,7 +175,7 @@ func TestWrongAnswer(t *testing.T) {
 	if status != exitFailed {
 		t.Fatalf("exit status %d\n%s", status, stderr)
 	}
-	text := readFile(t, dir, bench.BenchFile)
+	text := readFile(t, dir, benchlog.BenchFile)
 	if strings.Contains(text, "\nBenchmarkWrong/model=goroutine-1") {
 		t.Error("the failed case has a result line")
 	}
@@ -196,7 +199,7 @@ func TestHungCase(t *testing.T) {
 	if status != exitFailed || !strings.Contains(stderr, "no result within 5s: killed") {
 		t.Fatalf("exit status %d\n%s", status, stderr)
 	}
-	if got := strings.Count(readFile(t, dir, bench.BenchFile), "\nBenchmarkHangs/model=serial-1\t"); got != 2 {
+	if got := strings.Count(readFile(t, dir, benchlog.BenchFile), "\nBenchmarkHangs/model=serial-1\t"); got != 2 {
 		t.Errorf("%d results beside the hung case, want 2", got)
 	}
 }
@@ -266,7 +269,7 @@ func TestSetAside(t *testing.T) {
 		if err != nil || len(aside) != 1 {
 			t.Fatalf("set aside in %q: %q, %v", out, aside, err)
 		}
-		for _, name := range []string{bench.BenchFile, bench.LatencyFile, reportFile} {
+		for _, name := range []string{benchlog.BenchFile, benchlog.LatencyFile, reportFile} {
 			if _, err := os.Stat(filepath.Join(aside[0], name)); err != nil {
 				t.Error(err)
 			}
@@ -296,7 +299,7 @@ func TestTwoRuns(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	waitFor(t, "a result", func() bool {
-		text, _ := os.ReadFile(filepath.Join(dir, bench.BenchFile))
+		text, _ := os.ReadFile(filepath.Join(dir, benchlog.BenchFile))
 		return bytes.Contains(text, []byte("\nBenchmarkGood/"))
 	})
 	want := fmt.Sprintf("switchyard: process %d has been writing to %s since 2", cmd.Process.Pid, dir)
@@ -333,7 +336,7 @@ func TestRunReportsFromMemory(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	name := filepath.Join(dir, bench.BenchFile)
+	name := filepath.Join(dir, benchlog.BenchFile)
 	waitFor(t, "a result", func() bool {
 		text, _ := os.ReadFile(name)
 		return bytes.Contains(text, []byte("\nBenchmarkGood/"))
@@ -350,7 +353,7 @@ func TestRunReportsFromMemory(t *testing.T) {
 			t.Errorf("the %s is not of what was measured:\n%.1000s", where, text)
 		}
 	}
-	if readFile(t, dir, bench.BenchFile) != "BenchmarkForeign 1 1 ns/op\n" {
+	if readFile(t, dir, benchlog.BenchFile) != "BenchmarkForeign 1 1 ns/op\n" {
 		t.Error("the foreign file was written to")
 	}
 }
@@ -364,20 +367,20 @@ func TestReportOverInput(t *testing.T) {
 		}
 	}
 	link, hard := filepath.Join(dir, "link"), filepath.Join(dir, "hard")
-	if err := errors.Join(os.Symlink(bench.BenchFile, link), os.Link(filepath.Join(older, bench.BenchFile), hard)); err != nil {
+	if err := errors.Join(os.Symlink(benchlog.BenchFile, link), os.Link(filepath.Join(older, benchlog.BenchFile), hard)); err != nil {
 		t.Fatal(err)
 	}
 	before := map[string]string{}
 	for _, d := range []string{dir, older} {
-		for _, name := range []string{bench.BenchFile, bench.LatencyFile} {
+		for _, name := range []string{benchlog.BenchFile, benchlog.LatencyFile} {
 			before[filepath.Join(d, name)] = readFile(t, d, name)
 		}
 	}
 	for _, html := range []string{
-		filepath.Join(dir, bench.BenchFile), filepath.Join(dir, bench.LatencyFile), link, hard,
-		filepath.Join(older, bench.BenchFile), filepath.Join(older, bench.LatencyFile),
+		filepath.Join(dir, benchlog.BenchFile), filepath.Join(dir, benchlog.LatencyFile), link, hard,
+		filepath.Join(older, benchlog.BenchFile), filepath.Join(older, benchlog.LatencyFile),
 	} {
-		for _, path := range []string{dir, filepath.Join(dir, bench.BenchFile)} {
+		for _, path := range []string{dir, filepath.Join(dir, benchlog.BenchFile)} {
 			status, stdout, stderr := result(t, "report", path, "--baseline", older, "--html", html)
 			want := "switchyard: write " + html + ": it is an input of this command\n"
 			if status != exitFailed || stderr != want || !strings.Contains(stdout, "Good") {
@@ -475,10 +478,10 @@ func TestRunUnwritable(t *testing.T) {
 }
 
 // plan returns the first line of bench.txt.
-func plan(t *testing.T, dir string) bench.Header {
+func plan(t *testing.T, dir string) benchlog.Header {
 	t.Helper()
-	line, _, _ := strings.Cut(readFile(t, dir, bench.BenchFile), "\n")
-	var h bench.Header
+	line, _, _ := strings.Cut(readFile(t, dir, benchlog.BenchFile), "\n")
+	var h benchlog.Header
 	if err := json.Unmarshal([]byte(strings.TrimPrefix(line, "# switchyard ")), &h); err != nil {
 		t.Fatal(err)
 	}
@@ -497,13 +500,13 @@ func TestRunFlags(t *testing.T) {
 	h := plan(t, dir)
 	if h.Count != 3 || h.Benchtime != 3*time.Millisecond || h.Budget != 7*time.Minute || h.Deadline != 9*time.Second ||
 		h.Repeats != 5 || h.Seed != 77 || len(h.Lanes) != 1 || h.Lanes[0] != 1 || len(h.Models) != 1 || h.Models[0] != bench.Serial ||
-		h.CPUs != cpuList(bench.AllCPUs()) || time.Since(h.Started.Time) > time.Minute || time.Since(h.Started.Time) < 0 {
+		h.CPUs != cpuList(run.AllCPUs()) || time.Since(h.Started.Time) > time.Minute || time.Since(h.Started.Time) < 0 {
 		t.Errorf("plan %+v", h)
 	}
 	if want := "exe " + shellWords(args); h.Command != want {
 		t.Errorf("command %q, want %q", h.Command, want)
 	}
-	text := readFile(t, dir, bench.BenchFile)
+	text := readFile(t, dir, benchlog.BenchFile)
 	for _, want := range []string{"\nBenchmarkGood/model=serial-1\t", "\nBenchmarkWrong/model=serial-1\t"} {
 		if got := strings.Count(text, want); got < 3 {
 			t.Errorf("%d lines %q, want 3", got, want)
@@ -531,7 +534,7 @@ func startHanging(t *testing.T, dir string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	waitFor(t, "a hung worker", func() bool { return len(bench.Descendants(cmd.Process.Pid)) >= 2 })
+	waitFor(t, "a hung worker", func() bool { return len(proctree.Descendants(cmd.Process.Pid)) >= 2 })
 	return cmd
 }
 
@@ -561,7 +564,7 @@ func allGone(pids []int) func() bool {
 func TestInterrupt(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
 	cmd := startHanging(t, dir)
-	pids := bench.Descendants(cmd.Process.Pid)
+	pids := proctree.Descendants(cmd.Process.Pid)
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
@@ -572,7 +575,7 @@ func TestInterrupt(t *testing.T) {
 	if !allGone(pids)() {
 		t.Error("a worker is left after the interrupted run has ended")
 	}
-	if !strings.HasPrefix(readFile(t, dir, bench.BenchFile), "# switchyard {") {
+	if !strings.HasPrefix(readFile(t, dir, benchlog.BenchFile), "# switchyard {") {
 		t.Error("the results are not there")
 	}
 }
@@ -580,7 +583,7 @@ func TestInterrupt(t *testing.T) {
 // SIGKILL leaves no time to tidy up: the kernel does it.
 func TestKilled(t *testing.T) {
 	cmd := startHanging(t, filepath.Join(t.TempDir(), "out"))
-	pids := bench.Descendants(cmd.Process.Pid)
+	pids := proctree.Descendants(cmd.Process.Pid)
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -598,7 +601,7 @@ func TestResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	results := func() int {
-		text, _ := os.ReadFile(filepath.Join(dir, bench.BenchFile))
+		text, _ := os.ReadFile(filepath.Join(dir, benchlog.BenchFile))
 		return bytes.Count(text, []byte("\nBenchmarkGood/"))
 	}
 	waitFor(t, "three results", func() bool { return results() >= 3 })
@@ -610,12 +613,12 @@ func TestResume(t *testing.T) {
 	if cmd.ProcessState.ExitCode() != exitInterrupted || kept < 3 || kept >= 16 {
 		t.Fatalf("exit status %d, %d results kept\n%s", cmd.ProcessState.ExitCode(), kept, &stderr)
 	}
-	before := readFile(t, dir, bench.BenchFile)
+	before := readFile(t, dir, benchlog.BenchFile)
 	status, _, errText := result(t, "run", "--runner", "/proc/self/exe", "--resume", "--out", dir)
 	if status != 0 {
 		t.Fatalf("resume: exit status %d\n%s", status, errText)
 	}
-	after := readFile(t, dir, bench.BenchFile)
+	after := readFile(t, dir, benchlog.BenchFile)
 	if !strings.HasPrefix(after, before) {
 		t.Error("resuming changed what was there")
 	}
@@ -636,7 +639,7 @@ func TestResume(t *testing.T) {
 	if status, stdout, stderr := result(t, "run", "--runner", "/proc/self/exe", "--resume", "--out", dir); status != 0 || !strings.Contains(stdout, "Good") {
 		t.Errorf("a second time: exit status %d, printed %q and %q", status, stdout, stderr)
 	}
-	if readFile(t, dir, bench.BenchFile) != after {
+	if readFile(t, dir, benchlog.BenchFile) != after {
 		t.Error("resuming a finished run changed it")
 	}
 }
@@ -657,7 +660,7 @@ func TestHintPastes(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitFor(t, "a result", func() bool {
-		text, _ := os.ReadFile(filepath.Join(dir, bench.BenchFile))
+		text, _ := os.ReadFile(filepath.Join(dir, benchlog.BenchFile))
 		return bytes.Contains(text, []byte("\nBenchmarkGood/"))
 	})
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -673,7 +676,7 @@ func TestHintPastes(t *testing.T) {
 	if out, err := sh.CombinedOutput(); err != nil {
 		t.Errorf("%s: %v\n%s", hint, err, out)
 	}
-	if got := strings.Count(readFile(t, dir, bench.BenchFile), "\nBenchmarkGood/"); got != 16 {
+	if got := strings.Count(readFile(t, dir, benchlog.BenchFile), "\nBenchmarkGood/"); got != 16 {
 		t.Errorf("%d results in the end, want 16", got)
 	}
 }
@@ -686,18 +689,18 @@ func TestKilledAnywhere(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		waitFor(t, "the plan", func() bool { _, err := os.Stat(filepath.Join(dir, bench.BenchFile)); return err == nil })
+		waitFor(t, "the plan", func() bool { _, err := os.Stat(filepath.Join(dir, benchlog.BenchFile)); return err == nil })
 		time.Sleep(time.Duration(turn) * 25 * time.Millisecond)
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		if status, _, stderr := result(t, "run", "--runner", "/proc/self/exe", "--resume", "--out", dir); status != 0 {
 			t.Fatalf("turn %d: exit status %d\n%s", turn, status, stderr)
 		}
-		text := readFile(t, dir, bench.BenchFile)
+		text := readFile(t, dir, benchlog.BenchFile)
 		if got := strings.Count(text, "\nBenchmarkGood/"); got != 6 {
 			t.Errorf("turn %d: %d results in the end, want 6", turn, got)
 		}
-		if got := strings.Count(readFile(t, dir, bench.LatencyFile), "\nTag=Good/"); got != 6 {
+		if got := strings.Count(readFile(t, dir, benchlog.LatencyFile), "\nTag=Good/"); got != 6 {
 			t.Errorf("turn %d: %d histograms in the end, want 6", turn, got)
 		}
 	}
@@ -709,7 +712,7 @@ func TestResumeRefuses(t *testing.T) {
 	if status, _, stderr := result(t, runArgs(whole, "--workloads", "Good", "--count", "1")...); status != 0 {
 		t.Fatal(stderr)
 	}
-	text := readFile(t, whole, bench.BenchFile)
+	text := readFile(t, whole, benchlog.BenchFile)
 	for name, tt := range map[string]struct{ old, new, want string }{
 		"count 0":          {`"count":1`, `"count":0`, "its plan is not complete"},
 		"no lanes":         {`"lanes":[1]`, `"lanes":[]`, "its plan is not complete"},
@@ -728,7 +731,7 @@ func TestResumeRefuses(t *testing.T) {
 		if changed == text {
 			t.Fatalf("%s: nothing was changed", name)
 		}
-		for file, text := range map[string]string{bench.BenchFile: changed, bench.LatencyFile: ""} {
+		for file, text := range map[string]string{benchlog.BenchFile: changed, benchlog.LatencyFile: ""} {
 			if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
 				t.Fatal(err)
 			}
@@ -737,7 +740,7 @@ func TestResumeRefuses(t *testing.T) {
 		if status != exitFailed || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, tt.want) {
 			t.Errorf("%s: exit status %d, printed %q and %q, want %q", name, status, stdout, stderr, tt.want)
 		}
-		if readFile(t, dir, bench.BenchFile) != changed {
+		if readFile(t, dir, benchlog.BenchFile) != changed {
 			t.Errorf("%s: the file was changed", name)
 		}
 		if _, err := os.Stat(filepath.Join(dir, ".lock")); err == nil {
@@ -772,7 +775,7 @@ func TestCompare(t *testing.T) {
 // A results directory that is not there, or nonsense, gets one sentence.
 func TestReportErrors(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, bench.BenchFile), []byte{0, 1, 2, 0xff}, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, benchlog.BenchFile), []byte{0, 1, 2, 0xff}, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{filepath.Join(dir, "none"), dir} {

@@ -11,13 +11,14 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"switchyard/bench"
+	"switchyard/bench/benchlog"
 	"switchyard/bench/output"
+	"switchyard/bench/run"
 	"switchyard/report"
 )
 
 // reportFile is the name of the page in a results directory.
-const reportFile = bench.ReportFile
+const reportFile = benchlog.ReportFile
 
 func newReport() *cobra.Command {
 	var html, baseline string
@@ -121,7 +122,7 @@ func pageBeside(path string) string {
 		return filepath.Join(path, reportFile)
 	}
 	dir, base := filepath.Split(path)
-	if base == bench.BenchFile {
+	if base == benchlog.BenchFile {
 		return filepath.Join(dir, reportFile)
 	}
 	if ext := filepath.Ext(base); ext != ".html" {
@@ -156,13 +157,13 @@ func show(cmd *cobra.Command, run, baseline *report.Run, html string, inputs []s
 // inputsOf returns the files that are read for a path of results.
 func inputsOf(path string) []string {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return []string{filepath.Join(path, bench.BenchFile), filepath.Join(path, bench.LatencyFile)}
+		return []string{filepath.Join(path, benchlog.BenchFile), filepath.Join(path, benchlog.LatencyFile)}
 	}
-	return []string{path, filepath.Join(filepath.Dir(path), bench.LatencyFile)}
+	return []string{path, filepath.Join(filepath.Dir(path), benchlog.LatencyFile)}
 }
 
 func textOptions(w io.Writer) report.Options {
-	opt := report.Options{Version: bench.Commit()}
+	opt := report.Options{Version: run.Commit()}
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		opt.Color = os.Getenv("NO_COLOR") == ""
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil {

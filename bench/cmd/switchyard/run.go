@@ -15,6 +15,7 @@ import (
 	"switchyard/bench"
 	"switchyard/bench/benchlog"
 	"switchyard/bench/output"
+	"switchyard/bench/run"
 	"switchyard/report"
 )
 
@@ -47,7 +48,7 @@ Exit status: 0, or 1 if a case failed, 2 for bad arguments, 130 when interrupted
   switchyard run --cpu 1,all --benchtime 1s --budget 1h --out results/long
   switchyard run --resume --out results/long`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd, f) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return measure(cmd, f) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.workloads, "workloads", "", "names of the workloads, separated by '|' or ',' (default all)")
@@ -65,7 +66,7 @@ Exit status: 0, or 1 if a case failed, 2 for bad arguments, 130 when interrupted
 	return cmd
 }
 
-func run(cmd *cobra.Command, f runFlags) error {
+func measure(cmd *cobra.Command, f runFlags) error {
 	ctx := cmd.Context()
 	program, err := findRunner(f.runner)
 	if err != nil {
@@ -78,11 +79,11 @@ func run(cmd *cobra.Command, f runFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := bench.Adopt(); err != nil {
+	if err := run.Adopt(); err != nil {
 		return err
 	}
 	p := newProgress(cmd.ErrOrStderr())
-	var r *bench.Run
+	var r *run.Run
 	if f.resume {
 		r, err = resumed(cmd, f, all, program)
 	} else {
@@ -106,7 +107,7 @@ func run(cmd *cobra.Command, f runFlags) error {
 }
 
 // planned makes the plan of a new run from the flags, and its log.
-func planned(f runFlags, all []bench.WorkloadInfo, program *bench.Program, p *progress) (*bench.Run, error) {
+func planned(f runFlags, all []bench.WorkloadInfo, program *run.Program, p *progress) (*run.Run, error) {
 	workloads, err := chooseWorkloads(all, f.workloads)
 	if err != nil {
 		return nil, err
@@ -122,18 +123,18 @@ func planned(f runFlags, all []bench.WorkloadInfo, program *bench.Program, p *pr
 	if f.count < 1 || f.benchtime <= 0 || f.budget < 0 || f.deadline < 0 || f.repeats < 0 {
 		return nil, usageErrorf("count and bench time must be positive, the other numbers not negative")
 	}
-	r := &bench.Run{Config: bench.Config{Workloads: workloads, Header: bench.Header{
+	r := &run.Run{Config: run.Config{Workloads: workloads, Header: benchlog.Header{
 		Models: models, Lanes: lanes, Count: f.count, Benchtime: f.benchtime, Budget: f.budget, Deadline: f.deadline, Repeats: f.repeats, Seed: f.seed,
 		CPUs: cpuList(program.CPUs), Command: commandLine(os.Args),
 	}}}
-	aside, moved, err := bench.SetAside(f.out)
+	aside, moved, err := run.SetAside(f.out)
 	if err != nil {
 		return nil, err
 	}
 	if len(moved) > 0 {
 		p.Note(fmt.Sprintf("older results are now in %s: %s", aside, strings.Join(moved, " ")))
 	}
-	r.Log, err = bench.CreateLog(f.out, r.Plan(time.Now()), bench.HostFacts(), workloads)
+	r.Log, err = run.CreateLog(f.out, r.Plan(time.Now()), run.HostFacts(), workloads)
 	return r, err
 }
 
@@ -142,13 +143,13 @@ var planFlags = []string{"workloads", "models", "count", "benchtime", "budget", 
 
 // resumed takes the plan of an interrupted run from its results: all of it, so
 // that both parts measure alike.
-func resumed(cmd *cobra.Command, f runFlags, all []bench.WorkloadInfo, program *bench.Program) (*bench.Run, error) {
+func resumed(cmd *cobra.Command, f runFlags, all []bench.WorkloadInfo, program *run.Program) (*run.Run, error) {
 	for _, name := range planFlags {
 		if cmd.Flags().Changed(name) {
 			return nil, usageErrorf("--resume goes on as planned: it cannot take --%s", name)
 		}
 	}
-	log, past, err := bench.OpenLog(f.out)
+	log, past, err := run.OpenLog(f.out)
 	if err != nil {
 		return nil, err
 	}
@@ -156,14 +157,14 @@ func resumed(cmd *cobra.Command, f runFlags, all []bench.WorkloadInfo, program *
 		log.Close()
 		return nil, fmt.Errorf("cannot resume %s: %w", f.out, err)
 	}
-	return &bench.Run{Log: log, Past: past, Config: bench.Config{Header: past.Header, Workloads: past.Workloads}}, nil
+	return &run.Run{Log: log, Past: past, Config: run.Config{Header: past.Header, Workloads: past.Workloads}}, nil
 }
 
 // resumable reports why the rest of a run would not be like the first part:
 // another machine or build, workloads that the runner has not, CPUs that may
 // not be used. It returns the CPUs of the plan.
-func resumable(past *bench.Past, all []bench.WorkloadInfo, usable []int) ([]int, error) {
-	for _, fact := range bench.HostFacts() {
+func resumable(past *run.Past, all []bench.WorkloadInfo, usable []int) ([]int, error) {
+	for _, fact := range run.HostFacts() {
 		switch fact.Key {
 		case "cpu", "cores", "go", "commit", "kernel":
 			if was := past.Fact(fact.Key); was != fact.Value {
@@ -194,13 +195,13 @@ func resumable(past *bench.Past, all []bench.WorkloadInfo, usable []int) ([]int,
 
 // finish reports what was measured and says how it went. It reads no file: the
 // report is of what this run has in memory.
-func finish(cmd *cobra.Command, f runFlags, log *bench.Log, stats bench.Stats, runErr error) error {
+func finish(cmd *cobra.Command, f runFlags, log *run.Log, stats run.Stats, runErr error) error {
 	var err error
 	if stats.Results > 0 {
 		text, latency := log.Texts()
-		var run *report.Run
-		if run, err = report.FromMemory(f.out, text, latency); err == nil {
-			err = show(cmd, run, nil, filepath.Join(f.out, reportFile), inputsOf(f.out))
+		var results *report.Run
+		if results, err = report.FromMemory(f.out, text, latency); err == nil {
+			err = show(cmd, results, nil, filepath.Join(f.out, reportFile), inputsOf(f.out))
 		}
 	}
 	if runErr == nil {
@@ -223,7 +224,7 @@ func resumeCommand(f runFlags) string {
 }
 
 // findRunner returns the measuring program and the CPUs it may use.
-func findRunner(path string) (*bench.Program, error) {
+func findRunner(path string) (*run.Program, error) {
 	if path == "" {
 		self, err := os.Executable()
 		if err != nil {
@@ -234,7 +235,7 @@ func findRunner(path string) (*bench.Program, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, usageErrorf("the runner is not there (make builds it): %w", err)
 	}
-	return &bench.Program{Path: path, CPUs: bench.AllCPUs()}, nil
+	return &run.Program{Path: path, CPUs: run.AllCPUs()}, nil
 }
 
 // chooseWorkloads returns the named workloads in report order.

@@ -1,4 +1,4 @@
-package bench
+package run
 
 import (
 	"bytes"
@@ -34,12 +34,12 @@ func SetAside(dir string) (aside string, moved []string, err error) {
 		return "", nil, err
 	}
 	defer owner.Release()
-	return output.SetAside(dir, BenchFile, LatencyFile, ReportFile)
+	return output.SetAside(dir, benchlog.BenchFile, benchlog.LatencyFile, benchlog.ReportFile)
 }
 
 // CreateLog begins the results of a new run in dir. It refuses to touch a
 // directory that has results already, or that another process writes to.
-func CreateLog(dir string, h Header, facts []Fact, workloads []WorkloadInfo) (*Log, error) {
+func CreateLog(dir string, h benchlog.Header, facts []benchlog.Fact, workloads []benchlog.WorkloadInfo) (*Log, error) {
 	owner, err := output.Own(dir)
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func CreateLog(dir string, h Header, facts []Fact, workloads []WorkloadInfo) (*L
 
 // create makes both files, bench.txt last: where that is, the run can be
 // resumed.
-func (l *Log) create(dir string, h Header, facts []Fact, workloads []WorkloadInfo) error {
+func (l *Log) create(dir string, h benchlog.Header, facts []benchlog.Fact, workloads []benchlog.WorkloadInfo) error {
 	preamble, err := benchlog.Preamble(h, facts, nil, workloads)
 	if err != nil {
 		return err
@@ -65,7 +65,7 @@ func (l *Log) create(dir string, h Header, facts []Fact, workloads []WorkloadInf
 		open **os.File
 		name string
 		text []byte
-	}{{&l.latency, LatencyFile, l.latencyText.Bytes()}, {&l.bench, BenchFile, l.benchText.Bytes()}} {
+	}{{&l.latency, benchlog.LatencyFile, l.latencyText.Bytes()}, {&l.bench, benchlog.BenchFile, l.benchText.Bytes()}} {
 		var err error
 		*f.open, err = output.Create(filepath.Join(dir, f.name), f.text)
 		if errors.Is(err, fs.ErrExist) {
@@ -100,7 +100,7 @@ func (l *Log) note(record benchlog.Record) error {
 }
 
 // Result appends one result. began is when its runner was started.
-func (l *Log) Result(c Case, out Output, began time.Time, took time.Duration) error {
+func (l *Log) Result(c benchlog.Case, out Output, began time.Time, took time.Duration) error {
 	if out.Latency != "" {
 		line := benchlog.LatencyLine(c, began.Sub(l.started), took, out.Max, out.Latency)
 		if err := appendTo(l.latency, &l.latencyText, line); err != nil {
@@ -111,12 +111,12 @@ func (l *Log) Result(c Case, out Output, began time.Time, took time.Duration) er
 }
 
 // Fail appends a failed case.
-func (l *Log) Fail(c Case, where string, err error) error {
+func (l *Log) Fail(c benchlog.Case, where string, err error) error {
 	return l.write(benchlog.Failure(c, where, err))
 }
 
 // Skip appends a case, or a whole workload and model, that cannot be measured.
-func (l *Log) Skip(c Case, reason string) error { return l.write(benchlog.Skip(c, reason)) }
+func (l *Log) Skip(c benchlog.Case, reason string) error { return l.write(benchlog.Skip(c, reason)) }
 
 // Texts returns what bench.txt and latency.hlog hold, as they were written by
 // this run and the part of it that was resumed. They must not be changed.
@@ -137,7 +137,7 @@ func (l *Log) Close() error {
 // OpenLog continues the results directory of an interrupted run, and becomes
 // its owner. What a kill left half written is cut off.
 func OpenLog(dir string) (*Log, *Past, error) {
-	name := filepath.Join(dir, BenchFile)
+	name := filepath.Join(dir, benchlog.BenchFile)
 	if _, err := os.Stat(name); err != nil { // before a directory is made for a lock
 		return nil, nil, fmt.Errorf("nothing to resume: %w", err)
 	}
@@ -156,7 +156,7 @@ func OpenLog(dir string) (*Log, *Past, error) {
 
 // open reads both files and opens them where they are whole.
 func (l *Log) open(dir string) (*Past, error) {
-	bench, err := wholeLines(filepath.Join(dir, BenchFile))
+	bench, err := wholeLines(filepath.Join(dir, benchlog.BenchFile))
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +164,7 @@ func (l *Log) open(dir string) (*Past, error) {
 	if err != nil {
 		return nil, err
 	}
-	latency, err := wholeLines(filepath.Join(dir, LatencyFile))
+	latency, err := wholeLines(filepath.Join(dir, benchlog.LatencyFile))
 	if err != nil {
 		return nil, err
 	}
@@ -172,10 +172,10 @@ func (l *Log) open(dir string) (*Past, error) {
 	l.started = past.Header.Started.Time
 	l.benchText.Write(bench)
 	l.latencyText.Write(latency)
-	if l.bench, err = output.Append(filepath.Join(dir, BenchFile), int64(len(bench))); err != nil {
+	if l.bench, err = output.Append(filepath.Join(dir, benchlog.BenchFile), int64(len(bench))); err != nil {
 		return nil, err
 	}
-	l.latency, err = output.Append(filepath.Join(dir, LatencyFile), int64(len(latency)))
+	l.latency, err = output.Append(filepath.Join(dir, benchlog.LatencyFile), int64(len(latency)))
 	return past, err
 }
 

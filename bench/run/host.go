@@ -1,16 +1,18 @@
-package bench
+package run
 
 import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
+
+	"switchyard/bench/benchlog"
 )
 
 // HostFacts returns what a reader must know to trust or to compare a number.
 // Facts that change by the minute (load, stolen time) are noted per block.
-func HostFacts() []Fact {
-	facts := []Fact{
+func HostFacts() []benchlog.Fact {
+	facts := []benchlog.Fact{
 		{Key: "goos", Value: runtime.GOOS},
 		{Key: "goarch", Value: runtime.GOARCH},
 		{Key: "pkg", Value: "switchyard"},
@@ -19,7 +21,7 @@ func HostFacts() []Fact {
 		{Key: "cores", Value: strconv.Itoa(runtime.NumCPU())},
 	}
 	for _, f := range hostFacts() {
-		facts = append(facts, Fact{Key: f.Key, Value: oneLine(f.Value)})
+		facts = append(facts, benchlog.Fact{Key: f.Key, Value: oneLine(f.Value)})
 	}
 	return facts
 }

@@ -1,4 +1,4 @@
-package bench
+package run
 
 import (
 	"bufio"
@@ -9,22 +9,24 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"switchyard/bench/benchlog"
 )
 
 // hostFacts reads what else about this machine could explain a number.
-func hostFacts() []Fact {
-	facts := []Fact{
+func hostFacts() []benchlog.Fact {
+	facts := []benchlog.Fact{
 		{Key: "cpu", Value: cpuModel()},
 		{Key: "virtual", Value: yesNo(strings.Contains(cpuFlags(), " hypervisor"))},
 		{Key: "smt", Value: fileOr("/sys/devices/system/cpu/smt/control", "unknown")},
 		{Key: "governor", Value: fileOr("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "unknown")},
 		{Key: "mitigations", Value: mitigations()},
-		{Key: "memory", Value: fmt.Sprintf("%d MiB", statusFields("/proc/meminfo")["MemTotal"]>>10)},
+		{Key: "memory", Value: memory()},
 		{Key: "cgroup-quota", Value: cgroupQuota()},
 	}
 	var uts unix.Utsname
 	if unix.Uname(&uts) == nil {
-		facts = append(facts, Fact{Key: "kernel", Value: unix.ByteSliceToString(uts.Release[:])})
+		facts = append(facts, benchlog.Fact{Key: "kernel", Value: unix.ByteSliceToString(uts.Release[:])})
 	}
 	for _, limit := range []struct {
 		key      string
@@ -32,10 +34,18 @@ func hostFacts() []Fact {
 	}{{"limit-files", unix.RLIMIT_NOFILE}, {"limit-processes", unix.RLIMIT_NPROC}} {
 		var r unix.Rlimit
 		if unix.Getrlimit(limit.resource, &r) == nil {
-			facts = append(facts, Fact{Key: limit.key, Value: limitText(r.Cur)})
+			facts = append(facts, benchlog.Fact{Key: limit.key, Value: limitText(r.Cur)})
 		}
 	}
 	return facts
+}
+
+func memory() string {
+	var info unix.Sysinfo_t
+	if unix.Sysinfo(&info) != nil {
+		return "unknown"
+	}
+	return fmt.Sprintf("%d MiB", uint64(info.Totalram)*uint64(info.Unit)>>20)
 }
 
 func limitText(n uint64) string {

@@ -1,12 +1,14 @@
 //go:build !linux
 
-package bench
+package run
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"runtime"
+
+	"switchyard/bench/benchlog"
 )
 
 // A Program is a runner program on disk. Measuring needs CPU sets, which are
@@ -28,7 +30,7 @@ func AllCPUs() []int {
 var errNoMeasuring = fmt.Errorf("measuring needs Linux (CPU sets, process trees): %w", errors.ErrUnsupported)
 
 // List returns an error that wraps [errors.ErrUnsupported].
-func (p *Program) List(context.Context) ([]WorkloadInfo, error) { return nil, errNoMeasuring }
+func (p *Program) List(context.Context) ([]benchlog.WorkloadInfo, error) { return nil, errNoMeasuring }
 
 // Adopt returns an error that wraps [errors.ErrUnsupported].
 func Adopt() error { return errNoMeasuring }

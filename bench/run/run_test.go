@@ -1,4 +1,4 @@
-package bench
+package run
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"switchyard/bench"
 	"switchyard/bench/benchlog"
 )
 
@@ -57,10 +58,10 @@ func (e *fakeExec) Run(ctx context.Context, in Invocation) (Output, error) {
 	return out, nil
 }
 
-func twoWorkloads() []WorkloadInfo {
-	return []WorkloadInfo{
-		{Name: "A", Op: "op", Story: "s", Cases: []Params{"n=1", "n=2"}, Models: []Model{Serial, Goroutine}, NA: map[Model]string{Ants: "no ants"}},
-		{Name: "B", Op: "op", Story: "s", Cases: []Params{""}, Models: []Model{Serial, Goroutine, Ants}},
+func twoWorkloads() []benchlog.WorkloadInfo {
+	return []benchlog.WorkloadInfo{
+		{Name: "A", Op: "op", Story: "s", Cases: []benchlog.Params{"n=1", "n=2"}, Models: []benchlog.Model{bench.Serial, bench.Goroutine}, NA: map[benchlog.Model]string{bench.Ants: "no ants"}},
+		{Name: "B", Op: "op", Story: "s", Cases: []benchlog.Params{""}, Models: []benchlog.Model{bench.Serial, bench.Goroutine, bench.Ants}},
 	}
 }
 
@@ -70,8 +71,8 @@ func newRun(t *testing.T, dir string) (*Run, *fakeExec) {
 	clock := &fakeClock{time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)}
 	exec := &fakeExec{clock: clock}
 	r := &Run{
-		Config: Config{Workloads: twoWorkloads(), Header: Header{
-			Models: []Model{Serial, Goroutine, Ants}, Lanes: []int{2},
+		Config: Config{Workloads: twoWorkloads(), Header: benchlog.Header{
+			Models: []benchlog.Model{bench.Serial, bench.Goroutine, bench.Ants}, Lanes: []int{2},
 			Count: 3, Benchtime: 50 * time.Millisecond, Repeats: 2, Seed: 7, CPUs: "0-1", Command: "test",
 		}},
 		Exec: exec, Now: clock.Now,
@@ -79,7 +80,7 @@ func newRun(t *testing.T, dir string) (*Run, *fakeExec) {
 		Steal:  func() func() float64 { return func() float64 { return 0 } },
 	}
 	var err error
-	r.Log, err = CreateLog(dir, r.Plan(clock.now), []Fact{{Key: "goos", Value: "test"}, {Key: "cpu", Value: "none"}}, r.Workloads)
+	r.Log, err = CreateLog(dir, r.Plan(clock.now), []benchlog.Fact{{Key: "goos", Value: "test"}, {Key: "cpu", Value: "none"}}, r.Workloads)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +90,7 @@ func newRun(t *testing.T, dir string) (*Run, *fakeExec) {
 
 func readBench(t *testing.T, dir string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, BenchFile))
+	text, err := os.ReadFile(filepath.Join(dir, benchlog.BenchFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +207,7 @@ func TestRunVoidCase(t *testing.T) {
 	r, exec := newRun(t, dir)
 	exec.fail = func(in Invocation) error {
 		if in.Case.Workload == "B" {
-			return Void("too few files")
+			return bench.Void("too few files")
 		}
 		return nil
 	}
@@ -300,7 +301,7 @@ func TestRunResumeIsOneRun(t *testing.T) {
 			r.Log.Close()
 			r.Benchtime, r.Budget, r.Repeats = 20*time.Millisecond, budget, 3
 			var err error
-			if _, e := os.Stat(filepath.Join(dir, BenchFile)); e != nil {
+			if _, e := os.Stat(filepath.Join(dir, benchlog.BenchFile)); e != nil {
 				r.Log, err = CreateLog(dir, r.Plan(exec.clock.now), nil, r.Workloads)
 			} else {
 				r.Log, r.Past, err = OpenLog(dir)
@@ -383,12 +384,12 @@ func TestResumeCutsUnpairedHistogram(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := Output{Line: "BenchmarkB/model=ants-2\t1\t1 ns/op", Latency: "AAAA", Max: 250_000}
-	c := Case{Workload: "B", Model: Ants, CPUs: 2}
+	c := benchlog.Case{Workload: "B", Model: bench.Ants, CPUs: 2}
 	if err := r.Log.Result(c, out, r.Log.started.Add(1500*time.Millisecond), 20*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	r.Log.Close()
-	name := filepath.Join(dir, LatencyFile)
+	name := filepath.Join(dir, benchlog.LatencyFile)
 	whole, err := os.ReadFile(name)
 	if err != nil || !strings.HasSuffix(string(whole), "\nTag=B/model=ants-2,1.500,0.020,0.250,AAAA\n") {
 		t.Fatalf("%q, %v", whole, err)
@@ -428,16 +429,16 @@ func TestLogTexts(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		bench, latency := r.Log.Texts()
-		file, err := os.ReadFile(filepath.Join(dir, LatencyFile))
-		if string(bench) != readBench(t, dir) || string(latency) != string(file) || err != nil {
+		results, latency := r.Log.Texts()
+		file, err := os.ReadFile(filepath.Join(dir, benchlog.LatencyFile))
+		if string(results) != readBench(t, dir) || string(latency) != string(file) || err != nil {
 			t.Error("memory and files differ")
 		}
 		r.Log.Close()
 		if r.Log, _, err = OpenLog(dir); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.Log.Skip(Case{Workload: "B", Model: Ants, CPUs: 2}, "one\ntwo"); err != nil {
+		if err := r.Log.Skip(benchlog.Case{Workload: "B", Model: bench.Ants, CPUs: 2}, "one\ntwo"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -481,7 +482,7 @@ func TestRunBenchtime(t *testing.T) {
 	var zero Run
 	h := zero.Plan(time.Time{})
 	if h.Count != 6 || h.Benchtime != 50*time.Millisecond || h.Deadline != 21*time.Second || h.Repeats != 0 || h.Budget != 0 ||
-		!slices.Equal(h.Lanes, []int{1}) || !slices.Equal(h.Models, Models()) {
+		!slices.Equal(h.Lanes, []int{1}) || !slices.Equal(h.Models, bench.Models()) {
 		t.Errorf("plan of nothing in particular: %+v", h)
 	}
 }
@@ -497,10 +498,10 @@ func TestResumeTruncated(t *testing.T) {
 	header := strings.Index(text, "Unit ")
 	for cut := header; cut < len(text); cut += 37 {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, BenchFile), []byte(text[:cut]), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, benchlog.BenchFile), []byte(text[:cut]), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, LatencyFile), nil, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, benchlog.LatencyFile), nil, 0o644); err != nil {
 			t.Fatal(err)
 		}
 		log, past, err := OpenLog(dir)
@@ -562,7 +563,7 @@ func TestOpenLogRejects(t *testing.T) {
 		"nothing measured":        {plan + workload, ""},
 	} {
 		dir := t.TempDir()
-		for file, text := range map[string]string{BenchFile: tt.text, LatencyFile: ""} {
+		for file, text := range map[string]string{benchlog.BenchFile: tt.text, benchlog.LatencyFile: ""} {
 			if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
 				t.Fatal(err)
 			}
@@ -576,7 +577,7 @@ func TestOpenLogRejects(t *testing.T) {
 			}
 			continue
 		}
-		if want := filepath.Join(dir, BenchFile) + " cannot be resumed: " + tt.want; err == nil || err.Error() != want || log != nil || past != nil {
+		if want := filepath.Join(dir, benchlog.BenchFile) + " cannot be resumed: " + tt.want; err == nil || err.Error() != want || log != nil || past != nil {
 			t.Errorf("%s: error %v, want %q", name, err, want)
 		}
 	}
@@ -584,10 +585,10 @@ func TestOpenLogRejects(t *testing.T) {
 	if _, _, err := OpenLog(dir); err == nil || !strings.HasPrefix(err.Error(), "nothing to resume: ") {
 		t.Errorf("a directory without results: %v", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, BenchFile), []byte(plan+workload), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, benchlog.BenchFile), []byte(plan+workload), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := OpenLog(dir); err == nil || !strings.Contains(err.Error(), LatencyFile) {
+	if _, _, err := OpenLog(dir); err == nil || !strings.Contains(err.Error(), benchlog.LatencyFile) {
 		t.Errorf("no latency log: %v", err)
 	}
 }
@@ -628,8 +629,8 @@ func TestRunBudget(t *testing.T) {
 
 type notes struct{ texts []string }
 
-func (*notes) Step(done, total int, phase string, c Case) {}
-func (n *notes) Note(text string)                         { n.texts = append(n.texts, text) }
+func (*notes) Step(done, total int, phase string, c benchlog.Case) {}
+func (n *notes) Note(text string)                                  { n.texts = append(n.texts, text) }
 
 // A block at whose edge the canary is slow, or during which the hypervisor
 // stole time, is run again, a bounded number of times, and nothing of it is

@@ -1,4 +1,4 @@
-package bench
+package run
 
 import (
 	"context"
@@ -13,6 +13,10 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"switchyard/bench"
+	"switchyard/bench/benchlog"
+	"switchyard/bench/proctree"
 )
 
 // Bounds of what a runner may print.
@@ -46,7 +50,7 @@ func AllCPUs() []int {
 }
 
 // List asks the program for its workloads.
-func (p *Program) List(ctx context.Context) ([]WorkloadInfo, error) {
+func (p *Program) List(ctx context.Context) ([]benchlog.WorkloadInfo, error) {
 	stderr := &limitedBuffer{max: maxStderr}
 	cmd := exec.CommandContext(ctx, p.Path, "-list")
 	cmd.Stderr = stderr
@@ -109,7 +113,7 @@ func (p *Program) Run(ctx context.Context, in Invocation) (Output, error) {
 // what undoes it.
 func pin(cpus []int, n int) (restore func(), err error) {
 	if n > len(cpus) {
-		return nil, Void("needs %d CPUs, and %d may be used", n, len(cpus))
+		return nil, bench.Void("needs %d CPUs, and %d may be used", n, len(cpus))
 	}
 	var old, set unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &old); err != nil {
@@ -127,7 +131,7 @@ func pin(cpus []int, n int) (restore func(), err error) {
 // killTree kills a runner and all below it. The group alone would not do: a
 // worker may have a group of its own.
 func killTree(pid int) {
-	below := Descendants(pid)
+	below := proctree.Descendants(pid)
 	_ = syscall.Kill(-pid, syscall.SIGKILL)
 	_ = syscall.Kill(pid, syscall.SIGKILL)
 	for _, p := range below {
@@ -141,7 +145,7 @@ func killTree(pid int) {
 func endOrphans() (running int) {
 	deadline := time.Now().Add(500 * time.Millisecond)
 	for {
-		kids := children(os.Getpid())
+		kids := proctree.Children(os.Getpid())
 		if len(kids) == 0 {
 			return running
 		}
@@ -171,8 +175,8 @@ func runnerError(state *os.ProcessState, err error, stderr string) error {
 	switch status := state.Sys().(syscall.WaitStatus); {
 	case status.Signaled():
 		return fmt.Errorf("%s", strings.TrimSpace(fmt.Sprintf("the runner was killed by %v. %s", status.Signal(), reason)))
-	case status.ExitStatus() == ExitVoid:
-		return &VoidError{Reason: reason}
+	case status.ExitStatus() == bench.ExitVoid:
+		return &bench.VoidError{Reason: reason}
 	case reason != "":
 		return errors.New(reason)
 	default:

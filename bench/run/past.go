@@ -1,4 +1,4 @@
-package bench
+package run
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"switchyard/bench"
 	"switchyard/bench/benchlog"
 )
 
@@ -86,7 +87,7 @@ func (p *Past) paired(latency []byte) int {
 // check reports why what was read is not the beginning of a run.
 func (p *Past) check() error {
 	h := p.Header
-	unknown := func(m Model) bool { return !slices.Contains(Models(), m) }
+	unknown := func(m benchlog.Model) bool { return !slices.Contains(bench.Models(), m) }
 	switch {
 	case h.Format != benchlog.Format:
 		return fmt.Errorf("its format is %d, and this program writes %d", h.Format, benchlog.Format)

@@ -1,12 +1,14 @@
-package bench
+package run
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"sort"
+	"strings"
 	"time"
 
+	"switchyard/bench"
 	"switchyard/bench/benchlog"
 )
 
@@ -14,8 +16,8 @@ import (
 // Models are all, zero Lanes {1}, a zero Count is benchlog.MinResults, a zero
 // Benchtime 50 ms, a zero Deadline 20 s and 20 bench times.
 type Config struct {
-	Header
-	Workloads []WorkloadInfo
+	benchlog.Header
+	Workloads []benchlog.WorkloadInfo
 }
 
 // An Executor measures one result; [Program] is the real one.
@@ -26,7 +28,7 @@ type Executor interface {
 // An Observer is told how the run goes on. Total is how many runner calls are
 // planned now; it changes when cases fail or blocks are repeated.
 type Observer interface {
-	Step(done, total int, phase string, c Case)
+	Step(done, total int, phase string, c benchlog.Case)
 	Note(text string)
 }
 
@@ -53,14 +55,14 @@ type Run struct {
 
 	began time.Time
 	cases []*caseState
-	index map[Case]*caseState
+	index map[benchlog.Case]*caseState
 	stats Stats
 	base  time.Duration // quietest canary
 	done  int
 }
 
 type caseState struct {
-	Case
+	benchlog.Case
 	n        int
 	op       time.Duration
 	overhead time.Duration // of a runner call, besides the measured time
@@ -72,7 +74,7 @@ const minBenchtime = 2 * time.Millisecond
 
 func (r *Run) defaults() {
 	if len(r.Models) == 0 {
-		r.Models = Models()
+		r.Models = bench.Models()
 	}
 	if len(r.Lanes) == 0 {
 		r.Lanes = []int{1}
@@ -116,7 +118,7 @@ func (r *Run) Do(ctx context.Context) (Stats, error) {
 // prepare lists the cases and takes over what an earlier part of the run knew.
 func (r *Run) prepare() error {
 	cases, absent := plan(r.Workloads, r.Models, r.Lanes)
-	r.index = make(map[Case]*caseState)
+	r.index = make(map[benchlog.Case]*caseState)
 	for _, c := range cases {
 		s := &caseState{Case: c}
 		if r.Past != nil {
@@ -166,8 +168,8 @@ func (r *Run) goOn() {
 }
 
 // skip logs the cells that cannot be measured, if that was not done before.
-func (r *Run) skip(absent map[Case]string) error {
-	var names []Case
+func (r *Run) skip(absent map[benchlog.Case]string) error {
+	var names []benchlog.Case
 	for c := range absent {
 		if r.Past == nil || !r.Past.Cases[c.String()].Void {
 			names = append(names, c)
@@ -188,7 +190,7 @@ func (r *Run) calibrate(ctx context.Context) error {
 	if r.Past != nil && r.Past.Calibration != nil {
 		return nil
 	}
-	var todo []Case
+	var todo []benchlog.Case
 	for _, s := range r.cases {
 		if !s.out {
 			todo = append(todo, s.Case)
@@ -355,8 +357,8 @@ func (r *Run) block(ctx context.Context, block, attempt int) (end benchlog.Block
 	return end, r.Log.note(end)
 }
 
-func (r *Run) order(pass uint64) []Case {
-	var cases []Case
+func (r *Run) order(pass uint64) []benchlog.Case {
+	var cases []benchlog.Case
 	for _, s := range r.cases {
 		cases = append(cases, s.Case)
 	}
@@ -398,7 +400,7 @@ func (r *Run) drop(ctx context.Context, s *caseState, where string, err error) e
 		return context.Cause(ctx)
 	}
 	s.out = true
-	var void *VoidError
+	var void *bench.VoidError
 	if errors.As(err, &void) {
 		r.stats.Void++
 		return r.Log.Skip(s.Case, void.Reason)
@@ -408,7 +410,7 @@ func (r *Run) drop(ctx context.Context, s *caseState, where string, err error) e
 	return r.Log.Fail(s.Case, where, err)
 }
 
-func (r *Run) step(phase string, c Case) {
+func (r *Run) step(phase string, c benchlog.Case) {
 	if r.Observe == nil {
 		return
 	}
@@ -436,9 +438,14 @@ func count(b bool) int {
 }
 
 // Plan returns the header of the run's results.
-func (r *Run) Plan(started time.Time) Header {
+func (r *Run) Plan(started time.Time) benchlog.Header {
 	r.defaults()
 	h := r.Header
 	h.Format, h.Started = benchlog.Format, benchlog.Time{Time: started.UTC()}
 	return h
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
 }

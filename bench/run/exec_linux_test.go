@@ -1,4 +1,4 @@
-package bench
+package run
 
 import (
 	"bufio"
@@ -13,6 +13,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"switchyard/bench"
+	"switchyard/bench/benchlog"
+	"switchyard/bench/proctree"
 )
 
 // The test program is also the runner that the tests start: the variable says
@@ -22,13 +26,7 @@ const roleVariable = "SWITCHYARD_TEST_ROLE"
 func TestMain(m *testing.M) {
 	switch os.Getenv(roleVariable) {
 	case "runner":
-		os.Exit(Runner(os.Args[1:], append(testWorkloads(), truthWorkloads()...), os.Stdout, os.Stderr))
-	case "memory", "burn", "":
-		if role, ok := os.LookupEnv(roleVariable); ok {
-			childRole(role)
-			return
-		}
-		os.Exit(m.Run())
+		os.Exit(bench.Runner(os.Args[1:], testWorkloads(), os.Stdout, os.Stderr))
 	case "orchestrator":
 		orchestrate()
 	case "sleeper":
@@ -39,38 +37,38 @@ func TestMain(m *testing.M) {
 }
 
 // testWorkloads are one honest workload and the ways to misbehave.
-func testWorkloads() []*Workload {
-	named := func(name string, impl Func) *Workload {
+func testWorkloads() []*bench.Workload {
+	named := func(name string, impl bench.Func) *bench.Workload {
 		w := counting(impl)
 		w.Name = name
 		return w
 	}
-	return []*Workload{
+	return []*bench.Workload{
 		named("Honest", honest),
-		named("Hangs", func(b *B) (uint64, error) {
+		named("Hangs", func(b *bench.B) (uint64, error) {
 			if _, err := sleeper(); err != nil {
 				return 0, err
 			}
 			time.Sleep(time.Hour) // not select: the runtime would see a deadlock
 			return 0, nil
 		}),
-		named("Leaves", func(b *B) (uint64, error) {
+		named("Leaves", func(b *bench.B) (uint64, error) {
 			if _, err := sleeper(); err != nil {
 				return 0, err
 			}
 			return honest(b)
 		}),
-		named("Dies", func(b *B) (uint64, error) {
+		named("Dies", func(b *bench.B) (uint64, error) {
 			return 0, syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		}),
-		named("Wrong", func(b *B) (uint64, error) { n, err := honest(b); return n + 1, err }),
-		named("Void", func(b *B) (uint64, error) { return 0, Void("not on this machine") }),
-		named("Chatty", func(b *B) (uint64, error) { fmt.Println("hello"); return honest(b) }),
-		named("Floods", func(b *B) (uint64, error) {
+		named("Wrong", func(b *bench.B) (uint64, error) { n, err := honest(b); return n + 1, err }),
+		named("Void", func(b *bench.B) (uint64, error) { return 0, bench.Void("not on this machine") }),
+		named("Chatty", func(b *bench.B) (uint64, error) { fmt.Println("hello"); return honest(b) }),
+		named("Floods", func(b *bench.B) (uint64, error) {
 			fmt.Println(strings.Repeat("x", maxStdout+1))
 			return honest(b)
 		}),
-		named("CPUs", func(b *B) (uint64, error) {
+		named("CPUs", func(b *bench.B) (uint64, error) {
 			if got := len(AllCPUs()); got != b.CPUs {
 				return 0, fmt.Errorf("%d CPUs are usable, want %d", got, b.CPUs)
 			}
@@ -99,7 +97,7 @@ func testProgram(t *testing.T) *Program {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if left := Descendants(os.Getpid()); len(left) > 0 {
+		if left := proctree.Descendants(os.Getpid()); len(left) > 0 {
 			t.Errorf("processes left: %v", left)
 		}
 	})
@@ -108,7 +106,7 @@ func testProgram(t *testing.T) *Program {
 
 func invocation(name string) Invocation {
 	return Invocation{
-		Case: Case{Workload: name, Model: Serial, CPUs: 1},
+		Case: benchlog.Case{Workload: name, Model: bench.Serial, CPUs: 1},
 		N:    100, Op: time.Microsecond, Benchtime: time.Millisecond,
 	}
 }
@@ -142,7 +140,7 @@ func TestProgramTooManyCPUs(t *testing.T) {
 	p := testProgram(t)
 	in := invocation("Honest")
 	in.Case.CPUs = len(p.CPUs) + 1
-	var void *VoidError
+	var void *bench.VoidError
 	if _, err := p.Run(t.Context(), in); !errors.As(err, &void) {
 		t.Errorf("error %v, want a void case", err)
 	}
@@ -162,7 +160,7 @@ func TestProgramHangs(t *testing.T) {
 func TestProgramList(t *testing.T) {
 	p := testProgram(t)
 	infos, err := p.List(t.Context())
-	if err != nil || len(infos) != len(testWorkloads())+len(truthWorkloads()) {
+	if err != nil || len(infos) != len(testWorkloads()) {
 		t.Errorf("%d workloads, %v", len(infos), err)
 	}
 }
@@ -193,7 +191,7 @@ func orchestrate() {
 	}
 	go p.Run(context.Background(), invocation("Hangs"))
 	for {
-		if kids := children(os.Getpid()); len(kids) > 0 {
+		if kids := proctree.Children(os.Getpid()); len(kids) > 0 {
 			fmt.Println(kids[0])
 			break
 		}

@@ -1,0 +1,13 @@
+// Package run orders a run: which cases there are, in which order they are
+// measured and for how long, with which program, and what of it is on disk.
+//
+//   - A [Program] is a runner: it measures one result, in a fresh process.
+//   - A [Run] calibrates N once per case, then passes over all cases in blocks,
+//     each in a seeded random order.
+//   - A [Log] has every result on disk before the next is measured; what an
+//     interrupted run left is a [Past], with which a Run goes on.
+//   - [HostFacts], [Canary] and [Steal] say what the machine is, and whether it
+//     was busy with something else.
+//
+// It is not linked by what measures: that is package bench.
+package run
