@@ -7,7 +7,7 @@ import (
 	"runtime"
 	"sync/atomic"
 
-	"switchyard/procs/internal/inproc"
+	"switchyard/procs/internal/bridge"
 )
 
 // Executor runs functions and hands out futures (Python's
@@ -25,9 +25,9 @@ import (
 // An executor that nobody holds any more is shut down by the garbage collector,
 // without waiting and without cancelling anything.
 type Executor struct {
-	pool *Pool        // one of the two
-	crew inproc.Crew  // is nil
-	lent *atomic.Bool // Pool was called, so that the pool may be in use though the executor is not
+	pool    *Pool          // nil for an executor over goroutines
+	backend bridge.Backend // nil for an executor over processes
+	lent    *atomic.Bool   // Pool was called: the pool may be in use though the executor is not
 }
 
 // NewExecutor returns an executor over worker processes (ProcessPoolExecutor).
@@ -47,11 +47,6 @@ func NewExecutor(config PoolConfig) (*Executor, error) {
 	return e, nil
 }
 
-// NewExecutorOver returns an executor over goroutines that something else
-// keeps. It is there for package threads, whose NewExecutor is
-// ThreadPoolExecutor.
-func NewExecutorOver(crew inproc.Crew) *Executor { return &Executor{crew: crew} }
-
 // Pool returns the pool under an executor over processes, and nil for one over
 // goroutines. Afterwards the garbage collector does not shut the executor down.
 func (e *Executor) Pool() *Pool {
@@ -68,7 +63,7 @@ func Submit[In, Out any](e *Executor, f *Func[In, Out], in In, opts ...Option) *
 	if e.pool != nil {
 		return &ApplyAsync(e.pool, f, in, opts...).f
 	}
-	t := &crewTask[In, Out]{fn: f, in: in}
+	t := &localTask[In, Out]{fn: f, in: in}
 	t.f.owner = t
 	if len(opts) > 0 {
 		var o options
@@ -79,7 +74,7 @@ func Submit[In, Out any](e *Executor, f *Func[In, Out], in In, opts ...Option) *
 			t.f.calls = append(t.f.calls, func(f *Future[Out]) { call(f.value, f.err) })
 		}
 	}
-	if err := e.crew.Submit(t); err != nil {
+	if err := e.backend.Submit(t); err != nil {
 		t.f.complete(nil, err)
 	}
 	return &t.f
@@ -172,8 +167,8 @@ func cancelAll[T any](fs []*Future[T]) {
 // workers are gone. It may be called again. A callback gets no wait, since it
 // is waited for itself, and neither does a task of an executor over goroutines.
 func (e *Executor) Shutdown(wait, cancelFutures bool) {
-	if e.crew != nil {
-		e.crew.Shutdown(wait, cancelFutures)
+	if e.backend != nil {
+		e.backend.Shutdown(wait, cancelFutures)
 		return
 	}
 	e.pool.Close()
@@ -194,7 +189,7 @@ func (e *Executor) Terminate() {
 		return
 	}
 	e.Shutdown(false, true) // first, or a worker whose task heeds its context would begin the next one
-	e.crew.Stop()
+	e.backend.Stop()
 	e.Shutdown(true, true)
 }
 
@@ -203,5 +198,5 @@ func (e *Executor) String() string {
 	if e.pool != nil {
 		return fmt.Sprintf("<Executor over %d processes>", e.pool.Size())
 	}
-	return fmt.Sprintf("<Executor over %d goroutines>", e.crew.Size())
+	return fmt.Sprintf("<Executor over %d goroutines>", e.backend.Size())
 }

@@ -211,7 +211,7 @@ func TestWorkerAtExit(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	p := newPool(t, PoolConfig{Workers: 2, Initializer: Call(testAtExit, w)})
+	p := newPool(t, PoolConfig{Workers: 2, Initializer: NewInitializer(testAtExit, w)})
 	if v, err := Apply(soon(t), p, testSquare, 2); v != 4 || err != nil {
 		t.Fatal(v, err)
 	}

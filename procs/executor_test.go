@@ -454,7 +454,7 @@ func TestExecutorInitializerFails(t *testing.T) {
 	defer procs.SetLog(procs.LevelOff, nil)
 	over := map[string]func() (*procs.Executor, error){
 		"processes": func() (*procs.Executor, error) {
-			return procs.NewExecutor(procs.PoolConfig{Workers: 2, Initializer: procs.Call(procs.TestHalf, 7)})
+			return procs.NewExecutor(procs.PoolConfig{Workers: 2, Initializer: procs.NewInitializer(procs.TestHalf, 7)})
 		},
 		"goroutines": func() (*procs.Executor, error) {
 			return threads.NewExecutor(threads.Config{Workers: 2, Initializer: func() error {

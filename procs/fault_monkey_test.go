@@ -63,13 +63,13 @@ func monkey(t *testing.T, seed uint64) {
 		TaskTimeout: time.Duration(pick(0, 0, 50)) * time.Millisecond, Grace: time.Duration(pick(-1, 1, 20)) * time.Millisecond}
 	switch r.IntN(8) {
 	case 0:
-		config.Initializer = Call(testFail, "not today")
+		config.Initializer = NewInitializer(testFail, "not today")
 	case 1:
-		config.Initializer = Call(testExit, 3)
+		config.Initializer = NewInitializer(testExit, 3)
 	case 2:
-		config.Initializer = Call(testSuicide, syscall.SIGKILL)
+		config.Initializer = NewInitializer(testSuicide, syscall.SIGKILL)
 	case 3, 4:
-		config.Initializer = Call(testSquare, 3)
+		config.Initializer = NewInitializer(testSquare, 3)
 	}
 	p, err := NewPool(config)
 	if err != nil {

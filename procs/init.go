@@ -200,7 +200,7 @@ func runMainly(run func(context.Context) error) (err error) {
 
 func bootFunc(b *boot) (function, error) {
 	if b.id == runnerID {
-		return runnerFunc(), nil
+		return (*erasedFunc[runner, struct{}])(runnerFunc()), nil
 	}
 	f, err := findFunc(b.id)
 	if err != nil {

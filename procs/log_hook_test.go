@@ -59,7 +59,7 @@ func TestLogHookAsks(t *testing.T) {
 			pool.Load().Terminate()
 			told <- fmt.Sprint(message, pool.Load().PIDs())
 		})
-		p := newPool(t, PoolConfig{Workers: 1, Initializer: Call(testHalf, 7)})
+		p := newPool(t, PoolConfig{Workers: 1, Initializer: NewInitializer(testHalf, 7)})
 		pool.Store(p)
 		select {
 		case m := <-told:

@@ -178,7 +178,7 @@ func (m *mapJob[In, Out]) encodeHere(piece int32, dst []byte, w *wire) (_ []byte
 	}
 	lo, hi := m.bounds(piece)
 	if c.Flat() {
-		return append(dst, memory(m.xs[lo:hi])...), nil
+		return append(dst, asBytes(m.xs[lo:hi])...), nil
 	}
 	for i := lo; i < hi; i++ {
 		if dst, err = c.EncodeNext(dst, &m.xs[i], w); err != nil {
@@ -188,8 +188,8 @@ func (m *mapJob[In, Out]) encodeHere(piece int32, dst []byte, w *wire) (_ []byte
 	return dst, nil
 }
 
-// memory is a slice of pointer-free values as bytes.
-func memory[T any](s []T) []byte {
+// asBytes is a slice of pointer-free values as bytes.
+func asBytes[T any](s []T) []byte {
 	var t T
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*int(unsafe.Sizeof(t)))
 }
@@ -226,7 +226,7 @@ func (m *mapJob[In, Out]) decode(piece int32, payload []byte, w *wire) (err erro
 		if len(payload) != (hi-lo)*c.Fixed {
 			return fmt.Errorf("%w: a chunk of %d results in %d bytes", codec.ErrWire, hi-lo, len(payload))
 		}
-		copy(memory(m.out[lo:hi]), payload)
+		copy(asBytes(m.out[lo:hi]), payload)
 		return nil
 	}
 	for i := lo; i < hi; i++ {
@@ -257,15 +257,15 @@ func (m *mapJob[In, Out]) cancel(force bool) bool {
 	for ; m.begin < m.pieces; m.begin++ {
 		p.failed = append(p.failed, failure{ticket{job: m, piece: m.begin}, ErrCancelled})
 	}
-	again := p.again[:0]
-	for _, t := range p.again {
+	again := p.requeued[:0]
+	for _, t := range p.requeued {
 		if t.job == m {
 			p.failed = append(p.failed, failure{t, ErrCancelled})
 		} else {
 			again = append(again, t)
 		}
 	}
-	p.again = again
+	p.requeued = again
 	for _, w := range p.workers {
 		for i := w.first; i < len(w.entries); i++ {
 			e := &w.entries[i]

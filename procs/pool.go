@@ -38,7 +38,7 @@ type PoolConfig struct {
 	// Name begins the names of the workers: "Pool-1/1", ... Default: "Pool-1",
 	// "Pool-2", ...
 	Name string
-	// Initializer is run in each worker before its first task: see Call. If it
+	// Initializer is run in each worker before its first task: see NewInitializer. If it
 	// returns an error the pool is broken: all tasks fail with ErrBroken and
 	// that error.
 	Initializer *Initializer
@@ -111,23 +111,23 @@ type Pool struct {
 
 	collecting sync.Mutex // whoever takes results out of the workers' rings; comes before mu
 	delivering deliveries
-	helpers    helpers
+	direct     directCallers
 
-	mu       sync.Mutex
-	workers  []*worker
-	spares   []*worker
-	starting int // workers being started, spares included
-	target   int
-	count    int // workers ever started
-	pending  []job
-	first    int      // of pending
-	again    []ticket // come before pending
-	failed   []failure
-	state    poolState
-	broken   error
-	watching bool // the watch timer runs
-	scratch  []byte
-	crashes  int // see maxCrashes
+	mu          sync.Mutex
+	workers     []*worker
+	spares      []*worker
+	starting    int // workers being started, spares included
+	target      int
+	count       int // workers ever started
+	pending     []job
+	pendingHead int      // index of the first job of pending that may have pieces
+	requeued    []ticket // come before pending
+	failed      []failure
+	state       poolState
+	broken      error
+	watching    bool // the watch timer runs
+	scratch     []byte
+	crashes     int // see maxCrashes
 }
 
 type poolState uint8
@@ -141,7 +141,7 @@ const (
 // job is what a pool works on: a call, or a Map of many pieces. All methods but
 // finish are called with the pool's mutex held, and call no code of the
 // program's; finish may. It is called once per piece, without the mutex: by the
-// collector, by a caller of Apply that takes its own result (see help), or by
+// collector, by a caller of Apply that takes its own result (pollOwnResult), or by
 // whoever takes a piece back that no worker has begun, or submits one in vain.
 type job interface {
 	// next returns the number of the next piece to begin, or false if there is
@@ -451,24 +451,24 @@ func (p *Pool) submit(j job) error {
 }
 
 // hasWork reports whether a piece waits for a worker.
-func (p *Pool) hasWork() bool { return len(p.again) > 0 || p.first < len(p.pending) }
+func (p *Pool) hasWork() bool { return len(p.requeued) > 0 || p.pendingHead < len(p.pending) }
 
 // nextTicket takes the next piece to be run.
 func (p *Pool) nextTicket() (ticket, bool) {
-	if n := len(p.again); n > 0 {
-		t := p.again[n-1]
-		p.again[n-1] = ticket{} // it would keep the job's result
-		p.again = p.again[:n-1]
+	if n := len(p.requeued); n > 0 {
+		t := p.requeued[n-1]
+		p.requeued[n-1] = ticket{} // it would keep the job's result
+		p.requeued = p.requeued[:n-1]
 		return t, true
 	}
-	for p.first < len(p.pending) {
-		j := p.pending[p.first]
+	for p.pendingHead < len(p.pending) {
+		j := p.pending[p.pendingHead]
 		if piece, ok := j.next(); ok {
 			return ticket{job: j, piece: piece}, true
 		}
-		p.pending[p.first] = nil
-		if p.first++; p.first == len(p.pending) {
-			p.pending, p.first = p.pending[:0], 0
+		p.pending[p.pendingHead] = nil
+		if p.pendingHead++; p.pendingHead == len(p.pending) {
+			p.pending, p.pendingHead = p.pending[:0], 0
 		}
 	}
 	return ticket{}, false
@@ -550,7 +550,7 @@ func (p *Pool) place(w *worker, t ticket) {
 	task := w.ring.Put(w.nextSeq, fn, n, flags, b)
 	if task == nil {
 		w.full = true
-		p.again = append(p.again, t)
+		p.requeued = append(p.requeued, t)
 		return
 	}
 	if len(fds) > 0 {
@@ -560,7 +560,7 @@ func (p *Pool) place(w *worker, t ticket) {
 			w.load--
 			if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
 				w.full = true // it is dead; whoever buries it goes on
-				p.again = append(p.again, t)
+				p.requeued = append(p.requeued, t)
 				return
 			}
 			p.failed = append(p.failed, failure{t, err})

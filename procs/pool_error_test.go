@@ -255,7 +255,7 @@ var testTouch = Register("test.touch", func(_ context.Context, dir string) (int,
 // The initializer runs in every worker, even if there is nothing else to do.
 func TestPoolInitializerAlone(t *testing.T) {
 	dir := t.TempDir()
-	p := newPool(t, PoolConfig{Workers: 2, Initializer: Call(testTouch, dir)})
+	p := newPool(t, PoolConfig{Workers: 2, Initializer: NewInitializer(testTouch, dir)})
 	p.Close()
 	if err := p.Join(soon(t)); err != nil {
 		t.Fatal(err)

@@ -43,7 +43,7 @@ var (
 )
 
 func TestPoolInitializer(t *testing.T) {
-	p := newPool(t, PoolConfig{Workers: 2, Initializer: Call(testInit, 42), MaxTasksPerChild: 1})
+	p := newPool(t, PoolConfig{Workers: 2, Initializer: NewInitializer(testInit, 42), MaxTasksPerChild: 1})
 	for range 4 {
 		if v, err := Apply(soon(t), p, testState, 0); v != 42 || err != nil {
 			t.Fatal(v, err)
@@ -52,7 +52,7 @@ func TestPoolInitializer(t *testing.T) {
 }
 
 func TestPoolInitializerFails(t *testing.T) {
-	e, err := NewExecutor(PoolConfig{Workers: 2, Initializer: Call(testInit, -1)})
+	e, err := NewExecutor(PoolConfig{Workers: 2, Initializer: NewInitializer(testInit, -1)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestPoolInitializerFails(t *testing.T) {
 
 // A pool whose workers end by themselves before they are ready gives up.
 func TestPoolWorkersNeverReady(t *testing.T) {
-	p := newPool(t, PoolConfig{Workers: 2, Initializer: Call(testExit, 3)})
+	p := newPool(t, PoolConfig{Workers: 2, Initializer: NewInitializer(testExit, 3)})
 	if _, err := Apply(soon(t), p, testState, 0); !errors.Is(err, ErrBroken) {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestPoolWorkersNeverReady(t *testing.T) {
 
 // It makes no difference whether the pool was closed, or how the workers end.
 func TestPoolWorkersNeverReadyEnds(t *testing.T) {
-	for name, init := range map[string]*Initializer{"exit": Call(testExit, 3), "signal": Call(testSuicide, syscall.SIGKILL)} {
+	for name, init := range map[string]*Initializer{"exit": NewInitializer(testExit, 3), "signal": NewInitializer(testSuicide, syscall.SIGKILL)} {
 		t.Run(name, func(t *testing.T) {
 			p := newPool(t, PoolConfig{Workers: 2, Initializer: init})
 			r := ApplyAsync(p, testSquare, 1)
@@ -95,7 +95,7 @@ func TestPoolWorkersNeverReadyEnds(t *testing.T) {
 // for a worker for ever.
 func TestPoolBreaksWithTasksWaiting(t *testing.T) {
 	t.Run("more than the workers can have", func(t *testing.T) {
-		p := newPool(t, PoolConfig{Workers: 1, Initializer: Call(testExit, 3)})
+		p := newPool(t, PoolConfig{Workers: 1, Initializer: NewInitializer(testExit, 3)})
 		rs := make([]*AsyncResult[int], 3*maxLoad)
 		for i := range rs {
 			rs[i] = ApplyAsync(p, testSquare, i)
@@ -123,7 +123,7 @@ func TestPoolBreaksWithTasksWaiting(t *testing.T) {
 		}
 		p.mu.Lock() // as if both came after the last worker's death and before it was found to be the last
 		p.pending = append(p.pending, waiting)
-		p.again = append(p.again, ticket{job: again})
+		p.requeued = append(p.requeued, ticket{job: again})
 		p.breakDown(errors.New("no more workers"))
 		p.mu.Unlock()
 		p.bell.Ring()

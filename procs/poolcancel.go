@@ -21,9 +21,9 @@ func (p *Pool) pieceBegun(w *worker, seq uint64) bool {
 // set, stops it. It is called with the mutex held. removed says that the caller
 // has to finish the piece, stopping that the collector will.
 func (p *Pool) takeBack(j job, piece int32, w *worker, seq uint64, force bool) (removed, stopping bool) {
-	for i := range p.again {
-		if p.again[i].job == j && p.again[i].piece == piece {
-			p.again = append(p.again[:i:i], p.again[i+1:]...)
+	for i := range p.requeued {
+		if p.requeued[i].job == j && p.requeued[i].piece == piece {
+			p.requeued = append(p.requeued[:i:i], p.requeued[i+1:]...)
 			return true, false
 		}
 	}

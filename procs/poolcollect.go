@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"time"
 
 	"switchyard/procs/internal/goroutine"
@@ -34,9 +33,11 @@ type deliveries struct {
 	wire    wire      // what belongs to the result at hand
 }
 
+func (d *deliveries) empty() bool { return len(d.results)+len(d.failed) == 0 }
+
 // collect is the life of the pool's goroutine that takes results, delivers
 // them, and deals with the dead. It holds collecting while it is awake, so that
-// it and a caller in help take turns.
+// it and a caller in pollOwnResult take turns.
 //
 // A callback may end the goroutine that calls it (runtime.Goexit, or a test's
 // FailNow). Another one goes on then.
@@ -68,7 +69,7 @@ func (p *Pool) collect() {
 				burst += n
 			}
 		}
-		if p.bury(&batch) {
+		if p.reapDead(&batch) {
 			busy = true
 		}
 		if !busy && p.over() {
@@ -324,7 +325,7 @@ func (p *Pool) steal(w *worker) {
 		if !ok {
 			break // it and all before it were begun
 		}
-		p.again = append(p.again, t)
+		p.requeued = append(p.requeued, t)
 		n--
 	}
 	p.fill()
@@ -361,7 +362,7 @@ func (p *Pool) rescue() {
 			logf(LevelWarning, "%s does not begin its tasks: others get them", w.name)
 			for i := w.first; i < len(w.entries); i++ {
 				if t, ok := w.revoke(&w.entries[i]); ok {
-					p.again = append(p.again, t)
+					p.requeued = append(p.requeued, t)
 				}
 			}
 		}
@@ -393,104 +394,6 @@ func (p *Pool) appendWaiting(f []failure, err error) []failure {
 		}
 		f = append(f, failure{t, err})
 	}
-}
-
-// bury looks after dead workers, and retires the living ones of a closed pool.
-func (p *Pool) bury(batch *[]arrival) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.changed() {
-		return false
-	}
-	did := false
-	if p.closing() {
-		did = true
-		for _, w := range p.workers {
-			if !w.dead && !w.retiring {
-				p.retire(w)
-			}
-		}
-		for _, w := range p.spares {
-			p.workers = append(p.workers, w)
-			p.retire(w)
-		}
-		p.spares = nil
-	}
-	for _, w := range p.workers {
-		if !w.dead && w.stopDue && !w.full {
-			p.retire(w)
-		}
-	}
-	for w := p.nextDead(); w != nil; w = p.nextDead() {
-		did = true
-		// It stays in its list meanwhile, where whoever cancels a job looks for
-		// what is to be taken back.
-		p.unlocked(func() {
-			for p.drain(w, batch, batchSize) > 0 {
-			}
-		})
-		isIt := func(o *worker) bool { return o == w }
-		p.workers, p.spares = slices.DeleteFunc(p.workers, isIt), slices.DeleteFunc(p.spares, isIt)
-		p.lost(w)
-	}
-	return did
-}
-
-// unlocked calls f without the mutex, which the caller holds.
-func (p *Pool) unlocked(f func()) {
-	p.mu.Unlock()
-	defer p.mu.Lock()
-	f()
-}
-
-// nextDead returns a worker that is dead and not buried, or nil.
-func (p *Pool) nextDead() *worker {
-	for _, list := range [][]*worker{p.workers, p.spares} {
-		for _, w := range list {
-			if w.dead {
-				return w
-			}
-		}
-	}
-	return nil
-}
-
-// lost sorts what a dead worker had left.
-func (p *Pool) lost(w *worker) {
-	died := w.died()
-	quiet := w.retiring && w.load == 0
-	level := LevelWarning
-	if quiet || p.state == poolTerminated {
-		level = LevelInfo
-	}
-	logf(level, "%s: %v", w.name, died)
-	if !quiet && p.state != poolTerminated && !w.hasBegun() {
-		if p.crashes += w.blame(); p.crashes >= maxCrashes {
-			p.breakDown(fmt.Errorf("workers end before they are ready: %w", died))
-		}
-	}
-	for i := len(w.entries) - 1; i >= w.first; i-- {
-		e := &w.entries[i]
-		switch {
-		case e.revoked:
-		case e.reason != nil:
-			p.failed = append(p.failed, failure{e.ticket, e.reason})
-		case p.state == poolTerminated:
-			p.failed = append(p.failed, failure{e.ticket, ErrTerminated})
-		case p.broken != nil:
-			p.failed = append(p.failed, failure{e.ticket, p.broken})
-		case e.task.State.Load() != taskring.Claimed:
-			p.again = append(p.again, e.ticket)
-		case int(e.tries) < p.config.Retries:
-			e.tries++
-			p.again = append(p.again, e.ticket)
-		default:
-			p.failed = append(p.failed, failure{e.ticket, died})
-		}
-	}
-	w.entries, w.load = nil, 0
-	w.free()
-	p.balance()
 }
 
 // over reports whether nothing is left to be done, for ever.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
 
@@ -266,27 +265,6 @@ func (w *worker) ready(body []byte) {
 	}
 }
 
-// maxCrashes is how much blame the workers that end before they are ready, one
-// after the other, may collect before the pool gives up.
-const maxCrashes = 256
-
-// blame tells how much it says against the program that w ended before it was
-// ready. One that was killed may be the victim of somebody who kills all day,
-// but hardly so many of them.
-func (w *worker) blame() int {
-	if w.child.exitCode() < 0 {
-		return 1
-	}
-	return maxCrashes / 8
-}
-
-// hasBegun reports whether w was ready for tasks. The report that says so may
-// still be on its way.
-func (w *worker) hasBegun() bool {
-	e := w.front()
-	return w.begun || w.ring.Passed() > 0 || e != nil && e.task.State.Load() == taskring.Claimed
-}
-
 // attach sends the descriptors of the next task.
 func (w *worker) attach(fds []int) error {
 	return w.control.send(packetAttach, binary.LittleEndian.AppendUint64(nil, w.nextSeq), fds)
@@ -298,72 +276,4 @@ func (w *worker) free() {
 	w.seg.Unmap()
 	w.control.close()
 	w.att.drop()
-}
-
-// attachments are descriptors that came over the control socket, by the number
-// of the task they belong to.
-type attachments struct {
-	mu     sync.Mutex
-	cond   sync.Cond
-	came   map[uint64]attachment
-	closed bool
-}
-
-type attachment struct {
-	fds []int
-	err error // they were sent, and there was no room for them
-}
-
-var (
-	// errNothingAttached: the sender has ended.
-	errNothingAttached = errors.New("procs: the sender of descriptors has ended")
-	// errRightsLost: there was no room for the descriptors of a message even
-	// after garbage was collected.
-	errRightsLost = errors.New("procs: descriptors did not arrive")
-)
-
-func (a *attachments) init() { a.cond.L = &a.mu }
-
-func (a *attachments) put(seq uint64, fds []int, err error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.came == nil {
-		a.came = make(map[uint64]attachment)
-	}
-	a.came[seq] = attachment{fds, err}
-	a.cond.Broadcast()
-}
-
-// take waits for the descriptors of task seq. They were sent before the task or
-// the result was published. The error is errNothingAttached or errRightsLost.
-func (a *attachments) take(seq uint64) ([]int, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for {
-		if got, ok := a.came[seq]; ok {
-			delete(a.came, seq)
-			return got.fds, got.err
-		}
-		if a.closed {
-			return nil, errNothingAttached
-		}
-		a.cond.Wait()
-	}
-}
-
-// close says that no more will come.
-func (a *attachments) close() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.closed = true
-	a.cond.Broadcast()
-}
-
-func (a *attachments) drop() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, got := range a.came {
-		kernel.CloseAll(got.fds)
-	}
-	a.came = nil
 }

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"sync"
 
+	"switchyard/procs/internal/bridge"
 	"switchyard/procs/internal/codec"
 	"switchyard/procs/internal/fault"
 )
@@ -59,13 +60,13 @@ func Register[In, Out any](name string, fn func(context.Context, In) (Out, error
 	defer functions.Unlock()
 	place := functions.place(f.id)
 	for other := *place; other != nil; other = other.next {
-		if other.f.Name() == name {
+		if other.f.name() == name {
 			panic(fmt.Sprintf("procs: Register(%q): the name is taken", name))
 		} else if other.id>>32 == f.id>>32 {
-			panic(fmt.Sprintf("procs: Register(%q): the name collides with %q; change one", name, other.f.Name()))
+			panic(fmt.Sprintf("procs: Register(%q): the name collides with %q; change one", name, other.f.name()))
 		}
 	}
-	*place = &registered{f.id, f, *place}
+	*place = &registered{f.id, (*erasedFunc[In, Out])(f), *place}
 	return f
 }
 
@@ -75,22 +76,23 @@ func Register[In, Out any](name string, fn func(context.Context, In) (Out, error
 // map[string]any need no call. It panics if T cannot travel.
 func RegisterType[T any]() { codec.RegisterType(reflect.TypeFor[T]()) }
 
-// function is a Func without its types: what a worker finds by number.
+// function is a Func without its types: what a child finds by number.
 type function interface {
-	Name() string
+	bridge.Function
+	name() string
 	// start decodes the argument, and returns what runs the function.
 	start(in []byte, w *wire) (func(context.Context) error, error)
-	// runOne decodes one argument, runs the function and appends the encoded
-	// result to out.
-	runOne(ctx context.Context, in []byte, w *wire, out []byte, ow *wire) ([]byte, error)
-	// runChunk does the same for n arguments.
-	runChunk(ctx context.Context, n int, in []byte, w *wire, out []byte, ow *wire) ([]byte, error)
 }
+
+// erasedFunc is Func with the methods of function, which programs do not see.
+type erasedFunc[In, Out any] Func[In, Out]
+
+func (f *erasedFunc[In, Out]) name() string { return f.fname }
 
 var functions functionSet
 
-// functionSet finds functions by number. It is no map, because to make one
-// would be a good part of what a process needs before main.
+// functionSet finds functions by number. It is an array because allocating a
+// map would noticeably lengthen a child's start-up.
 type functionSet struct {
 	sync.RWMutex
 	places [64]*registered
@@ -122,7 +124,7 @@ func findFunc(id uint64) (function, error) {
 	return nil, ErrUnknownFunc
 }
 
-func (f *Func[In, Out]) start(b []byte, w *wire) (func(context.Context) error, error) {
+func (f *erasedFunc[In, Out]) start(b []byte, w *wire) (func(context.Context) error, error) {
 	var in In
 	if err := f.in.Decode(b, &in, w); err != nil {
 		return nil, err
@@ -133,7 +135,7 @@ func (f *Func[In, Out]) start(b []byte, w *wire) (func(context.Context) error, e
 	}, nil
 }
 
-func (f *Func[In, Out]) runOne(ctx context.Context, b []byte, w *wire, out []byte, ow *wire) ([]byte, error) {
+func (f *erasedFunc[In, Out]) RunOne(ctx context.Context, b []byte, w *wire, out []byte, ow *wire) ([]byte, error) {
 	var in In
 	if err := f.in.Decode(b, &in, w); err != nil {
 		return out, err
@@ -149,7 +151,7 @@ func (f *Func[In, Out]) runOne(ctx context.Context, b []byte, w *wire, out []byt
 	return out, nil
 }
 
-func (f *Func[In, Out]) runChunk(ctx context.Context, n int, b []byte, w *wire, out []byte, ow *wire) ([]byte, error) {
+func (f *erasedFunc[In, Out]) RunChunk(ctx context.Context, n int, b []byte, w *wire, out []byte, ow *wire) ([]byte, error) {
 	start := len(out)
 	for i := range n {
 		var in In

@@ -201,12 +201,12 @@ var testInitGoexit = Register("test.initgoexit", func(context.Context, int) (int
 // A worker whose initializer ends its goroutine breaks the pool as one whose
 // initializer fails; and so it is if encoding the initializer's argument does.
 func TestPoolInitializerGoexit(t *testing.T) {
-	p := newPool(t, PoolConfig{Workers: 2, Initializer: Call(testInitGoexit, 0)})
+	p := newPool(t, PoolConfig{Workers: 2, Initializer: NewInitializer(testInitGoexit, 0)})
 	_, err := Apply(soon(t), p, testSquare, 3)
 	if !errors.Is(err, ErrBroken) || !strings.Contains(err.Error(), "runtime.Goexit") {
 		t.Error(err)
 	}
-	_, err = NewPool(PoolConfig{Workers: 2, Initializer: Call(testGoner, goner{"encoding parent"})})
+	_, err = NewPool(PoolConfig{Workers: 2, Initializer: NewInitializer(testGoner, goner{"encoding parent"})})
 	if !errors.Is(err, ErrEncode) || !strings.Contains(err.Error(), "runtime.Goexit") {
 		t.Error(err)
 	}

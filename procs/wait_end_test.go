@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"switchyard/procs/internal/inproc"
+	"switchyard/procs/internal/bridge"
 )
 
 // within calls f, which must not hang.
@@ -245,21 +245,21 @@ func TestHeartbeatAfterTheEnd(t *testing.T) {
 	}
 }
 
-// noteCrew notes what is asked of it.
-type noteCrew struct{ calls []string }
+// noteBackend notes what is asked of it.
+type noteBackend struct{ calls []string }
 
-func (c *noteCrew) Submit(inproc.Task) error { return nil }
-func (c *noteCrew) Size() int                { return 1 }
-func (c *noteCrew) Stop()                    { c.calls = append(c.calls, "stop") }
-func (c *noteCrew) Shutdown(wait, cancelFutures bool) {
+func (c *noteBackend) Submit(bridge.Task) error { return nil }
+func (c *noteBackend) Size() int                { return 1 }
+func (c *noteBackend) Stop()                    { c.calls = append(c.calls, "stop") }
+func (c *noteBackend) Shutdown(wait, cancelFutures bool) {
 	c.calls = append(c.calls, fmt.Sprintf("shutdown %v %v", wait, cancelFutures))
 }
 
 // Terminate takes back what waits before it stops what runs: else a worker
 // whose task heeds the end would begin the next one.
 func TestExecutorTerminateBeginsNothing(t *testing.T) {
-	c := new(noteCrew)
-	NewExecutorOver(c).Terminate()
+	c := new(noteBackend)
+	(&Executor{backend: c}).Terminate()
 	if want := []string{"shutdown false true", "stop", "shutdown true true"}; !slices.Equal(c.calls, want) {
 		t.Error(c.calls)
 	}

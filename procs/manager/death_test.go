@@ -322,17 +322,17 @@ var testInitialised = Register("test.initialised", func(context.Context, int) (i
 var initialisedGet = RegisterMethod(testInitialised, "Get", func(n int, _ context.Context, _ int) (int, error) { return n, nil })
 
 func TestInitializer(t *testing.T) {
-	m := must(New(Config{Initializer: procs.Call(testInitGood, 17)}))(t)
+	m := must(New(Config{Initializer: procs.NewInitializer(testInitGood, 17)}))(t)
 	p := must(testInitialised.New(soon(t), m, 0))(t)
 	if n := must(initialisedGet.Call(soon(t), p, 0))(t); n != 17 {
 		t.Fatal(n)
 	}
 	m.Process().Kill()
 	m.Close()
-	if _, err := New(Config{Initializer: procs.Call(testInitGood, -1)}); !errors.Is(err, errTestSentinel) {
+	if _, err := New(Config{Initializer: procs.NewInitializer(testInitGood, -1)}); !errors.Is(err, errTestSentinel) {
 		t.Fatal(err)
 	}
-	if _, err := New(Config{Initializer: procs.Call(testExit, 3)}); !errors.Is(err, ErrDied) {
+	if _, err := New(Config{Initializer: procs.NewInitializer(testExit, 3)}); !errors.Is(err, ErrDied) {
 		t.Fatal(err)
 	}
 }

@@ -192,7 +192,7 @@ var testInitializerGoexit = procs.Register("test.manager.initgoexit", func(conte
 
 // An initializer that ends its goroutine fails.
 func TestInitializerGoexit(t *testing.T) {
-	m, err := New(Config{Initializer: procs.Call(testInitializerGoexit, 0)})
+	m, err := New(Config{Initializer: procs.NewInitializer(testInitializerGoexit, 0)})
 	if err == nil {
 		m.Close()
 	}

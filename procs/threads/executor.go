@@ -6,6 +6,7 @@ import (
 	"runtime"
 
 	"switchyard/procs"
+	"switchyard/procs/internal/bridge"
 )
 
 // Config says how an executor over goroutines works. The zero value has
@@ -28,11 +29,11 @@ func NewExecutor(config Config) (*procs.Executor, error) {
 	if config.Workers == 0 {
 		config.Workers = min(32, runtime.NumCPU()+4)
 	}
-	c, err := newCrew(config)
+	w, err := newWorkers(config)
 	if err != nil {
 		return nil, fmt.Errorf("threads: NewExecutor: %w", err)
 	}
-	e := procs.NewExecutorOver(c)
-	runtime.AddCleanup(e, func(c *crew) { c.Shutdown(false, false) }, c)
+	e := bridge.NewExecutor(w).(*procs.Executor)
+	runtime.AddCleanup(e, func(w *workers) { w.Shutdown(false, false) }, w)
 	return e, nil
 }

@@ -1,7 +1,7 @@
-// Package bridge lets packages connection and manager, which import package
-// procs, use what that keeps to itself. Package procs sets these variables when
-// it is initialised; nobody else does. Values of its types pass as any, because
-// this package cannot name them.
+// Package bridge lets packages connection, manager and threads, which import
+// package procs, use what procs does not export. Package procs sets these
+// variables when it is initialised; nobody else does. Values of its types pass
+// as any, because this package cannot name them.
 package bridge
 
 import (
@@ -30,6 +30,30 @@ type Function interface {
 	RunOne(ctx context.Context, in []byte, w *codec.Wire, out []byte, ow *codec.Wire) ([]byte, error)
 	// RunChunk does the same for n arguments.
 	RunChunk(ctx context.Context, n int, in []byte, w *codec.Wire, out []byte, ow *codec.Wire) ([]byte, error)
+}
+
+// Task is one call of an executor over goroutines. It does not panic, but it
+// may end its goroutine (runtime.Goexit).
+type Task interface {
+	// Run makes the call and completes its future.
+	Run(ctx context.Context)
+	// Fail completes the future of a call that will not be made.
+	Fail(err error)
+}
+
+// Backend runs an executor's tasks in goroutines of this process. Package procs
+// links no backend, because every child would pay for it at its start. All
+// methods may be called from any goroutine.
+type Backend interface {
+	// Submit queues a task and returns at once. The error says why the task
+	// will never run: procs.ErrClosed or procs.ErrBroken.
+	Submit(Task) error
+	// Shutdown is Executor.Shutdown.
+	Shutdown(wait, cancelFutures bool)
+	// Stop cancels the contexts of all tasks, including later ones.
+	Stop()
+	// Size returns how many tasks run at the same time.
+	Size() int
 }
 
 // Registration is what is inside a *procs.Func[In, Out].
@@ -66,6 +90,9 @@ var (
 	CallOf func(init any, w *codec.Wire) (Call, error)
 	// Initializer makes a *procs.Initializer.
 	Initializer func(c Call) any
+
+	// NewExecutor makes a *procs.Executor.
+	NewExecutor func(b Backend) any
 
 	// BeforeExit does what procs.Exit does before the process ends.
 	BeforeExit func()

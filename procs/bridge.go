@@ -1,23 +1,19 @@
 package procs
 
 import (
-	"context"
 	"os"
 
 	"switchyard/procs/internal/bridge"
 	"switchyard/procs/internal/codec"
 )
 
-// What packages connection and manager use of this one beyond what it exports.
+// What packages connection, manager and threads use beyond the exported API.
 func init() {
 	bridge.Conn = func(f *os.File, stream bool, limit int, poller bool) (any, error) {
 		return socketConn(f, stream, limit, poller)
 	}
 	bridge.MessagesOf = func(c any) bridge.Messages { return messages{c.(*Conn).t} }
-	bridge.Find = func(id uint64) (bridge.Function, error) {
-		f, err := findFunc(id)
-		return lentFunction{f}, err
-	}
+	bridge.Find = func(id uint64) (bridge.Function, error) { return findFunc(id) }
 	bridge.Registered = func(f any) bridge.Registration {
 		return f.(interface{ registration() bridge.Registration }).registration()
 	}
@@ -29,6 +25,7 @@ func init() {
 	bridge.Initializer = func(c bridge.Call) any {
 		return &Initializer{c.ID, c.Name, func(*wire) ([]byte, error) { return c.Body, nil }}
 	}
+	bridge.NewExecutor = func(b bridge.Backend) any { return &Executor{backend: b} }
 	bridge.BeforeExit = beforeExit
 	bridge.Asked = func(p any) { p.(*Process).asked = true }
 	bridge.Logf = func(level int32, format string, args ...any) { logf(Level(level), format, args...) }
@@ -46,13 +43,3 @@ func (m messages) Send(kind uint32, body []byte, fds []int) error { return m.t.s
 func (m messages) Recv(buf []byte) (uint32, []byte, []int, error) { return m.t.recv(buf) }
 
 func (m messages) Local() bool { return carriesFDs(m.t) }
-
-type lentFunction struct{ f function }
-
-func (l lentFunction) RunOne(ctx context.Context, in []byte, w *wire, out []byte, ow *wire) ([]byte, error) {
-	return l.f.runOne(ctx, in, w, out, ow)
-}
-
-func (l lentFunction) RunChunk(ctx context.Context, n int, in []byte, w *wire, out []byte, ow *wire) ([]byte, error) {
-	return l.f.runChunk(ctx, n, in, w, out, ow)
-}

@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
-	"time"
 
 	"switchyard/procs/internal/codec"
 	"switchyard/procs/internal/endsignal"
@@ -20,21 +19,8 @@ import (
 	"switchyard/procs/internal/taskring"
 )
 
-// Initializer is a function and its argument, to be run in each worker before
-// its first task.
-type Initializer struct {
-	id     uint64
-	fname  string
-	encode func(*wire) ([]byte, error)
-}
-
-// Call makes an Initializer.
-func Call[In, Out any](f *Func[In, Out], in In) *Initializer {
-	return &Initializer{f.id, f.fname, func(w *wire) ([]byte, error) { return f.in.Encode(nil, &in, w) }}
-}
-
-// served is a worker process as it sees itself.
-type served struct {
+// taskServer is a worker process as it sees itself.
+type taskServer struct {
 	control *control
 	ring    *taskring.Worker
 	segs    []*shm.Segment // keep the mappings
@@ -54,7 +40,7 @@ func runWorker(c *control, b *boot, fds []int) {
 	if len(fds) < 2 {
 		fatal(codec.ErrWire)
 	}
-	s := &served{control: c, current: new(taskContext)} // the initializer counts as a task
+	s := &taskServer{control: c, current: new(taskContext)} // the initializer counts as a task
 	endsignal.Watch(s.ask)
 	s.att.init()
 	var bell *taskring.Bell
@@ -105,7 +91,7 @@ func runWorker(c *control, b *boot, fds []int) {
 // kills its workers. Where that was a signal to all processes of the family it
 // is the pool's process that has to say what becomes of its tasks, so the one
 // that runs is finished in any case. Those that wait here go to other workers.
-func (s *served) ask(sig syscall.Signal, now bool) {
+func (s *taskServer) ask(sig syscall.Signal, now bool) {
 	s.mu.Lock()
 	s.asked = sig
 	now = now || s.current == nil
@@ -115,7 +101,7 @@ func (s *served) ask(sig syscall.Signal, now bool) {
 	}
 }
 
-func (s *served) leave(sig syscall.Signal) {
+func (s *taskServer) leave(sig syscall.Signal) {
 	s.exit.Do(func() {
 		beforeExit()
 		endsignal.Die(sig)
@@ -124,7 +110,7 @@ func (s *served) leave(sig syscall.Signal) {
 
 // begin notes that a task is about to run, before that is claimed: as soon as
 // it is, the process must not end.
-func (s *served) begin(seq uint64) *taskContext {
+func (s *taskServer) begin(seq uint64) *taskContext {
 	ctx := &taskContext{}
 	s.mu.Lock()
 	ending := s.asked != 0
@@ -137,7 +123,7 @@ func (s *served) begin(seq uint64) *taskContext {
 }
 
 // finished notes that no task runs, after its result was published.
-func (s *served) finished() {
+func (s *taskServer) finished() {
 	s.mu.Lock()
 	s.current = nil
 	sig := s.asked
@@ -147,23 +133,9 @@ func (s *served) finished() {
 	}
 }
 
-func initialise(b *boot, fds []int) error {
-	f, err := bootFunc(b)
-	if err != nil {
-		return err
-	}
-	w := &wire{FDs: fds}
-	defer w.Close()
-	run, err := f.start(b.body, w)
-	if err != nil {
-		return err
-	}
-	return run(context.Background())
-}
-
 // listen obeys the parent, and ends the process when there is none any more.
 // (The kernel kills us then, too; this is for the cases in which it would not.)
-func (s *served) listen() {
+func (s *taskServer) listen() {
 	for {
 		kind, body, fds, err := s.control.recv(nil)
 		switch {
@@ -194,7 +166,7 @@ func (s *served) listen() {
 
 // serve runs tasks until the stop record. A task that ends its goroutine
 // (runtime.Goexit) ends serve as well; then another serve goes on.
-func (s *served) serve(done chan struct{}) {
+func (s *taskServer) serve(done chan struct{}) {
 	var cur *taskring.Task
 	defer func() {
 		if cur != nil {
@@ -227,7 +199,7 @@ func (s *served) serve(done chan struct{}) {
 var errGoexit = errors.New("procs: the task called runtime.Goexit")
 
 // run runs one task and publishes its result.
-func (s *served) run(t *taskring.Task, ctx *taskContext, payload []byte) {
+func (s *taskServer) run(t *taskring.Task, ctx *taskContext, payload []byte) {
 	if t.Flags&taskring.Timed != 0 {
 		t.Started.Store(monotonic())
 	}
@@ -267,7 +239,7 @@ func (s *served) run(t *taskring.Task, ctx *taskContext, payload []byte) {
 
 // publish puts a result into the ring, or into a descriptor of its own if it is
 // too long for that. It closes fds, which go along.
-func (s *served) publish(seq uint64, flags uint32, b []byte, fds []int) error {
+func (s *taskServer) publish(seq uint64, flags uint32, b []byte, fds []int) error {
 	if len(b) > s.ring.MaxResult() {
 		blob, err := newBlob(b)
 		if err != nil {
@@ -291,68 +263,24 @@ func (s *served) publish(seq uint64, flags uint32, b []byte, fds []int) error {
 }
 
 // call calls the function, and turns a panic into an error.
-func (s *served) call(t *taskring.Task, ctx context.Context, payload []byte, in, out *wire) (b []byte, err error) {
+func (s *taskServer) call(t *taskring.Task, ctx context.Context, payload []byte, in, out *wire) (b []byte, err error) {
 	defer fault.Recover(&err)
 	f, err := findFunc(t.Func)
 	if err != nil {
 		return nil, err
 	}
 	if t.Flags&taskring.Chunk != 0 {
-		return f.runChunk(ctx, int(t.N), payload, in, s.out[:0], out)
+		return f.RunChunk(ctx, int(t.N), payload, in, s.out[:0], out)
 	}
-	return f.runOne(ctx, payload, in, s.out[:0], out)
+	return f.RunOne(ctx, payload, in, s.out[:0], out)
 }
 
 // fail publishes an error.
-func (s *served) fail(seq uint64, err error) {
+func (s *taskServer) fail(seq uint64, err error) {
 	e := describe(err)
 	if s.publish(seq, taskring.Failed, e.encode(), nil) != nil { // it was too long to do without memory and a descriptor
 		text := e.Message
 		e.Message, e.Stack = fmt.Sprintf("an error of %d bytes, which begins: %s", len(text), text[:min(len(text), 1000)]), ""
 		s.ring.Put(seq, taskring.Failed, e.encode(), s.ring.Idle())
-	}
-}
-
-// taskContext is the context of one task: cancelled by the parent, or when the
-// task is over. It is smaller than what package context makes, and most tasks
-// never look at it.
-type taskContext struct {
-	mu   sync.Mutex
-	done chan struct{}
-	over bool
-}
-
-func (c *taskContext) Deadline() (time.Time, bool) { return time.Time{}, false }
-func (c *taskContext) Value(any) any               { return nil }
-
-func (c *taskContext) Done() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.done == nil {
-		c.done = make(chan struct{})
-		if c.over {
-			close(c.done)
-		}
-	}
-	return c.done
-}
-
-func (c *taskContext) Err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.over {
-		return context.Canceled
-	}
-	return nil
-}
-
-func (c *taskContext) cancel() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.over {
-		c.over = true
-		if c.done != nil {
-			close(c.done)
-		}
 	}
 }

@@ -14,8 +14,8 @@ func localPanic(p *fault.Panic) error {
 	return e
 }
 
-// crewTask is one call in a goroutine of this process.
-type crewTask[In, Out any] struct {
+// localTask is one call in a goroutine of this process.
+type localTask[In, Out any] struct {
 	f  Future[Out]
 	fn *Func[In, Out]
 	in In
@@ -25,7 +25,7 @@ type crewTask[In, Out any] struct {
 }
 
 // Run makes the call, and completes the future.
-func (t *crewTask[In, Out]) Run(ctx context.Context) {
+func (t *localTask[In, Out]) Run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	t.mu.Lock()
@@ -53,13 +53,13 @@ func (t *crewTask[In, Out]) Run(ctx context.Context) {
 }
 
 // Fail completes the future of a call that is not made.
-func (t *crewTask[In, Out]) Fail(err error) { t.f.complete(nil, err) }
+func (t *localTask[In, Out]) Fail(err error) { t.f.complete(nil, err) }
 
-func (t *crewTask[In, Out]) begun() bool { return t.f.state.Load() == futureRunning }
+func (t *localTask[In, Out]) begun() bool { return t.f.state.Load() == futureRunning }
 
 // cancel completes a task that waits; the queue's entry then does nothing. A
 // running one only has its context cancelled.
-func (t *crewTask[In, Out]) cancel(force bool) bool {
+func (t *localTask[In, Out]) cancel(force bool) bool {
 	if t.f.cancelPending() {
 		return true
 	}

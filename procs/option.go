@@ -1,0 +1,71 @@
+package procs
+
+import (
+	"fmt"
+	"time"
+)
+
+// An Option changes how one call is made.
+type Option func(*options)
+
+type options struct {
+	onResult any // func(T)
+	onError  func(error)
+	timeout  time.Duration
+	chunk    int
+}
+
+// OnResult calls call with the result, in the parent, if there is no error. T
+// must be the result's type. As in Python, the call has returned before the
+// result is Ready and Get returns it, so it must not wait for it; only package
+// threads calls it afterwards. If it panics, that is logged.
+func OnResult[T any](call func(T)) Option { return func(o *options) { o.onResult = call } }
+
+// OnError calls call, in the parent, if the task fails: at the time that
+// OnResult has.
+func OnError(call func(error)) Option { return func(o *options) { o.onError = call } }
+
+// Timeout limits how long the task may run, instead of PoolConfig.TaskTimeout;
+// negative: no limit.
+func Timeout(d time.Duration) Option { return func(o *options) { o.timeout = d } }
+
+// Chunk sets how many elements of a Map make up one task. 0: automatic, so that
+// every worker gets several chunks, none larger than what the shared memory
+// holds well.
+func Chunk(n int) Option {
+	if n < 0 {
+		panic("procs: Chunk must not be negative")
+	}
+	return func(o *options) { o.chunk = n }
+}
+
+func (p *Pool) options(opts []Option) options {
+	o := options{timeout: p.config.TaskTimeout}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	o.timeout = max(o.timeout, 0)
+	return o
+}
+
+// callbacks returns what calls those of o, nil if there are none.
+func callbacks[T any](o *options) func(T, error) {
+	if o.onResult == nil && o.onError == nil {
+		return nil
+	}
+	onResult, ok := o.onResult.(func(T))
+	if o.onResult != nil && !ok {
+		var zero T
+		panic(fmt.Sprintf("procs: OnResult takes a %T, but the result is a %T", o.onResult, zero))
+	}
+	return func(v T, err error) {
+		guardCallback("a task", logf, func() {
+			switch {
+			case err == nil && onResult != nil:
+				onResult(v)
+			case err != nil && o.onError != nil:
+				o.onError(err)
+			}
+		})
+	}
+}
