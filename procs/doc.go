@@ -90,8 +90,8 @@
 // have to be woken); 0.5 us per task with many in flight; 0.25 us per element
 // of a Map with Chunk(1), 0.03 us with automatic chunks; 1.2 ms to start and
 // join a process, 1.2 times an empty Go program's. BenchmarkPoolApply,
-// PoolApplyAsync, PoolMap and ProcessStart measure these, each beside its
-// floor.
+// BenchmarkPoolApplyAsync, BenchmarkPoolMap and BenchmarkProcessStart measure
+// these, each beside its floor.
 //
 // # What it is not
 //

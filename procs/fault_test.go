@@ -291,7 +291,7 @@ func TestFaultTasks(t *testing.T) {
 	}
 }
 
-// orphanHelper starts a pool, a daemon and an ordinary process, prints their
+// orphanMaker starts a pool, a daemon and an ordinary process, prints their
 // ids, and waits to be killed.
 var orphanMaker = Register("test.orphans", func(ctx context.Context, _ int) (int, error) {
 	p, err := NewPool(PoolConfig{Workers: 2, Spares: 1})

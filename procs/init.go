@@ -26,7 +26,7 @@ type boot struct {
 	body         []byte
 }
 
-// kinds of packets; see also packetBlob and packetFDs
+// Kinds of packets; see also controlBlob and controlBox.
 const (
 	packetProcess  byte = 1 + iota // boot: run a function and exit
 	packetWorker                   // boot: serve a pool
@@ -102,6 +102,25 @@ const mainName = "MainProcess"
 //
 // Package-level variables and init functions run before it, in every process,
 // so keep them cheap.
+//
+// go test has a main of its own, so a package whose tests start processes, of
+// its own or through others, calls Init in TestMain. Without it whatever starts
+// a process returns ErrNotInitialised.
+//
+//	func TestMain(m *testing.M) {
+//		procs.Init()
+//		os.Exit(m.Run())
+//	}
+//
+// When main returns, the kernel kills all children that still run, except those
+// that are Detached: a Go program can do nothing after main. (Python's waits
+// for children that are no daemons.) Join those that are to finish, or let the
+// last statement of main be
+//
+//	procs.Exit(0)
+//
+// which runs what AtExit registered, terminates daemons and waits for the
+// others.
 func Init() {
 	me.initialised.Store(true)
 	if len(os.Args) < 2 || os.Args[1] != childArg {

@@ -31,7 +31,7 @@ var (
 	ErrDaemon = errors.New("procs: daemons may not have children")
 	// ErrNotInitialised: Init did not run, so that a child would start its own
 	// children for ever.
-	ErrNotInitialised = errors.New("procs: Init was not called first in main")
+	ErrNotInitialised = errors.New("procs: Init was not called first in main, or in TestMain of a test")
 )
 
 // ProcessConfig says how a Process is started. The zero value is a process like

@@ -157,8 +157,8 @@ func TestProcessErrorMethods(t *testing.T) {
 	}
 }
 
-// goexitPlace says where a process calls runtime.Goexit: it has another
-// goroutine, without which Go would notice that none is left.
+// testProcessGoexit is told where a process calls runtime.Goexit: it has
+// another goroutine, without which Go would notice that none is left.
 var testProcessGoexit = Register("test.processgoexit", func(_ context.Context, place string) (int, error) {
 	go func() { time.Sleep(time.Hour) }()
 	switch place {

@@ -59,11 +59,10 @@ var registry struct {
 // each method that clients may call:
 //
 //	type counter struct{ mu sync.Mutex; n int }
-//	func (c *counter) Add(ctx context.Context, n int) (int, error) { ... }
+//	func newCounter(_ context.Context, start int) (*counter, error) { ... }
+//	func (c *counter) Add(_ context.Context, n int) (int, error) { ... }
 //
-//	var counters = manager.Register("counter", func(_ context.Context, start int) (*counter, error) {
-//		return &counter{n: start}, nil
-//	})
+//	var counters = manager.Register("counter", newCounter)
 //	var counterAdd = manager.RegisterMethod(counters, "Add", (*counter).Add)
 //
 // T stays in the manager and may be anything, also what cannot travel. Methods

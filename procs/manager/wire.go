@@ -39,7 +39,7 @@ var noWait context.Context
 // status of a reply
 const (
 	statusOK       byte = iota
-	statusError         // encodeError
+	statusError         // + what EncodeError wrote
 	statusWait          // would have to wait: ask again over the socket, or give up
 	statusSentinel      // + index in sentinels
 )

@@ -25,7 +25,7 @@ type Holders struct {
 
 	mine  int // where we are, if the slot still says so, or -1
 	other int // where somebody was who held something
-	asked int // where DeadHolders goes on
+	asked int // where Suspects goes on
 }
 
 // A Holder is a process and how much it holds.

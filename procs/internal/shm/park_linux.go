@@ -9,12 +9,12 @@ import (
 	"switchyard/procs/internal/kernel"
 )
 
-// Blocks that go back and forth between processes come again soon after they
-// were let go. Mapping one anew costs a few microseconds, and unmapping it more
-// the larger it is, even if a single page was touched:
-// BenchmarkSharedMemory/handover of 1 GiB took 1.13 to 1.37 times that of 64
-// KiB, and both twice as long as now. So the last few mappings that were let go
-// stay for a moment, to be used again if the same segment arrives.
+// Segments that processes pass back and forth soon return. Mapping one anew
+// costs a few microseconds, and unmapping it more the larger it is, even if a
+// single page was touched: handover of 1 GiB in package procs' benchmark of
+// shared memory took 1.13 to 1.37 times that of 64 KiB, and both twice as long
+// as now. So the last few mappings that were let go stay for a moment, to be
+// used again if the same segment arrives.
 var parked struct {
 	mu    sync.Mutex
 	spots []*spot // the oldest first

@@ -145,7 +145,7 @@ func (p *Parent) MaxTask() int { return len(p.tasks.data) / 4 }
 
 // Put writes a task, which Publish makes visible, and returns its head; nil if
 // there is no room. The head stays valid until its memory is given back with
-// Free or Reclaim.
+// Free.
 func (p *Parent) Put(seq, fn uint64, n, flags uint32, payload []byte) *Task {
 	size := taskHeader + pad8(uint64(len(payload)))
 	pad, ok := p.tasks.room(p.head, p.tail, size)
