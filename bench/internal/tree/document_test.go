@@ -1,0 +1,113 @@
+package tree
+
+import (
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// documents returns the Markdown files of the module, from the root.
+func documents(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, pattern := range []string{"*.md", "*/*.md", ".github/*.md"} {
+		names, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range names {
+			rel, err := filepath.Rel(root, n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, filepath.ToSlash(rel))
+		}
+	}
+	if len(all) < 2 {
+		t.Fatalf("found %q", all)
+	}
+	return all
+}
+
+var (
+	link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	code = regexp.MustCompile("`([^`\n]+)`")
+	// A file or folder of the module: several elements, or a file of a known
+	// kind; a folder that a pattern of the go command begins with.
+	treePath = regexp.MustCompile(`^\.?/?((?:bench|greenlet|procs|report|results|\.ci|\.github|\.mutants)(?:/[\w.-]+)*?)(?:/|/\.\.\.)?$`)
+	target   = regexp.MustCompile(`\bmake ([a-z]+)`)
+)
+
+// What a document links to, the paths that it names, and the targets of make
+// exist. What a run writes is not kept, so nothing below results/latest is.
+func TestDocumentPaths(t *testing.T) {
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	exists := func(name string) bool {
+		_, err := os.Stat(filepath.Join(root, name))
+		return err == nil || strings.HasPrefix(name, "results/latest")
+	}
+	found := 0
+	for _, name := range documents(t) {
+		data, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(data)
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			to, anchor, _ := strings.Cut(m[1], "#")
+			if strings.Contains(to, "://") {
+				continue
+			}
+			found++
+			file := name
+			if to != "" {
+				file = path.Join(path.Dir(name), to)
+			}
+			if !exists(file) {
+				t.Errorf("%s links to %s, which is not there", name, m[1])
+			} else if anchor != "" && !hasHeading(t, file, anchor) {
+				t.Errorf("%s links to %s: no such heading", name, m[1])
+			}
+		}
+		for _, m := range code.FindAllStringSubmatch(text, -1) {
+			if p := treePath.FindStringSubmatch(m[1]); p != nil {
+				found++
+				if !exists(p[1]) {
+					t.Errorf("%s names %s, which is not there", name, m[1])
+				}
+			}
+		}
+		for _, m := range target.FindAllStringSubmatch(text, -1) {
+			found++
+			if !strings.Contains(string(makefile), "\n"+m[1]+":") {
+				t.Errorf("%s names make %s, which is no target", name, m[1])
+			}
+		}
+	}
+	if found < 40 {
+		t.Errorf("found %d paths and targets, want dozens", found)
+	}
+}
+
+// hasHeading reports whether a document has a heading that GitHub gives this
+// anchor.
+func hasHeading(t *testing.T, name, anchor string) bool {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		hashes, title, ok := strings.Cut(strings.TrimSpace(line), " ")
+		if ok && hashes != "" && strings.Trim(hashes, "#") == "" && strings.ReplaceAll(strings.ToLower(title), " ", "-") == anchor {
+			return true
+		}
+	}
+	return false
+}
