@@ -82,7 +82,7 @@ func (w *Workload) Check() error {
 	return nil
 }
 
-// WriteOutput prints a result in the way that [ReadOutput] reads.
+// WriteOutput prints a result as package run reads it.
 func WriteOutput(w io.Writer, r *Result) error {
 	if _, err := fmt.Fprintln(w, r); err != nil {
 		return err

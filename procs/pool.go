@@ -38,9 +38,9 @@ type PoolConfig struct {
 	// Name begins the names of the workers: "Pool-1/1", ... Default: "Pool-1",
 	// "Pool-2", ...
 	Name string
-	// Initializer is run in each worker before its first task: see NewInitializer. If it
-	// returns an error the pool is broken: all tasks fail with ErrBroken and
-	// that error.
+	// Initializer is run in each worker before its first task: see
+	// NewInitializer. If it returns an error the pool is broken: all tasks fail
+	// with ErrBroken and that error.
 	Initializer *Initializer
 	// MaxTasksPerChild: after so many tasks (a chunk of Map is one) a worker is
 	// replaced by a new one. 0: never.
@@ -141,8 +141,9 @@ const (
 // job is what a pool works on: a call, or a Map of many pieces. All methods but
 // finish are called with the pool's mutex held, and call no code of the
 // program's; finish may. It is called once per piece, without the mutex: by the
-// collector, by a caller of Apply that takes its own result (pollOwnResult), or by
-// whoever takes a piece back that no worker has begun, or submits one in vain.
+// collector, by a caller of Apply that takes its own result (pollOwnResult), or
+// by whoever takes a piece back that no worker has begun, or submits one in
+// vain.
 type job interface {
 	// next returns the number of the next piece to begin, or false if there is
 	// none left.

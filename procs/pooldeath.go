@@ -7,7 +7,8 @@ import (
 	"switchyard/procs/internal/taskring"
 )
 
-// reapDead looks after dead workers, and retires the living ones of a closed pool.
+// reapDead looks after dead workers, and retires the living ones of a closed
+// pool.
 func (p *Pool) reapDead(batch *[]arrival) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -105,13 +106,13 @@ func (p *Pool) requeueFrom(w *worker) {
 	p.balance()
 }
 
-// maxCrashes is how much blame the workers that end before they are ready, one
+// maxCrashes is how much weight the workers that end before they are ready, one
 // after the other, may collect before the pool gives up.
 const maxCrashes = 256
 
-// crashWeight tells how much it says against the program that w ended before it was
-// ready. One that was killed may be the victim of somebody who kills all day,
-// but hardly so many of them.
+// crashWeight is how much it counts against the program that w ended before it
+// was ready. A signal may come from outside, so it weighs 1; an exit weighs
+// maxCrashes/8.
 func (w *worker) crashWeight() int {
 	if w.child.exitCode() < 0 {
 		return 1

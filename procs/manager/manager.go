@@ -30,7 +30,7 @@ type Config struct {
 	// (procs.Process.AuthKey), which always opens. nil: only that.
 	AuthKey []byte
 	// Initializer is run in the manager's process before it serves: see
-	// procs.Call. If it fails, New does.
+	// procs.NewInitializer. If it fails, New does.
 	Initializer *procs.Initializer
 	// LookupHost is as in connection.DialConfig.
 	LookupHost func(ctx context.Context, host string) ([]string, error)

@@ -15,8 +15,8 @@ import (
 	"switchyard/procs/internal/goroutine"
 )
 
-// workers is the queue of an executor, and its workers: functions that take tasks
-// until there are none, each in a goroutine that ants lends it meanwhile.
+// workers is the queue of an executor, and its workers: functions that take
+// tasks until there are none, each in a goroutine that ants lends it meanwhile.
 //
 // The number of workers is bounded here, and not by ants: a full pool of ants
 // makes Submit wait, which must not, and one whose goroutine is ended by a task

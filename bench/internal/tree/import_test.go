@@ -56,7 +56,7 @@ func TestCloseToTheMachine(t *testing.T) {
 var arrows = map[string]string{
 	"greenlet/...":         "greenlet/...",
 	"procs/...":            "procs/...",
-	"bench/...":            "bench bench/benchlog bench/output bench/run/...",
+	"bench/...":            "bench bench/benchlog bench/output bench/proctree bench/run/...",
 	"bench/workload":       "bench greenlet/... procs/...",
 	"bench/cmd/runner":     "bench bench/workload procs",
 	"bench/cmd/switchyard": "bench bench/benchlog bench/output bench/run/... report",
