@@ -32,7 +32,7 @@ help:
 	@echo "Variables, with their values: WORKLOADS='$(WORKLOADS)' MODELS='$(MODELS)' COUNT=$(COUNT)"
 	@echo "BENCHTIME=$(BENCHTIME) BUDGET=$(BUDGET) CPU=$(CPU) SEED=$(SEED) OUT=$(OUT), such as:"
 	@echo "make bench WORKLOADS='PingPong|Lock' MODELS=greenlet,process COUNT=10 BENCHTIME=20ms"
-	@echo "make mutants PKGS='./bench ./report' N=35 SEED=7"
+	@echo "make mutants PKGS='./bench ./report/analysis' N=35 SEED=7"
 
 .PHONY: build
 build:

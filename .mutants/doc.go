@@ -24,7 +24,7 @@
 // reason:
 //
 //	# The loop ends one turn later, with nothing to do.
-//	report/hlog.go:(*decoder).varint: n < 8 -> n <= 8
+//	bench/benchlog/hlog.go:(*decoder).varint: n < 8 -> n <= 8
 //
 // Survivors are printed in that form. It has no line number, so it outlives
 // edits elsewhere; entries that match no change any more are reported. Known

@@ -1,235 +1,215 @@
 package report
 
 import (
-	"math"
-	"math/rand/v2"
-	"slices"
+	"bytes"
+	"fmt"
+	"strings"
 	"testing"
+
+	"switchyard/report/analysis"
+	"switchyard/report/format"
+	"switchyard/report/internal/reporttest"
 )
 
-// Worked by hand: 0.01, 0.02, 0.03, 0.04, 0.05 times 5, 4, 3, 2, 1, none below
-// the one before it.
-func TestHolm(t *testing.T) {
-	for _, test := range []struct{ in, want []float64 }{
-		{nil, nil},
-		{[]float64{0.04}, []float64{0.04}},
-		{[]float64{0.01, 0.02, 0.03, 0.04, 0.05}, []float64{0.05, 0.08, 0.09, 0.09, 0.09}},
-		{[]float64{0.01, 0.04, 0.03, 0.005}, []float64{0.03, 0.06, 0.06, 0.02}}, // Wikipedia's example
-		{[]float64{0.9, 0.8}, []float64{1, 1}},
-		{[]float64{0.02, 0.02, 0.02}, []float64{0.06, 0.06, 0.06}},
+// Cases that do not meet differ in something, and it is said in what.
+func TestWhyNothingMeets(t *testing.T) {
+	for name, test := range map[string]struct{ old, new, want string }{
+		"CPUs":        {"BenchmarkSave-8 100 200 ns/op\n", "BenchmarkSave-4 100 300 ns/op\n", "The CPU counts differ: 1 case ran on 4, and on 8 before."},
+		"one CPU":     {"BenchmarkA-12 1 2 ns/op\nBenchmarkB-12 1 2 ns/op\nBenchmarkB-4 1 2 ns/op\n", "BenchmarkA 1 3 ns/op\nBenchmarkB 1 3 ns/op\n", "The CPU counts differ: 2 cases ran on 1, and on 4 and 12 before."},
+		"packages":    {"pkg: example.com/a\nBenchmarkSave-8 1 2 ns/op\n", "pkg: example.com/b\nBenchmarkSave-8 1 2 ns/op\n", "The packages differ: 1 case is in example.com/b, and in example.com/a before."},
+		"parameters":  {"BenchmarkSave/n=1-8 1 2 ns/op\n", "BenchmarkSave/n=2-8 1 2 ns/op\n", "The parameters differ: Save has other cases than before."},
+		"parameters2": {"BenchmarkA/n=1 1 2 ns/op\nBenchmarkB/n=1 1 2 ns/op\n", "BenchmarkA/n=2 1 2 ns/op\nBenchmarkB/n=2 1 2 ns/op\n", "The parameters differ: A and B have other cases than before."},
+		"models":      {"BenchmarkSave/model=a-8 1 2 ns/op\n", "BenchmarkSave/model=b-8 1 2 ns/op\n", "The models differ: 1 case has results of b, and of a before."},
+		"units":       {"BenchmarkSave-8 1 2 build-ns\n", "BenchmarkSave-8 1 2 build-ms 3 x\n", "The units differ: Save: build-ms and x, were build-ns."},
+		"nothing":     {"BenchmarkA 1 2 ns/op\n", "BenchmarkB 1 2 ns/op\n", ""},
 	} {
-		got := holm(test.in)
-		if !slices.EqualFunc(got, test.want, func(a, b float64) bool { return math.Abs(a-b) < 1e-12 }) {
-			t.Errorf("holm(%v) = %v, want %v", test.in, got, test.want)
+		d := Compare(read(t, test.old), read(t, test.new))
+		if got := strings.Join(d.Apart, " "); got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
+		if s := d.Sentence(); s != "Nothing to compare: the runs have no case and model in common." {
+			t.Errorf("%s: %s", name, s)
+		}
+		var text, page bytes.Buffer
+		if err := WriteCompare(&text, d.Old, d.New, TextOptions{Width: 500}); err != nil {
+			t.Fatal(err)
+		}
+		if err := WriteHTML(&page, Analyze(d.New), PageOptions{Baseline: d.Old}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(text.String(), test.want) || !strings.Contains(page.String(), test.want) {
+			t.Errorf("%s: not said by text and page", name)
+		}
+	}
+	// The two sides of another number of CPUs do not look alike.
+	d := Compare(read(t, "BenchmarkSave-8 100 200 ns/op\n"), read(t, "BenchmarkSave-4 100 300 ns/op\n"))
+	if fmt.Sprint(d.OnlyOld, d.OnlyNew) != "[Save on 8 CPUs] [Save on 4 CPUs]" {
+		t.Errorf("%q, %q", d.OnlyOld, d.OnlyNew)
 	}
 }
 
-// Critical values of U, two-sided at 5 %, from the published table (Mann and
-// Whitney 1947; Milton 1964).
-func TestCriticalU(t *testing.T) {
-	for _, test := range []struct{ n1, n2, want int }{
-		{3, 3, -1}, {4, 4, 0}, {5, 5, 2}, {6, 6, 5}, {6, 8, 8}, {7, 7, 8}, {8, 8, 13}, {10, 10, 23}, {20, 20, 127},
+// Long lists of what differs say how much more there is.
+func TestLongListsSayMore(t *testing.T) {
+	var a, b, c strings.Builder
+	for i := range 45 {
+		fmt.Fprintf(&a, "BenchmarkX%d-2 1 2 u%d\n", i, i)
+		fmt.Fprintf(&b, "BenchmarkX%d-2 1 2 v%d\n", i, i)
+		fmt.Fprintf(&c, "BenchmarkY%d-2 1 2 v%d\n", i, i)
+	}
+	if d := Compare(read(t, a.String()), read(t, b.String())); len(d.Apart) != 1 || !strings.HasSuffix(d.Apart[0], "; and 41 more.") {
+		t.Errorf("%q", d.Apart)
+	}
+	old, new := read(t, a.String()), read(t, c.String())
+	var text, page bytes.Buffer
+	if err := WriteCompare(&text, old, new, TextOptions{Width: 5000}); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteHTML(&page, Analyze(new), PageOptions{Baseline: old}); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Count(text.String(), "and 33 more") != 2 || strings.Count(page.String(), "and 5 more") != 2 {
+		t.Errorf("the lists end without a word:\n%s", &text)
+	}
+}
+
+// Units of other tools are compared as what they are: a number with a name.
+func TestForeignUnits(t *testing.T) {
+	many := func(unit string, from float64) string {
+		s := ""
+		for i := range 6 {
+			s += fmt.Sprintf("BenchmarkBuild 1 %v %s\n", from+float64(i), unit)
+		}
+		return s
+	}
+	for _, test := range []struct {
+		unit string
+		head string
+		want analysis.ChangeKind // when it grows
+	}{
+		{"build-ns", "", analysis.Moved}, {"p99-ns", "", analysis.Moved}, {"widgets/op", "", analysis.Regressed}, {"B/op", "", analysis.Regressed}, {"MB/s", "", analysis.Gained}, {"ops/s", "", analysis.Gained}, {"req/sec", "", analysis.Gained},
+		{"score", "Unit score better=higher\n", analysis.Gained}, {"score", "Unit score better=lower\n", analysis.Regressed}, {"MB/s", "Unit MB/s better=lower\n", analysis.Regressed}, {"x", "Unit x assume=exact\n", analysis.Moved},
+		{"peak-RSS-bytes", "", analysis.Moved}, {"ns", "", analysis.Regressed},
 	} {
-		if got := criticalU(test.n1, test.n2, 0.05); got != test.want {
-			t.Errorf("criticalU(%d, %d) = %d, want %d", test.n1, test.n2, got, test.want)
+		d := Compare(read(t, test.head+many(test.unit, 100)), read(t, test.head+many(test.unit, 200)))
+		if len(d.Changes) != 1 || d.Changes[0].Kind != test.want || d.Changes[0].Metric.Name != test.unit || !d.Changes[0].Differs {
+			t.Errorf("%s%s: %+v", test.head, test.unit, d.Changes)
+			continue
+		}
+		if s := d.Sentence(); !strings.HasPrefix(s, "Of 1 cell, "+test.unit+" is ") {
+			t.Errorf("%s: %s", test.unit, s)
 		}
 	}
-	// Where the exact distribution ends the approximation goes on smoothly.
-	exact, approx := criticalU(41, 41, 0.05), criticalU(42, 41, 0.05)
-	if step := approx - exact; step < 5 || step > 40 {
-		t.Errorf("from %d to %d at the end of the exact distribution", exact, approx)
+	// Nothing to nothing is no change; nothing to something is one without a
+	// share.
+	zero := strings.Repeat("BenchmarkX 1 5 ns/op 0 allocs/op\n", 6)
+	if d := Compare(read(t, zero), read(t, zero)); len(d.Changes) != 2 || d.Changes[0].Kind == analysis.Inconclusive || d.Changes[1].Kind != analysis.Same {
+		t.Errorf("zero to zero: %+v", d.Changes)
+	}
+	some := strings.ReplaceAll(zero, "0 allocs", "2 allocs")
+	d := Compare(read(t, zero), read(t, some))
+	var text bytes.Buffer
+	if err := WriteCompare(&text, d.Old, d.New, TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if d.Changes[0].Kind != analysis.Regressed || d.Changes[0].Metric.Name != "allocs/op" || !strings.Contains(text.String(), "from 0") {
+		t.Errorf("zero to two: %+v\n%s", d.Changes, &text)
+	}
+	// In a foreign file a unit of our name is not ours: throughput is of ns/op,
+	// and there is no latency.
+	run := read(t, strings.Repeat("BenchmarkX 1 100 ns/op 7 ops/s 5 p99-ns 3 peak-RSS-bytes\n", 6))
+	cell := run.Cases()[0].Cells[""]
+	if s, _ := analysis.Throughput.Sample(cell); len(s) != 6 || s[0] != 1e7 {
+		t.Errorf("throughput %v", s)
+	}
+	for _, m := range []analysis.Metric{analysis.TailP99, analysis.CPUTime, analysis.Memory} {
+		if s, _ := m.Sample(cell); len(s) != 0 {
+			t.Errorf("%s: %v", m.Name, s)
+		}
+	}
+	if s := Analyze(run).Summary(cell, "p99-ns"); s.N != 0 {
+		t.Errorf("a latency of 5 ns: %+v", s)
+	}
+	text.Reset()
+	if err := WriteText(&text, Analyze(run), TextOptions{Width: 80}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"p99-ns median", "5.00 ±", "peak-RSS-bytes median", "10.0M ±"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("the text does not say %q:\n%s", want, &text)
+		}
+	}
+	sound(t, pageOf(t, run))
+}
+
+func TestCompare(t *testing.T) {
+	rates := func(lock, ring float64) map[string]map[string]float64 {
+		return map[string]map[string]float64{
+			"Lock/tasks=2": {"greenlet": lock, "goroutine": 100, "process": 10},
+			"Ring/n=10":    {"greenlet": ring, "goroutine": 50},
+		}
+	}
+	order := []string{"Lock/tasks=2", "Ring/n=10"}
+	old := read(t, reporttest.Table{Count: 8, Noise: 0.005, Seed: 1, Order: order, Rates: rates(200, 100)}.Text())
+	new := read(t, reporttest.Table{Count: 8, Noise: 0.005, Seed: 2, Order: order, Rates: rates(150, 130)}.Text())
+	d := Compare(old, new)
+	if d.Machine || len(d.OnlyOld)+len(d.OnlyNew) != 0 || len(d.Changes) != 5 {
+		t.Fatalf("%+v", d)
+	}
+	first, second := d.Changes[0], d.Changes[1]
+	if first.Kind != analysis.Regressed || first.Model != "greenlet" || first.Case.Workload.Name != "Lock" || first.Ratio < 0.74 || first.Ratio > 0.76 {
+		t.Errorf("first is %+v, want the regression of greenlet in Lock", first)
+	}
+	if second.Kind != analysis.Gained || second.Lo > 1.3 || second.Hi < 1.3 {
+		t.Errorf("second is %+v, want the gain of greenlet in Ring", second)
+	}
+	for _, c := range d.Changes[2:] {
+		if c.Kind != analysis.Same || c.Differs || !format.Finite(c.Detectable) {
+			t.Errorf("%s %s changed: %v", c.Case.Title(), c.Model, c.Ratio)
+		}
+	}
+	var text bytes.Buffer
+	if err := WriteCompare(&text, old, new, TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Lock tasks=2  greenlet", "-24.6%", "+29.9%", "~", "n=8+8", "worse in 1, better in 1, not different in 3"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("the text does not say %q:\n%s", want, &text)
+		}
+	}
+	var page bytes.Buffer
+	if err := WriteHTML(&page, Analyze(new), PageOptions{Baseline: old}); err != nil {
+		t.Fatal(err)
+	}
+	sound(t, page.String())
+	if !strings.Contains(page.String(), `id="compare"`) || strings.Contains(page.String(), "Different machines") {
+		t.Error("the page has no comparison, or a banner it should not have")
 	}
 }
 
-func TestSmallestP(t *testing.T) {
-	for n, want := range map[int]float64{1: 1, 2: 1. / 3, 4: 2. / 70, 6: 2. / 924} {
-		if got := smallestP(n, n); math.Abs(got-want) > 1e-12 {
-			t.Errorf("smallestP(%d) = %v, want %v", n, got, want)
-		}
+// Two machines are never compared silently.
+func TestCompareMachines(t *testing.T) {
+	line := strings.Repeat("BenchmarkX/model=a-2 1 5 ns/op\n", 6)
+	old, new := read(t, "cpu: A\ngo: go1.25\n"+line), read(t, "cpu: B\ngo: go1.26\n"+line+"BenchmarkY/model=a-2 1 5 ns/op\n")
+	d := Compare(old, new)
+	if !d.Machine || len(d.Hosts) != 2 || len(d.OnlyNew) != 1 {
+		t.Errorf("%+v: %s", d.Hosts, d.Sentence())
 	}
-	for family, want := range map[int]int{1: 4, 10: 6, 15: 6, 45: 7} {
-		if got := resultsNeeded(family); got != want {
-			t.Errorf("resultsNeeded(%d) = %d, want %d", family, got, want)
-		}
+	var page, text bytes.Buffer
+	if err := WriteHTML(&page, Analyze(new), PageOptions{Baseline: old}); err != nil {
+		t.Fatal(err)
 	}
-}
-
-// draw makes samples of a distribution whose median is one.
-var distributions = map[string]func(*rand.Rand) float64{
-	"lognormal":   func(r *rand.Rand) float64 { return math.Exp(0.05 * r.NormFloat64()) },
-	"exponential": func(r *rand.Rand) float64 { return r.ExpFloat64() / math.Ln2 },
-	"uniform":     func(r *rand.Rand) float64 { return 0.5 + r.Float64() },
-	"two humps":   func(r *rand.Rand) float64 { return 1 + 0.3*math.Copysign(0.5+r.Float64(), r.Float64()-0.5) },
-}
-
-func sampleOf(r *rand.Rand, n int, f func(*rand.Rand) float64, factor float64) []float64 {
-	out := make([]float64, n)
-	for i := range out {
-		out[i] = factor * f(r)
+	if err := WriteCompare(&text, old, new, TextOptions{}); err != nil {
+		t.Fatal(err)
 	}
-	return out
-}
-
-// The interval of the median covers the true median at least as often as it
-// says, whatever the distribution.
-func TestSummaryCoverage(t *testing.T) {
-	const rounds = 1500
-	for name, f := range distributions {
-		for _, n := range []int{6, 10, 25} {
-			r := rand.New(rand.NewPCG(7, uint64(n)))
-			hits := 0
-			for range rounds {
-				s := Summarize(sampleOf(r, n, f, 1))
-				hits += btoi(s.Lo <= 1 && 1 <= s.Hi)
-			}
-			// Three standard errors below the level.
-			if got, low := float64(hits)/rounds, Confidence-3*math.Sqrt(Confidence*alpha/rounds); got < low {
-				t.Errorf("%s, n = %d: coverage %.3f, want at least %.3f", name, n, got, low)
-			}
-		}
+	sound(t, page.String())
+	if !strings.Contains(page.String(), "Different machines") || !strings.Contains(text.String(), "Different machines") {
+		t.Error("no banner")
 	}
-}
-
-// The interval of a ratio covers the true ratio at least as often as it says.
-func TestRatioCoverage(t *testing.T) {
-	const rounds, truth = 800, 1.3
-	for name, f := range distributions {
-		for _, n := range []int{6, 12, 60} {
-			r := rand.New(rand.NewPCG(8, uint64(n)))
-			hits, all := 0, rounds
-			if n > 20 {
-				all = rounds / 8
-			}
-			for range all {
-				x, y := sampleOf(r, n, f, truth), sampleOf(r, n, f, 1)
-				c := compare("a", "b", x, y, Summarize(x).Center, Summarize(y).Center)
-				hits += btoi(c.Lo <= truth && truth <= c.Hi)
-			}
-			if got, low := float64(hits)/float64(all), Confidence-3*math.Sqrt(Confidence*alpha/float64(all)); got < low {
-				t.Errorf("%s, n = %d: coverage %.3f, want at least %.3f", name, n, got, low)
-			}
-		}
+	same := Compare(read(t, "go: go1.25\n"+line), read(t, "go: go1.26\n"+line))
+	if same.Machine || len(same.Hosts) != 1 {
+		t.Errorf("another compiler is no other machine: %+v", same.Hosts)
 	}
-}
-
-// The interval is the test turned round: it leaves one out exactly when the
-// uncorrected test rejects.
-func TestIntervalAgreesWithTest(t *testing.T) {
-	r := rand.New(rand.NewPCG(9, 9))
-	rejected := 0
-	for range 500 {
-		n1, n2 := 4+r.IntN(8), 4+r.IntN(8)
-		x, y := sampleOf(r, n1, distributions["lognormal"], 1+0.1*r.Float64()), sampleOf(r, n2, distributions["lognormal"], 1)
-		c := compare("a", "b", x, y, Summarize(x).Center, Summarize(y).Center)
-		rejects, excludes := c.P <= alpha, c.Lo > 1 || c.Hi < 1
-		rejected += btoi(rejects)
-		if rejects != excludes {
-			t.Fatalf("p %v, interval %v to %v, n %d and %d", c.P, c.Lo, c.Hi, n1, n2)
-		}
-	}
-	if rejected < 50 || rejected > 450 {
-		t.Errorf("%d of 500 rejected: the samples do not try the test", rejected)
-	}
-}
-
-// With all models alike, a row of five models calls one of them worse in at
-// most five per cent of rows: although the best is chosen by looking.
-func TestFamilyError(t *testing.T) {
-	const rounds = 800
-	r := rand.New(rand.NewPCG(10, 10))
-	wrong := 0
-	for range rounds {
-		entries := make([]Entry, 5)
-		for i := range entries {
-			s := sampleOf(r, 8, distributions["lognormal"], 1)
-			entries[i] = Entry{Model: string(rune('a' + i)), Sample: s, Center: Summarize(s).Center}
-		}
-		rank := rank(Throughput, entries)
-		wrong += btoi(slices.ContainsFunc(rank.Entries, func(e Entry) bool { return e.Relation == Worse }))
-	}
-	if got, high := float64(wrong)/rounds, alpha+3*math.Sqrt(Confidence*alpha/rounds); got > high {
-		t.Errorf("a difference in %.3f of rows, want at most %.3f", got, high)
-	}
-}
-
-func TestEquivalent(t *testing.T) {
-	a := []float64{100, 100.1, 100.2, 99.9, 99.8, 100}
-	b := []float64{100.5, 100.6, 100.4, 100.7, 100.3, 100.5}
-	c := compare("a", "b", a, b, Summarize(a).Center, Summarize(b).Center)
-	if !c.Equivalent {
-		t.Errorf("half a per cent apart and steady: want equivalent, interval %v to %v", c.Lo, c.Hi)
-	}
-	if c.P > alpha {
-		t.Errorf("p = %v: different all the same", c.P)
-	}
-	far := []float64{110, 110.1, 110.2, 109.9, 109.8, 110}
-	if c := compare("a", "b", a, far, 100, 110); c.Equivalent {
-		t.Error("ten per cent apart: not equivalent")
-	}
-	noisy := []float64{80, 120, 95, 105, 130, 70}
-	if c := compare("a", "b", noisy, b, 100, 100.5); c.Equivalent {
-		t.Error("noisy: alike, but not shown to be")
-	}
-}
-
-// The smallest effect that would have been seen is seen when it is there:
-// shifting one sample by a little more makes the test reject, by a little less
-// not.
-func TestDetectable(t *testing.T) {
-	r := rand.New(rand.NewPCG(11, 11))
-	for range 50 {
-		x, y := sampleOf(r, 8, distributions["lognormal"], 1), sampleOf(r, 8, distributions["lognormal"], 1)
-		c := compare("a", "b", x, y, Summarize(x).Center, Summarize(y).Center)
-		c.Family = 10
-		c.detectable(x, y)
-		if !finite(c.Detectable) {
-			t.Fatal("eight results can show something in a family of ten")
-		}
-		// Moved so that the ratio of centers is that effect, up or down.
-		seen := false
-		for _, to := range []float64{1 + c.Detectable*1.001, 1 / (1 + c.Detectable*1.001)} {
-			moved := make([]float64, len(x))
-			for i, v := range x {
-				moved[i] = v * to / c.Ratio
-			}
-			d := compare("a", "b", moved, y, 1, 1)
-			if d.P*10 > alpha {
-				t.Errorf("effect %v: p %v is not below %v", to, d.P, alpha/10)
-			}
-			seen = true
-		}
-		if !seen {
-			t.Fatal("nothing tried")
-		}
-	}
-	few := compare("a", "b", []float64{1, 2, 3}, []float64{4, 5, 6}, 2, 5)
-	few.Family = 10
-	few.detectable([]float64{1, 2, 3}, []float64{4, 5, 6})
-	if !math.IsInf(few.Detectable, 1) {
-		t.Errorf("three results show nothing, not %v", few.Detectable)
-	}
-}
-
-func TestSummaryCorners(t *testing.T) {
-	if s := Summarize(nil); s.N != 0 || s.Bounded() {
-		t.Errorf("empty: %+v", s)
-	}
-	one := Summarize([]float64{5})
-	if one.Center != 5 || one.Bounded() || !math.IsInf(one.HalfWidth(), 1) || !math.IsNaN(one.Spread()) {
-		t.Errorf("one value: %+v", one)
-	}
-	same := Summarize([]float64{3, 3, 3, 3, 3, 3})
-	if same.Center != 3 || same.Lo != 3 || same.Hi != 3 || same.HalfWidth() != 0 || same.Mild+same.Extreme != 0 {
-		t.Errorf("constant: %+v", same)
-	}
-	in := []float64{3, 1, 2}
-	Summarize(in)
-	if !slices.Equal(in, []float64{3, 1, 2}) {
-		t.Error("the values were reordered: run order is lost")
-	}
-	out := Summarize([]float64{10, 11, 10.5, 10.2, 10.8, 50})
-	if out.Extreme != 1 || out.N != 6 || out.Max != 50 {
-		t.Errorf("an outlier is counted and kept: %+v", out)
+	if s := Compare(old, read(t, "BenchmarkZ/model=a-2 1 5 ns/op\n")).Sentence(); !strings.Contains(s, "Nothing to compare") {
+		t.Error(s)
 	}
 }

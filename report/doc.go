@@ -5,6 +5,12 @@
 // is the baseline, Nop the control, and the models of this project have a note,
 // a colour and questions for break-evens of their own.
 //
+// A report is made in three steps, each of which is a package that imports only
+// those before it: [switchyard/report/results] reads files,
+// [switchyard/report/analysis] computes what is said of them, and
+// [switchyard/report/text] and [switchyard/report/page] write it. This package
+// is their face.
+//
 // # What goes in
 //
 // A results directory holds bench.txt and latency.hlog, in the format of
@@ -16,8 +22,8 @@
 // benchmarks, prints in the midst of a result, panics, packages that did not
 // build. It unpacks gzip and decodes UTF-16. Files may be cut off at any byte
 // and may come from anywhere: names are escaped, lines and counts are bounded,
-// and what was left out is said in [Run.Notes], which every text and page
-// repeats. A log belongs to the run whose header names the moment at which it
+// and what was left out is said in the notes of the [Run], which every text and
+// page repeats. A log belongs to the run whose header names the moment at which it
 // was begun, wherever it lies.
 //
 // Units mean what our runner says only in its own files and where a name has a
@@ -26,19 +32,19 @@
 // # What is said
 //
 //   - Of each case: the median and its 95 % confidence interval, by order
-//     statistics ([Summary]). Outliers are counted, never dropped.
+//     statistics ([analysis.Summary]). Outliers are counted, never dropped.
 //   - Of two models: the U test, exact for small samples also where values are
 //     tied, and the ratio with the interval that is this
-//     test turned round ([Comparison]).
+//     test turned round ([analysis.Comparison]).
 //   - Of a row: who is best and who ties with it, by the test after Holm's
-//     correction over all pairs of the row ([Ranking]); never by overlap of
+//     correction over all pairs of the row ([analysis.Ranking]); never by overlap of
 //     intervals. Beside every "no difference" stands the smallest effect that
 //     would have been seen; where that is large the row is not a tie, it cannot
 //     be told.
 //   - Of a size that varies: from where on one model is better than another,
-//     when both sides of the crossing are shown ([BreakEven]).
+//     when both sides of the crossing are shown ([analysis.BreakEven]).
 //   - Of the run: one sentence, its exceptions, and how far it can be trusted
-//     ([Verdict], [Warning]).
+//     ([analysis.Verdict], [analysis.Warning]).
 //   - Of two runs: what got worse, what got better ([Compare]), host facts
 //     first; what failed, which is never a gain; and why cases do not meet.
 //

@@ -20,7 +20,7 @@ func ExampleRead() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	v := run.Verdict()
+	v := report.Analyze(run).Verdict
 	fmt.Println(v.Winner)
 	fmt.Println(v.Sentence)
 	// Output:
@@ -39,7 +39,7 @@ func ExampleWriteText() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := report.WriteText(os.Stdout, run, report.Options{Width: 80}); err != nil {
+	if err := report.WriteText(os.Stdout, report.Analyze(run), report.TextOptions{Width: 80}); err != nil {
 		log.Fatal(err)
 	}
 	// Output:

@@ -135,22 +135,23 @@ func pageBeside(path string) string {
 // is on the terminal whatever becomes of the page. A page that goes to standard
 // output has that for itself: the text is then on standard error. No path is no
 // page.
-func show(cmd *cobra.Command, run, baseline *report.Run, html string, inputs []string) error {
+func show(cmd *cobra.Command, results, baseline *report.Run, html string, inputs []string) error {
 	w := cmd.OutOrStdout()
 	if output.ToStdout(html) {
 		w = cmd.ErrOrStderr()
 	}
+	a := report.Analyze(results)
 	opt := textOptions(w)
 	opt.Baseline, opt.Page = baseline, html
 	if w != cmd.OutOrStdout() {
 		opt.Page = ""
 	}
-	textErr := report.WriteText(w, run, opt)
+	textErr := report.WriteText(w, a, opt)
 	if html == "" {
 		return textErr
 	}
 	return errors.Join(textErr, output.Write(html, inputs, func(w io.Writer) error {
-		return report.WriteHTML(w, run, opt)
+		return report.WriteHTML(w, a, report.PageOptions{Version: run.Commit(), Baseline: baseline})
 	}))
 }
 
@@ -162,8 +163,8 @@ func inputsOf(path string) []string {
 	return []string{path, filepath.Join(filepath.Dir(path), benchlog.LatencyFile)}
 }
 
-func textOptions(w io.Writer) report.Options {
-	opt := report.Options{Version: run.Commit()}
+func textOptions(w io.Writer) report.TextOptions {
+	opt := report.TextOptions{}
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		opt.Color = os.Getenv("NO_COLOR") == ""
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil {

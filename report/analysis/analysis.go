@@ -1,0 +1,133 @@
+package analysis
+
+import (
+	"slices"
+
+	"switchyard/report/format"
+	"switchyard/report/results"
+)
+
+// An Analysis is a run and what is computed from it, once: the rankings of
+// every row of the matrix in every metric, the warnings, the verdict. It is not
+// changed afterwards.
+type Analysis struct {
+	*results.Run
+	Verdict    Verdict     // what a reader takes away in ten seconds
+	Warnings   []Warning   // what speaks against trusting the numbers, gravest first
+	BreakEvens []BreakEven // from which size on each model pays
+	Foreign    []Metric    // of the cells of other tools, beside time per op
+
+	byCase     map[*results.Case]map[string]*Ranking // by metric ID
+	byWorkload map[*results.Workload]map[string]*Ranking
+	overall    map[string]*Ranking
+	sums       map[*results.Cell]map[string]Summary // by unit
+}
+
+// Of analyses a run.
+func Of(run *results.Run) *Analysis {
+	a := &Analysis{
+		Run:        run,
+		Foreign:    foreignMetrics(run),
+		byCase:     map[*results.Case]map[string]*Ranking{},
+		byWorkload: map[*results.Workload]map[string]*Ranking{},
+		overall:    map[string]*Ranking{},
+		sums:       map[*results.Cell]map[string]Summary{},
+	}
+	a.summarize()
+	for _, m := range append(slices.Clone(Metrics), a.Foreign...) {
+		a.rankAll(m)
+	}
+	a.BreakEvens = breakEvens(a)
+	a.Warnings = warnings(a)
+	a.Verdict = verdictOf(a)
+	return a
+}
+
+// summarize summarizes every cell in every unit it has.
+func (a *Analysis) summarize() {
+	for _, c := range a.Cases() {
+		for _, cell := range c.Cells {
+			if cell.Usable() {
+				a.sums[cell] = summaries(cell)
+			}
+		}
+	}
+}
+
+// summaries are a cell's by unit. Here zero is a value: no allocations are a
+// measurement. Metrics leave it out.
+func summaries(cell *results.Cell) map[string]Summary {
+	samples := map[string][]float64{}
+	invalid := map[string]int{}
+	for i := range cell.Results {
+		for _, v := range cell.Results[i].Values {
+			if format.Finite(v.V) && v.V >= 0 {
+				samples[v.Unit] = append(samples[v.Unit], v.V)
+			} else {
+				invalid[v.Unit]++
+			}
+		}
+	}
+	if cell.Foreign {
+		for _, unit := range ownUnits {
+			delete(samples, unit)
+			delete(invalid, unit)
+		}
+	}
+	if _, ok := samples[Throughput.Unit]; !ok {
+		if s, _ := Throughput.Sample(cell); len(s) > 0 {
+			samples[Throughput.Unit] = s
+		}
+	}
+	out := map[string]Summary{}
+	for unit, s := range samples {
+		sum := Summarize(s)
+		sum.Invalid = invalid[unit]
+		out[unit] = sum
+	}
+	for unit, n := range invalid {
+		if _, ok := out[unit]; !ok {
+			out[unit] = Summary{Invalid: n}
+		}
+	}
+	return out
+}
+
+// rankAll ranks every case, every workload and the run in one metric. The
+// control stays out of the run's row.
+func (a *Analysis) rankAll(m Metric) {
+	var competing []*results.Case
+	for _, w := range a.Workloads {
+		for _, c := range w.Cases {
+			r := rankCase(m, a.Models, c)
+			put(a.byCase, c, m.ID, &r)
+		}
+		if w.Name != ControlWorkload {
+			competing = append(competing, w.Cases...)
+		}
+		r := rankOver(m, a.Models, w.Cases)
+		put(a.byWorkload, w, m.ID, &r)
+	}
+	r := rankOver(m, a.Models, competing)
+	a.overall[m.ID] = &r
+}
+
+func put[K comparable](rows map[K]map[string]*Ranking, k K, id string, r *Ranking) {
+	if rows[k] == nil {
+		rows[k] = map[string]*Ranking{}
+	}
+	rows[k][id] = r
+}
+
+// Case returns the ranking of one case in a metric.
+func (a *Analysis) Case(c *results.Case, m Metric) *Ranking { return a.byCase[c][m.ID] }
+
+// Workload returns the ranking of a workload over its cases in a metric.
+func (a *Analysis) Workload(w *results.Workload, m Metric) *Ranking { return a.byWorkload[w][m.ID] }
+
+// Overall returns the ranking of the run over all workloads in a metric.
+func (a *Analysis) Overall(m Metric) *Ranking { return a.overall[m.ID] }
+
+// Summary returns a cell's summary in a unit as written in the file; its N is
+// 0 when there is none.
+func (a *Analysis) Summary(c *results.Cell, unit string) Summary { return a.sums[c][unit] }

@@ -1,0 +1,146 @@
+package analysis
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"strings"
+
+	"switchyard/report/format"
+	"switchyard/report/results"
+)
+
+// A Curve is a workload's cases along one varied number, the others fixed:
+// what a scaling chart and a break-even are drawn from.
+type Curve struct {
+	Workload *results.Workload
+	Key      string // the parameter that varies: "task"
+	Kind     string // kind of its quantity: "s", "B", or ""
+	Fixed    string // the other parameters: "chunk=1", or ""
+	X        []float64
+	Cases    []*results.Case // ascending in X
+}
+
+// Curves splits a workload's cases into curves of at least two points over
+// the parameter that takes the most values, and returns the cases left over.
+func Curves(w *results.Workload) (out []Curve, rest []*results.Case) {
+	key := varied(w)
+	if key == "" {
+		return nil, w.Cases
+	}
+	groups := map[string]*Curve{}
+	var order []string
+	for _, c := range w.Cases {
+		x, fixed, ok := split(c, key)
+		if !ok {
+			rest = append(rest, c)
+			continue
+		}
+		g := groups[fixed]
+		if g == nil {
+			g = &Curve{Workload: w, Key: key, Fixed: fixed}
+			groups[fixed] = g
+			order = append(order, fixed)
+		}
+		if slices.Contains(g.X, x.v) || len(g.X) > 0 && g.Kind != x.kind {
+			rest = append(rest, c)
+			continue
+		}
+		g.Kind = x.kind
+		g.X, g.Cases = append(g.X, x.v), append(g.Cases, c)
+	}
+	for _, fixed := range order {
+		g := groups[fixed]
+		if len(g.X) < 2 {
+			rest = append(rest, g.Cases...)
+			continue
+		}
+		sort.Sort(g)
+		out = append(out, *g)
+	}
+	return out, rest
+}
+
+// varied is the numeric parameter with the most distinct positive values, at
+// least two; "" when there is none.
+func varied(w *results.Workload) string {
+	values := map[string]map[float64]bool{}
+	var keys []string
+	for _, c := range w.Cases {
+		for _, p := range c.Params {
+			q, ok := parseQuantity(p.Value)
+			if !ok || q.v <= 0 {
+				continue
+			}
+			if values[p.Key] == nil {
+				values[p.Key] = map[float64]bool{}
+				keys = append(keys, p.Key)
+			}
+			values[p.Key][q.v] = true
+		}
+	}
+	best := ""
+	for _, k := range keys {
+		if n := len(values[k]); n >= 2 && (best == "" || n > len(values[best])) {
+			best = k
+		}
+	}
+	return best
+}
+
+// split takes the case apart into the varied number and the rest of its name.
+func split(c *results.Case, key string) (x quantity, fixed string, ok bool) {
+	var others []string
+	for _, p := range c.Params {
+		if p.Key == key && !ok {
+			if x, ok = parseQuantity(p.Value); ok && x.v > 0 {
+				continue
+			}
+			return x, "", false
+		}
+		others = append(others, p.String())
+	}
+	if set := c.CPUSet(); set != "" {
+		others = append(others, set)
+	}
+	return x, strings.Join(others, ", "), ok
+}
+
+func (g *Curve) Len() int           { return len(g.X) }
+func (g *Curve) Less(i, j int) bool { return g.X[i] < g.X[j] }
+func (g *Curve) Swap(i, j int) {
+	g.X[i], g.X[j] = g.X[j], g.X[i]
+	g.Cases[i], g.Cases[j] = g.Cases[j], g.Cases[i]
+}
+
+// Value is the varied parameter's own spelling at point i: "10us".
+func (g *Curve) Value(i int) string {
+	for _, p := range g.Cases[i].Params {
+		if p.Key == g.Key {
+			return p.Value
+		}
+	}
+	return ""
+}
+
+// FormatX shows a number of the curve's kind: "34µs", "64KiB", "1000".
+func (g *Curve) FormatX(x float64) string {
+	switch g.Kind {
+	case "s":
+		return format.Tick(x*1e9, "ns")
+	case "B":
+		return format.Tick(x, "bytes")
+	}
+	if x < 100 && !slices.ContainsFunc(g.X, func(v float64) bool { return v != math.Trunc(v) }) {
+		x = math.Ceil(x - 1e-9) // there is no half task: from the next whole one on
+	}
+	if a := math.Abs(x); a >= 100 && a < 1e7 {
+		return fmt.Sprintf("%.0f", x) + g.Kind
+	}
+	return fmt.Sprintf("%.3g", x) + g.Kind
+}
+
+// Sizes reports whether the curve varies the size of a task over enough points
+// to ask from which size on a model pays.
+func (g *Curve) Sizes() bool { return g.Kind == "s" && len(g.X) >= 3 }

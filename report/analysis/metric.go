@@ -1,0 +1,127 @@
+package analysis
+
+import (
+	"slices"
+	"strings"
+
+	"switchyard/bench/benchlog"
+	"switchyard/report/format"
+	"switchyard/report/results"
+)
+
+// A Metric is one of the questions that models are compared in.
+type Metric struct {
+	ID     string // in the page: "throughput"
+	Name   string // for readers: "Throughput"
+	Unit   string // as in the file: "ops/s"
+	Higher bool   // higher is better
+
+	Foreign bool // of another tool: shown as the file has it
+	neutral bool // which way is better is not known
+}
+
+// The metrics of the matrix, in its order. The verdict is spoken on the first.
+var (
+	Throughput = Metric{ID: "throughput", Name: "Throughput", Unit: "ops/s", Higher: true}
+	TailP99    = Metric{ID: "p99", Name: "Latency p99", Unit: "p99-ns"}
+	CPUTime    = Metric{ID: "cpu", Name: "CPU time", Unit: "cpu-ns/op"}
+	Memory     = Metric{ID: "memory", Name: "Memory", Unit: "peak-RSS-bytes"}
+
+	Metrics = []Metric{Throughput, TailP99, CPUTime, Memory}
+)
+
+// ownUnits are those whose meaning our runner decides. Under another tool's
+// name they may stand for anything.
+var ownUnits = []string{"ops/s", "cpu-ns/op", "p50-ns", "p90-ns", "p99-ns", "p99.9-ns", "max-ns", "peak-RSS-bytes", "csw/op", "units", "gcs"}
+
+// foreignMetric is the metric of another tool's unit. Which way is better the
+// file may say; else the conventions of the benchmark format hold: less of what
+// is counted per op and of time and memory, more of what is counted per second.
+func foreignMetric(unit, better string) Metric {
+	m := Metric{ID: "unit:" + unit, Name: unit, Unit: unit, Foreign: true}
+	perSecond := strings.HasSuffix(unit, "/s") || strings.HasSuffix(unit, "/sec")
+	perOp := strings.HasSuffix(unit, "/op") || slices.Contains([]string{"ns", "sec", "B", "bytes"}, unit)
+	switch {
+	case better == "higher", better == "" && perSecond:
+		m.Higher = true
+	case better != "lower" && !perOp:
+		m.neutral = true
+	}
+	return m
+}
+
+// foreignMetrics are those of the run's cells of other tools, beside time per
+// op, in order of appearance; at most benchlog.MaxUnits.
+func foreignMetrics(run *results.Run) []Metric {
+	var out []Metric
+	seen := map[string]bool{"ns/op": true}
+	for _, c := range run.Cases() {
+		cell := c.Cells[""]
+		if cell == nil || !cell.Foreign {
+			continue
+		}
+		for _, unit := range cell.Units() {
+			if !seen[unit] && len(out) < benchlog.MaxUnits {
+				seen[unit] = true
+				out = append(out, foreignMetric(unit, run.Better[unit]))
+			}
+		}
+	}
+	return out
+}
+
+// value is the result's measurement of the metric. Throughput of files that
+// give only time per op is the inverse of it, and so is that of other tools'
+// files, whatever else they call ops/s.
+func (m Metric) value(c *results.Cell, r *results.Result) (float64, bool) {
+	if c.Foreign && !m.Foreign && m.ID != Throughput.ID {
+		return 0, false
+	}
+	if !c.Foreign || m.Foreign {
+		if v, ok := r.Get(m.Unit); ok || m.ID != Throughput.ID {
+			return v, ok
+		}
+	}
+	v, ok := r.Get("ns/op")
+	if ok && v > 0 {
+		v = 1e9 / v
+	}
+	return v, ok
+}
+
+// better reports whether a is better than b.
+func (m Metric) better(a, b float64) bool {
+	if m.Higher {
+		return a > b
+	}
+	return a < b
+}
+
+// Sample collects a cell's values of the metric in run order. Values that are
+// no measurement, NaN, infinite or negative, are counted and kept out, and so
+// is zero where it could not be one: nothing takes no time and no memory.
+// Another tool's unit may be zero or below.
+func (m Metric) Sample(c *results.Cell) (values []float64, invalid int) {
+	if !c.Usable() {
+		return nil, 0
+	}
+	for i := range c.Results {
+		v, ok := m.value(c, &c.Results[i])
+		switch {
+		case !ok:
+		case !format.Finite(v) || v <= 0 && !m.Foreign:
+			invalid++
+		default:
+			values = append(values, v)
+		}
+	}
+	return values, invalid
+}
+
+// Format shows a value of the metric.
+func (m Metric) Format(v float64) string {
+	if !m.Foreign || slices.Contains([]string{"ns/op", "B/op"}, m.Unit) {
+		return format.Value(v, m.Unit)
+	}
+	return format.Value(v, "")
+}

@@ -1,0 +1,53 @@
+package analysis
+
+import (
+	"strings"
+	"testing"
+
+	"switchyard/report/format"
+)
+
+func TestReadPlainGoBenchmark(t *testing.T) {
+	run := read(t, `goos: linux
+pkg: example.com/x
+BenchmarkFoo/size=10-8   	 100	 123 ns/op	 16 B/op	 1 allocs/op
+BenchmarkFoo/size=20-8   	 100	 246 ns/op	 16 B/op	 1 allocs/op
+BenchmarkBar-8           	 100	 5 ns/op
+PASS
+ok  	example.com/x	1.2s
+`)
+	if len(run.Workloads) != 2 || len(run.Workloads[0].Cases) != 2 || run.Models[0] != "" {
+		t.Fatalf("%d workloads, models %q", len(run.Workloads), run.Models)
+	}
+	if v := Of(run).Verdict; v.Winner != "" || !strings.Contains(v.Sentence, "Nothing to compare") {
+		t.Errorf("verdict: %s", v.Sentence)
+	}
+	if s, _ := Throughput.Sample(run.Workloads[1].Cases[0].Cells[""]); len(s) != 1 || s[0] != 2e8 {
+		t.Errorf("throughput from ns/op: %v", s)
+	}
+}
+
+func TestValuesThatAreNoMeasurement(t *testing.T) {
+	text := ""
+	for _, v := range []string{"NaN", "Inf", "-Inf", "-5", "0", "1e400", "1e308", "100", "101", "102"} {
+		text += "BenchmarkX/model=a-2 10 " + v + " ns/op " + v + " ops/s\nBenchmarkX/model=b-2 10 50 ns/op 2e7 ops/s\n"
+	}
+	run := read(t, text)
+	cell := run.Workloads[0].Cases[0].Cells["a"]
+	s, invalid := Throughput.Sample(cell)
+	if len(s)+invalid != len(cell.Results) || len(s) < 3 {
+		t.Errorf("%d values and %d that are none, of %d", len(s), invalid, len(cell.Results))
+	}
+	for _, v := range s {
+		if !format.Finite(v) || v <= 0 {
+			t.Errorf("%v is in the sample", v)
+		}
+	}
+	found := false
+	for _, w := range Of(run).Warnings {
+		found = found || w.ID == "invalid"
+	}
+	if !found {
+		t.Error("no warning about them")
+	}
+}

@@ -1,0 +1,91 @@
+package analysis
+
+import (
+	"math"
+	"slices"
+
+	"github.com/montanaflynn/stats"
+	"golang.org/x/perf/benchmath"
+
+	"switchyard/report/format"
+)
+
+// Confidence is the level of every interval shown.
+const Confidence = 0.95
+
+// alpha is the level of every test, before correction.
+const alpha = 1 - Confidence
+
+var thresholds = func() *benchmath.Thresholds {
+	t := benchmath.DefaultThresholds
+	t.CompareAlpha = alpha
+	return &t
+}()
+
+// A Summary is the middle of a sample and its bounds, with what describes its
+// scatter. Center, Lo and Hi are benchmath's for AssumeNothing: the median and
+// its confidence interval by order statistics. With fewer than six results the
+// interval is unbounded.
+type Summary struct {
+	N              int
+	Center, Lo, Hi float64
+	Confidence     float64 // of the interval; at least the level asked for
+
+	Mean, StdDev  float64
+	Min, Q1       float64
+	Q3, Max       float64
+	Mild, Extreme int // outliers beyond 1.5 and 3 interquartile ranges; counted, never dropped
+	Invalid       int // values that are no measurement: NaN, infinite, not above zero
+}
+
+// Summarize summarizes a sample. The values are not changed. An empty sample
+// has N 0.
+func Summarize(values []float64) Summary {
+	s := Summary{N: len(values)}
+	if s.N == 0 {
+		return s
+	}
+	sample := benchmath.NewSample(slices.Clone(values), thresholds)
+	m := benchmath.AssumeNothing.Summary(sample, Confidence)
+	s.Center, s.Lo, s.Hi, s.Confidence = m.Center, m.Lo, m.Hi, m.Confidence
+	s.Min, s.Max = sample.Values[0], sample.Values[s.N-1]
+	s.Mean, _ = stats.Mean(values)
+	s.Q1, s.Q3 = s.Center, s.Center
+	if s.N < 2 {
+		return s
+	}
+	// These fail for empty input only.
+	s.StdDev, _ = stats.StandardDeviationSample(values)
+	q, _ := stats.Quartile(values)
+	s.Q1, s.Q3 = q.Q1, q.Q3
+	out, _ := stats.QuartileOutliers(values)
+	s.Mild, s.Extreme = len(out.Mild), len(out.Extreme)
+	return s
+}
+
+// Bounded reports whether the interval has both ends.
+func (s Summary) Bounded() bool { return s.N > 0 && format.Finite(s.Lo) && format.Finite(s.Hi) }
+
+// Spread is the run-to-run spread: the interquartile range as a share of the
+// center. It is NaN when it cannot be known.
+func (s Summary) Spread() float64 {
+	if s.N < 2 || s.Center == 0 {
+		return math.NaN()
+	}
+	return (s.Q3 - s.Q1) / s.Center
+}
+
+// HalfWidth is the wider half of the interval as a share of the center, the
+// "±" of the tables; infinite when the interval is unbounded.
+func (s Summary) HalfWidth() float64 {
+	if !s.Bounded() || s.Center == 0 {
+		return math.Inf(1)
+	}
+	return math.Max(s.Hi-s.Center, s.Center-s.Lo) / math.Abs(s.Center)
+}
+
+// Outlier reports whether the summary's fences leave v outside.
+func (s Summary) Outlier(v float64) bool {
+	iqr := s.Q3 - s.Q1
+	return s.N >= 2 && (v < s.Q1-1.5*iqr || v > s.Q3+1.5*iqr)
+}

@@ -1,0 +1,394 @@
+package analysis
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+
+	"switchyard/bench/benchlog"
+	"switchyard/report/format"
+	"switchyard/report/results"
+)
+
+// A Grade says how much a warning takes from the trust in a a.
+type Grade int
+
+const (
+	Notice  Grade = iota // good to know
+	Caution              // small differences are not to be believed
+	Grave                // conclusions may be wrong
+)
+
+func (g Grade) String() string {
+	return [...]string{"notice", "caution", "grave"}[g]
+}
+
+// A Warning is something that speaks against trusting the numbers: what was
+// found, against which threshold, what it does to the results, what to do.
+type Warning struct {
+	ID        string // anchor on the page
+	Grade     Grade
+	Title     string // short, for the trust line: "few results"
+	Value     string // what was found
+	Threshold string
+	Effect    string
+	Remedy    string
+	Cells     []*results.Cell // that it touches, when it touches only some
+
+}
+
+// Trust says how far the numbers can be believed, and why not further.
+type Trust struct {
+	Level   string // "high", "moderate" or "low"
+	Reasons []Warning
+}
+
+// trust turns the warnings into a level.
+func trust(ws []Warning) Trust {
+	var grades [3]int
+	for _, w := range ws {
+		grades[w.Grade]++
+	}
+	t := Trust{Level: "high", Reasons: ws}
+	switch {
+	case grades[Grave] > 0 || grades[Caution] >= 3:
+		t.Level = "low"
+	case grades[Caution] > 0 || grades[Notice] >= 3:
+		t.Level = "moderate"
+	}
+	return t
+}
+
+// warnings looks a run over. Gravest come first.
+func warnings(a *Analysis) []Warning {
+	var out []Warning
+	for _, check := range []func(*Analysis) (Warning, bool){
+		warnFailed, warnMixed, warnTruncated, warnFewResults, warnUnresolved, warnShort, warnDisturbed, warnSteal,
+		warnCanary, warnLoad, warnWide, warnOutliers, warnTrend, warnInvalid,
+		warnVirtual, warnGovernor, warnSMT, warnQuota, warnLeftOut,
+	} {
+		if w, ok := check(a); ok {
+			out = append(out, w)
+		}
+	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].Grade > out[j].Grade })
+	return out
+}
+
+func warnFailed(a *Analysis) (Warning, bool) {
+	n := len(a.Failures())
+	return Warning{
+		ID: "failed", Grade: Grave, Title: format.Count(n, "failed cell"), Value: format.Count(n, "cell"), Threshold: "0",
+		Effect: "A failed cell shows no number, and its model is compared over fewer cases.",
+		Remedy: "Read the reason in the workload's section, and run the case alone.",
+	}, n > 0
+}
+
+func warnMixed(a *Analysis) (Warning, bool) {
+	i := slices.IndexFunc(a.Notes, func(n string) bool { return strings.Contains(n, "of one machine?") })
+	if i < 0 {
+		return Warning{}, false
+	}
+	return Warning{
+		ID: "mixed", Grade: Grave, Title: "host facts change within the file", Value: format.CleanTo(a.Notes[i], 300), Threshold: "one machine, one build",
+		Effect: "Results of different machines or builds are in one sample.",
+		Remedy: "Run again into an empty directory.",
+	}, true
+}
+
+// again is the command that measures once more with another setting.
+func again(run *results.Run, setting, value string) string {
+	if run.Ours() {
+		return "make bench " + setting + "=" + value
+	}
+	return "go test -run - -bench . -" + strings.ToLower(setting) + " " + value
+}
+
+func warnTruncated(a *Analysis) (Warning, bool) {
+	remedy := "Run it again, and keep all of its output."
+	if a.Ours() {
+		remedy = "switchyard run --resume goes on where it stopped."
+	}
+	return Warning{
+		ID: "truncated", Grade: Caution, Title: "the file is cut off", Value: "its end is missing", Threshold: "a whole file",
+		Effect: "The run was interrupted: some cases may have fewer results than others.",
+		Remedy: remedy,
+	}, a.Truncated
+}
+
+// warnFewResults looks at the smallest sample.
+func warnFewResults(a *Analysis) (Warning, bool) {
+	fewest, cells := math.MaxInt, []*results.Cell{}
+	for _, c := range a.Cases() {
+		for _, m := range a.Models {
+			if cell := c.Cells[m]; cell.Usable() {
+				fewest = min(fewest, len(cell.Results))
+				if len(cell.Results) < benchlog.MinResults {
+					cells = append(cells, cell)
+				}
+			}
+		}
+	}
+	w := Warning{
+		ID: "few", Grade: Notice, Title: format.Count(fewest, "result") + " per case", Value: format.Count(fewest, "result") + " in the smallest sample",
+		Threshold: strconv.Itoa(benchlog.SteadyResults),
+		Effect:    "Intervals are as wide as the whole sample; only differences that separate all results can be shown.",
+		Remedy:    again(a.Run, "COUNT", strconv.Itoa(benchlog.SteadyResults)),
+	}
+	if len(cells) > 0 {
+		w.Grade, w.Cells = Grave, cells
+		w.Effect = "With fewer than 6 results there is no 95 % interval at all, and the test can hardly show a difference."
+	}
+	return w, fewest < benchlog.SteadyResults
+}
+
+// warnUnresolved tells when the correction asks for more results than there
+// are.
+func warnUnresolved(a *Analysis) (Warning, bool) {
+	rows, family := 0, 0
+	for _, c := range a.Cases() {
+		r := a.Case(c, Throughput)
+		if r.Best() != nil && r.tooFew() {
+			rows, family = rows+1, max(family, r.Family)
+		}
+	}
+	return Warning{
+		ID: "unresolved", Grade: Caution, Title: "too few results for so many models",
+		Value: format.Count(rows, "case") + " undecided", Threshold: fmt.Sprintf("%d results for %d comparisons", ResultsNeeded(max(family, 1)), family),
+		Effect: "Models are marked ?: the test could not have shown a difference, however large.",
+		Remedy: again(a.Run, "COUNT", strconv.Itoa(ResultsNeeded(max(family, 1)))),
+	}, rows > 0
+}
+
+// warnShort finds results of so few ops that there was nothing to spread.
+func warnShort(a *Analysis) (Warning, bool) {
+	var cells []*results.Cell
+	fewest := math.MaxInt
+	for _, c := range a.Cases() {
+		for _, m := range a.Models {
+			cell := c.Cells[m]
+			if !cell.Usable() || m == BaselineModel {
+				continue
+			}
+			least := math.MaxInt
+			for _, r := range cell.Results {
+				least = min(least, r.Iters)
+			}
+			if least < benchlog.OpsWarn {
+				cells, fewest = append(cells, cell), min(fewest, least)
+			}
+		}
+	}
+	return Warning{
+		ID: "short", Grade: Caution, Title: fmt.Sprintf("%s with fewer than %d ops per result", format.Count(len(cells), "cell"), benchlog.OpsWarn),
+		Value: fmt.Sprintf("%s, down to %s", format.Count(len(cells), "cell"), format.Count(fewest, "op")), Threshold: format.Count(benchlog.OpsWarn, "op"),
+		Effect: "One or two ops cannot be spread over CPUs, and start and end weigh much: models that run ops at once look slower than they are.",
+		Remedy: "A longer bench time: " + again(a.Run, "BENCHTIME", "1s"),
+		Cells:  cells,
+	}, len(cells) > 0
+}
+
+func warnDisturbed(a *Analysis) (Warning, bool) {
+	n := 0
+	for _, b := range a.Blocks {
+		if b.Disturbed {
+			n++
+		}
+	}
+	w := Warning{
+		ID: "disturbed", Grade: Caution, Title: fmt.Sprintf("%d of %s disturbed", n, format.Count(len(a.Blocks), "block")),
+		Value: fmt.Sprintf("%d of %d", n, len(a.Blocks)), Threshold: "0",
+		Effect: "Something else ran on the machine. The block was run again; its results stay in the sample and widen it.",
+		Remedy: "Stop other programs, or run on a machine of its own.",
+	}
+	if 2*n > len(a.Blocks) {
+		w.Grade = Grave
+	}
+	return w, n > 0
+}
+
+func warnSteal(a *Analysis) (Warning, bool) {
+	worst := worstBlock(a, func(b results.Block) float64 { return b.Steal })
+	return Warning{
+		ID: "steal", Grade: Caution, Title: fmt.Sprintf("steal up to %.1f %%", worst), Value: fmt.Sprintf("%.1f %%", worst), Threshold: fmt.Sprintf("%.0f %%", benchlog.StealWarns),
+		Effect: "The hypervisor gave the processor to other guests while we measured.",
+		Remedy: "A dedicated machine, or more results at another hour.",
+	}, worst > benchlog.StealWarns
+}
+
+// warnCanary looks at the fixed piece of work that brackets every block.
+func warnCanary(a *Analysis) (Warning, bool) {
+	worst := worstBlock(a, func(b results.Block) float64 { return b.Slowdown() })
+	return Warning{
+		ID: "canary", Grade: Caution, Title: "the canary slowed down", Value: format.Ratio(worst) + " of its base time", Threshold: format.Ratio(benchlog.CanaryWarns),
+		Effect: "The same fixed work took longer at some blocks: frequency, heat or neighbours changed.",
+		Remedy: "Fix the processor's frequency; stop other programs.",
+	}, worst > benchlog.CanaryWarns
+}
+
+func warnLoad(a *Analysis) (Warning, bool) {
+	cores, _ := strconv.ParseFloat(a.Fact("cores"), 64)
+	worst := worstBlock(a, func(b results.Block) float64 { return b.Load1 })
+	return Warning{
+		ID: "load", Grade: Notice, Title: fmt.Sprintf("load %.1f on %s", worst, format.Count(int(cores), "core")),
+		Value: fmt.Sprintf("%.1f", worst), Threshold: fmt.Sprintf("%.1f", benchlog.LoadWarns*cores),
+		Effect: "More was running than the cores can hold; part of it is the benchmark itself.",
+		Remedy: "Stop other programs.",
+	}, cores > 0 && cores < 1e6 && worst > benchlog.LoadWarns*cores
+}
+
+func worstBlock(a *Analysis, f func(results.Block) float64) float64 {
+	worst := 0.0
+	for _, b := range a.Blocks {
+		if v := f(b); format.Finite(v) {
+			worst = max(worst, v)
+		}
+	}
+	return worst
+}
+
+func warnWide(a *Analysis) (Warning, bool) {
+	cells, all, worst := []*results.Cell{}, 0, 0.0
+	for _, c := range a.Cases() {
+		for _, m := range a.Models {
+			s := a.sums[c.Cells[m]][Throughput.Unit]
+			if s.N == 0 {
+				continue
+			}
+			all++
+			if h := s.HalfWidth(); h > benchlog.IntervalWarns {
+				cells, worst = append(cells, c.Cells[m]), max(worst, h)
+			}
+		}
+	}
+	w := Warning{
+		ID: "wide", Grade: Notice, Title: fmt.Sprintf("%d of %d intervals wider than ±%s", len(cells), all, format.Percent(benchlog.IntervalWarns)),
+		Value: fmt.Sprintf("%d of %d cells, at most ±%s", len(cells), all, format.Percent(worst)), Threshold: "±" + format.Percent(benchlog.IntervalWarns),
+		Effect: "Differences smaller than the interval cannot be seen in these cells; they are marked.",
+		Remedy: "More results (COUNT) and longer ones (BENCHTIME) on a quieter machine.",
+		Cells:  cells,
+	}
+	if 4*len(cells) > all {
+		w.Grade = Caution
+	}
+	return w, len(cells) > 0
+}
+
+func warnOutliers(a *Analysis) (Warning, bool) {
+	mild, extreme, n := 0, 0, 0
+	var cells []*results.Cell
+	for _, c := range a.Cases() {
+		for _, m := range a.Models {
+			s := a.sums[c.Cells[m]][Throughput.Unit]
+			mild, extreme, n = mild+s.Mild, extreme+s.Extreme, n+s.N
+			if s.Extreme > 0 {
+				cells = append(cells, c.Cells[m])
+			}
+		}
+	}
+	return Warning{
+		ID: "outliers", Grade: Notice, Title: format.Count(mild+extreme, "outlier"),
+		Value: fmt.Sprintf("%d mild, %d extreme, of %d results", mild, extreme, n), Threshold: format.Percent(benchlog.OutliersWarn) + " of all, no extreme",
+		Effect: "Outliers are counted and shown, never dropped. Medians hardly feel them.",
+		Remedy: "Look at the progression by run order: together in one block they speak of the machine.",
+		Cells:  cells,
+	}, n > 0 && (float64(mild+extreme) > benchlog.OutliersWarn*float64(n) || extreme > 0)
+}
+
+// warnTrend estimates the order effect: how the geometric mean over all cells
+// moves from the first passes to the last.
+func warnTrend(a *Analysis) (Warning, bool) {
+	t, n := a.Trend()
+	return Warning{
+		ID: "order", Grade: Caution, Title: "results drift with run order", Value: fmt.Sprintf("%+.1f %% from first to last third of %d passes", 100*t, n),
+		Threshold: "±" + format.Percent(benchlog.TrendWarns),
+		Effect:    "The machine got faster or slower during the a. Random order inside blocks spreads this over all models.",
+		Remedy:    "Let the machine warm up and cool down; more blocks.",
+	}, n >= 3 && math.Abs(t) > benchlog.TrendWarns
+}
+
+// Trend is the relative change of throughput, as a geometric mean over all
+// cells, between the first and the last third of the passes.
+func (a *Analysis) Trend() (change float64, passes int) {
+	passes = math.MaxInt
+	var samples [][]float64
+	for _, c := range a.Cases() {
+		for _, cell := range c.Cells {
+			if s, _ := Throughput.Sample(cell); len(s) > 0 {
+				samples, passes = append(samples, s), min(passes, len(s))
+			}
+		}
+	}
+	if len(samples) == 0 {
+		return 0, 0
+	}
+	third := max(1, passes/3)
+	sum := 0.0
+	for _, s := range samples {
+		for k := range third {
+			sum += math.Log(s[passes-1-k]) - math.Log(s[k])
+		}
+	}
+	return math.Expm1(sum / float64(third*len(samples))), passes
+}
+
+func warnInvalid(a *Analysis) (Warning, bool) {
+	n := 0
+	for _, units := range a.sums {
+		for _, s := range units {
+			n += s.Invalid
+		}
+	}
+	return Warning{
+		ID: "invalid", Grade: Grave, Title: format.Count(n, "value") + " that are no measurement", Value: format.Count(n, "value") + " NaN, infinite or negative", Threshold: "0",
+		Effect: "They are left out of the samples.",
+		Remedy: "The file was damaged or written by another tool.",
+	}, n > 0
+}
+
+func warnVirtual(a *Analysis) (Warning, bool) {
+	v := strings.ToLower(a.Fact("virtual"))
+	return Warning{
+		ID: "virtual", Grade: Notice, Title: "virtual machine", Value: format.Clean(a.Fact("virtual")), Threshold: "none",
+		Effect: "Neighbours and the hypervisor's scheduler are in the numbers. Ratios within one run stand, absolute figures do not.",
+		Remedy: "Bare metal.",
+	}, v != "" && v != "none" && v != "no" && v != "false" && v != "unknown"
+}
+
+func warnGovernor(a *Analysis) (Warning, bool) {
+	g := a.Fact("governor")
+	return Warning{
+		ID: "governor", Grade: Notice, Title: "frequency governor " + format.Clean(g), Value: format.Clean(g), Threshold: "performance",
+		Effect: "The processor's frequency follows the load: short results may be slower than long ones.",
+		Remedy: "cpupower frequency-set -g performance",
+	}, g != "" && g != "performance" && g != "unknown" && g != "none"
+}
+
+func warnSMT(a *Analysis) (Warning, bool) {
+	s := strings.ToLower(a.Fact("smt"))
+	return Warning{
+		ID: "smt", Grade: Notice, Title: "SMT on", Value: format.Clean(a.Fact("smt")), Threshold: "off, or a CPU set without siblings",
+		Effect: "Two CPUs may share one core: parallel models gain less from the second.",
+		Remedy: "Run on one CPU of each core, as in: taskset -c 0,2 make bench",
+	}, s == "on" || s == "1" || s == "active"
+}
+
+func warnQuota(a *Analysis) (Warning, bool) {
+	q := strings.ToLower(a.Fact("cgroup-quota"))
+	return Warning{
+		ID: "quota", Grade: Caution, Title: "cgroup CPU quota", Value: format.Clean(q), Threshold: "none",
+		Effect: "The kernel throttles the run within each period: long pauses that no model made.",
+		Remedy: "Run outside the container, or lift the quota.",
+	}, q != "" && q != "none" && q != "max" && q != "unlimited" && q != "unknown" && !strings.HasPrefix(q, "max ")
+}
+
+func warnLeftOut(a *Analysis) (Warning, bool) {
+	return Warning{
+		ID: "leftout", Grade: Caution, Title: "parts of the files were left out", Value: format.CleanTo(strings.Join(a.Notes, "; "), 600), Threshold: "nothing",
+		Effect: "The numbers stand on what could be read.",
+		Remedy: "Look at the lines named here.",
+	}, len(a.Notes) > 0 && !(a.Truncated && len(a.Notes) == 1)
+}

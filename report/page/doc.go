@@ -1,0 +1,7 @@
+// Package page writes a report as one HTML file that needs no network and no
+// script: page.tmpl, page.css and page.js, filled in and joined. Charts are
+// gonum plots drawn through a canvas of our own (svg.go), which writes classes
+// in place of colours, so that the style sheet decides for light, dark and
+// print. The page stays below three megabytes; what does not fit is left out
+// with a note.
+package page

@@ -1,0 +1,244 @@
+package page
+
+import (
+	"fmt"
+	"strings"
+
+	"switchyard/bench/benchlog"
+	"switchyard/report/analysis"
+	"switchyard/report/format"
+	"switchyard/report/results"
+)
+
+// A pageMatrix is the table workload by model in one metric.
+type pageMatrix struct {
+	Metric  analysis.Metric
+	Rows    []matrixRow
+	Geomean []matrixCell
+	Over    string // what the geometric mean is taken over
+	Wins    []matrixWin
+	Empty   bool
+}
+
+// A matrixRow is one workload; its cases can be unfolded below it.
+type matrixRow struct {
+	Name, ID string
+	Note     string // "control"
+	Cells    []matrixCell
+	Cases    []matrixCase
+}
+
+type matrixCase struct {
+	Name, ID string
+	Cells    []matrixCell
+}
+
+// A matrixCell is one model's place in a row.
+type matrixCell struct {
+	Class  string // of its step on the ramp, or of its state
+	Mark   string // "★", "≈", "?", "✕", "–"
+	Ratio  string
+	Value  string // for sorting
+	Title  string
+	Href   string
+	Warn   bool
+	Spoken string // the mark in words, for screen readers
+}
+
+// A matrixWin counts the workloads in which a model is best or tied.
+type matrixWin struct {
+	Count string
+	Value int
+}
+
+func (b *builder) matrix(m analysis.Metric) pageMatrix {
+	out := pageMatrix{Metric: m}
+	wins := make([]int, len(b.models))
+	for _, w := range b.shown {
+		row, good := b.matrixRow(m, w)
+		out.Rows = append(out.Rows, row)
+		for i, g := range good {
+			if g {
+				wins[i]++
+			}
+		}
+	}
+	r := b.run.Overall(m)
+	out.Empty = r.Best() == nil
+	out.Over = format.Count(len(r.Cases), "case")
+	for i := range r.Entries {
+		c := b.matrixCell(m, &r.Entries[i])
+		c.Title = b.entryTitle(m, &r.Entries[i], r)
+		out.Geomean = append(out.Geomean, c)
+		win := matrixWin{Count: "–"}
+		if r.Entries[i].Model != analysis.BaselineModel {
+			win = matrixWin{fmt.Sprint(wins[i]), wins[i]}
+		}
+		out.Wins = append(out.Wins, win)
+	}
+	return out
+}
+
+func (b *builder) matrixRow(m analysis.Metric, w *results.Workload) (row matrixRow, good []bool) {
+	row = matrixRow{Name: format.Clean(w.Name), ID: b.id(w)}
+	if w.Name == analysis.ControlWorkload {
+		row.Note = "control"
+	}
+	r := b.run.Workload(w, m)
+	for i := range r.Entries {
+		e := &r.Entries[i]
+		c := b.matrixCell(m, e)
+		if e.Relation != analysis.Absent {
+			c.Href = "#" + b.id(w)
+		}
+		b.state(&c, m, w, nil, e)
+		if e.Relation != analysis.Absent && c.Class != "fail" {
+			c.Title = b.entryTitle(m, e, r)
+		}
+		row.Cells = append(row.Cells, c)
+		good = append(good, e.Relation.Good() && w.Name != analysis.ControlWorkload)
+	}
+	if len(w.Cases) > 1 {
+		for _, k := range b.first[w] {
+			row.Cases = append(row.Cases, b.matrixCase(m, k))
+		}
+	}
+	return row, good
+}
+
+func (b *builder) matrixCase(m analysis.Metric, k *results.Case) matrixCase {
+	out := matrixCase{Name: format.Clean(k.Label()), ID: b.anchor(k)}
+	r := b.run.Case(k, m)
+	for i := range r.Entries {
+		e := &r.Entries[i]
+		c := b.matrixCell(m, e)
+		if e.Relation != analysis.Absent {
+			c.Href = "#" + b.anchor(k)
+		}
+		b.state(&c, m, k.Workload, k, e)
+		if e.Relation != analysis.Absent && m.ID == analysis.Throughput.ID { // for the others the table has it
+			c.Title = b.entryTitle(m, e, r)
+		}
+		out.Cells = append(out.Cells, c)
+	}
+	return out
+}
+
+// matrixCell shows an entry: mark, ratio, step of the ramp.
+func (b *builder) matrixCell(m analysis.Metric, e *analysis.Entry) matrixCell {
+	c := matrixCell{Class: "na", Mark: "–", Spoken: "not measured"}
+	switch e.Relation {
+	case analysis.Best:
+		c.Mark, c.Spoken = "★", "best"
+	case analysis.Tied:
+		c.Mark, c.Spoken = "≈", "no difference from the best"
+	case analysis.Unknown:
+		c.Mark, c.Spoken = "?", "too few or too noisy results to tell"
+	case analysis.Worse:
+		c.Mark, c.Spoken = "", "worse than the best"
+	case analysis.Unranked:
+		c.Mark, c.Spoken = "", "baseline, not in the competition"
+	case analysis.Partial:
+		c.Mark, c.Spoken = "◐", "only some of the cases"
+	}
+	if len(e.Sample) > 0 && format.Finite(e.Ratio) {
+		c.Ratio, c.Value = format.Ratio(e.Ratio), number(e.Ratio)
+		c.Class = fmt.Sprintf("r%d", logStep(e.Ratio))
+		c.Warn = analysis.Summarize(e.Sample).HalfWidth() > benchlog.IntervalWarns
+	}
+	switch e.Relation {
+	case analysis.Best, analysis.Tied:
+		c.Class += " top"
+	case analysis.Unranked:
+		c.Class = "base"
+	case analysis.Partial:
+		c.Class, c.Ratio = "part", fmt.Sprintf("%d of %d", e.Have, e.Of)
+	}
+	return c
+}
+
+// state overrides a cell that failed, or says why there is none. A nil case
+// means the whole workload's row.
+func (b *builder) state(c *matrixCell, m analysis.Metric, w *results.Workload, k *results.Case, e *analysis.Entry) {
+	failed, skipped := w.Failed[e.Model], w.Skipped[e.Model]
+	if k != nil {
+		if cell := k.Cells[e.Model]; cell != nil {
+			failed, skipped = cell.Failed+failed, cell.Skipped+skipped
+		}
+	} else {
+		for _, k := range w.Cases {
+			cell := k.Cells[e.Model]
+			if cell != nil && cell.Failed != "" && failed == "" {
+				failed = k.Label() + ": " + cell.Failed
+			}
+			if cell != nil && cell.Skipped != "" && skipped == "" {
+				skipped = cell.Skipped
+			}
+		}
+	}
+	switch {
+	case failed != "":
+		c.Class, c.Mark, c.Spoken = "fail", "✕", "failed"
+		c.Title, c.Ratio, c.Value, c.Warn = "failed: "+format.CleanTo(failed, 200), "failed", "", false
+		if n := w.FailedCases(e.Model); k == nil && n > 0 && len(w.Cases) > 1 {
+			c.Ratio = fmt.Sprintf("%d of %d failed", n, len(w.Cases))
+		}
+	case e.Relation == analysis.Absent && skipped != "":
+		c.Title = "not measured: " + format.CleanTo(skipped, 200)
+	case e.Relation == analysis.Absent && !b.measured(w, k, e.Model):
+		c.Title = "no results"
+	case e.Relation == analysis.Absent:
+		c.Title = fmt.Sprintf("%s was not recorded", strings.ToLower(m.Name))
+	}
+}
+
+func (b *builder) measured(w *results.Workload, k *results.Case, model string) bool {
+	if k != nil {
+		return k.Cells[model].Usable()
+	}
+	for _, k := range w.Cases {
+		if k.Cells[model].Usable() {
+			return true
+		}
+	}
+	return false
+}
+
+// entryTitle says in full what a cell shows. Its row and column say where it
+// is.
+func (b *builder) entryTitle(m analysis.Metric, e *analysis.Entry, r *analysis.Ranking) string {
+	var s strings.Builder
+	if e.Relation == analysis.Partial {
+		return fmt.Sprintf("results in %d of %d cases: not ranked over them", e.Have, e.Of)
+	}
+	if len(r.Cases) == 1 && len(e.Sample) > 0 {
+		s.WriteString(format.Value(e.Center, m.Unit))
+	} else if len(e.Sample) > 0 {
+		fmt.Fprintf(&s, "geometric mean of %s", format.Count(len(r.Cases), "case"))
+	}
+	if v := e.Versus; v.A != "" {
+		fmt.Fprintf(&s, "; %s %s (95 %% interval %s), adjusted p %s", format.Ratio(v.Ratio), format.Clean(v.B), format.Interval(v.Lo, v.Hi), format.P(v.Adjusted))
+	}
+	switch e.Relation {
+	case analysis.Best:
+		s.WriteString("; best")
+	case analysis.Tied:
+		s.WriteString("; no difference seen")
+		if e.Versus.Equivalent {
+			s.WriteString(", equivalent within 2 %")
+		} else if format.Finite(e.Versus.Detectable) {
+			fmt.Fprintf(&s, ", %s would have been", format.Percent(e.Versus.Detectable))
+		}
+	case analysis.Unknown:
+		if e.HeldBack() {
+			s.WriteString("; cannot be told: only the correction holds the test back")
+		} else if format.Finite(e.Versus.Detectable) {
+			fmt.Fprintf(&s, "; too noisy to tell: only %s would have shown", format.Percent(e.Versus.Detectable))
+		} else {
+			fmt.Fprintf(&s, "; too few results: %d are needed", analysis.ResultsNeeded(r.Family))
+		}
+	case analysis.Unranked:
+		s.WriteString("; a baseline, not in the competition")
+	}
+	return s.String()
+}

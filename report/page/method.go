@@ -1,0 +1,77 @@
+package page
+
+import (
+	"fmt"
+	"math"
+
+	"switchyard/report/analysis"
+	"switchyard/report/format"
+)
+
+// A pageMethod is what the method section fills its text with.
+type pageMethod struct {
+	Command   string
+	Results   int
+	Benchtime string
+	Seed      string
+	Blocks    int
+	Trend     string
+	Canary    string
+	Needed    int // results for the largest family
+	Family    int
+}
+
+func (b *builder) method() pageMethod {
+	h := b.run.Header
+	m := pageMethod{Command: whole(h.Command), Results: h.Count, Blocks: len(b.run.Blocks)}
+	benchtime := h.Benchtime
+	if n := len(b.run.Blocks); n > 0 && b.run.Blocks[n-1].Benchtime > 0 {
+		benchtime = b.run.Blocks[n-1].Benchtime
+	}
+	if benchtime > 0 {
+		m.Benchtime = format.Value(float64(benchtime), "ns")
+	}
+	if h.Seed != 0 {
+		m.Seed = fmt.Sprint(h.Seed)
+	}
+	if t, n := b.run.Trend(); n >= 3 {
+		m.Trend = fmt.Sprintf("%+.1f %%", 100*t)
+	}
+	for _, c := range b.run.Cases() {
+		m.Family = max(m.Family, b.run.Case(c, analysis.Throughput).Family)
+	}
+	m.Needed = analysis.ResultsNeeded(max(1, m.Family))
+	return m
+}
+
+// whole is a command as it stands, to be pasted. One that cannot be shown as it
+// is, or that is longer than any of our runner's, is left to the file.
+func whole(command string) string {
+	if len(command) > 4000 || command != format.Visible(command, false) {
+		return ""
+	}
+	return command
+}
+
+// A pageBreakEven is one row of the break-even table.
+type pageBreakEven struct {
+	Workload, ID, Fixed string
+	A, B                pageModel
+	Text                string
+	Class               string
+	At                  string
+	Plain               bool // no crossing: folded away
+}
+
+func (b *builder) breakEven(e analysis.BreakEven) pageBreakEven {
+	p := pageBreakEven{
+		Workload: format.Clean(e.Workload.Name), ID: b.anchor(e.Workload), Fixed: format.Clean(e.Fixed),
+		A: b.model(e.A), B: b.model(e.B), Text: e.Text,
+		Class: map[analysis.Outcome]string{analysis.Crosses: "crosses", analysis.Always: "always", analysis.Never: "never"}[e.Outcome],
+	}
+	p.Plain = e.Outcome != analysis.Crosses && e.Outcome != analysis.MultipleCrossings
+	if !math.IsNaN(e.At) {
+		p.At = e.Curve.FormatX(e.At)
+	}
+	return p
+}

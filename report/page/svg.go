@@ -1,0 +1,334 @@
+package page
+
+import (
+	"fmt"
+	"html"
+	"html/template"
+	"image"
+	"image/color"
+	"math"
+	"strconv"
+	"strings"
+
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"switchyard/report/format"
+)
+
+// An ink is a colour by name: the canvas writes it as a class, and the style
+// sheet gives it a value for light, dark and print. The empty ink takes the
+// colour of the group around it.
+type ink string
+
+// RGBA makes an ink a color.Color. Nothing reads it: the canvas writes names.
+func (ink) RGBA() (r, g, b, a uint32) { return 0, 0, 0, 0xffff }
+
+// The inks that are not a model's.
+const (
+	inkText  ink = "i-text"
+	inkMuted ink = "i-muted"
+	inkGrid  ink = "i-grid"
+	inkPanel ink = "i-panel"
+	inkShade ink = "i-shade"
+	inkGroup ink = ""
+)
+
+// A svg is a vg.Canvas that writes inline SVG: classes in place of
+// colours, groups with titles and data attributes, coordinates to a tenth. It
+// turns vg's upward y axis over itself, so that text needs no transform.
+type svg struct {
+	w, h  float64
+	out   strings.Builder
+	pen   string // looks of the path being written, "" when none is
+	state svgState
+	stack []svgState
+}
+
+// svgState is what Push saves: the pen and an affine transform, column by
+// column.
+type svgState struct {
+	ink   color.Color
+	width vg.Length
+	dash  []vg.Length
+	m     [6]float64
+}
+
+var _ vg.CanvasSizer = (*svg)(nil)
+
+func newSVG(w, h vg.Length) *svg {
+	c := &svg{w: w.Points(), h: h.Points()}
+	c.state = svgState{width: 1, m: [6]float64{1, 0, 0, 1, 0, 0}}
+	return c
+}
+
+// Size returns the size of the drawing.
+func (c *svg) Size() (x, y vg.Length) { return vg.Points(c.w), vg.Points(c.h) }
+
+// SetLineWidth, SetLineDash and SetColor set the pen.
+func (c *svg) SetLineWidth(w vg.Length)               { c.state.width = w }
+func (c *svg) SetLineDash(d []vg.Length, _ vg.Length) { c.state.dash = d }
+func (c *svg) SetColor(col color.Color)               { c.state.ink = col }
+
+// Rotate, Translate and Scale change the transform for what follows.
+func (c *svg) Rotate(rad float64) {
+	sin, cos := math.Sincos(rad)
+	c.transform([6]float64{cos, sin, -sin, cos, 0, 0})
+}
+func (c *svg) Translate(p vg.Point) {
+	c.transform([6]float64{1, 0, 0, 1, p.X.Points(), p.Y.Points()})
+}
+func (c *svg) Scale(x, y float64) { c.transform([6]float64{x, 0, 0, y, 0, 0}) }
+
+func (c *svg) transform(t [6]float64) {
+	m := c.state.m
+	c.state.m = [6]float64{
+		m[0]*t[0] + m[2]*t[1], m[1]*t[0] + m[3]*t[1],
+		m[0]*t[2] + m[2]*t[3], m[1]*t[2] + m[3]*t[3],
+		m[0]*t[4] + m[2]*t[5] + m[4], m[1]*t[4] + m[3]*t[5] + m[5],
+	}
+}
+
+// Push saves the pen and the transform, Pop restores them.
+func (c *svg) Push() { c.stack = append(c.stack, c.state) }
+func (c *svg) Pop() {
+	if n := len(c.stack) - 1; n >= 0 {
+		c.state, c.stack = c.stack[n], c.stack[:n]
+	}
+}
+
+// at is a point on the page. What is no number lands outside the drawing.
+func (c *svg) at(p vg.Point) (x, y float64) {
+	px, py, m := p.X.Points(), p.Y.Points(), c.state.m
+	x = m[0]*px + m[2]*py + m[4]
+	y = c.h - (m[1]*px + m[3]*py + m[5])
+	return clamp(x, -2*c.w, 3*c.w), clamp(y, -2*c.h, 3*c.h)
+}
+
+func clamp(v, lo, hi float64) float64 {
+	if math.IsNaN(v) {
+		return lo
+	}
+	return math.Max(lo, math.Min(hi, v))
+}
+
+// tenth writes a coordinate to one decimal, without a needless ".0".
+func tenth(v float64) string { return tenths(int(math.Round(v * 10))) }
+
+func tenths(n int) string {
+	s := strconv.Itoa(n / 10)
+	if n < 0 && n > -10 {
+		s = "-0"
+	}
+	if d := n % 10; d != 0 {
+		s += "." + strconv.Itoa(max(d, -d))
+	} else if n == 0 {
+		s = "0"
+	}
+	return s
+}
+
+func (c *svg) class(base string) string {
+	if i, ok := c.state.ink.(ink); ok && i != "" {
+		return base + " " + string(i)
+	}
+	return base
+}
+
+// path adds to the path being written when it has the same looks, which most
+// neighbours have: grid lines, interval bars, dots. That halves a page.
+func (c *svg) path(attributes, d string) {
+	if c.pen != attributes {
+		c.flush()
+		c.pen = attributes
+		c.out.WriteString("<path " + attributes + ` d="`)
+	}
+	c.out.WriteString(d)
+}
+
+// flush ends the path being written.
+func (c *svg) flush() {
+	if c.pen != "" {
+		c.out.WriteString(`"/>`)
+		c.pen = ""
+	}
+}
+
+// Stroke writes a path's outline.
+func (c *svg) Stroke(p vg.Path) {
+	if c.state.width <= 0 || len(p) == 0 {
+		return
+	}
+	looks := `class="` + c.class("l") + `"`
+	if w := c.state.width.Points(); w != 1 {
+		looks += ` stroke-width="` + tenth(w) + `"`
+	}
+	if len(c.state.dash) > 0 {
+		var dash []string
+		for _, d := range c.state.dash {
+			dash = append(dash, tenth(d.Points()))
+		}
+		looks += ` stroke-dasharray="` + strings.Join(dash, " ") + `"`
+	}
+	c.path(looks, c.data(p))
+}
+
+// Fill writes a path's inside. A round glyph becomes the round end of a line
+// of no length.
+func (c *svg) Fill(p vg.Path) {
+	if len(p) == 0 {
+		return
+	}
+	if at, r, ok := circle(p); ok {
+		x, y := c.at(at)
+		c.path(fmt.Sprintf(`class="%s" stroke-width="%s"`, c.class("l"), tenth(2*r.Points())), "M"+tenth(x)+" "+tenth(y)+"h0")
+		return
+	}
+	c.path(`class="`+c.class("f")+`"`, c.data(p))
+}
+
+// circle recognises the path that vg draws a round glyph with.
+func circle(p vg.Path) (at vg.Point, r vg.Length, ok bool) {
+	if len(p) == 3 && p[0].Type == vg.MoveComp && p[1].Type == vg.ArcComp && p[2].Type == vg.CloseComp && math.Abs(p[1].Angle) >= 2*math.Pi {
+		return p[1].Pos, p[1].Radius, true
+	}
+	return vg.Point{}, 0, false
+}
+
+// data is a path's d attribute: whole tenths, each relative to the one before,
+// which are shorter. Rounding is done once, so that nothing adds up.
+func (c *svg) data(p vg.Path) string {
+	d := pathData{c: c}
+	for _, comp := range p {
+		switch comp.Type {
+		case vg.MoveComp:
+			d.move(comp.Pos)
+		case vg.LineComp:
+			d.line(comp.Pos)
+		case vg.CurveComp:
+			// Charts here draw no curves; a curve becomes its corners.
+			for _, pt := range comp.Control {
+				d.line(pt)
+			}
+			d.line(comp.Pos)
+		case vg.ArcComp:
+			// Whole circles are drawn by Fill; arcs as short lines.
+			const steps = 16
+			for i := range steps + 1 {
+				sin, cos := math.Sincos(comp.Start + comp.Angle*float64(i)/steps)
+				d.line(vg.Point{X: comp.Pos.X + comp.Radius*vg.Length(cos), Y: comp.Pos.Y + comp.Radius*vg.Length(sin)})
+			}
+		case vg.CloseComp:
+			d.b.WriteByte('z')
+			d.x, d.y = d.x0, d.y0
+		}
+	}
+	return d.b.String()
+}
+
+// pathData writes a path in tenths.
+type pathData struct {
+	c            *svg
+	b            strings.Builder
+	x, y, x0, y0 int
+}
+
+func (d *pathData) at(p vg.Point) (x, y int) {
+	px, py := d.c.at(p)
+	return int(math.Round(px * 10)), int(math.Round(py * 10))
+}
+
+func (d *pathData) move(p vg.Point) {
+	d.x, d.y = d.at(p)
+	d.x0, d.y0 = d.x, d.y
+	d.b.WriteString("M" + tenths(d.x) + " " + tenths(d.y))
+}
+
+// line goes on to p. A step of nothing is left out.
+func (d *pathData) line(p vg.Point) {
+	x, y := d.at(p)
+	dx, dy := x-d.x, y-d.y
+	switch {
+	case dx == 0 && dy == 0:
+	case dy == 0:
+		d.b.WriteString("h" + tenths(dx))
+	case dx == 0:
+		d.b.WriteString("v" + tenths(dy))
+	default:
+		sep := " "
+		if dy < 0 {
+			sep = ""
+		}
+		d.b.WriteString("l" + tenths(dx) + sep + tenths(dy))
+	}
+	d.x, d.y = x, y
+}
+
+// FillString writes text at its baseline's start.
+func (c *svg) FillString(f font.Face, pt vg.Point, text string) {
+	if f.Font.Size <= 0 || strings.TrimSpace(text) == "" {
+		return
+	}
+	c.flush()
+	x, y := c.at(pt)
+	fmt.Fprintf(&c.out, `<text class="%s" x="%s" y="%s"`, c.class("t"), tenth(x), tenth(y))
+	if size := f.Font.Size.Points(); size != labelSize {
+		fmt.Fprintf(&c.out, ` font-size="%s"`, tenth(size))
+	}
+	if m := c.state.m; m[1] != 0 {
+		angle := -math.Atan2(m[1], m[0]) * 180 / math.Pi
+		fmt.Fprintf(&c.out, ` transform="rotate(%s %s %s)"`, tenth(angle), tenth(x), tenth(y))
+	}
+	fmt.Fprintf(&c.out, `>%s</text>`, html.EscapeString(format.Clean(text)))
+}
+
+// DrawImage is part of vg.Canvas. Charts here hold no images.
+func (c *svg) DrawImage(vg.Rectangle, image.Image) {}
+
+// open starts a group with a class, a model it belongs to, and a title that
+// browsers show as a tooltip. The caller closes it.
+func (c *svg) open(class, model, title string) {
+	c.flush()
+	c.out.WriteString("<g")
+	if class != "" {
+		fmt.Fprintf(&c.out, ` class="%s"`, html.EscapeString(strings.TrimSpace(class)))
+	}
+	if model != "" {
+		fmt.Fprintf(&c.out, ` data-model="%s"`, html.EscapeString(model))
+	}
+	c.out.WriteString(">")
+	if title != "" {
+		fmt.Fprintf(&c.out, "<title>%s</title>", html.EscapeString(title))
+	}
+}
+
+func (c *svg) close() {
+	c.flush()
+	c.out.WriteString("</g>")
+}
+
+// markup is the whole drawing. It is one tab stop; role "group" leaves its marks
+// and their titles readable.
+func (c *svg) markup(class, label string) template.HTML {
+	c.flush()
+	return template.HTML(fmt.Sprintf(`<svg class="plot %s" viewBox="0 0 %s %s" role="group" tabindex="0" aria-label="%s">%s</svg>`,
+		class, tenth(c.w), tenth(c.h), html.EscapeString(format.CleanTo(label, 200)), c.out.String()))
+}
+
+// ours finds the canvas under gonum's wrappers: plotters are handed a
+// draw.Canvas that may hold another.
+func ours(c vg.Canvas) *svg {
+	for {
+		switch v := c.(type) {
+		case *svg:
+			return v
+		case draw.Canvas:
+			c = v.Canvas
+		case *draw.Canvas:
+			c = v.Canvas
+		default:
+			panic(fmt.Sprintf("report: drawing on a foreign canvas %T", c))
+		}
+	}
+}

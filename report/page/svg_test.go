@@ -1,0 +1,117 @@
+package page
+
+import (
+	"image/color"
+	"math"
+	"testing"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"switchyard/report/format"
+)
+
+func TestTenths(t *testing.T) {
+	for in, want := range map[int]string{0: "0", 5: "0.5", -5: "-0.5", 10: "1", -10: "-1", 123: "12.3", -123: "-12.3", 100: "10"} {
+		if got := tenths(in); got != want {
+			t.Errorf("tenths(%d) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestCanvasPaths(t *testing.T) {
+	c := newSVG(100, 50)
+	c.SetColor(inkGrid)
+	var p vg.Path
+	p.Move(vg.Point{X: 10, Y: 10})
+	p.Line(vg.Point{X: 20, Y: 10})
+	p.Line(vg.Point{X: 20, Y: 15.04})
+	p.Line(vg.Point{X: 20, Y: 15.0}) // nothing, in tenths
+	p.Line(vg.Point{X: 10, Y: 10})
+	p.Close()
+	c.Stroke(p)
+	var q vg.Path
+	q.Move(vg.Point{X: 0, Y: 0})
+	q.Line(vg.Point{X: 5, Y: 0})
+	c.Stroke(q) // the same looks: one element
+	c.SetColor(inkMuted)
+	c.Stroke(q)
+	got := string(c.markup("x", "a & b"))
+	want := `<svg class="plot x" viewBox="0 0 100 50" role="group" tabindex="0" aria-label="a &amp; b">` +
+		`<path class="l i-grid" d="M10 40h10v-5l-10 5zM0 50h5"/><path class="l i-muted" d="M0 50h5"/></svg>`
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestCanvasStateAndTransforms(t *testing.T) {
+	c := newSVG(100, 100)
+	c.Push()
+	c.Translate(vg.Point{X: 10, Y: 20})
+	c.Scale(2, 3)
+	if x, y := c.at(vg.Point{X: 1, Y: 1}); x != 12 || y != 77 {
+		t.Errorf("translated and scaled: %v %v", x, y)
+	}
+	c.Pop()
+	c.Rotate(math.Pi / 2)
+	if x, y := c.at(vg.Point{X: 10, Y: 0}); math.Abs(x) > 1e-9 || math.Abs(y-90) > 1e-9 {
+		t.Errorf("rotated: %v %v", x, y)
+	}
+	c.Pop() // nothing to pop: no panic
+	if x, y := newSVG(10, 10).at(vg.Point{X: vg.Length(math.NaN()), Y: vg.Length(math.Inf(1))}); !format.Finite(x) || !format.Finite(y) {
+		t.Errorf("what is no number came through: %v %v", x, y)
+	}
+}
+
+func TestCanvasText(t *testing.T) {
+	c := newSVG(100, 100)
+	c.SetColor(color.Black) // a foreign colour has no class
+	face := plot.DefaultTextHandler.Cache().Lookup(sans, labelSize)
+	c.FillString(face, vg.Point{X: 1, Y: 1}, `<b>&"`)
+	c.FillString(face, vg.Point{X: 1, Y: 1}, "  ")
+	if got := c.out.String(); got != `<text class="t" x="1" y="99">&lt;b&gt;&amp;&#34;</text>` {
+		t.Errorf("got %s", got)
+	}
+}
+
+// A chart that gonum cannot draw is left out; the page is not.
+func TestChartPanicIsAnError(t *testing.T) {
+	p := newPlot(scale{min: -1, max: 1, log: true}, scale{min: 0, max: 1})
+	p.Add(plotFunc(func(_ *svg, dc draw.Canvas, p *plot.Plot) { tx, _ := p.Transforms(&dc); tx(0) }))
+	if _, err := (chart{p, 100, "", "bad"}).render(); err == nil {
+		t.Error("a logarithmic axis below zero was drawn")
+	}
+}
+
+// Tickers end, whatever the range: one made by hand once looped on zero until
+// memory ran out.
+func TestTicksEnd(t *testing.T) {
+	tick := func(float64) string { return "x" }
+	bad := []float64{0, -1, 1, math.NaN(), math.Inf(1), math.Inf(-1), 5e-324, 1e308, 1e-15, 1e18}
+	for _, lo := range bad {
+		for _, hi := range bad {
+			if s, ok := logScale([]float64{lo, hi}, "", tick); ok && (len(s.ticks) > 30 || s.min <= 0 || !format.Finite(s.max)) {
+				t.Errorf("log %v to %v: %+v", lo, hi, s)
+			}
+			if s, ok := linearScale([]float64{lo, hi}, true, "", tick); ok && (len(s.ticks) > 30 || !(s.min < s.max)) {
+				t.Errorf("linear %v to %v: %+v", lo, hi, s)
+			}
+		}
+	}
+}
+
+func TestSpreadApart(t *testing.T) {
+	ys := []float64{10, 10, 10, 50}
+	spreadApart(ys, 12, 0, 100)
+	for i := 1; i < len(ys); i++ {
+		if ys[i]-ys[i-1] < 11.5 {
+			t.Errorf("labels touch: %v", ys)
+		}
+	}
+	if ys[0] < 0 {
+		t.Errorf("a label left the chart: %v", ys)
+	}
+	crowd := make([]float64, 100)
+	spreadApart(crowd, 12, 0, 100) // cannot fit: it must end all the same
+}

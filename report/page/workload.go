@@ -1,0 +1,380 @@
+package page
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"slices"
+	"strings"
+
+	"switchyard/report/analysis"
+	"switchyard/report/format"
+	"switchyard/report/results"
+)
+
+// A pageWorkload is one workload's section.
+type pageWorkload struct {
+	Name, ID, Op string
+	Story        string
+	Takeaway     []string
+	Source       string
+	Control      bool
+	Curves       []pageChart
+	Panels       []pagePanel
+	Columns      []string // of the table, beside case and model, that have any value
+	Table        []tableRow
+	Missing      []missing
+}
+
+// A pagePanel holds the charts of one case.
+type pagePanel struct {
+	Name, ID string
+	First    bool
+	Charts   []pageChart // throughput, latency, spread
+	Folded   []pageChart // progression, distribution
+	Alloc    []allocRow
+}
+
+// A pageChart is a figure: what it shows, how to read it, the drawing.
+type pageChart struct {
+	Title, Hint string
+	SVG         template.HTML
+	Wide, Tall  bool
+}
+
+// A tableCell is one number with the value it sorts by.
+type tableCell struct{ Text, Value, Title string }
+
+type tableRow struct {
+	Case, CaseID string
+	Model        pageModel
+	Mark, Spoken string
+	First        bool // of its case
+	Cells        []tableCell
+}
+
+type missing struct {
+	Where  string
+	Model  pageModel
+	Failed bool
+	Reason string
+}
+
+type allocRow struct {
+	Model               pageModel
+	Bytes, Allocs, GCs  string
+	Switches, CPU, Peak string
+}
+
+func (b *builder) workload(w *results.Workload) pageWorkload {
+	p := pageWorkload{
+		Name: format.Clean(w.Name), ID: b.id(w), Op: format.Clean(w.Op), Story: format.CleanTo(w.Story, 2000), Source: format.CleanTo(w.Source, 200),
+		Control: w.Name == analysis.ControlWorkload, Takeaway: b.takeaway(w),
+	}
+	p.Curves = b.curveCharts(w)
+	measured := 0
+	for _, c := range b.first[w] {
+		if c.Measured() {
+			p.Panels = append(p.Panels, b.panel(c, measured == 0))
+			measured++
+		}
+	}
+	b.table(&p, w)
+	p.Missing = b.missing(w)
+	return p
+}
+
+// takeaway is what the section comes to: who is best where, and by how much.
+func (b *builder) takeaway(w *results.Workload) []string {
+	var out []string
+	if w.Name == analysis.ControlWorkload {
+		return controlTakeaway(b.run.Workload(w, analysis.Throughput))
+	}
+	for _, g := range groupByBest(b.run, w) {
+		out = append(out, g.sentence(len(w.Cases)))
+	}
+	if len(out) > 8 {
+		out = append(out[:8], fmt.Sprintf("and %d more; the table has all.", len(out)-8))
+	}
+	return out
+}
+
+// controlTakeaway says whether the control does its duty: its models should
+// agree.
+func controlTakeaway(r *analysis.Ranking) []string {
+	lowest, name := math.Inf(1), ""
+	for _, e := range r.Entries {
+		if e.Relation == analysis.Worse && e.Ratio < lowest {
+			lowest, name = e.Ratio, e.Model
+		}
+	}
+	switch {
+	case r.Second() == nil:
+		return nil
+	case name == "":
+		return []string{"No difference between the models is shown, as it should be."}
+	}
+	return []string{fmt.Sprintf("The models should agree, but %s is shown to have %s the throughput of %s: differences of that size mean nothing elsewhere.",
+		format.Clean(name), format.Ratio(lowest), format.Clean(r.Best().Model))}
+}
+
+// A bestGroup is a run of cases with the same best model and the same ties.
+type bestGroup struct {
+	best  string
+	tied  []string
+	open  []string // not told apart: too few or too noisy results
+	cases []*results.Case
+	ranks []*analysis.Ranking
+}
+
+func groupByBest(run *analysis.Analysis, w *results.Workload) []bestGroup {
+	var out []bestGroup
+	for _, c := range w.Cases {
+		r := run.Case(c, analysis.Throughput)
+		best := r.Best()
+		if best == nil {
+			continue
+		}
+		var tied, open []string
+		for _, e := range r.Entries {
+			switch e.Relation {
+			case analysis.Tied:
+				tied = append(tied, format.Clean(e.Model))
+			case analysis.Unknown:
+				open = append(open, format.Clean(e.Model))
+			}
+		}
+		if n := len(out) - 1; n >= 0 && out[n].best == best.Model && slices.Equal(out[n].tied, tied) && slices.Equal(out[n].open, open) {
+			out[n].cases, out[n].ranks = append(out[n].cases, c), append(out[n].ranks, r)
+			continue
+		}
+		out = append(out, bestGroup{best.Model, tied, open, []*results.Case{c}, []*analysis.Ranking{r}})
+	}
+	return out
+}
+
+func (g bestGroup) sentence(of int) string {
+	lead := format.Clean(results.ModelName(g.best))
+	where := ""
+	if of > 1 {
+		first, last := g.cases[0].Label(), g.cases[len(g.cases)-1].Label()
+		switch {
+		case len(g.cases) == of:
+			where = "In all cases "
+		case first == last:
+			where = format.Clean(first) + ": "
+		default:
+			where = format.Clean(first) + " to " + format.Clean(last) + ": "
+		}
+	}
+	lo, hi, second := math.Inf(1), 0.0, ""
+	for _, r := range g.ranks {
+		if s := r.Second(); s != nil {
+			x := r.Best().Versus.Ratio
+			lo, hi, second = min(lo, x), max(hi, x), s.Model
+		}
+	}
+	r := g.ranks[len(g.ranks)-1]
+	rate := format.Value(r.Best().Center, analysis.Throughput.Unit)
+	switch {
+	case second == "":
+		return fmt.Sprintf("%s%s alone has results, %s.", where, lead, rate)
+	case len(g.tied) > 0 && len(g.open) > 0:
+		return fmt.Sprintf("%s%s leads; no difference from %s is seen, and %s cannot be told from it.", where, lead, format.List(g.tied), format.List(g.open))
+	case len(g.tied) > 0:
+		return fmt.Sprintf("%s%s leads; no difference from %s is seen.", where, lead, format.List(g.tied))
+	case len(g.open) > 0:
+		return fmt.Sprintf("%s%s leads; these results cannot tell it from %s.", where, lead, format.List(g.open))
+	case len(g.ranks) == 1:
+		v := r.Best().Versus
+		return fmt.Sprintf("%s%s is fastest at %s: %s %s (%s).", where, lead, rate, format.Ratio(v.Ratio), format.Clean(second), format.Interval(v.Lo, v.Hi))
+	}
+	return fmt.Sprintf("%s%s is fastest, %s to %s the next.", where, lead, format.Ratio(lo), format.Ratio(hi))
+}
+
+func (b *builder) panel(c *results.Case, first bool) pagePanel {
+	p := pagePanel{Name: format.Clean(c.Label()), ID: b.id(c), First: first}
+	p.Charts = b.caseCharts(c)
+	p.Folded = b.foldedCharts(c)
+	for _, m := range b.run.Models {
+		cell := c.Cells[m]
+		if !cell.Usable() {
+			continue
+		}
+		show := func(unit string) string {
+			s := b.run.Summary(cell, unit)
+			if s.N == 0 {
+				return "–"
+			}
+			return format.Value(s.Center, unit)
+		}
+		p.Alloc = append(p.Alloc, allocRow{b.model(m), show("B/op"), show("allocs/op"), show("gcs"), show("csw/op"), show(analysis.CPUTime.Unit), show(analysis.Memory.Unit)})
+	}
+	return p
+}
+
+// columns of the numbers table after case and model. Those without any value
+// in a workload are left out.
+var columns = []struct {
+	name string
+	cell func(b *builder, c *results.Cell, e *analysis.Entry, s analysis.Summary) tableCell
+}{
+	{"n", func(b *builder, c *results.Cell, e *analysis.Entry, s analysis.Summary) tableCell {
+		t := tableCell{Text: fmt.Sprint(s.N), Value: fmt.Sprint(s.N)}
+		if out := s.Mild + s.Extreme; out > 0 {
+			t.Title = fmt.Sprintf("%s beyond 1.5 interquartile ranges, %d of them beyond 3", format.Count(out, "outlier"), s.Extreme)
+			t.Text += fmt.Sprintf(" (%d out)", out)
+		}
+		return t
+	}},
+	{"throughput", func(b *builder, c *results.Cell, e *analysis.Entry, s analysis.Summary) tableCell {
+		return tableCell{format.Value(s.Center, analysis.Throughput.Unit), number(s.Center), fmt.Sprintf("median of %d: %.6g ops/s", s.N, s.Center)}
+	}},
+	{"95 % interval", func(b *builder, c *results.Cell, e *analysis.Entry, s analysis.Summary) tableCell {
+		if !s.Bounded() {
+			return tableCell{"needs 6 results", "", ""}
+		}
+		return tableCell{fmt.Sprintf("%s – %s", strings.TrimSuffix(format.Value(s.Lo, analysis.Throughput.Unit), "/s"), format.Value(s.Hi, analysis.Throughput.Unit)), number(s.HalfWidth()),
+			fmt.Sprintf("±%s; actual confidence %.1f %%", format.Percent(s.HalfWidth()), 100*s.Confidence)}
+	}},
+	{"of best", func(b *builder, c *results.Cell, e *analysis.Entry, s analysis.Summary) tableCell {
+		return tableCell{format.Ratio(e.Ratio), number(e.Ratio), ""}
+	}},
+	{"its interval", func(b *builder, c *results.Cell, e *analysis.Entry, s analysis.Summary) tableCell {
+		if e.Relation == analysis.Best || e.Versus.A == "" {
+			return tableCell{}
+		}
+		if !format.Finite(e.Versus.Lo) || !format.Finite(e.Versus.Hi) || e.Versus.Lo <= 0 {
+			return tableCell{"unbounded", "", "too few results"}
+		}
+		return tableCell{format.RatioDigits(e.Versus.Lo) + " – " + format.RatioDigits(e.Versus.Hi), number(e.Versus.Lo), "95 % interval of the ratio"}
+	}},
+	{"adj. p", func(b *builder, c *results.Cell, e *analysis.Entry, s analysis.Summary) tableCell {
+		if e.Relation == analysis.Best || e.Versus.A == "" {
+			return tableCell{}
+		}
+		return tableCell{format.P(e.Versus.Adjusted), number(e.Versus.Adjusted), fmt.Sprintf("U test, p %s before Holm's correction over %s", format.P(e.Versus.P), format.Count(e.Versus.Family, "comparison"))}
+	}},
+	{"verdict", func(b *builder, c *results.Cell, e *analysis.Entry, s analysis.Summary) tableCell {
+		switch {
+		case e.Relation == analysis.Best:
+			return tableCell{"best", "0", ""}
+		case e.Relation == analysis.Unranked:
+			return tableCell{"baseline", "4", "not in the competition; compared with the best on its own"}
+		case e.HeldBack():
+			return tableCell{"?, held back by correction", "3", "the test alone would call it different; after correction for so many comparisons it does not count"}
+		case e.Relation == analysis.Unknown && format.Finite(e.Versus.Detectable):
+			return tableCell{"?, ≥ " + format.Percent(e.Versus.Detectable) + " would show", "3", "too noisy to tell: a smaller effect than this would not have shown"}
+		case e.Relation == analysis.Unknown:
+			return tableCell{"?, too few results", "3", "no difference could have been shown, however large"}
+		case e.Relation == analysis.Tied && e.Versus.Equivalent:
+			return tableCell{"equivalent ±2 %", "1", "shown to lie within 2 % of the best"}
+		case e.Relation == analysis.Tied && format.Finite(e.Versus.Detectable):
+			return tableCell{"~, ≥ " + format.Percent(e.Versus.Detectable) + " would show", "1", "no difference seen; the smallest effect that results scattered like these would have shown"}
+		case e.Relation == analysis.Tied:
+			return tableCell{"~", "1", "no difference seen"}
+		}
+		return tableCell{"slower", "2", ""}
+	}},
+	{"p50", unitCell("p50-ns")},
+	{"p99", unitCell("p99-ns")},
+	{"p99.9", unitCell("p99.9-ns")},
+	{"max", unitCell("max-ns")},
+	{"CPU/op", unitCell("cpu-ns/op")},
+	{"peak memory", unitCell("peak-RSS-bytes")},
+	{"B/op", unitCell("B/op")},
+	{"allocs/op", unitCell("allocs/op")},
+	{"csw/op", unitCell("csw/op")},
+	{"gcs", unitCell("gcs")},
+	{"spread", func(b *builder, c *results.Cell, e *analysis.Entry, s analysis.Summary) tableCell {
+		if !format.Finite(s.Spread()) {
+			return tableCell{}
+		}
+		return tableCell{format.Percent(s.Spread()), number(s.Spread()), "interquartile range of throughput, as a share of the median"}
+	}},
+}
+
+func unitCell(unit string) func(*builder, *results.Cell, *analysis.Entry, analysis.Summary) tableCell {
+	return func(b *builder, c *results.Cell, _ *analysis.Entry, _ analysis.Summary) tableCell {
+		s := b.run.Summary(c, unit)
+		if s.N == 0 {
+			return tableCell{}
+		}
+		return tableCell{format.Value(s.Center, unit), number(s.Center), ""}
+	}
+}
+
+// table fills in the full-width table of everything: a row per case and model.
+func (b *builder) table(p *pageWorkload, w *results.Workload) {
+	used := make([]bool, len(columns))
+	var rows []tableRow
+	for _, c := range b.first[w] {
+		r := b.run.Case(c, analysis.Throughput)
+		for i, m := range b.run.Models {
+			cell := c.Cells[m]
+			if !cell.Usable() {
+				continue
+			}
+			e := &r.Entries[i]
+			mc := b.matrixCell(analysis.Throughput, e)
+			row := tableRow{Case: format.Clean(c.Label()), CaseID: b.id(c), Model: b.models[i], Mark: mc.Mark, Spoken: mc.Spoken, First: len(rows) > 0 && rows[len(rows)-1].CaseID != b.id(c)}
+			if e.Relation == analysis.Absent {
+				row.Mark = ""
+			}
+			s := b.run.Summary(cell, analysis.Throughput.Unit)
+			for k, col := range columns {
+				var t tableCell
+				if e.Relation != analysis.Absent || k >= 7 {
+					t = col.cell(b, cell, e, s)
+				}
+				used[k] = used[k] || t.Text != ""
+				row.Cells = append(row.Cells, t)
+			}
+			rows = append(rows, row)
+		}
+	}
+	for k, col := range columns {
+		if used[k] {
+			p.Columns = append(p.Columns, col.name)
+		}
+	}
+	for i := range rows {
+		var kept []tableCell
+		for k, t := range rows[i].Cells {
+			if used[k] {
+				kept = append(kept, t)
+			}
+		}
+		rows[i].Cells = kept
+	}
+	p.Table = rows
+}
+
+// missing lists failed cells first, then those that were not measured.
+func (b *builder) missing(w *results.Workload) []missing {
+	var failed, skipped []missing
+	put := func(where, model, fail, skip string) {
+		if fail != "" {
+			failed = append(failed, missing{where, b.model(model), true, format.CleanTo(fail, 400)})
+		} else if skip != "" {
+			skipped = append(skipped, missing{where, b.model(model), false, format.CleanTo(skip, 400)})
+		}
+	}
+	for _, m := range b.run.Models {
+		all := "all cases"
+		if len(w.Cases) <= 1 {
+			all = ""
+		}
+		put(all, m, w.Failed[m], w.Skipped[m])
+		for _, c := range b.first[w] {
+			if cell := c.Cells[m]; cell != nil {
+				put(strings.TrimPrefix(format.Clean(c.Label()), format.Clean(w.Name)), m, cell.Failed, cell.Skipped)
+			}
+		}
+	}
+	all := append(failed, skipped...)
+	if len(all) > maxMissing {
+		all = append(all[:maxMissing], missing{Where: "more", Reason: fmt.Sprintf("%d further cells; the file has them", len(all)-maxMissing)})
+	}
+	return all
+}

@@ -1,0 +1,334 @@
+package text
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+
+	"switchyard/report/analysis"
+	"switchyard/report/format"
+	"switchyard/report/results"
+)
+
+// Options say how a text is written. The zero value is good.
+type Options struct {
+	Width int  // columns; 0 means 100
+	Color bool // with ANSI colours
+
+	// Page is the path of the page that is written beside the text, for its
+	// last line; "" is none.
+	Page string
+
+	// Baseline is the earlier run that the page sets this one against: what
+	// reading it had to say is repeated. For its numbers see WriteCompare.
+	Baseline *results.Run
+}
+
+// Write writes the run as a terminal shows it: per metric one table in the
+// shape of benchstat's, the verdict, and where the files are.
+func Write(w io.Writer, run *analysis.Analysis, opt Options) error {
+	if opt.Width <= 0 {
+		opt.Width = 100
+	}
+	t := &textWriter{w: bufio.NewWriter(w), run: run, opt: opt}
+	for _, m := range append([]analysis.Metric{analysis.Throughput, analysis.TailP99, analysis.Memory}, run.Foreign...) {
+		t.table(m)
+	}
+	t.missing()
+	t.verdict()
+	return t.w.Flush()
+}
+
+// textUnits name the base units that the tables' numbers are in.
+var textUnits = map[string]string{analysis.Throughput.ID: "ops/s", analysis.TailP99.ID: "s", analysis.CPUTime.ID: "s/op", analysis.Memory.ID: "B"}
+
+type textWriter struct {
+	w   *bufio.Writer
+	run *analysis.Analysis
+	opt Options
+}
+
+const (
+	ansiBold  = "1"
+	ansiDim   = "2"
+	ansiGreen = "32"
+	ansiRed   = "31"
+)
+
+func (t *textWriter) paint(code, s string) string {
+	if !t.opt.Color || s == "" {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+func (t *textWriter) printf(format string, args ...any) { fmt.Fprintf(t.w, format, args...) }
+
+// A textCell is one cell of a table: what to print, and how.
+type textCell struct{ text, code string }
+
+// table prints a metric: a row per case, a column per model. Columns that do
+// not fit the width go into further tables below.
+func (t *textWriter) table(m analysis.Metric) {
+	models := t.models(m)
+	if len(models) == 0 {
+		return
+	}
+	rows := [][]textCell{}
+	for _, c := range t.run.Cases() {
+		if row := t.row(m, c, models); row != nil {
+			rows = append(rows, row)
+		}
+	}
+	foot := t.geomean(m, models)
+	header := []textCell{{"", ansiBold}}
+	for _, model := range models {
+		header = append(header, textCell{format.Clean(results.ModelName(model)) + "  ", ansiBold})
+	}
+	all := append([][]textCell{header}, rows...)
+	if foot != nil {
+		all = append(all, foot)
+	}
+	legend := textUnits[m.ID] + ": median ± 95 % interval, "
+	switch {
+	case m.Foreign:
+		legend = "median ± 95 % interval"
+	case m.Higher:
+		legend += "higher is better; * best, ~ no difference from it, ? cannot tell"
+	default:
+		legend += "lower is better; * best, ~ no difference from it, ? cannot tell"
+	}
+	t.printf("%s %s\n", t.paint(ansiBold, format.Clean(m.Name)), t.paint(ansiDim, legend))
+	t.columns(all)
+	t.printf("\n")
+}
+
+// models are those with any number in the metric.
+func (t *textWriter) models(m analysis.Metric) []string {
+	var out []string
+	for _, model := range t.run.Models {
+		for _, c := range t.run.Cases() {
+			if s, _ := m.Sample(c.Cells[model]); len(s) > 0 {
+				out = append(out, model)
+				break
+			}
+		}
+	}
+	return out
+}
+
+func (t *textWriter) row(m analysis.Metric, c *results.Case, models []string) []textCell {
+	r := t.run.Case(c, m)
+	row := []textCell{{format.Clean(strings.ReplaceAll(c.Title(), "/", " ")), ""}}
+	any := false
+	for _, model := range models {
+		e := r.Entry(model)
+		cell := c.Cells[model]
+		switch {
+		case len(e.Sample) > 0:
+			any = true
+			row = append(row, textCell{t.number(m, e), relationCode(e.Relation)})
+		case cell != nil && cell.Failed != "" || c.Workload.Failed[model] != "":
+			any = any || !m.Foreign
+			row = append(row, textCell{"FAILED", ansiRed})
+		default:
+			row = append(row, textCell{"-", ansiDim})
+		}
+	}
+	if !any {
+		return nil
+	}
+	return row
+}
+
+// number is a cell's center, half width and mark.
+func (t *textWriter) number(m analysis.Metric, e *analysis.Entry) string {
+	s := analysis.Summarize(e.Sample)
+	half, mark := "∞", relationMark(e.Relation)
+	if m.Foreign {
+		mark = ""
+	}
+	switch h := s.HalfWidth(); {
+	case h < 10:
+		half = fmt.Sprintf("%.0f%%", 100*h)
+	case format.Finite(h):
+		half = ">999%"
+	}
+	return fmt.Sprintf("%s ±%4s%s", strings.TrimSuffix(m.Format(s.Center), format.Suffix(m.Unit)), half, mark)
+}
+
+func relationMark(r analysis.Relation) string {
+	return map[analysis.Relation]string{analysis.Best: " *", analysis.Tied: " ~", analysis.Unknown: " ?", analysis.Worse: "  ", analysis.Unranked: "  "}[r]
+}
+
+func relationCode(r analysis.Relation) string {
+	switch r {
+	case analysis.Best, analysis.Tied:
+		return ansiGreen
+	case analysis.Unranked:
+		return ansiDim
+	}
+	return ""
+}
+
+// geomean is the last row: each model over the best, over the cases that all
+// ranked models have.
+func (t *textWriter) geomean(m analysis.Metric, models []string) []textCell {
+	if m.Foreign {
+		return nil
+	}
+	r := t.run.Overall(m)
+	if len(r.Cases) < 2 || r.Second() == nil {
+		return nil
+	}
+	row := []textCell{{fmt.Sprintf("geomean of %d", len(r.Cases)), ansiBold}}
+	for _, model := range models {
+		e := r.Entry(model)
+		if len(e.Sample) == 0 {
+			row = append(row, textCell{"-", ansiDim})
+			continue
+		}
+		row = append(row, textCell{format.Ratio(e.Ratio) + "      " + relationMark(e.Relation), relationCode(e.Relation)})
+	}
+	return row
+}
+
+// columns prints rows, as many columns as fit and the rest below, the first
+// column repeated.
+func (t *textWriter) columns(rows [][]textCell) {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, c := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(c.text))
+		}
+	}
+	for from := 1; from < len(widths); {
+		to, used := from, widths[0]
+		for to < len(widths) && (to == from || used+2+widths[to] <= t.opt.Width) {
+			used += 2 + widths[to]
+			to++
+		}
+		for _, row := range rows {
+			t.printf("%s", t.paint(row[0].code, pad(row[0].text, -widths[0])))
+			for i := from; i < to; i++ {
+				text := pad(row[i].text, widths[i])
+				if i == to-1 {
+					text = strings.TrimRight(text, " ")
+				}
+				t.printf("  %s", t.paint(row[i].code, text))
+			}
+			t.printf("\n")
+		}
+		if from = to; from < len(widths) {
+			t.printf("\n")
+		}
+	}
+}
+
+// pad fills s with spaces to the width: before it, or behind when negative.
+func pad(s string, width int) string {
+	n := int(math.Abs(float64(width))) - utf8.RuneCountInString(s)
+	if n <= 0 {
+		return s
+	}
+	if width < 0 {
+		return s + strings.Repeat(" ", n)
+	}
+	return strings.Repeat(" ", n) + s
+}
+
+// missing prints what failed, in full, and counts what has no implementation.
+func (t *textWriter) missing() {
+	t.failed(t.run.Failures())
+	if n := len(t.run.Skips()); n > 0 {
+		t.printf("%s\n", t.paint(ansiDim, format.Count(n, "cell")+" not measured; the reasons are in the report"))
+	}
+}
+
+// failed prints failures in full, up to twenty.
+func (t *textWriter) failed(failures []string) {
+	for i, f := range failures {
+		if i == 20 {
+			t.printf("%s %d more\n", t.paint(ansiRed, "FAILED"), len(failures)-i)
+			break
+		}
+		t.printf("%s %s\n", t.paint(ansiRed, "FAILED"), format.CleanTo(f, 300))
+	}
+}
+
+// notes prints what reading the files had to say.
+func (t *textWriter) notes(notes []string) {
+	for _, n := range notes {
+		t.wrap(ansiDim, "Note: "+format.CleanTo(n, 300), "  ")
+	}
+}
+
+// verdict prints the sentence, its exceptions, the trust and the files.
+func (t *textWriter) verdict() {
+	v := t.run.Verdict
+	t.wrap(ansiBold, v.Sentence, "")
+	for i, e := range v.Unless {
+		lead := "Unless: "
+		if i > 0 {
+			lead = "        "
+		}
+		t.wrap("", lead+e.String(), "        ")
+	}
+	if len(v.LeftOut) > 0 {
+		t.wrap(ansiDim, "Not ranked: "+strings.Join(v.LeftOut, ", ")+".", "  ")
+	}
+	var why []string
+	for _, w := range v.Trust.Reasons {
+		why = append(why, w.Title)
+	}
+	line := "Trust: " + v.Trust.Level
+	if len(why) > 0 {
+		line += " (" + strings.Join(why, ", ") + ")"
+	}
+	t.wrap("", line, "  ")
+	t.notes(t.run.Notes)
+	if t.opt.Baseline != nil {
+		for _, n := range t.opt.Baseline.Notes {
+			t.notes([]string{"baseline: " + n})
+		}
+	}
+	files := prefixed(t.run.Dir(), t.run.Files)
+	if t.opt.Page != "" {
+		files = append(files, t.opt.Page)
+	}
+	for i, f := range files {
+		files[i] = format.ShellQuote(f)
+	}
+	if len(files) > 0 {
+		t.printf("Files: %s\n", strings.Join(files, "  "))
+	}
+}
+
+// wrap prints a paragraph within the width.
+func (t *textWriter) wrap(code, text, indent string) {
+	line, lead := "", text[:len(text)-len(strings.TrimLeft(text, " "))]
+	for _, word := range strings.Fields(text) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > t.opt.Width {
+			t.printf("%s\n", t.paint(code, line))
+			line, lead = "", indent
+		}
+		if line == "" {
+			line = lead + word
+		} else {
+			line += " " + word
+		}
+	}
+	t.printf("%s\n", t.paint(code, line))
+}
+
+func prefixed(dir string, files []string) []string {
+	out := make([]string, len(files))
+	for i, f := range files {
+		out[i] = filepath.Join(dir, f)
+	}
+	return out
+}
