@@ -63,6 +63,7 @@ func Map[T, R any](s Spawner, items []T, f func(T) (R, error)) ([]R, error) {
 		if err != nil {
 			return nil, err
 		}
+		t.heard = true
 		tasks[i] = t
 	}
 	results := make([]R, len(items))
@@ -98,6 +99,7 @@ func Imap[T, R any](s Spawner, items iter.Seq[T], ahead int, f func(T) (R, error
 				if err != nil {
 					return err
 				}
+				t.heard = true
 				if err := tasks.Put(t); err != nil || stopped {
 					h.throw(t.Greenlet, ErrExit)
 					return err
@@ -105,6 +107,7 @@ func Imap[T, R any](s Spawner, items iter.Seq[T], ahead int, f func(T) (R, error
 			}
 			return nil
 		})
+		feed.heard = true
 		defer func() {
 			stopped = true
 			h.throw(feed, ErrExit)
@@ -159,11 +162,13 @@ func ImapUnordered[T, R any](s Spawner, items iter.Seq[T], ahead int, f func(T) 
 					h.throw(t.Greenlet, ErrExit)
 					return nil
 				}
+				t.heard = true
 				running[t] = true
 				t.rawLink(func() { done.Put(t) })
 			}
 			return nil
 		})
+		feed.heard = true
 		feed.rawLink(func() { done.Put(nil) }) // no more will be started
 		defer func() {
 			stopped = true

@@ -42,11 +42,11 @@ func TestAtCloseGoesWrong(t *testing.T) {
 			before, after := 0, 0
 			reported, returned := "", false
 			var l *Listener
-			report := func(_ *Greenlet, p *PanicError) { reported = fmt.Sprint(p.Value) }
+			report := func(_ *Greenlet, err error) { reported = fmt.Sprint(err.(*PanicError).Value) }
 			done := make(chan error, 1)
 			go func() {
 				defer close(done)
-				done <- Config{OnPanic: report}.Run(func(h *Hub) (err error) {
+				done <- Config{OnError: report}.Run(func(h *Hub) (err error) {
 					h.AtClose(func() { before++ })
 					l, err = h.Listen("tcp", "127.0.0.1:0")
 					h.AtClose(func() { c.fn(h) })
@@ -96,7 +96,7 @@ func TestOpenedWhileTheHubEnds(t *testing.T) {
 			h.Spawn(func() error { return h.Sleep(time.Hour) }).Link(func(*Greenlet) { open() })
 		}},
 		{"report of a panic at close", func(h *Hub, open func()) {
-			h.config.OnPanic = func(*Greenlet, *PanicError) { open() }
+			h.config.OnError = func(*Greenlet, error) { open() }
 			h.AtClose(func() { panic("boom") })
 		}},
 	} {

@@ -2,8 +2,6 @@ package hub
 
 import (
 	"errors"
-	"fmt"
-	"os"
 	"runtime/debug"
 
 	"switchyard/greenlet"
@@ -123,33 +121,8 @@ func (h *Hub) runCallbacks() {
 // serveCallbacks.
 func (h *Hub) callbackEnded(how ending, err error) {
 	if p, ok := err.(*PanicError); ok {
-		h.report(nil, p)
+		h.reportPanic(nil, p)
 	}
-}
-
-// report hands a panic to the configured handler, as a callback.
-func (h *Hub) report(g *Greenlet, p *PanicError) {
-	handler := h.config.OnPanic
-	if handler == nil {
-		printPanic(g, p)
-		return
-	}
-	h.callback(func() {
-		call(func() error { handler(g, p); return nil }, func(_ ending, err error) {
-			if worse, ok := err.(*PanicError); ok {
-				printPanic(g, p)
-				printPanic(nil, worse)
-			}
-		})
-	})
-}
-
-func printPanic(g *Greenlet, p *PanicError) {
-	who := callbackName
-	if g != nil {
-		who = g.String()
-	}
-	fmt.Fprintf(os.Stderr, "hub: %s: %v\n%s\n", who, p, p.Stack)
 }
 
 // passExit is called while runtime.Goexit unwinds the coroutine of g. The exit

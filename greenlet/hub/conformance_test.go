@@ -37,6 +37,7 @@ var conformance = []answer{
 	{"gevent.Greenlet.link_exception", "Greenlet.LinkError", "TestLinks", ""},
 	{"gevent.Greenlet.rawlink", "Greenlet.Link", "TestLinks", ""},
 	{"gevent.Greenlet.unlink", "Link.Unlink", "TestLinks", ""},
+	{"gevent.hub.Hub.handle_error", "Config", "TestErrorsNobodyAsksFor", ""},
 	{"gevent.Greenlet.minimal_ident", "Greenlet.ID", "TestNames", ""},
 	{"gevent.Greenlet.name", "Greenlet.Name", "TestNames", ""},
 	{"gevent.GreenletExit", "ErrExit", "TestKill", ""},

@@ -23,7 +23,8 @@ type DatagramServer struct {
 	Size int
 
 	// OnError, if set, is told of errors of Handle other than ErrExit and of
-	// receiving.
+	// receiving. If it is not set, the hub reports errors of Handle, like those
+	// of any greenlet ([Config].OnError).
 	OnError func(err error)
 
 	h       *Hub
@@ -124,8 +125,9 @@ func (s *DatagramServer) end(err error) error {
 
 func (s *DatagramServer) handle(data []byte, from net.Addr) error {
 	err := s.Handle(s.c, data, from)
-	if err != nil && !errors.Is(err, ErrExit) {
-		s.tell(err)
+	if err != nil && s.OnError != nil && !errors.Is(err, ErrExit) {
+		s.OnError(err)
+		return nil
 	}
 	return err
 }

@@ -48,11 +48,11 @@
 //
 // # Callbacks
 //
-// Functions given to [Hub.Post], [Greenlet.Link] and [Config].OnPanic run
+// Functions given to [Hub.Post], [Greenlet.Link] and [Config].OnError run
 // between greenlets, on a coroutine of their own, before the next greenlet.
 // They see the hub at rest and may spawn, kill (KillWith and a limit of zero),
 // set, release and use TryXxx. They must not block: that panics. Their panics
-// are reported to OnPanic. WatchdogConfig.OnBlock runs on a goroutine of its
+// are reported to OnError. WatchdogConfig.OnBlock runs on a goroutine of its
 // own. The order of a [PriorityQueue] may neither block nor use the queue.
 //
 // runtime.Goexit in a greenlet or a callback ends the main greenlet too, and so

@@ -23,7 +23,7 @@ type Greenlet struct {
 	h       *Hub
 	parked  bool // waits: somebody else must make it ready, or its turn
 	queued  bool // in the ready list while it waits: its limit is zero
-	late    bool // the last wait ended by its limit
+	heard   bool // somebody is told of its error, so the hub need not be
 	onIO    bool // waits for a descriptor, and is counted in Hub.ioWait
 	dead    bool
 	started bool  // handed to the ready list
@@ -123,6 +123,7 @@ func (g *Greenlet) exited() {
 	} else if err = ErrGoexit; g.forced {
 		err = ErrExit
 	}
+	g.heard = true // an exit goes on to main
 	g.h.nCarry--
 	g.h.finish(g, err)
 	g.h.passExit(g)
@@ -131,7 +132,8 @@ func (g *Greenlet) exited() {
 // blame names g in the report of its panic.
 func (g *Greenlet) blame(p *PanicError) {
 	p.Greenlet = g.String()
-	g.h.report(g, p)
+	g.heard = true
+	g.h.reportPanic(g, p)
 }
 
 // finish makes g dead with outcome err and tells everyone who asked.
@@ -149,6 +151,9 @@ func (h *Hub) finish(g *Greenlet, err error) {
 		g.after.before = g.before
 	}
 	g.before, g.after = nil, nil
+	if err != nil && err != ErrExit && !g.heard && !g.links.hear() {
+		h.keepUnread(g)
+	}
 	h.live--
 	if h.live == 0 {
 		h.drained.wakeAll()
@@ -179,7 +184,7 @@ func (g *Greenlet) Get() error {
 	if err := g.Join(); err != nil {
 		return err
 	}
-	return g.err
+	return g.Err()
 }
 
 // Kill makes g's blocking call return [ErrExit] and waits until g is dead
@@ -198,7 +203,7 @@ func (g *Greenlet) KillWith(err error, d time.Duration) error {
 	if g == g.h.cur {
 		return err
 	}
-	g.h.throw(g, err)
+	g.h.kill(g, err)
 	if d == 0 {
 		return nil
 	}
@@ -221,12 +226,18 @@ func (g *Greenlet) Err() error {
 	if !g.dead {
 		return ErrNotReady
 	}
+	g.heard = true
 	return g.err
 }
 
 // Successful reports whether g ended without an error; being killed is, as in
 // gevent, none (gevent.Greenlet.successful).
 func (g *Greenlet) Successful() bool {
+	g.heard = g.heard || g.dead
+	return g.successful()
+}
+
+func (g *Greenlet) successful() bool {
 	return g.dead && (g.err == nil || errors.Is(g.err, ErrExit))
 }
 

@@ -74,16 +74,34 @@ type Hub struct {
 	config Config
 	watch  *watchdog
 	nextID uint64
+
+	unread      []*Greenlet // failed, and nobody has asked; see report.go
+	unreadAt    instant     // when the first of them did
+	unreadLooks int         // looks since
+
 	deadly error // the deadlock main was told about, if any
 }
 
 // A Config sets up a hub. Its zero value is ready to use.
 type Config struct {
-	// OnPanic is told of every greenlet that died of a panic, and of every
-	// panicking callback (then g is nil). It is a callback itself: it must not
-	// block; its own panic is printed. Nil prints to standard error, as
-	// gevent does. The panic is in any case the greenlet's error.
-	OnPanic func(g *Greenlet, p *PanicError)
+	// OnError is told of failures that might go unnoticed
+	// (gevent.hub.Hub.handle_error). Nil prints them to standard error, as
+	// gevent does. They are:
+	//
+	//   - a panic, of a greenlet or of a callback (then g is nil): err is a
+	//     [*PanicError]. It is reported at once, and is in any case the
+	//     greenlet's outcome.
+	//   - an error returned by a greenlet whose outcome nobody has asked for
+	//     when the hub next has nothing to run, or some seconds later if it
+	//     always has, or when it ends. Asking is Get, Err or Successful, for a group
+	//     of greenlets GetAll, Map and the like, and a Link or LinkError; a
+	//     mere Join or JoinAll is not. gevent reports every error, also one
+	//     that somebody waits for.
+	//
+	// A kill is no failure: neither an error that wraps [ErrExit] is reported
+	// nor any of a greenlet that was killed with another one. OnError is a
+	// callback: it must not block; if it panics, both are printed.
+	OnError func(g *Greenlet, err error)
 
 	// Watchdog, if Threshold is set, reports greenlets that keep the hub
 	// from switching.
@@ -153,6 +171,7 @@ func (h *Hub) close() {
 	}
 	h.serve(-1, func() bool { return h.live > 0 })
 	h.recall()
+	h.reportUnread()
 	h.inbox.refuse(false)
 	h.serve(0, func() bool { return h.inbox.full.Load() || len(h.calls) > 0 })
 	h.recall() // what those last callbacks started
@@ -191,26 +210,6 @@ func (h *Hub) recall() {
 		default:
 			return
 		}
-	}
-}
-
-// settle makes g neither parked nor ready: whatever it waited for is over.
-func (h *Hub) settle(g *Greenlet) {
-	h.unpark(g)
-	for prev, n := (*Greenlet)(nil), h.head; n != nil; prev, n = n, n.next {
-		if n != g {
-			continue
-		}
-		if prev == nil {
-			h.head = n.next
-		} else {
-			prev.next = n.next
-		}
-		if h.tail == n {
-			h.tail = prev
-		}
-		n.next = nil
-		return
 	}
 }
 

@@ -168,8 +168,8 @@ func TestStubbornGreenletIsUnwound(t *testing.T) {
 
 func TestPanicIsTheGreenletsError(t *testing.T) {
 	var told []string
-	err := Config{OnPanic: func(g *Greenlet, p *PanicError) {
-		told = append(told, fmt.Sprint(g.Name(), " ", p.Value))
+	err := Config{OnError: func(g *Greenlet, err error) {
+		told = append(told, fmt.Sprint(g.Name(), " ", err.(*PanicError).Value))
 	}}.Run(func(h *Hub) error {
 		g := h.Spawn(func() error { panic("oops") }).SetName("bad")
 		err := g.Get()
@@ -262,11 +262,11 @@ func TestPost(t *testing.T) {
 
 func TestCallbackMustNotBlock(t *testing.T) {
 	var told []any
-	must(t, Config{OnPanic: func(g *Greenlet, p *PanicError) {
+	must(t, Config{OnError: func(g *Greenlet, err error) {
 		if g != nil {
 			t.Errorf("told of %v", g)
 		}
-		told = append(told, p.Value)
+		told = append(told, err.(*PanicError).Value)
 	}}.Run(func(h *Hub) error {
 		h.Post(func() { h.Sleep(time.Second) })
 		h.Post(func() { h.Yield() })

@@ -7,6 +7,7 @@ type Link struct {
 	h    *Hub
 	fn   func()
 	user bool // fn is the user's: a callback
+	fine bool // fn is told of success only
 	done bool
 }
 
@@ -51,6 +52,16 @@ func (ls *links) add(l *Link) *Link {
 	return l
 }
 
+// hear reports whether a callback of the user's will hear of an error.
+func (ls links) hear() bool {
+	for _, l := range ls {
+		if l.user && !l.fine && !l.done {
+			return true
+		}
+	}
+	return false
+}
+
 // fire fires them all and empties the list.
 func (ls *links) fire() {
 	all := *ls
@@ -63,7 +74,7 @@ func (ls *links) fire() {
 // Link calls fn with g soon after g has ended, at once if it has
 // (gevent.Greenlet.link). fn runs before the next greenlet, as a callback: it
 // must not block, else it panics; it may spawn. Its panic is reported to
-// [Config].OnPanic and goes no further.
+// [Config].OnError and goes no further.
 func (g *Greenlet) Link(fn func(*Greenlet)) *Link {
 	l := &Link{h: g.h, user: true, fn: func() { fn(g) }}
 	g.attach(l)
@@ -73,18 +84,20 @@ func (g *Greenlet) Link(fn func(*Greenlet)) *Link {
 // LinkValue is [Greenlet.Link] for greenlets that end successfully
 // (gevent.Greenlet.link_value).
 func (g *Greenlet) LinkValue(fn func(*Greenlet)) *Link {
-	return g.Link(func(*Greenlet) {
-		if g.Successful() {
+	l := g.Link(func(*Greenlet) {
+		if g.successful() {
 			fn(g)
 		}
 	})
+	l.fine = true
+	return l
 }
 
 // LinkError is [Greenlet.Link] for greenlets that end with an error
 // (gevent.Greenlet.link_exception).
 func (g *Greenlet) LinkError(fn func(*Greenlet)) *Link {
 	return g.Link(func(*Greenlet) {
-		if !g.Successful() {
+		if !g.successful() {
 			fn(g)
 		}
 	})

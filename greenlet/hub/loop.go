@@ -5,26 +5,6 @@ import (
 	"time"
 )
 
-// push puts g at the end of the ready list.
-func (h *Hub) push(g *Greenlet) {
-	if h.head == nil {
-		h.head = g
-	} else {
-		h.tail.next = g
-	}
-	h.tail = g
-}
-
-// pop takes the first ready greenlet, nil if there is none.
-func (h *Hub) pop() *Greenlet {
-	n := h.head
-	if n != nil {
-		h.head = n.next
-		n.next = nil
-	}
-	return n
-}
-
 // Yield lets every other ready greenlet run first (gevent.sleep(0)). It
 // switches straight to the first of them; every 64 switches, or more often if
 // greenlets run long, it looks at timers, descriptors and the inbox. It
@@ -152,26 +132,8 @@ func (h *Hub) look() {
 	if head != nil {
 		h.merge(head, tail)
 	}
-}
-
-// merge puts the ready list back that was before a look, behind the greenlets
-// that the look has woken. But they may have only every other turn: after n of
-// them the next to be woken queue up behind until n others have run.
-func (h *Hub) merge(head, tail *Greenlet) {
-	switch {
-	case h.head == nil:
-		h.head, h.tail = head, tail
-	case h.switches < h.fairAt:
-		tail.next = h.head
-		h.head = head
-	default:
-		n := uint64(0)
-		for g := h.head; g != nil; g = g.next {
-			n++
-		}
-		h.fairAt = h.switches + 2*n
-		h.tail.next = head
-		h.tail = tail
+	if len(h.unread) > 0 {
+		h.lookUnread(now)
 	}
 }
 

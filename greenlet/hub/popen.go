@@ -2,6 +2,7 @@ package hub
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -318,6 +319,7 @@ func (p *Popen) Communicate(input []byte) (stdout, stderr []byte, err error) {
 		return nil, nil, err
 	}
 	var out, errs bytes.Buffer
+	var failed error // to read
 	tasks := NewGroup(p.h)
 	defer func() {
 		for _, c := range p.ours {
@@ -330,8 +332,8 @@ func (p *Popen) Communicate(input []byte) (stdout, stderr []byte, err error) {
 	if p.stdin != nil {
 		tasks.Spawn(func() error {
 			defer p.stdin.Close()
-			_, err := p.stdin.Write(input) // the child may not want it all
-			return err
+			p.stdin.Write(input) // the child may not want it all
+			return nil
 		})
 	}
 	for _, pipe := range []struct {
@@ -340,13 +342,15 @@ func (p *Popen) Communicate(input []byte) (stdout, stderr []byte, err error) {
 	}{{p.stdout, &out}, {p.stderr, &errs}} {
 		if pipe.from != nil {
 			tasks.Spawn(func() error {
-				_, err := io.Copy(pipe.to, pipe.from)
-				return err
+				if _, err := io.Copy(pipe.to, pipe.from); failed == nil {
+					failed = err
+				}
+				return nil
 			})
 		}
 	}
 	if err = tasks.Join(); err == nil {
-		err = p.Wait()
+		err = cmp.Or(p.Wait(), failed)
 	}
 	return out.Bytes(), errs.Bytes(), err
 }

@@ -19,7 +19,8 @@ type StreamServer struct {
 
 	// OnError, if set, is told of errors of Handle, other than ErrExit, and of
 	// accepting (then c is nil), after which the server waits a little and
-	// goes on.
+	// goes on. If it is not set, the hub reports errors of Handle, like those
+	// of any greenlet ([Config].OnError).
 	OnError func(c *Conn, err error)
 
 	h       *Hub
@@ -138,8 +139,9 @@ func (s *StreamServer) end(err error) error {
 
 func (s *StreamServer) serve(c *Conn) error {
 	err := s.Handle(c)
-	if err != nil && !errors.Is(err, ErrExit) {
-		s.tell(c, err)
+	if err != nil && s.OnError != nil && !errors.Is(err, ErrExit) {
+		s.OnError(c, err)
+		return nil
 	}
 	return err
 }

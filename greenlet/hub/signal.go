@@ -18,7 +18,7 @@ type SignalHandler struct {
 // (gevent.signal_handler). While the handler is there, waiting is no deadlock:
 // a signal may end it. Cancel it, or let the hub do so when it ends.
 //
-// f's panic is reported to [Config].OnPanic. f is killed, as every greenlet,
+// f's panic is reported to [Config].OnError. f is killed, as every greenlet,
 // when the hub ends; a signal that comes while the hub closes has no effect.
 // Signals that come faster than the hub looks are delivered in order, up to a
 // backlog of 16; see [signal.Notify].

@@ -83,10 +83,10 @@ func TestSignalAfterCancel(t *testing.T) {
 // What a handler does wrong stays in its greenlet, and the next signal comes.
 func TestSignalHandlerPanics(t *testing.T) {
 	var reported []string
-	report := func(g *Greenlet, p *PanicError) {
-		reported = append(reported, fmt.Sprintf("%s: %v", g.Name(), p.Value))
+	report := func(g *Greenlet, err error) {
+		reported = append(reported, fmt.Sprintf("%s: %v", g.Name(), err.(*PanicError).Value))
 	}
-	err := Config{OnPanic: report}.Run(func(h *Hub) error {
+	err := Config{OnError: report}.Run(func(h *Hub) error {
 		calls := NewSemaphore(h, 0)
 		h.Signal(func(os.Signal) { calls.Release(); panic("boom") }, syscall.SIGUSR1)
 		for range 2 {

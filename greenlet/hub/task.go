@@ -23,7 +23,7 @@ func (t *Task[T]) Get() (T, error) {
 		var zero T
 		return zero, err
 	}
-	return t.v, t.err
+	return t.v, t.Err()
 }
 
 // Value returns the value if the task has ended, the zero value before.

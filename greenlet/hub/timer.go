@@ -4,9 +4,10 @@ package hub
 // timer, embedded in it, so that a sleep allocates nothing) or calls a
 // function of the package.
 type timer struct {
-	pos int32 // index in the heap plus one; 0: not armed
-	g   *Greenlet
-	fn  func()
+	pos   int32 // index in the heap plus one; 0: not armed
+	fired bool  // it ended the last wait of g
+	g     *Greenlet
+	fn    func()
 }
 
 // timerHeap is a heap of four children per node: half the levels of a binary
@@ -112,7 +113,7 @@ func (h *Hub) expire(now instant) {
 			t.fn()
 			continue
 		}
-		t.g.late = true
+		t.fired = true
 		h.wake(t.g)
 	}
 }

@@ -30,6 +30,9 @@ func (h *Hub) JoinAllTimeout(d time.Duration, gs ...*Greenlet) error {
 // as a failure here.
 func (h *Hub) GetAll(gs ...*Greenlet) error {
 	for _, g := range gs {
+		g.heard = true
+	}
+	for _, g := range gs {
 		if err := g.Get(); err != nil {
 			return err
 		}
@@ -51,7 +54,7 @@ func (h *Hub) KillAllWith(err error, d time.Duration, gs ...*Greenlet) error {
 	rest := make([]*Greenlet, 0, len(gs))
 	for _, g := range gs {
 		if g != h.cur {
-			h.throw(g, err)
+			h.kill(g, err)
 			rest = append(rest, g)
 		}
 	}

@@ -107,7 +107,7 @@ func (h *Hub) wait(l *waitList, d time.Duration, late error) error {
 	if l != nil {
 		l.push(g)
 	}
-	g.parked, g.late = true, false
+	g.parked, g.timer.fired = true, false
 	if d == 0 {
 		g.queued = true
 		h.push(g)
@@ -118,7 +118,7 @@ func (h *Hub) wait(l *waitList, d time.Duration, late error) error {
 		h.unpark(g)
 		return late
 	}
-	if g.late {
+	if g.timer.fired {
 		return late
 	}
 	err := g.err
@@ -192,6 +192,15 @@ func (h *Hub) throw(g *Greenlet, err error) {
 	default:
 		g.pending = append(g.pending, err)
 	}
+}
+
+// kill throws err into g and sees to it that its end is not reported. What
+// comes of an ErrExit is seen by the error: one that wraps it is a kill's.
+func (h *Hub) kill(g *Greenlet, err error) {
+	if !g.dead && err != ErrExit {
+		g.heard = true
+	}
+	h.throw(g, err)
 }
 
 // deliver takes the oldest error thrown into g.

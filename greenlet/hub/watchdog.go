@@ -85,7 +85,7 @@ func (h *Hub) tellBlocked(f func(Blocked), b Blocked) {
 	one.Go(func() {
 		call(func() error { f(b); return nil }, func(how ending, err error) {
 			if how == panicked {
-				h.notify(func() { h.report(nil, err.(*PanicError)) })
+				h.notify(func() { h.reportPanic(nil, err.(*PanicError)) })
 			}
 		})
 	})

@@ -204,7 +204,7 @@ func TestUploadFromGreenlet(t *testing.T) {
 	echo := httptest.NewServer(http.HandlerFunc(echoPath))
 	defer echo.Close()
 	panics := 0
-	quiet := hub.Config{OnPanic: func(*hub.Greenlet, *hub.PanicError) { panics++ }}
+	quiet := hub.Config{OnError: func(*hub.Greenlet, error) { panics++ }}
 	must(t, quiet.Run(func(h *hub.Hub) error {
 		c := &http.Client{Transport: hubhttp.NewTransport(h)}
 		q := hub.NewQueue[string](h, 0)

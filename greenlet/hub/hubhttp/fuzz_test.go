@@ -29,7 +29,7 @@ func FuzzServer(f *testing.F) {
 	addr, stop, ended := make(chan string), make(chan bool), make(chan error)
 	panics := 0
 	go func() {
-		ended <- hub.Config{OnPanic: func(*hub.Greenlet, *hub.PanicError) { panics++ }}.Run(func(h *hub.Hub) error {
+		ended <- hub.Config{OnError: func(*hub.Greenlet, error) { panics++ }}.Run(func(h *hub.Hub) error {
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				return err

@@ -27,7 +27,7 @@ func serving(t *testing.T, handler http.HandlerFunc, set func(*hubhttp.Server), 
 
 func servingOn(t *testing.T, handler func(h *hub.Hub) http.HandlerFunc, set func(*hubhttp.Server), f func(addr string)) {
 	t.Helper()
-	quiet := hub.Config{OnPanic: func(*hub.Greenlet, *hub.PanicError) {}}
+	quiet := hub.Config{OnError: func(*hub.Greenlet, error) {}}
 	must(t, quiet.Run(func(h *hub.Hub) error {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		must(t, err)
