@@ -67,7 +67,7 @@ func TestDamagedMessageToWorker(t *testing.T) {
 	if v, err := Apply(soon(t), p, testSquare, 3); v != 9 || err != nil {
 		t.Fatal(v, err)
 	}
-	nap := ApplyAsync(p, testNap, 20*time.Second)
+	nap := ApplyAsync(p, testNap, time.Hour)
 	p.mu.Lock()
 	control := p.workers[0].control
 	p.mu.Unlock()

@@ -158,14 +158,19 @@ func TestExecutorCancel(t *testing.T) {
 
 func TestExecutorShutdownCancels(t *testing.T) {
 	eachExecutor(t, 1, func(t *testing.T, e *procs.Executor) {
-		first := procs.Submit(e, procs.TestNap, 50*time.Millisecond)
-		for !first.Running() {
-			time.Sleep(time.Millisecond)
-		}
+		gate := newGate(t)
+		first := procs.Submit(e, testAcquire, gate)
+		waitUntil(t, "the first runs", first.Running)
 		var rest []*procs.Future[int]
 		for range 20 {
 			rest = append(rest, procs.Submit(e, procs.TestSquare, 1))
 		}
+		go func() { // Shutdown waits for the first one
+			for _, f := range rest {
+				f.Err(procs.Soon(t))
+			}
+			gate.Release()
+		}()
 		e.Shutdown(true, true)
 		if !first.Done() || first.Err(procs.Soon(t)) != nil {
 			t.Fatal(first)

@@ -416,17 +416,19 @@ func TestPipePassEnds(t *testing.T) {
 const enough = 4000
 
 var testHeedSignals = Register("test.heedsignals", func(_ context.Context, c *Conn) (int, error) {
-	got := make(chan os.Signal, 100)
-	signal.Notify(got, syscall.SIGUSR1)
-	var x int
-	if err := errors.Join(c.Send("ready"), c.Recv(&x)); err != nil {
+	var seen *Semaphore // has a permit for each signal
+	if err := c.Recv(&seen); err != nil {
 		return 0, err
 	}
-	n := len(got)
-	if n == 0 {
-		return 0, errors.New("no signal while it received")
-	}
-	if err := c.Send(x); err != nil {
+	got := make(chan os.Signal, 100)
+	signal.Notify(got, syscall.SIGUSR1)
+	go func() {
+		for range got {
+			seen.Release()
+		}
+	}()
+	var x int
+	if err := errors.Join(c.Send("ready"), c.Recv(&x), c.Send(x)); err != nil {
 		return 0, err
 	}
 	for range enough {
@@ -434,35 +436,32 @@ var testHeedSignals = Register("test.heedsignals", func(_ context.Context, c *Co
 			return 0, err
 		}
 	}
-	if len(got) == n {
-		return 0, errors.New("no signal while it sent")
-	}
 	return 0, nil
 })
 
 // Signals disturb neither a receiver nor a sender that sleeps.
 func TestConnSignals(t *testing.T) {
 	c, p := withChild(t, testHeedSignals, Duplex)
+	seen := closing(t, must(NewSemaphore(0))(t), nil)
 	var s string
-	if err := c.Recv(&s); s != "ready" || err != nil {
+	if err := errors.Join(c.Send(seen), c.Recv(&s)); s != "ready" || err != nil {
 		t.Fatal(s, err)
 	}
 	kill := func() {
 		t.Helper()
 		for range 5 {
-			time.Sleep(5 * time.Millisecond)
-			if err := p.Signal(syscall.SIGUSR1); err != nil {
+			time.Sleep(5 * time.Millisecond) // it sleeps by then, most likely
+			if err := errors.Join(p.Signal(syscall.SIGUSR1), seen.Acquire(soon(t))); err != nil {
 				t.Fatal(err)
 			}
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
-	kill()
+	kill() // while it receives: there is nothing yet
 	var x int
 	if err := errors.Join(c.Send(1234), c.Recv(&x)); x != 1234 || err != nil {
 		t.Fatal(x, err)
 	}
-	kill()
+	kill() // while it sends: it cannot end before we receive
 	for range enough {
 		if b, err := c.RecvBytes(0); len(b) != 4096 || err != nil {
 			t.Fatal(len(b), err)

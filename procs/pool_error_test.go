@@ -369,7 +369,7 @@ var testPoolCannotStart = Register("test.poolcannotstart", func(context.Context,
 			return 0, fmt.Errorf("children left: %s %v", b, err)
 		}
 	}
-	for end := time.Now().Add(10 * time.Second); count() > before; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); count() > before; time.Sleep(time.Millisecond) {
 		if runtime.GC(); time.Now().After(end) {
 			return 0, fmt.Errorf("%d descriptors before, %d afterwards", before, count())
 		}

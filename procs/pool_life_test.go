@@ -194,12 +194,22 @@ func TestPoolMaxTasksPerChild(t *testing.T) {
 
 func TestPoolResize(t *testing.T) {
 	p := newPool(t, PoolConfig{Workers: 1})
-	count := func() int {
+	begun := closing(t, must(NewSemaphore(0))(t), nil)
+	gate := closing(t, must(NewSemaphore(0))(t), nil)
+	// atOnce lets n tasks run at the same time, and returns in how many
+	// processes.
+	atOnce := func(n int) int {
 		seen := make(map[int]bool)
-		rs := make([]*AsyncResult[int], 16)
+		rs := make([]*AsyncResult[int], n)
 		for i := range rs {
-			rs[i] = ApplyAsync(p, testNap, 10*time.Millisecond)
+			rs[i] = ApplyAsync(p, testBeginAndPass, beginAndPass{begun, gate})
 		}
+		for range rs {
+			if err := begun.Acquire(soon(t)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		gate.ReleaseN(n)
 		for _, r := range rs {
 			pid, err := r.Get(soon(t))
 			if err != nil {
@@ -209,7 +219,7 @@ func TestPoolResize(t *testing.T) {
 		}
 		return len(seen)
 	}
-	if n := count(); n != 1 {
+	if n := atOnce(1); n != 1 {
 		t.Fatal(n)
 	}
 	if err := p.Resize(4); err != nil {
@@ -220,7 +230,7 @@ func TestPoolResize(t *testing.T) {
 			t.Fatal("not resized")
 		}
 	}
-	if n := count(); n < 2 || n > 4 {
+	if n := atOnce(4); n != 4 {
 		t.Fatal(n)
 	}
 	p.Resize(2)
@@ -347,12 +357,14 @@ func TestPoolMapGoesOn(t *testing.T) {
 
 func TestPoolGetTimeout(t *testing.T) {
 	p := newPool(t, PoolConfig{Workers: 1})
-	r := ApplyAsync(p, testNap, 50*time.Millisecond)
+	gate := closing(t, must(NewSemaphore(0))(t), nil)
+	r := ApplyAsync(p, testPass, gate)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
 	if _, err := r.Get(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatal(err)
 	}
+	gate.Release()
 	if _, err := r.Get(soon(t)); err != nil {
 		t.Fatal(err)
 	}

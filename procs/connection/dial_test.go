@@ -14,13 +14,14 @@ import (
 
 	"switchyard/procs"
 	"switchyard/procs/internal/bridge"
+	"switchyard/procs/internal/proctest"
 	"switchyard/procs/internal/shm"
 )
 
 // Dial waits no longer than its context for a listener that takes connections
 // but says nothing, and for one whose queue is full (mio#1560).
 func TestDialEndsWithContext(t *testing.T) {
-	for _, address := range []string{"@procs-test-mute", ":0"} {
+	for _, address := range []string{abstractName("mute"), ":0"} {
 		f, at, err := Bind(address)
 		if err != nil {
 			t.Fatal(err)
@@ -28,23 +29,24 @@ func TestDialEndsWithContext(t *testing.T) {
 		defer f.Close()
 		dialMute(t, at)
 	}
+	name := abstractName("full")
 	full, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer unix.Close(full)
-	if err := unix.Bind(full, &unix.SockaddrUnix{Name: "@procs-test-full"}); err != nil {
+	if err := unix.Bind(full, &unix.SockaddrUnix{Name: name}); err != nil {
 		t.Fatal(err)
 	}
 	if err := unix.Listen(full, 0); err != nil {
 		t.Fatal(err)
 	}
-	first, _, err := dialSocket(soon(t), "@procs-test-full", &DialConfig{})
+	first, _, err := dialSocket(soon(t), name, &DialConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer first.Close()
-	dialMute(t, "@procs-test-full")
+	dialMute(t, name)
 }
 
 func dialMute(t *testing.T, address string) {
@@ -65,7 +67,7 @@ func dialMute(t *testing.T, address string) {
 func TestDialNobody(t *testing.T) {
 	l := listen(t, ":0", ListenerConfig{})
 	l.Close()
-	for _, address := range []string{l.Address(), "@procs-test-nobody"} {
+	for _, address := range []string{l.Address(), abstractName("nobody")} {
 		if _, err := Dial(soon(t), address, DialConfig{}); !errors.Is(err, unix.ECONNREFUSED) || !strings.Contains(err.Error(), address) {
 			t.Error(err)
 		}
@@ -96,8 +98,19 @@ func TestConnectionOutlivesHandshake(t *testing.T) {
 		for _, poller := range []bool{false, true} {
 			l := listen(t, address, ListenerConfig{HandshakeTimeout: 500 * time.Millisecond, Poller: poller})
 			ctx, cancel := context.WithCancel(context.Background())
-			c := must(Dial(ctx, l.Address(), DialConfig{Poller: poller}))(t)
-			a := must(l.Accept(soon(t)))(t)
+			var c, a *procs.Conn
+			proctest.Eventually(t, "a handshake of less than the limit", func() (ok bool) {
+				var err error
+				if c, err = Dial(ctx, l.Address(), DialConfig{Poller: poller}); err != nil {
+					return false
+				}
+				wait, done := context.WithTimeout(soon(t), 5*time.Second)
+				defer done()
+				if a, err = l.Accept(wait); err != nil {
+					c.Close()
+				}
+				return err == nil
+			})
 			cancel()
 			time.Sleep(600 * time.Millisecond)
 			var there, back int

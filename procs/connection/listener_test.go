@@ -34,7 +34,7 @@ func listen(t testing.TB, address string, c ListenerConfig) *Listener {
 	return l
 }
 
-var testAddresses = []string{"", fmt.Sprintf("@procs-test-listener-%d", os.Getpid()), "127.0.0.1:0"}
+var testAddresses = []string{"", abstractName("listener"), "127.0.0.1:0"}
 
 var testSayHello = procs.Register("test.dialHello", func(ctx context.Context, address string) (int, error) {
 	c, err := Dial(ctx, address, DialConfig{})
@@ -257,7 +257,7 @@ type bound struct {
 // A socket is made here, and a child takes the connections: those that come
 // before it is up wait.
 func TestListenFile(t *testing.T) {
-	for _, address := range []string{filepath.Join(t.TempDir(), "socket"), "@procs-test-bound", ":0"} {
+	for _, address := range []string{filepath.Join(t.TempDir(), "socket"), abstractName("bound"), ":0"} {
 		f, at, err := Bind(address)
 		if err != nil {
 			t.Fatal(err)
@@ -619,6 +619,11 @@ func TestListenerWait(t *testing.T) {
 var testAcceptHeeded = procs.Register("test.acceptHeeded", func(ctx context.Context, c *procs.Conn) (int, error) {
 	got := make(chan os.Signal, 100)
 	signal.Notify(got, unix.SIGUSR1)
+	go func() {
+		for range got {
+			c.Send("heeded")
+		}
+	}()
 	l, err := Listen("", ListenerConfig{})
 	if err != nil {
 		return 0, err
@@ -632,9 +637,6 @@ var testAcceptHeeded = procs.Register("test.acceptHeeded", func(ctx context.Cont
 		return 0, err
 	}
 	defer a.Close()
-	if len(got) == 0 {
-		return 0, errors.New("no signal while it waited")
-	}
 	return 0, a.Send("welcome")
 })
 
@@ -656,12 +658,12 @@ func TestListenerSignals(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 10 {
-		time.Sleep(5 * time.Millisecond)
-		if err := p.Signal(unix.SIGUSR1); err != nil {
-			t.Fatal(err)
+		time.Sleep(5 * time.Millisecond) // it waits by now, most likely
+		var s string
+		if err := errors.Join(p.Signal(unix.SIGUSR1), ours.Recv(&s)); err != nil || s != "heeded" {
+			t.Fatal(s, err)
 		}
 	}
-	time.Sleep(20 * time.Millisecond)
 	c := must(Dial(soon(t), address, DialConfig{}))(t)
 	defer c.Close()
 	var s string

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -285,7 +286,7 @@ func TestStopped(t *testing.T) {
 // once.
 func TestRapidRestart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "socket")
-	for _, address := range []string{path, "@procs-test-restart", ""} {
+	for _, address := range []string{path, fmt.Sprintf("@procs-test-restart-%d-%x", os.Getpid(), rand.Uint64()), ""} {
 		for i := range 3 {
 			m, err := New(Config{Address: address, AuthKey: []byte("secret")})
 			if err != nil {

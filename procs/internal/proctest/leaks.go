@@ -32,7 +32,7 @@ func Main(m *testing.M) (code int) {
 // findLeaks looks for what the tests must not leave behind: goroutines of our
 // packages, children, descriptors, segments. It waits for what is about to go.
 func findLeaks() (leaks string) {
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		runtime.GC() // adopted objects nobody closed
 		if leaks = leaksNow(); leaks == "" || time.Now().After(deadline) {
@@ -68,7 +68,8 @@ func leaksNow() string {
 	if n := shm.Live(); n != 0 {
 		out = append(out, fmt.Sprintf("%d segments", n))
 	}
-	if left, _ := filepath.Glob("/dev/shm/switchyard*"); len(left) > 0 {
+	// Tests name their memory after this process; other tests run beside it.
+	if left, _ := filepath.Glob(fmt.Sprintf("/dev/shm/switchyard*-%d-*", os.Getpid())); len(left) > 0 {
 		out = append(out, "named segments: "+strings.Join(left, " "))
 	}
 	return strings.Join(out, "\n\n")
