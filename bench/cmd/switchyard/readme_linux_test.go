@@ -1,0 +1,295 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const (
+	readmeRoot = "../../.."
+	keptRun    = "results/amd-epyc-2-cores/2026-11-21-0bfe521c1dfe"
+)
+
+// A block of the README is what stands between two fences.
+type block struct {
+	lang, text string
+	line       int
+}
+
+func readmeBlocks(t *testing.T) (all []block) {
+	t.Helper()
+	var b *block
+	for n, line := range strings.SplitAfter(readFile(t, readmeRoot, "README.md"), "\n") {
+		lang, fence := strings.CutPrefix(line, "```")
+		switch {
+		case fence && b == nil:
+			b = &block{lang: strings.TrimSpace(lang), line: n + 1}
+		case fence:
+			all = append(all, *b)
+			b = nil
+		case b != nil:
+			b.text += line
+		}
+	}
+	if b != nil || len(all) < 10 {
+		t.Fatalf("the README has %d blocks, and one is open: %v", len(all), b)
+	}
+	return all
+}
+
+// commands returns the commands of a block, each with what it prints.
+func (b block) commands() (all [][2]string) {
+	for _, part := range strings.Split("\n"+b.text, "\n$ ")[1:] {
+		end := 0
+		for { // a line that ends with a backslash goes on
+			line, _, _ := strings.Cut(part[end:], "\n")
+			end += len(line)
+			if !strings.HasSuffix(line, `\`) || end == len(part) {
+				break
+			}
+			end++
+		}
+		all = append(all, [2]string{part[:end], strings.TrimPrefix(part[end:], "\n")})
+	}
+	return all
+}
+
+// What the README says can be typed can be typed, and does what it says; what
+// it shows as output is what the program prints; its code is built and run.
+// Measurements are shortened. The workload that it shows is tried by a test of
+// package workload.
+func TestReadme(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: builds the runner and a module of its own")
+	}
+	r := newReader(t)
+	for _, b := range readmeBlocks(t) {
+		switch {
+		case b.lang == "console":
+			for _, c := range b.commands() {
+				r.command(b, c[0], c[1])
+			}
+		case b.lang == "text":
+			r.verdict(b)
+		case b.lang == "go" && strings.HasPrefix(b.text, "package workload"): // TestReadmeWorkload
+		case b.lang == "go":
+			r.snippets = append(r.snippets, b)
+		default:
+			t.Errorf("README.md:%d: nothing tries a block of %q", b.line, b.lang)
+		}
+	}
+	r.module()
+	r.variables()
+}
+
+// A reader follows the README: with bin and results in a directory, where a
+// module of the reader's lies beside a link to this one.
+type reader struct {
+	*testing.T
+	dir      string
+	setup    []string // commands that make the reader's module use this one
+	snippets []block
+}
+
+func newReader(t *testing.T) *reader {
+	for _, program := range []string{"go", "make", "sh"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skip(err)
+		}
+	}
+	r := &reader{T: t, dir: t.TempDir()}
+	r.sh(readmeRoot, "go build -o "+r.dir+"/bin/runner ./bench/cmd/runner")
+	self, err := os.ReadFile("/proc/self/exe") // is switchyard, in that role
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.write("bin/switchyard", string(self))
+	return r
+}
+
+// sh returns what a command prints. It must succeed.
+func (r *reader) sh(dir, command string) string {
+	r.Helper()
+	cmd := exec.Command("sh", "-c", command)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), roleVariable+"=switchyard", "GORACE=atexit_sleep_ms=0", "GOWORK=off", "MAKEFLAGS=")
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		r.Fatalf("%s: %v\n%s%s", command, err, out.Bytes(), errs.Bytes())
+	}
+	return out.String()
+}
+
+func (r *reader) write(name, text string) {
+	r.Helper()
+	name = filepath.Join(r.dir, name)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(text), 0o755)); err != nil {
+		r.Fatal(err)
+	}
+}
+
+func (r *reader) contains(what, text string, words ...string) {
+	r.Helper()
+	for _, w := range words {
+		if !strings.Contains(text, w) {
+			r.Errorf("%s: no %q in\n%s", what, w, text)
+		}
+	}
+}
+
+// command tries a command of the README, and compares what it prints with what
+// the README shows.
+func (r *reader) command(b block, command, output string) {
+	r.Helper()
+	typed, _, _ := strings.Cut(command, "   #")
+	typed = strings.TrimSpace(typed)
+	is := func(prefix string) bool { return typed == prefix || strings.HasPrefix(typed, prefix+" ") }
+	if is("make") {
+		target := strings.Fields(typed)[1]
+		r.contains("make help", r.sh(readmeRoot, "make"), "\nmake "+target+" ")
+		r.sh(readmeRoot, "make -n "+strings.TrimPrefix(typed, "make "))
+	}
+	switch {
+	case typed == "make bench":
+		r.contains(typed, r.bench(typed, "--workloads 'Nop|PingPong' --count 2"),
+			"Files: "+r.here("results/latest/bench.txt  results/latest/latency.hlog  results/latest/report.html"))
+		r.contains(command, readFile(r.T, r.dir, "results/latest/report.html"), "PingPong")
+	case is("make bench"):
+		r.bench(typed, "--count 1")
+		text := readFile(r.T, r.dir, "results/latest/bench.txt")
+		r.contains(typed, text, "BenchmarkPingPong/model=greenlet-", "BenchmarkPingPong/model=process-", "BenchmarkLock/")
+		if regexp.MustCompile(`(?m)^Benchmark(?:\w+/(?:.*/)?model=(?:serial|goroutine|ants|thread)|Spawn|Nop)\b`).MatchString(text) {
+			r.Errorf("%s: measures more\n%s", typed, text)
+		}
+	case is("make compare"):
+		r.contains(typed, r.sh(readmeRoot, r.here(r.sh(readmeRoot, "make -n compare"))), "sec/op", " goroutine ", " greenlet ", " process ")
+	case is("make"):
+	case typed == "bin/switchyard list":
+		r.contains(typed, r.sh(r.dir, typed), "WORKLOAD", "MODELS", "CASES", "PingPong", "tasks=2", "serial greenlet goroutine ants thread process")
+	case typed == "bin/switchyard run --help":
+		r.contains(typed, r.sh(r.dir, typed), "--cpu", "--budget", "--seed", "--resume")
+	case is("go tool benchstat"):
+		r.contains(typed, r.sh(readmeRoot, strings.ReplaceAll(typed, "results/latest", keptRun)), output)
+	case is("go test -run xxx -bench Python"):
+		r.python(output)
+	case is("go mod"):
+		r.setup = append(r.setup, typed)
+	default:
+		r.Errorf("README.md:%d: nothing tries %q", b.line, typed)
+	}
+}
+
+// here lets a command use the reader's bin and results.
+func (r *reader) here(command string) string {
+	return regexp.MustCompile(`\b(bin/|results/latest)`).ReplaceAllString(command, r.dir+"/$1")
+}
+
+// bench does what make would do after the build, with less to measure.
+func (r *reader) bench(command, less string) string {
+	r.Helper()
+	build, run, ok := strings.Cut(r.sh(readmeRoot, strings.Replace(command, "make", "make -n", 1)), "\n")
+	if !ok || !strings.Contains(build, " -o bin/ ./bench/cmd/...") {
+		r.Fatalf("%s does not begin with a build: %s", command, build)
+	}
+	return r.sh(readmeRoot, r.here(strings.TrimSpace(run))+" --benchtime 1ms --repeats 0 "+less)
+}
+
+// verdict compares a verdict with that of the run that is kept.
+func (r *reader) verdict(b block) {
+	r.Helper()
+	dir := filepath.Join(r.dir, "results/latest")
+	if err := errors.Join(os.RemoveAll(dir), os.CopyFS(dir, os.DirFS(filepath.Join(readmeRoot, keptRun)))); err != nil {
+		r.Fatal(err)
+	}
+	r.contains("the kept run", r.sh(r.dir, "bin/switchyard report"), b.text)
+}
+
+// python looks whether the README's benchmarks are those beside Python. Their
+// figures are another machine's, or moment's.
+func (r *reader) python(output string) {
+	code := readFile(r.T, readmeRoot, "procs/python_bench_test.go") + readFile(r.T, readmeRoot, "procs/manager/bench_test.go")
+	shown := regexp.MustCompile(`(?m)^BenchmarkPython/(\w+)-\d+ .* ns/op .* python-ns/op .* x-python$`).FindAllStringSubmatch(output, -1)
+	names := regexp.MustCompile(`BesidePython\(b, "[^"]+", "\w+"|"map_\w+"`).FindAllString(code, -1)
+	if lines := strings.Count(output, "\n"); len(shown) != lines || lines != len(names) {
+		r.Errorf("%d of %d lines are results beside Python's, of %d", len(shown), lines, len(names))
+	}
+	for _, name := range shown {
+		r.contains("BenchmarkPython", code, `"`+name[1]+`"`)
+	}
+}
+
+// module makes the reader's module as the README says, with the README's code,
+// and runs that and a test.
+func (r *reader) module() {
+	r.Helper()
+	root, err := filepath.Abs(readmeRoot)
+	if err != nil {
+		r.Fatal(err)
+	}
+	if err := os.Symlink(root, filepath.Join(r.dir, "switchyard")); err != nil {
+		r.Fatal(err)
+	}
+	r.write("mine/go.sum", readFile(r.T, root, "go.sum")) // so that no sum has to be looked up
+	prints := make(map[string]string)                     // by package
+	for _, b := range r.snippets {
+		want := ""
+		if m := regexp.MustCompile(`fmt\.Println\(.*\) // (.*\n)`).FindStringSubmatch(b.text); m != nil {
+			want = m[1]
+		}
+		switch {
+		case strings.Contains(b.text, "func TestMain("):
+			r.write("mine/main_test.go", "package main\n\n"+`import ("context"; "os"; "testing"; "switchyard/procs")`+"\n\n"+b.text+`
+func TestSquare(t *testing.T) {
+	e, err := procs.NewExecutor(procs.PoolConfig{Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Shutdown(true, false)
+	if v, err := procs.Submit(e, square, 3).Result(context.Background()); v != 9 || err != nil {
+		t.Error(v, err)
+	}
+}
+`)
+		case strings.Contains(b.text, "func main("):
+			prints["."] = want
+			r.write("mine/main.go", "package main\n\n"+`import ("context"; "fmt"; "log"; "switchyard/procs")`+"\n\n"+b.text)
+		case strings.Contains(b.text, "hub.Run("):
+			prints["./greenlets"] = want
+			r.write("mine/greenlets/main.go", "package main\n\n"+`import ("fmt"; "switchyard/greenlet/hub")`+"\n\nfunc main() {\n"+b.text+"if err != nil { panic(err) }\n}\n")
+		default:
+			r.Errorf("README.md:%d: nothing tries this code", b.line)
+		}
+	}
+	dir := filepath.Join(r.dir, "mine")
+	r.sh(dir, "go mod init example.com/mine")
+	for _, c := range r.setup {
+		r.sh(dir, c)
+	}
+	if len(prints) != 2 {
+		r.Errorf("the README has programs in %v", prints)
+	}
+	for pkg, want := range prints {
+		if got := r.sh(dir, "go run "+pkg); got != want {
+			r.Errorf("the README's %s prints %q, want %q", pkg, got, want)
+		}
+	}
+	r.contains("go test", r.sh(dir, "go test -v ."), "--- PASS: TestSquare")
+}
+
+// variables looks for the Makefile's variables that the README explains.
+func (r *reader) variables() {
+	r.Helper()
+	makefile := readFile(r.T, readmeRoot, "Makefile")
+	for _, name := range regexp.MustCompile("`([A-Z]{3,})[`=]").FindAllStringSubmatch(readFile(r.T, readmeRoot, "README.md"), -1) {
+		if !regexp.MustCompile(`(?m)^`+name[1]+` +\?=`).MatchString(makefile) && name[1] != "FAIL" && name[1] != "GOMAXPROCS" {
+			r.Errorf("the Makefile has no variable %s", name[1])
+		}
+	}
+}
