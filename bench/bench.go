@@ -7,21 +7,15 @@ type (
 	Model        = benchlog.Model
 	Params       = benchlog.Params
 	Case         = benchlog.Case
+	ModelInfo    = benchlog.ModelInfo
 	WorkloadInfo = benchlog.WorkloadInfo
 )
 
-// The models, in the order of every table.
-const (
-	Serial    Model = "serial"    // one task after another: what the work itself costs
-	Greenlet  Model = "greenlet"  // coroutines that switch explicitly, on one thread
-	Goroutine Model = "goroutine" // plain goroutines
-	Ants      Model = "ants"      // goroutines pooled by github.com/panjf2000/ants/v2
-	Thread    Model = "thread"    // goroutines locked to an OS thread each
-	Process   Model = "process"   // processes of package procs
-)
-
-// Models returns every model in table order.
-func Models() []Model { return []Model{Serial, Greenlet, Goroutine, Ants, Thread, Process} }
+// A Suite is what a runner program can measure.
+type Suite struct {
+	Models    []ModelInfo // in the order of every table
+	Workloads []*Workload // in report order
+}
 
 // A Workload is one question asked of every model.
 type Workload struct {

@@ -9,6 +9,24 @@ import (
 	"time"
 )
 
+// The models of the tests.
+const (
+	Serial    Model = "serial"
+	Greenlet  Model = "greenlet"
+	Goroutine Model = "goroutine"
+	Ants      Model = "ants"
+	Thread    Model = "thread"
+	Process   Model = "process"
+)
+
+func testModels() []ModelInfo {
+	var models []ModelInfo
+	for _, m := range []Model{Serial, Greenlet, Goroutine, Ants, Thread, Process} {
+		models = append(models, ModelInfo{Name: m, Note: "a test's", Processes: m == Process})
+	}
+	return models
+}
+
 // counting is a workload of one op that adds one.
 func counting(impl Func) *Workload {
 	return &Workload{
@@ -139,7 +157,7 @@ func TestWorkloadCheck(t *testing.T) {
 		w.NA = map[Model]string{Greenlet: "x", Goroutine: "x", Ants: "x", Thread: "x", Process: "x"}
 		return w
 	}
-	if err := whole().Check(); err != nil {
+	if err := (Suite{testModels(), []*Workload{whole()}}).Check(); err != nil {
 		t.Fatalf("a whole workload: %v", err)
 	}
 	tests := []struct {
@@ -158,7 +176,7 @@ func TestWorkloadCheck(t *testing.T) {
 	for _, tt := range tests {
 		w := whole()
 		tt.break_(w)
-		if w.Check() == nil {
+		if (Suite{testModels(), []*Workload{w}}).Check() == nil {
 			t.Errorf("%s: no complaint", tt.name)
 		}
 	}

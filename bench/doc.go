@@ -18,6 +18,52 @@
 // every worker process that a workload starts, pays for its packages before
 // main.
 //
+// # The runner protocol
+//
+// A program in any language can be measured beside ours, with workloads and
+// models of its own. It is called in two ways:
+//
+//	runner -list
+//	runner -workload NAME -model MODEL -params P -cpus C -benchtime D [-n N -op D]
+//
+// -list prints one line per model and per workload, which are the records of
+// package benchlog ([ModelInfo], [WorkloadInfo]): "# model " or "# workload "
+// and a JSON object.
+//
+//	# model {"name":"sh","note":"subshells of a POSIX shell","processes":true}
+//	# workload {"name":"Fork","story":"...","op":"child","cases":["n=1","n=8"],"vary":["n"],"models":["sh"],"na":{}}
+//
+// A model belongs to one program; a workload may be had by several, with the
+// same op and cases. For each of its models that it does not implement, "na"
+// has the reason. A workload without parameters has the one case "".
+//
+// The other way measures one result of one case:
+//
+//   - D is a number of nanoseconds, as in 50000000ns. P is one of the cases. C is
+//     the size of the CPU set, which the program has inherited; so it has
+//     the variable GOMAXPROCS. Standard input is not to be read.
+//   - With -n it warms up, does N ops (or a few more, so that batches are
+//     whole), and checks their answer. The length of an op is -op: from that it
+//     may decide of which ops to take the latency.
+//   - Without -n it calibrates: it finds how many ops take the bench time.
+//   - It prints one result in the Go benchmark format, whose name is the case's
+//     ([Case.String]) and whose iterations are the ops that were done (the N to
+//     use, of a calibration). "ns/op" must be there; [Result.String]
+//     has more units.
+//   - If it took latencies, a line "latency H" has them as an HdrHistogram of
+//     nanoseconds (V2, compressed, base64), and the result has "max-ns".
+//   - After a calibration, a line "calibrated PASSES NANOSECONDS" may say how
+//     often it ran the ops, and how long they took together: the rest of a call
+//     is taken for set-up.
+//   - Its exit status is 0, or 1 for a failed case (a wrong answer, an error),
+//     2 for bad arguments, 3 for a case that this machine cannot run; the reason
+//     is on standard error, in one sentence.
+//
+// Nothing else may be on standard output. A program that hangs is killed, with
+// all that it started; processes that it leaves behind make a failed case.
+// bench/cmd/switchyard/testdata/peer.sh is a runner of one model and two
+// workloads.
+//
 // It is not a replacement for testing.B: it measures models of concurrency
 // against each other, with the whole process tree on the bill.
 package bench

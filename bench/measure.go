@@ -14,6 +14,7 @@ type Options struct {
 	N         int           // ops to measure; 0 calibrates: finds N for Benchtime
 	Benchtime time.Duration // what a result should take
 	Op        time.Duration // expected length of an op, as calibrated; chooses which ops are timed
+	Processes bool          // the units are processes: what they allocate cannot be read from here
 }
 
 // calibration stops after this many attempts: an N that multiplies by at
@@ -34,7 +35,7 @@ func Measure(w *Workload, c Case, o Options) (*Result, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s has no %s: %s", w.Name, c.Model, w.NA[c.Model])
 	}
-	m := measurement{w: w, c: c, impl: impl}
+	m := measurement{w: w, c: c, impl: impl, processes: o.Processes}
 	if w.Limit != nil {
 		if err := w.Limit(m.b(1, 0)); err != nil {
 			return nil, err
@@ -50,9 +51,10 @@ func Measure(w *Workload, c Case, o Options) (*Result, error) {
 }
 
 type measurement struct {
-	w    *Workload
-	c    Case
-	impl Func
+	w         *Workload
+	c         Case
+	impl      Func
+	processes bool
 }
 
 // round rounds n up to a whole number of batches.
@@ -103,7 +105,9 @@ func (m *measurement) pass(n int, op time.Duration) (*Result, error) {
 		GCs:     b.mem1.NumGC - b.mem0.NumGC,
 		Csw:     b.after.switches - b.before.switches,
 		Units:   b.units,
-		Latency: b.histogram(),
+
+		Processes: m.processes,
+		Latency:   b.histogram(),
 	}, nil
 }
 

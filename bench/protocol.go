@@ -1,29 +1,15 @@
 package bench
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
-)
 
-// The runner protocol, so that a program in any language can be measured
-// beside ours:
-//
-//	runner -list
-//	runner -workload NAME -model MODEL -params P -cpus C -benchtime D [-n N -op D]
-//
-// -list prints a JSON array of [WorkloadInfo]. The other form measures one
-// result and prints one line of the Go benchmark format and, if latencies were
-// recorded, a line "latency" followed by an HdrHistogram in the V2 compressed
-// encoding. Without -n it calibrates; the iterations of the line are then the N
-// to use, and a line "calibrated" with the number of passes and the nanoseconds
-// that were timed in them tells how much of a call is set-up. Exit status 0 is
-// a result, 1 a failed case, 2 bad usage, 3 a void case; the reason is on
-// standard error. The CPU set and GOMAXPROCS are inherited from the parent, and
-// standard input is not read.
+	"switchyard/bench/benchlog"
+)
 
 // Exit statuses of a runner.
 const (
@@ -33,16 +19,17 @@ const (
 	ExitVoid   = 3
 )
 
-// Info describes the workload. Its source file is named after it.
-func (w *Workload) Info() WorkloadInfo {
+// Info describes the workload among the given models. Its source file is named
+// after it.
+func (w *Workload) Info(models []ModelInfo) WorkloadInfo {
 	info := WorkloadInfo{
 		Name: w.Name, Story: w.Story, Op: w.Op, Cases: w.Points(), NA: w.NA,
 		Source: "bench/workload/" + strings.ToLower(w.Name) + ".go",
 		Vary:   w.Points()[0].Keys(),
 	}
-	for _, m := range Models() {
-		if w.Impls[m] != nil {
-			info.Models = append(info.Models, m)
+	for _, m := range models {
+		if w.Impls[m.Name] != nil {
+			info.Models = append(info.Models, m.Name)
 		}
 	}
 	return info
@@ -57,29 +44,28 @@ func (w *Workload) Points() []Params {
 	return w.Cases
 }
 
-// Check reports what is wrong with a workload's declaration: a missing answer,
-// a cell with neither implementation nor reason (or with both), a parameter
-// that cannot stand in a name.
-func (w *Workload) Check() error {
-	switch {
-	case w.Name == "" || strings.ContainsAny(w.Name, "/ \t\n,-="):
-		return fmt.Errorf("workload %q: not a benchmark name", w.Name)
-	case w.Story == "" || w.Op == "":
-		return fmt.Errorf("workload %s: no story or no op", w.Name)
-	case w.Want == nil:
-		return fmt.Errorf("workload %s: no Want", w.Name)
+// infos describes all workloads.
+func (s Suite) infos() (infos []WorkloadInfo) {
+	for _, w := range s.Workloads {
+		infos = append(infos, w.Info(s.Models))
 	}
-	for _, m := range Models() {
-		if _, na := w.NA[m]; na == (w.Impls[m] != nil) {
-			return fmt.Errorf("workload %s: %s needs an implementation or the reason why it has none", w.Name, m)
+	return infos
+}
+
+// Check reports what is wrong with the declarations: a missing answer, an
+// implementation of no declared model, and what [benchlog.CheckList] finds.
+func (s Suite) Check() error {
+	for _, w := range s.Workloads {
+		if w.Want == nil {
+			return fmt.Errorf("workload %s: no Want", w.Name)
+		}
+		for m := range w.Impls {
+			if !slices.ContainsFunc(s.Models, func(have ModelInfo) bool { return have.Name == m }) {
+				return fmt.Errorf("workload %s: no model %q is declared", w.Name, m)
+			}
 		}
 	}
-	for _, p := range w.Cases {
-		if err := p.Check(); err != nil {
-			return fmt.Errorf("workload %s: %w", w.Name, err)
-		}
-	}
-	return nil
+	return benchlog.CheckList(s.Models, s.infos())
 }
 
 // WriteOutput prints a result as package run reads it.
@@ -104,12 +90,11 @@ func WriteOutput(w io.Writer, r *Result) error {
 }
 
 // WriteList prints what -list prints.
-func WriteList(w io.Writer, workloads []*Workload) error {
-	var infos []WorkloadInfo
-	for _, wl := range workloads {
-		infos = append(infos, wl.Info())
+func (s Suite) WriteList(w io.Writer) error {
+	text, err := benchlog.WriteList(s.Models, s.infos())
+	if err != nil {
+		return err
 	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(infos)
+	_, err = w.Write(text)
+	return err
 }

@@ -20,7 +20,7 @@ func TestWorkloadCheckTexts(t *testing.T) {
 		w := counting(honest)
 		w.NA = map[Model]string{Greenlet: "x", Goroutine: "x", Ants: "x", Thread: "x", Process: "x"}
 		spoil(w)
-		if err := w.Check(); err == nil || err.Error() != want {
+		if err := (Suite{testModels(), []*Workload{w}}).Check(); err == nil || err.Error() != want {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}
@@ -46,7 +46,7 @@ func TestInfo(t *testing.T) {
 	w.Cases = []Params{"task=1us/chunk=2", "task=2us/chunk=2"}
 	w.Impls[Process] = honest
 	w.NA = map[Model]string{Ants: "none"}
-	got, want := w.Info(), WorkloadInfo{
+	got, want := w.Info(testModels()), WorkloadInfo{
 		Name: "Counting", Story: "Counts.", Op: "count", Source: "bench/workload/counting.go",
 		Vary: []string{"task", "chunk"}, Cases: w.Cases, Models: []Model{Serial, Process}, NA: w.NA,
 	}

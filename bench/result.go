@@ -22,6 +22,8 @@ type Result struct {
 	Units   int                     // units alive at the same moment; 0 is not counted
 	Latency *hdrhistogram.Histogram // nil if no op was timed
 
+	Processes bool // the units are processes: Bytes and Allocs are not theirs
+
 	// Of a calibration: how often the workload was run, and the time between
 	// Start and Stop of all these passes together.
 	Passes int
@@ -54,7 +56,7 @@ func (r *Result) String() string {
 	if r.Memory > 0 {
 		add(float64(r.Memory), "peak-RSS-bytes")
 	}
-	if r.Case.Model != Process {
+	if !r.Processes {
 		per(float64(r.Bytes), "B/op")
 		per(float64(r.Allocs), "allocs/op")
 	}

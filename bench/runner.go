@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -13,7 +14,7 @@ To run everything, type "make bench"; to measure one case by hand:
 
   runner -workload PingPong -model greenlet -cpus 1 -benchtime 100ms
 
-  -list             print the workloads as JSON
+  -list             print the models and workloads, each as JSON
   -workload NAME    what to measure
   -model MODEL      in which way
   -params P         at which parameter point, such as task=10us/chunk=1
@@ -24,9 +25,9 @@ To run everything, type "make bench"; to measure one case by hand:
 `
 
 // Runner is the main function of a runner program, without the process: it
-// measures what the arguments say, among the given workloads, and returns the
-// exit status.
-func Runner(args []string, all []*Workload, stdout, stderr io.Writer) int {
+// measures what the arguments say, of what the suite has, and returns the exit
+// status.
+func Runner(args []string, suite Suite, stdout, stderr io.Writer) int {
 	var (
 		flags  = flag.NewFlagSet("runner", flag.ContinueOnError)
 		list   = flags.Bool("list", false, "")
@@ -45,9 +46,9 @@ func Runner(args []string, all []*Workload, stdout, stderr io.Writer) int {
 		return ExitUsage
 	}
 	if *list {
-		return exitStatus(WriteList(stdout, all), stderr)
+		return exitStatus(suite.WriteList(stdout), stderr)
 	}
-	w, c, err := findCase(all, *name, Model(*model), Params(*params))
+	w, c, err := findCase(suite.Workloads, *name, Model(*model), Params(*params))
 	if err != nil || flags.NArg() > 0 || *cpus < 1 || o.N < 0 || o.Benchtime <= 0 {
 		if err == nil {
 			err = errors.New("bad arguments")
@@ -57,6 +58,7 @@ func Runner(args []string, all []*Workload, stdout, stderr io.Writer) int {
 		return ExitUsage
 	}
 	c.CPUs = *cpus
+	o.Processes = slices.ContainsFunc(suite.Models, func(m ModelInfo) bool { return m.Name == c.Model && m.Processes })
 	r, err := Measure(w, c, o)
 	if err != nil {
 		return exitStatus(err, stderr)

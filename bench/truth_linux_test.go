@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	case !ok:
 		os.Exit(m.Run())
 	case role == "runner":
-		os.Exit(Runner(os.Args[1:], truthWorkloads(), os.Stdout, os.Stderr))
+		os.Exit(Runner(os.Args[1:], Suite{testModels(), truthWorkloads()}, os.Stdout, os.Stderr))
 	default:
 		childRole(role)
 	}
@@ -280,9 +280,9 @@ func TestResultLine(t *testing.T) {
 	if got := r.String(); got != want {
 		t.Errorf("line\n%s, want\n%s", got, want)
 	}
-	r.Case.Model = Process
+	r.Processes = true
 	r.Memory, r.CPU, r.Units, r.Latency = 0, 0, 0, nil
-	want = "BenchmarkLock/tasks=2/x=y/model=process-4\t1000\t50000 ns/op\t20000 ops/s\t3 gcs"
+	want = "BenchmarkLock/tasks=2/x=y/model=goroutine-4\t1000\t50000 ns/op\t20000 ops/s\t3 gcs"
 	if got := r.String(); got != want {
 		t.Errorf("line\n%s, want\n%s", got, want)
 	}

@@ -25,28 +25,12 @@ const units = "Unit ops/s better=higher\n"
 // Preamble returns what stands before the results.
 func Preamble(h Header, facts []Fact, models []ModelInfo, workloads []WorkloadInfo) ([]byte, error) {
 	text, err := Note(h)
-	list, listErr := List(models, workloads)
+	list, listErr := WriteList(models, workloads)
 	text, err = append(text, list...), errors.Join(err, listErr)
 	for _, f := range facts {
 		text = fmt.Appendf(text, "%s: %s\n", f.Key, f.Value)
 	}
 	return append(text, units...), err
-}
-
-// List returns the records of models and workloads: what a runner prints that
-// is asked for its list.
-func List(models []ModelInfo, workloads []WorkloadInfo) (text []byte, err error) {
-	add := func(record Record) {
-		line, noteErr := Note(record)
-		text, err = append(text, line...), errors.Join(err, noteErr)
-	}
-	for _, m := range models {
-		add(m)
-	}
-	for _, w := range workloads {
-		add(w)
-	}
-	return text, err
 }
 
 // A Record is a line that carries JSON.

@@ -49,19 +49,26 @@ func AllCPUs() []int {
 	return cpus
 }
 
-// List asks the program for its workloads.
-func (p *Program) List(ctx context.Context) ([]benchlog.WorkloadInfo, error) {
-	stderr := &limitedBuffer{max: maxStderr}
-	cmd := exec.CommandContext(ctx, p.Path, "-list")
-	cmd.Stderr = stderr
-	out, err := cmd.Output()
-	switch {
-	case ctx.Err() != nil:
-		return nil, context.Cause(ctx)
-	case err != nil:
-		return nil, fmt.Errorf("%s -list: %w", p.Path, runnerError(cmd.ProcessState, err, stderr.String()))
+// listTimeout is how long a program may take to list what it has.
+const listTimeout = time.Minute
+
+// List asks the program for its models and workloads.
+func (p *Program) List(ctx context.Context) ([]benchlog.ModelInfo, []benchlog.WorkloadInfo, error) {
+	hung := fmt.Errorf("no list within %v: killed", listTimeout)
+	timed, cancel := context.WithTimeoutCause(ctx, listTimeout, hung)
+	defer cancel()
+	text, err := p.call(timed, nil, "-list")
+	if err == nil {
+		models, workloads, listErr := benchlog.ReadList([]byte(text))
+		if listErr == nil {
+			return models, workloads, nil
+		}
+		err = listErr
 	}
-	return ReadList(out)
+	if ctx.Err() != nil {
+		return nil, nil, context.Cause(ctx)
+	}
+	return nil, nil, fmt.Errorf("%s -list: %w", p.Path, err)
 }
 
 // Adopt makes this process the new parent of orphans among its descendants, so
@@ -71,8 +78,7 @@ func Adopt() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) 
 // Run measures one result. When ctx ends, the runner is killed with its whole
 // tree and the error wraps ctx's cause.
 func (p *Program) Run(ctx context.Context, in Invocation) (Output, error) {
-	// The kernel sends the death signal when the starting *thread* ends, and a
-	// child inherits the affinity of that thread: keep it for the whole call.
+	// A child inherits the affinity of the thread that starts it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	restore, err := pin(p.CPUs, in.Case.CPUs)
@@ -80,33 +86,45 @@ func (p *Program) Run(ctx context.Context, in Invocation) (Output, error) {
 		return Output{}, err
 	}
 	defer restore()
+	text, err := p.call(ctx, []string{"GOMAXPROCS=" + strconv.Itoa(in.Case.CPUs)}, in.Args()...)
+	if err != nil {
+		return Output{}, err
+	}
+	return ReadOutput(in.Case, text)
+}
 
+// call runs the program once, and returns what it printed.
+func (p *Program) call(ctx context.Context, env []string, args ...string) (string, error) {
+	// The kernel sends the death signal when the starting *thread* ends: keep
+	// it for the whole call.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	stdout, stderr := &limitedBuffer{max: maxStdout}, &limitedBuffer{max: maxStderr}
-	cmd := exec.Command(p.Path, in.Args()...)
-	cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(in.Case.CPUs))
+	cmd := exec.Command(p.Path, args...)
+	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	// A worker that outlives the runner holds its standard output open; do not
 	// wait for that.
 	cmd.WaitDelay = time.Second
 	if err := cmd.Start(); err != nil {
-		return Output{}, fmt.Errorf("start the runner: %w", err)
+		return "", fmt.Errorf("start the runner: %w", err)
 	}
 	stop := context.AfterFunc(ctx, func() { killTree(cmd.Process.Pid) })
-	err = cmd.Wait()
+	err := cmd.Wait()
 	stop()
 	left := endOrphans()
 	switch {
 	case ctx.Err() != nil:
-		return Output{}, context.Cause(ctx)
+		return "", context.Cause(ctx)
 	case err != nil:
-		return Output{}, runnerError(cmd.ProcessState, err, stderr.String())
+		return "", runnerError(cmd.ProcessState, err, stderr.String())
 	case stdout.over:
-		return Output{}, fmt.Errorf("the runner printed more than %d bytes", maxStdout)
+		return "", fmt.Errorf("the runner printed more than %d bytes", maxStdout)
 	case left > 0:
-		return Output{}, fmt.Errorf("%d worker processes were left behind", left)
+		return "", fmt.Errorf("%d worker processes were left behind", left)
 	}
-	return ReadOutput(in.Case, stdout.String())
+	return stdout.String(), nil
 }
 
 // pin confines the calling thread to the first n of the given CPUs and returns

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,7 +27,7 @@ const roleVariable = "SWITCHYARD_TEST_ROLE"
 func TestMain(m *testing.M) {
 	switch os.Getenv(roleVariable) {
 	case "runner":
-		os.Exit(bench.Runner(os.Args[1:], testWorkloads(), os.Stdout, os.Stderr))
+		os.Exit(bench.Runner(os.Args[1:], bench.Suite{Models: testModels(), Workloads: testWorkloads()}, os.Stdout, os.Stderr))
 	case "orchestrator":
 		orchestrate()
 	case "sleeper":
@@ -41,6 +42,7 @@ func testWorkloads() []*bench.Workload {
 	named := func(name string, impl bench.Func) *bench.Workload {
 		w := counting(impl)
 		w.Name = name
+		w.NA = map[bench.Model]string{Greenlet: "x", Goroutine: "x", Ants: "x", Thread: "x", Process: "x"}
 		return w
 	}
 	return []*bench.Workload{
@@ -106,7 +108,7 @@ func testProgram(t *testing.T) *Program {
 
 func invocation(name string) Invocation {
 	return Invocation{
-		Case: benchlog.Case{Workload: name, Model: bench.Serial, CPUs: 1},
+		Case: benchlog.Case{Workload: name, Model: Serial, CPUs: 1},
 		N:    100, Op: time.Microsecond, Benchtime: time.Millisecond,
 	}
 }
@@ -159,9 +161,9 @@ func TestProgramHangs(t *testing.T) {
 
 func TestProgramList(t *testing.T) {
 	p := testProgram(t)
-	infos, err := p.List(t.Context())
-	if err != nil || len(infos) != len(testWorkloads()) {
-		t.Errorf("%d workloads, %v", len(infos), err)
+	models, workloads, err := p.List(t.Context())
+	if err != nil || len(workloads) != len(testWorkloads()) || !slices.Equal(models, testModels()) {
+		t.Errorf("%d workloads, models %+v, %v", len(workloads), models, err)
 	}
 }
 
@@ -171,7 +173,7 @@ func TestProgramListFails(t *testing.T) {
 	if err := os.WriteFile(path, []byte("#!/bin/sh\necho no workloads here >&2\nexit 1\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	_, err := (&Program{Path: path}).List(t.Context())
+	_, _, err := (&Program{Path: path}).List(t.Context())
 	if want := path + " -list: no workloads here"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
@@ -186,7 +188,7 @@ func orchestrate() {
 	p := &Program{Path: "/proc/self/exe", CPUs: AllCPUs()}
 	// The first process that a program starts is preceded by a short-lived
 	// child of package os, which tries whether the kernel knows pidfds.
-	if _, err := p.List(context.Background()); err != nil {
+	if _, _, err := p.List(context.Background()); err != nil {
 		panic(err)
 	}
 	go p.Run(context.Background(), invocation("Hangs"))

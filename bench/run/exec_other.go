@@ -30,7 +30,9 @@ func AllCPUs() []int {
 var errNoMeasuring = fmt.Errorf("measuring needs Linux (CPU sets, process trees): %w", errors.ErrUnsupported)
 
 // List returns an error that wraps [errors.ErrUnsupported].
-func (p *Program) List(context.Context) ([]benchlog.WorkloadInfo, error) { return nil, errNoMeasuring }
+func (p *Program) List(context.Context) ([]benchlog.ModelInfo, []benchlog.WorkloadInfo, error) {
+	return nil, nil, errNoMeasuring
+}
 
 // Adopt returns an error that wraps [errors.ErrUnsupported].
 func Adopt() error { return errNoMeasuring }

@@ -2,7 +2,6 @@ package run
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -27,13 +26,16 @@ func (in Invocation) Args() []string {
 		"-model", string(in.Case.Model),
 		"-params", string(in.Case.Params),
 		"-cpus", strconv.Itoa(in.Case.CPUs),
-		"-benchtime", in.Benchtime.String(),
+		"-benchtime", nanoseconds(in.Benchtime),
 	}
 	if in.N > 0 {
-		args = append(args, "-n", strconv.Itoa(in.N), "-op", in.Op.String())
+		args = append(args, "-n", strconv.Itoa(in.N), "-op", nanoseconds(in.Op))
 	}
 	return args
 }
+
+// nanoseconds spells a duration so that any language reads it with ease.
+func nanoseconds(d time.Duration) string { return strconv.FormatInt(d.Nanoseconds(), 10) + "ns" }
 
 // An Output is what a runner printed for one result.
 type Output struct {
@@ -96,7 +98,10 @@ func (out *Output) parse(c benchlog.Case) error {
 			return fmt.Errorf("the runner printed \"%g\" %.40s", v.V, v.Unit)
 		}
 	}
-	op, _ := r.Get("ns/op")
+	op, timed := r.Get("ns/op")
+	if !timed {
+		return errors.New("the runner printed no ns/op")
+	}
 	out.N, out.Op = r.Iters, time.Duration(op)
 	out.Max, _ = r.Get(benchlog.LongestLatency)
 	return nil
@@ -107,13 +112,4 @@ func checkLatency(encoded string) error {
 		return fmt.Errorf("the runner's latency histogram is not base64: %w", err)
 	}
 	return nil
-}
-
-// ReadList reads what -list printed.
-func ReadList(text []byte) ([]benchlog.WorkloadInfo, error) {
-	var infos []benchlog.WorkloadInfo
-	if err := json.Unmarshal(text, &infos); err != nil {
-		return nil, fmt.Errorf("the runner's list of workloads: %w", err)
-	}
-	return infos, nil
 }

@@ -39,13 +39,13 @@ func SetAside(dir string) (aside string, moved []string, err error) {
 
 // CreateLog begins the results of a new run in dir. It refuses to touch a
 // directory that has results already, or that another process writes to.
-func CreateLog(dir string, h benchlog.Header, facts []benchlog.Fact, workloads []benchlog.WorkloadInfo) (*Log, error) {
+func CreateLog(dir string, c Config, facts []benchlog.Fact) (*Log, error) {
 	owner, err := output.Own(dir)
 	if err != nil {
 		return nil, err
 	}
-	log := &Log{owner: owner, started: h.Started.Time}
-	if err := log.create(dir, h, facts, workloads); err != nil {
+	log := &Log{owner: owner, started: c.Started.Time}
+	if err := log.create(dir, c, facts); err != nil {
 		log.Close()
 		return nil, err
 	}
@@ -54,13 +54,13 @@ func CreateLog(dir string, h benchlog.Header, facts []benchlog.Fact, workloads [
 
 // create makes both files, bench.txt last: where that is, the run can be
 // resumed.
-func (l *Log) create(dir string, h benchlog.Header, facts []benchlog.Fact, workloads []benchlog.WorkloadInfo) error {
-	preamble, err := benchlog.Preamble(h, facts, nil, workloads)
+func (l *Log) create(dir string, c Config, facts []benchlog.Fact) error {
+	preamble, err := benchlog.Preamble(c.Header, facts, c.chosen(), c.Workloads)
 	if err != nil {
 		return err
 	}
 	l.benchText.Write(preamble)
-	l.latencyText.Write(benchlog.LatencyPreamble(h.Started))
+	l.latencyText.Write(benchlog.LatencyPreamble(c.Started))
 	for _, f := range []struct {
 		open **os.File
 		name string

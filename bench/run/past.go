@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"switchyard/bench"
 	"switchyard/bench/benchlog"
 )
 
@@ -87,13 +86,15 @@ func (p *Past) paired(latency []byte) int {
 // check reports why what was read is not the beginning of a run.
 func (p *Past) check() error {
 	h := p.Header
-	unknown := func(m benchlog.Model) bool { return !slices.Contains(bench.Models(), m) }
+	undeclared := func(m benchlog.Model) bool {
+		return !slices.ContainsFunc(p.Models, func(have benchlog.ModelInfo) bool { return have.Name == m })
+	}
 	switch {
 	case h.Format != benchlog.Format:
 		return fmt.Errorf("its format is %d, and this program writes %d", h.Format, benchlog.Format)
 	case h.Count < 1 || h.Benchtime <= 0 || h.Deadline <= 0 || h.Budget < 0 || h.Repeats < 0,
 		len(h.Lanes) == 0 || slices.Min(h.Lanes) < 1,
-		len(h.Models) == 0 || slices.ContainsFunc(h.Models, unknown),
+		len(h.Models) == 0 || slices.ContainsFunc(h.Models, undeclared),
 		len(p.Workloads) == 0:
 		return errors.New("its plan is not complete")
 	case p.Calibration == nil:

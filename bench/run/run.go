@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -13,14 +14,23 @@ import (
 )
 
 // A Config says what to measure and for how long. Of the header's fields zero
-// Models are all, zero Lanes {1}, a zero Count is benchlog.MinResults, a zero
-// Benchtime 50 ms, a zero Deadline 20 s and 20 bench times.
+// Models are all that are declared, zero Lanes {1}, a zero Count is
+// benchlog.MinResults, a zero Benchtime 50 ms, a zero Deadline 20 s and 20 bench
+// times.
 type Config struct {
 	benchlog.Header
+	Declared  []benchlog.ModelInfo // what the models are, in the order of every table
 	Workloads []benchlog.WorkloadInfo
 }
 
-// An Executor measures one result; [Program] is the real one.
+// chosen returns the declarations of the models that are measured.
+func (c Config) chosen() []benchlog.ModelInfo {
+	return slices.DeleteFunc(slices.Clone(c.Declared), func(m benchlog.ModelInfo) bool {
+		return !slices.Contains(c.Models, m.Name)
+	})
+}
+
+// An Executor measures one result; [Runners] are the real one.
 type Executor interface {
 	Run(context.Context, Invocation) (Output, error)
 }
@@ -74,7 +84,9 @@ const minBenchtime = 2 * time.Millisecond
 
 func (r *Run) defaults() {
 	if len(r.Models) == 0 {
-		r.Models = bench.Models()
+		for _, m := range r.Declared {
+			r.Models = append(r.Models, m.Name)
+		}
 	}
 	if len(r.Lanes) == 0 {
 		r.Lanes = []int{1}
@@ -437,12 +449,12 @@ func count(b bool) int {
 	return 0
 }
 
-// Plan returns the header of the run's results.
-func (r *Run) Plan(started time.Time) benchlog.Header {
+// Plan returns what the run will measure, with nothing left to defaults.
+func (r *Run) Plan(started time.Time) Config {
 	r.defaults()
-	h := r.Header
-	h.Format, h.Started = benchlog.Format, benchlog.Time{Time: started.UTC()}
-	return h
+	c := r.Config
+	c.Format, c.Started = benchlog.Format, benchlog.Time{Time: started.UTC()}
+	return c
 }
 
 func firstLine(s string) string {

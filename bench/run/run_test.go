@@ -16,6 +16,24 @@ import (
 	"switchyard/bench/benchlog"
 )
 
+// The models of the tests.
+const (
+	Serial    benchlog.Model = "serial"
+	Greenlet  benchlog.Model = "greenlet"
+	Goroutine benchlog.Model = "goroutine"
+	Ants      benchlog.Model = "ants"
+	Thread    benchlog.Model = "thread"
+	Process   benchlog.Model = "process"
+)
+
+func testModels() []benchlog.ModelInfo {
+	var models []benchlog.ModelInfo
+	for _, m := range []benchlog.Model{Serial, Greenlet, Goroutine, Ants, Thread, Process} {
+		models = append(models, benchlog.ModelInfo{Name: m, Note: "a test's", Processes: m == Process})
+	}
+	return models
+}
+
 // fakeClock moves only when something is measured.
 type fakeClock struct{ now time.Time }
 
@@ -60,8 +78,8 @@ func (e *fakeExec) Run(ctx context.Context, in Invocation) (Output, error) {
 
 func twoWorkloads() []benchlog.WorkloadInfo {
 	return []benchlog.WorkloadInfo{
-		{Name: "A", Op: "op", Story: "s", Cases: []benchlog.Params{"n=1", "n=2"}, Models: []benchlog.Model{bench.Serial, bench.Goroutine}, NA: map[benchlog.Model]string{bench.Ants: "no ants"}},
-		{Name: "B", Op: "op", Story: "s", Cases: []benchlog.Params{""}, Models: []benchlog.Model{bench.Serial, bench.Goroutine, bench.Ants}},
+		{Name: "A", Op: "op", Story: "s", Cases: []benchlog.Params{"n=1", "n=2"}, Models: []benchlog.Model{Serial, Goroutine}, NA: map[benchlog.Model]string{Ants: "no ants"}},
+		{Name: "B", Op: "op", Story: "s", Cases: []benchlog.Params{""}, Models: []benchlog.Model{Serial, Goroutine, Ants}},
 	}
 }
 
@@ -71,8 +89,8 @@ func newRun(t *testing.T, dir string) (*Run, *fakeExec) {
 	clock := &fakeClock{time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)}
 	exec := &fakeExec{clock: clock}
 	r := &Run{
-		Config: Config{Workloads: twoWorkloads(), Header: benchlog.Header{
-			Models: []benchlog.Model{bench.Serial, bench.Goroutine, bench.Ants}, Lanes: []int{2},
+		Config: Config{Declared: testModels(), Workloads: twoWorkloads(), Header: benchlog.Header{
+			Models: []benchlog.Model{Serial, Goroutine, Ants}, Lanes: []int{2},
 			Count: 3, Benchtime: 50 * time.Millisecond, Repeats: 2, Seed: 7, CPUs: "0-1", Command: "test",
 		}},
 		Exec: exec, Now: clock.Now,
@@ -80,7 +98,7 @@ func newRun(t *testing.T, dir string) (*Run, *fakeExec) {
 		Steal:  func() func() float64 { return func() float64 { return 0 } },
 	}
 	var err error
-	r.Log, err = CreateLog(dir, r.Plan(clock.now), []benchlog.Fact{{Key: "goos", Value: "test"}, {Key: "cpu", Value: "none"}}, r.Workloads)
+	r.Log, err = CreateLog(dir, r.Plan(clock.now), []benchlog.Fact{{Key: "goos", Value: "test"}, {Key: "cpu", Value: "none"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +320,7 @@ func TestRunResumeIsOneRun(t *testing.T) {
 			r.Benchtime, r.Budget, r.Repeats = 20*time.Millisecond, budget, 3
 			var err error
 			if _, e := os.Stat(filepath.Join(dir, benchlog.BenchFile)); e != nil {
-				r.Log, err = CreateLog(dir, r.Plan(exec.clock.now), nil, r.Workloads)
+				r.Log, err = CreateLog(dir, r.Plan(exec.clock.now), nil)
 			} else {
 				r.Log, r.Past, err = OpenLog(dir)
 				if err == nil {
@@ -384,7 +402,7 @@ func TestResumeCutsUnpairedHistogram(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := Output{Line: "BenchmarkB/model=ants-2\t1\t1 ns/op", Latency: "AAAA", Max: 250_000}
-	c := benchlog.Case{Workload: "B", Model: bench.Ants, CPUs: 2}
+	c := benchlog.Case{Workload: "B", Model: Ants, CPUs: 2}
 	if err := r.Log.Result(c, out, r.Log.started.Add(1500*time.Millisecond), 20*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
@@ -438,7 +456,7 @@ func TestLogTexts(t *testing.T) {
 		if r.Log, _, err = OpenLog(dir); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.Log.Skip(benchlog.Case{Workload: "B", Model: bench.Ants, CPUs: 2}, "one\ntwo"); err != nil {
+		if err := r.Log.Skip(benchlog.Case{Workload: "B", Model: Ants, CPUs: 2}, "one\ntwo"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -455,7 +473,7 @@ func TestRunBenchtime(t *testing.T) {
 	r.Log.Close()
 	r.Benchtime, r.Deadline = 7*time.Millisecond, 0
 	var err error
-	if r.Log, err = CreateLog(dir, r.Plan(exec.clock.now), nil, r.Workloads); err != nil {
+	if r.Log, err = CreateLog(dir, r.Plan(exec.clock.now), nil); err != nil {
 		t.Fatal(err)
 	}
 	stats, err := r.Do(t.Context())
@@ -479,10 +497,10 @@ func TestRunBenchtime(t *testing.T) {
 		t.Errorf("plan %+v", h)
 	}
 
-	var zero Run
+	zero := Run{Config: Config{Declared: testModels()}}
 	h := zero.Plan(time.Time{})
 	if h.Count != 6 || h.Benchtime != 50*time.Millisecond || h.Deadline != 21*time.Second || h.Repeats != 0 || h.Budget != 0 ||
-		!slices.Equal(h.Lanes, []int{1}) || !slices.Equal(h.Models, bench.Models()) {
+		!slices.Equal(h.Lanes, []int{1}) || !slices.Equal(h.Models, []benchlog.Model{Serial, Greenlet, Goroutine, Ants, Thread, Process}) {
 		t.Errorf("plan of nothing in particular: %+v", h)
 	}
 }
@@ -525,7 +543,7 @@ func TestResumeTruncated(t *testing.T) {
 func TestOpenLogRejects(t *testing.T) {
 	const (
 		plan     = `# switchyard {"format":1,"count":1,"benchtime_ns":1,"deadline_ns":1,"lanes":[1],"models":["serial"]}` + "\n"
-		workload = `# workload {"name":"A"}` + "\n"
+		workload = `# model {"name":"serial"}` + "\n" + `# workload {"name":"A"}` + "\n"
 		found    = `# calibrated {"benchtime_ns":1,"cases":[{"case":"A/model=serial-1","n":1}]}` + "\n"
 	)
 	without := func(old, new string) string { return strings.Replace(plan, old, new, 1) + workload }
@@ -547,7 +565,9 @@ func TestOpenLogRejects(t *testing.T) {
 		"lane 0":                  {without(`[1]`, `[2,0]`), "its plan is not complete"},
 		"no models":               {without(`"serial"`, ``), "its plan is not complete"},
 		"unknown model":           {without(`"serial"`, `"serial","fork"`), "its plan is not complete"},
-		"no workloads":            {plan, "its plan is not complete"},
+		"a model not declared":    {plan + `# workload {"name":"A"}` + "\n", "its plan is not complete"},
+		"broken model":            {plan + "# model x\n" + workload, "a model is unreadable: invalid character 'x' looking for beginning of value"},
+		"no workloads":            {plan + `# model {"name":"serial"}` + "\n", "its plan is not complete"},
 		"broken workload":         {plan + "# workload x\n", "a workload is unreadable: invalid character 'x' looking for beginning of value"},
 		"broken begin":            {plan + workload + found + "# begin x\n", "a block is unreadable: invalid character 'x' looking for beginning of value"},
 		"broken block":            {plan + workload + found + "# block x\n", "a block is unreadable: invalid character 'x' looking for beginning of value"},
@@ -597,7 +617,7 @@ func TestCreateLogKeepsResults(t *testing.T) {
 	dir := t.TempDir()
 	r, _ := newRun(t, dir)
 	before := readBench(t, dir)
-	if _, err := CreateLog(dir, r.Plan(time.Now()), nil, nil); err == nil {
+	if _, err := CreateLog(dir, r.Plan(time.Now()), nil); err == nil {
 		t.Error("results were overwritten")
 	}
 	if readBench(t, dir) != before {

@@ -2,6 +2,9 @@ package workload
 
 import "switchyard/bench"
 
+// Suite returns the models and workloads of the runner.
+func Suite() bench.Suite { return bench.Suite{Models: Models(), Workloads: All()} }
+
 // All returns every workload, in report order.
 func All() []*bench.Workload {
 	return []*bench.Workload{

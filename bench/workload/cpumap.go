@@ -31,12 +31,12 @@ var cpuMap = &bench.Workload{
 		return n*cpuTask(0, b.Duration("task")) + n*(n-1)/2
 	},
 	Impls: map[bench.Model]bench.Func{
-		bench.Serial:    cpuMapSerial,
-		bench.Greenlet:  cpuMapGreenlet,
-		bench.Goroutine: cpuMapShared(goroutines),
-		bench.Ants:      cpuMapAnts,
-		bench.Thread:    cpuMapShared(threads),
-		bench.Process:   cpuMapProcess,
+		Serial:    cpuMapSerial,
+		Greenlet:  cpuMapGreenlet,
+		Goroutine: cpuMapShared(goroutines),
+		Ants:      cpuMapAnts,
+		Thread:    cpuMapShared(threads),
+		Process:   cpuMapProcess,
 	},
 }
 

@@ -27,12 +27,12 @@ var echo = &bench.Workload{
 	Batch: func(p bench.Params) int { return p.Int("conns") },
 	Want:  func(b *bench.B) uint64 { return uint64(b.N) },
 	Impls: map[bench.Model]bench.Func{
-		bench.Serial:    echoSerial,
-		bench.Greenlet:  echoGreenlet,
-		bench.Goroutine: echoShared(goroutines),
-		bench.Ants:      echoShared(pooled),
-		bench.Thread:    echoShared(threads),
-		bench.Process:   echoProcess,
+		Serial:    echoSerial,
+		Greenlet:  echoGreenlet,
+		Goroutine: echoShared(goroutines),
+		Ants:      echoShared(pooled),
+		Thread:    echoShared(threads),
+		Process:   echoProcess,
 	},
 }
 

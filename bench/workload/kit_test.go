@@ -117,8 +117,8 @@ func BenchmarkLauncher(b *testing.B) {
 	const rounds = 21
 	measure := func(impl bench.Func) float64 {
 		w := *pingPong
-		w.Impls = map[bench.Model]bench.Func{bench.Goroutine: impl}
-		c := bench.Case{Workload: w.Name, Model: bench.Goroutine, CPUs: 1}
+		w.Impls = map[bench.Model]bench.Func{Goroutine: impl}
+		c := bench.Case{Workload: w.Name, Model: Goroutine, CPUs: 1}
 		r, err := bench.Measure(&w, c, bench.Options{N: max(b.N/rounds, 1000), Op: 200 * time.Nanosecond})
 		if err != nil {
 			b.Fatal(err)
@@ -127,7 +127,7 @@ func BenchmarkLauncher(b *testing.B) {
 	}
 	var launched, direct []float64
 	for range rounds {
-		launched = append(launched, measure(pingPong.Impls[bench.Goroutine]))
+		launched = append(launched, measure(pingPong.Impls[Goroutine]))
 		direct = append(direct, measure(pingPongDirect))
 	}
 	slices.Sort(launched)

@@ -19,12 +19,12 @@ var lock = &bench.Workload{
 	Cases: []bench.Params{"tasks=2", "tasks=8"},
 	Want:  func(b *bench.B) uint64 { return uint64(b.N) },
 	Impls: map[bench.Model]bench.Func{
-		bench.Serial:    lockSerial,
-		bench.Greenlet:  lockGreenlet,
-		bench.Goroutine: lockShared(goroutines),
-		bench.Ants:      lockShared(pooled),
-		bench.Thread:    lockShared(threads),
-		bench.Process:   lockProcess,
+		Serial:    lockSerial,
+		Greenlet:  lockGreenlet,
+		Goroutine: lockShared(goroutines),
+		Ants:      lockShared(pooled),
+		Thread:    lockShared(threads),
+		Process:   lockProcess,
 	},
 }
 

@@ -24,16 +24,11 @@ const caseDeadline = 60 * time.Second
 
 // Every cell of every workload has an implementation or a reason.
 func TestDeclarations(t *testing.T) {
-	seen := make(map[string]bool)
+	if err := Suite().Check(); err != nil {
+		t.Error(err)
+	}
 	for _, w := range All() {
-		if err := w.Check(); err != nil {
-			t.Error(err)
-		}
-		if seen[w.Name] {
-			t.Errorf("two workloads are called %s", w.Name)
-		}
-		seen[w.Name] = true
-		if _, err := os.Stat("../../" + w.Info().Source); err != nil {
+		if _, err := os.Stat("../../" + w.Info(Models()).Source); err != nil {
 			t.Errorf("%s: %v", w.Name, err)
 		}
 	}
@@ -45,7 +40,8 @@ func TestMatrix(t *testing.T) {
 	warmUp(t)
 	for _, w := range All() {
 		t.Run(w.Name, func(t *testing.T) {
-			for _, m := range bench.Models() {
+			for _, info := range Models() {
+				m := info.Name
 				if w.Impls[m] == nil {
 					continue
 				}
@@ -62,8 +58,8 @@ func TestMatrix(t *testing.T) {
 // after a case is then the case's own. (Package ants starts two goroutines when
 // it is imported.)
 func warmUp(t *testing.T) {
-	for _, m := range bench.Models() {
-		c := bench.Case{Workload: nop.Name, Model: m, CPUs: 1}
+	for _, m := range Models() {
+		c := bench.Case{Workload: nop.Name, Model: m.Name, CPUs: 1}
 		if _, err := bench.Measure(nop, c, bench.Options{N: 1}); err != nil {
 			t.Fatal(err)
 		}
@@ -112,12 +108,12 @@ func units(c bench.Case) int {
 	switch {
 	case c.Workload == "Echo": // connections, whoever serves them
 		return p.Int("conns")
-	case c.Model == bench.Serial, c.Workload == "Spawn":
+	case c.Model == Serial, c.Workload == "Spawn":
 		return 0
 	}
 	switch c.Workload {
 	case "Nop": // has no unit where calling a function is all there is
-		if c.Model == bench.Greenlet || c.Model == bench.Process {
+		if c.Model == Greenlet || c.Model == Process {
 			return 0
 		}
 		return 1
@@ -160,7 +156,7 @@ func openFiles() int {
 // Where many units are claimed to wait at once, they do: a workload that waited
 // for one after the other would not be concurrent.
 func TestUnitsWereAlive(t *testing.T) {
-	for _, m := range []bench.Model{bench.Greenlet, bench.Goroutine, bench.Ants, bench.Thread} {
+	for _, m := range []bench.Model{Greenlet, Goroutine, Ants, Thread} {
 		c := bench.Case{Workload: sleep.Name, Params: "n=100", Model: m, CPUs: 1}
 		r, err := bench.Measure(sleep, c, bench.Options{N: 100})
 		if err != nil {

@@ -15,12 +15,12 @@ var nop = &bench.Workload{
 	Op:   "step of a loop",
 	Want: func(b *bench.B) uint64 { return steps(b.N) },
 	Impls: map[bench.Model]bench.Func{
-		bench.Serial:    nopSerial,
-		bench.Greenlet:  nopGreenlet,
-		bench.Goroutine: nopShared(goroutines),
-		bench.Ants:      nopShared(pooled),
-		bench.Thread:    nopShared(threads),
-		bench.Process:   nopProcess,
+		Serial:    nopSerial,
+		Greenlet:  nopGreenlet,
+		Goroutine: nopShared(goroutines),
+		Ants:      nopShared(pooled),
+		Thread:    nopShared(threads),
+		Process:   nopProcess,
 	},
 }
 

@@ -15,12 +15,12 @@ var pingPong = &bench.Workload{
 	Op:   "round trip",
 	Want: func(b *bench.B) uint64 { return 2 * uint64(b.N) },
 	Impls: map[bench.Model]bench.Func{
-		bench.Serial:    pingPongSerial,
-		bench.Greenlet:  pingPongGreenlet,
-		bench.Goroutine: pingPongShared(goroutines),
-		bench.Ants:      pingPongShared(pooled),
-		bench.Thread:    pingPongShared(threads),
-		bench.Process:   pingPongProcess,
+		Serial:    pingPongSerial,
+		Greenlet:  pingPongGreenlet,
+		Goroutine: pingPongShared(goroutines),
+		Ants:      pingPongShared(pooled),
+		Thread:    pingPongShared(threads),
+		Process:   pingPongProcess,
 	},
 }
 

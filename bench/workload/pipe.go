@@ -21,12 +21,12 @@ var pipe = &bench.Workload{
 	Cases: []bench.Params{"payload=8", "payload=4096", "payload=65536", "payload=1048576"},
 	Want:  func(b *bench.B) uint64 { return 2 * uint64(b.N) },
 	Impls: map[bench.Model]bench.Func{
-		bench.Serial:    pipeSerial,
-		bench.Greenlet:  pipeGreenlet,
-		bench.Goroutine: pipeShared(goroutines),
-		bench.Ants:      pipeShared(pooled),
-		bench.Thread:    pipeShared(threads),
-		bench.Process:   pipeProcess,
+		Serial:    pipeSerial,
+		Greenlet:  pipeGreenlet,
+		Goroutine: pipeShared(goroutines),
+		Ants:      pipeShared(pooled),
+		Thread:    pipeShared(threads),
+		Process:   pipeProcess,
 	},
 }
 

@@ -21,12 +21,12 @@ var prodCons = &bench.Workload{
 	Cases: []bench.Params{"p=1/c=1", "p=4/c=4"},
 	Want:  func(b *bench.B) uint64 { n := uint64(b.N); return n * (n + 1) / 2 },
 	Impls: map[bench.Model]bench.Func{
-		bench.Serial:    prodConsSerial,
-		bench.Greenlet:  prodConsGreenlet,
-		bench.Goroutine: prodConsShared(goroutines),
-		bench.Ants:      prodConsShared(pooled),
-		bench.Thread:    prodConsShared(threads),
-		bench.Process:   prodConsProcess,
+		Serial:    prodConsSerial,
+		Greenlet:  prodConsGreenlet,
+		Goroutine: prodConsShared(goroutines),
+		Ants:      prodConsShared(pooled),
+		Thread:    prodConsShared(threads),
+		Process:   prodConsProcess,
 	},
 }
 

@@ -18,15 +18,15 @@ var ring = &bench.Workload{
 	Batch: func(p bench.Params) int { return p.Int("n") }, // whole laps
 	Want:  func(b *bench.B) uint64 { return uint64(b.N) },
 	Impls: map[bench.Model]bench.Func{
-		bench.Serial:    ringSerial,
-		bench.Greenlet:  ringGreenlet,
-		bench.Goroutine: ringShared(goroutines),
-		bench.Ants:      ringShared(pooled),
-		bench.Thread:    ringShared(threads),
-		bench.Process:   ringProcess,
+		Serial:    ringSerial,
+		Greenlet:  ringGreenlet,
+		Goroutine: ringShared(goroutines),
+		Ants:      ringShared(pooled),
+		Thread:    ringShared(threads),
+		Process:   ringProcess,
 	},
 	Limit: func(b *bench.B) error {
-		if n := b.Int("n"); b.Model == bench.Process && n > maxRingProcesses {
+		if n := b.Int("n"); b.Model == Process && n > maxRingProcesses {
 			return bench.Void("%d processes, at some 1 MiB and more than a millisecond of start-up each, are no ring", n)
 		}
 		return nil

@@ -22,20 +22,20 @@ var sleep = &bench.Workload{
 	Batch: func(p bench.Params) int { return p.Int("n") },
 	Want:  func(b *bench.B) uint64 { return uint64(b.N) },
 	Impls: map[bench.Model]bench.Func{
-		bench.Greenlet:  sleepGreenlet,
-		bench.Goroutine: sleepShared(goroutines),
-		bench.Ants:      sleepShared(pooled),
-		bench.Thread:    sleepShared(threads),
-		bench.Process:   sleepProcess,
+		Greenlet:  sleepGreenlet,
+		Goroutine: sleepShared(goroutines),
+		Ants:      sleepShared(pooled),
+		Thread:    sleepShared(threads),
+		Process:   sleepProcess,
 	},
 	NA: map[bench.Model]string{
-		bench.Serial: "one task cannot sleep for many at once; one after another would take N times as long",
+		Serial: "one task cannot sleep for many at once; one after another would take N times as long",
 	},
 	Limit: func(b *bench.B) error {
 		switch n := b.Int("n"); {
-		case b.Model == bench.Thread && n >= 10_000:
+		case b.Model == Thread && n >= 10_000:
 			return bench.Void("a Go program ends when it has 10,000 threads")
-		case b.Model == bench.Process && n >= 10_000:
+		case b.Model == Process && n >= 10_000:
 			return bench.Void("%d processes, at some 1 MiB and more than a millisecond of start-up each, are no way to sleep", n)
 		}
 		return nil

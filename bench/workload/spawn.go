@@ -24,12 +24,12 @@ var spawn = &bench.Workload{
 	Batch: func(p bench.Params) int { return p.Int("n") },
 	Want:  func(b *bench.B) uint64 { return uint64(b.N) },
 	Impls: map[bench.Model]bench.Func{
-		bench.Serial:    spawnSerial,
-		bench.Greenlet:  spawnGreenlet,
-		bench.Goroutine: spawnGoroutine,
-		bench.Ants:      spawnAnts,
-		bench.Thread:    spawnThread,
-		bench.Process:   spawnProcess,
+		Serial:    spawnSerial,
+		Greenlet:  spawnGreenlet,
+		Goroutine: spawnGoroutine,
+		Ants:      spawnAnts,
+		Thread:    spawnThread,
+		Process:   spawnProcess,
 	},
 }
 

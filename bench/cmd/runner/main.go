@@ -14,5 +14,5 @@ import (
 
 func main() {
 	procs.Init() // a worker process ends in here
-	os.Exit(bench.Runner(os.Args[1:], workload.All(), os.Stdout, os.Stderr))
+	os.Exit(bench.Runner(os.Args[1:], workload.Suite(), os.Stdout, os.Stderr))
 }

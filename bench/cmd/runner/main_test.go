@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"switchyard/bench"
-	"switchyard/bench/run"
+	"switchyard/bench/benchlog"
 	"switchyard/bench/workload"
 	"switchyard/procs"
 )
@@ -65,7 +65,7 @@ func TestLean(t *testing.T) {
 // runner runs the program's main function and returns what it did.
 func runner(args ...string) (status int, stdout, stderr string) {
 	var out, errOut bytes.Buffer
-	status = bench.Runner(args, workload.All(), &out, &errOut)
+	status = bench.Runner(args, workload.Suite(), &out, &errOut)
 	return status, out.String(), errOut.String()
 }
 
@@ -95,8 +95,8 @@ func TestRunner(t *testing.T) {
 // What a runner lists is what it has.
 func TestRunnerList(t *testing.T) {
 	status, stdout, _ := runner("-list")
-	infos, err := run.ReadList([]byte(stdout))
-	if status != bench.ExitOK || err != nil || len(infos) != len(workload.All()) {
-		t.Errorf("exit status %d, %d workloads, error %v", status, len(infos), err)
+	models, workloads, err := benchlog.ReadList([]byte(stdout))
+	if status != bench.ExitOK || err != nil || len(workloads) != len(workload.All()) || !slices.Equal(models, workload.Models()) {
+		t.Errorf("exit status %d, %d workloads, models %v, error %v", status, len(workloads), models, err)
 	}
 }

@@ -11,30 +11,30 @@ import (
 )
 
 func newList() *cobra.Command {
-	var runner string
+	var paths []string
 	cmd := &cobra.Command{
 		Use:     "list",
-		Short:   "List the workloads, their parameters and the models that have them",
+		Short:   "List the workloads, their parameters, and the models that have them",
 		Example: "  switchyard list",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			program, err := findRunner(runner)
-			if err != nil {
-				return err
-			}
-			all, err := program.List(cmd.Context())
+			runners, err := openRunners(cmd.Context(), paths)
 			if err != nil {
 				return err
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 8, 2, ' ', 0)
 			fmt.Fprintln(w, "WORKLOAD\tOP\tMODELS\tCASES")
-			for _, info := range all {
+			for _, info := range runners.Workloads {
 				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", info.Name, info.Op, join(info.Models), join(info.Cases))
+			}
+			fmt.Fprintln(w, "\nMODEL\tWHAT IT IS")
+			for _, m := range runners.Models {
+				fmt.Fprintf(w, "%s\t%s\n", m.Name, m.Note)
 			}
 			return w.Flush()
 		},
 	}
-	cmd.Flags().StringVar(&runner, "runner", "", "the program that measures (default: runner beside this program)")
+	runnerFlag(cmd, &paths)
 	return cmd
 }
 

@@ -73,9 +73,9 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "switchyard",
 		Short: "Greenlets, goroutines or processes: measure which way of running many tasks is best",
-		Long: `Switchyard measures each workload in every model (serial, greenlet, goroutine,
-ants, thread, process) on this machine, and reports which is best, by how much,
-and from which task size on.`,
+		Long: `Switchyard measures each workload in every model, a way of running many tasks at
+once, on this machine, and reports which is best, by how much, and from which
+task size on. "switchyard list" says which there are.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,

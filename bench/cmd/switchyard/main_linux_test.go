@@ -20,6 +20,7 @@ import (
 	"switchyard/bench/benchlog"
 	"switchyard/bench/proctree"
 	"switchyard/bench/run"
+	"switchyard/bench/workload"
 )
 
 // The test program is also switchyard, and the runner that it starts.
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) {
 		os.Setenv(roleVariable, "runner")
 		main()
 	case "runner":
-		os.Exit(bench.Runner(os.Args[1:], doubles(), os.Stdout, os.Stderr))
+		os.Exit(bench.Runner(os.Args[1:], bench.Suite{Models: workload.Models(), Workloads: doubles()}, os.Stdout, os.Stderr))
 	case "worker":
 		time.Sleep(time.Hour)
 	default:
@@ -45,12 +46,12 @@ func doubles() []*bench.Workload {
 		w := &bench.Workload{
 			Name: name, Story: "A test double.", Op: "op",
 			Want:  func(b *bench.B) uint64 { return uint64(b.N) },
-			Impls: map[bench.Model]bench.Func{bench.Serial: good, bench.Goroutine: impl},
+			Impls: map[bench.Model]bench.Func{workload.Serial: good, workload.Goroutine: impl},
 			NA:    make(map[bench.Model]string),
 		}
-		for _, m := range bench.Models() {
-			if w.Impls[m] == nil {
-				w.NA[m] = "the double has no " + string(m)
+		for _, m := range workload.Models() {
+			if w.Impls[m.Name] == nil {
+				w.NA[m.Name] = "the double has no " + string(m.Name)
 			}
 		}
 		return w
@@ -499,7 +500,7 @@ func TestRunFlags(t *testing.T) {
 	}
 	h := plan(t, dir)
 	if h.Count != 3 || h.Benchtime != 3*time.Millisecond || h.Budget != 7*time.Minute || h.Deadline != 9*time.Second ||
-		h.Repeats != 5 || h.Seed != 77 || len(h.Lanes) != 1 || h.Lanes[0] != 1 || len(h.Models) != 1 || h.Models[0] != bench.Serial ||
+		h.Repeats != 5 || h.Seed != 77 || len(h.Lanes) != 1 || h.Lanes[0] != 1 || len(h.Models) != 1 || h.Models[0] != workload.Serial ||
 		h.CPUs != cpuList(run.AllCPUs()) || time.Since(h.Started.Time) > time.Minute || time.Since(h.Started.Time) < 0 {
 		t.Errorf("plan %+v", h)
 	}
@@ -720,7 +721,9 @@ func TestResumeRefuses(t *testing.T) {
 		"another format":   {`"format":1`, `"format":9`, "its format is 9"},
 		"foreign":          {"# switchyard ", "# switchboard ", "it has no plan in its first line"},
 		"another kernel":   {"\nkernel: ", "\nkernel: not-", "its kernel is"},
-		"another workload": {`"name":"Good"`, `"name":"Better"`, `the runner has no workload "Better"`},
+		"another workload": {`"name":"Good"`, `"name":"Better"`, `no runner has the workload "Better"; name all runners that it was begun with`},
+		"another model":    {`# model {"name":"serial"`, `# model {"name":"parallel"`, "its plan is not complete"},
+		"another note":     {`"baseline":true`, `"baseline":false`, "the runner's serial is not the one that was planned"},
 		"another story":    {`"story":"A test`, `"story":"Another`, "the runner's Good is not the one that was planned"},
 		"other CPUs":       {`"cpus":"`, `"cpus":"8000,`, "it was measured on the CPUs 8000,"},
 		"no CPUs":          {`"cpus":"`, `"cpus":"x`, "its plan has the CPUs"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"switchyard/bench"
 	"switchyard/bench/benchlog"
 	"switchyard/bench/output"
 	"switchyard/bench/run"
@@ -26,7 +26,8 @@ type runFlags struct {
 	benchtime, budget      time.Duration
 	deadline               time.Duration
 	seed                   uint64
-	out, runner            string
+	out                    string
+	runners                []string
 	resume                 bool
 }
 
@@ -62,38 +63,31 @@ Exit status: 0, or 1 if a case failed, 2 for bad arguments, 130 when interrupted
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of the order inside blocks")
 	flags.StringVar(&f.out, "out", "results/latest", "directory of the results")
 	flags.BoolVar(&f.resume, "resume", false, "go on with the interrupted run in --out, as it was planned")
-	flags.StringVar(&f.runner, "runner", "", "the program that measures (default: runner beside this program)")
+	runnerFlag(cmd, &f.runners)
 	return cmd
 }
 
 func measure(cmd *cobra.Command, f runFlags) error {
 	ctx := cmd.Context()
-	program, err := findRunner(f.runner)
-	if err != nil {
-		return err
-	}
 	if f.out == "" || f.out == output.Stdout {
 		return usageErrorf("--out %q: results need a directory", f.out)
 	}
-	all, err := program.List(ctx)
+	runners, err := openRunners(ctx, f.runners)
 	if err != nil {
-		return err
-	}
-	if err := run.Adopt(); err != nil {
 		return err
 	}
 	p := newProgress(cmd.ErrOrStderr())
 	var r *run.Run
 	if f.resume {
-		r, err = resumed(cmd, f, all, program)
+		r, err = resumed(cmd, f, runners)
 	} else {
-		r, err = planned(f, all, program, p)
+		r, err = planned(f, runners, p)
 	}
 	if err != nil {
 		return err
 	}
 	defer r.Log.Close()
-	r.Exec = program
+	r.Exec = runners
 	r.Observe = p
 	stats, err := r.Do(ctx)
 	p.done()
@@ -107,25 +101,27 @@ func measure(cmd *cobra.Command, f runFlags) error {
 }
 
 // planned makes the plan of a new run from the flags, and its log.
-func planned(f runFlags, all []bench.WorkloadInfo, program *run.Program, p *progress) (*run.Run, error) {
-	workloads, err := chooseWorkloads(all, f.workloads)
+func planned(f runFlags, runners *run.Runners, p *progress) (*run.Run, error) {
+	workloads, err := chooseWorkloads(runners.Workloads, f.workloads)
 	if err != nil {
 		return nil, err
 	}
-	models, err := chooseModels(f.models)
+	models, err := chooseModels(runners.Models, f.models)
 	if err != nil {
 		return nil, err
 	}
-	lanes, err := chooseLanes(f.cpu, len(program.CPUs))
+	cpus := run.AllCPUs()
+	lanes, err := chooseLanes(f.cpu, len(cpus))
 	if err != nil {
 		return nil, err
 	}
 	if f.count < 1 || f.benchtime <= 0 || f.budget < 0 || f.deadline < 0 || f.repeats < 0 {
 		return nil, usageErrorf("count and bench time must be positive, the other numbers not negative")
 	}
-	r := &run.Run{Config: run.Config{Workloads: workloads, Header: benchlog.Header{
+	runners.Use(cpus)
+	r := &run.Run{Config: run.Config{Declared: runners.Models, Workloads: workloads, Header: benchlog.Header{
 		Models: models, Lanes: lanes, Count: f.count, Benchtime: f.benchtime, Budget: f.budget, Deadline: f.deadline, Repeats: f.repeats, Seed: f.seed,
-		CPUs: cpuList(program.CPUs), Command: commandLine(os.Args),
+		CPUs: cpuList(cpus), Command: commandLine(os.Args),
 	}}}
 	aside, moved, err := run.SetAside(f.out)
 	if err != nil {
@@ -134,7 +130,7 @@ func planned(f runFlags, all []bench.WorkloadInfo, program *run.Program, p *prog
 	if len(moved) > 0 {
 		p.Note(fmt.Sprintf("older results are now in %s: %s", aside, strings.Join(moved, " ")))
 	}
-	r.Log, err = run.CreateLog(f.out, r.Plan(time.Now()), run.HostFacts(), workloads)
+	r.Log, err = run.CreateLog(f.out, r.Plan(time.Now()), run.HostFacts())
 	return r, err
 }
 
@@ -143,7 +139,7 @@ var planFlags = []string{"workloads", "models", "count", "benchtime", "budget", 
 
 // resumed takes the plan of an interrupted run from its results: all of it, so
 // that both parts measure alike.
-func resumed(cmd *cobra.Command, f runFlags, all []bench.WorkloadInfo, program *run.Program) (*run.Run, error) {
+func resumed(cmd *cobra.Command, f runFlags, runners *run.Runners) (*run.Run, error) {
 	for _, name := range planFlags {
 		if cmd.Flags().Changed(name) {
 			return nil, usageErrorf("--resume goes on as planned: it cannot take --%s", name)
@@ -153,17 +149,20 @@ func resumed(cmd *cobra.Command, f runFlags, all []bench.WorkloadInfo, program *
 	if err != nil {
 		return nil, err
 	}
-	if program.CPUs, err = resumable(past, all, program.CPUs); err != nil {
+	cpus, err := resumable(past, runners, run.AllCPUs())
+	if err != nil {
 		log.Close()
 		return nil, fmt.Errorf("cannot resume %s: %w", f.out, err)
 	}
-	return &run.Run{Log: log, Past: past, Config: run.Config{Header: past.Header, Workloads: past.Workloads}}, nil
+	runners.Use(cpus)
+	c := run.Config{Header: past.Header, Declared: past.Models, Workloads: past.Workloads}
+	return &run.Run{Log: log, Past: past, Config: c}, nil
 }
 
 // resumable reports why the rest of a run would not be like the first part:
-// another machine or build, workloads that the runner has not, CPUs that may
-// not be used. It returns the CPUs of the plan.
-func resumable(past *run.Past, all []bench.WorkloadInfo, usable []int) ([]int, error) {
+// another machine or build, models or workloads that the runners have not, CPUs
+// that may not be used. It returns the CPUs of the plan.
+func resumable(past *run.Past, runners *run.Runners, usable []int) ([]int, error) {
 	for _, fact := range run.HostFacts() {
 		switch fact.Key {
 		case "cpu", "cores", "go", "commit", "kernel":
@@ -172,12 +171,21 @@ func resumable(past *run.Past, all []bench.WorkloadInfo, usable []int) ([]int, e
 			}
 		}
 	}
-	for _, w := range past.Workloads {
-		i := slices.IndexFunc(all, func(have bench.WorkloadInfo) bool { return have.Name == w.Name })
+	for _, m := range past.Models {
+		i := slices.IndexFunc(runners.Models, func(have benchlog.ModelInfo) bool { return have.Name == m.Name })
 		if i < 0 {
-			return nil, fmt.Errorf("the runner has no workload %q", w.Name)
+			return nil, fmt.Errorf("no runner has the model %q; name all runners that it was begun with", m.Name)
 		}
-		if !reflect.DeepEqual(all[i], w) {
+		if runners.Models[i] != m {
+			return nil, fmt.Errorf("the runner's %s is not the one that was planned", m.Name)
+		}
+	}
+	for _, w := range past.Workloads {
+		i := slices.IndexFunc(runners.Workloads, func(have benchlog.WorkloadInfo) bool { return have.Name == w.Name })
+		if i < 0 {
+			return nil, fmt.Errorf("no runner has the workload %q; name all runners that it was begun with", w.Name)
+		}
+		if !reflect.DeepEqual(runners.Workloads[i], w) {
 			return nil, fmt.Errorf("the runner's %s is not the one that was planned", w.Name)
 		}
 	}
@@ -217,29 +225,42 @@ func finish(cmd *cobra.Command, f runFlags, log *run.Log, stats run.Stats, runEr
 // resumeCommand returns what resumes a run, for a shell.
 func resumeCommand(f runFlags) string {
 	words := []string{os.Args[0], "run", "--resume", "--out", f.out}
-	if f.runner != "" {
-		words = append(words, "--runner", f.runner)
+	for _, path := range f.runners {
+		words = append(words, "--runner", path)
 	}
 	return shellWords(words)
 }
 
-// findRunner returns the measuring program and the CPUs it may use.
-func findRunner(path string) (*run.Program, error) {
-	if path == "" {
+// runnerFlag adds the flag that names runners.
+func runnerFlag(cmd *cobra.Command, paths *[]string) {
+	cmd.Flags().StringArrayVar(paths, "runner", nil, "a program that measures, with models of its own; may be given several times (default: runner beside this program)")
+}
+
+// openRunners asks the named programs, or the one beside this program, what
+// they measure.
+func openRunners(ctx context.Context, paths []string) (*run.Runners, error) {
+	if len(paths) == 0 {
 		self, err := os.Executable()
 		if err != nil {
 			return nil, err
 		}
-		path = filepath.Join(filepath.Dir(self), "runner")
+		paths = []string{filepath.Join(filepath.Dir(self), "runner")}
 	}
-	if _, err := os.Stat(path); err != nil {
-		return nil, usageErrorf("the runner is not there (make builds it): %w", err)
+	var programs []*run.Program
+	for _, path := range paths {
+		if _, err := os.Stat(path); err != nil {
+			return nil, usageErrorf("the runner is not there (make builds it): %w", err)
+		}
+		if !strings.ContainsRune(path, filepath.Separator) {
+			path = "." + string(filepath.Separator) + path // not one of $PATH
+		}
+		programs = append(programs, &run.Program{Path: path})
 	}
-	return &run.Program{Path: path, CPUs: run.AllCPUs()}, nil
+	return run.OpenRunners(ctx, programs)
 }
 
 // chooseWorkloads returns the named workloads in report order.
-func chooseWorkloads(all []bench.WorkloadInfo, names string) ([]bench.WorkloadInfo, error) {
+func chooseWorkloads(all []benchlog.WorkloadInfo, names string) ([]benchlog.WorkloadInfo, error) {
 	var known []string
 	for _, w := range all {
 		known = append(known, w.Name)
@@ -248,23 +269,27 @@ func chooseWorkloads(all []bench.WorkloadInfo, names string) ([]bench.WorkloadIn
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(slices.Clone(all), func(w bench.WorkloadInfo) bool {
+	return slices.DeleteFunc(slices.Clone(all), func(w benchlog.WorkloadInfo) bool {
 		return !slices.Contains(chosen, w.Name)
 	}), nil
 }
 
-func chooseModels(names string) ([]bench.Model, error) {
+func chooseModels(all []benchlog.ModelInfo, names string) ([]benchlog.Model, error) {
 	var known []string
-	for _, m := range bench.Models() {
-		known = append(known, string(m))
+	for _, m := range all {
+		known = append(known, string(m.Name))
 	}
 	chosen, err := choose("model", known, names)
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(bench.Models(), func(m bench.Model) bool {
-		return !slices.Contains(chosen, string(m))
-	}), nil
+	var models []benchlog.Model
+	for _, m := range all {
+		if slices.Contains(chosen, string(m.Name)) {
+			models = append(models, m.Name)
+		}
+	}
+	return models, nil
 }
 
 // choose returns the names in a list separated by '|' or ','; none is all.

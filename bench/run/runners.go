@@ -1,0 +1,107 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+
+	"switchyard/bench/benchlog"
+)
+
+// Runners are the programs of one run. A model belongs to one of them; a
+// workload may be had by several.
+type Runners struct {
+	Models    []benchlog.ModelInfo    // of all programs, in their order
+	Workloads []benchlog.WorkloadInfo // with the models of all programs
+
+	programs map[benchlog.Model]*Program
+}
+
+// OpenRunners asks the programs what they have. The error is a sentence about
+// what one of them said wrong, or about what two have in common and differ in.
+func OpenRunners(ctx context.Context, programs []*Program) (*Runners, error) {
+	if err := Adopt(); err != nil {
+		return nil, err
+	}
+	r := &Runners{programs: make(map[benchlog.Model]*Program)}
+	for _, p := range programs {
+		models, workloads, err := p.List(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err := r.add(p, models, workloads); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// Use confines the programs to these CPUs.
+func (r *Runners) Use(cpus []int) {
+	for _, p := range r.programs {
+		p.CPUs = cpus
+	}
+}
+
+// Run has the program measure to which the model belongs.
+func (r *Runners) Run(ctx context.Context, in Invocation) (Output, error) {
+	p := r.programs[in.Case.Model]
+	if p == nil {
+		return Output{}, fmt.Errorf("no runner has the model %q", in.Case.Model)
+	}
+	return p.Run(ctx, in)
+}
+
+// add adds a program with what it has listed.
+func (r *Runners) add(p *Program, models []benchlog.ModelInfo, workloads []benchlog.WorkloadInfo) error {
+	had := r.Models
+	r.Models = slices.Concat(had, models)
+	for _, m := range had {
+		if before := r.programs[m.Name]; slices.ContainsFunc(models, func(n benchlog.ModelInfo) bool { return n.Name == m.Name }) {
+			return fmt.Errorf("%s and %s both have the model %s", before.Path, p.Path, m.Name)
+		}
+	}
+	for _, m := range models {
+		r.programs[m.Name] = p
+	}
+	for i, w := range r.Workloads {
+		k := slices.IndexFunc(workloads, func(other benchlog.WorkloadInfo) bool { return other.Name == w.Name })
+		if k < 0 {
+			r.Workloads[i] = r.lacking(w, models)
+			continue
+		}
+		other := workloads[k]
+		if w.Op != other.Op || !slices.Equal(w.Cases, other.Cases) {
+			return fmt.Errorf("%s has another %s than the runner before it: its op is %q and its cases are %q, not %q and %q",
+				p.Path, w.Name, other.Op, other.Cases, w.Op, w.Cases)
+		}
+		w.Models = slices.Concat(w.Models, other.Models)
+		w.NA = union(w.NA, other.NA)
+		r.Workloads[i] = w
+		workloads = slices.Delete(slices.Clone(workloads), k, k+1)
+	}
+	for _, w := range workloads {
+		r.Workloads = append(r.Workloads, r.lacking(w, had))
+	}
+	return benchlog.CheckList(r.Models, r.Workloads)
+}
+
+// lacking returns the workload with the reason why the models of other programs
+// do not implement it.
+func (r *Runners) lacking(w benchlog.WorkloadInfo, models []benchlog.ModelInfo) benchlog.WorkloadInfo {
+	why := make(map[benchlog.Model]string)
+	for _, m := range models {
+		why[m.Name] = fmt.Sprintf("%s has no %s", filepath.Base(r.programs[m.Name].Path), w.Name)
+	}
+	w.NA = union(w.NA, why)
+	return w
+}
+
+func union(a, b map[benchlog.Model]string) map[benchlog.Model]string {
+	all := make(map[benchlog.Model]string)
+	maps.Copy(all, a)
+	maps.Copy(all, b)
+	return all
+}
