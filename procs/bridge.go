@@ -1,18 +1,15 @@
 package procs
 
 import (
-	"os"
-
 	"switchyard/procs/internal/bridge"
 	"switchyard/procs/internal/codec"
+	"switchyard/procs/internal/transport"
 )
 
 // What packages connection, manager and threads use beyond the exported API.
 func init() {
-	bridge.Conn = func(f *os.File, stream bool, limit int, poller bool) (any, error) {
-		return socketConn(f, stream, limit, poller)
-	}
-	bridge.MessagesOf = func(c any) bridge.Messages { return messages{c.(*Conn).t} }
+	bridge.NewConn = func(t transport.Transport) any { return &Conn{readable: true, writable: true, t: t} }
+	bridge.TransportOf = func(c any) transport.Transport { return c.(*Conn).t }
 	bridge.Find = func(id uint64) (bridge.Function, error) { return findFunc(id) }
 	bridge.Registered = func(f any) bridge.Registration {
 		return f.(interface{ registration() bridge.Registration }).registration()
@@ -35,11 +32,3 @@ func init() {
 func (f *Func[In, Out]) registration() bridge.Registration {
 	return bridge.Registration{ID: f.id, Name: f.fname, In: f.in, Out: f.out}
 }
-
-type messages struct{ t transport }
-
-func (m messages) Send(kind uint32, body []byte, fds []int) error { return m.t.send(kind, body, fds) }
-
-func (m messages) Recv(buf []byte) (uint32, []byte, []int, error) { return m.t.recv(buf) }
-
-func (m messages) Local() bool { return carriesFDs(m.t) }

@@ -12,6 +12,7 @@ import (
 
 	"switchyard/procs/internal/codec"
 	"switchyard/procs/internal/kernel"
+	"switchyard/procs/internal/transport"
 )
 
 // control is one end of the Unix socket between a process and its child: whole
@@ -24,12 +25,9 @@ type control struct {
 	fd   int
 }
 
-// Packets are kept far below the socket's buffer; a longer body travels in a
-// memfd of its own.
-const (
-	maxPacket   = 32 << 10
-	maxPacketFD = 200 // the kernel allows 253
-)
+// maxPacket is far below the socket's buffer; a longer body travels in a memfd
+// of its own.
+const maxPacket = 32 << 10
 
 // newControl makes a socket pair: our end, and the child's as a bare
 // descriptor.
@@ -70,15 +68,15 @@ func (c *control) close() {
 func (c *control) send(kind byte, body []byte, fds []int) error {
 	var own []int // descriptors that are ours until they are sent
 	defer func() { kernel.CloseAll(own) }()
-	if len(fds) > maxPacketFD {
-		box, err := boxFDs(fds)
+	if len(fds) > transport.MaxFDs {
+		box, err := transport.BoxFDs(fds)
 		if err != nil {
 			return fmt.Errorf("procs: control socket: %w", err)
 		}
 		own, fds, kind = append(own, box), []int{box}, kind|controlBox
 	}
 	if len(body) > maxPacket {
-		m, err := newBlob(body)
+		m, err := transport.NewBlob(body)
 		if err != nil {
 			return err
 		}
@@ -153,7 +151,7 @@ func openControl(p []byte, fds []int) (kind byte, body []byte, _ []int, err erro
 		if len(fds) == 0 {
 			return 0, nil, nil, codec.ErrWire
 		}
-		body, err = readBlob(fds[0])
+		body, err = transport.ReadBlob(fds[0])
 		unix.Close(fds[0])
 		fds = fds[1:]
 	}
@@ -162,7 +160,7 @@ func openControl(p []byte, fds []int) (kind byte, body []byte, _ []int, err erro
 			err = codec.ErrWire
 		} else {
 			box := fds[0]
-			fds, err = openBox(box)
+			fds, err = transport.OpenBox(box)
 			kernel.CloseFD(box)
 			if errors.Is(err, unix.EMFILE) {
 				return kind, body, nil, fmt.Errorf("%w: %w", errRightsLost, err)
@@ -223,50 +221,4 @@ func receivePacket(fd int, buf *[]byte) (n int, fds []int, err error) {
 		err = fmt.Errorf("%w: %w", errRightsLost, lost)
 	}
 	return n, nil, err
-}
-
-// takeRights returns the descriptors of a control message.
-func takeRights(oob []byte) []int {
-	fds, _ := kernel.Rights(oob) // what is no list of descriptors has none
-	return fds
-}
-
-// newBlob puts b into anonymous memory that can be passed on as a descriptor.
-func newBlob(b []byte) (int, error) {
-	fd, err := kernel.OpenFD(func() (int, error) { return unix.MemfdCreate("procs", unix.MFD_CLOEXEC) })
-	if err != nil {
-		return -1, fmt.Errorf("procs: memory for a large message: %w", err)
-	}
-	for off := 0; off < len(b); {
-		n, err := unix.Pwrite(fd, b[off:], int64(off))
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			unix.Close(fd)
-			return -1, fmt.Errorf("procs: memory for a large message: %w", err)
-		}
-		off += n
-	}
-	return fd, nil
-}
-
-// readBlob reads what newBlob wrote.
-func readBlob(fd int) ([]byte, error) {
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return nil, fmt.Errorf("procs: large message: %w", err)
-	}
-	b := make([]byte, st.Size)
-	for off := 0; off < len(b); {
-		n, err := unix.Pread(fd, b[off:], int64(off))
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil || n == 0 {
-			return nil, fmt.Errorf("procs: large message: %w", errors.Join(err, codec.ErrWire))
-		}
-		off += n
-	}
-	return b, nil
 }

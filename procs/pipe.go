@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"switchyard/procs/internal/codec"
+	"switchyard/procs/internal/transport"
 )
 
 // Direction says which ways a pipe can be used.
@@ -23,14 +24,14 @@ const (
 var (
 	// ErrMessageTooLong: RecvBytes got a message longer than its limit. The
 	// message is lost, the connection still works.
-	ErrMessageTooLong = errors.New("procs: message longer than the limit")
+	ErrMessageTooLong = transport.ErrMessageTooLong
 	// ErrMessageType: a message has another type than Recv was asked for. The
 	// message is lost, the connection still works.
 	ErrMessageType = errors.New("procs: message of another type")
 	// ErrMessageCut: what came over TCP is no message: one was cut short, or
 	// two processes sent or received at once. The connection has ended, on both
 	// sides.
-	ErrMessageCut = errors.New("procs: messages were cut short or mixed")
+	ErrMessageCut = transport.ErrMessageCut
 	// ErrDirection: the end cannot be used this way.
 	ErrDirection = errors.New("procs: this end of the pipe does not go that way")
 )
@@ -86,24 +87,26 @@ type Conn struct {
 
 	rmu  sync.Mutex // receivers
 	rbuf []byte
-	room int // how long rbuf is made
 
-	t transport
+	t transport.Transport
 }
 
-// transport carries messages: a kind, bytes and descriptors. One send and one
-// recv may run at a time.
-type transport interface {
-	send(kind uint32, body []byte, fds []int) error
-	// recv appends the next message to buf. It returns io.EOF when the other
-	// side is gone.
-	recv(buf []byte) (kind uint32, body []byte, fds []int, err error)
-	// poll waits up to d for a message or the end (negative: for ever), and
-	// reports whether there is one, or the beginning of one.
-	poll(d time.Duration) (bool, error)
-	setDeadline(read, write time.Time) error
-	raw() (syscall.RawConn, error)
-	close() error
+// NewPipe returns the two ends of a new connection. With OneWay, a receives and
+// b sends.
+func NewPipe(d Direction) (a, b *Conn, err error) {
+	first, second, err := transport.NewPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	both := d == Duplex
+	return &Conn{readable: true, writable: both, t: first}, &Conn{readable: both, writable: true, t: second}, nil
+}
+
+func (c *Conn) share(w *wire) error { return c.t.Share(w, c.readable, c.writable) }
+
+func (c *Conn) adopt(w *wire) (err error) {
+	c.t, c.readable, c.writable, err = transport.Adopt(w)
+	return err
 }
 
 // kindBytesMessage is the kind of a message of plain bytes. Other kinds are
@@ -133,7 +136,7 @@ func (c *Conn) Send(v any) error {
 		return fmt.Errorf("%w: %w", ErrEncode, err)
 	}
 	c.keepSend(b)
-	return c.t.send(m.Kind, b, w.FDs)
+	return c.t.Send(m.Kind, b, w.FDs)
 }
 
 // keepSend keeps the buffer for the next message unless it is large.
@@ -175,11 +178,11 @@ func (c *Conn) receive(buf []byte, take func(kind uint32, b []byte, w *wire) err
 	keep := cap(buf) <= cap(c.rbuf) || cap(buf) < 128<<10
 	if keep {
 		if c.rbuf == nil {
-			c.rbuf = make([]byte, 0, c.room)
+			c.rbuf = c.newBuffer()
 		}
 		buf = c.rbuf
 	}
-	kind, b, fds, err := c.t.recv(buf[:0])
+	kind, b, fds, err := c.t.Recv(buf[:0])
 	if err != nil {
 		return err
 	}
@@ -191,6 +194,15 @@ func (c *Conn) receive(buf []byte, take func(kind uint32, b []byte, w *wire) err
 	return take(kind, b, &w)
 }
 
+// newBuffer is for messages to come. One of a local connection is received in
+// one piece, whose length is not known before.
+func (c *Conn) newBuffer() []byte {
+	if !c.t.Local() {
+		return nil
+	}
+	return make([]byte, 0, transport.PacketBody)
+}
+
 // SendBytes sends b as one message.
 func (c *Conn) SendBytes(b []byte) error {
 	if !c.writable {
@@ -198,7 +210,7 @@ func (c *Conn) SendBytes(b []byte) error {
 	}
 	c.smu.Lock()
 	defer c.smu.Unlock()
-	return c.t.send(kindBytesMessage, b, nil)
+	return c.t.Send(kindBytesMessage, b, nil)
 }
 
 // RecvBytes waits for the next message of SendBytes. A limit above 0 bounds its
@@ -245,17 +257,17 @@ func (c *Conn) Poll(d time.Duration) (bool, error) {
 	if !c.readable {
 		return false, ErrDirection
 	}
-	return c.t.poll(d)
+	return c.t.Poll(d)
 }
 
 // SetDeadline lets Send, Recv and Poll fail with os.ErrDeadlineExceeded when t
 // is past; the zero time takes it back. Calls that wait already notice it
 // within a tenth of a second. It counts on the monotonic clock: setting the
 // system's clock does not move it.
-func (c *Conn) SetDeadline(t time.Time) error { return c.t.setDeadline(t, t) }
+func (c *Conn) SetDeadline(t time.Time) error { return c.t.SetDeadline(t, t) }
 
 // SyscallConn gives access to the descriptor.
-func (c *Conn) SyscallConn() (syscall.RawConn, error) { return c.t.raw() }
+func (c *Conn) SyscallConn() (syscall.RawConn, error) { return c.t.SyscallConn() }
 
 // SendFile sends an open file: the receiver gets a descriptor of its own (see
 // also *os.File inside messages).
@@ -275,4 +287,4 @@ func (c *Conn) Writable() bool { return c.writable }
 
 // Close closes this process's copy of the end. Calls that wait return
 // os.ErrClosed.
-func (c *Conn) Close() error { return c.t.close() }
+func (c *Conn) Close() error { return c.t.Close() }

@@ -273,7 +273,7 @@ func TestPipeMissingFile(t *testing.T) {
 		t.Fatal(err, w.FDs)
 	}
 	for _, body := range [][]byte{body, nil, {0}, {1}} {
-		if err := a.t.send(m.Kind, body, nil); err != nil {
+		if err := a.t.Send(m.Kind, body, nil); err != nil {
 			t.Fatal(err)
 		}
 		if f, err := b.RecvFile(); !errors.Is(err, codec.ErrWire) && (f != nil || err != nil) || f != nil {

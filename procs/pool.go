@@ -15,6 +15,7 @@ import (
 	"switchyard/procs/internal/goroutine"
 	"switchyard/procs/internal/shm"
 	"switchyard/procs/internal/taskring"
+	"switchyard/procs/internal/transport"
 )
 
 var (
@@ -533,7 +534,7 @@ func (p *Pool) place(w *worker, t ticket) {
 	}
 	fds := x.FDs
 	if len(b) > w.ring.MaxTask() {
-		blob, err := newBlob(b)
+		blob, err := transport.NewBlob(b)
 		if err != nil {
 			x.Close()
 			p.failed = append(p.failed, failure{t, err})

@@ -9,6 +9,7 @@ import (
 	"switchyard/procs/internal/goroutine"
 	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/taskring"
+	"switchyard/procs/internal/transport"
 )
 
 // batchSize is how many results are taken between two looks at the other
@@ -283,7 +284,7 @@ func (p *Pool) deliver(w *worker, a *arrival) {
 		x.FDs = fds
 		defer x.Close()
 		if a.flags&taskring.Blob != 0 && len(fds) > 0 {
-			b, err := readBlob(fds[0])
+			b, err := transport.ReadBlob(fds[0])
 			kernel.CloseFD(fds[0])
 			x.FDs = fds[1:]
 			if err != nil {

@@ -174,4 +174,4 @@ func (f *erasedFunc[In, Out]) RunChunk(ctx context.Context, n int, b []byte, w *
 // cyclic, holds an unregistered type in an interface or a closed shared object,
 // or its MarshalBinary failed. Or a type was refused for a queue, a Value or an
 // Array.
-var ErrEncode = errors.New("procs: cannot be encoded")
+var ErrEncode = codec.ErrEncode

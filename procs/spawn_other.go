@@ -45,18 +45,6 @@ func (c *child) signal(syscall.Signal) error { return errPlatform }
 func (c *child) alive() bool                 { return false }
 func (c *child) exitCode() int               { return 0 }
 
-func monotonic() int64             { return 0 }
-func newBlob([]byte) (int, error)  { return -1, errPlatform }
-func readBlob(int) ([]byte, error) { return nil, errPlatform }
+func monotonic() int64 { return 0 }
 
 func waitForParent() {}
-
-// NewPipe returns the two ends of a new connection. Only Linux has them here.
-func NewPipe(Direction) (a, b *Conn, err error) { return nil, nil, errPlatform }
-
-func socketConn(*os.File, bool, int, bool) (*Conn, error) { return nil, errPlatform }
-
-func carriesFDs(transport) bool { return false }
-
-func (c *Conn) share(*wire) error { return errPlatform }
-func (c *Conn) adopt(*wire) error { return errPlatform }

@@ -17,6 +17,7 @@ import (
 	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/shm"
 	"switchyard/procs/internal/taskring"
+	"switchyard/procs/internal/transport"
 )
 
 // taskServer is a worker process as it sees itself.
@@ -212,7 +213,7 @@ func (s *taskServer) run(t *taskring.Task, ctx *taskContext, payload []byte) {
 		}
 		defer in.Close()
 		if t.Flags&taskring.Blob != 0 && len(in.FDs) > 0 {
-			b, err := readBlob(in.FDs[0])
+			b, err := transport.ReadBlob(in.FDs[0])
 			kernel.CloseFD(in.FDs[0])
 			in.FDs = in.FDs[1:]
 			if err != nil {
@@ -241,7 +242,7 @@ func (s *taskServer) run(t *taskring.Task, ctx *taskContext, payload []byte) {
 // too long for that. It closes fds, which go along.
 func (s *taskServer) publish(seq uint64, flags uint32, b []byte, fds []int) error {
 	if len(b) > s.ring.MaxResult() {
-		blob, err := newBlob(b)
+		blob, err := transport.NewBlob(b)
 		if err != nil {
 			kernel.CloseAll(fds)
 			return err

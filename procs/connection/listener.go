@@ -15,6 +15,7 @@ import (
 	"switchyard/procs/internal/bridge"
 	"switchyard/procs/internal/clock"
 	"switchyard/procs/internal/kernel"
+	"switchyard/procs/internal/transport"
 )
 
 // ErrAddress: an address of a listener is malformed.
@@ -395,11 +396,11 @@ func Dial(ctx context.Context, address string, config DialConfig) (*procs.Conn, 
 
 // connOf makes a Conn of a connected socket. It owns f, unless it fails.
 func connOf(f *os.File, stream bool, limit int, poller bool) (*procs.Conn, error) {
-	c, err := bridge.Conn(f, stream, limit, poller)
+	t, err := transport.OfSocket(f, stream, limit, poller)
 	if err != nil {
 		return nil, err
 	}
-	return c.(*procs.Conn), nil
+	return bridge.NewConn(t).(*procs.Conn), nil
 }
 
 const (

@@ -13,6 +13,7 @@ import (
 	"switchyard/procs/internal/bridge"
 	"switchyard/procs/internal/codec"
 	"switchyard/procs/internal/kernel"
+	"switchyard/procs/internal/transport"
 )
 
 // clientLink is this process's connection to a manager; all proxies share it.
@@ -21,7 +22,7 @@ type clientLink struct {
 	server   uint64  // number of the server
 	local    *server // it is here, in this process
 	conn     *procs.Conn
-	messages bridge.Messages // what is beneath conn
+	messages transport.Transport // what is beneath conn
 	dead     chan struct{}
 	lane     *clientLane // nil over TCP
 
@@ -77,7 +78,7 @@ func linkTo(ctx context.Context, address string, config connection.DialConfig) (
 		}
 		return nil, err
 	}
-	l = &clientLink{address: address, conn: c, messages: bridge.MessagesOf(c), dead: make(chan struct{}), calls: make(map[uint64]chan []byte), users: 1}
+	l = &clientLink{address: address, conn: c, messages: bridge.TransportOf(c), dead: make(chan struct{}), calls: make(map[uint64]chan []byte), users: 1}
 	if err := l.hello(ctx); err != nil {
 		c.Close()
 		return nil, err

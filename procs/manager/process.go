@@ -65,7 +65,7 @@ func runMain(ctx context.Context, boot boot) (struct{}, error) {
 		wait, cancel := context.WithTimeout(ctx, linkTimeout)
 		defer cancel()
 		if c, err := s.listener.Accept(wait); err == nil {
-			bridge.MessagesOf(c).Send(linkHello, append([]byte{statusError}, bridge.EncodeError(failed)...), nil)
+			bridge.TransportOf(c).Send(linkHello, append([]byte{statusError}, bridge.EncodeError(failed)...), nil)
 		}
 		s.shutdown()
 		return struct{}{}, procs.ExitCode(1)

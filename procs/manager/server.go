@@ -174,7 +174,7 @@ func (s *server) serve() {
 }
 
 func (s *server) welcome(c *procs.Conn) {
-	l := &serverLink{server: s, conn: c, messages: bridge.MessagesOf(c), refs: make(map[uint64]int), pins: make(map[uint64]struct{}),
+	l := &serverLink{server: s, conn: c, messages: bridge.TransportOf(c), refs: make(map[uint64]int), pins: make(map[uint64]struct{}),
 		waiting: make(map[uint64]context.CancelFunc)}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	s.mu.Lock()

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"switchyard/procs"
-	"switchyard/procs/internal/bridge"
 	"switchyard/procs/internal/codec"
 	"switchyard/procs/internal/kernel"
+	"switchyard/procs/internal/transport"
 )
 
 // pinsOutlive is how long objects in messages on their way outlive the sender.
@@ -21,8 +21,8 @@ const pinsOutlive = time.Minute
 // serverLink is one client process, as the server sees it.
 type serverLink struct {
 	server   *server
-	conn     *procs.Conn     // nil: the server's own process
-	messages bridge.Messages // what is beneath conn
+	conn     *procs.Conn         // nil: the server's own process
+	messages transport.Transport // what is beneath conn
 	ctx      context.Context
 	cancel   context.CancelFunc
 	gone     atomic.Bool

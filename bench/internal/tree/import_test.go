@@ -10,20 +10,22 @@ import (
 // themselves (sys) or go around the type system (unsafe), and what for. Tests
 // may do both anywhere.
 var closeToTheMachine = map[string]string{
-	"bench sys":                      "what the process tree has used",
-	"bench/output sys":               "locks and examines the files that results go to",
-	"bench/run sys":                  "CPU sets, adoption of orphans and the description of the machine",
-	"greenlet/hub sys":               "epoll, timerfd and sockets that do not block",
-	"procs sys":                      "pipes with descriptors, and the start of processes",
-	"procs unsafe":                   "typed views of segments, and lengths of generic values",
-	"procs/connection sys":           "sockets of listeners, and who is at the other end",
-	"procs/internal/codec unsafe":    "copies values that hold no pointers as bytes",
-	"procs/internal/kernel sys":      "descriptors and limits, for all of procs",
-	"procs/internal/shm sys":         "memory that processes share, futexes, and who lives",
-	"procs/internal/shm unsafe":      "typed views of segments",
-	"procs/internal/taskring sys":    "futexes of the pool's rings, without what shm links",
-	"procs/internal/taskring unsafe": "typed views of the pool's rings",
-	"procs/manager unsafe":           "adds to numbers where they lie in memory",
+	"bench sys":                       "what the process tree has used",
+	"bench/output sys":                "locks and examines the files that results go to",
+	"bench/run sys":                   "CPU sets, adoption of orphans and the description of the machine",
+	"greenlet/hub sys":                "epoll, timerfd and sockets that do not block",
+	"procs sys":                       "the start of processes",
+	"procs unsafe":                    "typed views of segments, and lengths of generic values",
+	"procs/connection sys":            "sockets of listeners, and who is at the other end",
+	"procs/internal/codec unsafe":     "copies values that hold no pointers as bytes",
+	"procs/internal/kernel sys":       "descriptors and limits, for all of procs",
+	"procs/internal/shm sys":          "memory that processes share, futexes, and who lives",
+	"procs/internal/shm unsafe":       "typed views of segments",
+	"procs/internal/taskring sys":     "futexes of the pool's rings, without what shm links",
+	"procs/internal/taskring unsafe":  "typed views of the pool's rings",
+	"procs/internal/transport sys":    "sockets, and descriptors over them",
+	"procs/internal/transport unsafe": "the size of a place in shared memory",
+	"procs/manager unsafe":            "adds to numbers where they lie in memory",
 }
 
 // TestCloseToTheMachine fails if another package imports golang.org/x/sys or

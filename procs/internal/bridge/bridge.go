@@ -6,22 +6,10 @@ package bridge
 
 import (
 	"context"
-	"os"
 
 	"switchyard/procs/internal/codec"
+	"switchyard/procs/internal/transport"
 )
-
-// Messages are a connection as it is beneath procs.Conn: messages of any kind,
-// with descriptors. One Send and one Recv may run at a time.
-type Messages interface {
-	Send(kind uint32, body []byte, fds []int) error
-	// Recv appends the next message to buf. It returns io.EOF when the other
-	// side is gone. The descriptors are the caller's.
-	Recv(buf []byte) (kind uint32, body []byte, fds []int, err error)
-	// Local reports whether descriptors can be sent: the other side is on this
-	// machine.
-	Local() bool
-}
 
 // Function is a registered function without its types.
 type Function interface {
@@ -73,13 +61,10 @@ type Call struct {
 }
 
 var (
-	// Conn makes a *procs.Conn of a connected, non-blocking socket: of TCP
-	// (stream), whose messages have at most limit bytes, or a Unix socket that
-	// keeps packets apart. With poller it waits in the runtime's poller. It
-	// owns f, unless it fails.
-	Conn func(f *os.File, stream bool, limit int, poller bool) (any, error)
-	// MessagesOf returns what is beneath a *procs.Conn.
-	MessagesOf func(conn any) Messages
+	// NewConn makes a *procs.Conn that sends and receives through t.
+	NewConn func(t transport.Transport) any
+	// TransportOf returns what is beneath a *procs.Conn.
+	TransportOf func(conn any) transport.Transport
 
 	// Find returns the function with a number, or procs.ErrUnknownFunc.
 	Find func(id uint64) (Function, error)

@@ -12,6 +12,9 @@ import (
 // demands.
 var ErrWire = errors.New("procs: malformed message")
 
+// ErrEncode says that a value cannot travel: see procs.ErrEncode.
+var ErrEncode = errors.New("procs: cannot be encoded")
+
 // Wire carries what the handles inside one value need beyond the value's own
 // bytes: descriptors, in order, and a string of bytes. The descriptors travel
 // as inherited files when a process starts, and as SCM_RIGHTS on a Unix socket

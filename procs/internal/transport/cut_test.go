@@ -1,19 +1,16 @@
 //go:build linux
 
-package procs
+package transport_test
 
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"net"
 	"os"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,55 +18,34 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"switchyard/procs"
+	"switchyard/procs/internal/bridge"
+	"switchyard/procs/internal/transport"
 )
 
 // A message is a unit, whatever cuts it. These are its sizes: within a packet,
 // at its limits, in memory, and more than that.
-var cutSizes = []int{0, 1, packetPart, packetPart + 1, 64<<10 - 1, 64 << 10, 64<<10 + 1, packetBody - 1, packetBody, packetBody + 1,
-	1 << 20, packetPart + maxMemo, packetPart + maxMemo + 1, 5 << 20, 9 << 20}
+var cutSizes = []int{0, 1, transport.PacketPart, transport.PacketPart + 1,
+	64<<10 - 1, 64 << 10, 64<<10 + 1, transport.PacketBody - 1, transport.PacketBody, transport.PacketBody + 1, 1 << 20,
+	transport.PacketPart + transport.MaxBlob, transport.PacketPart + transport.MaxBlob + 1, 5 << 20, 9 << 20}
 
 // long is a message that is not sent at once: it waits for its receiver.
 var long = bytes.Repeat([]byte("A"), 5<<20)
 
-// socketPair returns both ends of a connection as a Listener makes them: over
-// a Unix socket in the runtime's poller, or over TCP.
-func socketPair(t *testing.T, stream bool) (a, b *Conn) {
-	t.Helper()
-	var files [2]*os.File
-	if stream {
-		l := closing(t, must(net.Listen("tcp", "127.0.0.1:0"))(t), nil)
-		dialed := must(net.Dial("tcp", l.Addr().String()))(t)
-		taken := must(l.Accept())(t)
-		for i, c := range []net.Conn{dialed, taken} {
-			files[i] = must(c.(*net.TCPConn).File())(t)
-			c.Close()
-		}
-	} else {
-		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files = [2]*os.File{os.NewFile(uintptr(fds[0]), "a"), os.NewFile(uintptr(fds[1]), "b")}
-	}
-	var ends [2]*Conn
-	for i, f := range files {
-		ends[i] = must(socketConn(f, stream, 1<<30, true))(t)
-		t.Cleanup(func() { ends[i].Close() })
-	}
-	return ends[0], ends[1]
+// eachTransport runs a test over each of the ways that messages go.
+func eachTransport(t *testing.T, test func(t *testing.T, pair func() (a, b *procs.Conn))) {
+	t.Run("pipe", func(t *testing.T) { test(t, func() (a, b *procs.Conn) { return testPipePair(t, procs.Duplex) }) })
+	t.Run("packets", func(t *testing.T) { test(t, func() (a, b *procs.Conn) { return socketPair(t, false) }) })
+	t.Run("tcp", func(t *testing.T) { test(t, func() (a, b *procs.Conn) { return socketPair(t, true) }) })
 }
 
-// eachTransport runs a test over each of the ways that messages go.
-func eachTransport(t *testing.T, test func(t *testing.T, pair func() (a, b *Conn))) {
-	t.Run("pipe", func(t *testing.T) { test(t, func() (a, b *Conn) { return testPipePair(t, Duplex) }) })
-	t.Run("packets", func(t *testing.T) { test(t, func() (a, b *Conn) { return socketPair(t, false) }) })
-	t.Run("tcp", func(t *testing.T) { test(t, func() (a, b *Conn) { return socketPair(t, true) }) })
-}
+type anyValue struct{ V any }
 
 // Messages of all sizes come whole and in order, also if nobody receives for a
 // while.
 func TestConnSizes(t *testing.T) {
-	eachTransport(t, func(t *testing.T, pair func() (a, b *Conn)) {
+	eachTransport(t, func(t *testing.T, pair func() (a, b *procs.Conn)) {
 		a, b := pair()
 		sent := make(chan error, 1)
 		go func() {
@@ -92,7 +68,7 @@ func TestConnSizes(t *testing.T) {
 				got = make([]byte, n)
 				_, err = b.RecvBytesInto(got)
 			default: // one too short
-				var short *BufferTooShortError
+				var short *procs.BufferTooShortError
 				if _, err = b.RecvBytesInto(make([]byte, n-1)); errors.As(err, &short) {
 					got, err = short.Message, nil
 				}
@@ -112,14 +88,14 @@ func TestConnSizes(t *testing.T) {
 }
 
 type sendJob struct {
-	Out    *Conn
+	Out    *procs.Conn
 	Letter byte
 	Sizes  []int
 	Count  int
 }
 
 // testSendLetters sends messages of one letter.
-var testSendLetters = Register("test.sendletters", func(_ context.Context, j sendJob) (int, error) {
+var testSendLetters = procs.Register("test.sendletters", func(_ context.Context, j sendJob) (int, error) {
 	for i := range j.Count {
 		if err := j.Out.SendBytes(bytes.Repeat([]byte{j.Letter}, j.Sizes[i%len(j.Sizes)])); err != nil {
 			return 0, err
@@ -129,8 +105,8 @@ var testSendLetters = Register("test.sendletters", func(_ context.Context, j sen
 })
 
 type recvJob struct {
-	In  *Conn
-	Got *Queue[received]
+	In  *procs.Conn
+	Got *procs.Queue[received]
 }
 
 // received is what a receiver saw: whole messages of each letter, and bytes in
@@ -138,7 +114,7 @@ type recvJob struct {
 type received struct{ A, B, Bytes, Bad int }
 
 // testRecvLetters receives messages of one letter until the end.
-var testRecvLetters = Register("test.recvletters", func(ctx context.Context, j recvJob) (int, error) {
+var testRecvLetters = procs.Register("test.recvletters", func(ctx context.Context, j recvJob) (int, error) {
 	var r received
 	for {
 		m, err := j.In.RecvBytes(0)
@@ -166,13 +142,14 @@ func TestPipeManyProcessesOneEnd(t *testing.T) {
 	for _, receivers := range []int{1, 2} {
 		for _, sizes := range [][]int{{100_000}, {70_000, 200_000, 10}, {5 << 20, 100}} {
 			t.Run(fmt.Sprintf("receivers=%d,sizes=%v", receivers, sizes), func(t *testing.T) {
-				in, out := testPipePair(t, OneWay)
-				got := closing(t, must(NewQueue[received](0))(t), nil)
+				in, out := testPipePair(t, procs.OneWay)
+				got := must(procs.NewQueue[received](0))(t)
+				defer got.Close()
 				count := 120
 				if sizes[0] > 1<<20 {
 					count = 16
 				}
-				var ps []*Process
+				var ps []*procs.Process
 				for range receivers {
 					ps = append(ps, run(t, testRecvLetters, recvJob{in, got}))
 				}
@@ -206,29 +183,29 @@ func TestPipeManyProcessesOneEnd(t *testing.T) {
 // death of one of two holders, at any moment (astrid#1146). The message was
 // never sent: the next one comes, and nothing of the first.
 func TestPipeSendCut(t *testing.T) {
-	cuts := map[string]func(t *testing.T, end *Conn){
-		"deadline": func(t *testing.T, end *Conn) {
+	cuts := map[string]func(t *testing.T, end *procs.Conn){
+		"deadline": func(t *testing.T, end *procs.Conn) {
 			end.SetDeadline(time.Now().Add(30 * time.Millisecond))
 			if err := end.SendBytes(long); !errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Error(err)
 			}
 			end.SetDeadline(time.Time{})
 		},
-		"deadline set meanwhile": func(t *testing.T, end *Conn) {
+		"deadline set meanwhile": func(t *testing.T, end *procs.Conn) {
 			time.AfterFunc(20*time.Millisecond, func() { end.SetDeadline(time.Now()) })
 			if err := end.SendBytes(long); !errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Error(err)
 			}
 			end.SetDeadline(time.Time{})
 		},
-		"close": func(t *testing.T, end *Conn) {
+		"close": func(t *testing.T, end *procs.Conn) {
 			copied := dupConn(t, end)
 			time.AfterFunc(20*time.Millisecond, func() { copied.Close() })
 			if err := copied.SendBytes(long); !errors.Is(err, os.ErrClosed) {
 				t.Error(err)
 			}
 		},
-		"kill": func(t *testing.T, end *Conn) {
+		"kill": func(t *testing.T, end *procs.Conn) {
 			p := run(t, testSendLetters, sendJob{end, 'A', []int{len(long)}, 1})
 			time.Sleep(50 * time.Millisecond)
 			slay(t, p)
@@ -236,7 +213,7 @@ func TestPipeSendCut(t *testing.T) {
 	}
 	for name, cut := range cuts {
 		t.Run(name, func(t *testing.T) {
-			a, b := testPipePair(t, Duplex)
+			a, b := testPipePair(t, procs.Duplex)
 			cut(t, a)
 			go a.SendBytes([]byte("second"))
 			if m, err := b.RecvBytes(0); string(m) != "second" || err != nil {
@@ -263,18 +240,10 @@ func TestPipeSendCut(t *testing.T) {
 // beginLong sends the beginning of a very long message by hand, as a sender
 // does that is slow: begunPart bytes in its packet. It returns where the rest
 // goes.
-func beginLong(t *testing.T, c *Conn, body []byte) (flow int) {
+func beginLong(t *testing.T, c *procs.Conn, body []byte) (flow int) {
 	t.Helper()
-	if s, ok := c.t.(*pipeSocket); ok && s.out != nil {
-		s.out.queued.Add(1)
-	}
-	way, flow, err := newFlow()
+	flow, err := transport.BeginLong(bridge.TransportOf(c), body[:begunPart], len(body))
 	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(way)
-	head := newPacketHead(packetFlow, kindBytesMessage, 0, len(body))
-	if err := c.t.(packets).sendPacket(&head, body[:begunPart], []int{way}); err != nil {
 		t.Fatal(err)
 	}
 	return flow
@@ -298,7 +267,7 @@ func goOn(t *testing.T, flow int, part []byte) {
 
 // begin lets c receive the beginning of a message, all that is there of it,
 // until its deadline cuts the call. It returns how many bytes are missing.
-func begin(t *testing.T, c *Conn, receive func() error) (left int) {
+func begin(t *testing.T, c *procs.Conn, receive func() error) (left int) {
 	t.Helper()
 	defer c.SetDeadline(time.Time{})
 	for in := 5 * time.Millisecond; ; in *= 2 {
@@ -306,25 +275,18 @@ func begin(t *testing.T, c *Conn, receive func() error) (left int) {
 		if err := receive(); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatal(err)
 		}
-		var b *begun
-		switch s := c.t.(type) {
-		case *pipeSocket:
-			b = s.begun.Load()
-		case *packetSocket:
-			b = s.begun.Load()
-		}
-		if b != nil {
-			return b.left
+		if left, ok := transport.BytesMissing(bridge.TransportOf(c)); ok {
+			return left
 		} // else the deadline came before the message: this machine is slow
 	}
 }
 
 // packetPair is a pair of ends that carry packets.
-func packetPair(t *testing.T, poller bool) (a, b *Conn) {
+func packetPair(t *testing.T, poller bool) (a, b *procs.Conn) {
 	if poller {
 		return socketPair(t, false)
 	}
-	return testPipePair(t, Duplex)
+	return testPipePair(t, procs.Duplex)
 }
 
 // A sender is slow, or is cut while the receiver has begun to read: the
@@ -370,7 +332,7 @@ func TestPipeSendCutMidway(t *testing.T) {
 // part of it has come in between.
 func TestPipeReceiveCut(t *testing.T) {
 	big := bytes.Repeat([]byte("0123456789abcdef"), 6<<20/16)
-	buffers := map[string][]byte{"none": nil, "short": make([]byte, 100_000), "as for a packet": make([]byte, packetBody),
+	buffers := map[string][]byte{"none": nil, "short": make([]byte, 100_000), "as for a packet": make([]byte, transport.PacketBody),
 		"exact": make([]byte, len(big)), "long": make([]byte, len(big)+5<<20)}
 	for _, poller := range []bool{false, true} {
 		for first, buf := range buffers {
@@ -406,7 +368,7 @@ func TestPipeReceiveCut(t *testing.T) {
 				}()
 				n, err := b.RecvBytesInto(buf)
 				got := buf[:n]
-				if short := (*BufferTooShortError)(nil); len(buf) < len(big) && errors.As(err, &short) {
+				if short := (*procs.BufferTooShortError)(nil); len(buf) < len(big) && errors.As(err, &short) {
 					got, err = short.Message, nil
 				}
 				if err != nil || !bytes.Equal(got, big) {
@@ -465,11 +427,11 @@ func TestPipeReceiveCutAnywhere(t *testing.T) {
 // What a receiver has begun and will not finish is given back, so that its
 // sender is told.
 func TestPipeBegunAndClosed(t *testing.T) {
-	begun := func(c *Conn) { begin(t, c, func() error { return second(c.RecvBytes(0)) }) }
+	begun := func(c *procs.Conn) { begin(t, c, func() error { return second(c.RecvBytes(0)) }) }
 	for _, poller := range []bool{false, true} {
-		for how, end := range map[string]func(c *Conn){
-			"closed": func(c *Conn) { begun(c); c.Close() },
-			"closed meanwhile": func(c *Conn) {
+		for how, end := range map[string]func(c *procs.Conn){
+			"closed": func(c *procs.Conn) { begun(c); c.Close() },
+			"closed meanwhile": func(c *procs.Conn) {
 				time.AfterFunc(10*time.Millisecond, func() { c.Close() })
 				if m, err := c.RecvBytes(0); !errors.Is(err, os.ErrClosed) {
 					t.Error(len(m), err)
@@ -493,28 +455,25 @@ func TestPipeBegunAndClosed(t *testing.T) {
 }
 
 // forgettablePair is a pair of which b may go to the garbage collector.
-func forgettablePair(t *testing.T, poller bool) (a, b *Conn) {
+func forgettablePair(t *testing.T, poller bool) (a, b *procs.Conn) {
 	t.Helper()
 	if !poller {
-		a, b, err := NewPipe(Duplex)
+		a, b, err := procs.NewPipe(procs.Duplex)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return a, b
 	}
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a = must(socketConn(os.NewFile(uintptr(fds[0]), "a"), false, 0, true))(t)
-	return a, must(socketConn(os.NewFile(uintptr(fds[1]), "b"), false, 0, true))(t)
+	x, y := transport.SocketPair(t, false)
+	return bridge.NewConn(x).(*procs.Conn), bridge.NewConn(y).(*procs.Conn)
 }
 
 // A receiver that dies in the midst of a long message takes it along; the
 // sender is told, and the next message goes to another receiver.
 func TestPipeReceiverDiesMidway(t *testing.T) {
-	in, out := testPipePair(t, OneWay)
-	got := closing(t, must(NewQueue[received](0))(t), nil)
+	in, out := testPipePair(t, procs.OneWay)
+	got := must(procs.NewQueue[received](0))(t)
+	defer got.Close()
 	p := run(t, testRecvLetters, recvJob{in, got})
 	sent := make(chan error, 1)
 	go func() { sent <- out.SendBytes(make([]byte, 256<<20)) }()
@@ -548,40 +507,40 @@ func TestPipeReceiverDiesMidway(t *testing.T) {
 // More descriptors than a packet takes are in a box, and those of a message
 // that cannot be sent or received whole are not left for the next one.
 func TestPipeManyDescriptorsCut(t *testing.T) {
-	files := make([]*os.File, maxPacketFD+50)
+	files := make([]*os.File, transport.MaxFDs+50)
 	for i := range files {
 		files[i] = os.Stderr
 	}
 	t.Run("sender", func(t *testing.T) {
 		for _, poller := range []bool{false, true} {
 			a, b := packetPair(t, poller)
-			fds := make([]int, maxPacketFD+50)
+			fds := make([]int, transport.MaxFDs+50)
 			for i := range fds {
 				fds[i] = 2
 			}
 			fds[len(fds)-1] = 1 << 20 // in the last of the packets
-			if err := a.t.send(kindBytesMessage, nil, fds); !errors.Is(err, unix.EBADF) {
+			if err := bridge.TransportOf(a).Send(kindBytes, nil, fds); !errors.Is(err, unix.EBADF) {
 				t.Error(err)
 			}
 			fds = fds[:3]
 			fds[2] = 1 << 20
-			if err := a.t.send(kindBytesMessage, make([]byte, 1<<20), fds); !errors.Is(err, unix.EBADF) {
+			if err := bridge.TransportOf(a).Send(kindBytes, make([]byte, 1<<20), fds); !errors.Is(err, unix.EBADF) {
 				t.Error(err)
 			}
 			a.SendBytes([]byte("second"))
-			kind, m, got, err := b.t.recv(nil)
-			if string(m) != "second" || kind != kindBytesMessage || len(got) != 0 || err != nil {
+			kind, m, got, err := bridge.TransportOf(b).Recv(nil)
+			if string(m) != "second" || kind != kindBytes || len(got) != 0 || err != nil {
 				t.Error(kind, string(m), got, err)
 			}
 		}
 	})
 	t.Run("receiver", func(t *testing.T) {
-		ours, theirs := testPipePair(t, Duplex)
+		ours, theirs := testPipePair(t, procs.Duplex)
 		p := run(t, testFewRecv, theirs)
 		theirs.Close()
 		// Distinct files, in a box and in a packet, and a long message: too
 		// many, then fewer.
-		for _, n := range []int{maxPacketFD + 50, maxPacketFD, 2} {
+		for _, n := range []int{transport.MaxFDs + 50, transport.MaxFDs, 2} {
 			var fs []*os.File
 			for range n {
 				fs = append(fs, must(os.Open(os.DevNull))(t))
@@ -604,7 +563,7 @@ func TestPipeManyDescriptorsCut(t *testing.T) {
 
 // testFewRecv may have 64 descriptors, receives files until the end, and
 // answers how many came, or -1 if there was no room for them.
-var testFewRecv = Register("test.fewrecv", func(_ context.Context, c *Conn) (int, error) {
+var testFewRecv = procs.Register("test.fewrecv", func(_ context.Context, c *procs.Conn) (int, error) {
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 64, Max: 64}); err != nil {
 		return 0, err
 	}
@@ -632,7 +591,7 @@ var testFewRecv = Register("test.fewrecv", func(_ context.Context, c *Conn) (int
 // Without descriptors to send it with, a long message is an error and nothing
 // is sent; short ones go on.
 func TestPipeSenderWithoutDescriptors(t *testing.T) {
-	ours, theirs := testPipePair(t, Duplex)
+	ours, theirs := testPipePair(t, procs.Duplex)
 	p := run(t, testFewSend, theirs)
 	theirs.Close()
 	if m, err := ours.RecvBytes(0); string(m) != "second" || err != nil {
@@ -642,10 +601,11 @@ func TestPipeSenderWithoutDescriptors(t *testing.T) {
 	join(t, p)
 }
 
-var testFewSend = Register("test.fewsend", func(_ context.Context, c *Conn) (int, error) {
+var testFewSend = procs.Register("test.fewsend", func(_ context.Context, c *procs.Conn) (int, error) {
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 32, Max: 32}); err != nil {
 		return 0, err
 	}
+	time.Sleep(time.Millisecond) // the runtime's poller has its descriptors
 	for {
 		if _, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
 			break
@@ -666,7 +626,7 @@ var testFewSend = Register("test.fewsend", func(_ context.Context, c *Conn) (int
 
 // A sender that waits for longer than a slice of its sleep loses nothing.
 func TestConnLateReceiver(t *testing.T) {
-	eachTransport(t, func(t *testing.T, pair func() (a, b *Conn)) {
+	eachTransport(t, func(t *testing.T, pair func() (a, b *procs.Conn)) {
 		for _, deadline := range []bool{false, true} {
 			a, b := pair()
 			if deadline {
@@ -703,7 +663,7 @@ func TestPipeLongMessagesWait(t *testing.T) {
 		a, b := packetPair(t, poller)
 		n := 0
 		for ; n < 1000; n++ {
-			if err := a.SendBytes(long[:packetPart+maxMemo]); err != nil {
+			if err := a.SendBytes(long[:transport.PacketPart+transport.MaxBlob]); err != nil {
 				if !errors.Is(err, os.ErrDeadlineExceeded) {
 					t.Fatal(err)
 				}
@@ -711,12 +671,12 @@ func TestPipeLongMessagesWait(t *testing.T) {
 			}
 			a.SetDeadline(time.Now().Add(time.Second)) // there is room for one at least
 		}
-		if bytes := n * (packetPart + maxMemo); n < 1 || bytes > 64<<20 {
+		if bytes := n * (transport.PacketPart + transport.MaxBlob); n < 1 || bytes > 64<<20 {
 			t.Errorf("%d messages wait, %d MiB", n, bytes>>20)
 		}
 		a.Close()
 		for ; n > 0; n-- {
-			if m, err := b.RecvBytes(0); len(m) != packetPart+maxMemo || err != nil {
+			if m, err := b.RecvBytes(0); len(m) != transport.PacketPart+transport.MaxBlob || err != nil {
 				t.Fatal(len(m), err)
 			}
 		}
@@ -733,7 +693,7 @@ func TestPipeSmallBuffer(t *testing.T) {
 		a, b := packetPair(t, poller)
 		rc := must(a.SyscallConn())(t)
 		rc.Control(func(fd uintptr) { unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, 32<<10) })
-		for _, n := range []int{packetPart, 64 << 10, packetBody, packetBody + 1, 1 << 20} {
+		for _, n := range []int{transport.PacketPart, 64 << 10, transport.PacketBody, transport.PacketBody + 1, 1 << 20} {
 			sent := make(chan error, 1)
 			go func() { sent <- a.SendBytes(long[:n]) }()
 			if m, err := b.RecvBytes(0); len(m) != n || err != nil {
@@ -749,7 +709,7 @@ func TestPipeSmallBuffer(t *testing.T) {
 // Deadlines beyond what 64 bits of nanoseconds hold never come, and limits near
 // the largest Duration last for ever (uvloop#259, curio#377).
 func TestConnFarDeadlines(t *testing.T) {
-	eachTransport(t, func(t *testing.T, pair func() (a, b *Conn)) {
+	eachTransport(t, func(t *testing.T, pair func() (a, b *procs.Conn)) {
 		a, b := pair()
 		for _, far := range []time.Time{time.Date(2400, 1, 1, 0, 0, 0, 0, time.UTC), time.Unix(1<<60, 0), time.Now().Add(math.MaxInt64)} {
 			a.SetDeadline(far)
@@ -777,7 +737,7 @@ func TestConnFarDeadlines(t *testing.T) {
 // A Poll takes as long as it is told, no matter how much shorter than a slice
 // that is, and ends with the deadline and with Close.
 func TestConnPollEnds(t *testing.T) {
-	eachTransport(t, func(t *testing.T, pair func() (a, b *Conn)) {
+	eachTransport(t, func(t *testing.T, pair func() (a, b *procs.Conn)) {
 		_, b := pair()
 		takes5ms(t, "Poll", func(time.Time) {
 			if ok, err := b.Poll(5 * time.Millisecond); ok || err != nil {
@@ -805,8 +765,6 @@ func TestConnPollEnds(t *testing.T) {
 	})
 }
 
-func second[T any](_ T, err error) error { return err }
-
 // takes5ms checks that what ends after 5 ms, at the time given, does not end
 // before, and not only with a slice of the sleep. A busy machine may delay it:
 // one time without delay is enough.
@@ -819,14 +777,14 @@ func takes5ms(t *testing.T, what string, wait func(end time.Time)) {
 		if took < 5*time.Millisecond {
 			t.Fatalf("%s: 5 ms took %v", what, took)
 		}
-		return took <= sleepSlice/2
+		return took <= transport.SleepSlice/2
 	})
 }
 
 // What SyscallConn's loops do ends with the deadline and with Close, as
 // everything does.
 func TestPipeRawLoopEnds(t *testing.T) {
-	a, _ := testPipePair(t, Duplex)
+	a, _ := testPipePair(t, procs.Duplex)
 	rc := must(a.SyscallConn())(t)
 	takes5ms(t, "a deadline of Read", func(end time.Time) {
 		a.SetDeadline(end)
@@ -844,7 +802,7 @@ func TestPipeRawLoopEnds(t *testing.T) {
 // Two senders of one end with deadlines: one that waits for room ends in time,
 // though the other one takes what room there is.
 func TestPipeSendersWithDeadlines(t *testing.T) {
-	r, w := testPipePair(t, OneWay)
+	r, w := testPipePair(t, procs.OneWay)
 	var ended sync.WaitGroup
 	var sent, got atomic.Int64
 	for range 3 {
@@ -880,201 +838,4 @@ func TestPipeSendersWithDeadlines(t *testing.T) {
 	if sent.Load() != got.Load() || got.Load() == 0 {
 		t.Errorf("%d sent, %d received", sent.Load(), got.Load())
 	}
-}
-
-// Packets that no sender makes are errors, take no descriptor for long, and
-// leave the connection usable.
-func TestPipeGarbagePackets(t *testing.T) {
-	head := func(flags byte, reserved byte, fds, length int) []byte {
-		h := newPacketHead(flags, kindBytesMessage, fds, length)
-		h[1] = reserved
-		return h[:]
-	}
-	huge := head(packetFlow, 0, 0, 0)
-	binary.LittleEndian.PutUint64(huge[8:], 1<<63)
-	file, memory, sparse, box := must(os.Open(os.DevNull))(t), must(newBlob([]byte("abc")))(t), must(newBlob(nil))(t), must(boxFDs([]int{2, 2}))(t)
-	unix.Ftruncate(sparse, 1<<40)
-	defer file.Close()
-	for _, fd := range []int{memory, sparse, box} {
-		defer unix.Close(fd)
-	}
-	null := int(file.Fd())
-	tidy(t)
-	for _, poller := range []bool{false, true} {
-		for name, c := range map[string]struct {
-			packet []byte
-			fds    []int
-		}{
-			"short":                    {[]byte{0}, nil},
-			"short, with a descriptor": {[]byte{0}, []int{2}},
-			"long":                     {append(head(0, 0, 0, packetBody+10), long[:packetBody+10]...), nil},
-			"length too small":         {append(head(0, 0, 0, 3), "four"...), nil},
-			"length too large":         {append(head(0, 0, 0, 5), "four"...), nil},
-			"unknown flag":             {head(1<<3, 0, 0, 0), nil},
-			"both ways":                {head(packetMemo|packetFlow, 0, 0, 10), []int{null}},
-			"memory missing":           {head(packetMemo, 0, 0, 10), nil},
-			"flow missing":             {head(packetFlow, 0, 0, 10), nil},
-			"box missing":              {head(packetBox, 0, 2, 0), nil},
-			"descriptors missing":      {head(0, 0, 2, 0), []int{2}},
-			"descriptors too many":     {head(0, 0, 0, 0), []int{2}},
-			"memory too short":         {head(packetMemo, 0, 0, 4), []int{memory}},
-			"memory without content":   {head(packetMemo, 0, 0, 1<<40), []int{sparse}},
-			"rest of negative length":  {huge, []int{null}},
-			"rest shorter than part":   {append(head(packetMemo, 0, 0, 2), "four"...), []int{memory}},
-			"no memory at all":         {head(packetMemo, 0, 0, 4), []int{null}},
-			"box with fewer":           {head(packetBox, 0, 3, 0), []int{box}},
-			"no box at all":            {head(packetBox, 0, 1, 0), []int{null}},
-		} {
-			a, b := packetPair(t, poller)
-			rc := must(a.SyscallConn())(t)
-			var err error
-			rc.Control(func(fd uintptr) {
-				var oob []byte
-				if len(c.fds) > 0 {
-					oob = unix.UnixRights(c.fds...)
-				}
-				err = unix.Sendmsg(int(fd), c.packet, oob, nil, 0)
-			})
-			if err != nil {
-				t.Fatal(name, err)
-			}
-			before := descriptors(t)
-			if _, m, fds, err := b.t.recv(nil); err == nil || err == io.EOF {
-				t.Errorf("%s: %d bytes, descriptors %v, %v", name, len(m), fds, err)
-			}
-			if after := descriptors(t); after != before {
-				t.Errorf("%s: %d descriptors, then %d", name, before, after)
-			}
-			a.SendBytes([]byte("second"))
-			if m, err := b.RecvBytes(0); string(m) != "second" || err != nil {
-				t.Errorf("%s: afterwards %q, %v", name, m, err)
-			}
-			a.Close()
-			b.Close()
-		}
-	}
-}
-
-// tidy lets go what earlier tests have left to the garbage collector, so that
-// it is not taken for the work of the next one.
-func tidy(t testing.TB) {
-	t.Helper()
-	last, same := -1, 0
-	eventually(t, "nothing more is let go", func() bool {
-		runtime.GC()
-		n := descriptors(t)
-		if same++; n != last {
-			last, same = n, 0
-		}
-		return same >= 5
-	})
-}
-
-// descriptors counts those of this process.
-func descriptors(t testing.TB) int {
-	t.Helper()
-	fds, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(fds)
-}
-
-// FuzzPacket lets a receiver take any packet, with some descriptors that may
-// not be what it says.
-func FuzzPacket(f *testing.F) {
-	add := func(flags byte, fds, length int, body string, kinds uint8) {
-		h := newPacketHead(flags, 7, fds, length)
-		f.Add(append(h[:], body...), kinds)
-	}
-	add(0, 0, 4, "four", 0)
-	add(0, 1, 0, "", 1)
-	add(packetMemo, 0, 7, "four", 2)
-	add(packetFlow, 0, 7, "four", 3)
-	add(packetBox, 2, 0, "", 4)
-	add(packetBox|packetMemo, 2, 7, "four", 2|4<<3)
-	tidy(f)
-	f.Fuzz(func(t *testing.T, packet []byte, kinds uint8) {
-		var head packetHead
-		body := packet[copy(head[:], packet):]
-		var fds []int
-		for ; kinds != 0; kinds >>= 3 {
-			fd := -1
-			switch kinds & 7 {
-			case 1:
-				fd = must(unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0))(t)
-			case 2:
-				fd = must(newBlob([]byte("ABC")))(t)
-			case 3:
-				way, flow, err := newFlow()
-				if err != nil {
-					t.Fatal(err)
-				}
-				unix.Write(flow, []byte("ABC"))
-				unix.Close(flow)
-				fd = way
-			case 4:
-				fd = must(boxFDs([]int{2, 2}))(t)
-			default:
-				continue
-			}
-			fds = append(fds, fd)
-		}
-		before := descriptors(t) - len(fds)
-		m, err := unpack(&head, slices.Clone(body), fds)
-		if err == nil && m.rest >= 0 {
-			a, _ := socketPair(t, false)
-			before += 2
-			a.SetDeadline(time.Now().Add(time.Second))
-			err = m.complete(a.t.(packets), &a.t.(*packetSocket).readUntil)
-		}
-		if err == nil {
-			if want := binary.LittleEndian.Uint64(head[8:]); uint64(len(m.body)) != want || m.rest >= 0 {
-				t.Errorf("%d bytes, not %d", len(m.body), want)
-			}
-			if want := binary.LittleEndian.Uint16(head[2:]); len(m.fds) != int(want) {
-				t.Errorf("%d descriptors, not %d", len(m.fds), want)
-			}
-			m.drop()
-		}
-		if after := descriptors(t); after != before {
-			t.Errorf("%d descriptors, then %d", before, after)
-		}
-	})
-}
-
-// FuzzControl does the same for messages between a process and its child.
-func FuzzControl(f *testing.F) {
-	f.Add([]byte{1, 2, 3}, uint8(0))
-	f.Add([]byte{1 | controlBlob, 2, 3}, uint8(2))
-	f.Add([]byte{1 | controlBox, 2, 3}, uint8(4))
-	f.Add([]byte{1 | controlBlob | controlBox}, uint8(2|4<<3))
-	tidy(f)
-	f.Fuzz(func(t *testing.T, packet []byte, kinds uint8) {
-		if len(packet) == 0 {
-			return
-		}
-		var fds []int
-		for ; kinds != 0; kinds >>= 3 {
-			switch kinds & 7 {
-			case 1:
-				fds = append(fds, must(unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0))(t))
-			case 2:
-				fds = append(fds, must(newBlob([]byte("ABC")))(t))
-			case 4:
-				fds = append(fds, must(boxFDs([]int{2, 2}))(t))
-			}
-		}
-		before := descriptors(t) - len(fds)
-		_, body, got, err := openControl(packet, fds)
-		for _, fd := range got {
-			unix.Close(fd)
-		}
-		if err != nil && (body != nil || got != nil) { // there is room here
-			t.Error(body, got, err)
-		}
-		if after := descriptors(t); after != before {
-			t.Errorf("%d descriptors, then %d", before, after)
-		}
-	})
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package procs
+package transport_test
 
 import (
 	"context"
@@ -13,31 +13,49 @@ import (
 	"testing"
 	"time"
 
+	"switchyard/procs"
+	"switchyard/procs/internal/bridge"
 	"switchyard/procs/internal/shm"
+	"switchyard/procs/internal/transport"
 )
 
 // nobody is the Owner of a process of our namespace that does not exist.
 var nobody = uint64(shm.Self() | (1<<22 - 1))
 
-func handoffOf(t *testing.T, c *Conn) *handoff {
+func handoffOf(t *testing.T, c *procs.Conn) *transport.Handoff {
 	t.Helper()
-	h := c.t.(*pipeSocket).in
+	h := transport.HandoffOf(bridge.TransportOf(c))
 	if h == nil {
 		t.Fatal("the pipe has no handoff")
 	}
 	return h
 }
 
+var testEcho = procs.Register("test.echo", func(_ context.Context, c *procs.Conn) (int, error) {
+	for {
+		b, err := c.RecvBytes(0)
+		if err == io.EOF {
+			return 0, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		if err := c.SendBytes(b); err != nil {
+			return 0, err
+		}
+	}
+})
+
 // Messages of all sizes, with and without descriptors, between two processes:
 // all come back, in order, whichever way each went.
 func TestPipeHandoffOrder(t *testing.T) {
-	a, b := testPipePair(t, Duplex)
-	p := NewProcess(testEcho, b, ProcessConfig{})
+	a, b := testPipePair(t, procs.Duplex)
+	p := procs.NewProcess(testEcho, b, procs.ProcessConfig{})
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
 	b.Close()
-	sizes := []int{8, 64, 8, handoffBody - 1, handoffBody, handoffBody + 1, 8, 100 << 10, 8, 300 << 10, 8}
+	sizes := []int{8, 64, 8, transport.HandoffBody - 1, transport.HandoffBody, transport.HandoffBody + 1, 8, 100 << 10, 8, 300 << 10, 8}
 	const n = 3000
 	go func() {
 		for i := range n {
@@ -67,11 +85,11 @@ func TestPipeHandoffOrder(t *testing.T) {
 // Several senders and several receivers of the same pipe: every message comes
 // exactly once, and those of one sender that one receiver gets, in order.
 func TestPipeHandoffMany(t *testing.T) {
-	r1, w1 := testPipePair(t, OneWay)
+	r1, w1 := testPipePair(t, procs.OneWay)
 	r2, w2 := dupConn(t, r1), dupConn(t, w1)
 	const n = 4000
 	var senders, receivers sync.WaitGroup
-	for s, w := range []*Conn{w1, w2} {
+	for s, w := range []*procs.Conn{w1, w2} {
 		senders.Go(func() {
 			for i := range n {
 				if err := w.Send([2]int{s, i}); err != nil {
@@ -84,7 +102,7 @@ func TestPipeHandoffMany(t *testing.T) {
 		})
 	}
 	var got [2][2]map[int]bool
-	for r, c := range []*Conn{r1, r2} {
+	for r, c := range []*procs.Conn{r1, r2} {
 		got[r] = [2]map[int]bool{{}, {}}
 		receivers.Go(func() {
 			last := [2]int{-1, -1}
@@ -117,35 +135,19 @@ func TestPipeHandoffMany(t *testing.T) {
 	}
 }
 
-// dupConn passes an end through another pipe, as it would be to another
-// process.
-func dupConn(t *testing.T, c *Conn) *Conn {
-	t.Helper()
-	a, b := testPipePair(t, OneWay)
-	if err := b.Send(c); err != nil {
-		t.Fatal(err)
-	}
-	var out *Conn
-	if err := a.Recv(&out); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { out.Close() })
-	return out
-}
-
 // A receiver that dies while it looks may get a message still. Whoever else
 // holds the end finds it, before what was sent later, in all the ways there are
 // to find a message.
 func TestPipeHandoffReceiverDied(t *testing.T) {
-	a, b := testPipePair(t, OneWay)
+	a, b := testPipePair(t, procs.OneWay)
 	h := handoffOf(t, a)
-	h.state.Store(nobody | handoffLooking)
+	h.State.Store(nobody | transport.HandoffLooking)
 	for i := range 2 {
 		if err := b.Send(i); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if h.state.Load() != nobody|handoffFull {
+	if h.State.Load() != nobody|transport.HandoffFull {
 		t.Fatal("the first message did not go into the handoff")
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -153,7 +155,7 @@ func TestPipeHandoffReceiverDied(t *testing.T) {
 	if ok, err := a.Poll(0); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
-	if ready, err := Wait(ctx, a); len(ready) != 1 || err != nil {
+	if ready, err := procs.Wait(ctx, a); len(ready) != 1 || err != nil {
 		t.Fatal(ready, err)
 	}
 	for i := range 2 {
@@ -168,7 +170,7 @@ func TestPipeHandoffReceiverDied(t *testing.T) {
 // one.
 func TestPipeHandoffSleeper(t *testing.T) {
 	for _, deadline := range []time.Time{{}, time.Now().Add(time.Minute)} {
-		a, b := testPipePair(t, OneWay)
+		a, b := testPipePair(t, procs.OneWay)
 		h := handoffOf(t, a)
 		a.SetDeadline(deadline)
 		got := make(chan int)
@@ -180,7 +182,7 @@ func TestPipeHandoffSleeper(t *testing.T) {
 			got <- v
 		}()
 		time.Sleep(20 * time.Millisecond) // asleep by then, mostly; right in any case
-		for !h.state.CompareAndSwap(0, nobody|handoffLooking) {
+		for !h.State.CompareAndSwap(0, nobody|transport.HandoffLooking) {
 			runtime.Gosched()
 		}
 		if err := b.Send(42); err != nil {
@@ -194,14 +196,14 @@ func TestPipeHandoffSleeper(t *testing.T) {
 
 // After a death between two steps of sender or receiver the socket serves.
 func TestPipeHandoffStuck(t *testing.T) {
-	for name, die := range map[string]func(*handoff){
-		"sender filling":   func(h *handoff) { h.state.Store(nobody | handoffFilling) },
-		"receiver taking":  func(h *handoff) { h.state.Store(nobody | handoffTaking) },
-		"receiver looking": func(h *handoff) { h.state.Store(nobody | handoffLooking) },
-		"sender counting":  func(h *handoff) { h.queued.Add(1) },
+	for name, die := range map[string]func(*transport.Handoff){
+		"sender filling":   func(h *transport.Handoff) { h.State.Store(nobody | transport.HandoffFilling) },
+		"receiver taking":  func(h *transport.Handoff) { h.State.Store(nobody | transport.HandoffTaking) },
+		"receiver looking": func(h *transport.Handoff) { h.State.Store(nobody | transport.HandoffLooking) },
+		"sender counting":  func(h *transport.Handoff) { h.Queued.Add(1) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, b := testPipePair(t, OneWay)
+			a, b := testPipePair(t, procs.OneWay)
 			die(handoffOf(t, a))
 			for i := range 100 {
 				if err := b.Send(i); err != nil {
@@ -223,8 +225,8 @@ func TestPipeHandoffStuck(t *testing.T) {
 
 // The end comes after the last message, also if that is in the handoff.
 func TestPipeHandoffThenEnd(t *testing.T) {
-	a, b := testPipePair(t, OneWay)
-	handoffOf(t, a).state.Store(nobody | handoffLooking)
+	a, b := testPipePair(t, procs.OneWay)
+	handoffOf(t, a).State.Store(nobody | transport.HandoffLooking)
 	b.Send("last")
 	b.Close()
 	var got string
@@ -244,12 +246,12 @@ func TestPipeHandoffThenEnd(t *testing.T) {
 
 // A length that no sender writes does not reach beyond the handoff.
 func TestPipeHandoffLength(t *testing.T) {
-	a, b := testPipePair(t, OneWay)
+	a, b := testPipePair(t, procs.OneWay)
 	h := handoffOf(t, a)
-	h.state.Store(nobody | handoffLooking)
+	h.State.Store(nobody | transport.HandoffLooking)
 	b.SendBytes([]byte("x"))
-	h.n = 1 << 30
-	if msg, err := a.RecvBytes(0); err != nil || len(msg) != handoffBody {
+	*h.Length = 1 << 30
+	if msg, err := a.RecvBytes(0); err != nil || len(msg) != transport.HandoffBody {
 		t.Fatal(len(msg), err)
 	}
 }
@@ -257,20 +259,20 @@ func TestPipeHandoffLength(t *testing.T) {
 // A sender that is stopped while it hands over delays the message, but neither
 // loses it nor keeps a receiver beyond its deadline.
 func TestPipeHandoffStoppedSender(t *testing.T) {
-	a, b := testPipePair(t, OneWay)
-	h, s := handoffOf(t, a), a.t.(*pipeSocket)
+	a, b := testPipePair(t, procs.OneWay)
+	h, end := handoffOf(t, a), bridge.TransportOf(a)
 	sender := uint64(os.Getppid()) // somebody who lives
-	h.state.Store(sender | handoffFilling)
+	h.State.Store(sender | transport.HandoffFilling)
 	a.SetDeadline(time.Now().Add(5 * time.Millisecond))
-	if from, err := s.leave(); from != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+	if from, err := transport.Leave(end); from != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatal(from, err)
 	}
 	if ok, err := a.Poll(0); ok || err != nil {
 		t.Fatal(ok, err)
 	}
 	a.SetDeadline(time.Time{})
-	h.kind, h.n = kindBytesMessage, uint32(copy(h.data[:], "late"))
-	h.state.Store(uint64(shm.Self()) | handoffFull)
+	*h.Kind, *h.Length = kindBytes, uint32(copy(h.Data, "late"))
+	h.State.Store(uint64(shm.Self()) | transport.HandoffFull)
 	b.SendBytes([]byte("next"))
 	if ok, err := a.Poll(0); !ok || err != nil {
 		t.Fatal(ok, err)
@@ -280,7 +282,7 @@ func TestPipeHandoffStoppedSender(t *testing.T) {
 			t.Fatal(string(got), err)
 		}
 	}
-	if s.owed.Load() || h.state.Load() != 0 {
+	if transport.Unclaimed(end) || h.State.Load() != 0 {
 		t.Fatal("the handoff is not free again")
 	}
 }

@@ -1,4 +1,4 @@
-package procs
+package transport
 
 import (
 	"errors"
@@ -19,9 +19,8 @@ import (
 	"switchyard/procs/internal/shm"
 )
 
-// NewPipe returns the two ends of a new connection. With OneWay, a receives and
-// b sends.
-func NewPipe(d Direction) (a, b *Conn, err error) {
+// NewPipe returns the two ends of a new pipe, on which both can send.
+func NewPipe() (a, b Transport, err error) {
 	var fds [2]int
 	err = kernel.RetryFD(func() (err error) {
 		fds, err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
@@ -30,44 +29,70 @@ func NewPipe(d Direction) (a, b *Conn, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("procs: pipe: %w", err)
 	}
-	both := d == Duplex
-	if a, err = newSocketConn(fds[0], true, both); err != nil {
+	first, err := newPipeSocket(fds[0])
+	if err != nil {
 		unix.Close(fds[1])
 		return nil, nil, err
 	}
-	if b, err = newSocketConn(fds[1], both, true); err != nil {
-		a.Close()
+	second, err := newPipeSocket(fds[1])
+	if err != nil {
+		first.Close()
 		return nil, nil, err
 	}
-	if la, lb := newHandoffs(); la != nil {
-		a.t.(*pipeSocket).useHandoffs(la, 0)
-		b.t.(*pipeSocket).useHandoffs(lb, 1)
+	if m, n := newHandoffs(); m != nil {
+		first.useHandoffs(m, 0)
+		second.useHandoffs(n, 1)
 	}
-	return a, b, nil
+	return first, second, nil
 }
 
-// newSocketConn makes a Conn of a sequenced-packet socket, which it owns also
-// if it fails.
-func newSocketConn(fd int, readable, writable bool) (*Conn, error) {
-	t, err := newPipeSocket(fd)
+// OfSocket makes a Transport of a connected, non-blocking socket: of TCP
+// (stream), where a message may have limit bytes, or a Unix socket that keeps
+// packets apart. With poller the latter waits in the runtime's poller. It owns
+// f, unless it fails.
+func OfSocket(f *os.File, stream bool, limit int, poller bool) (Transport, error) {
+	rc, err := f.SyscallConn()
+	if err != nil {
+		return nil, fmt.Errorf("procs: connection: %w", err)
+	}
+	switch {
+	case stream:
+		return newStreamSocket(f, rc, uint64(limit)), nil
+	case poller:
+		return newPacketSocket(f, rc), nil
+	}
+	fd := -1
+	if cerr := rc.Control(func(s uintptr) { fd, err = kernel.DupFD(int(s)) }); cerr != nil || err != nil {
+		return nil, errors.Join(cerr, err)
+	}
+	s, err := newPipeSocket(fd)
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{readable: readable, writable: writable, room: packetBody, t: t}, nil
+	f.Close()
+	return s, nil
 }
 
-func (c *Conn) share(w *wire) error {
-	switch s := c.t.(type) {
-	case *pipeSocket:
-		return s.share(w, b2u(c.readable)<<1|b2u(c.writable))
-	case *streamSocket:
-		return s.share(w)
+// How Share says what an end can do.
+const (
+	shareWritable = 1 << 0
+	shareReadable = 1 << 1
+	shareHandoffs = 1 << 2 // their memory comes as a second descriptor; 1 << 3 is the side
+	shareStream   = 1 << 4 // alone: TCP, both ways; the limit of a message follows
+)
+
+// Local reports that descriptors can be sent.
+func (s *pipeSocket) Local() bool { return true }
+
+// Share passes one end on.
+func (s *pipeSocket) Share(w *codec.Wire, readable, writable bool) error {
+	var how uint64
+	if readable {
+		how |= shareReadable
 	}
-	return errors.New("procs: connections that wait in the poller cannot be passed on")
-}
-
-// share passes one end on, which can be used in these ways.
-func (s *pipeSocket) share(w *wire, ways uint64) error {
+	if writable {
+		how |= shareWritable
+	}
 	if err := s.Control(func(fd uintptr) { w.PutFD(int(fd)) }); err != nil {
 		return err
 	}
@@ -75,41 +100,39 @@ func (s *pipeSocket) share(w *wire, ways uint64) error {
 		if err := s.handoffs.WithFD(func(fd int) error { w.PutFD(fd); return nil }); err != nil {
 			return err
 		}
-		ways |= wayHandoffs | uint64(s.side)<<3
+		how |= shareHandoffs | uint64(s.side)<<3
 	}
-	w.PutUint64(ways)
+	w.PutUint64(how)
 	return w.Err()
 }
 
-const (
-	wayHandoffs = 1 << 2 // beside 2, readable, and 1, writable; 1 << 3 is the side
-	wayStream   = 1 << 4 // alone: TCP, both ways; the limit of a message follows
-)
-
-func (c *Conn) adopt(w *wire) error {
-	fd, ways := w.TakeFD(), w.TakeUint64()
+// Adopt makes the Transport of what another process's Share put into w.
+func Adopt(w *codec.Wire) (t Transport, readable, writable bool, err error) {
+	fd, how := w.TakeFD(), w.TakeUint64()
 	handoffs, limit := -1, uint64(0)
-	if ways&wayHandoffs != 0 {
+	if how&shareHandoffs != 0 {
 		handoffs = w.TakeFD()
 	}
-	if ways&wayStream != 0 {
+	if how&shareStream != 0 {
 		limit = w.TakeUint64()
 	}
 	if w.Err() != nil {
 		kernel.CloseAll([]int{fd, handoffs})
-		return w.Err()
+		return nil, false, false, w.Err()
 	}
-	if ways&wayStream != 0 {
-		s, err := newStreamConn(os.NewFile(uintptr(fd), "connection"), limit)
-		if err == nil {
-			c.t, c.readable, c.writable = s.t, true, true
+	if how&shareStream != 0 {
+		f := os.NewFile(uintptr(fd), "connection")
+		rc, err := f.SyscallConn()
+		if err != nil {
+			f.Close()
+			return nil, false, false, fmt.Errorf("procs: connection: %w", err)
 		}
-		return err
+		return newStreamSocket(f, rc, limit), true, true, nil
 	}
-	t, err := newPipeSocket(fd)
+	s, err := newPipeSocket(fd)
 	if err != nil {
 		kernel.CloseFD(handoffs)
-		return err
+		return nil, false, false, err
 	}
 	if handoffs >= 0 {
 		// If this fails, the socket alone would not do: whoever sends to us
@@ -120,13 +143,12 @@ func (c *Conn) adopt(w *wire) error {
 			err = codec.ErrWire
 		}
 		if err != nil {
-			t.close()
-			return fmt.Errorf("procs: pipe: %w", err)
+			s.Close()
+			return nil, false, false, fmt.Errorf("procs: pipe: %w", err)
 		}
-		t.useHandoffs(seg, int(ways>>3&1))
+		s.useHandoffs(seg, int(how>>3&1))
 	}
-	c.t, c.room, c.readable, c.writable = t, packetBody, ways&2 != 0, ways&1 != 0
-	return nil
+	return s, how&shareReadable != 0, how&shareWritable != 0, nil
 }
 
 // pipeSocket carries messages over a Unix socket that keeps packets apart: see
@@ -146,14 +168,14 @@ type pipeSocket struct {
 
 	cleanup runtime.Cleanup
 
-	spin     shm.Spinner  // of receivers
-	handoffs *shm.Segment // nil: none; see handoff
-	side     int          // which end of the two we are
-	in, out  *handoff
-	warm     atomic.Bool   // our last message went by handoff
-	owed     atomic.Bool   // we left while a sender was at it
-	lived    atomic.Uint64 // the Owner that was seen alive last
-	livedAt  atomic.Int64  // when: on the monotonic clock, in ns
+	spin       shm.Spinner  // of receivers
+	handoffs   *shm.Segment // nil: none; see handoff
+	side       int          // which end of the two we are
+	in, out    *handoff
+	handoffHot atomic.Bool   // our last message went by handoff
+	unclaimed  atomic.Bool   // we left while a sender was at it
+	lived      atomic.Uint64 // the Owner that was seen alive last
+	livedAt    atomic.Int64  // when: on the monotonic clock, in ns
 }
 
 func newPipeSocket(fd int) (*pipeSocket, error) {
@@ -198,7 +220,7 @@ func (s *pipeSocket) end() {
 	}
 }
 
-func (s *pipeSocket) send(kind uint32, body []byte, fds []int) error {
+func (s *pipeSocket) Send(kind uint32, body []byte, fds []int) error {
 	if err := s.use(); err != nil {
 		return fmt.Errorf("procs: send: %w", err)
 	}
@@ -250,7 +272,7 @@ func (s *pipeSocket) sendPacket(head *packetHead, part []byte, fds []int) (err e
 	}
 }
 
-func (s *pipeSocket) recv(buf []byte) (kind uint32, body []byte, fds []int, err error) {
+func (s *pipeSocket) Recv(buf []byte) (kind uint32, body []byte, fds []int, err error) {
 	if err := s.use(); err != nil {
 		return 0, nil, nil, fmt.Errorf("procs: receive: %w", err)
 	}
@@ -260,7 +282,7 @@ func (s *pipeSocket) recv(buf []byte) (kind uint32, body []byte, fds []int, err 
 		switch {
 		case from != 0:
 			if kind, body, ok := s.in.take(from, buf); ok {
-				s.owed.Store(false)
+				s.unclaimed.Store(false)
 				return kind, body, nil, nil
 			} // else another receiver was faster
 		case err == nil:
@@ -281,7 +303,7 @@ func (s *pipeSocket) recvMessage(buf []byte) (m message, from shm.Owner, err err
 	} else {
 		body := packetRoom(buf)
 		var head packetHead
-		n, fds, from, err := s.recvPacket(&head, body[len(buf):len(buf)+packetBody])
+		n, fds, from, err := s.recvPacket(&head, body[len(buf):len(buf)+PacketBody])
 		if err != nil || from != 0 {
 			return m, from, err
 		}
@@ -301,7 +323,7 @@ func (s *pipeSocket) recvMessage(buf []byte) (m message, from shm.Owner, err err
 // there is none, but a message in the handoff.
 func (s *pipeSocket) recvPacket(head *packetHead, body []byte) (n int, fds []int, from shm.Owner, err error) {
 	bufs := [][]byte{head[:], body}
-	var oob [1024]byte // more than CmsgSpace of maxPacketFD + 1 descriptors
+	var oob [1024]byte // more than CmsgSpace of MaxFDs + 1 descriptors
 	var oobn, flags int
 	take := func(how int) bool {
 		n, oobn, flags, _, err = unix.RecvmsgBuffers(s.fd, bufs, oob[:], unix.MSG_CMSG_CLOEXEC|how)
@@ -342,7 +364,7 @@ func (s *pipeSocket) recvPacket(head *packetHead, body []byte) (n int, fds []int
 	return n - len(head), fds, 0, err
 }
 
-func (s *pipeSocket) poll(d time.Duration) (bool, error) {
+func (s *pipeSocket) Poll(d time.Duration) (bool, error) {
 	if err := s.use(); err != nil {
 		return false, fmt.Errorf("procs: poll: %w", err)
 	}
@@ -371,13 +393,14 @@ func (s *pipeSocket) poll(d time.Duration) (bool, error) {
 	}
 }
 
-func (s *pipeSocket) setDeadline(read, write time.Time) error {
+func (s *pipeSocket) SetDeadline(read, write time.Time) error {
 	s.readUntil.Set(read)
 	s.writeUntil.Set(write)
 	return nil
 }
 
-func (s *pipeSocket) raw() (syscall.RawConn, error) { return s, nil }
+// SyscallConn gives access to the descriptor.
+func (s *pipeSocket) SyscallConn() (syscall.RawConn, error) { return s, nil }
 
 // Control, Read and Write make it a syscall.RawConn.
 func (s *pipeSocket) Control(f func(fd uintptr)) error {
@@ -412,7 +435,7 @@ func (s *pipeSocket) rawLoop(f func(fd uintptr) bool, events int16, until *clock
 	return nil
 }
 
-func (s *pipeSocket) close() error {
+func (s *pipeSocket) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed.Load() {

@@ -1,4 +1,4 @@
-package procs
+package transport
 
 import (
 	"errors"
@@ -88,20 +88,20 @@ func (s *pipeSocket) useHandoffs(seg *shm.Segment, side int) {
 	s.out = shm.At[handoff](seg.Bytes(), (1-side)*handoffSize)
 }
 
-// patience is how long, in pauses, a sender waits for the receiver to look,
+// handoffSpin is how long, in pauses, a sender waits for the receiver to look,
 // less than the system call takes that it would need otherwise: who got our
 // last message by handoff may be on the way back to it.
-const patience = 32
+const handoffSpin = 32
 
 // handOver puts a message into the handoff, if somebody looks or is about to.
 func (s *pipeSocket) handOver(kind uint32, body []byte) bool {
 	h := s.out
-	if s.warm.Load() && h.state.Load() == 0 && h.queued.Load() == 0 && len(body) <= handoffBody {
-		shm.Await(patience, func() bool { return h.state.Load() != 0 })
+	if s.handoffHot.Load() && h.state.Load() == 0 && h.queued.Load() == 0 && len(body) <= handoffBody {
+		shm.Await(handoffSpin, func() bool { return h.state.Load() != 0 })
 	}
 	done := h.put(kind, body)
-	if s.warm.Load() != done {
-		s.warm.Store(done)
+	if s.handoffHot.Load() != done {
+		s.handoffHot.Store(done)
 	}
 	return done
 }
@@ -128,7 +128,7 @@ func (h *handoff) take(owner shm.Owner, buf []byte) (kind uint32, body []byte, o
 	return kind, body, true
 }
 
-// handedOff tells for whom there is a message in the handoff that we may take
+// handedOff returns for whom there is a message in the handoff that we may take
 // before we looked; 0: for nobody.
 func (s *pipeSocket) handedOff() shm.Owner {
 	if s.in == nil {
@@ -141,7 +141,7 @@ func (s *pipeSocket) handedOff() shm.Owner {
 	owner := shm.Owner(state &^ handoffDoing)
 	switch {
 	case owner == shm.Self():
-		if s.owed.Load() && state&handoffDoing == handoffFull {
+		if s.unclaimed.Load() && state&handoffDoing == handoffFull {
 			return owner
 		}
 	case s.lives(owner):
@@ -153,9 +153,12 @@ func (s *pipeSocket) handedOff() shm.Owner {
 	return 0
 }
 
+// linked is where the clock of lives begins.
+var linked = time.Now()
+
 // lives reports whether owner lives, or did a moment ago.
 func (s *pipeSocket) lives(owner shm.Owner) bool {
-	now := int64(time.Since(processStart))
+	now := int64(time.Since(linked))
 	if s.lived.Load() == uint64(owner) && now-s.livedAt.Load() < int64(sleepSlice)/2 {
 		return true
 	}
@@ -168,7 +171,7 @@ func (s *pipeSocket) lives(owner shm.Owner) bool {
 }
 
 // look looks for a message for some microseconds, in the handoff if possible.
-// got tells that recv, a system call, has one from the socket; from, if it is
+// got says that recv, a system call, has one from the socket; from, if it is
 // not 0, that one is in the handoff.
 func (s *pipeSocket) look(recv func(how int) bool) (got bool, from shm.Owner, err error) {
 	if from = s.handedOff(); from != 0 {
@@ -228,7 +231,7 @@ func (s *pipeSocket) leave() (from shm.Owner, err error) {
 			return 0, nil
 		default:
 			if err := s.over(&s.readUntil); err != nil {
-				s.owed.Store(true)
+				s.unclaimed.Store(true)
 				return 0, err
 			}
 			time.Sleep(time.Millisecond)

@@ -1,4 +1,4 @@
-package procs
+package transport
 
 import (
 	"errors"
@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"switchyard/procs/internal/clock"
+	"switchyard/procs/internal/codec"
 	"switchyard/procs/internal/kernel"
 )
 
@@ -42,7 +43,22 @@ type packetSocket struct {
 	begun atomic.Pointer[begun] // nil: none; see there
 }
 
-func (s *packetSocket) send(kind uint32, body []byte, fds []int) error {
+func newPacketSocket(f *os.File, rc syscall.RawConn) *packetSocket {
+	s := &packetSocket{polledSocket: polledSocket{f: f, rc: rc}}
+	s.spin.Store(minSpin)
+	return s
+}
+
+// Local reports that descriptors can be sent.
+func (s *packetSocket) Local() bool { return true }
+
+// Share fails: whoever adopts it could not wait in the poller as we do.
+func (s *packetSocket) Share(*codec.Wire, bool, bool) error {
+	return errors.New("procs: connections that wait in the poller cannot be passed on")
+}
+
+// Send sends a message as one packet.
+func (s *packetSocket) Send(kind uint32, body []byte, fds []int) error {
 	if _, err := sendMessage(s, kind, body, fds, &s.writeUntil); err != nil {
 		return fmt.Errorf("procs: send: %w", kernel.Explain(err))
 	}
@@ -79,7 +95,7 @@ func (s *polledSocket) reason(err error) error {
 	return err
 }
 
-func (s *packetSocket) recv(buf []byte) (kind uint32, body []byte, fds []int, err error) {
+func (s *packetSocket) Recv(buf []byte) (kind uint32, body []byte, fds []int, err error) {
 	for {
 		m, err := s.recvMessage(buf)
 		switch {
@@ -99,7 +115,7 @@ func (s *packetSocket) recvMessage(buf []byte) (m message, err error) {
 	} else {
 		body := packetRoom(buf)
 		var head packetHead
-		n, fds, err := s.recvPacket(&head, body[len(buf):len(buf)+packetBody])
+		n, fds, err := s.recvPacket(&head, body[len(buf):len(buf)+PacketBody])
 		if err != nil {
 			return m, err
 		}
@@ -128,7 +144,7 @@ func (s *packetSocket) dropBegun() {
 // recvPacket receives one packet, with n bytes of a body.
 func (s *packetSocket) recvPacket(head *packetHead, body []byte) (n int, fds []int, err error) {
 	bufs := [][]byte{head[:], body}
-	var oob [1024]byte // more than CmsgSpace of maxPacketFD + 1 descriptors
+	var oob [1024]byte // more than CmsgSpace of MaxFDs + 1 descriptors
 	var oobn, flags int
 	spun := false
 	rerr := s.rc.Read(func(fd uintptr) bool {
@@ -167,15 +183,15 @@ func (s *packetSocket) recvPacket(head *packetHead, body []byte) (n int, fds []i
 	return n - len(head), fds, err
 }
 
-func (s *packetSocket) poll(d time.Duration) (bool, error) {
+func (s *packetSocket) Poll(d time.Duration) (bool, error) {
 	if s.begun.Load() != nil && !s.closed.Load() {
 		return true, nil
 	}
-	return s.polledSocket.poll(d)
+	return s.polledSocket.Poll(d)
 }
 
-func (s *packetSocket) close() error {
-	err := s.polledSocket.close()
+func (s *packetSocket) Close() error {
+	err := s.polledSocket.Close()
 	s.dropBegun()
 	return err
 }
@@ -183,7 +199,7 @@ func (s *packetSocket) close() error {
 // poll waits in slices, in a thread: waiting in the poller with a deadline of
 // our own would disturb a receiver's. Nothing is held in between, so that Close
 // does not wait for it.
-func (s *polledSocket) poll(d time.Duration) (now bool, err error) {
+func (s *polledSocket) Poll(d time.Duration) (now bool, err error) {
 	until, slice := clock.In(d), time.Duration(0)
 	for {
 		if cerr := s.rc.Control(func(fd uintptr) { now = pollFor(int(fd), unix.POLLIN, slice) }); cerr != nil {
@@ -202,15 +218,15 @@ func (s *polledSocket) poll(d time.Duration) (now bool, err error) {
 	}
 }
 
-func (s *polledSocket) setDeadline(read, write time.Time) error {
+func (s *polledSocket) SetDeadline(read, write time.Time) error {
 	s.readUntil.Set(read)
 	s.writeUntil.Set(write)
 	return errors.Join(s.f.SetReadDeadline(read), s.f.SetWriteDeadline(write))
 }
 
-func (s *polledSocket) raw() (syscall.RawConn, error) { return s.rc, nil }
+func (s *polledSocket) SyscallConn() (syscall.RawConn, error) { return s.rc, nil }
 
-func (s *polledSocket) close() error {
+func (s *polledSocket) Close() error {
 	s.closed.Store(true)
 	if err := s.f.Close(); err != nil {
 		return fmt.Errorf("procs: close: %w", err)

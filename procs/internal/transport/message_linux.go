@@ -1,10 +1,9 @@
-package procs
+package transport
 
 import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"runtime"
@@ -30,23 +29,22 @@ import (
 //	4-7   kind
 //	8-15  length of the body
 //
-// A body longer than packetBody begins in the packet and goes on in the first
-// descriptor. That is anonymous memory which holds all of it (packetMemo), or
+// A body longer than PacketBody begins in the packet and goes on in the first
+// descriptor. That is anonymous memory which holds all of it (packetBlob), or
 // for a very long one a socket that brings it while the receiver reads
 // (packetFlow): if the sender is cut short, that socket ends early, and the
 // receiver drops what it has, as if the message had not been sent. What of a
 // long body lies in the packet fills the socket's buffer, so that only a few
 // long messages can wait in it: no more than some 30 MiB.
 //
-// More descriptors than a packet may carry are in a box, see boxFDs.
+// More descriptors than a packet may carry are in a box, see BoxFDs.
 type packetHead [16]byte
 
 const (
-	packetBody = 128 << 10 // longest body inside a packet: shorter than the buffer of a socket, which packets of 128 KiB share
-	packetPart = 32 << 10  // of a longer one so much is
-	maxMemo    = 4 << 20   // longest rest of a body that travels as memory
+	packetPart = 32 << 10 // of a longer body so much is in the packet
+	maxBlob    = 4 << 20  // longest rest of a body that travels as memory
 
-	packetMemo byte = 1 << 0 // the rest of the body is in the first descriptor, which is memory
+	packetBlob byte = 1 << 0 // the rest of the body is in the first descriptor, which is memory
 	packetFlow byte = 1 << 1 // the rest of the body comes through the first descriptor, a socket
 	packetBox  byte = 1 << 2 // the descriptors are in the last descriptor, a box
 )
@@ -109,7 +107,7 @@ func pollFor(fd int, events int16, d time.Duration) bool {
 // sendMessage sends a message. sent reports whether its packet is on its way:
 // if it is and there is an error all the same, a receiver drops it.
 func sendMessage(s packets, kind uint32, body []byte, fds []int, until *clock.Deadline) (sent bool, err error) {
-	if len(body) <= packetBody && len(fds) <= maxPacketFD {
+	if len(body) <= PacketBody && len(fds) <= MaxFDs {
 		head := newPacketHead(0, kind, len(fds), len(body))
 		err := s.sendPacket(&head, body, fds)
 		if len(body) <= packetPart || !refused(err) {
@@ -131,8 +129,8 @@ func sendLong(s packets, kind uint32, body []byte, fds []int, until *clock.Deadl
 	defer func() { kernel.CloseAll(own) }()
 	var flags byte
 	count := len(fds)
-	if count > maxPacketFD {
-		box, err := boxFDs(fds)
+	if count > MaxFDs {
+		box, err := BoxFDs(fds)
 		if err != nil {
 			return false, err
 		}
@@ -143,10 +141,10 @@ func sendLong(s packets, kind uint32, body []byte, fds []int, until *clock.Deadl
 	part := body[:min(len(body), packetPart)]
 	rest := body[len(part):]
 	if len(rest) > 0 {
-		way, how := -1, packetMemo
-		if len(rest) <= maxMemo {
-			if memo, err := newBlob(rest); err == nil { // else the long way
-				way = memo
+		way, how := -1, packetBlob
+		if len(rest) <= maxBlob {
+			if blob, err := NewBlob(rest); err == nil { // else the long way
+				way = blob
 			}
 		}
 		if way < 0 {
@@ -191,7 +189,7 @@ func sendFlow(s packets, flow int, rest []byte, until *clock.Deadline) error {
 		if err := s.over(until); err != nil {
 			return err
 		}
-		n, err := unix.SendmsgN(flow, rest[:min(len(rest), maxMemo)], nil, nil, unix.MSG_NOSIGNAL)
+		n, err := unix.SendmsgN(flow, rest[:min(len(rest), maxBlob)], nil, nil, unix.MSG_NOSIGNAL)
 		switch err {
 		case nil:
 			rest = rest[n:]
@@ -236,13 +234,13 @@ func unpack(head *packetHead, body []byte, fds []int) (m message, err error) {
 	if flags&packetBox != 0 {
 		in = 1
 	}
-	long := flags & (packetMemo | packetFlow)
+	long := flags & (packetBlob | packetFlow)
 	if long != 0 {
 		in++
 	}
-	if flags&^(packetMemo|packetFlow|packetBox) != 0 || long == packetMemo|packetFlow || in != len(fds) || length > math.MaxInt ||
+	if flags&^(packetBlob|packetFlow|packetBox) != 0 || long == packetBlob|packetFlow || in != len(fds) || length > math.MaxInt ||
 		long == 0 && length != uint64(len(body)) || length < uint64(len(body)) ||
-		long == packetMemo && length > uint64(len(body)+maxMemo) {
+		long == packetBlob && length > uint64(len(body)+maxBlob) {
 		kernel.CloseAll(fds)
 		return m, fmt.Errorf("%w: packet with flags %#x, %d of %d descriptors, %d of %d bytes", codec.ErrWire, flags, len(fds), in, len(body), length)
 	}
@@ -253,7 +251,7 @@ func unpack(head *packetHead, body []byte, fds []int) (m message, err error) {
 	m.fds = fds
 	if flags&packetBox != 0 {
 		box := fds[0]
-		m.fds, err = openBox(box)
+		m.fds, err = OpenBox(box)
 		kernel.CloseFD(box)
 		if err == nil && len(m.fds) != count {
 			err = fmt.Errorf("%w: %d of %d descriptors", codec.ErrWire, len(m.fds), count)
@@ -316,7 +314,7 @@ func (m *message) grow() {
 	if cap(m.body) > at {
 		return
 	}
-	step := min(m.left, max(maxMemo, at))
+	step := min(m.left, max(maxBlob, at))
 	m.body = append(make([]byte, 0, at+step), m.body...)
 }
 
@@ -343,76 +341,10 @@ func (b *begun) take() message {
 	return b.message
 }
 
-// boxFDs puts more descriptors than a packet may carry into a box: a socket in
-// which they wait in packets of their own. The box is one descriptor.
-func boxFDs(fds []int) (box int, err error) {
-	if len(fds) > math.MaxUint16 {
-		return -1, fmt.Errorf("%w: %d descriptors in one message", ErrEncode, len(fds))
-	}
-	var ends [2]int
-	err = kernel.RetryFD(func() (err error) {
-		ends, err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-		return err
-	})
-	if err != nil {
-		return -1, fmt.Errorf("a box for %d descriptors: %w", len(fds), err)
-	}
-	defer unix.Close(ends[1])
-	for some := range slices.Chunk(fds, maxPacketFD) {
-		rights := unix.UnixRights(some...)
-		for err = unix.EINTR; err == unix.EINTR; {
-			err = unix.Sendmsg(ends[1], []byte{0}, rights, nil, unix.MSG_NOSIGNAL)
-		}
-		if err != nil {
-			unix.Close(ends[0])
-			return -1, fmt.Errorf("%d descriptors in one message: %w", len(fds), kernel.Explain(err))
-		}
-	}
-	return ends[0], nil
-}
-
-// openBox takes the descriptors out of a box.
-func openBox(box int) (fds []int, err error) {
-	for {
-		n, more, _, err := kernel.Receive(box, [][]byte{make([]byte, 1)}, unix.MSG_DONTWAIT)
-		fds = append(fds, more...)
-		switch {
-		case err == unix.EINTR:
-		case err != nil && err != unix.ECONNRESET:
-			kernel.CloseAll(fds)
-			return nil, fmt.Errorf("a box of descriptors: %w", err)
-		case n == 0 || err != nil:
-			return fds, nil
-		case len(fds) > math.MaxUint16:
-			kernel.CloseAll(fds)
-			return nil, codec.ErrWire
-		}
-	}
-}
-
 // packetRoom returns buf with room for the body of a packet behind it.
 func packetRoom(buf []byte) []byte {
-	if cap(buf)-len(buf) >= packetBody {
+	if cap(buf)-len(buf) >= PacketBody {
 		return buf
 	}
-	return append(make([]byte, 0, len(buf)+packetBody), buf...)
-}
-
-// rights returns the descriptors of a packet of n bytes that was received with
-// flags, and an error if it is not whole.
-func rights(n int, oob []byte, flags int) (fds []int, err error) {
-	if n == 0 { // so a socket tells that nobody is left
-		return nil, io.EOF
-	}
-	fds = takeRights(oob)
-	switch {
-	case flags&unix.MSG_CTRUNC != 0:
-		err = fmt.Errorf("descriptors of a message were lost, and the message with them: %w", unix.EMFILE)
-	case flags&unix.MSG_TRUNC != 0 || n < len(packetHead{}):
-		err = fmt.Errorf("%w: a packet of %d bytes, or more", codec.ErrWire, n)
-	}
-	if err != nil {
-		kernel.CloseAll(fds)
-	}
-	return fds, err
+	return append(make([]byte, 0, len(buf)+PacketBody), buf...)
 }

@@ -1,4 +1,4 @@
-package procs
+package transport
 
 import (
 	"encoding/binary"
@@ -8,9 +8,11 @@ import (
 	"math"
 	"os"
 	"sync/atomic"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"switchyard/procs/internal/codec"
 	"switchyard/procs/internal/kernel"
 )
 
@@ -45,31 +47,27 @@ const (
 	streamSeal = 8
 )
 
-// newStreamConn makes a Conn of a connected, non-blocking TCP socket, which it
-// owns also if it fails.
-func newStreamConn(f *os.File, limit uint64) (*Conn, error) {
-	rc, err := f.SyscallConn()
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("procs: connection: %w", err)
-	}
+// newStreamSocket makes a Transport of a connected, non-blocking TCP socket.
+func newStreamSocket(f *os.File, rc syscall.RawConn, limit uint64) *streamSocket {
 	rc.Control(func(fd uintptr) {
 		unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 		unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 		unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 15)
 		unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15)
 	})
-	t := &streamSocket{limit: limit}
-	t.f, t.rc = f, rc
+	s := &streamSocket{polledSocket: polledSocket{f: f, rc: rc}, limit: limit}
 	var seed [8]byte
 	kernel.Random(seed[:])
-	t.seals.Store(binary.LittleEndian.Uint64(seed[:]))
-	return &Conn{readable: true, writable: true, t: t}, nil
+	s.seals.Store(binary.LittleEndian.Uint64(seed[:]))
+	return s
 }
 
-// share passes the connection on, unless a message on it was cut short: nobody
+// Local reports that descriptors cannot be sent.
+func (s *streamSocket) Local() bool { return false }
+
+// Share passes the connection on, unless a message on it was cut short: nobody
 // else could know.
-func (s *streamSocket) share(w *wire) error {
+func (s *streamSocket) Share(w *codec.Wire, _, _ bool) error {
 	for _, broken := range []*error{s.in.Load(), s.out.Load()} {
 		if broken != nil {
 			return *broken
@@ -78,7 +76,7 @@ func (s *streamSocket) share(w *wire) error {
 	if err := s.rc.Control(func(fd uintptr) { w.PutFD(int(fd)) }); err != nil {
 		return err
 	}
-	w.PutUint64(wayStream)
+	w.PutUint64(shareStream)
 	w.PutUint64(s.limit)
 	return w.Err()
 }
@@ -112,9 +110,9 @@ func (h *streamHeader) check() uint32 {
 
 func (h *streamHeader) valid() bool { return binary.LittleEndian.Uint32(h[12:]) == h.check() }
 
-func (s *streamSocket) send(kind uint32, body []byte, fds []int) error {
+func (s *streamSocket) Send(kind uint32, body []byte, fds []int) error {
 	if len(fds) > 0 {
-		return fmt.Errorf("%w: files and objects in shared memory do not travel over TCP", ErrEncode)
+		return fmt.Errorf("%w: files and objects in shared memory do not travel over TCP", codec.ErrEncode)
 	}
 	if uint64(len(body)) > s.limit {
 		return fmt.Errorf("%w: %d bytes over TCP", ErrMessageTooLong, len(body))
@@ -211,7 +209,7 @@ func (s *streamSocket) broken(err error, garbage bool) error {
 	return err
 }
 
-func (s *streamSocket) recv(buf []byte) (kind uint32, body []byte, fds []int, err error) {
+func (s *streamSocket) Recv(buf []byte) (kind uint32, body []byte, fds []int, err error) {
 	if broken := s.in.Load(); broken != nil {
 		return 0, nil, nil, *broken
 	}
@@ -227,7 +225,7 @@ func (s *streamSocket) recv(buf []byte) (kind uint32, body []byte, fds []int, er
 		return 0, nil, nil, s.broken(fmt.Errorf("procs: receive: %w", ErrMessageCut), true)
 	case size > s.limit || size > math.MaxInt:
 		err = s.broken(fmt.Errorf("%w: %d bytes announced", ErrMessageTooLong, size), false)
-		s.close()
+		s.Close()
 		return 0, nil, nil, err
 	}
 	body, err = s.readBody(buf, &head)
