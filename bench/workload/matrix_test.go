@@ -135,7 +135,7 @@ func units(c bench.Case) int {
 // its own is given time.
 func eventually(t *testing.T, what string, most int, count func() int) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for count() > most {
 		if time.Now().After(deadline) {
 			buf := make([]byte, 1<<20)

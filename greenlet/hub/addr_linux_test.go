@@ -4,7 +4,10 @@ package hub
 
 import (
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"net"
+	"os"
 	"path/filepath"
 	"reflect"
 	"strconv"
@@ -192,8 +195,9 @@ func TestIPv4PeersOfIPv6Socket(t *testing.T) {
 // The four addresses of a unix connection: what has no name has an empty one,
 // not "@", which would be an abstract name to dial.
 func TestUnixAddresses(t *testing.T) {
+	unique := fmt.Sprintf("%s %d %x", t.Name(), os.Getpid(), rand.Uint64()) // the tests may run twice at once
 	run(t, func(h *Hub) {
-		for _, name := range []string{filepath.Join(t.TempDir(), "s"), "@hub test " + t.Name(), "@hub\x00" + t.Name(), ""} {
+		for _, name := range []string{filepath.Join(t.TempDir(), "s"), "@hub test " + unique, "@hub\x00" + unique, ""} {
 			l, err := h.Listen("unix", name)
 			must(t, err)
 			got := l.Addr().String()

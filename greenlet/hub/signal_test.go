@@ -5,21 +5,27 @@ package hub
 import (
 	"fmt"
 	"os"
-	"os/signal"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// raise sends this process a signal and waits until the program has it.
+// raise sends this process a signal and waits until the handler's goroutine has
+// posted it to the hub, which does not run meanwhile.
 func raise(t *testing.T, h *Hub, sig syscall.Signal) {
 	t.Helper()
-	seen := make(chan os.Signal, 1)
-	signal.Notify(seen, sig)
-	defer signal.Stop(seen)
+	posted := func() int {
+		h.inbox.mu.Lock()
+		defer h.inbox.mu.Unlock()
+		return len(h.inbox.own)
+	}
+	before := posted()
 	must(t, syscall.Kill(os.Getpid(), sig))
-	<-seen
-	time.Sleep(5 * time.Millisecond) // for the handler's goroutine
+	for end := time.Now().Add(30 * time.Second); posted() == before; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("no signal")
+		}
+	}
 }
 
 // A signal that came before Cancel, or before the end of the hub, is delivered

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -773,17 +774,23 @@ func TestHandlersThatFail(t *testing.T) {
 	}
 
 	told, panics := 0, 0
+	var blocks atomic.Int32
 	must(t, Config{
 		OnError: func(*Greenlet, error) { panics++ },
 		Watchdog: WatchdogConfig{Threshold: 5 * time.Millisecond, OnBlock: func(b Blocked) {
+			if !b.Over {
+				blocks.Add(1)
+			}
 			if told++; told == 1 {
 				panic("watchdog")
 			}
 			runtime.Goexit()
 		}},
 	}.Run(func(h *Hub) error {
-		for range 2 {
-			time.Sleep(60 * time.Millisecond)
+		for i := range int32(2) {
+			for end := time.Now().Add(30 * time.Second); blocks.Load() <= i && time.Now().Before(end); {
+				time.Sleep(time.Millisecond)
+			}
 			if err := h.Sleep(20 * time.Millisecond); err != nil {
 				return err
 			}

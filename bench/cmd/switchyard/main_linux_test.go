@@ -494,12 +494,12 @@ func plan(t *testing.T, dir string) benchlog.Header {
 func TestRunFlags(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
 	args := []string{"run", "--runner", "/proc/self/exe", "--workloads", "Good,Wrong", "--models", "serial", "--count", "3",
-		"--benchtime", "3ms", "--budget", "7m", "--deadline", "9s", "--repeats", "5", "--cpu", "1", "--seed", "77", "--out", dir}
+		"--benchtime", "3ms", "--budget", "7m", "--deadline", "99s", "--repeats", "5", "--cpu", "1", "--seed", "77", "--out", dir}
 	if status, _, stderr := result(t, args...); status != 0 {
 		t.Fatal(stderr)
 	}
 	h := plan(t, dir)
-	if h.Count != 3 || h.Benchtime != 3*time.Millisecond || h.Budget != 7*time.Minute || h.Deadline != 9*time.Second ||
+	if h.Count != 3 || h.Benchtime != 3*time.Millisecond || h.Budget != 7*time.Minute || h.Deadline != 99*time.Second ||
 		h.Repeats != 5 || h.Seed != 77 || len(h.Lanes) != 1 || h.Lanes[0] != 1 || len(h.Models) != 1 || h.Models[0] != workload.Serial ||
 		h.CPUs != cpuList(run.AllCPUs()) || time.Since(h.Started.Time) > time.Minute || time.Since(h.Started.Time) < 0 {
 		t.Errorf("plan %+v", h)
@@ -592,27 +592,51 @@ func TestKilled(t *testing.T) {
 	waitFor(t, "the end of the orphans", allGone(pids))
 }
 
+// interrupted starts a run under its own name, and sends it a signal when it
+// has three results. It returns what the run printed, and how many results
+// there are to be in the end: so many that the signal comes in time on this
+// machine.
+func interrupted(t *testing.T, dir string, sig os.Signal) (cmd *exec.Cmd, stderr string, want int) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for count := 8; ; count *= 2 {
+		cmd = switchyard(runArgs(dir, "--workloads", "Good", "--count", strconv.Itoa(count), "--benchtime", "50ms")...)
+		cmd.Path, cmd.Args[0] = self, self
+		var text bytes.Buffer
+		cmd.Stderr = &text
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, "three results", func() bool { return countResults(dir) >= 3 })
+		if err := cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+		if cmd.ProcessState.ExitCode() != 0 || count > 100 {
+			return cmd, text.String(), 2 * count
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// countResults counts the results of a directory, as far as they are there.
+func countResults(dir string) int {
+	text, _ := os.ReadFile(filepath.Join(dir, benchlog.BenchFile))
+	return bytes.Count(text, []byte("\nBenchmarkGood/"))
+}
+
 // What was measured before an interrupt is kept, and resuming adds the rest.
 func TestResume(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
-	cmd := switchyard(runArgs(dir, "--workloads", "Good", "--count", "8", "--benchtime", "50ms")...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	results := func() int {
-		text, _ := os.ReadFile(filepath.Join(dir, benchlog.BenchFile))
-		return bytes.Count(text, []byte("\nBenchmarkGood/"))
-	}
-	waitFor(t, "three results", func() bool { return results() >= 3 })
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait()
-	kept := results()
-	if cmd.ProcessState.ExitCode() != exitInterrupted || kept < 3 || kept >= 16 {
-		t.Fatalf("exit status %d, %d results kept\n%s", cmd.ProcessState.ExitCode(), kept, &stderr)
+	cmd, stderr, want := interrupted(t, dir, os.Interrupt)
+	kept := countResults(dir)
+	if cmd.ProcessState.ExitCode() != exitInterrupted || kept < 3 || kept >= want {
+		t.Fatalf("exit status %d, %d results kept\n%s", cmd.ProcessState.ExitCode(), kept, stderr)
 	}
 	before := readFile(t, dir, benchlog.BenchFile)
 	status, _, errText := result(t, "run", "--runner", "/proc/self/exe", "--resume", "--out", dir)
@@ -623,8 +647,8 @@ func TestResume(t *testing.T) {
 	if !strings.HasPrefix(after, before) {
 		t.Error("resuming changed what was there")
 	}
-	if got := results(); got != 16 {
-		t.Errorf("%d results in the end, want 16", got)
+	if got := countResults(dir); got != want {
+		t.Errorf("%d results in the end, want %d", got, want)
 	}
 	// What both parts measured alike.
 	ops := map[string]string{}
@@ -649,36 +673,18 @@ func TestResume(t *testing.T) {
 // of the directory.
 func TestHintPastes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "it's $HOME; a `name` \"with\" \\ spaces")
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := switchyard(runArgs(dir, "--workloads", "Good", "--count", "8", "--benchtime", "50ms")...)
-	cmd.Path, cmd.Args[0] = self, self
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	waitFor(t, "a result", func() bool {
-		text, _ := os.ReadFile(filepath.Join(dir, benchlog.BenchFile))
-		return bytes.Contains(text, []byte("\nBenchmarkGood/"))
-	})
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait()
-	_, hint, ok := strings.Cut(strings.TrimSuffix(stderr.String(), "\n"), ", go on with: ")
+	cmd, stderr, want := interrupted(t, dir, syscall.SIGTERM)
+	_, hint, ok := strings.Cut(strings.TrimSuffix(stderr, "\n"), ", go on with: ")
 	if !ok || strings.Contains(hint, "\n") {
-		t.Fatalf("no hint in %q", &stderr)
+		t.Fatalf("no hint in %q", stderr)
 	}
 	sh := exec.Command("sh", "-c", hint)
 	sh.Env = cmd.Env
 	if out, err := sh.CombinedOutput(); err != nil {
 		t.Errorf("%s: %v\n%s", hint, err, out)
 	}
-	if got := strings.Count(readFile(t, dir, benchlog.BenchFile), "\nBenchmarkGood/"); got != 16 {
-		t.Errorf("%d results in the end, want 16", got)
+	if got := countResults(dir); got != want {
+		t.Errorf("%d results in the end, want %d", got, want)
 	}
 }
 

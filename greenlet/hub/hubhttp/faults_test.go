@@ -145,10 +145,11 @@ func TestAnswers(t *testing.T) {
 // answer streams while the body does (http-client#162), and a body that the
 // server refuses is not sent (Expect: 100-continue).
 func TestBothDirectionsAtOnce(t *testing.T) {
+	answered := make(chan bool)
 	refuse := scripted(t, func(c net.Conn, r *bufio.Reader) {
 		http.ReadRequest(r)
 		io.WriteString(c, "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-		time.Sleep(100 * time.Millisecond)
+		<-answered // Close would take back what the client has not read
 	})
 	var sent atomic.Int64
 	expect := scripted(t, func(c net.Conn, r *bufio.Reader) {
@@ -174,6 +175,7 @@ func TestBothDirectionsAtOnce(t *testing.T) {
 				return bytes.NewReader(data)
 			}
 			resp, err := c.Post(refuse, "x/y", body())
+			answered <- true
 			must(t, err)
 			resp.Body.Close()
 			if resp.StatusCode != 413 {
@@ -297,10 +299,7 @@ func TestKeptConnectionsAreBounded(t *testing.T) {
 	settles := func(h *hub.Hub, what string, want int32) {
 		t.Helper()
 		must(t, outside(h, func() {
-			for range 1000 {
-				if open.Load() == want {
-					return
-				}
+			for end := time.Now().Add(30 * time.Second); open.Load() != want && time.Now().Before(end); {
 				time.Sleep(5 * time.Millisecond)
 			}
 		}))
@@ -343,14 +342,15 @@ func TestKeptConnectionsAreBounded(t *testing.T) {
 // end.
 func TestGivenUpRequestCloses(t *testing.T) {
 	for _, secure := range []bool{false, true} {
-		gone := make(chan bool, 1)
+		var begun, gone atomic.Int64
 		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/body" {
 				io.WriteString(w, "half")
 				w.(http.Flusher).Flush()
 			}
+			begun.Add(1)
 			<-r.Context().Done()
-			gone <- true
+			gone.Add(1)
 		}))
 		if secure {
 			s.StartTLS()
@@ -363,7 +363,9 @@ func TestGivenUpRequestCloses(t *testing.T) {
 		}{
 			{"killed before the answer", func(h *hub.Hub, get func(string) (*http.Response, error)) error {
 				g := h.Spawn(func() error { _, err := get("/"); return err })
-				h.Sleep(30 * time.Millisecond)
+				for before := begun.Load(); begun.Load() == before && !g.Ready(); {
+					h.Sleep(time.Millisecond)
+				}
 				g.Kill()
 				return g.Err()
 			}},
@@ -379,12 +381,19 @@ func TestGivenUpRequestCloses(t *testing.T) {
 					}
 					return err
 				})
-				h.Sleep(50 * time.Millisecond)
+				for before := begun.Load(); begun.Load() == before && !g.Ready(); {
+					h.Sleep(time.Millisecond)
+				}
+				h.Sleep(20 * time.Millisecond) // it reads the body, most likely
 				g.Kill()
 				return g.Err()
 			}},
 			{"limit", func(h *hub.Hub, get func(string) (*http.Response, error)) error {
-				err := h.WithTimeout(30*time.Millisecond, func() error { _, err := get("/"); return err })
+				var err error
+				before := begun.Load()
+				for d := 30 * time.Millisecond; begun.Load() == before && d < time.Minute; d *= 2 { // until it is long enough
+					err = h.WithTimeout(d, func() error { _, err := get("/"); return err })
+				}
 				if errors.Is(err, hub.ErrTimeout) {
 					err = hub.ErrExit
 				}
@@ -412,6 +421,17 @@ func TestGivenUpRequestCloses(t *testing.T) {
 				return err
 			}},
 		} {
+			before := begun.Load()
+			wantGone := func() {
+				end := time.Now().Add(30 * time.Second)
+				for begun.Load() == before || gone.Load() < begun.Load() {
+					if time.Now().After(end) {
+						t.Errorf("%s: %d requests began and %d ended", x.name, begun.Load(), gone.Load())
+						return
+					}
+					time.Sleep(time.Millisecond)
+				}
+			}
 			run(t, func(h *hub.Hub) {
 				tr := hubhttp.NewTransport(h)
 				tr.HTTP.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
@@ -420,23 +440,14 @@ func TestGivenUpRequestCloses(t *testing.T) {
 					t.Errorf("%s: %v", x.name, err)
 				}
 				if x.name != "hub ends" {
-					must(t, outside(h, func() { wantGone(t, gone, x.name) }))
+					must(t, outside(h, wantGone))
 				}
 			})
 			if x.name == "hub ends" {
-				wantGone(t, gone, x.name)
+				wantGone()
 			}
 		}
 		s.Close()
-	}
-}
-
-func wantGone(t *testing.T, gone chan bool, name string) {
-	t.Helper()
-	select {
-	case <-gone:
-	case <-time.After(20 * time.Second):
-		t.Errorf("%s: the server does not see the end", name)
 	}
 }
 

@@ -69,8 +69,10 @@ func TestWriteEnds(t *testing.T) {
 			return err
 		}, os.ErrDeadlineExceeded, false},
 		{"deadline", func(h *hub.Hub, c *hubtls.Conn) error {
-			c.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
-			_, err := c.Write(big)
+			g := h.Spawn(func() error { _, err := c.Write(big); return err })
+			h.Sleep(20 * time.Millisecond) // a part is on its way
+			c.SetWriteDeadline(time.Now())
+			err := g.Get()
 			c.SetWriteDeadline(time.Time{})
 			return err
 		}, os.ErrDeadlineExceeded, true},
