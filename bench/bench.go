@@ -28,6 +28,8 @@ type Workload struct {
 	Impls map[Model]Func   // how each model does it
 	NA    map[Model]string // why a model has no implementation; printed in the report
 	Limit func(*B) error   // why this machine cannot run the case (kernel limits); may be nil
+
+	Control bool // measures the harness, in which all models should agree
 }
 
 // A Func does b.N ops and returns the answer. Outside b.Start and b.Stop

@@ -46,9 +46,10 @@ func TestInfo(t *testing.T) {
 	w.Cases = []Params{"task=1us/chunk=2", "task=2us/chunk=2"}
 	w.Impls[Process] = honest
 	w.NA = map[Model]string{Ants: "none"}
+	w.Control = true
 	got, want := w.Info(testModels()), WorkloadInfo{
 		Name: "Counting", Story: "Counts.", Op: "count", Source: "bench/workload/counting.go",
-		Vary: []string{"task", "chunk"}, Cases: w.Cases, Models: []Model{Serial, Process}, NA: w.NA,
+		Vary: []string{"task", "chunk"}, Cases: w.Cases, Models: []Model{Serial, Process}, NA: w.NA, Control: true,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)

@@ -1,9 +1,8 @@
 // Package report turns the files of a benchmark run into something that a
 // reader understands in ten seconds and can check to the last digit: benchmark
 // files in; text and HTML out. It imports none of the packages that are
-// measured. It reads any model and any workload, and knows some by name: serial
-// is the baseline, Nop the control, and the models of this project have a note,
-// a colour and questions for break-evens of their own.
+// measured, and keeps no list of models or workloads: what they are, which is a
+// baseline and which a control, the files say.
 //
 // A report is made in three steps, each of which is a package that imports only
 // those before it: [switchyard/report/results] reads files,
@@ -23,8 +22,8 @@
 // build. It unpacks gzip and decodes UTF-16. Files may be cut off at any byte
 // and may come from anywhere: names are escaped, lines and counts are bounded,
 // and what was left out is said in the notes of the [Run], which every text and
-// page repeats. A log belongs to the run whose header names the moment at which it
-// was begun, wherever it lies.
+// page repeats. A latency log belongs to the run whose header names the moment
+// at which it was begun, wherever it lies.
 //
 // Units mean what our runner says only in its own files and where a name has a
 // model; those of other tools are shown and compared as they stand.
@@ -34,13 +33,13 @@
 //   - Of each case: the median and its 95 % confidence interval, by order
 //     statistics ([analysis.Summary]). Outliers are counted, never dropped.
 //   - Of two models: the U test, exact for small samples also where values are
-//     tied, and the ratio with the interval that is this
-//     test turned round ([analysis.Comparison]).
+//     tied, and the ratio with the interval that is this test turned round
+//     ([analysis.Comparison]).
 //   - Of a row: who is best and who ties with it, by the test after Holm's
-//     correction over all pairs of the row ([analysis.Ranking]); never by overlap of
-//     intervals. Beside every "no difference" stands the smallest effect that
-//     would have been seen; where that is large the row is not a tie, it cannot
-//     be told.
+//     correction over all pairs of the row ([analysis.Ranking]); never by
+//     overlap of intervals. Beside every "no difference" stands the smallest
+//     effect that would have been seen; where that is large, the row is not a
+//     tie but inconclusive.
 //   - Of a size that varies: from where on one model is better than another,
 //     when both sides of the crossing are shown ([analysis.BreakEven]).
 //   - Of the run: one sentence, its exceptions, and how far it can be trusted
@@ -48,8 +47,9 @@
 //   - Of two runs: what got worse, what got better ([Compare]), host facts
 //     first; what failed, which is never a gain; and why cases do not meet.
 //
-// "serial" is a baseline of the work itself and the workload Nop a control:
-// they are shown but do not compete.
+// Baselines and controls are shown but do not compete. In files that declare no
+// models "serial" is the baseline, and where no control is declared it is the
+// workload Nop.
 //
 // [WriteText] prints tables and the verdict. [WriteHTML] writes one page that
 // needs no network and no script, below three megabytes; what does not fit is

@@ -55,7 +55,7 @@ func WriteCompare(w io.Writer, old, new *Run, opt TextOptions) error {
 
 // WriteHTML writes a run as one self-contained page: no network request, no
 // foreign script or style, readable without JavaScript.
-func WriteHTML(w io.Writer, a *Analysis, opt PageOptions) error { return page.Write(w, a, opt) }
+func WriteHTML(w io.Writer, a *Analysis, opt PageOptions) error { return page.Render(w, a, opt) }
 
 // ShellQuote returns s as one word of a POSIX shell; see [format.ShellQuote].
 func ShellQuote(s string) string { return format.ShellQuote(s) }

@@ -77,6 +77,8 @@ type WorkloadInfo struct {
 	Cases  []Params         `json:"cases"`
 	Models []Model          `json:"models"` // those with an implementation
 	NA     map[Model]string `json:"na"`     // why the others have none
+
+	Control bool `json:"control,omitempty"` // it measures the harness: shown, but not in the competition
 }
 
 // A Fact is a stable property of the machine or the build; facts are the

@@ -12,8 +12,9 @@ var nop = &bench.Workload{
 	Name: "Nop",
 	Story: "Nothing of interest: one unit of each model runs a loop of arithmetic, so what is measured is the harness. " +
 		"The cells must agree; where they do not, differences of that size in the other workloads mean nothing either.",
-	Op:   "step of a loop",
-	Want: func(b *bench.B) uint64 { return steps(b.N) },
+	Op:      "step of a loop",
+	Control: true,
+	Want:    func(b *bench.B) uint64 { return steps(b.N) },
 	Impls: map[bench.Model]bench.Func{
 		Serial:    nopSerial,
 		Greenlet:  nopGreenlet,

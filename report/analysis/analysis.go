@@ -99,16 +99,16 @@ func (a *Analysis) rankAll(m Metric) {
 	var competing []*results.Case
 	for _, w := range a.Workloads {
 		for _, c := range w.Cases {
-			r := rankCase(m, a.Models, c)
+			r := rankCase(a.Run, m, c)
 			put(a.byCase, c, m.ID, &r)
 		}
-		if w.Name != ControlWorkload {
+		if !w.Info.Control {
 			competing = append(competing, w.Cases...)
 		}
-		r := rankOver(m, a.Models, w.Cases)
+		r := rankOver(a.Run, m, a.Models, w.Cases)
 		put(a.byWorkload, w, m.ID, &r)
 	}
-	r := rankOver(m, a.Models, competing)
+	r := rankOver(a.Run, m, a.Models, competing)
 	a.overall[m.ID] = &r
 }
 

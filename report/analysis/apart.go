@@ -39,7 +39,7 @@ func newApart(old, new *results.Run, packages bool) *apart {
 		if theirs[c.Identity(packages, true)] || !c.Measured() {
 			continue
 		}
-		for _, id := range []string{"c" + c.Identity(true, false), "p" + c.Identity(false, true), "w" + c.Workload.Package + "\x00" + c.Workload.Base} {
+		for _, id := range []string{"c" + c.Identity(true, false), "p" + c.Identity(false, true), "w" + c.Workload.Package + "\x00" + c.Workload.Info.Name} {
 			a.old[id] = append(a.old[id], c)
 		}
 	}
@@ -60,7 +60,7 @@ func (a *apart) look(c *results.Case) {
 			a.packages[0][o.Workload.Package] = true
 		}
 		a.packages[1][c.Workload.Package] = true
-	} else if len(a.old["w"+c.Workload.Package+"\x00"+c.Workload.Base]) > 0 {
+	} else if len(a.old["w"+c.Workload.Package+"\x00"+c.Workload.Info.Name]) > 0 {
 		a.params[c.Workload.Name] = true
 	}
 }

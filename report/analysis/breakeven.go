@@ -42,12 +42,18 @@ const (
 	MultipleCrossings                // the ratio passes one more than once
 )
 
-// questions are the pairs that break-evens are asked for: does it pay to use
-// a model at all, and which of two rivals from where on.
-var questions = [][2]string{
-	{"process", "serial"}, {"goroutine", "serial"},
-	{"process", "goroutine"}, {"process", "greenlet"},
-	{"goroutine", "greenlet"}, {"ants", "goroutine"},
+// questions are the pairs of models that break-evens are asked for: each
+// against the baselines (does it pay at all) and against those before it in the
+// run's order (which of the two, from where on).
+func questions(run *results.Run) (pairs [][2]string) {
+	for i, a := range run.Models {
+		for k, b := range run.Models {
+			if i != k && a != "" && b != "" && !run.Model(a).Baseline && (run.Model(b).Baseline || k < i) {
+				pairs = append(pairs, [2]string{a, b})
+			}
+		}
+	}
+	return pairs
 }
 
 // breakEvens asks the questions of every curve that has both models at two or
@@ -55,12 +61,12 @@ var questions = [][2]string{
 func breakEvens(a *Analysis) []BreakEven {
 	var out []BreakEven
 	for _, w := range a.Workloads {
-		if w.Name == ControlWorkload {
+		if w.Info.Control {
 			continue
 		}
 		all, _ := Curves(w)
 		for _, g := range all {
-			for _, q := range questions {
+			for _, q := range questions(a.Run) {
 				if b, ok := breakEven(g, q[0], q[1]); ok {
 					out = append(out, b)
 				}

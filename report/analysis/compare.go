@@ -8,10 +8,6 @@ import (
 	"switchyard/report/format"
 )
 
-// equivalence is how near to one a ratio must lie to call two models
-// equivalent: within two per cent either way.
-const equivalence = 0.02
-
 // A Comparison sets model A against model B in one metric.
 type Comparison struct {
 	A, B   string
@@ -56,7 +52,7 @@ func compare(a, b string, x, y []float64, centerX, centerY float64) Comparison {
 	ratios := logRatios(x, y)
 	c.Lo, c.Hi = shiftInterval(ratios, c.N1, c.N2, alpha)
 	lo, hi := shiftInterval(ratios, c.N1, c.N2, 2*alpha)
-	c.Equivalent = lo >= 1-equivalence && hi <= 1/(1-equivalence)
+	c.Equivalent = lo >= 1-Equivalence && hi <= 1/(1-Equivalence)
 	return c
 }
 
@@ -72,14 +68,11 @@ func (c *Comparison) detectable(x, y []float64) {
 	}
 }
 
-// maxPairs bounds the pairs that one interval is computed from.
-const maxPairs = 1 << 18
-
 // logRatios lists log(x/y) over all pairs, ascending. Samples so large that
 // their pairs would not fit are thinned to evenly spaced order statistics.
 func logRatios(x, y []float64) []float64 {
 	if len(x)*len(y) > maxPairs {
-		x, y = thin(x, 512), thin(y, 512)
+		x, y = thin(x, thinned), thin(y, thinned)
 	}
 	out := make([]float64, 0, len(x)*len(y))
 	for _, a := range x {

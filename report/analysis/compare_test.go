@@ -52,7 +52,7 @@ func TestSmallestP(t *testing.T) {
 	}
 	for family, want := range map[int]int{1: 4, 10: 6, 15: 6, 45: 7} {
 		if got := ResultsNeeded(family); got != want {
-			t.Errorf("resultsNeeded(%d) = %d, want %d", family, got, want)
+			t.Errorf("ResultsNeeded(%d) = %d, want %d", family, got, want)
 		}
 	}
 }

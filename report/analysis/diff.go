@@ -191,7 +191,7 @@ func (c *Change) kind() ChangeKind {
 		return Regressed
 	case c.New.Min == c.New.Max && c.Old.Min == c.Old.Max && c.New.Min == c.Old.Min && c.N1 > 1 && c.N2 > 1:
 		return Same // the same number every time
-	case !c.Equivalent && (c.Detectable > maxDetectable || c.Lo > 1 || c.Hi < 1):
+	case !c.Equivalent && (c.Detectable > MaxDetectable || c.Lo > 1 || c.Hi < 1):
 		return Inconclusive
 	}
 	return Same

@@ -7,13 +7,6 @@ import (
 	"switchyard/report/results"
 )
 
-// Models and workloads outside the competition: serial is the work itself
-// without any model, Nop is the harness itself.
-const (
-	BaselineModel   = "serial"
-	ControlWorkload = "Nop"
-)
-
 // A Relation says how a model stands to the best of its row.
 type Relation int
 
@@ -168,12 +161,12 @@ func (r *Ranking) test() {
 	if s := r.Second(); s != nil {
 		best.Versus = s.Versus.reversed()
 	}
-	r.testOutside()
+	r.testUnranked()
 }
 
-// testOutside compares the entries outside the competition with the best,
+// testUnranked compares the entries outside the competition with the best,
 // each on its own.
-func (r *Ranking) testOutside() {
+func (r *Ranking) testUnranked() {
 	best := r.Best()
 	for i := range r.Entries {
 		e := &r.Entries[i]
@@ -199,7 +192,7 @@ func (r *Ranking) judge(e *Entry, c Comparison) {
 		e.Relation = Worse
 	case c.Equivalent:
 		e.Relation = Tied
-	case c.Detectable > maxDetectable || c.Lo > 1 || c.Hi < 1:
+	case c.Detectable > MaxDetectable || c.Lo > 1 || c.Hi < 1:
 		// Nothing was shown, but nothing much could have been; or the test
 		// alone would reject, and only the correction holds it back. Neither is
 		// a tie.
@@ -209,13 +202,9 @@ func (r *Ranking) judge(e *Entry, c Comparison) {
 	}
 }
 
-// maxDetectable is the smallest detectable effect from which on a test that sees no
-// difference says nothing: models may differ by a quarter unseen.
-const maxDetectable = 0.25
-
 // HeldBack reports whether the test alone would tell the model from the best,
 // and only the correction kept it from that.
-func (e *Entry) HeldBack() bool { return e.Relation == Unknown && e.Versus.Detectable <= maxDetectable }
+func (e *Entry) HeldBack() bool { return e.Relation == Unknown && e.Versus.Detectable <= MaxDetectable }
 
 // tooFew reports whether no difference, however large, could have been shown.
 func (r *Ranking) tooFew() bool {
@@ -237,15 +226,15 @@ func (c Comparison) reversed() Comparison {
 }
 
 // rankCase ranks the models of one case.
-func rankCase(m Metric, models []string, c *results.Case) Ranking {
-	entries := make([]Entry, len(models))
-	for i, model := range models {
+func rankCase(run *results.Run, m Metric, c *results.Case) Ranking {
+	entries := make([]Entry, len(run.Models))
+	for i, model := range run.Models {
 		e := &entries[i]
 		e.Model, e.Of = model, 1
 		e.Sample, _ = m.Sample(c.Cells[model])
 		if len(e.Sample) > 0 {
 			e.Center, e.Have = Summarize(e.Sample).Center, 1
-			if model == BaselineModel {
+			if run.Model(model).Baseline {
 				e.Relation = Unranked
 			}
 		}
@@ -259,7 +248,7 @@ func rankCase(m Metric, models []string, c *results.Case) Ranking {
 // workload weighs the same, and within it every case. Only cases that all
 // ranked models have count; a model that would shrink them to less than half
 // is not ranked but shown as partial.
-func rankOver(m Metric, models []string, cases []*results.Case) Ranking {
+func rankOver(run *results.Run, m Metric, models []string, cases []*results.Case) Ranking {
 	have := map[string]map[*results.Case][]float64{}
 	for _, model := range models {
 		have[model] = map[*results.Case][]float64{}
@@ -273,7 +262,7 @@ func rankOver(m Metric, models []string, cases []*results.Case) Ranking {
 	cases = slices.DeleteFunc(slices.Clone(cases), func(c *results.Case) bool {
 		return !slices.ContainsFunc(models, func(m string) bool { return have[m][c] != nil })
 	})
-	ranked, common := commonCases(models, cases, func(model string, c *results.Case) bool { return have[model][c] != nil })
+	ranked, common := commonCases(run, models, cases, func(model string, c *results.Case) bool { return have[model][c] != nil })
 	entries := make([]Entry, len(models))
 	for i, model := range models {
 		e := &entries[i]
@@ -283,7 +272,7 @@ func rankOver(m Metric, models []string, cases []*results.Case) Ranking {
 		case e.Have == 0:
 			continue
 		case slices.Contains(ranked, model):
-		case model == BaselineModel && covers(have[model], common):
+		case run.Model(model).Baseline && covers(have[model], common):
 			e.Relation = Unranked
 		default:
 			e.Relation = Partial
@@ -307,7 +296,7 @@ func covers(have map[*results.Case][]float64, cases []*results.Case) bool {
 
 // commonCases finds the competing models to rank and the cases they share.
 // While those are fewer than half, the model with the fewest cases goes.
-func commonCases(models []string, cases []*results.Case, has func(string, *results.Case) bool) (ranked []string, common []*results.Case) {
+func commonCases(run *results.Run, models []string, cases []*results.Case, has func(string, *results.Case) bool) (ranked []string, common []*results.Case) {
 	counts := map[string]int{}
 	for _, model := range models {
 		for _, c := range cases {
@@ -315,7 +304,7 @@ func commonCases(models []string, cases []*results.Case, has func(string, *resul
 				counts[model]++
 			}
 		}
-		if counts[model] > 0 && model != BaselineModel {
+		if counts[model] > 0 && !run.Model(model).Baseline {
 			ranked = append(ranked, model)
 		}
 	}

@@ -10,12 +10,6 @@ import (
 	"switchyard/report/format"
 )
 
-// Confidence is the level of every interval shown.
-const Confidence = 0.95
-
-// alpha is the level of every test, before correction.
-const alpha = 1 - Confidence
-
 var thresholds = func() *benchmath.Thresholds {
 	t := benchmath.DefaultThresholds
 	t.CompareAlpha = alpha

@@ -54,9 +54,9 @@ func trust(ws []Warning) Trust {
 	}
 	t := Trust{Level: "high", Reasons: ws}
 	switch {
-	case grades[Grave] > 0 || grades[Caution] >= 3:
+	case grades[Grave] > 0 || grades[Caution] >= manyWarnings:
 		t.Level = "low"
-	case grades[Caution] > 0 || grades[Notice] >= 3:
+	case grades[Caution] > 0 || grades[Notice] >= manyWarnings:
 		t.Level = "moderate"
 	}
 	return t
@@ -140,7 +140,7 @@ func warnFewResults(a *Analysis) (Warning, bool) {
 	}
 	if len(cells) > 0 {
 		w.Grade, w.Cells = Grave, cells
-		w.Effect = "With fewer than 6 results there is no 95 % interval at all, and the test can hardly show a difference."
+		w.Effect = fmt.Sprintf("With fewer than %d results there is no 95 %% interval at all, and the test can hardly show a difference.", benchlog.MinResults)
 	}
 	return w, fewest < benchlog.SteadyResults
 }
@@ -170,7 +170,7 @@ func warnShort(a *Analysis) (Warning, bool) {
 	for _, c := range a.Cases() {
 		for _, m := range a.Models {
 			cell := c.Cells[m]
-			if !cell.Usable() || m == BaselineModel {
+			if !cell.Usable() || a.Model(m).Baseline {
 				continue
 			}
 			least := math.MaxInt
@@ -204,7 +204,7 @@ func warnDisturbed(a *Analysis) (Warning, bool) {
 		Effect: "Something else ran on the machine. The block was run again; its results stay in the sample and widen it.",
 		Remedy: "Stop other programs, or run on a machine of its own.",
 	}
-	if 2*n > len(a.Blocks) {
+	if float64(n) > graveDisturbed*float64(len(a.Blocks)) {
 		w.Grade = Grave
 	}
 	return w, n > 0
@@ -271,7 +271,7 @@ func warnWide(a *Analysis) (Warning, bool) {
 		Remedy: "More results (COUNT) and longer ones (BENCHTIME) on a quieter machine.",
 		Cells:  cells,
 	}
-	if 4*len(cells) > all {
+	if float64(len(cells)) > cautionWide*float64(all) {
 		w.Grade = Caution
 	}
 	return w, len(cells) > 0
@@ -307,7 +307,7 @@ func warnTrend(a *Analysis) (Warning, bool) {
 		Threshold: "±" + format.Percent(benchlog.TrendWarns),
 		Effect:    "The machine got faster or slower during the a. Random order inside blocks spreads this over all models.",
 		Remedy:    "Let the machine warm up and cool down; more blocks.",
-	}, n >= 3 && math.Abs(t) > benchlog.TrendWarns
+	}, n >= TrendPasses && math.Abs(t) > benchlog.TrendWarns
 }
 
 // Trend is the relative change of throughput, as a geometric mean over all

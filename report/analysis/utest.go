@@ -16,16 +16,6 @@ import (
 // The test is written here because that of go-moremath, and with it
 // benchmath's, takes the wrong tail for ties in samples of different size.
 
-// Work up to which the distribution of U is computed, in the steps that it
-// takes: two samples of 41 without ties, where it is the same for all samples
-// of a size and kept; two of 26 with ties, where it is computed every time. A
-// small sample beside a large one costs little, and there the approximation is
-// bad.
-const (
-	exactWork = 6e6
-	tiedWork  = 1e6
-)
-
 func uWork(n1, n2 int) float64 {
 	return float64(n1+n2) * float64(min(n1, n2)) * float64(n1) * float64(n2)
 }

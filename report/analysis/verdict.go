@@ -75,7 +75,7 @@ func verdictOf(a *Analysis) Verdict {
 			v.Winner = v.Leader
 		}
 	}
-	v.LeftOut = leftOut(r)
+	v.LeftOut = leftOut(a, r)
 	var rest string
 	v.Headline, rest = v.sentence(a.Results(), r)
 	v.Sentence = v.Headline + rest
@@ -88,10 +88,10 @@ func verdictOf(a *Analysis) Verdict {
 }
 
 // leftOut names the models that the run's row could not rank.
-func leftOut(r *Ranking) []string {
+func leftOut(a *Analysis, r *Ranking) []string {
 	var out []string
 	for _, e := range r.Entries {
-		if e.Relation == Partial && e.Model != BaselineModel {
+		if e.Relation == Partial && !a.Model(e.Model).Baseline {
 			out = append(out, fmt.Sprintf("%s (%d of %d cases)", format.Clean(results.ModelName(e.Model)), e.Have, e.Of))
 		}
 	}
@@ -158,7 +158,7 @@ func (v *Verdict) over(r *Ranking) string {
 func exceptions(a *Analysis, leader string) []Exception {
 	var out []Exception
 	for _, w := range a.Workloads {
-		if w.Name == ControlWorkload {
+		if w.Info.Control {
 			continue
 		}
 		byRival := map[string][]*results.Case{}
@@ -170,7 +170,7 @@ func exceptions(a *Analysis, leader string) []Exception {
 			}
 		}
 		for _, rival := range slices.Sorted(maps.Keys(byRival)) {
-			out = append(out, exception(w, rival, leader, byRival[rival]))
+			out = append(out, exception(a.Run, w, rival, leader, byRival[rival]))
 		}
 	}
 	sort.SliceStable(out, func(i, j int) bool { return out[i].Ratio > out[j].Ratio })
@@ -194,8 +194,8 @@ func firstPerWorkload(all []Exception, n int) []Exception {
 	return first[:min(n, len(first))]
 }
 
-func exception(w *results.Workload, rival, leader string, cases []*results.Case) Exception {
-	r := rankOver(Throughput, []string{rival, leader}, cases)
+func exception(run *results.Run, w *results.Workload, rival, leader string, cases []*results.Case) Exception {
+	r := rankOver(run, Throughput, []string{rival, leader}, cases)
 	e := Exception{Workload: w, Model: rival, Cases: cases, Ratio: math.NaN(), Lo: math.Inf(-1), Hi: math.Inf(1)}
 	if x, y := r.Entry(rival), r.Entry(leader); len(x.Sample) > 0 && len(y.Sample) > 0 {
 		c := compare(rival, leader, x.Sample, y.Sample, x.Center, y.Center)

@@ -163,15 +163,18 @@ func (b *builder) lineChart(title, hint, label string, x, y scale, h vg.Length, 
 	return b.draw(title, hint, chart{p, h, "lines", label})
 }
 
-// seriesClass says how a model's line stands out in a case or workload.
-func seriesClass(r *analysis.Ranking, model string) string {
+// series begins the line of the i-th model, which stands out where the model is
+// the best of the row or a baseline.
+func (b *builder) series(i int, r *analysis.Ranking) series {
+	m := b.models[i]
+	s := series{model: m, title: m.Name, dashed: m.Baseline}
 	switch {
-	case r.Best() != nil && r.Best().Model == model:
-		return "best"
-	case model == analysis.BaselineModel:
-		return "base"
+	case r.Best() != nil && r.Best().Model == b.run.Models[i]:
+		s.class = "best"
+	case m.Baseline:
+		s.class = "base"
 	}
-	return ""
+	return s
 }
 
 // latencyChart shows latency by percentile. The x axis gives every nine the
@@ -188,7 +191,8 @@ func (b *builder) latencyChart(c *results.Case, h vg.Length) (pageChart, bool) {
 		}
 		qs := quantiles(b.run, cell)
 		merged = merged && cell.Latency != nil
-		s := series{model: b.models[i], class: seriesClass(rank, m), dashed: m == analysis.BaselineModel, dots: cell.Latency == nil}
+		s := b.series(i, rank)
+		s.dots = cell.Latency == nil
 		for _, q := range qs {
 			if q.P >= 100 || q.NS <= 0 || !format.Finite(q.NS) {
 				continue
@@ -283,7 +287,8 @@ func (b *builder) progressChart(c *results.Case) (pageChart, bool) {
 			continue
 		}
 		center := analysis.Summarize(values).Center
-		s := series{model: b.models[i], class: seriesClass(rank, m), dots: len(values) <= maxDots, title: b.models[i].Name}
+		s := b.series(i, rank)
+		s.dots = len(values) <= maxDots
 		for _, v := range thinTo(values, 160) {
 			d := deviation(v.y, center)
 			s.points = append(s.points, mark{x: v.x + 1, y: d})
@@ -345,7 +350,7 @@ func (b *builder) distributionChart(c *results.Case) (pageChart, bool) {
 		if !cell.Usable() || cell.Latency == nil {
 			continue
 		}
-		s := series{model: b.models[i], class: seriesClass(rank, m), dashed: m == analysis.BaselineModel, title: b.models[i].Name}
+		s := b.series(i, rank)
 		for _, q := range cell.Latency.Points {
 			if q.NS <= 0 || q.P > 99.91 && q.P < 100 {
 				continue
@@ -372,7 +377,7 @@ func (b *builder) distributionChart(c *results.Case) (pageChart, bool) {
 }
 
 // curveCharts are a workload's scaling curves: throughput over the number
-// that varies, and the gain over serial where serial was measured.
+// that varies, and the gain over the baseline where there is one.
 func (b *builder) curveCharts(w *results.Workload) []pageChart {
 	all, _ := analysis.Curves(w)
 	var out []pageChart
@@ -383,7 +388,7 @@ func (b *builder) curveCharts(w *results.Workload) []pageChart {
 		if ch, ok := b.scalingChart(g, analysis.Throughput, "Higher is better, both axes logarithmic; bars are 95 % intervals."); ok {
 			out = append(out, ch)
 		}
-		if ch, ok := b.gainChart(g, ""); ok {
+		if ch, ok := b.gainChart(g, false); ok {
 			out = append(out, ch)
 		} else if ch, ok := b.scalingChart(g, analysis.TailP99, "Lower is better, both axes logarithmic; bars are 95 % intervals."); ok {
 			out = append(out, ch)
@@ -422,7 +427,8 @@ func (b *builder) scalingChart(g analysis.Curve, m analysis.Metric, hint string)
 	var all []series
 	var ys []float64
 	for i, model := range b.run.Models {
-		s := series{model: b.models[i], class: seriesClass(row, model), dashed: model == analysis.BaselineModel, bars: true, dots: true, title: b.models[i].Name}
+		s := b.series(i, row)
+		s.bars, s.dots = true, true
 		for k, c := range g.Cases {
 			v, _ := m.Sample(c.Cells[model])
 			if len(v) == 0 {
@@ -453,14 +459,15 @@ func (b *builder) scalingChart(g analysis.Curve, m analysis.Metric, hint string)
 // picture of the break-even.
 func (b *builder) gains() []pageChart {
 	var out []pageChart
+	stress := slices.ContainsFunc(b.run.Models, func(m string) bool { return b.run.Model(m).Processes })
 	for _, w := range b.shown {
 		all, _ := analysis.Curves(w)
 		for _, g := range all {
 			if !g.Sizes() || len(out) == 2 {
 				continue
 			}
-			if ch, ok := b.gainChart(g, "process"); ok {
-				ch.Title = format.Clean(w.Name) + ": gain over serial"
+			if ch, ok := b.gainChart(g, stress); ok {
+				ch.Title = format.Clean(w.Name) + ": " + strings.ToLower(ch.Title[:1]) + ch.Title[1:]
 				out = append(out, ch)
 			}
 		}
@@ -468,24 +475,28 @@ func (b *builder) gains() []pageChart {
 	return out
 }
 
-// gainChart draws each model's throughput over serial's: where a line passes
-// one, the model begins to pay. One model can be stressed in place of the best.
-func (b *builder) gainChart(g analysis.Curve, stress string) (pageChart, bool) {
-	if !drawable(g) {
+// gainChart draws each model's throughput over the baseline's: where a line
+// passes one, the model begins to pay. Models whose units are processes can be
+// stressed in place of the best.
+func (b *builder) gainChart(g analysis.Curve, stress bool) (pageChart, bool) {
+	baseline := b.run.Baseline()
+	if baseline == "" || !drawable(g) {
 		return pageChart{}, false
 	}
+	base := b.model(baseline)
 	row := b.run.Workload(g.Workload, analysis.Throughput)
 	var all []series
 	ys := []float64{1}
 	for i, m := range b.run.Models {
-		if m == analysis.BaselineModel {
+		if b.models[i].Baseline {
 			continue
 		}
-		s := series{model: b.models[i], class: seriesClass(row, m), bars: true, dots: true, title: b.models[i].Name + " over " + analysis.BaselineModel}
-		if stress != "" {
-			s.class = map[bool]string{true: "best"}[m == stress]
+		s := b.series(i, row)
+		s.bars, s.dots, s.title = true, true, s.title+" over "+base.Name
+		if stress {
+			s.class = map[bool]string{true: "best"}[b.run.Model(m).Processes]
 		}
-		for _, pt := range g.Ratios(m, analysis.BaselineModel) {
+		for _, pt := range g.Ratios(m, baseline) {
 			mk := mark{x: pt.X, y: pt.Ratio}
 			ys = append(ys, pt.Ratio)
 			if pt.Lo > 0 && format.Finite(pt.Hi) {
@@ -507,5 +518,5 @@ func (b *builder) gainChart(g analysis.Curve, stress string) (pageChart, bool) {
 		_, ty := p.Transforms(&dc)
 		dc.StrokeLine2(lineStyle(inkMuted, 1.2, 5, 4), dc.Min.X, ty(1), dc.Max.X, ty(1))
 	})
-	return b.lineChart("Gain over serial", "Above the dashed line the model pays; bars are 95 % intervals of the ratio.", "Throughput over serial of "+format.Clean(g.Workload.Name), xScale(g), y, chartHeight, all, one)
+	return b.lineChart("Gain over "+base.Name, "Above the dashed line the model pays; bars are 95 % intervals of the ratio.", "Throughput over "+base.Name+" of "+format.Clean(g.Workload.Name), xScale(g), y, chartHeight, all, one)
 }

@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"switchyard/bench/benchlog"
 	"switchyard/report/analysis"
 	"switchyard/report/format"
 	"switchyard/report/results"
@@ -82,7 +83,7 @@ func (b *builder) rows(c *results.Case) []chartRow {
 			mark = "  " + format.Ratio(e.Ratio)
 		}
 		row.note += mark
-		bounds := "no interval: needs 6 results"
+		bounds := fmt.Sprintf("no interval: needs %d results", benchlog.MinResults)
 		if s.Bounded() {
 			bounds = fmt.Sprintf("95 %% interval %s to %s", format.Value(s.Lo, analysis.Throughput.Unit), format.Value(s.Hi, analysis.Throughput.Unit))
 		}

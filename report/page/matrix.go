@@ -71,7 +71,7 @@ func (b *builder) matrix(m analysis.Metric) pageMatrix {
 		c.Title = b.entryTitle(m, &r.Entries[i], r)
 		out.Geomean = append(out.Geomean, c)
 		win := matrixWin{Count: "–"}
-		if r.Entries[i].Model != analysis.BaselineModel {
+		if !b.models[i].Baseline {
 			win = matrixWin{fmt.Sprint(wins[i]), wins[i]}
 		}
 		out.Wins = append(out.Wins, win)
@@ -81,7 +81,7 @@ func (b *builder) matrix(m analysis.Metric) pageMatrix {
 
 func (b *builder) matrixRow(m analysis.Metric, w *results.Workload) (row matrixRow, good []bool) {
 	row = matrixRow{Name: format.Clean(w.Name), ID: b.id(w)}
-	if w.Name == analysis.ControlWorkload {
+	if w.Info.Control {
 		row.Note = "control"
 	}
 	r := b.run.Workload(w, m)
@@ -96,7 +96,7 @@ func (b *builder) matrixRow(m analysis.Metric, w *results.Workload) (row matrixR
 			c.Title = b.entryTitle(m, e, r)
 		}
 		row.Cells = append(row.Cells, c)
-		good = append(good, e.Relation.Good() && w.Name != analysis.ControlWorkload)
+		good = append(good, e.Relation.Good() && !w.Info.Control)
 	}
 	if len(w.Cases) > 1 {
 		for _, k := range b.first[w] {
@@ -225,7 +225,7 @@ func (b *builder) entryTitle(m analysis.Metric, e *analysis.Entry, r *analysis.R
 	case analysis.Tied:
 		s.WriteString("; no difference seen")
 		if e.Versus.Equivalent {
-			s.WriteString(", equivalent within 2 %")
+			s.WriteString(", equivalent within " + format.Percent(analysis.Equivalence))
 		} else if format.Finite(e.Versus.Detectable) {
 			fmt.Fprintf(&s, ", %s would have been", format.Percent(e.Versus.Detectable))
 		}

@@ -4,21 +4,25 @@ import (
 	"fmt"
 	"math"
 
+	"switchyard/bench/benchlog"
 	"switchyard/report/analysis"
 	"switchyard/report/format"
 )
 
 // A pageMethod is what the method section fills its text with.
 type pageMethod struct {
-	Command   string
-	Results   int
-	Benchtime string
-	Seed      string
-	Blocks    int
-	Trend     string
-	Canary    string
-	Needed    int // results for the largest family
-	Family    int
+	Command             string
+	Results             int
+	Benchtime           string
+	Seed                string
+	Blocks              int
+	Trend               string
+	Canary              string
+	Needed              int // results for the largest family
+	Family              int
+	MinResults          int
+	Equivalence, Blunt  string   // limits, as shares
+	Baselines, Controls []string // what does not compete
 }
 
 func (b *builder) method() pageMethod {
@@ -34,11 +38,23 @@ func (b *builder) method() pageMethod {
 	if h.Seed != 0 {
 		m.Seed = fmt.Sprint(h.Seed)
 	}
-	if t, n := b.run.Trend(); n >= 3 {
+	if t, n := b.run.Trend(); n >= analysis.TrendPasses {
 		m.Trend = fmt.Sprintf("%+.1f %%", 100*t)
 	}
 	for _, c := range b.run.Cases() {
 		m.Family = max(m.Family, b.run.Case(c, analysis.Throughput).Family)
+	}
+	m.MinResults = benchlog.MinResults
+	m.Equivalence, m.Blunt = format.Percent(analysis.Equivalence), format.Percent(analysis.MaxDetectable)
+	for _, model := range b.models {
+		if model.Baseline {
+			m.Baselines = append(m.Baselines, model.Name)
+		}
+	}
+	for _, w := range b.run.Workloads {
+		if w.Info.Control {
+			m.Controls = append(m.Controls, format.Clean(w.Name))
+		}
 	}
 	m.Needed = analysis.ResultsNeeded(max(1, m.Family))
 	return m

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"switchyard/bench/benchlog"
 	"switchyard/report/analysis"
 	"switchyard/report/format"
 	"switchyard/report/results"
@@ -54,9 +55,9 @@ type Options struct {
 	Baseline *results.Run
 }
 
-// Write writes the run as one self-contained page: no network request, no
+// Render writes the run as one self-contained page: no network request, no
 // foreign script or style, readable without JavaScript.
-func Write(w io.Writer, a *analysis.Analysis, opt Options) error {
+func Render(w io.Writer, a *analysis.Analysis, opt Options) error {
 	p := newPage(a, opt)
 	var b bytes.Buffer
 	if err := pageTmpl.Execute(&b, p); err != nil {
@@ -104,9 +105,10 @@ type page struct {
 
 // A pageModel is a model with its colour and its short description.
 type pageModel struct {
-	Name  string
-	Class string // of its colour: "s-goroutine"
-	Note  string
+	Name     string
+	Class    string // of its colour: "s1"
+	Note     string
+	Baseline bool
 }
 
 func newPage(run *analysis.Analysis, opt Options) *page {
@@ -147,7 +149,7 @@ func newPage(run *analysis.Analysis, opt Options) *page {
 	evens := run.BreakEvens
 	for _, e := range evens[:min(len(evens), maxEvens)] {
 		switch row := b.breakEven(e); {
-		case e.Curve.Sizes():
+		case e.Curve.Sizes() && (row.B.Baseline || !row.Plain):
 			p.TaskEvens = append(p.TaskEvens, row)
 		case row.Plain:
 			p.PlainEvens = append(p.PlainEvens, row)
@@ -205,32 +207,43 @@ type builder struct {
 
 func newBuilder(run *analysis.Analysis) *builder {
 	b := &builder{run: run, first: map[*results.Workload][]*results.Case{}, ids: map[any]string{}, taken: map[string]bool{}}
-	extra := 0
-	for _, m := range run.Models {
-		class, note := "", modelNotes[m]
-		if note != "" {
-			class = "s-" + m
-		} else {
-			class = fmt.Sprintf("s-x%d", extra%6)
-			extra++
-		}
-		b.models = append(b.models, pageModel{format.Clean(results.ModelName(m)), class, note})
+	for _, name := range run.Models {
+		m := run.Model(name)
+		b.models = append(b.models, pageModel{
+			Name: format.Clean(results.ModelName(name)), Class: class(run, name),
+			Note: format.CleanTo(m.Note, 200), Baseline: m.Baseline,
+		})
 	}
 	return b
 }
 
-// modelNotes say what the known models are.
-var modelNotes = map[string]string{
-	"serial":      "the work itself, in one flow of control: a baseline, not in the competition",
-	"greenlet":    "coroutines that switch explicitly, on one thread",
-	"goroutine":   "goroutines, scheduled by the Go runtime",
-	"ants":        "goroutines from a pool (ants)",
-	"thread":      "goroutines locked to their operating system thread",
-	"process":     "a pool of processes, with shared memory",
-	"py-greenlet": "Python: greenlet",
-	"py-gevent":   "Python: gevent",
-	"py-process":  "Python: multiprocessing",
-	"py-thread":   "Python: threading",
+// colours of models, beside that of baselines, in page.css.
+const colours = 11
+
+// class is the class of a model's colour: the same in every page of one order
+// of models, whichever of them were measured.
+func class(run *analysis.Analysis, name string) string {
+	if run.Model(name).Baseline {
+		return "s-base"
+	}
+	n := 0
+	for _, m := range run.File.Models {
+		if string(m.Name) == name {
+			return fmt.Sprintf("s%d", n%colours)
+		}
+		if !m.Baseline {
+			n++
+		}
+	}
+	for _, m := range run.Models {
+		if m == name {
+			break
+		}
+		if !slices.ContainsFunc(run.File.Models, func(i benchlog.ModelInfo) bool { return string(i.Name) == m }) {
+			n++
+		}
+	}
+	return fmt.Sprintf("s%d", n%colours)
 }
 
 // plan decides which cases are shown, and what room that leaves for charts.

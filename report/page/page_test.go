@@ -82,3 +82,43 @@ func TestRampAtItsLimits(t *testing.T) {
 		t.Errorf("NaN sorts as %q", got)
 	}
 }
+
+// A model has the same colour in every page of one order of models, whichever
+// were measured; models that no file declares have the colours after those.
+func TestColoursOfModels(t *testing.T) {
+	head := "# switchyard {}\n"
+	for _, m := range []string{`"seq","baseline":true`, `"a"`, `"b"`, `"c"`} {
+		head += "# model {\"name\":" + m + "}\n"
+	}
+	line := func(model string) string { return "BenchmarkX/model=" + model + "-2 1 5 ns/op\n" }
+	for text, want := range map[string]string{
+		head + line("a") + line("b") + line("c") + line("seq"): "s0 s1 s2 s-base",
+		head + line("c") + line("seq"):                         "s2 s-base",
+		head + line("new") + line("b") + line("newer"):         "s3 s1 s4",
+		line("x") + line("serial") + line("y"):                 "s0 s-base s1",
+		"BenchmarkX-2 1 5 ns/op\n":                             "s0",
+	} {
+		var got []string
+		for _, m := range newBuilder(analysis.Of(read(t, text))).models {
+			got = append(got, m.Class)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q: colours %q, want %q", text, got, want)
+		}
+	}
+	// Each has a colour of its own, and no model is without one.
+	var many strings.Builder
+	for i := range colours + 1 {
+		many.WriteString(line(fmt.Sprintf("m%d", i)))
+	}
+	seen := map[string]int{}
+	for _, m := range newBuilder(analysis.Of(read(t, many.String()))).models {
+		seen[m.Class]++
+		if !strings.Contains(pageCSS, "\n."+m.Class+" { --s: light-dark(") {
+			t.Errorf("the style has no colour %s", m.Class)
+		}
+	}
+	if len(seen) != colours || seen["s0"] != 2 {
+		t.Errorf("colours %v", seen)
+	}
+}

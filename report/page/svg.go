@@ -308,8 +308,8 @@ func (c *svg) close() {
 	c.out.WriteString("</g>")
 }
 
-// markup is the whole drawing. It is one tab stop; role "group" leaves its marks
-// and their titles readable.
+// markup returns the whole drawing as an SVG element. It is one tab stop; role
+// "group" leaves its marks and their titles readable.
 func (c *svg) markup(class, label string) template.HTML {
 	c.flush()
 	return template.HTML(fmt.Sprintf(`<svg class="plot %s" viewBox="0 0 %s %s" role="group" tabindex="0" aria-label="%s">%s</svg>`,

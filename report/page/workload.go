@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"switchyard/bench/benchlog"
 	"switchyard/report/analysis"
 	"switchyard/report/format"
 	"switchyard/report/results"
@@ -68,8 +69,8 @@ type allocRow struct {
 
 func (b *builder) workload(w *results.Workload) pageWorkload {
 	p := pageWorkload{
-		Name: format.Clean(w.Name), ID: b.id(w), Op: format.Clean(w.Op), Story: format.CleanTo(w.Story, 2000), Source: format.CleanTo(w.Source, 200),
-		Control: w.Name == analysis.ControlWorkload, Takeaway: b.takeaway(w),
+		Name: format.Clean(w.Name), ID: b.id(w), Op: format.Clean(w.Info.Op), Story: format.CleanTo(w.Info.Story, 2000), Source: format.CleanTo(w.Info.Source, 200),
+		Control: w.Info.Control, Takeaway: b.takeaway(w),
 	}
 	p.Curves = b.curveCharts(w)
 	measured := 0
@@ -87,7 +88,7 @@ func (b *builder) workload(w *results.Workload) pageWorkload {
 // takeaway is what the section comes to: who is best where, and by how much.
 func (b *builder) takeaway(w *results.Workload) []string {
 	var out []string
-	if w.Name == analysis.ControlWorkload {
+	if w.Info.Control {
 		return controlTakeaway(b.run.Workload(w, analysis.Throughput))
 	}
 	for _, g := range groupByBest(b.run, w) {
@@ -232,7 +233,7 @@ var columns = []struct {
 	}},
 	{"95 % interval", func(b *builder, c *results.Cell, e *analysis.Entry, s analysis.Summary) tableCell {
 		if !s.Bounded() {
-			return tableCell{"needs 6 results", "", ""}
+			return tableCell{fmt.Sprintf("needs %d results", benchlog.MinResults), "", ""}
 		}
 		return tableCell{fmt.Sprintf("%s – %s", strings.TrimSuffix(format.Value(s.Lo, analysis.Throughput.Unit), "/s"), format.Value(s.Hi, analysis.Throughput.Unit)), number(s.HalfWidth()),
 			fmt.Sprintf("±%s; actual confidence %.1f %%", format.Percent(s.HalfWidth()), 100*s.Confidence)}
@@ -268,7 +269,7 @@ var columns = []struct {
 		case e.Relation == analysis.Unknown:
 			return tableCell{"?, too few results", "3", "no difference could have been shown, however large"}
 		case e.Relation == analysis.Tied && e.Versus.Equivalent:
-			return tableCell{"equivalent ±2 %", "1", "shown to lie within 2 % of the best"}
+			return tableCell{"equivalent ±" + format.Percent(analysis.Equivalence), "1", "shown to lie within " + format.Percent(analysis.Equivalence) + " of the best"}
 		case e.Relation == analysis.Tied && format.Finite(e.Versus.Detectable):
 			return tableCell{"~, ≥ " + format.Percent(e.Versus.Detectable) + " would show", "1", "no difference seen; the smallest effect that results scattered like these would have shown"}
 		case e.Relation == analysis.Tied:

@@ -26,7 +26,7 @@ var ErrNoResults = errors.New("no benchmark results")
 // results are left out, with a note.
 const (
 	MaxCells  = benchlog.MaxCases
-	MaxModels = 24
+	MaxModels = benchlog.MaxModels
 )
 
 // Load reads a results directory: bench.txt, and latency.hlog where there is
@@ -122,10 +122,13 @@ func newRun(f *benchlog.File) *Run {
 	for _, m := range f.Header.Models[:min(MaxModels, len(f.Header.Models))] {
 		run.addModel(string(m))
 	}
+	if len(f.Models) == 0 {
+		run.File.Models = []benchlog.ModelInfo{{Name: "serial", Baseline: true}}
+	}
 	for _, info := range f.Workloads {
 		w := run.workload("", info.Name)
-		w.Story, w.Op, w.Source, w.Vary = info.Story, info.Op, info.Source, info.Vary
-		w.order = info.Cases[:min(len(info.Cases), 1000)]
+		w.Info = info
+		w.Info.Cases = info.Cases[:min(len(info.Cases), 1000)]
 	}
 	p := &placer{Run: run, file: f, cells: map[string]*Cell{}}
 	over := f.Over
@@ -210,6 +213,12 @@ func (p *placer) settle() {
 		return len(w.Cases) == 0 && len(w.Skipped) == 0 && len(w.Failed) == 0
 	})
 	run.namePackages()
+	isControl := func(w *Workload) bool { return w.Info.Control }
+	if !slices.ContainsFunc(run.Workloads, isControl) {
+		for _, w := range run.Workloads {
+			w.Info.Control = w.Name == "Nop"
+		}
+	}
 }
 
 // namePackages puts the package before the names of workloads that several
@@ -220,8 +229,8 @@ func (run *Run) namePackages() {
 		byName[w.Name]++
 	}
 	for _, w := range run.Workloads {
-		if byName[w.Base] > 1 {
-			w.Name = strings.TrimPrefix(w.Package+"."+w.Base, ".")
+		if byName[w.Info.Name] > 1 {
+			w.Name = strings.TrimPrefix(w.Package+"."+w.Info.Name, ".")
 		}
 	}
 }
@@ -274,7 +283,7 @@ func (p *placer) foreign(v benchlog.Verdict, at benchlog.Case) {
 				continue
 			}
 			lanes[c.CPUs]++
-			if w.Base == bare.Workload && c.Name() == string(bare.Params) {
+			if w.Info.Name == bare.Workload && c.Name() == string(bare.Params) {
 				bare.CPUs = c.CPUs
 				same = append(same, bare)
 			}
@@ -343,7 +352,7 @@ func (w *Workload) plain() bool {
 			return true
 		}
 	}
-	return len(w.Cases) == 0 && (len(w.order) == 0 || w.order[0] == "")
+	return len(w.Cases) == 0 && (len(w.Info.Cases) == 0 || w.Info.Cases[0] == "")
 }
 
 // sortCases orders the cases as the header lists them, then as they appeared,
@@ -362,8 +371,8 @@ func (w *Workload) sortCases() {
 
 // rank is a case's place in the header's list, after it when it is not there.
 func (w *Workload) rank(c *Case) int {
-	if i := slices.Index(w.order, benchlog.Params(c.Name())); i >= 0 {
+	if i := slices.Index(w.Info.Cases, benchlog.Params(c.Name())); i >= 0 {
 		return i
 	}
-	return len(w.order)
+	return len(w.Info.Cases)
 }

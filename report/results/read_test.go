@@ -57,7 +57,7 @@ func TestRead(t *testing.T) {
 		t.Fatalf("%d workloads, %d results", len(run.Workloads), run.Results())
 	}
 	w := run.Workloads[0]
-	if w.Story != "Tickets." || w.Source != "bench/workload/lock.go" || w.Skipped["serial"] != "nobody to share with" {
+	if w.Info.Story != "Tickets." || w.Info.Source != "bench/workload/lock.go" || w.Skipped["serial"] != "nobody to share with" {
 		t.Errorf("workload %+v", w)
 	}
 	if len(w.Cases) != 2 || w.Cases[0].Name() != "tasks=2" || w.Cases[0].CPUs != 2 {

@@ -38,18 +38,12 @@ type (
 
 // A Workload is what was asked of every model, in one or several cases.
 type Workload struct {
-	Name    string // with the package before it, where several have one of that name
-	Package string // "" in our own files
-	Story   string // one paragraph: what real situation it stands for
-	Op      string // the unit of work: "round trip"
-	Source  string // file of the implementations
-	Vary    []string
+	Info    benchlog.WorkloadInfo // as declared; of other tools' only the name
+	Name    string                // with the package before it, where several have one of that name
+	Package string                // "" in our own files
 	Cases   []*Case
 	Skipped map[string]string // model -> why it has no implementation
 	Failed  map[string]string // model -> why all of it failed
-
-	Base  string            // its name within its package
-	order []benchlog.Params // names of the cases, as the header lists them
 }
 
 // A Case is one parameter point of a workload.
@@ -169,6 +163,26 @@ func WithModel(where, model string) string {
 	return where + ", " + model
 }
 
+// Model returns what the file declares of a model.
+func (r *Run) Model(name string) benchlog.ModelInfo {
+	for _, m := range r.File.Models {
+		if string(m.Name) == name {
+			return m
+		}
+	}
+	return benchlog.ModelInfo{Name: benchlog.Model(name)}
+}
+
+// Baseline returns the first of the run's models that is a baseline, or "".
+func (r *Run) Baseline() string {
+	for _, m := range r.Models {
+		if r.Model(m).Baseline {
+			return m
+		}
+	}
+	return ""
+}
+
 // addModel puts a model into the run's order.
 func (r *Run) addModel(m string) {
 	if !slices.Contains(r.Models, m) {
@@ -179,11 +193,11 @@ func (r *Run) addModel(m string) {
 // workload finds or adds a workload.
 func (r *Run) workload(pkg, name string) *Workload {
 	for _, w := range r.Workloads {
-		if w.Base == name && w.Package == pkg {
+		if w.Info.Name == name && w.Package == pkg {
 			return w
 		}
 	}
-	w := &Workload{Name: name, Package: pkg, Base: name, Skipped: map[string]string{}, Failed: map[string]string{}}
+	w := &Workload{Info: benchlog.WorkloadInfo{Name: name}, Name: name, Package: pkg, Skipped: map[string]string{}, Failed: map[string]string{}}
 	r.Workloads = append(r.Workloads, w)
 	return w
 }
@@ -266,7 +280,7 @@ func (w *Workload) FailedCases(model string) int {
 // Identity is what a case is the same by in two runs; package and CPUs can be
 // left out of it.
 func (c *Case) Identity(pkg, cpus bool) string {
-	id := c.Workload.Base + "\x00" + c.Name()
+	id := c.Workload.Info.Name + "\x00" + c.Name()
 	if pkg {
 		id += "\x00" + c.Workload.Package
 	}
@@ -276,15 +290,15 @@ func (c *Case) Identity(pkg, cpus bool) string {
 	return id
 }
 
-// NamesPackages reports whether the run says of which packages its benchmarks are. What
-// was picked out of go test's output by name says it of none.
+// NamesPackages reports whether the run says of which packages its benchmarks
+// are. Lines picked out of go test's output by name do not.
 func (r *Run) NamesPackages() bool {
 	return slices.ContainsFunc(r.Workloads, func(w *Workload) bool { return w.Package != "" })
 }
 
 // Ambiguous reports whether several packages have a benchmark of one name.
 func (r *Run) Ambiguous() bool {
-	return slices.ContainsFunc(r.Workloads, func(w *Workload) bool { return w.Name != w.Base })
+	return slices.ContainsFunc(r.Workloads, func(w *Workload) bool { return w.Name != w.Info.Name })
 }
 
 // Measured reports whether any of the case's cells has numbers.

@@ -139,6 +139,18 @@ func (s Synthetic) files(t testing.TB) (bench, hlog []byte) {
 	}
 	header, _ := benchlog.Note(plan)
 	b.Write(header)
+	declared := []benchlog.ModelInfo{
+		{Name: "serial", Note: "the work itself, in one flow of control: a baseline, not in the competition", Baseline: true},
+		{Name: "greenlet", Note: "coroutines that switch explicitly, on one thread"},
+		{Name: "goroutine", Note: "goroutines, scheduled by the Go runtime"},
+		{Name: "ants", Note: "goroutines from a pool (ants)"},
+		{Name: "thread", Note: "goroutines locked to their operating system thread"},
+		{Name: "process", Note: "a pool of processes, with shared memory", Processes: true},
+	}
+	for _, m := range declared {
+		line, _ := benchlog.Note(m)
+		b.Write(line)
+	}
 	for _, w := range syntheticWorkloads {
 		if s.Only != "" && s.Only != w.name {
 			continue
@@ -146,7 +158,7 @@ func (s Synthetic) files(t testing.TB) (bench, hlog []byte) {
 		if w.cases == nil {
 			w.cases = []string{""}
 		}
-		d, _ := json.Marshal(map[string]any{"name": w.name, "story": w.story, "op": w.op, "source": "bench/workload/" + strings.ToLower(w.name) + ".go", "vary": w.vary, "cases": w.cases})
+		d, _ := json.Marshal(map[string]any{"name": w.name, "story": w.story, "op": w.op, "source": "bench/workload/" + strings.ToLower(w.name) + ".go", "vary": w.vary, "cases": w.cases, "control": w.name == "Nop"})
 		fmt.Fprintf(&b, "# workload %s\n", d)
 		for _, c := range w.cases {
 			for _, m := range s.models {
