@@ -124,8 +124,7 @@ func (o *poolObject) mapChunks(c *serverCall) error {
 			for _, r := range results[i:] {
 				r.Cancel()
 			}
-			var e *procs.RemoteError
-			if errors.As(err, &e) {
+			if e, ok := fault.Find[*procs.RemoteError](err); ok {
 				return &fault.Chunk{Index: starts[i] + max(e.Index, 0), Err: err}
 			}
 			return err
