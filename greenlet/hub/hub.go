@@ -93,9 +93,9 @@ type Config struct {
 	//     greenlet's outcome.
 	//   - an error returned by a greenlet whose outcome nobody has asked for
 	//     when the hub next has nothing to run, or some seconds later if it
-	//     always has, or when it ends. Asking is Get, Err or Successful, for a group
-	//     of greenlets GetAll, Map and the like, and a Link or LinkError; a
-	//     mere Join or JoinAll is not. gevent reports every error, also one
+	//     always has, or when it ends. Asking is Get, Err or Successful, for a
+	//     group of greenlets GetAll, Map and the like, and a Link or LinkError;
+	//     a mere Join or JoinAll is not. gevent reports every error, also one
 	//     that somebody waits for.
 	//
 	// A kill is no failure: neither an error that wraps [ErrExit] is reported

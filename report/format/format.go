@@ -228,7 +228,7 @@ var unitStyles = map[string]struct {
 	"B/s":            {1, benchunit.Binary, "B/s"},
 }
 
-// Suffix is what formatValue writes behind a value of the unit, its prefix
+// Suffix is what Value writes behind a value of the unit, its prefix
 // aside: "/s".
 func Suffix(unit string) string { return unitStyles[unit].suffix }
 

@@ -77,7 +77,7 @@ func TestReadme(t *testing.T) {
 			}
 		case b.lang == "text":
 			r.verdict(b)
-		case b.lang == "go" && strings.HasPrefix(b.text, "package workload"): // TestReadmeWorkload
+		case b.lang == "go" && strings.HasPrefix(b.text, "package workload"): // a test of package workload
 		case b.lang == "go":
 			r.snippets = append(r.snippets, b)
 		default:
