@@ -80,10 +80,10 @@ func (b *B) Stop() {
 	b.memory = treeMemory(b.before, b.after)
 }
 
-// Int returns an integer parameter; see [Params.Int].
+// Int returns an integer parameter; see [benchlog.Params.Int].
 func (b *B) Int(key string) int { return b.Params.Int(key) }
 
-// Duration returns a duration parameter; see [Params.Duration].
+// Duration returns a duration parameter; see [benchlog.Params.Duration].
 func (b *B) Duration(key string) time.Duration { return b.Params.Duration(key) }
 
 // Share returns how many of the b.N ops fall to unit i of n: they differ by at

@@ -93,13 +93,13 @@ func (a *Array[T]) Update(ctx context.Context, fn func([]T)) error {
 	return withLock(ctx, &a.lock, func() { fn(a.elems) })
 }
 
-// Lock returns the lock. Closing it closes the array. Get, Set and Update take
-// it themselves: who holds it uses Raw.
+// Lock returns the lock. Closing it closes the array. Get, Set and Update
+// acquire it themselves: while you hold it, use Raw.
 func (a *Array[T]) Lock() *Lock { return &a.lock }
 
-// Raw returns the elements in shared memory, for who holds the lock, or has
-// another way of keeping out of each other's way. The slice must not be used
-// after the Array became unreachable.
+// Raw returns the elements in shared memory, for callers that hold the lock or
+// synchronise in another way. The slice must not be used after the Array became
+// unreachable.
 func (a *Array[T]) Raw() []T { return a.elems }
 
 // RawArray is an Array without a lock: multiprocessing.RawArray.

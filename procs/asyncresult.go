@@ -9,7 +9,7 @@ import (
 // AsyncResult).
 type AsyncResult[T any] struct{ f Future[T] }
 
-// ErrNotReady: Successful was asked before the task had ended.
+// ErrNotReady means that Successful was asked before the task had ended.
 var ErrNotReady = errors.New("procs: result is not ready")
 
 // Get waits for the result, or until ctx is done.

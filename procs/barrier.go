@@ -14,8 +14,8 @@ import (
 	"switchyard/procs/internal/shm"
 )
 
-// ErrBrokenBarrier: a party gave up, died while it waited, or called Abort or
-// Reset. Until Reset, every Wait returns it.
+// ErrBrokenBarrier means that a party gave up, died while it waited, or called
+// Abort or Reset. Until Reset, every Wait returns it.
 var ErrBrokenBarrier = errors.New("procs: barrier is broken")
 
 // Barrier makes a fixed number of parties wait for each other, round after
@@ -23,8 +23,8 @@ var ErrBrokenBarrier = errors.New("procs: barrier is broken")
 //
 // A party that is killed while it waits, or in the action, breaks the barrier
 // within a fraction of a second. One that is killed elsewhere is simply
-// missing, and one in another pid namespace than that of the others is not
-// found dead: give Wait a limit.
+// missing, and the death of one in another pid namespace than the others' is
+// not detected: give Wait a limit.
 //
 // The action runs without a lock. If it panics or calls Goexit, the barrier
 // breaks for the others.
@@ -118,7 +118,7 @@ func (b *Barrier) Parties() int {
 	return len(b.who)
 }
 
-// Waiting returns how many wait, now.
+// Waiting returns how many parties wait at the moment.
 func (b *Barrier) Waiting() int {
 	if b.closed() || b.Broken() {
 		return 0
@@ -126,7 +126,7 @@ func (b *Barrier) Waiting() int {
 	return int(arrivals(b.state.now.Load()) % uint64(len(b.who)))
 }
 
-// Broken says whether the barrier is broken.
+// Broken reports whether the barrier is broken.
 func (b *Barrier) Broken() bool { return !b.closed() && b.state.broken.Load() != 0 }
 
 func round(now uint64) uint64    { return now >> arrivedBits }

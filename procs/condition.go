@@ -27,22 +27,21 @@ type Locker interface {
 	held() bool
 }
 
-// Condition lets processes that hold a lock wait until another one, holding the
-// lock, tells them that something changed. It is multiprocessing.Condition.
+// Condition lets a process that holds a lock wait until another, holding the
+// lock, notifies it of a change. It is multiprocessing.Condition.
 //
-// Notify wakes those who have waited longest, each exactly once. Should one of
-// them be killed before it got going, the notification passes to the next,
-// within a fraction of a second. A Wait that ends with an error holds the lock
-// again nevertheless, as in Python.
+// Notify wakes those who have waited longest, each exactly once. If one of them
+// is killed before it wakes, the notification passes to the next within a
+// fraction of a second. A Wait that ends with an error holds the lock again
+// nevertheless, as in Python.
 //
-// A holder of the lock that is killed loses it as with Lock. A waiter that is
-// killed in another pid namespace than that of the others is not found dead: a
-// notification that it got is lost, and its place is taken for good.
+// A holder of the lock that is killed loses it as with Lock. The death of a
+// waiter in another pid namespace than the others' is not detected: a
+// notification that it got is lost, and its slot remains in use.
 //
 // A wait costs a thread of the process, and there may be at most 500 waits on
 // one Condition at a time, in all processes: one more returns ErrNoSpace at
-// once and still holds the lock. Notify looks at every place that was ever
-// used.
+// once and still holds the lock. Notify looks at every slot that was ever used.
 type Condition struct {
 	shared
 	lock  Locker
@@ -140,11 +139,11 @@ func (c *Condition) Release() error { return c.lock.Release() }
 func (c *Condition) Close() error { return errors.Join(c.shared.Close(), c.lock.Close()) }
 
 // Wait releases the lock, waits for a notification, and acquires the lock
-// again, whatever it returns, except for ErrNotHeld and ErrClosed. The caller
-// must hold the lock. If its last owner died meanwhile, the error is, or wraps,
-// ErrOwnerDied. The context ends the wait for a notification, not that for the
-// lock: Wait returns when others have let go of it. A notification that comes
-// at the moment when the context ends is not lost: Wait returns nil.
+// again, even if it returns an error, unless that is ErrNotHeld or ErrClosed.
+// The caller must hold the lock. If its last owner died meanwhile, the error
+// is, or wraps, ErrOwnerDied. The context ends the wait for a notification, not
+// that for the lock: Wait returns once the lock is free again. A notification
+// that comes at the moment when the context ends is not lost: Wait returns nil.
 func (c *Condition) Wait(ctx context.Context) error {
 	wait := waitFor(ctx)
 	return c.wait(&wait)
@@ -238,7 +237,7 @@ func (c *Condition) enqueue() (*conditionSlot, error) {
 	return nil, fmt.Errorf("%w: more than %d waits on one condition", ErrNoSpace, conditionSlots)
 }
 
-// dequeue gives the slot back and says whether it was notified.
+// dequeue gives the slot back and reports whether it was notified.
 func (c *Condition) dequeue(s *conditionSlot) bool {
 	c.lockTable()
 	defer c.mu.Unlock()

@@ -52,26 +52,31 @@
 //   - A worker runs one task at a time, with GOMAXPROCS=1 unless told
 //     otherwise. A Process has the environment's.
 //   - Ctrl-C reaches all processes of a terminal. Workers and managers ignore
-//     it: what happens is for the parent to say. So it is with SIGTERM and
-//     SIGHUP, which a supervisor sends to all processes of a service, and a
-//     terminal that goes away to its group: a worker finishes the task that it
-//     runs and is then replaced, its other tasks go to others, and a manager
-//     stays as long as anybody is connected. A worker that alone was told to
-//     end, which it cannot tell from that, ends in the same way. Told again a
-//     second or more later both end at once, as by SIGKILL. SIGQUIT is like
-//     SIGTERM, but prints all stacks first. What nohup protects from SIGHUP is
-//     protected with its workers. Other processes die by these signals as any
-//     does, unless their functions handle them.
+//     it: the parent decides what happens. So it is with SIGTERM and SIGHUP,
+//     which a supervisor sends to all processes of a service, and a terminal
+//     that goes away to its group: a worker finishes the task that it runs and
+//     is then replaced, its other tasks go to others, and a manager stays as
+//     long as anybody is connected. A worker that was sent the signal alone
+//     cannot tell the difference and ends in the same way. A second signal, a
+//     second or more later, ends either at once, as SIGKILL does. SIGQUIT is
+//     like SIGTERM, but prints all stacks first. The workers of a program under
+//     nohup ignore SIGHUP as it does. Other processes die by these signals as
+//     any does, unless their functions handle them.
 //   - Ctrl-Z and fg stop and continue a program with its workers. The time
 //     limits of tasks go on meanwhile.
 //   - Code of the program that this package calls (functions, callbacks, hooks,
-//     methods of errors and of values) befalls only whoever asked for it: a
-//     panic is an error of the task, or is logged, and so is runtime.Goexit. It
-//     is called with no lock held, and may use what calls it.
-//   - Everything that waits takes a context, and ends with it. A call that has
-//     to stop a task first waits for that, for the pool's Grace and at most a
-//     second more.
-//   - Waiting costs no CPU beyond some microseconds of looking.
+//     methods of errors and of values) can harm only the task that it belongs
+//     to: a panic is an error of that task, or is logged, and so is
+//     runtime.Goexit. It is called with no lock held, and may use what calls
+//     it.
+//   - Whatever waits takes a context and returns when that is done, or has a
+//     limit (AcquireTimeout) or a deadline (Conn). The exceptions are Get and
+//     Set of Value and Array, which wait for the lock, and Executor.Shutdown,
+//     Pool.Terminate and Exit, which wait for an end that they bring about. A
+//     call that has to stop a task first waits for that, for the pool's Grace
+//     and at most a second more.
+//   - A waiter spins for some microseconds, then sleeps. It wakes at least
+//     every 0.2 s to see whether the processes that it waits for still live.
 //
 // # Why spawn, and not fork
 //
@@ -96,7 +101,7 @@
 // # What it is not
 //
 // Not a sandbox: processes of one program trust each other. Not for other
-// machines, except through packages connection and manager with a key. Linux is
-// complete; elsewhere only Future and package threads work, and all else
-// returns errors.ErrUnsupported.
+// machines, except through packages connection and manager with a key. On Linux
+// everything works; elsewhere only what needs no other process (Future, package
+// threads, Heartbeat, Log) does, and the rest returns errors.ErrUnsupported.
 package procs

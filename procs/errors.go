@@ -15,8 +15,8 @@ import (
 	"switchyard/procs/internal/fault"
 )
 
-// ErrWorkerDied: the worker died while it ran the task. The error is a
-// *WorkerDiedError.
+// ErrWorkerDied means that the worker died while it ran the task. The error is
+// a *WorkerDiedError.
 var ErrWorkerDied = errors.New("procs: worker died")
 
 // WorkerDiedError tells how a worker ended.

@@ -11,10 +11,10 @@ import (
 // Event is a flag that processes wait for. It is multiprocessing.Event.
 //
 // IsSet, and Wait on a set event, cost one load. Set costs one system call if
-// anybody waits, however many do; there is no limit on how many. It holds no
-// lock, so the death of a setter or of a waiter leaves it as it is: set or not,
-// and if the setter was killed before it woke the others, they notice within
-// 0.2 s.
+// anybody waits, however many do; there is no limit on how many. There is no
+// lock in it, so the death of a setter or a waiter does no harm: the event is
+// set or it is not, and if the setter was killed before it woke the waiters,
+// they notice within 0.2 s.
 type Event struct {
 	shared
 	flag *atomic.Uint32
@@ -50,7 +50,7 @@ func (e *Event) open() {
 	e.bell.Open(e.seg, bodyOffset+4)
 }
 
-// IsSet says whether the event is set.
+// IsSet reports whether the event is set.
 func (e *Event) IsSet() bool { return !e.closed() && e.flag.Load() != 0 }
 
 // Set sets the event and wakes everyone who waits. It returns ErrClosed if this
@@ -75,8 +75,8 @@ func (e *Event) Clear() error {
 	return nil
 }
 
-// Wait waits until the event is set. Who waits while it is set and cleared at
-// once is woken nevertheless.
+// Wait waits until the event is set. It also returns if the event is set and
+// cleared again meanwhile.
 func (e *Event) Wait(ctx context.Context) error {
 	wait := waitFor(ctx)
 	return e.wait(&wait)
@@ -129,7 +129,7 @@ func (e *Event) sleep(wait *shm.Wait, before uint32) error {
 	return nil
 }
 
-// String says whether the event is set.
+// String reports whether the event is set.
 func (e *Event) String() string {
 	switch {
 	case e.closed():

@@ -29,9 +29,9 @@ type Future[T any] struct {
 
 // canceller is who runs a future's task.
 type canceller interface {
-	// cancel takes the task back if it was not begun, and says whether it did;
-	// a running task is stopped only if force. The future is then completed by
-	// the canceller, perhaps later.
+	// cancel takes the task back if it was not begun, and reports whether it
+	// did; a running task is stopped only if force. The future is then
+	// completed by the canceller, perhaps later.
 	cancel(force bool) bool
 	// begun reports whether the task was begun.
 	begun() bool

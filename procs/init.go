@@ -245,9 +245,10 @@ func AtExit(f func()) {
 
 // Exit ends this process as Python's interpreter does: it runs what AtExit
 // registered (a panic there is printed, and the others run), terminates
-// children that are daemons and waits for all. A daemon that does not heed
-// SIGTERM within a second is killed. A plain os.Exit, or the return of main,
-// leaves its children to the kernel, which kills all that are not Detached.
+// children that are daemons, and waits for all that are not Detached. A daemon
+// that does not heed SIGTERM within a second is killed. A plain os.Exit, or the
+// return of main, leaves its children to the kernel, which kills all that are
+// not Detached.
 func Exit(code int) {
 	beforeExit()
 	os.Exit(code)

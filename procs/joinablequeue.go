@@ -8,21 +8,21 @@ import (
 	"switchyard/procs/internal/shm"
 )
 
-// ErrTooManyDone: TaskDone was called more often than there were values.
+// ErrTooManyDone means that TaskDone was called more often than there were
+// values.
 var ErrTooManyDone = errors.New("procs: more tasks done than put")
 
-// ErrTaskLost: a process died between Get and TaskDone.
+// ErrTaskLost means that a process died between Get and TaskDone.
 var ErrTaskLost = errors.New("procs: tasks were lost with the processes that had taken them")
 
-// JoinableQueue is a Queue that can tell when everything put into it has been
-// worked off. It is multiprocessing.JoinableQueue. A value is worth what it is
-// in a Queue: one that a process had taken when it was killed is gone, and Join
-// tells of it with ErrTaskLost.
+// JoinableQueue is a Queue that knows when everything put into it has been
+// processed. It is multiprocessing.JoinableQueue. As with a Queue, a value that
+// a process had taken when it was killed is lost; Join reports it with
+// ErrTaskLost.
 //
-// Up to 65,536 processes can have values that they got and did not finish, at
-// the same time. One more, or one for whose note there is no memory, gets
-// ErrNoSpace from Get, and the value stays for others: none is taken that could
-// not be given up if its taker dies.
+// Up to 65,536 processes can have unfinished values at the same time. In one
+// more, or if there is no memory to record one, Get returns ErrNoSpace and the
+// value stays in the queue: none is taken whose loss could not be noticed.
 type JoinableQueue[T any] struct{ queue[T] }
 
 // NewJoinableQueue returns an empty queue, with maxsize as in NewQueue.
@@ -35,7 +35,7 @@ func NewJoinableQueue[T any](maxsize int) (*JoinableQueue[T], error) {
 	return &JoinableQueue[T]{*q}, nil
 }
 
-// TaskDone says that a value got from the queue has been worked off. It returns
+// TaskDone reports that a value from the queue has been processed. It returns
 // ErrTooManyDone if there was none left.
 func (q *JoinableQueue[T]) TaskDone() error {
 	if q.closed() {
@@ -51,10 +51,10 @@ func (q *JoinableQueue[T]) TaskDone() error {
 
 // Join waits until TaskDone was called for every value put. What a process had
 // taken and not finished when it died counts as done, while somebody is in
-// Join, and Join returns an error that is ErrTaskLost and tells how many there
-// were; each is told of once. It takes as long as with the permits of a
-// Semaphore, and a process that was killed in another pid namespace is not
-// found dead either: Join waits until its context ends.
+// Join, and Join returns an error that wraps ErrTaskLost and says how many
+// there were; each is reported once. Detection takes as long as for the permits
+// of a Semaphore, and does not see deaths in another pid namespace either: Join
+// then waits until its context ends.
 func (q *JoinableQueue[T]) Join(ctx context.Context) error {
 	if q.closed() {
 		return ErrClosed
@@ -71,7 +71,7 @@ func (q *JoinableQueue[T]) Join(ctx context.Context) error {
 	return nil
 }
 
-// Unfinished returns how many values were put and not worked off, now.
+// Unfinished returns how many values were put and are not yet processed.
 func (q *JoinableQueue[T]) Unfinished() int {
 	if q.closed() {
 		return 0

@@ -9,19 +9,20 @@ import (
 	"switchyard/procs/internal/shm"
 )
 
-// Lock excludes: at most one goroutine of all processes that share it holds it.
-// It is multiprocessing.Lock: not recursive, and whoever holds the object may
-// release it, not only who acquired it.
+// Lock is a mutual exclusion lock shared between processes: at most one
+// goroutine in any of them holds it. It is multiprocessing.Lock: not recursive,
+// and anyone with access to the object may release it, not only the process
+// that acquired it.
 //
 // If a process dies holding it, however it died, exactly one of those who
-// acquire it next gets ErrOwnerDied, and the lock. Whoever waits finds out
-// within 0.2 s, and gives up as soon as its context ends. A holder that cannot
-// be found dead keeps the lock for ever: one that was killed in another pid
-// namespace than that of those who wait, or in a chroot without /proc on a
-// kernel before Linux 6.11.
+// acquire it next gets ErrOwnerDied, and the lock. Waiters find out within 0.2
+// s, and give up as soon as their context ends. A holder whose death cannot be
+// detected keeps the lock for ever: one that was killed in another pid
+// namespace than the waiters', or in a chroot without /proc on a kernel before
+// Linux 6.11.
 //
 // Acquiring a free lock and releasing one that nobody waits for cost one atomic
-// operation each, about 5 ns together. Waiting spins shortly if there is
+// operation each, about 5 ns together. A waiter spins briefly if there is
 // another CPU, then sleeps. A lock takes one page of memory and one descriptor
 // in each process.
 type Lock struct {
@@ -76,8 +77,8 @@ func (l *Lock) adopt(w *wire) error {
 }
 
 // Acquire waits until the lock is free and takes it. It returns nil or
-// ErrOwnerDied when the caller holds the lock, the context's error or ErrClosed
-// when not.
+// ErrOwnerDied if the caller now holds the lock, otherwise the context's error
+// or ErrClosed.
 func (l *Lock) Acquire(ctx context.Context) error {
 	if l.closed() {
 		return ErrClosed
@@ -139,12 +140,12 @@ func (l *Lock) tryRecover() bool {
 
 var processStart = time.Now()
 
-// OwnerDied says whether the present hold of this process began by taking the
-// lock from a dead one.
+// OwnerDied reports whether this process, which holds the lock now, took it
+// over from a process that died.
 func (l *Lock) OwnerDied() bool { return l.died.Load() }
 
-// Release frees the lock and wakes one who waits. It returns ErrNotHeld if
-// nobody held it.
+// Release frees the lock and wakes one waiter. It returns ErrNotHeld if nobody
+// held it.
 func (l *Lock) Release() error {
 	if l.closed() {
 		return ErrClosed
@@ -158,5 +159,5 @@ func (l *Lock) Release() error {
 	return fromShm(l.m.Unlock())
 }
 
-// Locked says whether anybody holds the lock, now.
+// Locked reports whether the lock is held at the moment.
 func (l *Lock) Locked() bool { return !l.closed() && l.m.Holder() != 0 }

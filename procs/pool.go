@@ -19,14 +19,16 @@ import (
 )
 
 var (
-	// ErrTerminated: the pool was terminated before the task was done.
+	// ErrTerminated means that the pool was terminated before the task was
+	// done.
 	ErrTerminated = errors.New("procs: pool terminated")
-	// ErrCancelled: the task was cancelled.
+	// ErrCancelled means that the task was cancelled.
 	ErrCancelled = errors.New("procs: cancelled")
-	// ErrTimeout: the task ran longer than it may. It was stopped.
+	// ErrTimeout means that a time limit passed: that of a task, which was
+	// stopped, or that of a call such as AcquireTimeout.
 	ErrTimeout = errors.New("procs: timeout")
-	// ErrBroken: the pool cannot run tasks: its initializer failed, or no
-	// worker can be started.
+	// ErrBroken means that the pool cannot run tasks: its initializer failed,
+	// or no worker can be started.
 	ErrBroken = errors.New("procs: pool is broken")
 )
 
@@ -381,7 +383,8 @@ func (p *Pool) killAll() {
 	p.spares = nil
 }
 
-// Close says that no more tasks will come. The workers end when all is done.
+// Close stops the pool from accepting tasks. The workers exit when all tasks
+// are done.
 func (p *Pool) Close() {
 	p.mu.Lock()
 	if p.state == poolOpen {
@@ -392,9 +395,9 @@ func (p *Pool) Close() {
 }
 
 // Terminate ends the pool at once: the workers are killed, and tasks that were
-// not done fail with ErrTerminated. It returns when all workers are gone;
-// called by a callback, which they wait for, at once. It is meant for defer,
-// and does nothing to a pool that has ended.
+// not done fail with ErrTerminated. It returns when all workers have exited;
+// from a callback it returns immediately, because the pool waits for callbacks.
+// It is meant for defer, and does nothing to a pool that has ended.
 func (p *Pool) Terminate() {
 	p.mu.Lock()
 	if p.state != poolTerminated {

@@ -17,20 +17,23 @@ import (
 )
 
 var (
-	// ErrNotStarted: the process was not started yet.
+	// ErrNotStarted means that the process was not started yet.
 	ErrNotStarted = errors.New("procs: process not started")
-	// ErrStarted: a process can be started once.
+	// ErrStarted means that the process was started before: it can be started
+	// once.
 	ErrStarted = errors.New("procs: process already started")
-	// ErrRunning: a process that still runs cannot be closed.
+	// ErrRunning means that the process still runs, and so cannot be closed.
 	ErrRunning = errors.New("procs: process still running")
-	// ErrClosed: the object was closed.
+	// ErrClosed means that the object was closed or shut down.
 	ErrClosed = errors.New("procs: closed")
-	// ErrNotParent: only the process that started a process can do this to it.
+	// ErrNotParent means that the caller did not start the process: only its
+	// parent can do this.
 	ErrNotParent = errors.New("procs: not our child")
-	// ErrDaemon: daemons, pool workers among them, may not have children.
+	// ErrDaemon means that a daemon, such as a worker of a pool, tried to start
+	// a process.
 	ErrDaemon = errors.New("procs: daemons may not have children")
-	// ErrNotInitialised: Init did not run, so that a child would start its own
-	// children for ever.
+	// ErrNotInitialised means that Init did not run, so that a child would
+	// start its own children for ever.
 	ErrNotInitialised = errors.New("procs: Init was not called first in main, or in TestMain of a test")
 )
 

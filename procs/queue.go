@@ -19,8 +19,8 @@ import (
 //
 // Values are encoded as arguments are, and may have any size; memory is taken
 // as needed. They must not hold shared objects: those travel as descriptors,
-// and a queue has nobody who could pass them on. NewQueue or Put refuses them
-// with ErrEncode.
+// and a queue, which is memory, cannot carry descriptors. NewQueue or Put
+// refuses them with ErrEncode.
 //
 // A value is in the queue, whole, from one instant of Put to one instant of
 // Get. If Put returned nil it is there; if Put returned an error it is not; if
@@ -203,7 +203,7 @@ func (q *Queue[T]) getBytes(wait *shm.Wait, buf []byte, block bool) (p []byte, e
 	return p, fromShm(err)
 }
 
-// Len returns how many values are in the queue, now. It is qsize.
+// Len returns the number of values in the queue at the moment (qsize).
 func (q *Queue[T]) Len() int {
 	if q.closed() {
 		return 0
@@ -211,10 +211,10 @@ func (q *Queue[T]) Len() int {
 	return q.q.Len()
 }
 
-// Empty says whether the queue holds nothing, now.
+// Empty reports whether the queue is empty at the moment.
 func (q *Queue[T]) Empty() bool { return q.Len() == 0 }
 
-// Full says whether a Put would wait, now.
+// Full reports whether a Put would wait at the moment.
 func (q *Queue[T]) Full() bool { return !q.closed() && q.q.Len() >= q.q.MaxSize() }
 
 // ShutDown ends the queue for all processes: puts fail with ErrClosed from now
@@ -227,9 +227,9 @@ func (q *Queue[T]) ShutDown(immediate bool) error {
 	return fromShm(q.q.ShutDown(&forever, immediate))
 }
 
-// Close lets go of the queue in this process, and ends what waits here with
-// ErrClosed; other processes go on. The values in the queue are gone when no
-// process has it any more.
+// Close gives up the queue in this process, where calls that wait return
+// ErrClosed; other processes go on using it. The values in the queue are gone
+// when no process has it any more.
 func (q *Queue[T]) Close() error {
 	if q.seg == nil {
 		return nil

@@ -121,7 +121,7 @@ func (l *RLock) begin(me, depth uint64) {
 	l.owner.depth.Store(depth)
 }
 
-// mine says whether goroutine me of this process holds the lock. Only that
+// mine reports whether goroutine me of this process holds the lock. Only that
 // goroutine ever writes its number there.
 func (l *RLock) mine(me uint64) bool {
 	return l.m.Holder() == shm.Self() && l.owner.goroutine.Load() == me

@@ -19,21 +19,21 @@ import (
 // permits come back while somebody waits for one, and the one who gets the
 // first of them is told by ErrOwnerDied (and holds a permit). It takes a
 // fraction of a second; of more than 256 holders that live, each 256 take up to
-// a fifth of a second more. A permit is lost only if its holder cannot be found
-// dead: it was killed in another pid namespace than that of those who wait, or
+// a fifth of a second more. A permit is lost only if its holder's death cannot
+// be detected: it was killed in another pid namespace than the waiters', or
 // where there is no /proc and no pidfd.
 //
 // A release by a process that holds none is taken as a release on behalf of one
-// that does; if nobody does, the number of permits grows. What was acquired by
-// one process and released by another is therefore noted as it should be only
-// if all of them live.
+// that does; if nobody does, the number of permits grows. So if one process
+// acquires and another releases, the permits each one holds are known only as
+// long as none of them dies.
 //
 // Up to 65,536 processes can hold permits at the same time. One more, or one
 // for whose note there is no memory, gets ErrNoSpace and no permit.
 //
-// Acquire and Release cost about 30 ns together while permits last. A semaphore
-// takes a page of memory, another for each 256 processes that hold permits at
-// the same time, and 1 MiB of address space.
+// Acquire and Release cost about 30 ns together while there are permits. A
+// semaphore takes a page of memory, another for each 256 processes that hold
+// permits at the same time, and 1 MiB of address space.
 type Semaphore struct {
 	shared
 	mu    shm.Mutex
@@ -106,9 +106,9 @@ func (s *Semaphore) open() {
 	s.holders.Open(s.seg, &s.state.holders, bodyOffset+int(sizeof[semaphoreState]()))
 }
 
-// Acquire takes a permit, waiting for one. It returns nil or ErrOwnerDied when
-// the caller has it; the context's error, ErrClosed, or ErrNoSpace when too
-// many processes hold permits, when not.
+// Acquire takes a permit, waiting for one. It returns nil or ErrOwnerDied if
+// the caller now has one, otherwise the context's error, ErrClosed, or
+// ErrNoSpace if too many processes hold permits.
 func (s *Semaphore) Acquire(ctx context.Context) error {
 	wait := waitFor(ctx)
 	return s.acquire(&wait)

@@ -38,7 +38,8 @@ const (
 	elemBytes
 )
 
-// ErrTooLong: a string or byte slice does not fit in the room of its element.
+// ErrTooLong means that a string or byte slice does not fit in the room of its
+// element.
 var ErrTooLong = errors.New("procs: too long for its place in the list")
 
 // NewShareableList makes a list in anonymous memory.

@@ -16,17 +16,20 @@ import (
 )
 
 var (
-	// ErrOwnerDied: the call succeeded, the caller holds what it asked for, and
-	// a process before it died holding it. What the lock protects may be half
-	// done: repair it, then go on, and release as usual.
+	// ErrOwnerDied means that the call succeeded, and the caller holds what it
+	// asked for, but that a process died holding it before. What the lock
+	// protects may be half done: repair it, then go on, and release as usual.
 	ErrOwnerDied = errors.New("procs: acquired, but the former owner died")
-	// ErrNotHeld: a release of what is not held, or not by the caller.
+	// ErrNotHeld means that what was to be released is not held, or not by the
+	// caller.
 	ErrNotHeld = errors.New("procs: released what is not held")
-	// ErrNoSpace: there is not enough memory for a shared object.
+	// ErrNoSpace means that there is not enough memory for a shared object.
 	ErrNoSpace = errors.New("procs: no space in shared memory")
-	// ErrFull: a queue has no room, and the caller did not want to wait.
+	// ErrFull means that a queue has no room, and the caller does not wait, or
+	// no longer.
 	ErrFull = errors.New("procs: queue is full")
-	// ErrEmpty: a queue holds nothing, and the caller did not want to wait.
+	// ErrEmpty means that a queue is empty, and the caller does not wait, or no
+	// longer.
 	ErrEmpty = errors.New("procs: queue is empty")
 )
 
@@ -152,7 +155,7 @@ func (s *shared) Close() error {
 	return s.seg.Close()
 }
 
-// closed says whether this handle was closed.
+// closed reports whether this handle was closed.
 func (s *shared) closed() bool { return s.seg == nil || s.seg.Closed() }
 
 // waitFor is a wait bounded by a context alone.

@@ -14,9 +14,9 @@ import (
 // are refused with ErrEncode.
 //
 // The error ErrOwnerDied of its methods says that they succeeded, but that a
-// process died before, holding the lock: the value may be half written. One
-// caller is told, the next ones are not: whoever is told repairs it. The lock
-// is as a Lock is, also in what it says of holders that cannot be found dead.
+// process died before, holding the lock: the value may be half written. Only
+// one caller gets the error: that one should repair the value. What Lock says
+// of deaths that cannot be detected holds here.
 type Value[T any] struct {
 	shared
 	lock Lock
@@ -99,12 +99,12 @@ func withLock(ctx context.Context, l *Lock, fn func()) error {
 	return err
 }
 
-// Lock returns the lock. Closing it closes the value. Get, Set and Update take
-// it themselves: who holds it uses Raw.
+// Lock returns the lock. Closing it closes the value. Get, Set and Update
+// acquire it themselves: while you hold it, use Raw.
 func (x *Value[T]) Lock() *Lock { return &x.lock }
 
-// Raw returns the place of the value in shared memory, for who holds the lock,
-// or uses sync/atomic instead. It must not be used after the Value became
+// Raw returns the address of the value in shared memory, for callers that hold
+// the lock or use sync/atomic. It must not be used after the Value became
 // unreachable.
 func (x *Value[T]) Raw() *T { return x.p }
 
@@ -126,7 +126,7 @@ func NewRawValue[T any](v T) (*RawValue[T], error) {
 func (r *RawValue[T]) share(w *wire) error { return r.v.share(w) }
 func (r *RawValue[T]) adopt(w *wire) error { return r.v.adopt(w) }
 
-// Raw returns the place of the value in shared memory. It must not be used
+// Raw returns the address of the value in shared memory. It must not be used
 // after the RawValue became unreachable.
 func (r *RawValue[T]) Raw() *T { return r.v.p }
 

@@ -20,15 +20,16 @@ var (
 	// ErrDeadlock is what a [DeadlockError] is (gevent's LoopExit).
 	ErrDeadlock = errors.New("this operation would block forever")
 
-	// ErrEmpty: nothing to take from a queue without waiting.
+	// ErrEmpty means that a queue has nothing to take without waiting.
 	ErrEmpty = errors.New("hub: queue is empty")
-	// ErrFull: no room in a queue, no free place in a pool, without waiting.
+	// ErrFull means that a queue has no room, or a pool no free place, without
+	// waiting.
 	ErrFull = errors.New("hub: full")
-	// ErrShutDown: the queue was shut down (gevent.queue.ShutDown).
+	// ErrShutDown means that the queue was shut down (gevent.queue.ShutDown).
 	ErrShutDown = errors.New("hub: queue is shut down")
-	// ErrClosed: the hub, server or pool is closed.
+	// ErrClosed means that the hub, server or pool is closed.
 	ErrClosed = errors.New("hub: closed")
-	// ErrNotReady: the greenlet or result has no outcome yet.
+	// ErrNotReady means that the greenlet or result has no outcome yet.
 	ErrNotReady = errors.New("hub: not ready")
 )
 

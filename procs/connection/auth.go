@@ -12,8 +12,8 @@ import (
 	"switchyard/procs/internal/kernel"
 )
 
-// ErrAuthentication: the other side does not know the key, or does not speak
-// this protocol.
+// ErrAuthentication means that the other side does not know the key, or does
+// not speak this protocol.
 var ErrAuthentication = errors.New("connection: authentication failed")
 
 func init() {

@@ -18,7 +18,7 @@ import (
 	"switchyard/procs/internal/transport"
 )
 
-// ErrAddress: an address of a listener is malformed.
+// ErrAddress means that an address of a listener is malformed.
 var ErrAddress = errors.New("connection: malformed address")
 
 // ListenerConfig says how a Listener works. The zero value is a listener that

@@ -45,13 +45,13 @@ const (
 )
 
 var (
-	// ErrDied: the manager's process has ended, or the connection to it was
-	// lost. Whatever it kept is gone.
+	// ErrDied means that the manager's process has ended, or the connection to
+	// it was lost. Whatever it kept is gone.
 	ErrDied = errors.New("manager: it died")
-	// ErrReleased: the managed object does not exist any more, because nobody
-	// referred to it, or because it was destroyed.
+	// ErrReleased means that the managed object does not exist any more,
+	// because nobody referred to it, or because it was destroyed.
 	ErrReleased = errors.New("manager: object was released")
-	// ErrIndex: an index is out of range.
+	// ErrIndex means that an index is out of range.
 	ErrIndex = errors.New("manager: index out of range")
 
 	errWouldWait = errors.New("manager: the call would have to wait")

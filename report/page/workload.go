@@ -100,7 +100,7 @@ func (b *builder) takeaway(w *results.Workload) []string {
 	return out
 }
 
-// controlTakeaway says whether the control does its duty: its models should
+// controlTakeaway reports whether the control does its duty: its models should
 // agree.
 func controlTakeaway(r *analysis.Ranking) []string {
 	lowest, name := math.Inf(1), ""

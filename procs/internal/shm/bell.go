@@ -73,7 +73,7 @@ func (b *Bell) RingAll() {
 	}
 }
 
-// Armed says whether anybody has armed the bell since all were woken.
+// Armed reports whether anybody has armed the bell since all were woken.
 func (b *Bell) Armed() bool { return b.word.Load()&listening != 0 }
 
 // Wake wakes up to n sleepers on a word, which must have been changed before.

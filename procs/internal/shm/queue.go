@@ -624,11 +624,12 @@ func (q *Queue) WakeAll() {
 	q.notFull.RingAll()
 }
 
-// IsShut says whether ShutDown was called.
+// IsShut reports whether ShutDown was called.
 func (q *Queue) IsShut() bool { return q.h.shut.Load() != 0 }
 
 // MaxSize returns how many messages the queue can hold.
 func (q *Queue) MaxSize() int { return int(q.maxsize) }
 
-// Waiting says whether somebody sleeps, or did lately, until a message comes.
+// Waiting reports whether somebody sleeps, or did lately, until a message
+// comes.
 func (q *Queue) Waiting() bool { return q.notEmpty.Armed() }

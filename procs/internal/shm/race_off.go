@@ -2,7 +2,7 @@
 
 package shm
 
-// RaceEnabled says whether the program was built with the race detector.
+// RaceEnabled reports whether the program was built with the race detector.
 const RaceEnabled = false
 
 // RaceAcquire does nothing without the race detector.

@@ -7,7 +7,7 @@ import (
 	"unsafe"
 )
 
-// RaceEnabled says whether the program was built with the race detector.
+// RaceEnabled reports whether the program was built with the race detector.
 const RaceEnabled = true
 
 // The race detector does not see shared memory. These tell it that what

@@ -239,7 +239,7 @@ func (w *Writer) Put(wait *Wait, p []byte) error {
 	return nil
 }
 
-// room says whether a record of n bytes fits.
+// room reports whether a record of n bytes fits.
 func (w *Writer) room(n int) bool {
 	need := word + padded(uint64(n))
 	if rest := uint64(len(w.data)) - w.pos&w.mask; rest < need {
@@ -270,7 +270,7 @@ func (w *Writer) Close() {
 	wakeAsleep(&w.h.readerAsleep)
 }
 
-// ReaderClosed says whether the reader has closed its end.
+// ReaderClosed reports whether the reader has closed its end.
 func (w *Writer) ReaderClosed() bool { return w.h.readerClosed.Load() != 0 }
 
 // Next returns the next message, or ErrEmpty if there is none now, or ErrClosed
@@ -406,7 +406,8 @@ func (r *Reader) Close() {
 	wakeAsleep(&r.h.writerAsleep)
 }
 
-// WriterClosed says whether the writer has closed its end. Records may remain.
+// WriterClosed reports whether the writer has closed its end. Records may
+// remain.
 func (r *Reader) WriterClosed() bool { return r.h.writerClosed.Load() != 0 }
 
 func wakeAsleep(asleep *atomic.Uint32) {

@@ -78,7 +78,7 @@ func (s *Segment) File() *os.File {
 	return s.file
 }
 
-// Closed says whether Close or Unmap was called.
+// Closed reports whether Close or Unmap was called.
 func (s *Segment) Closed() bool { return s.state.closed.Load() }
 
 // Close gives the descriptor back. It may be called more than once.

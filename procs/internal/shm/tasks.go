@@ -33,7 +33,7 @@ type taskUndo struct {
 // CountTasks makes the queue, which must be new, count what was worked off.
 func (q *Queue) CountTasks() { q.h.tasks.counted = 1 }
 
-// CountsTasks says whether CountTasks was called.
+// CountsTasks reports whether CountTasks was called.
 func (q *Queue) CountsTasks() bool { return q.h.tasks.counted != 0 }
 
 func (q *Queue) unfinished(head uint64) uint64 { return (head - q.h.tasks.done.Load()) & countMask }

@@ -47,7 +47,7 @@ const (
 // which must be powers of two.
 func Size(tasks, results int) int { return headerSize + tasks + results }
 
-// ErrCorrupt: the bytes contradict each other.
+// ErrCorrupt means that the bytes contradict each other.
 var ErrCorrupt = errors.New("taskring: corrupt")
 
 // States of a task. Queued becomes Claimed by the worker or Revoked by the
