@@ -22,8 +22,8 @@ import (
 // A callback may do anything but wait for a result of its own executor over
 // processes: see Pool.
 //
-// An executor that nobody holds any more is shut down by the garbage collector,
-// without waiting and without cancelling anything.
+// An executor that has become unreachable is shut down, without waiting and
+// without cancelling anything.
 type Executor struct {
 	pool    *Pool          // nil for an executor over goroutines
 	backend bridge.Backend // nil for an executor over processes
@@ -162,10 +162,11 @@ func cancelAll[T any](fs []*Future[T]) {
 	}
 }
 
-// Shutdown says that no more tasks will come. With cancelFutures, tasks that
-// were not begun are cancelled; with wait, it returns when all are done and the
-// workers are gone. It may be called again. A callback gets no wait, since it
-// is waited for itself, and neither does a task of an executor over goroutines.
+// Shutdown stops the executor from accepting tasks. With cancelFutures, tasks
+// that were not begun are cancelled; with wait, it returns when all tasks are
+// done and the workers have exited. It may be called again. It does not wait in
+// a callback, since that is waited for itself, nor in a task of an executor
+// over goroutines.
 func (e *Executor) Shutdown(wait, cancelFutures bool) {
 	if e.backend != nil {
 		e.backend.Shutdown(wait, cancelFutures)

@@ -48,8 +48,8 @@ func (e *BufferTooShortError) Error() string {
 // Conn is one end of a connection that carries whole messages (Python's
 // multiprocessing.connection.Connection). It is a shared object: it may be
 // passed to other processes, in messages of other connections too. The
-// connection ends for the other side when all holders of this end have closed
-// it or died: so close your copy of an end that you gave away.
+// connection ends for the other side when all processes that hold this end have
+// closed it or died: so close your copy of an end that you gave away.
 //
 // A message is a unit. It is sent or it is not, whatever cuts a call short: a
 // deadline, Close, a signal, a lack of memory or of descriptors, the death of
@@ -260,9 +260,9 @@ func (c *Conn) Poll(d time.Duration) (bool, error) {
 	return c.t.Poll(d)
 }
 
-// SetDeadline lets Send, Recv and Poll fail with os.ErrDeadlineExceeded when t
-// is past; the zero time takes it back. Calls that wait already notice it
-// within a tenth of a second. It counts on the monotonic clock: setting the
+// SetDeadline makes Send, Recv and Poll fail with os.ErrDeadlineExceeded after
+// t; the zero time removes the deadline. Calls that wait already notice it
+// within a tenth of a second. It is kept on the monotonic clock: setting the
 // system's clock does not move it.
 func (c *Conn) SetDeadline(t time.Time) error { return c.t.SetDeadline(t, t) }
 

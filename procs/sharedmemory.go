@@ -10,7 +10,7 @@ import (
 	"switchyard/procs/internal/shm"
 )
 
-// SharedMemory is a block of bytes that processes see at once, without copying.
+// SharedMemory is a block of bytes that several processes use without copying.
 // It is multiprocessing.shared_memory.SharedMemory.
 //
 // An anonymous block reaches other processes as an argument or through a Pipe,
@@ -22,8 +22,8 @@ import (
 // same pages. Making one takes time for each page, which is reserved and
 // zeroed, so that a full memory is ErrNoSpace here and never a fault later.
 //
-// There is no lock: what a process that is killed had written is there, and
-// what it had not is not. Use a Lock, whose next owner is told of the death.
+// There is no lock: what a killed process had written remains, complete or not.
+// Use a Lock, whose next owner gets ErrOwnerDied.
 type SharedMemory struct {
 	seg  *shm.Segment
 	name string
@@ -131,10 +131,10 @@ func (m *SharedMemory) String() string {
 	return fmt.Sprintf("<SharedMemory %q of %d bytes>", m.name, m.Size())
 }
 
-// Close unmaps the block from this process. Others keep it. The mapping of an
-// anonymous block goes a tenth of a second later, because a block that is
-// handed to and fro comes again soon, and mapping it anew takes longer, the
-// more so the larger it is.
+// Close unmaps the block from this process. Others keep it. An anonymous block
+// is unmapped a tenth of a second later, because a block that is passed back
+// and forth soon returns, and mapping it again takes longer, the more so the
+// larger it is.
 func (m *SharedMemory) Close() error {
 	if m.seg == nil {
 		return nil
@@ -142,10 +142,10 @@ func (m *SharedMemory) Close() error {
 	return m.seg.Park()
 }
 
-// Unlink removes the name. Whoever has the block keeps it. It works once, in
-// any process, before or after Close; then, and for an anonymous block, the
-// error is os.ErrNotExist. So it is if the name is another block's by now,
-// which keeps it.
+// Unlink removes the name. Processes that have the block keep it. It works
+// once, in any process, before or after Close; then, and for an anonymous
+// block, the error is os.ErrNotExist. So it is if the name is another block's
+// by now, which keeps it.
 func (m *SharedMemory) Unlink() error {
 	if m.name == "" || !m.gone.CompareAndSwap(false, true) {
 		return fmt.Errorf("procs: unlink shared memory %q: %w", m.name, os.ErrNotExist)

@@ -16,19 +16,20 @@
 //
 //   - Both sides prove that they know a key before either looks at anything
 //     else: by default that of their family, which children inherit
-//     (procs.Process.AuthKey). Accept never returns a stranger.
+//     (procs.Process.AuthKey). Accept returns only connections that have passed
+//     the handshake.
 //   - Messages are Go values: both sides have to know their types. Programs
 //     that differ may exchange bytes (SendBytes).
 //   - Connections over Unix sockets carry descriptors, and so shared objects
-//     and files. All can be passed on to other processes, except those with
-//     Poller over Unix sockets; whoever passes one over TCP on should not use
-//     it any more.
-//   - Everything that waits takes a context.
+//     and files. All can be passed on to other processes, except those over
+//     Unix sockets with ListenerConfig.Poller. A process that passes on one
+//     over TCP should not use it any more.
+//   - Accept and Dial take a context; a Conn has deadlines.
 //
 // # What it is not
 //
-// Not encryption: the proof keeps strangers out, but whoever can read the
+// Not encryption: the handshake keeps strangers out, but whoever can read the
 // network reads the messages. Not a name service: see manager.Publish. It is a
-// package of its own because what it links (SHA-256, most of all) would be set
-// up at the start of every process.
+// package of its own because what it links (above all SHA-256) would be
+// initialised at the start of every process.
 package connection

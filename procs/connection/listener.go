@@ -22,21 +22,21 @@ import (
 var ErrAddress = errors.New("connection: malformed address")
 
 // ListenerConfig says how a Listener works. The zero value is a listener that
-// takes processes of this family only.
+// admits only processes of this family.
 type ListenerConfig struct {
 	// AuthKey is what the other side must know, nil: the key of this process
 	// (procs.Process.AuthKey), which its children know. An empty key that is
-	// not nil is a key that everybody knows.
+	// not nil admits everybody.
 	AuthKey []byte
 	// OtherKeys are accepted beside AuthKey.
 	OtherKeys [][]byte
-	// NoAuth takes everybody who can reach the address, without proof.
+	// NoAuth admits everybody who can reach the address, without a key.
 	NoAuth bool
 	// HandshakeTimeout is how long a new connection may take to prove that it
 	// knows the key, from first to last byte. 0: 10 s. It may get less: while
-	// 256 connections, or a quarter of the process's descriptors, have proved
-	// nothing, each new one takes the place of the oldest of them, which has
-	// had a tenth of a second at least.
+	// 256 connections, or as many as a quarter of the process's descriptors,
+	// are in their handshakes, each new one replaces the oldest, which has had
+	// at least a tenth of a second.
 	HandshakeTimeout time.Duration
 	// MaxMessage is the longest message taken over TCP. The connection of a
 	// longer one is closed, before memory is used for it. 0: 1 GiB.
@@ -44,16 +44,16 @@ type ListenerConfig struct {
 	// Refused is called with the listener's address for each connection that
 	// failed to prove that it knows the key: err is ErrAuthentication if it did
 	// not know it, os.ErrDeadlineExceeded if it was out of time or others took
-	// its place, io.EOF or io.ErrUnexpectedEOF if it went away. It is called by
-	// a goroutine of its own, once after the other, and may do anything, close
-	// the listener for instance; nothing waits for it. Meanwhile up to 4096
-	// refusals wait, more are left out, and a warning in the log says how many
-	// (procs.SetLog).
+	// its place, io.EOF or io.ErrUnexpectedEOF if it went away. Calls come one
+	// after the other from a goroutine that nothing waits for, so it may do
+	// anything, close the listener for instance. Up to 4096 refusals are queued
+	// meanwhile; a warning in the log (procs.SetLog) says how many more were
+	// dropped.
 	Refused func(address string, err error)
 	// Poller makes connections that wait in the runtime's poller, not in a
-	// system call: an idle one takes no thread, which is for servers of many; a
-	// message takes longer, and those over Unix sockets cannot be passed on to
-	// other processes.
+	// system call: an idle one takes no thread, which is for servers with many
+	// connections; a message takes longer, and those over Unix sockets cannot
+	// be passed on to other processes.
 	Poller bool
 }
 
@@ -116,20 +116,20 @@ func (c *DialConfig) fill() {
 // procs.NewPipe makes them, whose two sides have proved to each other that they
 // know the key.
 //
-// Connections are taken and checked behind the scenes: one that says nothing,
-// or the wrong thing, or too little too slowly, delays nobody and is never
-// returned by Accept, however many there are. No byte after the proof is read
-// before Accept has returned the connection, and none that is too many before
-// it. Connections that have proved themselves wait for Accept, without a limit
-// of their number.
+// Connections are accepted and authenticated in the background: those that send
+// nothing, the wrong bytes, or too few too slowly delay no others and are never
+// returned by Accept, however many there are. No byte after the handshake is
+// read before Accept has returned the connection. Connections that have passed
+// it wait for Accept; their number has no limit.
 //
-// A listener out of descriptors goes on as soon as there are some. When its
-// process is killed, connections that nobody had accepted end (io.EOF), and
-// those that had been accepted with it; an abstract name and a TCP port are
-// free at once; a socket in a directory of its own (the address "") is removed
-// by the next Listen("") of a process of the same user in the same pid
-// namespace, since nobody else can see that its owner is dead; a socket with a
-// path stays, and must be removed before the next Listen at that path.
+// A listener that ran out of descriptors continues as soon as there are some.
+// When its process is killed, connections that nobody had accepted end
+// (io.EOF), and those that had been accepted with it; an abstract name and a
+// TCP port are free at once; a socket in a directory of its own (the address
+// "") is removed by the next Listen("") of a process of the same user in the
+// same pid namespace, since no other process can see that its owner is dead; a
+// socket with a path stays, and must be removed before the next Listen at that
+// path.
 type Listener struct {
 	config    ListenerConfig
 	keys      [][]byte
@@ -263,10 +263,9 @@ func (l *Listener) Accept(ctx context.Context) (*procs.Conn, error) {
 	}
 }
 
-// Close stops listening, and removes the socket from the file system; if its
-// path is that of another socket by now, which somebody else has put there,
-// that one stays. Connections that were accepted stay too; those that wait for
-// Accept are closed.
+// Close stops listening, and removes the socket from the file system; if there
+// is another socket at its path by now, that one stays. Connections that were
+// accepted stay too; those that wait for Accept are closed.
 func (l *Listener) Close() error {
 	l.once.Do(func() {
 		close(l.closed)

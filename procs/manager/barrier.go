@@ -163,16 +163,16 @@ func (b *Barrier) state() (parties, waiting int, broken bool, err error) {
 	return parties, waiting, broken, err
 }
 
-// Parties returns how many it takes.
+// Parties returns how many parties must arrive.
 func (b *Barrier) Parties() (int, error) { n, _, _, err := b.state(); return n, err }
 
-// Waiting returns how many wait, now.
+// Waiting returns how many parties wait at the moment.
 func (b *Barrier) Waiting() (int, error) { _, n, _, err := b.state(); return n, err }
 
 // Broken reports whether the barrier is broken.
 func (b *Barrier) Broken() (bool, error) { _, _, broken, err := b.state(); return broken, err }
 
-// Reset makes the barrier new; who waits gets procs.ErrBrokenBarrier.
+// Reset makes the barrier as new; parties that wait get procs.ErrBrokenBarrier.
 func (b *Barrier) Reset() error { return b.call(barrierReset, nil, nil) }
 
 // Abort breaks the barrier until Reset.

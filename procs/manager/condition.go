@@ -134,9 +134,9 @@ func (o *conditionObject) leave(link *serverLink) {
 	})
 }
 
-// Condition lets processes that hold its lock wait until another one tells them
-// that something changed (SyncManager.Condition). The lock is recursive and
-// owned by a goroutine, as RLock.
+// Condition lets a process that holds its lock wait until another one notifies
+// it of a change (SyncManager.Condition). The lock is recursive and owned by a
+// goroutine, as RLock.
 type Condition struct{ proxy }
 
 // NewCondition makes a condition in m.
@@ -163,9 +163,9 @@ func (p *Condition) Release() error {
 }
 
 // Wait releases the lock, waits for a notification, and takes the lock again,
-// as often as the caller held it. The caller holds it also when the context
-// ended first, and when procs.ErrOwnerDied tells that another holder died;
-// procs.ErrNotHeld means that it did not before.
+// as often as the caller held it. The caller holds it again also if the context
+// ended first, or if the error is procs.ErrOwnerDied, because another holder
+// died. Wait returns procs.ErrNotHeld if the caller did not hold it.
 func (p *Condition) Wait(ctx context.Context) error {
 	return p.proxy.wait(ctx, conditionWait, thisGoroutine)
 }
@@ -175,7 +175,7 @@ func (p *Condition) WaitTimeout(d time.Duration) error {
 	return waitAtMost(max(d, 1), procs.ErrTimeout, p.Wait)
 }
 
-// WaitFor waits until predicate, called with the lock held, says yes.
+// WaitFor waits until predicate, called with the lock held, returns true.
 func (p *Condition) WaitFor(ctx context.Context, predicate func() bool) error {
 	for !predicate() {
 		if err := p.Wait(ctx); err != nil {
@@ -193,8 +193,8 @@ func (p *Condition) WaitForTimeout(d time.Duration, predicate func() bool) error
 	return waitAtMost(max(d, 1), procs.ErrTimeout, func(ctx context.Context) error { return p.WaitFor(ctx, predicate) })
 }
 
-// Notify wakes up to n of those who wait, the longest waiting first. The caller
-// must hold the lock, or it is procs.ErrNotHeld.
+// Notify wakes up to n waiters, those that have waited longest first. It
+// returns procs.ErrNotHeld if the caller does not hold the lock.
 func (p *Condition) Notify(n int) error {
 	return p.proxy.wait(noWait, conditionNotify, func(c *clientCall) {
 		thisGoroutine(c)
@@ -202,10 +202,10 @@ func (p *Condition) Notify(n int) error {
 	})
 }
 
-// NotifyAll wakes all who wait.
+// NotifyAll wakes all waiters.
 func (p *Condition) NotifyAll() error { return p.Notify(math.MaxInt) }
 
-// Waiting returns how many wait, now.
+// Waiting returns the number of waiters at the moment.
 func (p *Condition) Waiting() (n int, err error) {
 	err = p.call(conditionWaiting, nil, func(c *clientCall) error { n = c.int(); return nil })
 	return n, err

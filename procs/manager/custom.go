@@ -16,7 +16,7 @@ import (
 )
 
 // Type is a type of your own whose values a manager can keep (Python's
-// BaseManager.register). Values are made by Register.
+// BaseManager.register). Types are made by Register.
 type Type[T, In any] struct {
 	name string
 	id   uint64
@@ -65,17 +65,17 @@ var registry struct {
 //	var counters = manager.Register("counter", newCounter)
 //	var counterAdd = manager.RegisterMethod(counters, "Add", (*counter).Add)
 //
-// T stays in the manager and may be anything, also what cannot travel. Methods
-// run at once if clients call at once: T has to protect itself. If T has a
-// method Close() error, it is called when nobody refers to the value any more,
-// by whoever let go of it: it should not take long.
+// T stays in the manager and may be any type, also one that cannot travel.
+// Calls of several clients run concurrently: T must be safe for that. If T has
+// a method Close() error, it is called when the last reference to the value is
+// given up, by the call that gives it up: it should not take long.
 //
 // Constructors and methods run in goroutines of their own. A panic, or
-// runtime.Goexit, is the caller's error and nobody else's loss, and so it is if
-// a method of an error that they return, or of an argument or a result
-// (MarshalBinary, UnmarshalBinary), does so. A caller whose context is done, or
-// who dies, is not waited for: if the method has not returned a tenth of a
-// second later, what comes of it is dropped.
+// runtime.Goexit, is an error of that call and harms no other; likewise in a
+// method of an error that they return, or of an argument or a result
+// (MarshalBinary, UnmarshalBinary). If the caller's context is done, or the
+// caller dies, the method's context is cancelled; if it has not returned a
+// tenth of a second later, its result is dropped.
 func Register[T, In any](name string, newT func(context.Context, In) (T, error)) *Type[T, In] {
 	if name == "" || newT == nil {
 		panic("manager: Register needs a name and a constructor")
@@ -270,7 +270,7 @@ func (m *Method[T, In, Out]) invoke(ctx context.Context, s *server, v any, image
 	return out, keep, nil
 }
 
-// New makes a value in m, by the constructor, with in.
+// New makes a value in m by calling the constructor with in.
 func (t *Type[T, In]) New(ctx context.Context, m *Manager, in In) (*Object[T], error) {
 	p := new(Object[T])
 	err := p.create(ctx, m, objectCustom, proxyType[Object[T]](), func(c *clientCall) error {
@@ -283,8 +283,8 @@ func (t *Type[T, In]) New(ctx context.Context, m *Manager, in In) (*Object[T], e
 	return p, nil
 }
 
-// Put gives m a value that exists: only where the manager is, so with Serve, or
-// Of in a method.
+// Put adds an existing value to m. It works only in the manager's process: with
+// Serve, or with Of in a method.
 func (t *Type[T, In]) Put(m *Manager, v T) (*Object[T], error) {
 	if m == nil || m.server == nil {
 		return nil, errors.New("manager: Put: the manager is not in this process; use New")

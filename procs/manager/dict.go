@@ -176,7 +176,7 @@ func (d *Dict[K, V]) Clear() error {
 	return c.do(noWait)
 }
 
-// Update sets all keys of m, at once.
+// Update sets all keys of m, in one call.
 func (d *Dict[K, V]) Update(m map[K]V) error {
 	c, err := d.begin(dictUpdate)
 	if err != nil {
@@ -314,8 +314,8 @@ func (d *Dict[K, V]) swap(k K, had bool, old []byte, v *V) (bool, error) {
 }
 
 // Modify replaces the value of k by what f makes of it, atomically (Python's
-// d[k] = f(d[k]) is not). f gets the value, and whether there is one; it
-// returns the new one, and whether to keep it: without, k is removed. If the
+// d[k] = f(d[k]) is not). f gets the value and whether there is one, and
+// returns the new value and whether to keep it; if not, k is removed. If the
 // value was changed meanwhile, f is called again with the new one. f runs here,
 // and may use the manager, but should be quick.
 func (d *Dict[K, V]) Modify(k K, f func(old V, ok bool) (v V, keep bool)) (V, error) {

@@ -21,12 +21,12 @@
 //   - Objects end with the last reference to them; locks and permits of a
 //     process that ends come back; calls to a manager that died return ErrDied.
 //     See Manager.
-//   - Over the network: New or Serve with a TCP address and an AuthKey there,
-//     Connect with the same here, Publish and Lookup to find each other's
-//     objects. Nothing is encrypted.
+//   - Over the network: one side calls New or Serve with a TCP address and an
+//     AuthKey, the other Connect with the same; Publish and Lookup find each
+//     other's objects. Nothing is encrypted.
 //
-// SharedMemoryManager is something else: its blocks are in shared memory, and
-// the manager only sees to it that their names go.
+// SharedMemoryManager is different: its blocks are in shared memory, and the
+// manager only removes their names.
 //
 // Functions such as DictAdd, Apply and Map stand where Python has methods,
 // because methods in Go have no type parameters.

@@ -65,7 +65,8 @@ func (e *Event) IsSet() (set bool, err error) {
 	return set, err
 }
 
-// Set sets the event, and wakes all who wait, also if it is cleared at once.
+// Set sets the event, and wakes all waiters, even if the event is cleared again
+// before they run.
 func (e *Event) Set() error { return e.call(eventSet, nil, nil) }
 
 // Clear unsets the event.

@@ -142,7 +142,7 @@ func (l *List[T]) SortFunc(cmp func(a, b T) int) error {
 	return l.Modify(func(vs []T) []T { slices.SortStableFunc(vs, cmp); return vs })
 }
 
-// Reverse turns the order round.
+// Reverse reverses the list.
 func (l *List[T]) Reverse() error { return l.call(listReverse, nil, nil) }
 
 // Index returns where the first element equal to v is, or -1. Elements are

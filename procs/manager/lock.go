@@ -143,7 +143,7 @@ func tried(err error) (bool, error) {
 // Release frees the lock. It returns procs.ErrNotHeld if nobody held it.
 func (l *Lock) Release() error { return l.wait(noWait, lockRelease, noGoroutine) }
 
-// Locked reports whether anybody holds the lock, now.
+// Locked reports whether the lock is held at the moment.
 func (l *Lock) Locked() (held bool, err error) { return l.locked(noGoroutine) }
 
 func (p *proxy) locked(who func(*clientCall)) (held bool, err error) {
@@ -192,7 +192,7 @@ func (l *RLock) TryAcquire() (bool, error) { return tried(l.AcquireTimeout(0)) }
 // not hold the lock.
 func (l *RLock) Release() error { return l.wait(noWait, lockRelease, thisGoroutine) }
 
-// Locked reports whether anybody holds the lock, now.
+// Locked reports whether the lock is held at the moment.
 func (l *RLock) Locked() (held bool, err error) { return l.locked(thisGoroutine) }
 
 // String says what the proxy stands for.

@@ -26,8 +26,8 @@ type Config struct {
 	// Unix socket, which leaves nothing behind. A TCP address lets other
 	// machines in.
 	Address string
-	// AuthKey is what clients must know, beside the key of this process
-	// (procs.Process.AuthKey), which always opens. nil: only that.
+	// AuthKey is a key that admits clients, besides the key of this process
+	// (procs.Process.AuthKey), which always does. nil: only that.
 	AuthKey []byte
 	// Initializer is run in the manager's process before it serves: see
 	// procs.NewInitializer. If it fails, New does.
@@ -54,21 +54,21 @@ type Config struct {
 //     managed object, or a published name. Objects that refer to each other in
 //     a circle live until the manager ends.
 //   - A client that ends or dies gives back what it held: references, locks,
-//     permits. Who acquires a lock that was lost so gets procs.ErrOwnerDied,
-//     and the lock.
-//   - Of a call under way when a client is killed, the manager has done all or
-//     nothing. A method of your own goes on, and what it returns is dropped.
-//   - SIGTERM, SIGHUP and SIGQUIT, which may have gone to the whole family, end
-//     a manager as soon as nobody is connected, or when they come again a
-//     second later; Terminate of its Process ends it at once.
+//     permits. Whoever next acquires a lock that was lost in this way gets
+//     procs.ErrOwnerDied, and the lock.
+//   - If a client is killed during a call, the manager does the call completely
+//     or not at all. A method of your own runs on, and its result is dropped.
+//   - SIGTERM, SIGHUP and SIGQUIT, which may have been sent to all processes of
+//     the program, end a manager as soon as no client is connected, or when
+//     they come again a second later; Terminate of its Process ends it at once.
 //   - When the manager dies, all calls, waiting ones too, return ErrDied at
 //     once, and nothing is left: it has no files. One that is only stopped
 //     (SIGSTOP) keeps its callers waiting until it goes on, whatever their
 //     contexts say.
 //   - A call takes about a microsecond, and no system call, if both sides are
 //     busy and on one machine; a Unix socket round trip if it has to wait, runs
-//     a method of your own, or carries more than 16 KiB. Waiting takes a
-//     goroutine here and there, no thread.
+//     a method of your own, or carries more than 16 KiB. A call that waits
+//     takes a goroutine on either side, but no thread.
 //
 // A *Manager can be passed to other processes itself, to make objects there.
 type Manager struct {
@@ -83,8 +83,8 @@ type Manager struct {
 var count atomic.Int64
 
 // New starts a manager in a process of its own, and returns when it serves. It
-// ends with Close, with the end of this process, however that comes, and with
-// that of whoever calls Shutdown.
+// ends when this process calls Close or ends, in whatever way, or when any
+// client calls Shutdown.
 func New(config Config) (*Manager, error) {
 	if config.Name == "" {
 		config.Name = "Manager-" + strconv.FormatInt(count.Add(1), 10)
@@ -154,8 +154,8 @@ func ownKey(c *Config) []byte {
 
 // Serve makes this process itself a manager, for others to connect to (Python's
 // BaseManager.get_server). Objects made through it are used here without any
-// round trip. It serves until Close; Done tells when somebody asked for the end
-// by Shutdown.
+// round trip. It serves until Close; The channel of Done is closed when a
+// client calls Shutdown.
 func Serve(config Config) (*Manager, error) {
 	if config.Initializer != nil {
 		return nil, errors.New("manager: Serve: call the initializer yourself")
@@ -234,13 +234,13 @@ func (m *Manager) Process() *procs.Process { return m.process }
 // or was asked to end.
 func (m *Manager) Done() <-chan struct{} { return m.link.dead }
 
-// Stats tells what a manager keeps.
+// Stats counts what a manager keeps.
 type Stats struct {
 	Objects int
 	Clients int // processes that are connected
 }
 
-// Stats asks the manager what it keeps.
+// Stats returns what the manager keeps.
 func (m *Manager) Stats() (Stats, error) {
 	l, err := m.open()
 	if err != nil {

@@ -113,8 +113,8 @@ func (n *Namespace) Set(name string, v any) error {
 	}, nil)
 }
 
-// Get stores the value of a name in *into, a pointer to the type that was set,
-// or returns procs.ErrMessageType; ok reports whether there is one.
+// Get stores the value of a name in *into; ok reports whether there is one. It
+// returns procs.ErrMessageType unless into points to the type that was set.
 func (n *Namespace) Get(name string, into any) (ok bool, err error) {
 	p := reflect.ValueOf(into)
 	if p.Kind() != reflect.Pointer || p.IsNil() {

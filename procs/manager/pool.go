@@ -134,7 +134,7 @@ func (o *poolObject) mapChunks(c *serverCall) error {
 	return nil
 }
 
-// Pool is a pool in a manager, to which any process may give work
+// Pool is a pool in a manager, to which any process may submit tasks
 // (SyncManager.Pool). Its functions are Apply and Map.
 type Pool struct{ proxy }
 
@@ -187,8 +187,7 @@ func putInitializer(c *clientCall, i *procs.Initializer) error {
 func (p *Pool) adopt(w *codec.Wire) error { return p.adoptAs(w, objectPool, proxyType[Pool]()) }
 
 // Apply runs f with in on a worker of the pool. Values pass through the manager
-// encoded; they cannot hold shared objects in shared memory, but proxies they
-// can.
+// encoded; they may hold proxies, but no objects in shared memory.
 func Apply[In, Out any](ctx context.Context, p *Pool, f *procs.Func[In, Out], in In) (out Out, err error) {
 	c, err := p.begin(poolApply)
 	if err != nil {
@@ -283,8 +282,7 @@ func (p *Pool) Size() (n int, err error) {
 	return n, err
 }
 
-// CloseTasks lets the pool take no more tasks; it ends when it has done what it
-// has.
+// CloseTasks stops the pool from accepting tasks; it ends when all are done.
 func (p *Pool) CloseTasks() error { return p.proxy.wait(noWait, poolClose, nil) }
 
 // Terminate ends the pool at once.

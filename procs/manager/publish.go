@@ -60,7 +60,7 @@ func Lookup[T any](m *Manager, name string) (v T, err error) {
 	return takeValue(c, cd)
 }
 
-// Unpublish takes a name back.
+// Unpublish removes a name.
 func (m *Manager) Unpublish(name string) error {
 	l, err := m.open()
 	if err != nil {

@@ -258,7 +258,7 @@ func (q *Queue[T]) get(ctx context.Context, v *T) error {
 	return err
 }
 
-// Len returns how many values are in the queue, now.
+// Len returns the number of values in the queue at the moment.
 func (q *Queue[T]) Len() (n int, err error) {
 	n, _, err = q.size()
 	return n, err
@@ -270,20 +270,21 @@ func (q *Queue[T]) size() (n, most int, err error) {
 	return n, most, err
 }
 
-// Empty reports whether the queue is empty, now.
+// Empty reports whether the queue is empty at the moment.
 func (q *Queue[T]) Empty() (bool, error) {
 	n, err := q.Len()
 	return err == nil && n == 0, err
 }
 
-// Full reports whether the queue is full, now.
+// Full reports whether the queue is full at the moment.
 func (q *Queue[T]) Full() (bool, error) {
 	n, most, err := q.size()
 	return err == nil && most > 0 && n >= most, err
 }
 
-// ShutDown ends the queue for all: puts return procs.ErrClosed from now on,
-// gets when it is empty, or at once if immediate, which drops what is in it.
+// ShutDown closes the queue for all processes: Put returns procs.ErrClosed from
+// now on, and so does Get once the queue is empty, or right away if immediate,
+// which drops what is in it.
 func (q *Queue[T]) ShutDown(immediate bool) error {
 	return q.call(queueShutDown, func(c *clientCall) error { c.putUint(b2u(immediate)); return nil }, nil)
 }
@@ -291,8 +292,8 @@ func (q *Queue[T]) ShutDown(immediate bool) error {
 // String says what the proxy stands for.
 func (q *Queue[T]) String() string { return q.describe("manager.Queue") }
 
-// JoinableQueue is a Queue whose getters tell when they have done with a value
-// (SyncManager.JoinableQueue).
+// JoinableQueue is a Queue whose consumers report when they have processed a
+// value (SyncManager.JoinableQueue).
 type JoinableQueue[T any] struct{ Queue[T] }
 
 // NewJoinableQueue makes a queue in m for up to maxsize values, 0: any number.
@@ -311,11 +312,11 @@ func (q *JoinableQueue[T]) adopt(w *codec.Wire) error {
 	return q.adoptAs(w, objectQueue, proxyType[JoinableQueue[T]]())
 }
 
-// TaskDone tells that a value which was got is done with. More of them than
-// puts are procs.ErrNotHeld.
+// TaskDone reports that a value has been processed. It returns procs.ErrNotHeld
+// if there was none left.
 func (q *JoinableQueue[T]) TaskDone() error { return q.call(queueTaskDone, nil, nil) }
 
-// Join waits until every value that was put is done with.
+// Join waits until every value that was put has been processed.
 func (q *JoinableQueue[T]) Join(ctx context.Context) error { return q.wait(ctx, queueJoin, nil) }
 
 // wait runs a method that may wait.

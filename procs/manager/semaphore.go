@@ -118,8 +118,8 @@ func (s *semaphoreObject) release(link *serverLink, n int) error {
 }
 
 // Semaphore hands out permits (SyncManager.Semaphore). Permits that a process
-// holds when it dies come back, and who gets one of them is told so by
-// procs.ErrOwnerDied.
+// holds when it dies are released, and whoever acquires one of them gets
+// procs.ErrOwnerDied with it.
 type Semaphore struct{ proxy }
 
 // NewSemaphore makes a semaphore with n permits in m.

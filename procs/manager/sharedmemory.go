@@ -13,16 +13,16 @@ import (
 )
 
 // SharedMemoryManager makes named blocks of shared memory, and removes their
-// names when it ends, so that nobody has to keep account of them (Python's
+// names when it ends, so that the program need not keep track of them (Python's
 // multiprocessing.managers.SharedMemoryManager). The blocks are
 // procs.SharedMemory and procs.ShareableList: the manager is asked only when
 // one is made, everything else goes to the memory itself.
 //
 // A process of its own makes the blocks. It ends with Shutdown or Close, and
 // with the process that started it, however that comes; the names are removed
-// even if it is killed. Whoever has a block then keeps it, under no name. A
-// *SharedMemoryManager can be passed to other processes, whose blocks do not
-// end with them.
+// even if it is killed. A process that has a block open keeps it, without a
+// name. A *SharedMemoryManager can be passed to other processes, whose blocks
+// do not end with them.
 type SharedMemoryManager struct {
 	m      *Manager
 	blocks *Object[*blocks]
@@ -89,7 +89,7 @@ func (s *SharedMemoryManager) Shutdown(ctx context.Context) error {
 }
 
 // Close is Shutdown for the process that started the manager; any other just
-// takes leave. It may be called more than once.
+// disconnects. It may be called more than once.
 func (s *SharedMemoryManager) Close() error {
 	if s.m == nil {
 		return nil

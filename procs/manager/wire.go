@@ -46,8 +46,8 @@ const (
 
 var (
 	// ErrDied means that the manager's process has ended, or the connection to
-	// it was lost. Whatever it kept is gone.
-	ErrDied = errors.New("manager: it died")
+	// it was lost. Whatever it kept is lost.
+	ErrDied = errors.New("manager: process has ended or connection was lost")
 	// ErrReleased means that the managed object does not exist any more,
 	// because nobody referred to it, or because it was destroyed.
 	ErrReleased = errors.New("manager: object was released")

@@ -11,12 +11,12 @@
 // # The rules
 //
 //   - Tasks are begun in the order in which they were submitted. Submit never
-//     waits: what no worker is free for is queued.
+//     waits: tasks are queued until a worker is free.
 //   - Arguments and results are passed as they are, not copied. procs.Init is
 //     not needed.
 //   - A worker is made when a task waits and no worker is free. Its goroutine
-//     rests between tasks, and ends at Shutdown. An executor that nobody holds
-//     any more shuts down by itself when its tasks are done.
+//     rests between tasks, and ends at Shutdown. An executor that has become
+//     unreachable shuts down by itself when its tasks are done.
 //   - A panic of a task is its error, a *procs.RemoteError as if it had
 //     happened in another process. A task that ends its goroutine
 //     (runtime.Goexit) fails, and its worker is replaced.

@@ -15,8 +15,8 @@ type Config struct {
 	// Workers is how many tasks run at the same time. 0: four more than there
 	// are processors, at most 32.
 	Workers int
-	// Initializer is run by each worker before its first task. If it fails, so
-	// do all tasks, with procs.ErrBroken.
+	// Initializer is run by each worker before its first task. If it fails, all
+	// tasks fail with procs.ErrBroken.
 	Initializer func() error
 }
 
