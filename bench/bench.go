@@ -2,7 +2,7 @@ package bench
 
 import "switchyard/bench/benchlog"
 
-// What results speak of is declared where their format is.
+// What is written to files is declared in package benchlog.
 type (
 	Model        = benchlog.Model
 	Params       = benchlog.Params

@@ -31,7 +31,7 @@
 // and a JSON object.
 //
 //	# model {"name":"sh","note":"subshells of a POSIX shell","processes":true}
-//	# workload {"name":"Fork","story":"...","op":"child","cases":["n=1","n=8"],"vary":["n"],"models":["sh"],"na":{}}
+//	# workload {"name":"Fork","op":"child","cases":["n=1","n=8"],"models":["sh"], ...}
 //
 // A model belongs to one program; a workload may be had by several, with the
 // same op and cases. For each of its models that it does not implement, "na"
@@ -39,15 +39,15 @@
 //
 // The other way measures one result of one case:
 //
-//   - D is a number of nanoseconds, as in 50000000ns. P is one of the cases. C is
-//     the size of the CPU set, which the program has inherited; so it has
+//   - D is a number of nanoseconds, as in 50000000ns. P is one of the cases. C
+//     is the size of the CPU set, which the program has inherited; so it has
 //     the variable GOMAXPROCS. Standard input is not to be read.
 //   - With -n it warms up, does N ops (or a few more, so that batches are
 //     whole), and checks their answer. The length of an op is -op: from that it
 //     may decide of which ops to take the latency.
 //   - Without -n it calibrates: it finds how many ops take the bench time.
 //   - It prints one result in the Go benchmark format, whose name is the case's
-//     ([Case.String]) and whose iterations are the ops that were done (the N to
+//     ([benchlog.Case.String]) and whose iterations are the ops that were done (the N to
 //     use, of a calibration). "ns/op" must be there; [Result.String]
 //     has more units.
 //   - If it took latencies, a line "latency H" has them as an HdrHistogram of
@@ -56,8 +56,8 @@
 //     often it ran the ops, and how long they took together: the rest of a call
 //     is taken for set-up.
 //   - Its exit status is 0, or 1 for a failed case (a wrong answer, an error),
-//     2 for bad arguments, 3 for a case that this machine cannot run; the reason
-//     is on standard error, in one sentence.
+//     2 for bad arguments, 3 for a case that this machine cannot run; the
+//     reason is on standard error, in one sentence.
 //
 // Nothing else may be on standard output. A program that hangs is killed, with
 // all that it started; processes that it leaves behind make a failed case.

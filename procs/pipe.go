@@ -22,17 +22,17 @@ const (
 )
 
 var (
-	// ErrMessageTooLong: RecvBytes got a message longer than its limit. The
-	// message is lost, the connection still works.
+	// ErrMessageTooLong means that RecvBytes got a message longer than its
+	// limit. The message is lost, the connection still works.
 	ErrMessageTooLong = transport.ErrMessageTooLong
-	// ErrMessageType: a message has another type than Recv was asked for. The
-	// message is lost, the connection still works.
+	// ErrMessageType means that a message has another type than Recv was asked
+	// for. The message is lost, the connection still works.
 	ErrMessageType = errors.New("procs: message of another type")
-	// ErrMessageCut: what came over TCP is no message: one was cut short, or
-	// two processes sent or received at once. The connection has ended, on both
-	// sides.
+	// ErrMessageCut means that what came over TCP is no message: one was cut
+	// short, or two processes sent or received at once. The connection has
+	// ended, on both sides.
 	ErrMessageCut = transport.ErrMessageCut
-	// ErrDirection: the end cannot be used this way.
+	// ErrDirection means that the end cannot be used this way.
 	ErrDirection = errors.New("procs: this end of the pipe does not go that way")
 )
 

@@ -108,9 +108,9 @@ type registered struct {
 // together.
 func (s *functionSet) place(id uint64) **registered { return &s.places[id>>32%uint64(len(s.places))] }
 
-// ErrUnknownFunc: the other process has no function of this name and these
-// types. It happens when it runs another program (ProcessConfig.Executable), or
-// registers depending on circumstances.
+// ErrUnknownFunc means that the other process has no function of this name and
+// these types. It happens when it runs another program
+// (ProcessConfig.Executable), or registers depending on circumstances.
 var ErrUnknownFunc = errors.New("procs: unknown function")
 
 func findFunc(id uint64) (function, error) {
@@ -170,8 +170,8 @@ func (f *erasedFunc[In, Out]) RunChunk(ctx context.Context, n int, b []byte, w *
 	return out, nil
 }
 
-// ErrEncode: a value of a type that can travel, in general, could not: it is
-// cyclic, holds an unregistered type in an interface or a closed shared object,
-// or its MarshalBinary failed. Or a type was refused for a queue, a Value or an
-// Array.
+// ErrEncode means that a value of a type that can travel, in general, could
+// not: it is cyclic, holds an unregistered type in an interface or a closed
+// shared object, or its MarshalBinary failed. Or a type was refused for a
+// queue, a Value or an Array.
 var ErrEncode = codec.ErrEncode

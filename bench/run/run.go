@@ -15,8 +15,8 @@ import (
 
 // A Config says what to measure and for how long. Of the header's fields zero
 // Models are all that are declared, zero Lanes {1}, a zero Count is
-// benchlog.MinResults, a zero Benchtime 50 ms, a zero Deadline 20 s and 20 bench
-// times.
+// benchlog.MinResults, a zero Benchtime 50 ms, a zero Deadline 20 s and 20
+// bench times.
 type Config struct {
 	benchlog.Header
 	Declared  []benchlog.ModelInfo // what the models are, in the order of every table

@@ -27,8 +27,8 @@ func TestPeer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// It lists and calibrates, and hangs when it is to measure, as long as there
-	// is a file.
+	// It lists and calibrates, and hangs when it is to measure, as long as
+	// there is a file.
 	wrapper := fmt.Sprintf("#!/bin/sh\ncase \" $* \" in *' -n '*) [ ! -e %s ] || exec sleep 3600 ;; esac\nexec %s \"$@\"\n",
 		shellWords([]string{hold}), shellWords([]string{script}))
 	if err := os.WriteFile(peer, []byte(wrapper), 0o700); err != nil {

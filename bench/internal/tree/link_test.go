@@ -2,10 +2,9 @@ package tree
 
 import (
 	"go/ast"
+	"go/doc"
 	"go/doc/comment"
-	"path"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -22,22 +21,11 @@ func TestDocLinks(t *testing.T) {
 	}
 	links := 0
 	for dir, files := range files {
-		imported := make(map[string]string) // by the package's name
-		for _, f := range files {
-			for _, i := range f.Imports {
-				p, _ := strconv.Unquote(i.Path.Value)
-				imported[path.Base(p)] = p
-			}
+		pkg, err := doc.NewFromFiles(positions, files, module+"/"+dir, doc.AllDecls|doc.PreserveAST)
+		if err != nil {
+			t.Fatal(err)
 		}
-		p := &comment.Parser{
-			LookupPackage: func(name string) (string, bool) { p, ok := imported[name]; return p, ok },
-			LookupSym: func(recv, name string) bool {
-				if recv == "" {
-					return all[dir].has(name, "")
-				}
-				return all[dir].has(recv, name)
-			},
-		}
+		p := pkg.Parser()
 		for _, f := range files {
 			for _, c := range f.Comments {
 				for _, text := range texts(p.Parse(c.Text())) {

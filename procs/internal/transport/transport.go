@@ -26,9 +26,9 @@ import (
 )
 
 var (
-	// ErrMessageTooLong: a message is longer than the limit.
+	// ErrMessageTooLong means that a message is longer than the limit.
 	ErrMessageTooLong = errors.New("procs: message longer than the limit")
-	// ErrMessageCut: what came over TCP is no message.
+	// ErrMessageCut means that what came over TCP is no message.
 	ErrMessageCut = errors.New("procs: messages were cut short or mixed")
 )
 
