@@ -47,8 +47,8 @@
 //     may decide of which ops to take the latency.
 //   - Without -n it calibrates: it finds how many ops take the bench time.
 //   - It prints one result in the Go benchmark format, whose name is the case's
-//     ([benchlog.Case.String]) and whose iterations are the ops that were done (the N to
-//     use, of a calibration). "ns/op" must be there; [Result.String]
+//     ([benchlog.Case.String]) and whose iterations are the ops that were done
+//     (the N to use, of a calibration). "ns/op" must be there; [Result.String]
 //     has more units.
 //   - If it took latencies, a line "latency H" has them as an HdrHistogram of
 //     nanoseconds (V2, compressed, base64), and the result has "max-ns".
