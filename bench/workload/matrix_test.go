@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"switchyard/bench"
-	"switchyard/bench/proctree"
 	"switchyard/procs"
 )
 
@@ -18,9 +17,6 @@ func TestMain(m *testing.M) {
 	os.Setenv("GORACE", "atexit_sleep_ms=0")
 	os.Exit(m.Run())
 }
-
-// caseDeadline is how long one case may take; a case that hangs is a failure.
-const caseDeadline = 60 * time.Second
 
 // Every cell of every workload has an implementation or a reason.
 func TestDeclarations(t *testing.T) {
@@ -34,20 +30,25 @@ func TestDeclarations(t *testing.T) {
 	}
 }
 
-// Every case, once, with as few ops as there can be: the answer is right, and
-// no goroutine, child, or descriptor is left.
+// Every case, with as few ops as there can be, and with some hundreds where
+// that takes no time: the answer is right, and no goroutine, child, or
+// descriptor is left.
 func TestMatrix(t *testing.T) {
 	warmUp(t)
 	for _, w := range All() {
 		t.Run(w.Name, func(t *testing.T) {
-			for _, info := range Models() {
-				m := info.Name
-				if w.Impls[m] == nil {
+			for _, m := range Models() {
+				if w.Impls[m.Name] == nil {
 					continue
 				}
-				for _, p := range w.Points() {
-					c := bench.Case{Workload: w.Name, Params: p, Model: m, CPUs: runtime.GOMAXPROCS(0)}
-					t.Run(string(m)+"/"+string(p), func(t *testing.T) { measureTiny(t, w, c) })
+				for i, p := range w.Points() {
+					c := bench.Case{Workload: w.Name, Params: p, Model: m.Name, CPUs: runtime.GOMAXPROCS(0)}
+					t.Run(string(m.Name)+"/"+string(p), func(t *testing.T) {
+						if testing.Short() && i > 0 {
+							t.Skip("short: first parameter point only")
+						}
+						testCase(t, w, c)
+					})
 				}
 			}
 		})
@@ -66,39 +67,32 @@ func warmUp(t *testing.T) {
 	}
 }
 
-func measureTiny(t *testing.T, w *bench.Workload, c bench.Case) {
-	if testing.Short() && c.Params != "" && c.Params != w.Points()[0] {
-		t.Skip("short: first parameter point only")
+// fewOps are enough to see every step of a workload; manyOps to fill its
+// queues, to wrap round its rings and to use up what is not given back.
+const (
+	fewOps  = 3
+	manyOps = 200
+	maxOps  = 5000
+)
+
+func testCase(t *testing.T, w *bench.Workload, c bench.Case) {
+	r, err := watched(w, c, fewOps, patience)
+	if void, ok := err.(*bench.VoidError); ok {
+		t.Skip(void.Reason)
 	}
-	goroutines, files := runtime.NumGoroutine(), openFiles()
-	done := make(chan error, 1)
-	var r *bench.Result
-	go func() {
-		var err error
-		r, err = bench.Measure(w, c, bench.Options{N: 3, Op: time.Microsecond})
-		done <- err
-	}()
-	select {
-	case err := <-done:
-		if void, ok := err.(*bench.VoidError); ok {
-			t.Skip(void.Reason)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	case <-time.After(caseDeadline):
-		buf := make([]byte, 1<<20)
-		t.Fatalf("no result after %v:\n%s", caseDeadline, buf[:runtime.Stack(buf, true)])
-	}
-	if r.N < 3 {
-		t.Errorf("%d ops were done, want 3 at least", r.N)
+	if err != nil {
+		t.Fatal(err)
 	}
 	if want := units(c); want >= 0 && r.Units != want {
 		t.Errorf("%d units were alive at once, want %d", r.Units, want)
 	}
-	eventually(t, "goroutines", goroutines, runtime.NumGoroutine)
-	eventually(t, "descriptors", files, openFiles)
-	eventually(t, "children", 0, func() int { return len(proctree.Descendants(os.Getpid())) })
+	op := max(r.Elapsed/time.Duration(r.N), 1)
+	if r.N >= manyOps || manyOps*op > 500*time.Millisecond {
+		return
+	}
+	if _, err := watched(w, c, min(maxOps, max(manyOps, int(50*time.Millisecond/op))), patience); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // units is how many units a case has alive at the same moment, as its name
@@ -129,28 +123,6 @@ func units(c bench.Case) int {
 		return p.Int("tasks")
 	}
 	return -1
-}
-
-// eventually fails if a count does not come down to what it was: what ends on
-// its own is given time.
-func eventually(t *testing.T, what string, most int, count func() int) {
-	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for count() > most {
-		if time.Now().After(deadline) {
-			buf := make([]byte, 1<<20)
-			t.Errorf("%d %s are left, %d before\n%s", count(), what, most, buf[:runtime.Stack(buf, true)])
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
-// openFiles counts the descriptors of this process, or returns 0 where it
-// cannot.
-func openFiles() int {
-	entries, _ := os.ReadDir("/proc/self/fd")
-	return len(entries)
 }
 
 // Where many units are claimed to wait at once, they do: a workload that waited
