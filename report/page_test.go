@@ -466,3 +466,32 @@ func TestColor(t *testing.T) {
 		t.Error("colour changes more than colour")
 	}
 }
+
+// TestLook renders runs to be looked at: the synthetic one into the directory
+// in SYNTHETIC, and a real one in place, in the directory in REAL.
+func TestLook(t *testing.T) {
+	made, real := os.Getenv("SYNTHETIC"), os.Getenv("REAL")
+	if made == "" && real == "" {
+		t.Skip("neither SYNTHETIC nor REAL names a directory")
+	}
+	if made != "" {
+		reporttest.Synthetic{Seed: 1, Count: 6}.Write(t, made)
+	}
+	for _, dir := range []string{made, real} {
+		if dir == "" {
+			continue
+		}
+		run, err := Load(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text bytes.Buffer
+		if err := WriteText(&text, Analyze(run), TextOptions{Width: 120}); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("\n%s", &text)
+		if err := os.WriteFile(filepath.Join(dir, benchlog.ReportFile), []byte(pageOf(t, run)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
