@@ -50,7 +50,7 @@ smoke: build
 
 .PHONY: report
 report: build
-	@bin/switchyard report '$(OUT)'
+	@bin/switchyard report '$(OUT)' --html '$(OUT)/report.html'
 
 .PHONY: compare
 compare:

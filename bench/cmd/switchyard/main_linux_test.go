@@ -770,7 +770,7 @@ func TestCompare(t *testing.T) {
 	if status != 0 || !strings.Contains(stdout, "Good") {
 		t.Errorf("exit status %d, printed %q and %q", status, stdout, stderr)
 	}
-	if status, _, stderr = result(t, "report", newer, "--baseline", older); status != 0 {
+	if status, _, stderr = result(t, "report", newer, "--baseline", older, "--html", filepath.Join(newer, reportFile)); status != 0 {
 		t.Errorf("exit status %d, printed %q", status, stderr)
 	}
 	if !strings.Contains(readFile(t, newer, reportFile), "id=\"compare\"") {
@@ -778,6 +778,36 @@ func TestCompare(t *testing.T) {
 	}
 	if status, _, _ = result(t, "compare", older); status != exitUsage {
 		t.Errorf("exit status %d for one run, want %d", status, exitUsage)
+	}
+}
+
+// The page of a kept run is a part of it: a report of later code prints what it
+// says, and writes over the page only when told to.
+func TestReportLeavesThePage(t *testing.T) {
+	dir := t.TempDir()
+	page := filepath.Join(dir, reportFile)
+	for name, text := range map[string]string{benchlog.BenchFile: "BenchmarkX-2 1 5 ns/op\n", reportFile: "kept"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range []string{dir, filepath.Join(dir, benchlog.BenchFile)} {
+		status, stdout, stderr := result(t, "report", path)
+		if want := page + " is left as it is; to write it anew: --html " + page + "\n"; status != 0 || stderr != want || !strings.Contains(stdout, "X") {
+			t.Errorf("report %s: exit status %d, printed %q and %q, want %q", path, status, stdout, stderr, want)
+		}
+		if text := readFile(t, dir, reportFile); text != "kept" {
+			t.Fatalf("report %s wrote the page: %.80q", path, text)
+		}
+	}
+	if status, _, stderr := result(t, "report", dir, "--html", page); status != 0 || stderr != "" || !strings.Contains(readFile(t, dir, reportFile), "<html") {
+		t.Errorf("with --html: exit status %d, printed %q", status, stderr)
+	}
+	if err := os.Remove(page); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, stderr := result(t, "report", dir); status != 0 || stderr != "" || !strings.Contains(readFile(t, dir, reportFile), "<html") {
+		t.Errorf("without a page: exit status %d, printed %q", status, stderr)
 	}
 }
 

@@ -24,14 +24,17 @@ func newReport() *cobra.Command {
 	var html, baseline string
 	cmd := &cobra.Command{
 		Use:   "report [DIR|FILE|-]",
-		Short: "Write report.html anew from results, and print the verdict",
+		Short: "Print the verdict on results, and write report.html",
 		Long: `Report reads a results directory, any file in Go benchmark format or the output
 of go test -json (as it is, or in gzip), or standard input as "-". It prints the
-verdict and the tables, and writes the page beside the results; for standard
-input only where --html says. If a benchmark failed, it is named and the exit
-status is 1.`,
+verdict and the tables, and writes the page beside the results unless one is
+there, which it leaves as it is: it belongs to the results, as they were reported
+then. --html writes a page wherever it says, over an older one too; for standard
+input a page is written only there. If a benchmark failed, it is named and the
+exit status is 1.`,
 		Example: `  switchyard report
   switchyard report results/latest --html page.html
+  switchyard report results/latest --html results/latest/report.html
   go test -run - -bench . -count 10 | switchyard report -
   switchyard report results/latest --baseline results/latest/20261120T190311.000`,
 		Args: cobra.MaximumNArgs(1),
@@ -43,7 +46,7 @@ status is 1.`,
 			return writeReport(cmd, dir, html, baseline)
 		},
 	}
-	cmd.Flags().StringVar(&html, "html", "", "where to write the page, - for standard output (default: report.html in the results directory, or FILE.html beside a file)")
+	cmd.Flags().StringVar(&html, "html", "", "where to write the page, - for standard output (default: report.html in the results directory, or FILE.html beside a file, unless it is there)")
 	cmd.Flags().StringVar(&baseline, "baseline", "", "older results to compare with, in a section of the page")
 	return cmd
 }
@@ -96,10 +99,15 @@ func writeReport(cmd *cobra.Command, path, html, baseline string) error {
 		}
 		inputs = append(inputs, inputsOf(baseline)...)
 	}
-	if html == "" && path != report.Stdin {
+	write := html != ""
+	if !write && path != report.Stdin {
 		html = pageBeside(path)
+		info, err := os.Lstat(html)
+		if write = err != nil || info.IsDir(); !write {
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s is left as it is; to write it anew: --html %[1]s\n", report.ShellQuote(html))
+		}
 	}
-	if err := show(cmd, run, older, html, inputs); err != nil {
+	if err := show(cmd, run, older, html, write, inputs); err != nil {
 		return err
 	}
 	return failures(run, path)
@@ -133,9 +141,9 @@ func pageBeside(path string) string {
 
 // show prints the text of a run and then writes its page, so that the verdict
 // is on the terminal whatever becomes of the page. A page that goes to standard
-// output has that for itself: the text is then on standard error. No path is no
-// page.
-func show(cmd *cobra.Command, results, baseline *report.Run, html string, inputs []string) error {
+// output has that for itself: the text is then on standard error. A page that is
+// not to be written is only named; no path is no page.
+func show(cmd *cobra.Command, results, baseline *report.Run, html string, write bool, inputs []string) error {
 	w := cmd.OutOrStdout()
 	if output.ToStdout(html) {
 		w = cmd.ErrOrStderr()
@@ -147,7 +155,7 @@ func show(cmd *cobra.Command, results, baseline *report.Run, html string, inputs
 		opt.Page = ""
 	}
 	textErr := report.WriteText(w, a, opt)
-	if html == "" {
+	if !write {
 		return textErr
 	}
 	return errors.Join(textErr, output.Write(html, inputs, func(w io.Writer) error {

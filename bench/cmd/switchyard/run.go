@@ -209,7 +209,7 @@ func finish(cmd *cobra.Command, f runFlags, log *run.Log, stats run.Stats, runEr
 		text, latency := log.Texts()
 		var results *report.Run
 		if results, err = report.FromMemory(f.out, text, latency); err == nil {
-			err = show(cmd, results, nil, filepath.Join(f.out, reportFile), inputsOf(f.out))
+			err = show(cmd, results, nil, filepath.Join(f.out, reportFile), true, inputsOf(f.out))
 		}
 	}
 	if runErr == nil {
