@@ -178,7 +178,10 @@ func (s *taskServer) serve(done chan struct{}) {
 		}
 	}()
 	for {
-		t, payload := s.ring.Next()
+		t, payload, err := s.ring.Next()
+		if err != nil {
+			fatal(err)
+		}
 		if t.Flags&taskring.Stop != 0 {
 			close(done)
 			return

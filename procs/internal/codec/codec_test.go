@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"net/netip"
 	"reflect"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -266,5 +267,102 @@ func FuzzNext(f *testing.F) {
 			}
 			b = rest
 		}
+	})
+}
+
+// allocated is how many bytes f has allocated.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// FuzzMessage decodes any bytes as a message of any kind of value: a value or
+// an error, and no more memory than so many bytes can fill.
+func FuzzMessage(f *testing.F) {
+	types := []reflect.Type{reflect.TypeFor[everything](), reflect.TypeFor[[]*token](), reflect.TypeFor[map[string][]any](),
+		reflect.TypeFor[[][4096]byte](), reflect.TypeFor[[]struct{ A, B [64]int32 }](), reflect.TypeFor[string]()}
+	v := everything{S: "x", Map: map[string]inner{"a": {}}, Any: []any{1}, Big: big.NewInt(5), Time: time.Unix(5, 5).UTC()}
+	for i, v := range []any{v, []*token{{"a"}, nil}, map[string][]any{"k": {1, "x"}}, [][4096]byte{{}}} {
+		m, err := MessageFor(types[i])
+		if err != nil {
+			f.Fatal(err)
+		}
+		w := new(Wire)
+		b, err := m.Encode(nil, v, w)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(uint8(i), b)
+	}
+	for i := range types {
+		f.Add(uint8(i), []byte{255, 255, 255, 255, 255, 255, 255, 255, 127}) // so many elements
+		f.Add(uint8(i), []byte{255, 255, 3, 0, 0, 0, 0, 0})
+	}
+	f.Fuzz(func(t *testing.T, kind uint8, b []byte) {
+		typ := types[int(kind)%len(types)]
+		m, err := MessageFor(typ)
+		if err != nil {
+			t.Fatal(err)
+		}
+		into := reflect.New(typ)
+		n := allocated(func() { err = m.Decode(b, into, new(Wire)) })
+		if most := uint64(1<<20 + 4096*len(b)); n > most {
+			t.Errorf("%d bytes allocated for a message of %d", n, len(b))
+		}
+		if err != nil {
+			if !into.Elem().IsZero() {
+				t.Error("a value and an error:", err)
+			}
+			return
+		}
+		if _, err := m.Encode(nil, into.Elem().Interface(), new(Wire)); err != nil {
+			t.Fatal("decoded, but cannot be encoded:", err)
+		}
+	})
+}
+
+// FuzzWire takes from any bytes, in any order. Errors stick, what is left never
+// grows, and nothing is taken that was not there.
+func FuzzWire(f *testing.F) {
+	w := new(Wire)
+	w.PutUint64(1 << 40)
+	w.PutString("four")
+	w.PutBytes(nil)
+	f.Add(w.Buf, "nsb")
+	f.Add(w.Buf[:len(w.Buf)-2], "nsb")
+	f.Add([]byte{255, 255, 255, 255, 255, 255, 255, 255, 255, 1, 'x'}, "bn")
+	f.Add([]byte{255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255}, "ns")
+	f.Add([]byte{}, "fnf")
+	f.Fuzz(func(t *testing.T, b []byte, takes string) {
+		w := &Wire{Buf: b}
+		for _, take := range takes {
+			before, failed := len(w.Buf), w.Err()
+			zero := true
+			n := allocated(func() {
+				switch take {
+				case 'n':
+					zero = w.TakeUint64() == 0
+				case 's':
+					zero = w.TakeString() == ""
+				case 'f':
+					zero = w.TakeFD() == -1
+				default:
+					zero = len(w.TakeBytes()) == 0
+				}
+			})
+			if n > uint64(64<<10+4*len(b)) {
+				t.Errorf("%d bytes allocated to take %q from %d", n, take, before)
+			}
+			if failed != nil && (w.Err() != failed || !zero || len(w.Buf) != before) || w.Err() != nil && !zero || len(w.Buf) > before {
+				t.Fatalf("took %q after %v: %v, %d bytes left of %d", take, failed, w.Err(), len(w.Buf), before)
+			}
+			if w.Err() != nil && !errors.Is(w.Err(), ErrWire) {
+				t.Fatal(w.Err())
+			}
+		}
+		w.Close()
 	})
 }

@@ -113,6 +113,36 @@ func (r *ring) room(head, tail, size uint64) (pad uint64, ok bool) {
 	return pad, tail+pad+size-head <= cap
 }
 
+// record finds the record at pos, of which tail says what is written: where it
+// is, nil for a pad record, and its size.
+func (r *ring) record(pos, tail, header uint64) (at unsafe.Pointer, size uint64, err error) {
+	left := tail - pos
+	rest := r.mask + 1 - pos&r.mask
+	if left > r.mask+1 || left < 8 || left&7 != 0 {
+		return nil, 0, ErrCorrupt
+	}
+	at = r.at(pos)
+	first := *(*uint64)(at)
+	if first>>63 != 0 {
+		if size = first &^ (1 << 63); size != rest || size > left {
+			return nil, 0, ErrCorrupt
+		}
+		return nil, size, nil
+	}
+	if size = uint64(uint32(first)); size > left || size > rest || size < header || size&7 != 0 {
+		return nil, 0, fmt.Errorf("%w: a record of %d bytes", ErrCorrupt, size)
+	}
+	return at, size, nil
+}
+
+// payloadOf returns the n bytes behind the head of a record.
+func payloadOf(at unsafe.Pointer, header, size, n uint64) ([]byte, error) {
+	if n > size-header {
+		return nil, fmt.Errorf("%w: %d bytes in a record of %d", ErrCorrupt, n, size)
+	}
+	return unsafe.Slice((*byte)(unsafe.Add(at, header)), n), nil
+}
+
 func split(mem []byte, tasks, results uint64) (t, r ring) {
 	h := uint64(headerSize)
 	return ring{mem[h : h+tasks : h+tasks], tasks - 1}, ring{mem[h+tasks : h+tasks+results : h+tasks+results], results - 1}
@@ -202,28 +232,21 @@ func (p *Parent) Next() (*Result, []byte, error) {
 		if p.taken == tail {
 			return nil, nil, nil
 		}
-		left := tail - p.taken
-		rest := p.results.mask + 1 - p.taken&p.results.mask
-		if left > p.results.mask+1 || left < 8 {
-			return nil, nil, ErrCorrupt
+		at, size, err := p.results.record(p.taken, tail, resultHeader)
+		if err != nil {
+			return nil, nil, err
 		}
-		if first := *(*uint64)(p.results.at(p.taken)); first>>63 != 0 {
-			if n := first &^ (1 << 63); n != rest || n > left {
-				return nil, nil, ErrCorrupt
-			}
-			p.taken += rest
+		if at == nil {
+			p.taken += size
 			continue
 		}
-		if left < resultHeader || rest < resultHeader {
-			return nil, nil, ErrCorrupt
-		}
-		r := (*Result)(p.results.at(p.taken))
-		size, n := uint64(r.size), r.len
-		if size > left || size > rest || size < resultHeader || n > size-resultHeader || size&7 != 0 {
-			return nil, nil, fmt.Errorf("%w: a result of %d bytes in a record of %d", ErrCorrupt, n, size)
+		r := (*Result)(at)
+		payload, err := payloadOf(at, resultHeader, size, r.len)
+		if err != nil {
+			return nil, nil, err
 		}
 		p.taken += size
-		return r, unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(r), resultHeader)), n), nil
+		return r, payload, nil
 	}
 }
 
@@ -268,37 +291,59 @@ func OpenWorker(mem []byte, bell *Bell) (*Worker, error) {
 		return nil, ErrCorrupt
 	}
 	h := (*header)(unsafe.Pointer(&mem[0]))
-	if h.magic != magic || Size(int(h.tasks), int(h.resul)) > len(mem) {
+	tasks, results, room := h.tasks, h.resul, uint64(len(mem)-headerSize)
+	if h.magic != magic || !isCapacity(tasks) || !isCapacity(results) || tasks > room || results > room-tasks {
 		return nil, ErrCorrupt
 	}
 	w := &Worker{h: h, bell: bell}
-	w.tasks, w.results = split(mem, h.tasks, h.resul)
+	w.tasks, w.results = split(mem, tasks, results)
 	return w, nil
 }
+
+// isCapacity reports whether a ring may have n bytes.
+func isCapacity(n uint64) bool { return n >= 8 && n&(n-1) == 0 }
 
 // MaxResult is the largest payload that goes into the ring.
 func (w *Worker) MaxResult() int { return len(w.results.data) / 4 }
 
 // Next returns the next task and its payload, and waits for one. It must be
 // given back with Done.
-func (w *Worker) Next() (*Task, []byte) {
+func (w *Worker) Next() (*Task, []byte, error) {
 	for {
-		if w.h.taskTail.Load() == w.head {
-			if w.skipped { // the pool may wait for the room they took
-				w.skipped = false
-				w.bell.Ring()
-			}
-			w.wait(func() bool { return w.h.taskTail.Load() != w.head })
-			continue
+		if t, payload, err := w.look(); t != nil || err != nil {
+			return t, payload, err
 		}
-		if first := *(*uint64)(w.tasks.at(w.head)); first>>63 != 0 {
-			w.head += first &^ (1 << 63)
+		if w.skipped { // the pool may wait for the room they took
+			w.skipped = false
+			w.bell.Ring()
+		}
+		w.wait(func() bool { return w.h.taskTail.Load() != w.head })
+	}
+}
+
+// look returns the next task, or nil if there is none now.
+func (w *Worker) look() (*Task, []byte, error) {
+	for {
+		tail := w.h.taskTail.Load()
+		if tail == w.head {
+			return nil, nil, nil
+		}
+		at, size, err := w.tasks.record(w.head, tail, taskHeader)
+		if err != nil {
+			return nil, nil, err
+		}
+		if at == nil {
+			w.head += size
 			w.h.taskHead.Store(w.head)
 			continue
 		}
-		t := (*Task)(w.tasks.at(w.head))
-		w.cur = uint64(t.size)
-		return t, unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(t), taskHeader)), t.len)
+		t := (*Task)(at)
+		payload, err := payloadOf(at, taskHeader, size, t.len)
+		if err != nil {
+			return nil, nil, err
+		}
+		w.cur = size
+		return t, payload, nil
 	}
 }
 
