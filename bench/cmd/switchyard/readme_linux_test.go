@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,20 +17,20 @@ const (
 	keptRun    = "results/amd-epyc-2-cores/2026-11-21-0bfe521c1dfe"
 )
 
-// A block of the README is what stands between two fences.
+// A block of a document is what stands between two fences.
 type block struct {
 	lang, text string
-	line       int
+	at         string // where it is
 }
 
-func readmeBlocks(t *testing.T) (all []block) {
+func blocks(t *testing.T, name string) (all []block) {
 	t.Helper()
 	var b *block
-	for n, line := range strings.SplitAfter(readFile(t, readmeRoot, "README.md"), "\n") {
+	for n, line := range strings.SplitAfter(readFile(t, readmeRoot, name), "\n") {
 		lang, fence := strings.CutPrefix(line, "```")
 		switch {
 		case fence && b == nil:
-			b = &block{lang: strings.TrimSpace(lang), line: n + 1}
+			b = &block{lang: strings.TrimSpace(lang), at: fmt.Sprintf("%s:%d", name, n+1)}
 		case fence:
 			all = append(all, *b)
 			b = nil
@@ -37,8 +38,8 @@ func readmeBlocks(t *testing.T) (all []block) {
 			b.text += line
 		}
 	}
-	if b != nil || len(all) < 10 {
-		t.Fatalf("the README has %d blocks, and one is open: %v", len(all), b)
+	if b != nil || len(all) < 4 {
+		t.Fatalf("%s has %d blocks, and one is open: %v", name, len(all), b)
 	}
 	return all
 }
@@ -63,13 +64,13 @@ func (b block) commands() (all [][2]string) {
 // What the README says can be typed can be typed, and does what it says; what
 // it shows as output is what the program prints; its code is built and run.
 // Measurements are shortened. The workload that it shows is tried by a test of
-// package workload.
+// package workload. So are the commands that CONTRIBUTING.md tells to type.
 func TestReadme(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: builds the runner and a module of its own")
 	}
 	r := newReader(t)
-	for _, b := range readmeBlocks(t) {
+	for _, b := range append(blocks(t, "README.md"), blocks(t, ".github/CONTRIBUTING.md")...) {
 		switch {
 		case b.lang == "console":
 			for _, c := range b.commands() {
@@ -81,7 +82,7 @@ func TestReadme(t *testing.T) {
 		case b.lang == "go":
 			r.snippets = append(r.snippets, b)
 		default:
-			t.Errorf("README.md:%d: nothing tries a block of %q", b.line, b.lang)
+			t.Errorf("%s: nothing tries a block of %q", b.at, b.lang)
 		}
 	}
 	r.module()
@@ -175,14 +176,26 @@ func (r *reader) command(b block, command, output string) {
 		r.contains(typed, r.sh(r.dir, typed), "WORKLOAD", "MODELS", "CASES", "PingPong", "tasks=2", "serial greenlet goroutine ants thread process")
 	case typed == "bin/switchyard run --help":
 		r.contains(typed, r.sh(r.dir, typed), "--cpu", "--budget", "--seed", "--resume")
+	case is("go tool benchstat before.txt after.txt"): // see above
 	case is("go tool benchstat"):
 		r.contains(typed, r.sh(readmeRoot, strings.ReplaceAll(typed, "results/latest", keptRun)), output)
 	case is("go test -run xxx -bench Python"):
 		r.python(output)
 	case is("go mod"):
 		r.setup = append(r.setup, typed)
+	case is("bin/switchyard run"): // a run of our own
+		r.sh(readmeRoot, r.here(typed)+" --count 1 --benchtime 1ms --repeats 0 --out "+r.dir+"/results/latest")
+		r.contains(typed, readFile(r.T, r.dir, "results/latest/bench.txt"), "model=sh-", "model=greenlet-")
+	case is("bin/switchyard compare"):
+		r.copyRun("results/before")
+		r.copyRun("results/latest")
+		r.contains(typed, r.sh(r.dir, typed), "PingPong")
+	case is("go test"):
+		r.goTest(typed)
+	case is("git worktree"), is("for"): // commits of the reader's
+		r.sh(r.dir, "sh -n -c "+shellWords([]string{typed}))
 	default:
-		r.Errorf("README.md:%d: nothing tries %q", b.line, typed)
+		r.Errorf("%s: nothing tries %q", b.at, typed)
 	}
 }
 
@@ -204,11 +217,35 @@ func (r *reader) bench(command, less string) string {
 // verdict compares a verdict with that of the run that is kept.
 func (r *reader) verdict(b block) {
 	r.Helper()
-	dir := filepath.Join(r.dir, "results/latest")
+	r.copyRun("results/latest")
+	r.contains("the kept run", r.sh(r.dir, "bin/switchyard report"), b.text)
+}
+
+// copyRun makes the kept run the reader's.
+func (r *reader) copyRun(name string) {
+	r.Helper()
+	dir := filepath.Join(r.dir, name)
 	if err := errors.Join(os.RemoveAll(dir), os.CopyFS(dir, os.DirFS(filepath.Join(readmeRoot, keptRun)))); err != nil {
 		r.Fatal(err)
 	}
-	r.contains("the kept run", r.sh(r.dir, "bin/switchyard report"), b.text)
+}
+
+// goTest looks for the tests, benchmarks and packages that a command names.
+func (r *reader) goTest(command string) {
+	r.Helper()
+	for _, pkg := range regexp.MustCompile(` \./\S+`).FindAllString(command, -1) {
+		names, err := filepath.Glob(filepath.Join(readmeRoot, pkg[1:], "*_test.go"))
+		if err != nil || len(names) == 0 {
+			r.Errorf("%s: no tests in%s", command, pkg)
+		}
+		code := ""
+		for _, name := range names {
+			code += readFile(r.T, "", name)
+		}
+		if m := regexp.MustCompile(`-run (\w+)`).FindStringSubmatch(command); m != nil {
+			r.contains(command, code, "\nfunc "+m[1])
+		}
+	}
 }
 
 // python looks whether the README's benchmarks are those beside Python. Their
@@ -264,7 +301,7 @@ func TestSquare(t *testing.T) {
 			prints["./greenlets"] = want
 			r.write("mine/greenlets/main.go", "package main\n\n"+`import ("fmt"; "switchyard/greenlet/hub")`+"\n\nfunc main() {\n"+b.text+"if err != nil { panic(err) }\n}\n")
 		default:
-			r.Errorf("README.md:%d: nothing tries this code", b.line)
+			r.Errorf("%s: nothing tries this code", b.at)
 		}
 	}
 	dir := filepath.Join(r.dir, "mine")
