@@ -42,9 +42,9 @@
 // calling goroutine at every call and panics if it is the wrong one; it also
 // panics where a changed runtime.LockOSThread would make the runtime end the
 // program: the state of that lock must be the same at every switch of a family.
-// (Only such a build takes it amiss when a sequence that is being pulled by
-// iter.Pull switches, or the greenlet of a family within a family, from a
-// goroutine of its own. It works: what is in between waits meanwhile.)
+// (Only such a build rejects a switch by a sequence that iter.Pull drives, or
+// by a greenlet of a family within a family, from a goroutine of its own.
+// Otherwise it works: whatever is in between waits.)
 //
 // Before a greenlet first runs it is a small structure. Running, it needs a
 // goroutine, about 3 KiB; goroutines whose greenlets have ended are used again.

@@ -82,8 +82,8 @@ func waitError(ctx context.Context) error {
 	return fmt.Errorf("procs: wait for a result: %w", ctx.Err())
 }
 
-// closed is what futures that are done have in common. It is made when it is
-// needed: every process would pay for it before main.
+// closed is a channel shared by completed futures. It is made lazily, so that
+// no process pays for it before main.
 var closed struct {
 	once sync.Once
 	c    chan struct{}

@@ -91,16 +91,15 @@ const (
 // Every task is assigned to a worker here, in the parent, and lies in memory
 // shared with that worker alone, where it can be taken back until the worker
 // begins it: when a worker has nothing left to do, it gets tasks of the busiest
-// one. Results and callbacks are handled by one goroutine: callbacks should
-// return soon, because nobody gets a result meanwhile. One that waits for
-// another result of the same pool waits in vain, until its context is done; it
-// may submit tasks, and end the pool.
+// one. One goroutine handles results and callbacks: callbacks should return
+// soon, because no result is delivered meanwhile. One that waits for another
+// result of the same pool gets none before its context is done; it may submit
+// tasks, and end the pool.
 //
-// When a worker is killed, the task that it was running has failed, and nobody
-// knows what it had done; its arguments and its future are the parent's, and so
-// nothing else is lost. When this process is killed, so are the workers, in the
-// midst of their tasks: what has to outlive it must be written elsewhere, by
-// the tasks.
+// When a worker is killed, the task that it was running fails, and how much of
+// it was done is not known; arguments and futures are in the parent, so nothing
+// else is lost. When this process is killed, so are the workers, in the middle
+// of their tasks: tasks must store elsewhere what has to outlive it.
 //
 // A pool that was not closed or terminated ends with its process: the kernel
 // kills the workers.

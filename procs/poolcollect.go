@@ -25,8 +25,8 @@ type arrival struct {
 	reason  error
 }
 
-// deliveries are what was taken out of a ring and goes to its jobs one after
-// the other. They are guarded by Pool.collecting.
+// deliveries holds results taken from a ring and not yet delivered.
+// Pool.collecting guards it.
 type deliveries struct {
 	from    *worker
 	results []arrival // the first is next
@@ -111,7 +111,7 @@ func (p *Pool) appendWorkers(to []*worker) []*worker {
 	return append(to, p.workers...)
 }
 
-// collectSpins is how often the collector looks in vain before it sleeps.
+// collectSpins is how often the collector looks for results before it sleeps.
 const collectSpins = 30
 
 // arm prepares for a sleep until the bell rings, and returns how long it may

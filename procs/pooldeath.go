@@ -56,7 +56,7 @@ func (p *Pool) unlocked(f func()) {
 	f()
 }
 
-// nextDead returns a worker that is dead and not buried, or nil.
+// nextDead returns a dead worker that has not been reaped, or nil.
 func (p *Pool) nextDead() *worker {
 	for _, list := range [][]*worker{p.workers, p.spares} {
 		for _, w := range list {

@@ -81,8 +81,8 @@ func cpuinfo(key string) string {
 	return ""
 }
 
-// mitigations counts the processor's known faults by how the kernel meets
-// them; they change the price of every system call.
+// mitigations counts known CPU vulnerabilities by mitigation status:
+// mitigations change the price of every system call.
 func mitigations() string {
 	files, _ := filepath.Glob("/sys/devices/system/cpu/vulnerabilities/*")
 	mitigated, vulnerable := 0, 0

@@ -5,11 +5,10 @@ import (
 	"sync"
 )
 
-// monitor is the waiting room of a managed object. Whoever waits leaves a
-// function that tries to go on; it runs under the mutex, in the order of
-// arrival, whenever the object has changed, and what it does is done at once
-// and for that waiter alone. So no wake-up is lost, nobody is woken in vain,
-// and first come is first served.
+// monitor holds the waiters of a managed object. Each leaves a function that
+// tries to go on. It runs under the mutex, in order of arrival, whenever the
+// object has changed, and acts at once, for its waiter alone. So no wake-up is
+// lost or needless, and waiters are served in order of arrival.
 type monitor struct {
 	mu      sync.Mutex
 	waiters []*waiter

@@ -7,15 +7,14 @@ import (
 	"switchyard/procs/internal/shm"
 )
 
-// laneSpin decides how long an end of a lane looks for the other's answer
-// before it sleeps: about twice as long as answers took of late, up to what
-// going to sleep and being woken costs. It learns from the waits that ended
-// asleep as well: otherwise two processes that both sleep too early, and so
-// make each other's waits long, would do so for ever. Looking that is in vain
-// again and again becomes rare.
+// laneSpin decides how long an end of a lane spins for the other's answer
+// before it sleeps: about twice as long as recent answers took, up to what
+// going to sleep and being woken costs. It also learns from waits that ended in
+// a sleep: otherwise two processes that both sleep too early would keep each
+// other's waits long for ever. Spins that keep failing become rare.
 type laneSpin struct {
 	usual  time.Duration // how long waits are, on average
-	misses int           // looks in a row that were in vain
+	misses int           // failed spins in a row
 	waits  uint
 }
 

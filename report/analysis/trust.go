@@ -13,7 +13,7 @@ import (
 	"switchyard/report/results"
 )
 
-// A Grade says how much a warning takes from the trust in a a.
+// A Grade says how much a warning takes from the trust in a run.
 type Grade int
 
 const (

@@ -10,22 +10,22 @@
 //   - Mutex: excludes processes and goroutines; a dead owner's lock passes to
 //     exactly one other, who is told.
 //   - Bell, Gate, Crowd: where processes sleep until something changes; how the
-//     goroutines of one process do it with one thread.
+//     goroutines of one process wait with one thread.
 //   - Holders: how many of something each process holds, dead ones too.
 //   - Ring: messages from one writer to one reader, without a lock.
 //   - Queue: messages between any number of processes.
 //
 // # What all of them have in common
 //
-//   - Whoever dies, at any instruction, leaves a state that others can go on
-//     with. Every change becomes valid by one store; what needs two is noted
-//     first, and undone by the next owner of the mutex.
-//   - Nobody waits for ever for somebody dead, and nobody is taken for dead
-//     without evidence: Owner.Alive decides. Sleep is cut into slices of 10 to
-//     200 ms, after which the sleeper looks at the state again, and at those it
-//     depends on.
-//   - Who need not wait makes no system call, and who waits spins shortly
-//     before it sleeps, only if there is another CPU to wait for.
+//   - A process that dies, at any instruction, leaves a state that others can
+//     go on with. Every change takes effect by one store; one that needs two is
+//     recorded first, and undone by the next owner of the mutex.
+//   - No one waits for ever for a dead process, and no process is taken for
+//     dead without evidence: Owner.Alive decides. Sleep is cut into slices of
+//     10 to 200 ms, after which the sleeper looks at the state again, and at
+//     those it depends on.
+//   - An uncontended operation makes no system call. A waiter spins briefly
+//     before it sleeps, if there is another CPU.
 //   - A Wait says how long, and for whom. A nil *Wait is not allowed; the zero
 //     Wait waits for ever. No wait allocates unless its context can be done.
 //   - What comes from shared memory is checked before it is used as an index or
@@ -58,8 +58,8 @@
 // # What it is not
 //
 // Segments work on Linux only; elsewhere making one returns
-// errors.ErrUnsupported. Of a process in another pid namespace nobody finds out
-// that it is dead (see Owner.Alive): what it held stays held. Nothing here
-// protects from a process that writes where it should not, beyond not crashing
-// with it.
+// errors.ErrUnsupported. The death of a process in another pid namespace cannot
+// be detected (see Owner.Alive): what it held stays held. Nothing here protects
+// from a process that writes where it should not; it only does not crash
+// others.
 package shm

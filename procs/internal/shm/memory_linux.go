@@ -10,12 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// plenty is a size for which nobody asks whether there is so much.
+// plenty is the size above which available memory is checked first.
 const plenty = 16 << 20
 
 // checkMemory refuses sizes that the machine or our control group cannot give.
 // A file system has a limit and says so; anonymous memory has none, and asking
-// for too much of it would have the kernel kill somebody instead.
+// for too much of it would make the kernel kill a process instead.
 func checkMemory(size int) error {
 	if size > plenty && uint64(size) > min(memAvailable(), cgroupRoom()) {
 		return unix.ENOMEM

@@ -100,20 +100,20 @@ func (s *Sleeper) End() {
 }
 
 // Spinning pays when the other side is on another CPU and about to answer. A
-// Spinner learns whether it is. While looking is of use, it may last as long as
-// a sleep and a wake-up would: then, whenever the answer comes, the two
-// together take at most twice as long as the better of them alone.
+// Spinner learns whether it does. While spins succeed, they may last as long as
+// a sleep and a wake-up: then, whenever the answer comes, the two together take
+// at most twice as long as the better of them alone.
 //
-// Looks in vain make it give up looking, but not at once: when both sides sleep
-// at the same time, each takes as long as waking the other, and they would go
-// on so for ever although both could answer within a microsecond. So after a
-// look in vain it looks a few times more: the side that does makes the other
-// one's next wait short. If that does not help, the peer is slow, and looking
-// becomes short, then rare, so that it costs next to nothing.
+// Failed spins shorten later ones, but gradually: if both sides sleep, each
+// answer takes as long as a wake-up, and they would go on sleeping although
+// both could answer within a microsecond. So a few more full spins follow a
+// failed one; either side's makes the other's next wait short. If that does not
+// help, the peer is slow, and spins become short, then rare, so that they cost
+// next to nothing.
 type Spinner struct {
 	// Goroutines may share it, and a lost update does not matter.
-	useful atomic.Bool  // looking was of use once
-	misses atomic.Int32 // looks in a row that were in vain
+	useful atomic.Bool  // a spin has succeeded before
+	misses atomic.Int32 // failed spins in a row
 }
 
 // Lengths are in pauses.

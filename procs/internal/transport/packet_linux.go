@@ -34,9 +34,9 @@ type polledSocket struct {
 // connections, and a thread for each that is idle would be too much. Only a
 // very long message takes a thread while it is under way.
 //
-// A receiver looks again and again for some microseconds before it sleeps in
-// the poller: waking a sleeping thread costs more than most answers take. It
-// looks less often when that was in vain.
+// A receiver spins for some microseconds before it sleeps in the poller: waking
+// a sleeping thread costs more than most answers take. Failed spins make later
+// ones rarer.
 type packetSocket struct {
 	polledSocket
 	spin  atomic.Int32
