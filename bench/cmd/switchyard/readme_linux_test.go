@@ -318,7 +318,46 @@ func TestSquare(t *testing.T) {
 		}
 	}
 	r.contains("go test", r.sh(dir, "go test -v ."), "--- PASS: TestSquare")
+	r.write("mine/children/main.go", childrenProgram)
+	if got := r.sh(dir, "go build -o children.exe ./children && ./children.exe 1h && ./children.exe 10ms procs.Exit"); got != "slept 10ms\n" {
+		r.Errorf("children that are left, and then waited for by procs.Exit, print %q", got)
+	}
 }
+
+// childrenProgram leaves a child that sleeps, as the README warns, and calls
+// procs.Exit if told to, as it advises.
+const childrenProgram = `package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"time"
+
+	"switchyard/procs"
+)
+
+var sleep = procs.Register("sleep", func(_ context.Context, d time.Duration) (int, error) {
+	time.Sleep(d)
+	fmt.Println("slept", d)
+	return 0, nil
+})
+
+func main() {
+	procs.Init()
+	d, err := time.ParseDuration(os.Args[1])
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := procs.NewProcess(sleep, d, procs.ProcessConfig{}).Start(); err != nil {
+		log.Fatal(err)
+	}
+	if len(os.Args) > 2 {
+		procs.Exit(0)
+	}
+}
+`
 
 // variables looks for the Makefile's variables that the README explains.
 func (r *reader) variables() {
