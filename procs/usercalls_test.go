@@ -184,9 +184,9 @@ func (v *visitor) foreign(call *ast.CallExpr) bool {
 	return false
 }
 
-// looksInto reports whether o is a function of package errors that calls methods
-// of errors which may be a user's. Who asks for an error of the system, or for
-// one that only we know, asks no user's.
+// looksInto reports whether o is a function of package errors that calls
+// methods of errors which may be a user's. Who asks for an error of the system,
+// or for one that only we know, asks no user's.
 func (v *visitor) looksInto(o types.Object, args []ast.Expr) bool {
 	if o.Pkg() == nil || o.Pkg().Path() != "errors" || !slices.Contains([]string{"Is", "As", "AsType", "Unwrap"}, o.Name()) {
 		return false
