@@ -13,7 +13,7 @@ import (
 func documents(t *testing.T) []string {
 	t.Helper()
 	var all []string
-	for _, pattern := range []string{"*.md", "*/*.md", ".github/*.md"} {
+	for _, pattern := range []string{"*.md", "*/*.md"} {
 		names, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			t.Fatal(err)
@@ -110,4 +110,39 @@ func hasHeading(t *testing.T, name, anchor string) bool {
 		}
 	}
 	return false
+}
+
+var (
+	// A file or folder of the module, and a Go file of the same package.
+	commentPath = regexp.MustCompile(`(?:^|[\s(])((?:bench|greenlet|procs|report|\.ci|\.github|\.mutants)/[\w./-]*\w)`)
+	commentFile = regexp.MustCompile(`(?:^|[\s(])(\w+\.go)(?:[\s),;]|\.\s|:\s)`)
+)
+
+// So do the files and folders that comments name.
+func TestCommentPaths(t *testing.T) {
+	found := 0
+	for _, s := range sources(t) {
+		if s.inTestdata() {
+			continue
+		}
+		for _, c := range s.file.Comments {
+			text := withoutCode(c.Text())
+			var names []string
+			for _, m := range commentPath.FindAllStringSubmatch(text, -1) {
+				names = append(names, m[1])
+			}
+			for _, m := range commentFile.FindAllStringSubmatch(text, -1) {
+				names = append(names, path.Join(s.dir, m[1]))
+			}
+			found += len(names)
+			for _, name := range names {
+				if _, err := os.Stat(filepath.Join(root, name)); err != nil {
+					t.Errorf("%s: %s is not there", positions.Position(c.Pos()), name)
+				}
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("found %d names of files", found)
+	}
 }

@@ -1,7 +1,8 @@
 // Package shm is the shared memory under package procs: segments, and what
-// several processes do in them. No other package of procs makes shared memory.
-// Which packages ask the kernel by themselves, and what for, is listed in a
-// test of bench/cmd/runner.
+// several processes do in them. No other package of procs maps memory; package
+// transport passes long messages in anonymous files (memfd). Which packages ask
+// the kernel by themselves, and what for, is listed in a test of
+// bench/internal/tree.
 //
 //   - Segment: memory known by a descriptor (anonymous, gone with its last
 //     process) or by a name (gone with the process that made it). Pages are
