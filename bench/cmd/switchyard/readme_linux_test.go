@@ -184,7 +184,7 @@ func (r *reader) command(b block, command, output string) {
 	case is("go mod"):
 		r.setup = append(r.setup, typed)
 	case is("bin/switchyard run"): // a run of our own
-		r.sh(readmeRoot, r.here(typed)+" --count 1 --benchtime 1ms --repeats 0 --out "+r.dir+"/results/latest")
+		r.sh(readmeRoot, r.here(typed)+" --count 1 --benchtime 1ms --repeats 0 --deadline 1m --budget 10m --out "+r.dir+"/results/latest")
 		r.contains(typed, readFile(r.T, r.dir, "results/latest/bench.txt"), "model=sh-", "model=greenlet-")
 	case is("bin/switchyard compare"):
 		r.copyRun("results/before")
@@ -211,7 +211,7 @@ func (r *reader) bench(command, less string) string {
 	if !ok || !strings.Contains(build, " -o bin/ ./bench/cmd/...") {
 		r.Fatalf("%s does not begin with a build: %s", command, build)
 	}
-	return r.sh(readmeRoot, r.here(strings.TrimSpace(run))+" --benchtime 1ms --repeats 0 "+less)
+	return r.sh(readmeRoot, r.here(strings.TrimSpace(run))+" --benchtime 1ms --repeats 0 --deadline 1m --budget 10m "+less)
 }
 
 // verdict compares a verdict with that of the run that is kept.
