@@ -141,8 +141,8 @@ func pageBeside(path string) string {
 
 // show prints the text of a run and then writes its page, so that the verdict
 // is on the terminal whatever becomes of the page. A page that goes to standard
-// output has that for itself: the text is then on standard error. A page that is
-// not to be written is only named; no path is no page.
+// output has that for itself: the text is then on standard error. A page that
+// is not to be written is only named; no path is no page.
 func show(cmd *cobra.Command, results, baseline *report.Run, html string, write bool, inputs []string) error {
 	w := cmd.OutOrStdout()
 	if output.ToStdout(html) {
