@@ -67,6 +67,24 @@ func TestKilledAsGarbage(t *testing.T) {
 	}
 }
 
+// TestEndedBeforeItIsGarbage: a greenlet that had ended by itself when the
+// collector found it was not killed, and is not counted.
+func TestEndedBeforeItIsGarbage(t *testing.T) {
+	main := openFamily[int](t)
+	var got []error
+	g := startOne(main, &got)
+	main.Collect() // from now on the collector reports it
+	must(t, g, 0, 0)
+	g = nil
+	eventually(t, nil, "it is garbage", main.family.orphaned.Load)
+	if n := main.Collect(); n != 0 {
+		t.Errorf("%d killed, but it had ended", n)
+	}
+	if len(got) != 1 || got[0] != nil {
+		t.Errorf("it got %v", got)
+	}
+}
+
 // TestKilledByStarting: starting greenlets is enough, nobody need call Collect.
 func TestKilledByStarting(t *testing.T) {
 	main := openFamily[int](t)

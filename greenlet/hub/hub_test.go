@@ -260,6 +260,27 @@ func TestPost(t *testing.T) {
 	}
 }
 
+// A Hold counts until it is released, once: after that, waiting for nothing is
+// a deadlock again.
+func TestHoldReleased(t *testing.T) {
+	err := Run(func(h *Hub) error {
+		e := NewEvent(h)
+		a, b := h.Hold(), h.Hold()
+		a()
+		a()
+		time.AfterFunc(20*time.Millisecond, func() { h.Post(e.Set) })
+		must(t, e.Wait()) // b holds
+		b()
+		e.Clear()
+		hung := time.AfterFunc(20*time.Second, func() { h.Post(e.Set) })
+		defer hung.Stop()
+		return e.Wait()
+	})
+	if !errors.Is(err, ErrDeadlock) {
+		t.Errorf("%v instead of a deadlock", err)
+	}
+}
+
 func TestCallbackMustNotBlock(t *testing.T) {
 	var told []any
 	must(t, Config{OnError: func(g *Greenlet, err error) {

@@ -310,6 +310,25 @@ func TestSharded(t *testing.T) {
 	}
 }
 
+// The watchdog knows who runs from the first instruction of every turn, also of
+// those that need no look outside.
+func TestWatchdogKnowsEveryTurn(t *testing.T) {
+	must(t, Config{Watchdog: WatchdogConfig{Threshold: time.Hour}}.Run(func(h *Hub) error {
+		yields := func() error {
+			for range 200 {
+				if err := h.Yield(); err != nil {
+					return err
+				}
+				if id := h.watch.id.Load(); id != h.cur.id {
+					return fmt.Errorf("it takes greenlet %d for %d", h.cur.id, id)
+				}
+			}
+			return nil
+		}
+		return h.GetAll(h.Spawn(yields), h.Spawn(yields))
+	}))
+}
+
 func TestWatchdog(t *testing.T) {
 	reports := make(chan Blocked, 100)
 	must(t, Config{Watchdog: WatchdogConfig{
