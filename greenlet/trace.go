@@ -7,7 +7,7 @@ type Event[T any] struct {
 	Target *Greenlet[T] // who runs now
 }
 
-// EventKind tells how the target was reached.
+// EventKind is how the target was reached.
 type EventKind uint8
 
 const (

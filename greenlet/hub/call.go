@@ -20,10 +20,10 @@ const (
 	returned
 )
 
-// call runs f, which is the user's, and tells ended how it went and with which
-// error: f's, a [*PanicError], or ErrGoexit. After a Goexit ended runs while
-// the goroutine unwinds. Everything of the user's that the package runs, on
-// whatever goroutine, is run here, and never in the midst of a change.
+// call runs f, which is the user's, and passes to ended how it came back and
+// its error: f's own, a [*PanicError], or ErrGoexit. After a Goexit ended runs
+// while the goroutine unwinds. Everything of the user's that the package runs,
+// on whatever goroutine, is run here, and never in the midst of a change.
 func call(f func() error, ended func(how ending, err error)) {
 	how, err := exited, ErrGoexit
 	defer func() { ended(how, err) }()

@@ -124,8 +124,8 @@ func (l *Listener) AcceptConn() (*Conn, error) {
 	return c, cmp.Or(failure, err)
 }
 
-// accept tells errors of accepting from those of the wait: closed, killed, out
-// of time.
+// accept returns errors of accepting as failure and those of the wait (closed,
+// killed, out of time) as err.
 func (l *Listener) accept() (c *Conn, failure, err error) {
 	d := l.d
 	if err := d.check(&d.in); err != nil {

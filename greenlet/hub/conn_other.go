@@ -144,8 +144,8 @@ func (l *Listener) AcceptConn() (*Conn, error) {
 	return c, cmp.Or(failure, err)
 }
 
-// accept tells errors of accepting from those of the wait: closed, killed, out
-// of time.
+// accept returns errors of accepting as failure and those of the wait (closed,
+// killed, out of time) as err.
 func (l *Listener) accept() (_ *Conn, failure, err error) {
 	c, err := forward(l.h, l.l.Accept, func() { l.setDeadline(past) })
 	if err == nil {

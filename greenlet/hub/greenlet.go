@@ -48,7 +48,8 @@ type Greenlet struct {
 }
 
 // Spawn makes a greenlet that runs f after those that are ready now, and
-// returns it (gevent.spawn). It does not switch.
+// returns it (gevent.spawn). It does not switch. An error of f that nobody asks
+// for is reported to [Config].OnError, which prints it by default.
 //
 // Cost: one allocation; a coroutine only if f ever blocks while others start.
 func (h *Hub) Spawn(f func() error) *Greenlet {
@@ -57,8 +58,8 @@ func (h *Hub) Spawn(f func() error) *Greenlet {
 	return g
 }
 
-// SpawnLater is [Hub.Spawn] after d (gevent.spawn_later); zero or less is at
-// the next look at the clock. A kill before then cancels it.
+// SpawnLater is [Hub.Spawn] after d (gevent.spawn_later), or at the next look
+// at the clock if d is zero or less. A kill before then cancels it.
 func (h *Hub) SpawnLater(d time.Duration, f func() error) *Greenlet {
 	g := h.newGreenlet(f)
 	if g.dead {
@@ -136,7 +137,8 @@ func (g *Greenlet) blame(p *PanicError) {
 	g.h.reportPanic(g, p)
 }
 
-// finish makes g dead with outcome err and tells everyone who asked.
+// finish makes g dead with outcome err and wakes or calls whoever waits for
+// that.
 func (h *Hub) finish(g *Greenlet, err error) {
 	g.dead, g.err = true, err
 	g.fn, g.locals, g.pending, g.co = nil, nil, nil, nil
@@ -188,10 +190,10 @@ func (g *Greenlet) Get() error {
 }
 
 // Kill makes g's blocking call return [ErrExit] and waits until g is dead
-// (gevent.Greenlet.kill). A greenlet that is not blocked gets it at its next
-// blocking call; one that never started dies at once; for a dead one nothing
-// happens. g may go on despite ErrExit: then Kill waits until it ends. A
-// greenlet that kills itself gets ErrExit back here, to return.
+// (gevent.Greenlet.kill). A greenlet that is not blocked gets the error from
+// its next blocking call; one that has not started never will; a dead one is
+// left alone. If g ignores ErrExit, Kill waits until it ends all the same. A
+// greenlet that kills itself gets ErrExit as Kill's result, for it to return.
 func (g *Greenlet) Kill() error { return g.KillWith(ErrExit, -1) }
 
 // KillWith is [Greenlet.Kill] with an error of your own, waiting at most d:

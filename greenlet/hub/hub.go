@@ -93,10 +93,9 @@ type Config struct {
 	//     greenlet's outcome.
 	//   - an error returned by a greenlet whose outcome nobody has asked for
 	//     when the hub next has nothing to run, or some seconds later if it
-	//     always has, or when it ends. Asking is Get, Err or Successful, for a
-	//     group of greenlets GetAll, Map and the like, and a Link or LinkError;
-	//     a mere Join or JoinAll is not. gevent reports every error, also one
-	//     that somebody waits for.
+	//     always has, or when it ends. To ask is to call Get, Err, Successful,
+	//     GetAll, Map or the like, Link or LinkError; Join and JoinAll do not
+	//     ask. gevent reports every error, even one that somebody waits for.
 	//
 	// A kill is no failure: neither an error that wraps [ErrExit] is reported
 	// nor any of a greenlet that was killed with another one. OnError is a
@@ -113,8 +112,8 @@ type Config struct {
 // blocking call returns [ErrExit]), Await calls are waited for, descriptors
 // opened through the hub are closed, and only then Run returns: no goroutine
 // and no descriptor stays. Meanwhile posted functions are run. A greenlet that
-// goes on in spite of a hundred errors is unwound by runtime.Goexit: its
-// deferred functions run.
+// ignores a hundred such errors is ended by runtime.Goexit: its deferred
+// functions run.
 //
 // If a greenlet or a callback calls runtime.Goexit, as testing's FailNow does,
 // the main greenlet exits too, and so Run: after it has closed the hub.
@@ -232,9 +231,9 @@ func (h *Hub) Switches() uint64 { return h.switches }
 // Len returns the number of greenlets that are not dead, main excluded.
 func (h *Hub) Len() int { return h.live }
 
-// Hold tells the hub that an event from outside (a [Hub.Post]) will come, so
-// that waiting for it is no deadlock. Call release once it has come; further
-// calls do nothing. Await and signal handlers hold by themselves.
+// Hold announces an event from outside (a [Hub.Post]), so that waiting for it
+// is no deadlock. Call release once it has come; further calls do nothing.
+// Await and signal handlers hold by themselves.
 func (h *Hub) Hold() (release func()) {
 	h.holds++
 	done := false

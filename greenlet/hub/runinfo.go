@@ -104,7 +104,8 @@ func (h *Hub) stack(g *Greenlet) []runtime.Frame {
 	return stack
 }
 
-// isWaiting tells the frames in which every suspended greenlet is.
+// isWaiting reports whether function is one in which every suspended greenlet
+// is.
 func isWaiting(function string) bool {
 	for _, f := range [...]string{".(*Hub).transfer", ".(*Hub).wait", ".(*Hub).yieldSlow"} {
 		if strings.HasSuffix(function, f) {

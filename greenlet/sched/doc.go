@@ -7,8 +7,8 @@
 // whose time is virtual: [Task.Compute] takes the processor for some time,
 // shared with the other jobs as the [Policy] decides, [Task.Block] leaves it.
 // Nothing else takes time, and nothing is random, so a run can be worked out
-// on paper. The [Result] tells for each job its turnaround, response and
-// waiting times, and who had the processor when.
+// on paper. The [Result] holds each job's turnaround, response and waiting
+// times, and who had the processor when.
 //
 // # Rules
 //
@@ -22,8 +22,8 @@
 //   - A task that computes again without having blocked keeps the processor,
 //     for the rest of its slice.
 //   - Changing tasks takes no time.
-//   - Time ends with Forever, the largest Time: there a run is given up with
-//     ErrLimit.
+//   - Time ends at Forever, the largest Time: a run that gets there is given up
+//     with ErrLimit.
 //
 // The definitions are those of Silberschatz, Galvin and Gagne, "Operating
 // System Concepts", chapter "CPU scheduling", and of Arpaci-Dusseau, "Operating

@@ -2,8 +2,8 @@ package sched
 
 import "fmt"
 
-// A Policy decides who has the processor. It holds the tasks that are ready; a
-// task that runs, or is blocked, is none of them. A Policy has the state of one
+// A Policy decides which task runs. It holds the tasks that are ready; one that
+// runs or is blocked is not among them. A Policy has the state of one
 // run, and must not be used for another at the same time.
 type Policy interface {
 	// String names the policy with its parameters.

@@ -18,7 +18,7 @@ type Result struct {
 	End    Time    // when the last job was done
 }
 
-// Stats tells how a job fared.
+// Stats are the times of one job.
 type Stats struct {
 	Name    string
 	Arrival Time
@@ -37,8 +37,8 @@ func (s Stats) Turnaround() Time {
 	return s.Done - s.Arrival
 }
 
-// Response is the time from arrival until the job first has the processor. It
-// is Never if it had not.
+// Response is the time from arrival until the job first has the processor, or
+// Never if it never had.
 func (s Stats) Response() Time {
 	if s.First == Never {
 		return Never

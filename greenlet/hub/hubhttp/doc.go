@@ -7,9 +7,9 @@
 //
 // net/http does the work, on its own goroutines: its Transport and its Server
 // with all they can do (HTTP/2, TLS, proxies, gzip, Expect: 100-continue,
-// limits of headers, names beyond ASCII, a kept connection that speaks or has
-// closed is not used). This package is the passage between those goroutines and
-// the hub. Rules:
+// limits of headers, names beyond ASCII; an idle connection that has received
+// something or was closed is not used again). This package is the bridge
+// between those goroutines and the hub. Rules:
 //
 //   - Client, responses, Server and what belongs to it are used from the hub's
 //     greenlets only. A request's body is read and closed by greenlets too, so
@@ -17,20 +17,20 @@
 //   - What is configured in [Transport].HTTP and [Server].HTTP is called on
 //     net/http's goroutines and must not touch the hub.
 //   - The request's context, the client's Timeout, a [hub.Timeout] and a kill
-//     end a request wherever it waits, while its body is read too; its
+//     end a request wherever it waits, even while its body is read; its
 //     connection is closed (with HTTP/2, its stream). Later reads of that body
-//     fail: half an answer never looks whole.
+//     fail: a truncated response never looks complete.
 //   - Closing a response's body before its end closes its connection.
-//   - When the hub ends, all connections are closed. The exception is those
-//     that an own DialTLSContext made and that are busy: net/http closes them a
-//     little later.
-//   - net/http may open a connection more than there are requests. Limit them
+//   - When the hub ends, all connections are closed. Only busy ones that came
+//     from a DialTLSContext of your own are closed by net/http a little later.
+//   - net/http may open more connections than there are requests. Limit them
 //     with HTTP.MaxConnsPerHost, or the greenlets with a [hub.Pool].
 //
-// Of a request with both Content-Length and chunks, the server takes the
-// chunks, as RFC 9112 allows and net/http does. Header lines may end in a bare
-// LF; lines of chunks may not. The server's connections are not the hub's, so a
-// handler cannot hijack one.
+// If a request has both a Content-Length and a chunked body, the server reads
+// the chunks, as RFC 9112 allows and net/http does. Header lines may end in a
+// bare LF; chunk lines may not. The server's connections are not the hub's, so
+// a handler cannot hijack one. In HTTP/2 a header beyond the limit is answered
+// 431 on its stream, but a single field beyond it closes the connection.
 //
 // # Why not a Transport and Server of our own
 //

@@ -20,9 +20,10 @@ import (
 // given to http.NewResponseController for Flush, SetReadDeadline,
 // SetWriteDeadline and EnableFullDuplex; it cannot be hijacked. When the
 // handler panics, the connection is closed and the hub reports the panic,
-// except http.ErrAbortHandler. A kill or a limit that cuts a Write or a Read of
-// the body short also closes the connection: the client never takes half an
-// answer for the whole.
+// except http.ErrAbortHandler. A kill or a limit that interrupts a Write or a
+// Read of the body also closes the connection: the client never takes a
+// truncated response for a complete one. With HTTP/2 it is the stream that is
+// closed.
 //
 // The request's context is done when the client has gone, the handler has
 // returned, or the hub ends; [hub.Hub.WithContext] ends waits with it.
@@ -36,7 +37,8 @@ type Server struct {
 	MaxConns int
 	// MaxBodyBytes limits the body of a request. One that is declared longer is
 	// answered 413; reading past the limit of another returns an
-	// [*http.MaxBytesError]. Both close the connection. Zero: no limit.
+	// [*http.MaxBytesError]. Both close the connection; the first one does so
+	// with HTTP/2 too, once its other streams have ended. Zero: no limit.
 	MaxBodyBytes int64
 
 	h        *hub.Hub
@@ -46,10 +48,10 @@ type Server struct {
 	inFlight inFlight
 }
 
-// NewServer makes a server of h. Its HTTP gives a client 10 s for a request's
-// header, of at most 1 MiB, and closes a connection that was idle for 2
-// minutes. ReadTimeout and WriteTimeout, against slow bodies and slow readers,
-// are for the caller to set: they would cut long uploads and streams.
+// NewServer makes a server for h. Its HTTP gives a client 10 s to send a
+// request's header, of at most 1 MiB, and closes connections that are idle for
+// 2 minutes. ReadTimeout and WriteTimeout, against slow bodies and slow
+// readers, are for the caller to set: they would cut long uploads and streams.
 func NewServer(h *hub.Hub, handler http.Handler) *Server {
 	if handler == nil {
 		panic("hubhttp: server without a handler")

@@ -116,18 +116,19 @@ func (c *Conn) Write(b []byte) (done int, err error) {
 	}
 }
 
-// Close says goodbye to the peer, waiting at most five seconds for that, and
-// closes the connection. Whoever reads or writes gets net.ErrClosed.
+// Close sends the peer a close-notify alert, waiting at most five seconds for
+// that, and closes the connection. Whoever reads or writes gets net.ErrClosed.
 func (c *Conn) Close() error {
 	c.t.Close()
-	if c.wire.turn.Count() > 0 { // else a writer is stuck: then without goodbye
+	if c.wire.turn.Count() > 0 { // else a writer is stuck: then without the alert
 		c.c.SetWriteDeadline(time.Now().Add(5 * time.Second))
 		c.wire.flush()
 	}
 	return c.c.Close()
 }
 
-// CloseWrite tells the peer that no more will be written.
+// CloseWrite sends the close-notify alert: the peer reads io.EOF. Reading goes
+// on.
 func (c *Conn) CloseWrite() error {
 	if err := c.Handshake(); err != nil {
 		return err

@@ -6,18 +6,18 @@
 // crypto/tls's business, in its Config. Rules:
 //
 //   - A Conn belongs to its hub: use it from the hub's greenlets only. One
-//     greenlet may read while another writes; of several that do the same, each
-//     waits for its turn.
+//     greenlet may read while another writes; several readers, or several
+//     writers, take turns.
 //   - The connection below is the Conn's alone, from the call of Client or
 //     Server on. Closing the Conn closes it.
 //   - The handshake is done by the first Read or Write, or by Handshake.
-//   - A Read that is ended by its deadline, a limit, a context or a kill has
-//     lost nothing: the next Read goes on where it stopped.
-//   - After a Write that did not end well, write no more: half a record may
-//     have been sent, and later Writes fail. Reading goes on. (A deadline that
-//     has passed before the Write begins does no harm.)
-//   - A handshake that did not end well, for whatever reason, cannot be
-//     repeated: close the connection.
+//   - A Read that is ended by its deadline, a limit, a context or a kill loses
+//     nothing: the next Read continues where it stopped.
+//   - After a Write that returned an error, do not write again: half a record
+//     may have been sent, and later Writes fail. Reading still works. (A
+//     deadline that had passed before the Write began does no harm.)
+//   - A handshake that failed or was interrupted cannot be repeated: close the
+//     connection.
 //
 // It is not a tls.Conn (that would stop the hub, see [Conn]), and does not
 // renegotiate: leave the Config's Renegotiation as it is.
