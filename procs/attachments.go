@@ -21,13 +21,8 @@ type attachment struct {
 	err error // they were sent, and there was no room for them
 }
 
-var (
-	// errNothingAttached: the sender has ended.
-	errNothingAttached = errors.New("procs: the sender of descriptors has ended")
-	// errRightsLost: there was no room for the descriptors of a message even
-	// after garbage was collected.
-	errRightsLost = errors.New("procs: descriptors did not arrive")
-)
+// errNothingAttached: the sender has ended.
+var errNothingAttached = errors.New("procs: the sender of descriptors has ended")
 
 func (a *attachments) init() { a.cond.L = &a.mu }
 
@@ -42,7 +37,8 @@ func (a *attachments) put(seq uint64, fds []int, err error) {
 }
 
 // take waits for the descriptors of task seq. They were sent before the task or
-// the result was published. The error is errNothingAttached or errRightsLost.
+// the result was published. The error is errNothingAttached, or
+// child.ErrRightsLost.
 func (a *attachments) take(seq uint64) ([]int, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

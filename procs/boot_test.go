@@ -10,8 +10,14 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"switchyard/procs/internal/codec"
 )
+
+// bodyApart says, beside the kind of a message, that its body is in a
+// descriptor.
+const bodyApart = 0x80
 
 // A child that is told nothing that makes sense says so, in one line, and ends.
 func TestDamagedStart(t *testing.T) {
@@ -25,33 +31,33 @@ func TestDamagedStart(t *testing.T) {
 		fds    []int
 		want   string
 	}{
-		{"nobody is there", nil, nil, "child: " + childArg + " is an argument that only package procs gives: there is no parent at descriptor 3: EOF"},
-		{"nothing but a kind", []byte{packetProcess}, nil, "child: " + codec.ErrWire.Error()},
-		{"cut short", append([]byte{packetProcess}, worker[:len(worker)-1]...), nil, "child: " + codec.ErrWire.Error()},
-		{"its body is missing", []byte{packetProcess | controlBlob}, nil, codec.ErrWire.Error()},
+		{"nobody is there", nil, nil, "child: --procs-child is an argument that only package procs gives: there is no parent at descriptor 3: EOF"},
+		{"nothing but a kind", []byte{startProcess}, nil, "child: " + codec.ErrWire.Error()},
+		{"cut short", append([]byte{startProcess}, worker[:len(worker)-1]...), nil, "child: " + codec.ErrWire.Error()},
+		{"its body is missing", []byte{startProcess | bodyApart}, nil, codec.ErrWire.Error()},
 		{"an unknown kind", append([]byte{0x3f}, worker...), nil, "Child: unknown start message 63"},
-		{"a worker without memory", append([]byte{packetWorker}, worker...), nil, "Child: " + codec.ErrWire.Error()},
-		{"a worker with half of it", append([]byte{packetWorker}, worker...), []int{here}, "Child: " + codec.ErrWire.Error()},
-		{"a worker with other files", append([]byte{packetWorker}, worker...), []int{here, here}, "Child: "},
+		{"a worker without memory", append([]byte{startWorker}, worker...), nil, "Child: " + codec.ErrWire.Error()},
+		{"a worker with half of it", append([]byte{startWorker}, worker...), []int{here}, "Child: " + codec.ErrWire.Error()},
+		{"a worker with other files", append([]byte{startWorker}, worker...), []int{here, here}, "Child: "},
 	} {
-		ours, theirs, err := newControl()
+		ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := os.NewFile(uintptr(theirs), "control")
+		f := os.NewFile(uintptr(ends[1]), "control")
 		if c.packet != nil {
-			if err := ours.sendPacket(c.packet, c.fds); err != nil {
+			if err := unix.Sendmsg(ends[0], c.packet, unix.UnixRights(c.fds...), nil, 0); err != nil {
 				t.Fatal(err)
 			}
 		} else {
-			ours.close()
+			unix.Close(ends[0])
 		}
-		cmd := exec.CommandContext(soon(t), must(os.Executable())(t), childArg)
+		cmd := exec.CommandContext(soon(t), must(os.Executable())(t), "--procs-child")
 		cmd.ExtraFiles = []*os.File{f}
 		out, err := cmd.CombinedOutput()
 		f.Close()
 		if c.packet != nil {
-			ours.close()
+			unix.Close(ends[0])
 		}
 		if cmd.ProcessState.ExitCode() != 1 || !strings.HasPrefix(string(out), "procs: ") || !strings.Contains(string(out), c.want) ||
 			strings.Count(string(out), "\n") != 1 {
@@ -71,7 +77,7 @@ func TestDamagedMessageToWorker(t *testing.T) {
 	p.mu.Lock()
 	control := p.workers[0].control
 	p.mu.Unlock()
-	if err := control.sendPacket([]byte{packetAttach | controlBlob}, nil); err != nil {
+	if err := control.Send(messageAttach|bodyApart, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := nap.Get(soon(t)); !errors.Is(err, ErrWorkerDied) {

@@ -40,7 +40,7 @@ func (e *WorkerDiedError) Is(target error) bool { return target == ErrWorkerDied
 
 // died tells how w, which was reaped, ended.
 func (w *worker) died() error {
-	return &WorkerDiedError{Worker: w.name, PID: w.child.pid, ExitCode: w.child.exitCode()}
+	return &WorkerDiedError{Worker: w.name, PID: w.child.PID, ExitCode: w.child.ExitCode()}
 }
 
 // RemoteError is an error that a function returned, or a panic, in another

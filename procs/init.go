@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"switchyard/procs/internal/child"
 	"switchyard/procs/internal/fault"
 	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/shm"
@@ -26,14 +27,15 @@ type boot struct {
 	body         []byte
 }
 
-// Kinds of packets; see also controlBlob and controlBox.
+// Kinds of messages between a process and its child: the first one says what
+// the child is for, the others are a pool's.
 const (
-	packetProcess  byte = 1 + iota // boot: run a function and exit
-	packetWorker                   // boot: serve a pool
-	packetCancel                   // parent to worker: give up the task with this number
-	packetAttach                   // either way: descriptors of the task with this number
-	packetReady                    // worker to parent: initialised, or why not
-	packetDetached                 // boot: as packetProcess, but live on without the parent
+	startProcess  byte = 1 + iota // boot: run a function and exit
+	startWorker                   // boot: serve a pool
+	messageCancel                 // parent to worker: give up the task with this number
+	messageAttach                 // either way: descriptors of the task with this number
+	messageReady                  // worker to parent: initialised, or why not
+	startDetached                 // boot: as startProcess, but live on without the parent
 )
 
 func (b *boot) encode() []byte {
@@ -76,22 +78,13 @@ var me struct {
 	initialised atomic.Bool
 	process     atomic.Pointer[Process]
 	parent      atomic.Pointer[Process]
-	parentOwner shm.Owner // immutable after Init, as is the next
-	parentIsPP  bool      // the kernel called it our parent, and will say when it is not any more
+	origin      child.Parent // of parent; immutable after Init
 	daemon      atomic.Bool
 
 	mu     sync.Mutex
 	key    []byte
 	atexit []func()
 }
-
-// childArg tells a process that it is a child, whose parent listens at
-// descriptor controlFD. It is an argument because looking at the environment
-// costs a Go program some microseconds.
-const (
-	childArg  = "--procs-child"
-	controlFD = 3
-)
 
 const mainName = "MainProcess"
 
@@ -123,38 +116,36 @@ const mainName = "MainProcess"
 // others.
 func Init() {
 	me.initialised.Store(true)
-	if len(os.Args) < 2 || os.Args[1] != childArg {
+	first, err := child.Begin()
+	if err != nil {
+		fatal(err)
+	}
+	if first == nil {
 		return
 	}
-	os.Args = os.Args[:1]
-	c := &control{fd: controlFD}
-	kind, body, fds, err := c.recv(make([]byte, 0, 1<<10))
-	if err != nil {
-		fatal(fmt.Errorf("%s is an argument that only package procs gives: there is no parent at descriptor %d: %w", childArg, controlFD, err))
-	}
 	var b boot
-	if err := b.decode(body); err != nil {
+	if err := b.decode(first.Body); err != nil {
 		fatal(err)
 	}
 	me.process.Store(&Process{name: b.name, self: true, pid: os.Getpid(), config: ProcessConfig{Name: b.name, Daemon: b.daemon}})
 	me.parent.Store(&Process{name: b.parent, parent: true, pid: b.pself.PID()})
-	me.parentOwner, me.parentIsPP = b.pself, os.Getppid() == b.pself.PID()
+	me.origin.Begun(b.pself)
 	me.daemon.Store(b.daemon)
 	me.key = b.key
 	setLogLevel(b.logLevel)
-	switch kind {
-	case packetProcess:
-		if err := heedLifeline(controlFD); err != nil {
+	switch first.Kind {
+	case startProcess:
+		if err := child.HeedLifeline(); err != nil {
 			fatal(err)
 		}
-		runProcess(&b, fds)
-	case packetDetached:
-		c.close()
-		runProcess(&b, fds)
-	case packetWorker:
-		runWorker(c, &b, fds)
+		runProcess(&b, first.FDs)
+	case startDetached:
+		first.Control.Close()
+		runProcess(&b, first.FDs)
+	case startWorker:
+		runWorker(first.Control, &b, first.FDs)
 	}
-	fatal(fmt.Errorf("unknown start message %d", kind))
+	fatal(fmt.Errorf("unknown start message %d", first.Kind))
 }
 
 // fatal ends a child that cannot even begin.
@@ -338,36 +329,8 @@ func setFamilyKey(key []byte) {
 	me.key = append([]byte{}, key...)
 }
 
-// parentLives reports whether our parent may still run. The kernel says so
-// unless the parent is in another pid namespace, or something lies between: a
-// program that started us in its stead.
-func parentLives() bool {
-	if os.Getppid() == me.parentOwner.PID() {
-		return true
-	}
-	return !me.parentIsPP && me.parentOwner.Alive()
-}
-
-var parentGone struct {
-	once sync.Once
-	c    chan struct{}
-}
-
-// parentSentinel watches the parent by a descriptor of it, or failing that by
-// asking.
-func parentSentinel() <-chan struct{} {
-	parentGone.once.Do(func() {
-		parentGone.c = make(chan struct{})
-		go func() {
-			waitForParent()
-			close(parentGone.c)
-		}()
-	})
-	return parentGone.c
-}
-
 func (p *Process) joinParent(ctx context.Context) error {
-	if _, err := receive(ctx, parentSentinel()); err != nil {
+	if _, err := receive(ctx, me.origin.Gone()); err != nil {
 		return fmt.Errorf("procs: join %s: %w", p.name, err)
 	}
 	return nil

@@ -40,7 +40,7 @@ func TestLogHookAsks(t *testing.T) {
 		for i := range 3 {
 			before := asked.Load()
 			p.mu.Lock()
-			pid := p.workers[0].child.pid
+			pid := p.workers[0].child.PID
 			p.mu.Unlock()
 			syscall.Kill(pid, syscall.SIGKILL)
 			eventually(t, "the hook has asked", func() bool { return asked.Load() > before })

@@ -225,8 +225,8 @@ func NewPool(config PoolConfig) (*Pool, error) {
 // abandon ends what a failed NewPool had started.
 func (p *Pool) abandon() {
 	for _, w := range p.workers {
-		w.child.signal(sigKill)
-		<-w.child.done
+		w.child.Signal(sigKill)
+		<-w.child.Done()
 		w.free()
 	}
 	p.bellFD.Close()
@@ -246,7 +246,7 @@ func (p *Pool) PIDs() []int {
 	var out []int
 	for _, w := range p.workers {
 		if !w.dead {
-			out = append(out, w.child.pid)
+			out = append(out, w.child.PID)
 		}
 	}
 	return out
@@ -345,7 +345,7 @@ func (p *Pool) admit(w *worker) {
 	}
 	switch {
 	case p.state == poolTerminated || p.broken != nil:
-		w.child.signal(sigKill)
+		w.child.Signal(sigKill)
 		p.workers = append(p.workers, w)
 	case have < p.target:
 		p.workers = append(p.workers, w)
@@ -373,11 +373,11 @@ func (p *Pool) breakDown(cause error) {
 
 func (p *Pool) killAll() {
 	for _, w := range p.workers {
-		w.child.signal(sigKill)
+		w.child.Signal(sigKill)
 	}
 	p.workers = append(p.workers, p.spares...)
 	for _, w := range p.spares {
-		w.child.signal(sigKill)
+		w.child.Signal(sigKill)
 	}
 	p.spares = nil
 }

@@ -273,7 +273,7 @@ func TestPoolSpareDies(t *testing.T) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			if len(p.spares) == 1 && !p.spares[0].dead {
-				pid = p.spares[0].child.pid
+				pid = p.spares[0].child.PID
 			}
 			return pid != 0
 		})

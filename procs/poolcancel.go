@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"switchyard/procs/internal/clock"
+	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/taskring"
 )
 
@@ -66,12 +67,12 @@ func (p *Pool) stopEntry(w *worker, e *entry, seq uint64, reason error) {
 	}
 	e.reason = reason
 	if p.config.Grace < 0 {
-		w.child.signal(sigKill)
+		w.child.Signal(sigKill)
 		return
 	}
 	e.killAt = clock.In(p.config.Grace)
 	p.startWatch()
-	go w.control.send(packetCancel, binary.LittleEndian.AppendUint64(nil, seq), nil) // a stopped worker may not read
+	go w.control.Send(messageCancel, binary.LittleEndian.AppendUint64(nil, seq), nil) // a stopped worker may not read
 }
 
 // watchEvery is how often running tasks are checked against their time limits.
@@ -92,7 +93,7 @@ func (p *Pool) watchLimits() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	more := false
-	now, mono := time.Now(), monotonic()
+	now, mono := time.Now(), kernel.Monotonic()
 	for _, w := range p.workers {
 		if w.dead {
 			continue
@@ -105,7 +106,7 @@ func (p *Pool) watchLimits() {
 			more = true
 			if !e.killAt.IsZero() {
 				if now.After(e.killAt) {
-					w.child.signal(sigKill)
+					w.child.Signal(sigKill)
 				}
 				continue
 			}

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"time"
 
+	"switchyard/procs/internal/child"
 	"switchyard/procs/internal/goroutine"
 	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/taskring"
@@ -224,7 +225,7 @@ func (p *Pool) drain(w *worker, batch *[]arrival, most int) int {
 	p.deliverAll()
 	if bad != nil {
 		logf(LevelError, "%s: %v: killed", w.name, bad)
-		w.child.signal(sigKill)
+		w.child.Signal(sigKill)
 		return 0
 	}
 	return n
@@ -271,13 +272,13 @@ func (p *Pool) deliver(w *worker, a *arrival) {
 	payload := a.payload
 	if a.flags&taskring.Attached != 0 {
 		fds, err := w.att.take(a.seq)
-		if errors.Is(err, errRightsLost) {
+		if errors.Is(err, child.ErrRightsLost) {
 			a.job.finish(a.piece, nil, x, err)
 			return
 		}
 		if err != nil { // its end of the socket is closed: it has died, or must
-			w.child.signal(sigKill)
-			<-w.child.done
+			w.child.Signal(sigKill)
+			<-w.child.Done()
 			a.job.finish(a.piece, nil, x, w.died())
 			return
 		}

@@ -114,7 +114,7 @@ const maxCrashes = 256
 // was ready. A signal may come from outside, so it weighs 1; an exit weighs
 // maxCrashes/8.
 func (w *worker) crashWeight() int {
-	if w.child.exitCode() < 0 {
+	if w.child.ExitCode() < 0 {
 		return 1
 	}
 	return maxCrashes / 8

@@ -5,11 +5,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"syscall"
 	"time"
 
+	"switchyard/procs/internal/child"
 	"switchyard/procs/internal/fault"
 	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/shm"
@@ -23,8 +23,8 @@ const sigKill = syscall.SIGKILL
 type worker struct {
 	pool    *Pool
 	name    string
-	child   *child           // immutable
-	control *control         // immutable
+	child   *child.Child     // immutable
+	control *child.Control   // immutable
 	ring    *taskring.Parent // Put and Publish under the pool's mutex, the rest by the collector
 	seg     *shm.Segment     // keeps the mapping
 
@@ -173,11 +173,6 @@ func (p *Pool) startWorker() (*worker, error) {
 	w := &worker{pool: p, name: p.name + "/" + strconv.Itoa(p.count), seg: seg}
 	p.mu.Unlock()
 	w.ring = taskring.NewParent(seg.Bytes(), taskRing, resultRing)
-	ours, theirs, err := newControl()
-	if err != nil {
-		return nil, err
-	}
-	defer kernel.CloseFD(theirs)
 	b := boot{name: w.name, parent: CurrentProcess().name, daemon: true, key: CurrentProcess().AuthKey(), logLevel: logLevel()}
 	fds := []int{int(seg.File().Fd()), int(p.bellFD.File().Fd())}
 	if init := p.config.Initializer; init != nil {
@@ -185,32 +180,18 @@ func (p *Pool) startWorker() (*worker, error) {
 		defer x.Close()
 		failed := fault.Apart(func() { b.body, err = init.encode(&x) })
 		if err = cmp.Or(failed, err); err != nil {
-			ours.close()
 			return nil, fmt.Errorf("%w: initializer: %w", ErrEncode, err)
 		}
 		b.id, b.fname = init.id, init.fname
 		fds = append(fds, x.FDs...)
 	}
-	null, err := nullInput()
+	w.child, w.control, err = child.Start(&child.Spec{Executable: p.config.Executable, Name: w.name, Dir: p.config.Dir, Env: p.config.Env,
+		GOMAXPROCS: p.config.GOMAXPROCS, Tie: child.TiedToThread, Kind: startWorker, Body: b.encode(), FDs: fds})
 	if err != nil {
-		ours.close()
-		return nil, fmt.Errorf("procs: worker: %w", err)
-	}
-	err = ours.send(packetWorker, b.encode(), fds)
-	if err == nil {
-		err = ours.poll()
-	}
-	if err == nil {
-		w.child, err = spawn(&spawnSpec{exe: p.config.Executable, name: w.name, dir: p.config.Dir, env: p.config.Env,
-			procs: p.config.GOMAXPROCS, control: theirs, stdio: [3]*os.File{null}})
-	}
-	if err != nil {
-		ours.close()
 		return nil, err
 	}
-	w.control = ours
 	w.att.init()
-	logf(LevelInfo, "%s started with process id %d", w.name, w.child.pid)
+	logf(LevelInfo, "%s started with process id %d", w.name, w.child.PID)
 	return w, nil
 }
 
@@ -218,7 +199,7 @@ func (p *Pool) startWorker() (*worker, error) {
 func (w *worker) watch() {
 	go w.listen()
 	go func() {
-		<-w.child.done
+		<-w.child.Done()
 		p := w.pool
 		p.mu.Lock()
 		w.dead = true
@@ -232,17 +213,17 @@ func (w *worker) watch() {
 func (w *worker) listen() {
 	defer w.att.close()
 	for {
-		kind, body, fds, err := w.control.recv(nil)
-		if err != nil && !errors.Is(err, errRightsLost) {
+		kind, body, fds, err := w.control.Recv(nil)
+		if err != nil && !errors.Is(err, child.ErrRightsLost) {
 			return
 		}
 		switch kind {
-		case packetAttach:
+		case messageAttach:
 			if len(body) == 8 {
 				w.att.put(binary.LittleEndian.Uint64(body), fds, err)
 				continue
 			}
-		case packetReady:
+		case messageReady:
 			if err != nil { // the initializer failed, and its error was a long one
 				body = encodeError(err)
 			}
@@ -267,13 +248,13 @@ func (w *worker) ready(body []byte) {
 
 // attach sends the descriptors of the next task.
 func (w *worker) attach(fds []int) error {
-	return w.control.send(packetAttach, binary.LittleEndian.AppendUint64(nil, w.nextSeq), fds)
+	return w.control.Send(messageAttach, binary.LittleEndian.AppendUint64(nil, w.nextSeq), fds)
 }
 
 // free lets go of a worker that is dead and has no entries left: nobody looks
 // at its ring again.
 func (w *worker) free() {
 	w.seg.Unmap()
-	w.control.close()
+	w.control.Close()
 	w.att.drop()
 }

@@ -11,9 +11,10 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"switchyard/procs/internal/child"
 	"switchyard/procs/internal/codec"
 	"switchyard/procs/internal/endsignal"
-	"switchyard/procs/internal/kernel"
+	"switchyard/procs/internal/fault"
 )
 
 var (
@@ -88,7 +89,7 @@ type Process struct {
 
 	mu      sync.Mutex
 	begun   bool // Start is at it, without the mutex, or was successful
-	child   *child
+	child   *child.Child
 	done    chan struct{} // closed when the child is reaped and its output copied
 	copies  sync.WaitGroup
 	authKey []byte
@@ -174,20 +175,24 @@ func (p *Process) Start() error {
 	}
 	b := boot{name: p.name, parent: CurrentProcess().name, daemon: p.config.Daemon, key: key, logLevel: logLevel(),
 		id: id, fname: fname, body: body}
-	spec := &spawnSpec{exe: p.config.Executable, name: p.name, dir: p.config.Dir, env: p.config.Env,
-		procs: p.config.GOMAXPROCS, detached: p.config.Detached, ended: p.ended}
-	ends, err := p.openStdio(spec)
-	if err != nil {
-		return err
+	spec := &child.Spec{Executable: p.config.Executable, Name: p.name, Dir: p.config.Dir, Env: p.config.Env,
+		GOMAXPROCS: p.config.GOMAXPROCS, Ended: p.ended, Kind: startProcess, Body: b.encode(), FDs: w.FDs}
+	if p.config.Detached {
+		spec.Kind, spec.Tie = startDetached, child.Detached
 	}
-	defer ends.closeChildEnds()
+	var stdio child.Stdio
+	defer stdio.Started()
+	if spec.Files, err = stdio.Open(p.config.Stdin, p.config.Stdout, p.config.Stderr, copyFailed); err != nil {
+		stdio.Close()
+		return fmt.Errorf("procs: standard files of %s: %w", p.name, err)
+	}
 	p.copies.Add(1) // the child may end before we have begun to copy
 	active.add(p)
-	c, err := bootChild(packetProcess, &b, w.FDs, spec)
+	c, _, err := child.Start(spec)
 	if err != nil {
 		active.remove(p)
 		p.copies.Done()
-		ends.closeOurEnds()
+		stdio.Close()
 		return err
 	}
 	started = true
@@ -195,8 +200,8 @@ func (p *Process) Start() error {
 	p.child, p.authKey = c, key
 	p.run, p.encode = nil, nil // the argument is the child's now
 	p.mu.Unlock()
-	logf(LevelDebug, "%s started with process id %d", p.name, c.pid)
-	ends.copy(&p.copies)
+	logf(LevelDebug, "%s started with process id %d", p.name, c.PID)
+	stdio.Copy(&p.copies)
 	p.copies.Done()
 	return nil
 }
@@ -224,34 +229,16 @@ func (p *Process) begin() (encode func(*wire) (uint64, string, []byte, error), k
 	return p.encode, key, nil
 }
 
-// bootChild starts a child and leaves it its first message.
-func bootChild(kind byte, b *boot, fds []int, spec *spawnSpec) (*child, error) {
-	ours, theirs, err := newControl()
-	if err != nil {
-		return nil, err
-	}
-	defer kernel.CloseFD(theirs)
-	spec.control = theirs
-	if spec.detached {
-		kind = packetDetached
-	} else {
-		spec.lifeline = ours
-	}
-	var c *child
-	if err = ours.send(kind, b.encode(), fds); err == nil {
-		c, err = spawn(spec)
-	}
-	if err != nil || spec.detached { // what was sent stays readable
-		ours.close()
-	}
-	return c, err
+// copyFailed reports a panic of a reader or writer of the program's.
+func copyFailed(what string, err error) {
+	logf(LevelError, "%s of a child: %s", what, fault.Text(err))
 }
 
 // ended notes the end of the process.
-func (p *Process) ended(c *child) {
+func (p *Process) ended(c *child.Child) {
 	p.copies.Wait()
 	active.remove(p)
-	logf(LevelDebug, "%s ended with exit code %d", p.name, c.exitCode())
+	logf(LevelDebug, "%s ended with exit code %d", p.name, c.ExitCode())
 	close(p.done)
 }
 
@@ -291,7 +278,7 @@ func (p *Process) Join(ctx context.Context) error {
 	return nil
 }
 
-func (p *Process) started() (*child, error) {
+func (p *Process) started() (*child.Child, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -322,7 +309,7 @@ func (p *Process) Signal(s syscall.Signal) error {
 	if s == syscall.SIGTERM && p.asked {
 		s = endsignal.Told
 	}
-	if err := c.signal(s); !errors.Is(err, os.ErrProcessDone) {
+	if err := c.Signal(s); !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	return nil
@@ -334,10 +321,10 @@ func (p *Process) IsAlive() bool {
 		return true
 	}
 	if p.parent {
-		return parentLives()
+		return me.origin.Lives()
 	}
 	c, err := p.started()
-	return err == nil && c.alive()
+	return err == nil && c.Alive()
 }
 
 // ExitCode returns the exit code: 0 if the function returned nil, 1 if it
@@ -345,10 +332,10 @@ func (p *Process) IsAlive() bool {
 // ended it. ok is false as long as the process has not ended.
 func (p *Process) ExitCode() (code int, ok bool) {
 	c, err := p.started()
-	if err != nil || c.alive() {
+	if err != nil || c.Alive() {
 		return 0, false
 	}
-	return c.exitCode(), true
+	return c.ExitCode(), true
 }
 
 // Name returns the process's name.
@@ -364,7 +351,7 @@ func (p *Process) PID() int {
 	if p.child == nil {
 		return 0
 	}
-	return p.child.pid
+	return p.child.PID
 }
 
 // PPID returns the id of the parent of the process: ours, if we started it or
@@ -414,7 +401,7 @@ func (p *Process) SetAuthKey(key []byte) {
 // select, or for Wait. That of the current process is nil.
 func (p *Process) Sentinel() <-chan struct{} {
 	if p.parent {
-		return parentSentinel()
+		return me.origin.Gone()
 	}
 	return p.done
 }
@@ -427,7 +414,7 @@ func (p *Process) Close() error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.begun && (p.child == nil || p.child.alive()) {
+	if p.begun && (p.child == nil || p.child.Alive()) {
 		return ErrRunning
 	}
 	p.closed = true
@@ -442,8 +429,8 @@ func (p *Process) String() string {
 		state = "started"
 	} else if c, err := p.started(); err == nil {
 		state = "started"
-		if !c.alive() {
-			state = "stopped exitcode=" + strconv.Itoa(c.exitCode())
+		if !c.Alive() {
+			state = "stopped exitcode=" + strconv.Itoa(c.ExitCode())
 		}
 	} else if errors.Is(err, ErrClosed) {
 		state = "closed"

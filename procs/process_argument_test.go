@@ -256,13 +256,3 @@ func TestStartTooLong(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func TestExplainStart(t *testing.T) {
-	for errno, text := range map[syscall.Errno]string{
-		syscall.EAGAIN: "ulimit -u", syscall.ENOMEM: "memory.max", syscall.E2BIG: "ProcessConfig.Env", syscall.EMFILE: "ulimit -n", syscall.ENOENT: "",
-	} {
-		if err := explainStart(errno); !errors.Is(err, errno) || !strings.Contains(err.Error(), text) {
-			t.Error(err)
-		}
-	}
-}

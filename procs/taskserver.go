@@ -11,6 +11,7 @@ import (
 	"sync"
 	"syscall"
 
+	"switchyard/procs/internal/child"
 	"switchyard/procs/internal/codec"
 	"switchyard/procs/internal/endsignal"
 	"switchyard/procs/internal/fault"
@@ -22,7 +23,7 @@ import (
 
 // taskServer is a worker process as it sees itself.
 type taskServer struct {
-	control *control
+	control *child.Control
 	ring    *taskring.Worker
 	segs    []*shm.Segment // keep the mappings
 	att     attachments
@@ -37,7 +38,7 @@ type taskServer struct {
 }
 
 // runWorker is the life of a pool's worker.
-func runWorker(c *control, b *boot, fds []int) {
+func runWorker(c *child.Control, b *boot, fds []int) {
 	if len(fds) < 2 {
 		fatal(codec.ErrWire)
 	}
@@ -71,7 +72,7 @@ func runWorker(c *control, b *boot, fds []int) {
 			report = encodeError(err)
 		}
 	}
-	if err := c.send(packetReady, report, nil); err != nil || report != nil {
+	if err := c.Send(messageReady, report, nil); err != nil || report != nil {
 		os.Exit(1)
 	}
 	s.finished()
@@ -138,11 +139,11 @@ func (s *taskServer) finished() {
 // (The kernel kills us then, too; this is for the cases in which it would not.)
 func (s *taskServer) listen() {
 	for {
-		kind, body, fds, err := s.control.recv(nil)
+		kind, body, fds, err := s.control.Recv(nil)
 		switch {
 		case err == io.EOF:
 			os.Exit(1)
-		case err != nil && !errors.Is(err, errRightsLost):
+		case err != nil && !errors.Is(err, child.ErrRightsLost):
 			fatal(err)
 		}
 		if len(body) != 8 {
@@ -151,10 +152,10 @@ func (s *taskServer) listen() {
 		}
 		seq := binary.LittleEndian.Uint64(body)
 		switch kind {
-		case packetAttach:
+		case messageAttach:
 			s.att.put(seq, fds, err)
 			continue
-		case packetCancel:
+		case messageCancel:
 			s.mu.Lock()
 			if s.current != nil && s.seq == seq {
 				s.current.cancel()
@@ -205,7 +206,7 @@ var errGoexit = errors.New("procs: the task called runtime.Goexit")
 // run runs one task and publishes its result.
 func (s *taskServer) run(t *taskring.Task, ctx *taskContext, payload []byte) {
 	if t.Flags&taskring.Timed != 0 {
-		t.Started.Store(monotonic())
+		t.Started.Store(kernel.Monotonic())
 	}
 	var in, out wire
 	if t.Flags&taskring.Attached != 0 {
@@ -256,7 +257,7 @@ func (s *taskServer) publish(seq uint64, flags uint32, b []byte, fds []int) erro
 	}
 	if len(fds) > 0 {
 		flags |= taskring.Attached
-		err := s.control.send(packetAttach, binary.LittleEndian.AppendUint64(nil, seq), fds)
+		err := s.control.Send(messageAttach, binary.LittleEndian.AppendUint64(nil, seq), fds)
 		kernel.CloseAll(fds)
 		if err != nil {
 			return err

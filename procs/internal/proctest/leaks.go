@@ -46,7 +46,7 @@ func leaksNow() string {
 	var out []string
 	buf := make([]byte, 1<<20)
 	for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-		if strings.Contains(g, "switchyard/procs") && !strings.Contains(g, "procs.onLauncher") && !strings.Contains(g, ".TestMain(") {
+		if strings.Contains(g, "switchyard/procs") && !strings.Contains(g, "child.onLauncher") && !strings.Contains(g, ".TestMain(") {
 			out = append(out, g)
 		}
 	}

@@ -1,4 +1,4 @@
-package procs
+package child
 
 import (
 	"errors"
@@ -22,24 +22,10 @@ import (
 // while the locks the others held, the garbage collector's among them, would
 // stay locked for ever.
 
-// spawnSpec is what the kernel needs to know about a child.
-type spawnSpec struct {
-	exe      string
-	name     string
-	dir      string
-	env      []string // nil: ours
-	procs    int      // GOMAXPROCS, 0: as the environment says
-	stdio    [3]*os.File
-	control  int
-	detached bool
-	lifeline *control     // nil, or our end of the socket that lets the kernel kill the child: see heedLifeline
-	ended    func(*child) // called after the child was reaped
-}
-
-// child is a process we started: what is needed to signal it and to reap it,
+// Child is a process we started: what is needed to signal it and to reap it,
 // exactly once and by its own id.
-type child struct {
-	pid  int
+type Child struct {
+	PID  int
 	done chan struct{} // closed soon after it was reaped
 
 	mu     sync.Mutex // guards reaped, so that a signal never meets a reused id
@@ -47,6 +33,9 @@ type child struct {
 	status unix.WaitStatus
 	usage  unix.Rusage
 }
+
+// Done returns a channel that is closed once the child has been reaped.
+func (c *Child) Done() <-chan struct{} { return c.done }
 
 // launcher runs functions on one thread that lives as long as the process. The
 // kernel kills a child with PDEATHSIG when the *thread* that started it ends;
@@ -71,28 +60,49 @@ func onLauncher(f func()) {
 	<-done
 }
 
-// spawn starts a child. spec.control stays the caller's to close.
-func spawn(spec *spawnSpec) (*child, error) {
-	exe := spec.exe
-	argv0 := os.Args[0]
-	if exe == "" {
-		exe = "/proc/self/exe"
-	} else {
-		argv0 = exe
+// Start starts a child and leaves it its first message, which Begin returns
+// there. The descriptors stay the caller's. With TiedToThread the Control is
+// our end of the socket to it, in the runtime's poller.
+func Start(spec *Spec) (*Child, *Control, error) {
+	ours, theirs, err := newControl()
+	if err != nil {
+		return nil, nil, err
 	}
-	env := spec.env
+	defer kernel.CloseFD(theirs)
+	if err = ours.Send(spec.Kind, spec.Body, spec.FDs); err == nil && spec.Tie == TiedToThread {
+		err = ours.poll()
+	}
+	var c *Child
+	if err == nil {
+		c, err = spawn(spec, ours, theirs)
+	}
+	if err != nil || spec.Tie == Detached { // what was sent stays readable
+		ours.Close()
+	}
+	if err != nil || spec.Tie != TiedToThread {
+		return c, nil, err
+	}
+	return c, ours, nil
+}
+
+func spawn(spec *Spec, ours *Control, theirs int) (*Child, error) {
+	exe, argv0 := spec.Executable, spec.Executable
+	if exe == "" {
+		exe, argv0 = "/proc/self/exe", os.Args[0]
+	}
+	env := spec.Env
 	if env == nil {
 		env = syscall.Environ()
 	}
-	if spec.procs > 0 {
-		env = withProcs(env, spec.procs)
+	if spec.GOMAXPROCS > 0 {
+		env = withProcs(env, spec.GOMAXPROCS)
 	}
-	files := []uintptr{0, 1, 2, uintptr(spec.control)}
-	for i, f := range spec.stdio {
-		if f == nil && !standardFile(i) {
-			null, err := nullInput()
+	files := []uintptr{0, 1, 2, uintptr(theirs)}
+	for i, f := range spec.Files {
+		if f == nil && (i == 0 || !standardFile(i)) {
+			null, err := nullFile()
 			if err != nil {
-				return nil, fmt.Errorf("procs: start %s: %w", spec.name, err)
+				return nil, fmt.Errorf("procs: start %s: %w", spec.Name, err)
 			}
 			f = null
 		}
@@ -101,41 +111,38 @@ func spawn(spec *spawnSpec) (*child, error) {
 		}
 	}
 	pidfd := -1
-	attr := &syscall.ProcAttr{Dir: spec.dir, Env: env, Files: files, Sys: &syscall.SysProcAttr{PidFD: &pidfd}}
-	onThread := !spec.detached && spec.lifeline == nil
-	if onThread {
-		attr.Sys.Pdeathsig = syscall.SIGKILL
-	}
+	attr := &syscall.ProcAttr{Dir: spec.Dir, Env: env, Files: files, Sys: &syscall.SysProcAttr{PidFD: &pidfd}}
 	var pid int
 	var err error
 	start := func() {
 		for { // other errors, EAGAIN and ENOMEM too, are the caller's to try again
-			if pid, err = syscall.ForkExec(exe, []string{argv0, childArg, "[" + spec.name + "]"}, attr); err != unix.EINTR {
+			if pid, err = syscall.ForkExec(exe, []string{argv0, arg, "[" + spec.Name + "]"}, attr); err != unix.EINTR {
 				return
 			}
 		}
 	}
-	if onThread {
+	if spec.Tie == TiedToThread {
+		attr.Sys.Pdeathsig = syscall.SIGKILL
 		onLauncher(start)
 	} else {
 		start()
 	}
 	runtime.KeepAlive(spec)
 	if err != nil {
-		return nil, fmt.Errorf("procs: start %s: %w", spec.name, explainStart(err))
+		return nil, fmt.Errorf("procs: start %s: %w", spec.Name, explainStart(err))
 	}
-	if spec.lifeline != nil {
-		armLifeline(spec.control, pid) // an error means that the child has ended
+	if spec.Tie == TiedToSocket {
+		armLifeline(theirs, pid) // an error means that the child has ended
 	}
-	c := &child{pid: pid, done: make(chan struct{})}
+	c := &Child{PID: pid, done: make(chan struct{})}
 	go func() {
 		c.reap(pidfd)
-		if spec.lifeline != nil {
-			spec.lifeline.close()
+		if spec.Tie == TiedToSocket {
+			ours.Close()
 		}
 		close(c.done)
-		if spec.ended != nil {
-			spec.ended(c)
+		if spec.Ended != nil {
+			spec.Ended(c)
 		}
 	}()
 	return c, nil
@@ -186,13 +193,14 @@ func armLifeline(fd, pid int) error {
 	return err
 }
 
-// heedLifeline is the child's side.
-func heedLifeline(fd int) error {
-	unix.CloseOnExec(fd)
-	if err := armLifeline(fd, os.Getpid()); err != nil {
+// HeedLifeline is the side of a child that is TiedToSocket. It ends the process
+// if the parent has ended already.
+func HeedLifeline() error {
+	unix.CloseOnExec(controlFD)
+	if err := armLifeline(controlFD, os.Getpid()); err != nil {
 		return fmt.Errorf("procs: cannot be told of the parent's end: %w", err)
 	}
-	if n, _ := unix.Poll([]unix.PollFd{{Fd: int32(fd)}}, 0); n > 0 { // POLLHUP
+	if n, _ := unix.Poll([]unix.PollFd{{Fd: controlFD}}, 0); n > 0 { // POLLHUP
 		os.Exit(1) // the parent has ended already
 	}
 	return nil
@@ -214,7 +222,7 @@ func withProcs(env []string, n int) []string {
 
 // reap waits for the child's end. With a pidfd this takes a place in the
 // runtime's poller, and no thread.
-func (c *child) reap(pidfd int) {
+func (c *Child) reap(pidfd int) {
 	if pidfd >= 0 {
 		if unix.SetNonblock(pidfd, true) == nil {
 			f := os.NewFile(uintptr(pidfd), "pidfd")
@@ -233,7 +241,7 @@ func (c *child) reap(pidfd int) {
 }
 
 // tryReap collects the exit status if there is one.
-func (c *child) tryReap(options int) bool {
+func (c *Child) tryReap(options int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.reaped {
@@ -242,7 +250,7 @@ func (c *child) tryReap(options int) bool {
 	var pid int
 	var err error
 	for {
-		pid, err = unix.Wait4(c.pid, &c.status, options, &c.usage)
+		pid, err = unix.Wait4(c.PID, &c.status, options, &c.usage)
 		if err != unix.EINTR {
 			break
 		}
@@ -259,35 +267,35 @@ func (c *child) tryReap(options int) bool {
 
 // blockingReap is for kernels without pidfd: a thread waits until the child is
 // a zombie, and leaves it one, so that the status is collected under the lock.
-func (c *child) blockingReap() bool {
-	err := unix.Waitid(unix.P_PID, c.pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+func (c *Child) blockingReap() bool {
+	err := unix.Waitid(unix.P_PID, c.PID, nil, unix.WEXITED|unix.WNOWAIT, nil)
 	if err == unix.EINTR {
 		return false
 	}
 	return c.tryReap(0)
 }
 
-// signal sends s, unless the child was reaped.
-func (c *child) signal(s syscall.Signal) error {
+// Signal sends s, unless the child was reaped.
+func (c *Child) Signal(s syscall.Signal) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.reaped {
 		return os.ErrProcessDone
 	}
-	if err := unix.Kill(c.pid, s); err != nil && !errors.Is(err, unix.ESRCH) {
-		return fmt.Errorf("procs: signal %v to %d: %w", s, c.pid, err)
+	if err := unix.Kill(c.PID, s); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("procs: signal %v to %d: %w", s, c.PID, err)
 	}
 	return nil
 }
 
-// alive reports whether the child has not ended yet.
-func (c *child) alive() bool {
+// Alive reports whether the child has not ended yet.
+func (c *Child) Alive() bool {
 	return !c.tryReap(unix.WNOHANG)
 }
 
-// exitCode is the exit status, or -N after signal N. It is valid once done is
+// ExitCode is the exit status, or -N after signal N. It is valid once done is
 // closed.
-func (c *child) exitCode() int {
+func (c *Child) ExitCode() int {
 	if c.status.Signaled() {
 		return -int(c.status.Signal())
 	}

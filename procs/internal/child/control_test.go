@@ -1,6 +1,6 @@
 //go:build linux
 
-package procs
+package child
 
 import (
 	"os"
@@ -28,11 +28,11 @@ func FuzzControl(f *testing.F) {
 		for ; kinds != 0; kinds >>= 3 {
 			switch kinds & 7 {
 			case 1:
-				fds = append(fds, must(unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0))(t))
+				fds = append(fds, proctest.Must(unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0))(t))
 			case 2:
-				fds = append(fds, must(transport.NewBlob([]byte("ABC")))(t))
+				fds = append(fds, proctest.Must(transport.NewBlob([]byte("ABC")))(t))
 			case 4:
-				fds = append(fds, must(transport.BoxFDs([]int{2, 2}))(t))
+				fds = append(fds, proctest.Must(transport.BoxFDs([]int{2, 2}))(t))
 			}
 		}
 		before := proctest.Descriptors(t) - len(fds)

@@ -1,4 +1,4 @@
-package procs
+package child
 
 import (
 	"errors"
@@ -15,15 +15,19 @@ import (
 	"switchyard/procs/internal/transport"
 )
 
-// control is one end of the Unix socket between a process and its child: whole
+// Control is one end of the Unix socket between a process and its child: whole
 // packets, with descriptors. It carries what is rare; tasks and results travel
 // in shared memory.
-type control struct {
+type Control struct {
 	mu   sync.Mutex // one sender at a time
 	file *os.File   // non-blocking, in the runtime's poller; nil in a child, which blocks in the system call
 	raw  syscall.RawConn
 	fd   int
 }
+
+// ErrRightsLost: there was no room for the descriptors of a message even after
+// garbage was collected.
+var ErrRightsLost = errors.New("procs: descriptors did not arrive")
 
 // maxPacket is far below the socket's buffer; a longer body travels in a memfd
 // of its own.
@@ -31,7 +35,7 @@ const maxPacket = 32 << 10
 
 // newControl makes a socket pair: our end, and the child's as a bare
 // descriptor.
-func newControl() (*control, int, error) {
+func newControl() (*Control, int, error) {
 	var fds [2]int
 	err := kernel.RetryFD(func() (err error) {
 		fds, err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
@@ -40,11 +44,11 @@ func newControl() (*control, int, error) {
 	if err != nil {
 		return nil, -1, fmt.Errorf("procs: control socket: %w", err)
 	}
-	return &control{fd: fds[0]}, fds[1], nil
+	return &Control{fd: fds[0]}, fds[1], nil
 }
 
 // poll moves our end to the runtime's poller, where waiting needs no thread.
-func (c *control) poll() error {
+func (c *Control) poll() error {
 	if err := unix.SetNonblock(c.fd, true); err != nil {
 		return err
 	}
@@ -54,7 +58,8 @@ func (c *control) poll() error {
 	return err
 }
 
-func (c *control) close() {
+// Close closes the end.
+func (c *Control) Close() {
 	if c.file != nil {
 		c.file.Close()
 	} else if c.fd >= 0 {
@@ -63,9 +68,9 @@ func (c *control) close() {
 	c.fd = -1
 }
 
-// send writes one message: a kind, a body of any length and descriptors. It
+// Send writes one message: a kind, a body of any length and descriptors. It
 // keeps none of them. A message is one packet, so it is sent or it is not.
-func (c *control) send(kind byte, body []byte, fds []int) error {
+func (c *Control) Send(kind byte, body []byte, fds []int) error {
 	var own []int // descriptors that are ours until they are sent
 	defer func() { kernel.CloseAll(own) }()
 	if len(fds) > transport.MaxFDs {
@@ -93,7 +98,7 @@ const (
 	controlBox  byte = 0x40 // the descriptors are in the last descriptor, a box
 )
 
-func (c *control) sendPacket(b []byte, fds []int) error {
+func (c *Control) sendPacket(b []byte, fds []int) error {
 	var oob []byte
 	if len(fds) > 0 {
 		oob = unix.UnixRights(fds...)
@@ -121,13 +126,13 @@ func (c *control) sendPacket(b []byte, fds []int) error {
 	return nil
 }
 
-// recv reads one message, into buf if it is large enough. It returns io.EOF
+// Recv reads one message, into buf if it is large enough. It returns io.EOF
 // when the other end is gone. The descriptors belong to the caller.
 //
-// If there was no room for the descriptors the error is errRightsLost. Then the
+// If there was no room for the descriptors the error is ErrRightsLost. Then the
 // message was taken, kind tells which it was, and body is what it said, nil if
 // that travelled in a descriptor too: the other end can be told.
-func (c *control) recv(buf []byte) (kind byte, body []byte, fds []int, err error) {
+func (c *Control) Recv(buf []byte) (kind byte, body []byte, fds []int, err error) {
 	n, fds, err := c.recvPacket(&buf)
 	if err == nil && n == 0 {
 		err = io.EOF
@@ -135,7 +140,7 @@ func (c *control) recv(buf []byte) (kind byte, body []byte, fds []int, err error
 	switch {
 	case err == nil:
 		return openControl(buf[:n], fds)
-	case !errors.Is(err, errRightsLost):
+	case !errors.Is(err, ErrRightsLost):
 		return 0, nil, nil, err
 	case buf[0]&controlBlob == 0:
 		body = buf[1:n]
@@ -163,7 +168,7 @@ func openControl(p []byte, fds []int) (kind byte, body []byte, _ []int, err erro
 			fds, err = transport.OpenBox(box)
 			kernel.CloseFD(box)
 			if errors.Is(err, unix.EMFILE) {
-				return kind, body, nil, fmt.Errorf("%w: %w", errRightsLost, err)
+				return kind, body, nil, fmt.Errorf("%w: %w", ErrRightsLost, err)
 			}
 		}
 	}
@@ -174,7 +179,7 @@ func openControl(p []byte, fds []int) (kind byte, body []byte, _ []int, err erro
 	return kind, body, fds, nil
 }
 
-func (c *control) recvPacket(buf *[]byte) (n int, fds []int, err error) {
+func (c *Control) recvPacket(buf *[]byte) (n int, fds []int, err error) {
 	try := func(fd int) bool { // not c.fd: close may be changing it
 		for {
 			n, fds, err = receivePacket(fd, buf)
@@ -218,7 +223,7 @@ func receivePacket(fd int, buf *[]byte) (n int, fds []int, err error) {
 	lost := err
 	n, _, _, _, err = unix.Recvmsg(fd, *buf, nil, 0)
 	if err == nil && lost != nil {
-		err = fmt.Errorf("%w: %w", errRightsLost, lost)
+		err = fmt.Errorf("%w: %w", ErrRightsLost, lost)
 	}
 	return n, nil, err
 }
