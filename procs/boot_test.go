@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -73,7 +72,11 @@ func TestDamagedMessageToWorker(t *testing.T) {
 	if v, err := Apply(soon(t), p, testSquare, 3); v != 9 || err != nil {
 		t.Fatal(v, err)
 	}
-	nap := ApplyAsync(p, testNap, time.Hour)
+	begun := closing(t, must(NewSemaphore(0))(t), nil)
+	nap := ApplyAsync(p, testOccupy, begun)
+	if err := begun.Acquire(soon(t)); err != nil { // else another worker may get the task
+		t.Fatal(err)
+	}
 	p.mu.Lock()
 	control := p.workers[0].control
 	p.mu.Unlock()
