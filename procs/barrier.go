@@ -47,18 +47,16 @@ type barrierState struct {
 	_      uint32        // the bell
 	broken atomic.Uint32 // until Reset
 	_      uint64
-	now    atomic.Uint64       // the round (upper 48 bits) and how many have arrived: one store changes both
-	ended  [endedRounds]uint32 // how each of the last rounds ended
+	now    atomic.Uint64      // the round (upper 48 bits) and how many have arrived: one store changes both
+	resets uint64             // how many rounds ended by Reset
+	reset  [keptResets]uint64 // the last of them; the oldest place may be being overwritten
 	// Then, for each party, an atomic.Uint64: who, in order of arrival.
 }
 
 const (
 	maxParties  = 1 << 14
 	arrivedBits = 16
-	endedRounds = 1 << 10
-
-	roundPassed = 1
-	roundReset  = 2
+	keptResets  = 1 << 9
 )
 
 // NewBarrier returns a barrier for 1 to 16,384 parties (else os.ErrInvalid).
@@ -166,7 +164,7 @@ func (b *Barrier) wait(wait *shm.Wait) (int, error) {
 		if !joined {
 			continue // the round before ours was still passing
 		}
-		if b.endOf(round(now)) != roundPassed {
+		if b.wasReset(round(now)) {
 			return 0, ErrBrokenBarrier
 		}
 		shm.RaceAcquire(b)
@@ -220,22 +218,39 @@ func (b *Barrier) pass(r uint64) error {
 	if b.state.broken.Load() != 0 || round(b.state.now.Load()) != r {
 		return ErrBrokenBarrier
 	}
-	b.end(r, roundPassed)
+	b.end(r, false)
 	shm.RaceAcquire(b)
 	return nil
 }
 
 // end closes round r, with mu held.
-func (b *Barrier) end(r uint64, how uint32) {
-	b.state.ended[r%endedRounds] = how
-	b.state.now.Store((r + 1) << arrivedBits)
+func (b *Barrier) end(r uint64, reset bool) {
+	s := b.state
+	if n := s.resets; n > 0 && s.reset[(n-1)%keptResets] == r {
+		s.resets-- // noted by one who died before it was so
+	}
+	if reset {
+		s.reset[s.resets%keptResets] = r
+		s.resets++
+	}
+	s.now.Store((r + 1) << arrivedBits)
 	b.bell.RingAll()
 }
 
-func (b *Barrier) endOf(r uint64) uint32 {
+// wasReset reports whether round r, which is over, ended by Reset. A waiter may
+// have slept through any number of rounds: there may be more waiters than
+// parties. If it slept through more resets than are kept, it is told of one,
+// which is the answer that promises nothing.
+func (b *Barrier) wasReset(r uint64) bool {
 	b.lock()
 	defer b.mu.Unlock()
-	return b.state.ended[r%endedRounds]
+	n := b.state.resets
+	for i := n; i > 0 && n-i < keptResets-1; i-- {
+		if at := b.state.reset[(i-1)%keptResets]; at <= r {
+			return at == r
+		}
+	}
+	return n >= keptResets
 }
 
 // sleep waits until round r is over, or breaks the barrier.
@@ -323,7 +338,7 @@ func (b *Barrier) Reset() error {
 	defer b.mu.Unlock()
 	// Whoever waits sees that its round is over, and how. The round ends first:
 	// a death in between leaves the barrier broken.
-	b.end(round(b.state.now.Load()), roundReset)
+	b.end(round(b.state.now.Load()), true)
 	b.state.broken.Store(0)
 	return nil
 }

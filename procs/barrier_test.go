@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 type barrierArgs struct {
@@ -301,5 +302,102 @@ func TestBarrierActionGoexit(t *testing.T) {
 	}
 	if err := b.Reset(); err != nil || b.Broken() {
 		t.Error(err)
+	}
+}
+
+// More wait than there are parties, and one sleeps through thousands of rounds:
+// it is told how its own one ended.
+func TestBarrierSleptThroughRounds(t *testing.T) {
+	b := closing(t, must(NewBarrier(2, nil))(t), nil)
+	// join joins a round as Wait does, and returns what the waiter does when it
+	// wakes at last.
+	join := func() (wake func() error) {
+		now, joined, err := b.arrive()
+		if !joined || err != nil {
+			t.Fatal(now, joined, err)
+		}
+		return func() error {
+			wait := waitUntil(time.Minute)
+			if err := b.sleep(&wait, round(now)); err != nil {
+				return err
+			}
+			if b.wasReset(round(now)) {
+				return ErrBrokenBarrier
+			}
+			return nil
+		}
+	}
+	ctx := soon(t)
+	pass := func() {
+		t.Helper()
+		if _, err := b.Wait(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reset := func() {
+		t.Helper()
+		if err := b.Reset(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	passed := join()
+	pass()
+	wasReset := join()
+	reset()
+	later := join()
+	pass()
+	check := func(when string) {
+		t.Helper()
+		if err := passed(); err != nil {
+			t.Errorf("%s: a round that passed: %v", when, err)
+		}
+		if err := wasReset(); err != ErrBrokenBarrier {
+			t.Errorf("%s: a round that was reset: %v", when, err)
+		}
+		if err := later(); err != nil {
+			t.Errorf("%s: a later round that passed: %v", when, err)
+		}
+	}
+	check("at once")
+	for i := 3; i < 5000; i++ { // a table of the last rounds is overwritten
+		if i%16 == 0 {
+			reset()
+		} else {
+			join()
+			pass()
+		}
+	}
+	check("after 5000 rounds")
+	for range 2 * keptResets {
+		reset()
+	}
+	if err := wasReset(); err != ErrBrokenBarrier {
+		t.Error("a reset that is forgotten:", err)
+	}
+	last := join()
+	pass()
+	if err := last(); err != nil {
+		t.Error("after many resets:", err)
+	}
+}
+
+// Who dies in the midst of Reset, with the mutex, leaves the round as it was.
+func TestBarrierDeathInReset(t *testing.T) {
+	for _, noted := range []uint64{0, 1} { // the place alone is written, or it counts, too
+		b := closing(t, must(NewBarrier(1, nil))(t), nil)
+		if err := b.Reset(); err != nil {
+			t.Fatal(err)
+		}
+		s := b.state
+		s.reset[s.resets%keptResets] = 1
+		s.resets += noted
+		for r := range uint64(4) {
+			if _, err := b.Wait(soon(t)); err != nil {
+				t.Fatal(err)
+			}
+			if got := b.wasReset(r); got != (r == 0) {
+				t.Errorf("round %d was reset: %v", r, got)
+			}
+		}
 	}
 }
