@@ -17,10 +17,10 @@ import (
 // they notice within 0.2 s.
 type Event struct {
 	shared
-	flag *atomic.Uint32
-	bell shm.Bell
-	all  shm.Crowd
-	spin shm.Spinner
+	state *atomic.Uint32 // how often it was set, and in the lowest bit whether it is
+	bell  shm.Bell
+	all   shm.Crowd
+	spin  shm.Spinner
 }
 
 // NewEvent returns an event that is not set.
@@ -46,12 +46,14 @@ func (e *Event) adopt(w *wire) error {
 }
 
 func (e *Event) open() {
-	e.flag = shm.At[atomic.Uint32](e.seg.Bytes(), bodyOffset)
+	e.state = shm.At[atomic.Uint32](e.seg.Bytes(), bodyOffset)
 	e.bell.Open(e.seg, bodyOffset+4)
 }
 
+func isSet(state uint32) bool { return state&1 != 0 }
+
 // IsSet reports whether the event is set.
-func (e *Event) IsSet() bool { return !e.closed() && e.flag.Load() != 0 }
+func (e *Event) IsSet() bool { return !e.closed() && isSet(e.state.Load()) }
 
 // Set sets the event and wakes everyone who waits. It returns ErrClosed if this
 // handle is closed.
@@ -60,10 +62,16 @@ func (e *Event) Set() error {
 		return ErrClosed
 	}
 	shm.RaceRelease(e)
-	if e.flag.Swap(1) == 0 {
-		e.bell.RingAll()
+	for {
+		v := e.state.Load()
+		if isSet(v) {
+			return nil
+		}
+		if e.state.CompareAndSwap(v, v+3) {
+			e.bell.RingAll()
+			return nil
+		}
 	}
-	return nil
 }
 
 // Clear unsets the event.
@@ -71,7 +79,9 @@ func (e *Event) Clear() error {
 	if e.closed() {
 		return ErrClosed
 	}
-	e.flag.Store(0)
+	if v := e.state.Load(); isSet(v) {
+		e.state.CompareAndSwap(v, v-1) // else another one has just cleared it
+	}
 	return nil
 }
 
@@ -87,7 +97,7 @@ func (e *Event) WaitTimeout(d time.Duration) error {
 	if e.closed() {
 		return ErrClosed
 	}
-	if e.flag.Load() != 0 {
+	if isSet(e.state.Load()) {
 		shm.RaceAcquire(e)
 		return nil
 	}
@@ -99,9 +109,8 @@ func (e *Event) wait(wait *shm.Wait) error {
 	if e.closed() {
 		return ErrClosed
 	}
-	before := e.bell.Rings()
-	if e.flag.Load() == 0 {
-		if err := e.sleep(wait, before); err != nil {
+	if v := e.state.Load(); !isSet(v) {
+		if err := e.sleep(wait, v); err != nil {
 			return err
 		}
 	}
@@ -109,10 +118,10 @@ func (e *Event) wait(wait *shm.Wait) error {
 	return nil
 }
 
-// sleep waits until the flag is set or the bell has rung since before: only Set
-// rings it.
+// sleep waits until the event was set since its state was before. The bell
+// does not tell: it may still ring for a Set that others have heeded already.
 func (e *Event) sleep(wait *shm.Wait, before uint32) error {
-	over := func() bool { return e.flag.Load() != 0 || e.bell.Rings() != before }
+	over := func() bool { return e.state.Load() != before }
 	if e.spin.Until(over) {
 		return nil
 	}

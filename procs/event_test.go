@@ -4,6 +4,7 @@ package procs
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -122,6 +123,29 @@ func TestEventSurvivesKilledWaiters(t *testing.T) {
 		t.Error(err)
 	}
 	if err := e.Wait(soon(t)); err != ErrClosed {
+		t.Error(err)
+	}
+}
+
+// A Set that wakes a waiter in two steps, the state and the bell, does not end
+// the next Wait with its second step.
+func TestEventSetCountsOnce(t *testing.T) {
+	e := closing(t, must(NewEvent())(t), nil)
+	e.state.Store(e.state.Load() + 3) // the setter is stopped before it rings
+	if err := errors.Join(e.Wait(soon(t)), e.Clear()); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for range 10 {
+			e.bell.RingAll() // it goes on
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	if err := e.WaitTimeout(shortly); err != ErrTimeout {
+		t.Error("woken by a Set that was heeded:", err)
+	}
+	e.Set()
+	if err := e.Wait(soon(t)); err != nil || !e.IsSet() {
 		t.Error(err)
 	}
 }

@@ -18,6 +18,10 @@ type benchArgs struct {
 	Lock    *Lock
 	In, Out *Queue[int]
 	Rings   *SharedMemory // see newRings
+	Ask     *Event
+	Answer  *Event
+	Cond    *Condition
+	Turn    *Value[int] // whose turn it is
 }
 
 // partner is a process that does something n times when it is told to.
@@ -171,6 +175,22 @@ var (
 	benchLock = Register("bench.lock", func(_ context.Context, a benchArgs) (int, error) {
 		return obey(a.Orders, func(n int) error { return lockLoop(a.Lock, n) })
 	})
+	benchEvent = Register("bench.event", func(_ context.Context, a benchArgs) (int, error) {
+		return obey(a.Orders, func(n int) error {
+			for range n {
+				if err := takeEvent(a.Ask); err != nil {
+					return err
+				}
+				if err := a.Answer.Set(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	benchCondition = Register("bench.condition", func(_ context.Context, a benchArgs) (int, error) {
+		return obey(a.Orders, func(n int) error { return takeTurns(a, n, 1) })
+	})
 	benchHandover = Register("bench.handover", func(_ context.Context, c *Conn) (int, error) {
 		for {
 			var m *SharedMemory
@@ -311,6 +331,95 @@ func BenchmarkSemaphore(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
+		})
+	})
+}
+
+// takeEvent waits for an event, and clears it for the next time.
+func takeEvent(e *Event) error {
+	if err := e.Wait(context.Background()); err != nil {
+		return err
+	}
+	return e.Clear()
+}
+
+// BenchmarkEvent: handover is an event set, another process that waits for it
+// and sets one in return, and the wait for that.
+func BenchmarkEvent(b *testing.B) {
+	b.Run("uncontended", func(b *testing.B) {
+		e := closing(b, must(NewEvent())(b), nil)
+		b.ReportAllocs()
+		proctest.Beside(b, mutexHere(b, 1), 1000, func(n int) {
+			for range n {
+				if err := e.Set(); err != nil {
+					b.Fatal(err)
+				}
+				if err := takeEvent(e); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	})
+	b.Run("handover", func(b *testing.B) {
+		a := benchArgs{Ask: closing(b, must(NewEvent())(b), nil), Answer: closing(b, must(NewEvent())(b), nil)}
+		last := 0
+		benchRoundtrip(b, newPartner(b, benchEvent, a), func(v int) error {
+			last = v
+			return a.Ask.Set()
+		}, func() (int, error) { return last, takeEvent(a.Answer) })
+	})
+}
+
+// takeTurns waits until it is the turn of us, 0 or 1, and gives it to the other,
+// n times.
+func takeTurns(a benchArgs, n, us int) error {
+	for range n {
+		if err := a.Cond.Acquire(context.Background()); err != nil {
+			return err
+		}
+		if err := a.Cond.WaitFor(context.Background(), func() bool { return *a.Turn.Raw() == us }); err != nil {
+			return err
+		}
+		*a.Turn.Raw() = 1 - us
+		if err := a.Cond.Notify(1); err != nil {
+			return err
+		}
+		if err := a.Cond.Release(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// BenchmarkCondition: handover is a turn taken and given to another process,
+// which gives it back; uncontended is a notification of nobody, with the lock.
+func BenchmarkCondition(b *testing.B) {
+	b.Run("uncontended", func(b *testing.B) {
+		c := closing(b, must(NewCondition(nil))(b), nil)
+		b.ReportAllocs()
+		proctest.Beside(b, mutexHere(b, 1), 1000, func(n int) {
+			for range n {
+				if err := c.Acquire(context.Background()); err != nil {
+					b.Fatal(err)
+				}
+				if err := c.Notify(1); err != nil {
+					b.Fatal(err)
+				}
+				if err := c.Release(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	})
+	b.Run("handover", func(b *testing.B) {
+		a := benchArgs{Cond: closing(b, must(NewCondition(nil))(b), nil), Turn: closing(b, must(NewValue(0))(b), nil)}
+		p := newPartner(b, benchCondition, a)
+		proctest.Beside(b, osEcho(b, 8), 1, func(n int) {
+			p.begin(n)
+			if err := takeTurns(a, n, 0); err != nil {
+				b.Fatal(err)
+			}
+			p.end()
 		})
 	})
 }
