@@ -11,9 +11,8 @@ import (
 	"switchyard/report/results"
 )
 
-// An apart finds out why cases of two runs do not meet: their names differ in
-// the number of CPUs, the package, the parameters, the models or the units
-// only.
+// An apart collects why cases of two runs have no counterpart: only the number
+// of CPUs, the package, the parameters, the models or the units differ.
 type apart struct {
 	old        map[string][]*results.Case // by identity without CPUs, without the package, and by workload alone
 	cpus       [2]map[int]bool
@@ -46,7 +45,7 @@ func newApart(old, new *results.Run, packages bool) *apart {
 	return a
 }
 
-// look finds what a case of the new run without a counterpart differs in.
+// look notes what keeps a case of the new run from having a counterpart.
 func (a *apart) look(c *results.Case) {
 	if old := a.old["c"+c.Identity(true, false)]; len(old) > 0 {
 		a.cpuCases++
@@ -65,7 +64,7 @@ func (a *apart) look(c *results.Case) {
 	}
 }
 
-// models finds a case whose models are others in the two runs.
+// models notes a case that was measured with other models in the two runs.
 func (a *apart) models(o, c *results.Case) {
 	var was, is []string
 	for _, m := range slices.Sorted(maps.Keys(o.Cells)) {
@@ -89,7 +88,7 @@ func (a *apart) models(o, c *results.Case) {
 	}
 }
 
-// units finds a cell that both runs have and that was measured in other units.
+// units notes a cell that both runs have, measured in different units.
 func (a *apart) units(old, new *results.Cell, where string) {
 	was, is := old.Units(), new.Units()
 	if slices.ContainsFunc(is, func(u string) bool { return slices.Contains(was, u) }) {

@@ -120,7 +120,8 @@ func breakEven(g Curve, a, b string) (BreakEven, bool) {
 	return e, true
 }
 
-// sign says what is shown at a point: A is better, worse, or neither.
+// sign returns what is shown at a point: 1 if A is better, -1 if it is worse, 0
+// if neither is.
 func (p RatioPoint) sign() int {
 	switch {
 	case p.Lo > 1:
@@ -211,7 +212,7 @@ func (e *BreakEven) sentence(pts []RatioPoint) string {
 	return "not decided" + e.decided(pts)
 }
 
-// decided says what is shown where not everything is.
+// decided names the sizes at which one model is shown to be better.
 func (e *BreakEven) decided(pts []RatioPoint) string {
 	var better, worse []string
 	for _, p := range pts {

@@ -206,7 +206,8 @@ func (r *Ranking) judge(e *Entry, c Comparison) {
 // and only the correction kept it from that.
 func (e *Entry) HeldBack() bool { return e.Relation == Unknown && e.Versus.Detectable <= MaxDetectable }
 
-// tooFew reports whether no difference, however large, could have been shown.
+// tooFew reports whether some model has too few results for any difference from
+// the best to be shown, however large.
 func (r *Ranking) tooFew() bool {
 	best := r.Best()
 	for i := range r.Entries {

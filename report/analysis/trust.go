@@ -26,8 +26,8 @@ func (g Grade) String() string {
 	return [...]string{"notice", "caution", "grave"}[g]
 }
 
-// A Warning is something that speaks against trusting the numbers: what was
-// found, against which threshold, what it does to the results, what to do.
+// A Warning is a reason not to trust the numbers: what was found, against which
+// threshold, what it does to the results, and what to do about it.
 type Warning struct {
 	ID        string // anchor on the page
 	Grade     Grade
@@ -62,7 +62,7 @@ func trust(ws []Warning) Trust {
 	return t
 }
 
-// warnings looks a run over. Gravest come first.
+// warnings returns what a run is to be warned of, gravest first.
 func warnings(a *Analysis) []Warning {
 	var out []Warning
 	for _, check := range []func(*Analysis) (Warning, bool){
@@ -145,8 +145,7 @@ func warnFewResults(a *Analysis) (Warning, bool) {
 	return w, fewest < benchlog.SteadyResults
 }
 
-// warnUnresolved tells when the correction asks for more results than there
-// are.
+// warnUnresolved warns where the correction needs more results than there are.
 func warnUnresolved(a *Analysis) (Warning, bool) {
 	rows, family := 0, 0
 	for _, c := range a.Cases() {
@@ -163,7 +162,7 @@ func warnUnresolved(a *Analysis) (Warning, bool) {
 	}, rows > 0
 }
 
-// warnShort finds results of so few ops that there was nothing to spread.
+// warnShort warns of results of so few ops that a model had nothing to spread.
 func warnShort(a *Analysis) (Warning, bool) {
 	var cells []*results.Cell
 	fewest := math.MaxInt

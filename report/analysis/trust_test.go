@@ -1,6 +1,8 @@
 package analysis
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"switchyard/report/internal/reporttest"
@@ -44,6 +46,83 @@ func TestTrust(t *testing.T) {
 		}
 		if !found {
 			t.Errorf("no warning %q", id)
+		}
+	}
+}
+
+// How warnings add up to a level.
+func TestTrustLevels(t *testing.T) {
+	for grades, want := range map[string]string{
+		"": "high", "n": "high", "nn": "high", "nnn": "moderate", "nnnn": "moderate",
+		"c": "moderate", "cc": "moderate", "ccnnnn": "moderate", "ccc": "low", "g": "low", "gn": "low",
+	} {
+		var ws []Warning
+		for _, g := range grades {
+			ws = append(ws, Warning{Grade: map[rune]Grade{'n': Notice, 'c': Caution, 'g': Grave}[g]})
+		}
+		if got := trust(ws); got.Level != want || len(got.Reasons) != len(ws) {
+			t.Errorf("%q: trust %s, want %s", grades, got.Level, want)
+		}
+	}
+}
+
+// Each threshold is itself no reason to warn, and the first value beyond it is.
+func TestWarningsAtTheirThresholds(t *testing.T) {
+	result := "BenchmarkX/model=a-2 10 5 ns/op\n"
+	block := func(fields string) string { return "# block {" + fields + "}\n" }
+	rates := func(model string, all ...float64) (text string) {
+		for _, rate := range all {
+			text += fmt.Sprintf("BenchmarkX/model=%s-2 10 %g ops/s\n", model, rate)
+		}
+		return text
+	}
+	slow := strings.ReplaceAll(result, "=a-2 10 5 ", "=b-2 10 500 ")
+	disturbed, quiet := block(`"disturbed":true`), block("")
+	ten := []float64{100, 100, 100, 100, 100, 100, 100, 100, 100}
+	for _, test := range []struct {
+		id            string
+		within        string // no warning
+		beyond        string // a warning,
+		grade, beside Grade  // of this grade; of the other where a second threshold is not passed
+		graver        string
+	}{
+		{"steal", result + block(`"steal_pct":1`), result + block(`"steal_pct":1.01`), Caution, 0, ""},
+		{"canary", result + block(`"canary_ns":[105],"canary_base_ns":100`), result + block(`"canary_ns":[106,100],"canary_base_ns":100`), Caution, 0, ""},
+		{"load", result + "cores: 2\n" + block(`"load1":3`), result + "cores: 2\n" + block(`"load1":3.01`), Notice, 0, ""},
+		{"short", result, strings.ReplaceAll(result, "-2 10 ", "-2 9 "), Caution, 0, ""},
+		{"disturbed", result + quiet, result + disturbed + quiet, Caution, Grave, result + disturbed + disturbed + quiet},
+		{"few", strings.Repeat(result, 10), strings.Repeat(result, 9), Notice, Grave, strings.Repeat(result, 5)},
+		{"few", strings.Repeat(result, 10), strings.Repeat(result, 6), Notice, Grave, strings.Repeat(result, 5)},
+		{"wide", rates("a", 95, 100, 100, 100, 100, 100), rates("a", 94.9, 100, 100, 100, 100, 100) + rates("b", ten...) + rates("c", ten...) + rates("d", ten...),
+			Notice, Caution, rates("a", 94.9, 100, 100, 100, 100, 100) + rates("b", ten...) + rates("c", ten...)},
+		{"order", rates("a", 100, 100, 103), rates("a", 100, 100, 103.1), Caution, Caution, rates("a", 100, 100, 96.9)},
+		{"order", rates("a", 100, 150), rates("a", 100, 1, 150), Caution, Caution, rates("a", 100, 90, 90, 90, 90, 90)},
+		// One mild outlier of ten results is a tenth of them; of nine it is more. An
+		// extreme one is always told.
+		{"outliers", rates("a", 100, 101, 102, 103, 104, 105, 106, 107, 108, 118), rates("a", 100, 101, 102, 103, 104, 105, 106, 107, 117), Notice, Notice,
+			rates("a", append(append(ten, ten...), append(ten, 1000)...)...)},
+		{"invalid", result, result + "BenchmarkX/model=a-2 10 NaN ns/op\n", Grave, 0, ""},
+		{"unresolved", strings.Repeat(result+slow, 4), strings.Repeat(result+slow, 3), Caution, 0, ""},
+	} {
+		find := func(text string) *Warning {
+			for _, w := range Of(read(t, text)).Warnings {
+				if w.ID == test.id {
+					return &w
+				}
+			}
+			return nil
+		}
+		if w := find(test.within); w != nil {
+			t.Errorf("%s: a warning at the threshold: %+v", test.id, w)
+		}
+		if w := find(test.beyond); w == nil || w.Grade != test.grade {
+			t.Errorf("%s: beyond the threshold %+v, want a %s", test.id, w, test.grade)
+		}
+		if test.graver == "" {
+			continue
+		}
+		if w := find(test.graver); w == nil || w.Grade != test.beside {
+			t.Errorf("%s: beyond the second threshold %+v, want a %s", test.id, w, test.beside)
 		}
 	}
 }

@@ -97,7 +97,7 @@ func linearScale(values []float64, zero bool, label string, tick func(float64) s
 	return s, true
 }
 
-// linearTicks are four to eight round numbers.
+// linearTicks are three to six round numbers.
 func linearTicks(lo, hi float64, tick func(float64) string) []plot.Tick {
 	raw := (hi - lo) / 5
 	if !format.Finite(raw) || raw <= 0 {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
@@ -114,4 +115,45 @@ func TestSpreadApart(t *testing.T) {
 	}
 	crowd := make([]float64, 100)
 	spreadApart(crowd, 12, 0, 100) // cannot fit: it must end all the same
+}
+
+// What the canvas makes of dashes, widths, arcs, curves, turned text, groups.
+func TestSVGElements(t *testing.T) {
+	face := func(size vg.Length) font.Face { return plot.DefaultTextHandler.Cache().Lookup(sans, size) }
+	line := vg.Path{{Type: vg.MoveComp}, {Type: vg.LineComp, Pos: vg.Point{X: 3}}}
+	dot := func(r, angle float64) vg.Path {
+		return vg.Path{{Type: vg.MoveComp}, {Type: vg.ArcComp, Pos: vg.Point{X: 5, Y: 5}, Radius: vg.Length(r), Angle: angle}, {Type: vg.CloseComp}}
+	}
+	for name, test := range map[string]struct {
+		draw func(*svg)
+		want string
+	}{
+		"thick, dashed": {func(c *svg) {
+			c.SetLineWidth(2.5)
+			c.SetLineDash([]vg.Length{4, 1.5}, 0)
+			c.Stroke(line)
+		}, `<path class="l" stroke-width="2.5" stroke-dasharray="4 1.5" d="M0 10h3"/>`},
+		"no width":   {func(c *svg) { c.SetLineWidth(0); c.Stroke(line) }, ""},
+		"no path":    {func(c *svg) { c.Stroke(nil); c.Fill(nil) }, ""},
+		"filled":     {func(c *svg) { c.SetColor(inkShade); c.Fill(line) }, `<path class="f i-shade" d="M0 10h3"/>`},
+		"a dot":      {func(c *svg) { c.Fill(dot(2, 2*math.Pi)) }, `<path class="l" stroke-width="4" d="M5 5h0"/>`},
+		"half a dot": {func(c *svg) { c.Fill(dot(0, math.Pi)) }, `<path class="f" d="M0 10l5-5z"/>`},
+		"a curve": {func(c *svg) {
+			c.Stroke(vg.Path{{Type: vg.MoveComp}, {Type: vg.CurveComp, Control: []vg.Point{{X: 1, Y: 1}}, Pos: vg.Point{X: 2, Y: 3}}})
+		}, `<path class="l" d="M0 10l1-1l1-2"/>`},
+		"turned text":     {func(c *svg) { c.Rotate(math.Pi / 2); c.FillString(face(9), vg.Point{X: 2}, "up") }, `<text class="t" x="0" y="8" font-size="9" transform="rotate(-90 0 8)">up</text>`},
+		"text of no size": {func(c *svg) { c.FillString(font.Face{}, vg.Point{}, "x") }, ""},
+		"a group":         {func(c *svg) { c.open(" a b ", `m"`, "<t>"); c.Stroke(line); c.close() }, `<g class="a b" data-model="m&#34;"><title>&lt;t&gt;</title><path class="l" d="M0 10h3"/></g>`},
+		"a bare group":    {func(c *svg) { c.Stroke(line); c.open("", "", ""); c.close() }, `<path class="l" d="M0 10h3"/><g></g>`},
+	} {
+		c := newSVG(10, 10)
+		test.draw(c)
+		c.flush()
+		if got := c.out.String(); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
+	}
+	if x, y := newSVG(30, 20).Size(); x != 30 || y != 20 {
+		t.Errorf("size %v by %v", x, y)
+	}
 }
