@@ -223,8 +223,8 @@ func TestServerHTTP2Stops(t *testing.T) {
 					defer resp.Body.Close()
 					must(t, h.Post(func() { stopping = h.Spawn(stop) }))
 					if how == "shutdown" {
-						// Wherever it goes, to this connection or another, a new
-						// request is refused, once Shutdown has begun.
+						// Wherever it goes, to this connection or another, a
+						// new request is refused, once Shutdown has begun.
 						for began := time.Now(); ; {
 							ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 							req, _ := http.NewRequestWithContext(ctx, "GET", s.url, nil)
