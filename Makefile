@@ -17,22 +17,26 @@ N         ?= 20
 GO        ?= go
 PACKAGES  := ./...
 
+# quote returns a word as a shell reads it, whatever it holds.
+quote = '$(subst ','\'',$(1))'
+
 .PHONY: help
 help:
-	@echo "make bench    measure everything, write bench.txt, latency.hlog and report.html to $(OUT)"
-	@echo "make report   write the report of $(OUT) anew, and print the verdict"
-	@echo "make compare  benchstat over $(OUT), one column per model"
-	@echo "make smoke    a bench run of some seconds, to see that all works"
-	@echo "make test     all tests, with the race detector"
-	@echo "make check    formatting, vet, staticcheck, tidiness, builds for other systems, and make test"
-	@echo "make faults   a million tasks while a thousand workers are killed; minutes"
-	@echo "make mutants  change N places of each of PKGS, one at a time, and print what no test sees; hours for all"
-	@echo "make clean    remove what was built"
-	@echo
-	@echo "Variables, with their values: WORKLOADS='$(WORKLOADS)' MODELS='$(MODELS)' COUNT=$(COUNT)"
-	@echo "BENCHTIME=$(BENCHTIME) BUDGET=$(BUDGET) CPU=$(CPU) SEED=$(SEED) OUT=$(OUT), such as:"
-	@echo "make bench WORKLOADS='PingPong|Lock' MODELS=greenlet,process COUNT=10 BENCHTIME=20ms"
-	@echo "make mutants PKGS='./bench ./report/analysis' N=35 SEED=7"
+	@:
+	$(info make bench    measure everything, write bench.txt, latency.hlog and report.html to $(OUT))
+	$(info make report   write the report of $(OUT) anew, and print the verdict)
+	$(info make compare  benchstat over $(OUT), one column per model)
+	$(info make smoke    a bench run of some seconds, one result of each case, to see that all works)
+	$(info make test     all tests, with the race detector)
+	$(info make check    formatting, vet, staticcheck, tidiness, builds for other systems, and make test)
+	$(info make faults   a million tasks while a thousand workers are killed; minutes)
+	$(info make mutants  change N places of each of PKGS, one at a time, and print what no test sees; hours for all)
+	$(info make clean    remove what was built)
+	$(info )
+	$(info Variables, with their values: WORKLOADS='$(WORKLOADS)' MODELS='$(MODELS)' COUNT=$(COUNT))
+	$(info BENCHTIME=$(BENCHTIME) BUDGET=$(BUDGET) CPU=$(CPU) SEED=$(SEED) OUT=$(OUT), such as:)
+	$(info make bench WORKLOADS='PingPong|Lock' MODELS=greenlet,process COUNT=10 BENCHTIME=20ms)
+	$(info make mutants PKGS='./bench ./report/analysis' N=35 SEED=7)
 
 .PHONY: build
 build:
@@ -40,21 +44,22 @@ build:
 
 .PHONY: bench
 bench: build
-	@bin/switchyard run --workloads '$(WORKLOADS)' --models '$(MODELS)' --count $(COUNT) \
-		--benchtime $(BENCHTIME) --budget $(BUDGET) --cpu '$(CPU)' --seed $(SEED) --out '$(OUT)'
+	@bin/switchyard run --workloads $(call quote,$(WORKLOADS)) --models $(call quote,$(MODELS)) \
+		--count $(call quote,$(COUNT)) --benchtime $(call quote,$(BENCHTIME)) --budget $(call quote,$(BUDGET)) \
+		--cpu $(call quote,$(CPU)) --seed $(call quote,$(SEED)) --out $(call quote,$(OUT))
 
 .PHONY: smoke
 smoke: build
 	@rm -rf results/latest-smoke
-	@bin/switchyard run --count 2 --benchtime 2ms --out results/latest-smoke
+	@bin/switchyard run --count 1 --repeats 0 --benchtime 1ms --out results/latest-smoke
 
 .PHONY: report
 report: build
-	@bin/switchyard report '$(OUT)' --html '$(OUT)/report.html'
+	@bin/switchyard report $(call quote,$(OUT)) --html $(call quote,$(OUT)/report.html)
 
 .PHONY: compare
 compare:
-	@$(GO) tool benchstat -col /model '$(OUT)/bench.txt'
+	@$(GO) tool benchstat -col /model $(call quote,$(OUT)/bench.txt)
 
 .PHONY: test
 test:
@@ -67,7 +72,7 @@ faults:
 .PHONY: mutants
 mutants:
 	@$(GO) -C .mutants build -o ../bin/mutants .
-	@bin/mutants -n $(N) -seed $(SEED) -known .mutants/known.txt $(PKGS)
+	@bin/mutants -n $(call quote,$(N)) -seed $(call quote,$(SEED)) -known .mutants/known.txt $(PKGS)
 
 .PHONY: check
 check: fmt vet staticcheck tidy cross debug tools test

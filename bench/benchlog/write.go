@@ -19,6 +19,9 @@ const (
 	blockWord     = "block"
 )
 
+// HeaderStart is how every bench.txt of ours begins.
+const HeaderStart = "# " + headerWord + " "
+
 // units tell benchstat which way is better.
 const units = "Unit ops/s better=higher\n"
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -120,44 +119,4 @@ func (o *Owner) Release() {
 	_ = os.Remove(o.path) // first, while nobody else can hold it
 	_ = o.lock.Close()
 	o.lock = nil
-}
-
-// SetAside moves files of a directory that are in the way into a new directory
-// inside it, which is named after the time at which the first of them was last
-// written. It returns that directory and the names of what it moved; others'
-// files stay where they are. If nothing is there it returns "".
-func SetAside(dir string, names ...string) (aside string, moved []string, err error) {
-	for _, name := range names {
-		from := filepath.Join(dir, name)
-		info, err := os.Lstat(from)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err == nil && aside == "" {
-			aside, err = asideDirectory(dir, info.ModTime())
-		}
-		if err == nil {
-			err = os.Rename(from, filepath.Join(aside, name))
-		}
-		if err != nil {
-			return aside, moved, fmt.Errorf("set %s aside: %w", from, reason(err))
-		}
-		moved = append(moved, name)
-	}
-	return aside, moved, nil
-}
-
-// asideDirectory makes a directory that was not there.
-func asideDirectory(dir string, written time.Time) (string, error) {
-	first := filepath.Join(dir, written.UTC().Format("20060102T150405.000"))
-	for n := 1; ; n++ {
-		name := first
-		if n > 1 {
-			name = fmt.Sprintf("%s-%d", first, n)
-		}
-		err := os.Mkdir(name, 0o777)
-		if !errors.Is(err, fs.ErrExist) {
-			return name, err
-		}
-	}
 }

@@ -35,10 +35,12 @@ func spin(n int) uint64 {
 
 // Steal begins to watch the hypervisor, and returns what tells the share of CPU
 // time that it stole since, in percent.
-func Steal() (percent func() float64) {
-	stolen, total := cpuTicks()
+func Steal() (percent func() float64) { return steal(cpuTicks) }
+
+func steal(read func() (stolen, total float64)) (percent func() float64) {
+	stolen, total := read()
 	return func() float64 {
-		s, t := cpuTicks()
+		s, t := read()
 		if t <= total {
 			return 0
 		}

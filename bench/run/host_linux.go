@@ -20,9 +20,9 @@ func hostFacts() []benchlog.Fact {
 		{Key: "virtual", Value: yesNo(strings.Contains(cpuFlags(), " hypervisor"))},
 		{Key: "smt", Value: fileOr("/sys/devices/system/cpu/smt/control", "unknown")},
 		{Key: "governor", Value: fileOr("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "unknown")},
-		{Key: "mitigations", Value: mitigations()},
+		{Key: "mitigations", Value: mitigations("/sys/devices/system/cpu/vulnerabilities")},
 		{Key: "memory", Value: memory()},
-		{Key: "cgroup-quota", Value: cgroupQuota()},
+		{Key: "cgroup-quota", Value: cgroupQuota(fileOr("/proc/self/cgroup", ""), "/sys/fs/cgroup")},
 	}
 	var uts unix.Utsname
 	if unix.Uname(&uts) == nil {
@@ -81,10 +81,10 @@ func cpuinfo(key string) string {
 	return ""
 }
 
-// mitigations counts known CPU vulnerabilities by mitigation status:
-// mitigations change the price of every system call.
-func mitigations() string {
-	files, _ := filepath.Glob("/sys/devices/system/cpu/vulnerabilities/*")
+// mitigations counts known CPU vulnerabilities by mitigation status, from the
+// files of a directory; mitigations change the price of every system call.
+func mitigations(dir string) string {
+	files, _ := filepath.Glob(filepath.Join(dir, "*"))
 	mitigated, vulnerable := 0, 0
 	for _, name := range files {
 		switch text := fileOr(name, ""); {
@@ -100,12 +100,12 @@ func mitigations() string {
 	return fmt.Sprintf("%d mitigated, %d open", mitigated, vulnerable)
 }
 
-// cgroupQuota returns the CPU limit of this process's cgroup (version 2) in
-// CPUs, or "none".
-func cgroupQuota() string {
-	self := fileOr("/proc/self/cgroup", "")
+// cgroupQuota returns the CPU limit of a process in CPUs, or "none": that of its
+// cgroup (version 2), whose name is in the text of /proc/PID/cgroup, or of the
+// nearest above it that has one.
+func cgroupQuota(self, root string) string {
 	_, path, _ := strings.Cut(self, "0::")
-	for dir := filepath.Join("/sys/fs/cgroup", strings.TrimSpace(path)); ; dir = filepath.Dir(dir) {
+	for dir := filepath.Join(root, strings.TrimSpace(path)); ; dir = filepath.Dir(dir) {
 		fields := strings.Fields(fileOr(filepath.Join(dir, "cpu.max"), ""))
 		if len(fields) == 2 && fields[0] != "max" {
 			quota, err1 := strconv.ParseFloat(fields[0], 64)
@@ -114,25 +114,28 @@ func cgroupQuota() string {
 				return fmt.Sprintf("%.2f CPUs", quota/period)
 			}
 		}
-		if len(dir) <= len("/sys/fs/cgroup") {
+		if len(dir) <= len(root) {
 			return "none"
 		}
 	}
 }
 
 // load1 returns the load average of the last minute.
-func load1() float64 {
-	fields := strings.Fields(fileOr("/proc/loadavg", ""))
-	if len(fields) == 0 {
-		return 0
-	}
-	v, _ := strconv.ParseFloat(fields[0], 64)
+func load1() float64 { return load(fileOr("/proc/loadavg", "")) }
+
+// load returns the first number of the text of /proc/loadavg.
+func load(text string) float64 {
+	first, _, _ := strings.Cut(text, " ")
+	v, _ := strconv.ParseFloat(first, 64)
 	return v
 }
 
 // cpuTicks returns the ticks that the hypervisor stole and all ticks so far.
-func cpuTicks() (stolen, total float64) {
-	line, _, _ := strings.Cut(fileOr("/proc/stat", ""), "\n")
+func cpuTicks() (stolen, total float64) { return ticks(fileOr("/proc/stat", "")) }
+
+// ticks sums up the first line of the text of /proc/stat.
+func ticks(text string) (stolen, total float64) {
+	line, _, _ := strings.Cut(text, "\n")
 	for i, field := range strings.Fields(line) {
 		if i == 0 || i > 8 { // guest time is part of user time
 			continue

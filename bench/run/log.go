@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -24,17 +25,45 @@ type Log struct {
 	started        time.Time
 }
 
+// keepAside is how many older results a directory keeps.
+const keepAside = 5
+
+// An Aside says what became of older results.
+type Aside struct {
+	Dir     string   // where those are that were in the way; "" if none were
+	Moved   []string // names of files
+	Deleted []string // directories inside the results directory
+}
+
 // SetAside moves the results that are in the way of a new run, and nothing
-// else, into a new directory inside dir. It returns that directory and the
-// names of what it moved. The error wraps an [output.OwnedError] while another
+// else, into a new directory inside dir. Of such directories the five newest are
+// kept: older ones, if a run of ours has written them and nothing else is in
+// them, are deleted. The error wraps an [output.OwnedError] while another
 // process writes to dir.
-func SetAside(dir string) (aside string, moved []string, err error) {
+func SetAside(dir string) (a Aside, err error) {
 	owner, err := output.Own(dir)
 	if err != nil {
-		return "", nil, err
+		return a, err
 	}
 	defer owner.Release()
-	return output.SetAside(dir, benchlog.BenchFile, benchlog.LatencyFile, benchlog.ReportFile)
+	names := []string{benchlog.BenchFile, benchlog.LatencyFile, benchlog.ReportFile}
+	if a.Dir, a.Moved, err = output.SetAside(dir, names...); err != nil {
+		return a, err
+	}
+	a.Deleted, err = output.Prune(dir, keepAside, isOurs, names...)
+	return a, err
+}
+
+// isOurs reports whether a run of ours has written the results in a directory.
+func isOurs(dir string) bool {
+	f, err := os.Open(filepath.Join(dir, benchlog.BenchFile))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	begin := make([]byte, len(benchlog.HeaderStart))
+	_, err = io.ReadFull(f, begin)
+	return err == nil && string(begin) == benchlog.HeaderStart
 }
 
 // CreateLog begins the results of a new run in dir. It refuses to touch a

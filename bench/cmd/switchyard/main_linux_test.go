@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -287,6 +288,34 @@ func TestSetAside(t *testing.T) {
 				t.Errorf("the link leads to %q (%v)", to, err)
 			}
 		}
+	}
+}
+
+// Of the results that were moved aside the five newest are kept; what no run of
+// ours has written stays.
+func TestOldResults(t *testing.T) {
+	dir := t.TempDir()
+	written := func(name, text string) {
+		t.Helper()
+		path := filepath.Join(dir, name, benchlog.BenchFile)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const ours, foreign = "# switchyard {}\n", "BenchmarkX 1 1 ns/op\n"
+	for _, name := range []string{"20251101T000000.000", "20251102T000000.000", "20251103T000000.000", "20251104T000000.000", "20251105T000000.000", "20251105T000000.000-2"} {
+		written(name, ours)
+	}
+	written("20250101T000000.000", foreign)
+	written("20250102T000000.000", "# switchyar")
+	written("", ours) // which is in the way
+	status, _, stderr := result(t, runArgs(dir, "--workloads", "Good", "--count", "1")...)
+	if status != 0 || !strings.Contains(stderr, "\nnote: the oldest results there were deleted: 20251101T000000.000 20251102T000000.000\n") {
+		t.Errorf("exit status %d, printed\n%s", status, stderr)
+	}
+	entries, err := filepath.Glob(filepath.Join(dir, "2*"))
+	if err != nil || len(entries) != 7 || filepath.Base(entries[0]) != "20250101T000000.000" || filepath.Base(entries[2]) != "20251103T000000.000" {
+		t.Errorf("left are %q, %v", entries, err)
 	}
 }
 
@@ -836,8 +865,8 @@ func TestList(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
-	status, stdout, _ := result(t, "version")
-	if status != 0 || !strings.Contains(stdout, "go go1.") {
-		t.Errorf("exit status %d\n%s", status, stdout)
+	status, stdout, stderr := result(t, "version")
+	if want := "go " + runtime.Version() + "\ncommit " + run.Commit() + "\n"; status != 0 || stdout != want || stderr != "" {
+		t.Errorf("exit status %d, printed %q and %q, want %q", status, stdout, stderr, want)
 	}
 }

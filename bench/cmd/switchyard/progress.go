@@ -21,6 +21,7 @@ type progress struct {
 	phase string
 	last  time.Time
 	began time.Time
+	now   func() time.Time
 }
 
 // plainEvery is how often plain progress lines come at the most.
@@ -31,21 +32,25 @@ const plainEvery = 15 * time.Second
 const barWidth = 72
 
 func newProgress(w io.Writer) *progress {
-	p := &progress{w: w, began: time.Now()}
+	p := &progress{w: w, began: time.Now(), now: time.Now}
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
-			p.room = min(max(width-barWidth, 0), 48)
-		}
-		p.bar = progressbar.NewOptions(1,
-			progressbar.OptionSetWriter(w),
-			progressbar.OptionSetPredictTime(true),
-			progressbar.OptionShowCount(),
-			progressbar.OptionFullWidth(),
-			progressbar.OptionClearOnFinish(),
-			progressbar.OptionThrottle(100*time.Millisecond),
-		)
+		width, _, _ := term.GetSize(int(f.Fd())) // 0 if it is not known
+		p.draw(width)
 	}
 	return p
+}
+
+// draw begins a bar on a terminal of that width in columns.
+func (p *progress) draw(width int) {
+	p.room = min(max(width-barWidth, 0), 48)
+	p.bar = progressbar.NewOptions(1,
+		progressbar.OptionSetWriter(p.w),
+		progressbar.OptionSetPredictTime(true),
+		progressbar.OptionShowCount(),
+		progressbar.OptionFullWidth(),
+		progressbar.OptionClearOnFinish(),
+		progressbar.OptionThrottle(100*time.Millisecond),
+	)
 }
 
 // Step is called before each result: nothing is drawn while one is measured.
@@ -56,12 +61,12 @@ func (p *progress) Step(done, total int, phase string, c bench.Case) {
 		_ = p.bar.Set(done)
 		return
 	}
-	if phase == p.phase && time.Since(p.last) < plainEvery {
+	if phase == p.phase && p.now().Sub(p.last) < plainEvery {
 		return
 	}
-	p.phase, p.last = phase, time.Now()
+	p.phase, p.last = phase, p.now()
 	left := ""
-	if elapsed := time.Since(p.began); done > 20 {
+	if elapsed := p.now().Sub(p.began); done > 20 {
 		left = fmt.Sprintf(", about %v left", (elapsed * time.Duration(max(total-done, 0)) / time.Duration(done)).Round(time.Second))
 	}
 	fmt.Fprintf(p.w, "%s: %d of %d measured%s\n", phase, done, total, left)

@@ -40,8 +40,8 @@ func newRun() *cobra.Command {
 per result, each in random order, every result in a fresh process. Results are
 on disk as soon as they are there: an interrupted run keeps them, and --resume
 goes on with it, as it was planned. Older results in the directory (these three
-files, nothing else) are moved to a directory inside it, never overwritten. A
-directory that another run writes to is refused.
+files, nothing else) are moved to a directory inside it, never overwritten; the
+five newest of those are kept. A directory that another run writes to is refused.
 
 Exit status: 0, or 1 if a case failed, 2 for bad arguments, 130 when interrupted.`,
 		Example: `  switchyard run
@@ -123,12 +123,15 @@ func planned(f runFlags, runners *run.Runners, p *progress) (*run.Run, error) {
 		Models: models, Lanes: lanes, Count: f.count, Benchtime: f.benchtime, Budget: f.budget, Deadline: f.deadline, Repeats: f.repeats, Seed: f.seed,
 		CPUs: cpuList(cpus), Command: commandLine(os.Args),
 	}}}
-	aside, moved, err := run.SetAside(f.out)
+	aside, err := run.SetAside(f.out)
 	if err != nil {
 		return nil, err
 	}
-	if len(moved) > 0 {
-		p.Note(fmt.Sprintf("older results are now in %s: %s", aside, strings.Join(moved, " ")))
+	if aside.Dir != "" {
+		p.Note(fmt.Sprintf("older results are now in %s: %s", aside.Dir, strings.Join(aside.Moved, " ")))
+	}
+	if len(aside.Deleted) > 0 {
+		p.Note("the oldest results there were deleted: " + strings.Join(aside.Deleted, " "))
 	}
 	r.Log, err = run.CreateLog(f.out, r.Plan(time.Now()), run.HostFacts())
 	return r, err

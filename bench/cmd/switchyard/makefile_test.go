@@ -1,0 +1,53 @@
+package main
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// makeWords returns the words with which a rule of the Makefile would call the
+// program, for these variables.
+func makeWords(t *testing.T, program, target string, vars ...string) []string {
+	t.Helper()
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip("no make here")
+	}
+	cmd := exec.Command("make", append([]string{"-C", "../../..", "--no-print-directory", "-n", target, "GO=:"}, vars...)...)
+	recipe, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, recipe)
+	}
+	script := strings.ReplaceAll(string(recipe), program+" ", `printf '%s\0' `)
+	if script == string(recipe) {
+		t.Fatalf("make %s does not call %s:\n%s", target, program, recipe)
+	}
+	out, err := exec.Command("sh", "-c", script).Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, script)
+	}
+	return strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
+}
+
+// What a variable holds reaches the program as it is, be it a name with spaces,
+// quotes or what else means something to a shell.
+func TestMakefileQuotes(t *testing.T) {
+	for _, out := range []string{"results/x", "it's", "a b", `"x"`, "`false`", "a;false", "(b)", "x*", "-x", "a,b", `back\slash`, "'", "''"} {
+		got := makeWords(t, "bin/switchyard", "bench", "OUT="+out, "WORKLOADS=A|B", "MODELS=a,b c", "BENCHTIME=it's", "BUDGET=1 s", "CPU=1,all", "COUNT=$$(false)", "SEED=;")
+		want := []string{"run", "--workloads", "A|B", "--models", "a,b c", "--count", "$(false)", "--benchtime", "it's", "--budget", "1 s", "--cpu", "1,all", "--seed", ";", "--out", out}
+		if !slices.Equal(got, want) {
+			t.Errorf("make bench OUT=%s calls it with %q, want %q", out, got, want)
+		}
+		if got, want := makeWords(t, "bin/switchyard", "report", "OUT="+out), []string{"report", out, "--html", out + "/report.html"}; !slices.Equal(got, want) {
+			t.Errorf("make report OUT=%s calls it with %q, want %q", out, got, want)
+		}
+		if got, want := makeWords(t, ":", "compare", "OUT="+out), []string{"tool", "benchstat", "-col", "/model", out + "/bench.txt"}; !slices.Equal(got, want) {
+			t.Errorf("make compare OUT=%s calls it with %q, want %q", out, got, want)
+		}
+		help, err := exec.Command("make", "-C", "../../..", "--no-print-directory", "help", "OUT="+out).CombinedOutput()
+		if err != nil || !strings.Contains(string(help), "OUT="+out+", such as:") {
+			t.Errorf("make help OUT=%s: %v\n%s", out, err, help)
+		}
+	}
+}
