@@ -112,7 +112,7 @@ func TestRoundTrip(t *testing.T) {
 	second.Line, second.Block, second.Ours = 18, 1, true
 	want := &File{
 		Plans: 1, Planned: true, Header: h, Models: models, Workloads: []WorkloadInfo{w}, Facts: facts, Better: map[string]string{"ops/s": "higher"},
-		Calibration: &calibration, Blocks: []BlockNote{block}, Begun: BlockStart{2, 1, 8}, Lines: 18,
+		Calibration: &calibration, Blocks: []BlockNote{block}, OpenBlock: BlockStart{2, 1, 8}, Lines: 18,
 		Results: []Result{result, second},
 		Verdicts: []Verdict{
 			{Failed: true, Name: at.String(), Reason: "block 2: no not at all", Line: 13},

@@ -41,7 +41,7 @@ type File struct {
 	Better      map[string]string // "higher" or "lower", by unit
 	Calibration *Calibration      // nil if there is none
 	Blocks      []BlockNote       // finished ones
-	Begun       BlockStart        // the unfinished one, if its Block is not 0
+	OpenBlock   BlockStart        // the unfinished one, if its Block is not 0
 	Results     []Result
 	Verdicts    []Verdict
 	Broken      []string // packages that failed as a whole, and why
@@ -233,15 +233,15 @@ func (r *reader) directive(line []byte) {
 		err = json.Unmarshal(body, f.Calibration)
 	case beginWord:
 		what = "a block"
-		f.Begun = BlockStart{}
-		err = json.Unmarshal(body, &f.Begun)
+		f.OpenBlock = BlockStart{}
+		err = json.Unmarshal(body, &f.OpenBlock)
 	case blockWord:
 		what = "a block"
 		var b BlockNote
 		if err = json.Unmarshal(body, &b); err == nil && room(f, f.Blocks, maxBlocks) {
 			f.Blocks = append(f.Blocks, b)
 		}
-		f.Begun = BlockStart{}
+		f.OpenBlock = BlockStart{}
 	}
 	if err == nil {
 		return

@@ -5,16 +5,17 @@ import (
 	"time"
 )
 
-// Canary runs a fixed piece of arithmetic, less than a millisecond long, five
-// times, and returns the median. It touches no memory and makes no system call:
-// if it takes longer than before, the machine is busy with something else.
+// Canary is the noise probe: it runs a fixed piece of arithmetic, less than a
+// millisecond long, five times, and returns the median. It touches no memory and
+// makes no system call: if it takes longer than before, the machine is busy with
+// something else.
 func Canary() time.Duration {
 	const rounds = 5
 	var took [rounds]time.Duration
 	for i := range took {
 		began := time.Now()
 		if spin(400_000) == 0 { // never, but the compiler must not drop the loop
-			panic("bench: xorshift reached zero")
+			panic("run: xorshift reached zero")
 		}
 		took[i] = time.Since(began)
 	}

@@ -5,7 +5,7 @@
 //   - A [Run] calibrates N once per case, then passes over all cases in blocks,
 //     each in a seeded random order.
 //   - A [Log] has every result on disk before the next is measured; what an
-//     interrupted run left is a [Past], with which a Run goes on.
+//     interrupted run left is a [Checkpoint], with which a Run goes on.
 //   - [HostFacts], [Canary] and [Steal] say what the machine is, and whether it
 //     was busy with something else.
 //

@@ -165,7 +165,7 @@ func (l *Log) Close() error {
 
 // OpenLog continues the results directory of an interrupted run, and becomes
 // its owner. What a kill left half written is cut off.
-func OpenLog(dir string) (*Log, *Past, error) {
+func OpenLog(dir string) (*Log, *Checkpoint, error) {
 	name := filepath.Join(dir, benchlog.BenchFile)
 	if _, err := os.Stat(name); err != nil { // before a directory is made for a lock
 		return nil, nil, fmt.Errorf("nothing to resume: %w", err)
@@ -184,12 +184,12 @@ func OpenLog(dir string) (*Log, *Past, error) {
 }
 
 // open reads both files and opens them where they are whole.
-func (l *Log) open(dir string) (*Past, error) {
+func (l *Log) open(dir string) (*Checkpoint, error) {
 	bench, err := wholeLines(filepath.Join(dir, benchlog.BenchFile))
 	if err != nil {
 		return nil, err
 	}
-	past, err := readPast(bench)
+	past, err := readCheckpoint(bench)
 	if err != nil {
 		return nil, err
 	}

@@ -55,13 +55,13 @@ type Stats struct {
 // Run measures: a calibrating pass over all cases, then blocks.
 type Run struct {
 	Config
-	Exec    Executor
-	Log     *Log
-	Past    *Past // of a resumed run; may be nil
-	Observe Observer
-	Now     func() time.Time                // nil is time.Now
-	Canary  func() time.Duration            // nil is [Canary]
-	Steal   func() (percent func() float64) // nil is [Steal]
+	Exec       Executor
+	Log        *Log
+	Checkpoint *Checkpoint // of a resumed run; may be nil
+	Observe    Observer
+	Now        func() time.Time                // nil is time.Now
+	Canary     func() time.Duration            // nil is [Canary]
+	Steal      func() (percent func() float64) // nil is [Steal]
 
 	began time.Time
 	cases []*caseState
@@ -76,11 +76,8 @@ type caseState struct {
 	n        int
 	op       time.Duration
 	overhead time.Duration // of a runner call, besides the measured time
-	out      bool          // failed or void
+	excluded bool          // failed or void
 }
-
-// minBenchtime is how far a budget may shrink the bench time.
-const minBenchtime = 2 * time.Millisecond
 
 func (r *Run) defaults() {
 	if len(r.Models) == 0 {
@@ -133,9 +130,9 @@ func (r *Run) prepare() error {
 	r.index = make(map[benchlog.Case]*caseState)
 	for _, c := range cases {
 		s := &caseState{Case: c}
-		if r.Past != nil {
-			past := r.Past.Cases[c.String()]
-			s.out = past.Failed || past.Void
+		if r.Checkpoint != nil {
+			past := r.Checkpoint.Cases[c.String()]
+			s.excluded = past.Failed || past.Void
 			r.stats.Failed += count(past.Failed)
 			r.stats.Void += count(past.Void)
 		}
@@ -144,7 +141,7 @@ func (r *Run) prepare() error {
 	}
 	r.stats.Cases = len(cases)
 	r.base = r.Canary()
-	if r.Past != nil {
+	if r.Checkpoint != nil {
 		r.goOn()
 	}
 	return r.skip(absent)
@@ -152,14 +149,14 @@ func (r *Run) prepare() error {
 
 // goOn restores what the first part of an interrupted run knew.
 func (r *Run) goOn() {
-	p := r.Past
+	p := r.Checkpoint
 	r.began = r.began.Add(-p.spent())
 	r.stats.Results, r.done = len(p.Results), len(p.Results)
 	for _, b := range p.Blocks {
 		r.base = min(r.base, time.Duration(b.CanaryBase))
 		r.stats.Repeated += count(b.Attempt > 1)
 	}
-	r.stats.Repeated += count(p.Begun.Attempt > 1)
+	r.stats.Repeated += count(p.OpenBlock.Attempt > 1)
 	if p.Calibration == nil {
 		return
 	}
@@ -171,7 +168,7 @@ func (r *Run) goOn() {
 	for _, s := range r.cases {
 		c := known[s.Case.String()]
 		s.n, s.op, s.overhead = c.N, c.Op, c.Overhead
-		s.out = s.out || c.N == 0
+		s.excluded = s.excluded || c.N == 0
 		r.done++
 		if _, have := p.current[s.Case.String()]; have {
 			r.began = r.began.Add(-r.cost(s)) // since the block began
@@ -183,7 +180,7 @@ func (r *Run) goOn() {
 func (r *Run) skip(absent map[benchlog.Case]string) error {
 	var names []benchlog.Case
 	for c := range absent {
-		if r.Past == nil || !r.Past.Cases[c.String()].Void {
+		if r.Checkpoint == nil || !r.Checkpoint.Cases[c.String()].Void {
 			names = append(names, c)
 		}
 	}
@@ -196,222 +193,13 @@ func (r *Run) skip(absent map[benchlog.Case]string) error {
 	return nil
 }
 
-// calibrate finds N for every case, in random order, unless an earlier part of
-// the run has. This pass is discarded; it shows failures early.
-func (r *Run) calibrate(ctx context.Context) error {
-	if r.Past != nil && r.Past.Calibration != nil {
-		return nil
-	}
-	var todo []benchlog.Case
-	for _, s := range r.cases {
-		if !s.out {
-			todo = append(todo, s.Case)
-		}
-	}
-	for _, c := range shuffled(todo, r.Seed, 0) {
-		s := r.index[c]
-		r.step("calibrate", c)
-		began := r.Now()
-		out, err := r.exec(ctx, Invocation{Case: c, Benchtime: r.Benchtime})
-		if err != nil {
-			if err := r.drop(ctx, s, "calibrate", err); err != nil {
-				return err
-			}
-			continue
-		}
-		s.n, s.op = out.N, out.Op
-		s.overhead = overhead(r.Now().Sub(began), out, r.Benchtime)
-	}
-	r.fit()
-	cal := benchlog.Calibration{Benchtime: r.Benchtime, Spent: r.spent()}
-	for _, s := range r.cases {
-		if !s.out {
-			cal.Cases = append(cal.Cases, benchlog.CalibratedCase{Case: s.Case.String(), N: s.n, Op: s.op, Overhead: s.overhead})
-		}
-	}
-	return r.Log.note(cal)
-}
-
-// spent returns how much of the budget is used, by an earlier part of the run
-// too.
-func (r *Run) spent() time.Duration { return r.Now().Sub(r.began) }
-
-// startUp is about what it costs to start a runner and to read its result.
-const startUp = 4 * time.Millisecond
-
-// overhead estimates what a measuring call takes beside the measured time: a
-// warm-up and a measurement set up and tear down once each, as every pass of
-// the calibration did.
-func overhead(took time.Duration, out Output, benchtime time.Duration) time.Duration {
-	passes, timed := out.Passes, out.Timed
-	if passes == 0 { // a runner that does not say: assume little
-		passes, timed = 4, benchtime*13/10
-	}
-	return max(took-timed-startUp, 0)*2/time.Duration(passes) + startUp
-}
-
-// fit shrinks the bench time if the blocks would otherwise break the budget.
-func (r *Run) fit() {
-	if r.Budget <= 0 {
-		return
-	}
-	var fixed, timed time.Duration
-	for _, s := range r.cases {
-		if !s.out {
-			fixed += s.overhead
-			timed += max(r.Benchtime, s.op) * 11 / 10 // a tenth is warm-up
-		}
-	}
-	left := r.Budget - r.spent() - time.Duration(r.Count)*fixed
-	need := time.Duration(r.Count) * timed
-	if need <= left || need == 0 {
-		return
-	}
-	share := max(float64(left)/float64(need), float64(minBenchtime)/float64(r.Benchtime))
-	if share >= 1 {
-		return
-	}
-	for _, s := range r.cases {
-		s.n = max(int(float64(s.n)*share), 1)
-	}
-	was := r.Benchtime
-	r.Benchtime = time.Duration(float64(was) * share)
-	r.note(fmt.Sprintf("bench time cut from %v to %v per result, to stay within the budget of %v",
-		was, r.Benchtime.Round(100*time.Microsecond), r.Budget))
-}
-
-// blocks passes over the cases Count times, from where an earlier part of the
-// run stopped.
-func (r *Run) blocks(ctx context.Context) error {
-	at := benchlog.BlockStart{Block: 1, Attempt: 1}
-	if p := r.Past; p != nil {
-		switch {
-		case p.Begun.Block > 0:
-			at = p.Begun
-		case len(p.Blocks) > 0:
-			at = r.after(p.Blocks[len(p.Blocks)-1])
-		}
-	}
-	for at.Block <= r.Count {
-		done, err := r.block(ctx, at.Block, at.Attempt)
-		if err != nil {
-			return err
-		}
-		at = r.after(done)
-	}
-	return nil
-}
-
-// after returns what comes after a block: the same again if it was disturbed,
-// and as long as repeats and budget last, else the next.
-func (r *Run) after(b benchlog.BlockNote) benchlog.BlockStart {
-	if !b.Disturbed || r.stats.Repeated >= r.Repeats || !r.timeFor(r.Count-b.Block+1) {
-		return benchlog.BlockStart{Block: b.Block + 1, Attempt: 1}
-	}
-	r.stats.Repeated++
-	r.note(fmt.Sprintf("block %d was disturbed by something else on the machine; it is run again", b.Block))
-	return benchlog.BlockStart{Block: b.Block, Attempt: b.Attempt + 1}
-}
-
-// timeFor reports whether the budget holds n more blocks.
-func (r *Run) timeFor(n int) bool {
-	if r.Budget <= 0 {
-		return true
-	}
-	var one time.Duration
-	for _, s := range r.cases {
-		if !s.out {
-			one += r.cost(s)
-		}
-	}
-	return r.Budget-r.spent() > time.Duration(n)*one
-}
-
-// cost estimates what a result of a case takes, with the warm-up of a tenth.
-func (r *Run) cost(s *caseState) time.Duration {
-	return s.overhead + max(r.Benchtime, s.op)*11/10
-}
-
-// block measures every case once and returns the note that it has logged.
-func (r *Run) block(ctx context.Context, block, attempt int) (end benchlog.BlockNote, err error) {
-	resumed := r.Past != nil && r.Past.Begun.Block == block && r.Past.Begun.Attempt == attempt
-	if !resumed {
-		if err := r.Log.note(benchlog.BlockStart{Block: block, Attempt: attempt, Spent: r.spent()}); err != nil {
-			return end, err
-		}
-	}
-	steal, before := r.Steal(), r.canary()
-	pass := uint64(block)<<8 | uint64(attempt)
-	phase := fmt.Sprintf("block %d of %d", block, r.Count)
-	for _, c := range r.order(pass) {
-		s := r.index[c]
-		if s.out {
-			continue
-		}
-		if resumed {
-			if _, have := r.Past.current[c.String()]; have {
-				continue
-			}
-		}
-		r.step(phase, c)
-		if err := r.measure(ctx, s, phase); err != nil {
-			return end, err
-		}
-	}
-	end = benchlog.BlockNote{
-		BlockStart: benchlog.BlockStart{Block: block, Attempt: attempt, Spent: r.spent()},
-		Benchtime:  r.Benchtime, Steal: steal(), Load1: load1(),
-	}
-	after := r.canary()
-	end.Canary = []int64{int64(before), int64(after)}
-	end.CanaryBase = int64(r.base)
-	end.Disturbed = end.Slowdown() > benchlog.CanaryDisturbs || end.Steal > benchlog.StealDisturbs
-	return end, r.Log.note(end)
-}
-
-func (r *Run) order(pass uint64) []benchlog.Case {
-	var cases []benchlog.Case
-	for _, s := range r.cases {
-		cases = append(cases, s.Case)
-	}
-	return shuffled(cases, r.Seed, pass)
-}
-
-func (r *Run) canary() time.Duration {
-	d := r.Canary()
-	r.base = min(r.base, d)
-	return d
-}
-
-// measure takes one result and logs it.
-func (r *Run) measure(ctx context.Context, s *caseState, phase string) error {
-	began := r.Now()
-	out, err := r.exec(ctx, Invocation{Case: s.Case, N: s.n, Op: s.op, Benchtime: r.Benchtime})
-	if err != nil {
-		return r.drop(ctx, s, phase, err)
-	}
-	r.stats.Results++
-	return r.Log.Result(s.Case, out, began, r.Now().Sub(began))
-}
-
-// exec calls the runner under the case's deadline.
-func (r *Run) exec(ctx context.Context, in Invocation) (Output, error) {
-	if err := ctx.Err(); err != nil {
-		return Output{}, context.Cause(ctx)
-	}
-	hung := fmt.Errorf("no result within %v: killed", r.Deadline)
-	ctx, cancel := context.WithTimeoutCause(ctx, r.Deadline, hung)
-	defer cancel()
-	return r.Exec.Run(ctx, in)
-}
-
 // drop logs a case that failed or is void and leaves it out from now on. If
 // the run itself was cancelled, that is the error.
 func (r *Run) drop(ctx context.Context, s *caseState, where string, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	s.out = true
+	s.excluded = true
 	var void *bench.VoidError
 	if errors.As(err, &void) {
 		r.stats.Void++
@@ -428,7 +216,7 @@ func (r *Run) step(phase string, c benchlog.Case) {
 	}
 	live := 0
 	for _, s := range r.cases {
-		if !s.out {
+		if !s.excluded {
 			live++
 		}
 	}

@@ -285,7 +285,7 @@ func TestRunResume(t *testing.T) {
 		}
 		again, exec2 := newRun(t, t.TempDir())
 		again.Log.Close()
-		again.Log, again.Past = log, past
+		again.Log, again.Checkpoint = log, past
 		t.Cleanup(func() { log.Close() })
 		stats, err := again.Do(t.Context())
 		if err != nil {
@@ -322,9 +322,9 @@ func TestRunResumeIsOneRun(t *testing.T) {
 			if _, e := os.Stat(filepath.Join(dir, benchlog.BenchFile)); e != nil {
 				r.Log, err = CreateLog(dir, r.Plan(exec.clock.now), nil)
 			} else {
-				r.Log, r.Past, err = OpenLog(dir)
+				r.Log, r.Checkpoint, err = OpenLog(dir)
 				if err == nil {
-					h := r.Past.Header
+					h := r.Checkpoint.Header
 					r.Benchtime, r.Budget, r.Repeats = h.Benchtime, h.Budget, h.Repeats
 				}
 			}
@@ -528,7 +528,7 @@ func TestResumeTruncated(t *testing.T) {
 		}
 		again, _ := newRun(t, t.TempDir())
 		again.Log.Close()
-		again.Log, again.Past = log, past
+		again.Log, again.Checkpoint = log, past
 		if _, err := again.Do(t.Context()); err != nil {
 			t.Fatalf("cut at %d: %v", cut, err)
 		}

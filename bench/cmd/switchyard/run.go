@@ -159,13 +159,13 @@ func resumed(cmd *cobra.Command, f runFlags, runners *run.Runners) (*run.Run, er
 	}
 	runners.Use(cpus)
 	c := run.Config{Header: past.Header, Declared: past.Models, Workloads: past.Workloads}
-	return &run.Run{Log: log, Past: past, Config: c}, nil
+	return &run.Run{Log: log, Checkpoint: past, Config: c}, nil
 }
 
 // resumable reports why the rest of a run would not be like the first part:
 // another machine or build, models or workloads that the runners have not, CPUs
 // that may not be used. It returns the CPUs of the plan.
-func resumable(past *run.Past, runners *run.Runners, usable []int) ([]int, error) {
+func resumable(past *run.Checkpoint, runners *run.Runners, usable []int) ([]int, error) {
 	for _, fact := range run.HostFacts() {
 		switch fact.Key {
 		case "cpu", "cores", "go", "commit", "kernel":

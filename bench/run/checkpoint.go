@@ -11,28 +11,28 @@ import (
 	"switchyard/bench/benchlog"
 )
 
-// A Past is what an interrupted run left in bench.txt: its records, and what
-// they say of each case.
-type Past struct {
+// A Checkpoint is what an interrupted run left in bench.txt: its records, and
+// what they say of each case.
+type Checkpoint struct {
 	*benchlog.File
-	Cases   map[string]PastCase // by Case.String
-	current map[string]struct{} // cases with a result in the unfinished block
+	Cases   map[string]CheckpointCase // by Case.String
+	current map[string]struct{}       // cases with a result in the unfinished block
 }
 
-// A PastCase is what became of a case.
-type PastCase struct {
+// A CheckpointCase is what became of a case.
+type CheckpointCase struct {
 	Results int
 	Failed  bool // not to be run again
 	Void    bool // not to be run again
 }
 
-// readPast reads the whole lines of a bench.txt.
-func readPast(text []byte) (*Past, error) {
+// readCheckpoint reads the whole lines of a bench.txt.
+func readCheckpoint(text []byte) (*Checkpoint, error) {
 	file, err := benchlog.Read(bytes.NewReader(text))
 	if err != nil {
 		return nil, err
 	}
-	p := &Past{File: file, Cases: make(map[string]PastCase), current: make(map[string]struct{})}
+	p := &Checkpoint{File: file, Cases: make(map[string]CheckpointCase), current: make(map[string]struct{})}
 	for _, r := range p.Results {
 		c := p.Cases[r.Name]
 		c.Results++
@@ -52,7 +52,7 @@ func readPast(text []byte) (*Past, error) {
 
 // whole reports why a file may be read, but not be gone on with: something of
 // it is damaged or was left out.
-func (p *Past) whole() error {
+func (p *Checkpoint) whole() error {
 	switch {
 	case !p.Planned:
 		return errors.New("it has no plan in its first line")
@@ -69,7 +69,7 @@ func (p *Past) whole() error {
 // paired returns the length of a latency log without its last histogram if the
 // run was killed between writing that and its result, which will be measured
 // again.
-func (p *Past) paired(latency []byte) int {
+func (p *Checkpoint) paired(latency []byte) int {
 	histograms := make(map[string]int)
 	start, end, last := 0, 0, ""
 	for line := range bytes.Lines(latency) {
@@ -84,7 +84,7 @@ func (p *Past) paired(latency []byte) int {
 }
 
 // check reports why what was read is not the beginning of a run.
-func (p *Past) check() error {
+func (p *Checkpoint) check() error {
 	h := p.Header
 	undeclared := func(m benchlog.Model) bool {
 		return !slices.ContainsFunc(p.Models, func(have benchlog.ModelInfo) bool { return have.Name == m })
@@ -98,7 +98,7 @@ func (p *Past) check() error {
 		len(p.Workloads) == 0:
 		return errors.New("its plan is not complete")
 	case p.Calibration == nil:
-		if len(p.Results) > 0 || len(p.Blocks) > 0 || p.Begun.Block > 0 {
+		if len(p.Results) > 0 || len(p.Blocks) > 0 || p.OpenBlock.Block > 0 {
 			return errors.New("it has results, but not the calibration that they go by")
 		}
 		return nil
@@ -114,12 +114,12 @@ func (p *Past) check() error {
 }
 
 // spent returns how much of the budget the run had used when it last said.
-func (p *Past) spent() (spent time.Duration) {
+func (p *Checkpoint) spent() (spent time.Duration) {
 	if p.Calibration != nil {
 		spent = p.Calibration.Spent
 	}
 	for _, b := range p.Blocks {
 		spent = max(spent, b.Spent)
 	}
-	return max(spent, p.Begun.Spent)
+	return max(spent, p.OpenBlock.Spent)
 }
