@@ -24,8 +24,8 @@ func (r *AsyncResult[T]) C() <-chan struct{} { return r.f.C() }
 // Ready reports whether the task has ended.
 func (r *AsyncResult[T]) Ready() bool { return r.f.Done() }
 
-// Successful reports whether the task ended without an error; ErrNotReady if it
-// has not ended.
+// Successful reports whether the task ended without an error. It returns
+// ErrNotReady if the task has not ended.
 func (r *AsyncResult[T]) Successful() (bool, error) {
 	if !r.f.Done() {
 		return false, ErrNotReady
@@ -33,6 +33,6 @@ func (r *AsyncResult[T]) Successful() (bool, error) {
 	return r.f.err == nil, nil
 }
 
-// Cancel stops the task, running or not: see Future.Stop. It reports whether
-// there was something to stop.
+// Cancel stops the task, whether it runs or not: see Future.Stop. It reports
+// whether there was a task to stop.
 func (r *AsyncResult[T]) Cancel() bool { return r.f.Stop() }

@@ -1,10 +1,14 @@
 package procs
 
 import (
+	"encoding/binary"
 	"errors"
 	"sync"
 
+	"switchyard/procs/internal/child"
 	"switchyard/procs/internal/kernel"
+	"switchyard/procs/internal/taskring"
+	"switchyard/procs/internal/transport"
 )
 
 // attachments are descriptors that came over the control socket, by the number
@@ -18,7 +22,7 @@ type attachments struct {
 
 type attachment struct {
 	fds []int
-	err error // they were sent, and there was no room for them
+	err error // they were sent, but could not be received
 }
 
 // errNothingAttached: the sender has ended.
@@ -52,6 +56,30 @@ func (a *attachments) take(seq uint64) ([]int, error) {
 		}
 		a.cond.Wait()
 	}
+}
+
+// open waits for the descriptors of task seq if flags say that there are any,
+// and puts them into w, whose owner closes them. It returns the payload, which
+// may be in the first of them.
+func (a *attachments) open(seq uint64, flags uint32, payload []byte, w *wire) (_ []byte, err error) {
+	if flags&taskring.Attached == 0 {
+		return payload, nil
+	}
+	if w.FDs, err = a.take(seq); err != nil {
+		return nil, err
+	}
+	if flags&taskring.Blob != 0 && len(w.FDs) > 0 {
+		payload, err = transport.ReadBlob(w.FDs[0])
+		kernel.CloseFD(w.FDs[0])
+		w.FDs = w.FDs[1:]
+	}
+	return payload, err
+}
+
+// attach sends the descriptors of task seq, which the other end's attachments
+// get.
+func attach(c *child.Control, seq uint64, fds []int) error {
+	return c.Send(messageAttach, binary.LittleEndian.AppendUint64(nil, seq), fds)
 }
 
 // close says that no more will come.

@@ -22,7 +22,7 @@ type call[In, Out any] struct {
 	notify           func(Out, error) // callbacks, or nil
 }
 
-// newCall encodes the argument, so that the caller may change it afterwards.
+// newCall encodes the argument at once, so the caller may change it afterwards.
 func newCall[In, Out any](p *Pool, f *Func[In, Out], in *In) (*call[In, Out], error) {
 	c := &call[In, Out]{pool: p, fn: f}
 	c.f.owner = c
@@ -51,7 +51,7 @@ func (c *call[In, Out]) next() (int32, bool) {
 func (c *call[In, Out]) head(int32) (uint64, uint32, time.Duration) { return c.fn.id, 0, c.limit }
 
 func (c *call[In, Out]) encode(_ int32, dst []byte, w *wire) ([]byte, error) {
-	for _, fd := range c.fds { // ours stay, in case that it must be sent again
+	for _, fd := range c.fds { // a copy: ours are needed if it is sent again
 		w.PutFD(fd)
 	}
 	return append(dst, c.in...), w.Err()

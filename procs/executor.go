@@ -10,17 +10,17 @@ import (
 	"switchyard/procs/internal/bridge"
 )
 
-// Executor runs functions and hands out futures (Python's
+// Executor runs functions and returns futures (Python's
 // concurrent.futures.Executor): in worker processes (NewExecutor), or in
-// goroutines of this process (NewExecutor of package threads). The two are used
-// alike, so that a program can change from one to the other.
+// goroutines of this process (NewExecutor of package threads). Both are used
+// alike, so a program can change from one to the other.
 //
-// Unlike Python's ProcessPoolExecutor, one over processes is not broken for
-// ever when a worker dies: only the task that the worker was running fails,
+// Unlike Python's ProcessPoolExecutor, an executor over processes is not broken
+// for good when a worker dies: only the task that the worker was running fails,
 // with ErrWorkerDied.
 //
-// A callback may do anything but wait for a result of its own executor over
-// processes: see Pool.
+// A callback of an executor over processes may do anything but wait for a
+// result of that executor: see Pool.
 //
 // An executor that has become unreachable is shut down, without waiting and
 // without cancelling anything.
@@ -30,8 +30,8 @@ type Executor struct {
 	lent    *atomic.Bool   // Pool was called: the pool may be in use though the executor is not
 }
 
-// NewExecutor returns an executor over worker processes (ProcessPoolExecutor).
-// PoolConfig is the Pool's.
+// NewExecutor returns an executor over worker processes (ProcessPoolExecutor),
+// whose pool is configured as by NewPool.
 func NewExecutor(config PoolConfig) (*Executor, error) {
 	p, err := NewPool(config)
 	if err != nil {
@@ -56,20 +56,17 @@ func (e *Executor) Pool() *Pool {
 	return e.pool
 }
 
-// Submit runs f with in, and returns the future of its result at once. Errors,
-// also ErrClosed after Shutdown, are the future's.
+// Submit runs f with in, and returns the future of its result at once. All
+// errors, including ErrClosed after Shutdown, are reported by the future.
 func Submit[In, Out any](e *Executor, f *Func[In, Out], in In, opts ...Option) *Future[Out] {
-	defer runtime.KeepAlive(e) // it must not be shut down in the midst of this
+	defer runtime.KeepAlive(e) // it must not be shut down during this call
 	if e.pool != nil {
 		return &ApplyAsync(e.pool, f, in, opts...).f
 	}
 	t := &localTask[In, Out]{fn: f, in: in}
 	t.f.owner = t
 	if len(opts) > 0 {
-		var o options
-		for _, opt := range opts {
-			opt(&o)
-		}
+		o := gather(0, opts)
 		if call := callbacks[Out](&o); call != nil {
 			t.f.calls = append(t.f.calls, func(f *Future[Out]) { call(f.value, f.err) })
 		}
@@ -81,20 +78,18 @@ func Submit[In, Out any](e *Executor, f *Func[In, Out], in In, opts ...Option) *
 }
 
 // ExecutorMap runs f with each element of xs, and yields the results in order,
-// as they come (Executor.map). All tasks are submitted when the loop begins; an
-// error of a task is yielded in place of its result, and the loop goes on. If
-// ctx is done before the next result is there, its error is yielded, and the
-// loop ends. Tasks not begun when the loop ends are cancelled. With Chunk(n), n
-// elements are one task of an executor over processes (Python's default is 1,
-// and so is ours); if one of them fails, its error stands for the chunk. A
-// result that was yielded is not kept, with Chunk until its chunk is over.
+// as they come (Executor.map). All tasks are submitted when the loop begins. A
+// failed task yields its error instead of a result, and the loop continues. If
+// ctx is done before the next result has come, its error is yielded and the
+// loop ends. Tasks that were not begun when the loop ends are cancelled.
+//
+// With Chunk(n), n elements are one task of an executor over processes, and an
+// error stands for the whole chunk; the default is 1, as in Python. A result
+// that was yielded is not kept beyond the end of its chunk.
 func ExecutorMap[In, Out any](ctx context.Context, e *Executor, f *Func[In, Out], xs []In, opts ...Option) iter.Seq2[Out, error] {
 	return func(yield func(Out, error) bool) {
-		var o options
-		for _, opt := range opts {
-			opt(&o)
-		}
-		if e.pool == nil || o.chunk <= 1 {
+		chunk := gather(0, opts).chunk
+		if e.pool == nil || chunk <= 1 {
 			fs := make([]*Future[Out], len(xs))
 			for i, x := range xs {
 				fs[i] = Submit(e, f, x, opts...)
@@ -104,7 +99,7 @@ func ExecutorMap[In, Out any](ctx context.Context, e *Executor, f *Func[In, Out]
 		}
 		var fs []*Future[[]Out]
 		for rest := xs; len(rest) > 0; {
-			n := min(o.chunk, len(rest))
+			n := min(chunk, len(rest))
 			fs = append(fs, &MapAsync(e.pool, f, rest[:n], opts...).f)
 			rest = rest[n:]
 		}
@@ -114,8 +109,8 @@ func ExecutorMap[In, Out any](ctx context.Context, e *Executor, f *Func[In, Out]
 }
 
 // inOrder calls each with the result of every future, in order, until it
-// returns false, and with ctx's error if that is done before. Futures left over
-// are cancelled, those used are forgotten.
+// returns false. If ctx is done first, the last call is with its error. The
+// remaining futures are cancelled; those that were used are not kept.
 func inOrder[T any](ctx context.Context, fs []*Future[T], each func(v T, err error) bool) {
 	defer cancelAll(fs)
 	for i, f := range fs {
@@ -132,7 +127,7 @@ func inOrder[T any](ctx context.Context, fs []*Future[T], each func(v T, err err
 }
 
 // yieldChunk yields the results of a chunk, or its error, and reports whether
-// to go on. If ctx is done before, its error is the last.
+// to continue. If ctx is done first, its error is yielded as the last.
 func yieldChunk[Out any](ctx context.Context, f *Future[[]Out], yield func(Out, error) bool) bool {
 	if err := f.Wait(ctx); err != nil {
 		yieldAll(nil, err, yield)
@@ -181,9 +176,9 @@ func (e *Executor) Shutdown(wait, cancelFutures bool) {
 	}
 }
 
-// Terminate ends the executor at once: for processes see Pool.Terminate;
-// goroutines cannot be ended, so their contexts are cancelled, and it waits for
-// them.
+// Terminate ends the executor at once: for processes see Pool.Terminate.
+// Goroutines cannot be killed, so Terminate cancels the contexts of their tasks
+// and waits for them.
 func (e *Executor) Terminate() {
 	if e.pool != nil {
 		e.pool.Terminate()

@@ -7,7 +7,7 @@ import (
 	"switchyard/procs/internal/fault"
 )
 
-// localPanic is the same error that a panic in another process gives.
+// localPanic returns the error that a panic in another process would give.
 func localPanic(p *fault.Panic) error {
 	e := &RemoteError{Index: -1}
 	e.panicked(p, "")
@@ -57,8 +57,8 @@ func (t *localTask[In, Out]) Fail(err error) { t.f.complete(nil, err) }
 
 func (t *localTask[In, Out]) begun() bool { return t.f.state.Load() == futureRunning }
 
-// cancel completes a task that waits; the queue's entry then does nothing. A
-// running one only has its context cancelled.
+// cancel completes a task that waits; its entry in the queue then does nothing.
+// If force is set, the context of a running task is cancelled.
 func (t *localTask[In, Out]) cancel(force bool) bool {
 	if t.f.cancelPending() {
 		return true

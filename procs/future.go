@@ -9,14 +9,15 @@ import (
 	"switchyard/procs/internal/fault"
 )
 
-// Future is the result of a task that may not be there yet (Python's
+// Future is the result of a task that may not have ended yet (Python's
 // concurrent.futures.Future). Futures come from Submit, or from NewFuture for
 // results that the program itself provides. All methods may be called from any
 // goroutine.
 //
-// A future of a pool is always completed: by the result, by the error of the
-// task or of its worker's death, or by the end of the pool. One of NewFuture is
-// when the program does it. It is memory of this process, and ends with it.
+// A future of a pool is always completed: with the result, with the error of
+// the task or of its worker's death, or at the end of the pool. A future made
+// by NewFuture is completed by the program. A future is not shared between
+// processes.
 type Future[T any] struct {
 	state atomic.Uint32
 	mu    sync.Mutex
@@ -24,10 +25,10 @@ type Future[T any] struct {
 	value T
 	err   error
 	calls []func(*Future[T])
-	owner canceller // nil: nobody who could stop the task
+	owner canceller // what can stop the task, or nil
 }
 
-// canceller is who runs a future's task.
+// canceller runs a future's task.
 type canceller interface {
 	// cancel takes the task back if it was not begun, and reports whether it
 	// did; a running task is stopped only if force. The future is then
@@ -95,7 +96,7 @@ func closedChan() chan struct{} {
 }
 
 // C returns a channel that is closed when the future is done: for select, or
-// for Wait on many objects.
+// for Wait on several objects.
 func (f *Future[T]) C() <-chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -131,8 +132,9 @@ func (f *Future[T]) Cancel() bool { return f.stop(false) }
 
 // Stop cancels the task even if it runs: its context is cancelled, and if it
 // does not return within the pool's Grace, its worker is killed and replaced.
-// It returns at once; the result will be ErrCancelled. It reports whether the
-// task could be stopped; one of package threads that runs cannot be.
+// Stop returns at once, and the error of the future will be ErrCancelled. It
+// reports whether the task could be stopped; a running task of package threads
+// cannot be.
 func (f *Future[T]) Stop() bool { return f.stop(true) }
 
 func (f *Future[T]) stop(force bool) bool {
@@ -225,8 +227,8 @@ func (f *Future[T]) settle(state uint32, v *T, err error) {
 	}
 }
 
-// callBackAll calls all even if one ends the goroutine (runtime.Goexit), which
-// the others then delay.
+// callBackAll calls all callbacks, even if one of them ends the goroutine
+// (runtime.Goexit).
 func (f *Future[T]) callBackAll(calls []func(*Future[T])) {
 	defer func() {
 		if len(calls) > 0 {
@@ -240,10 +242,10 @@ func (f *Future[T]) callBackAll(calls []func(*Future[T])) {
 	}
 }
 
-// AddDoneCallback makes call be called once the future is done or cancelled: by
-// whoever completes it, or at once if it is done already. Callbacks are called
-// in the order in which they were added; one that panics is logged, and the
-// others are called.
+// AddDoneCallback arranges for call to be called when the future is done or
+// cancelled, by the goroutine that completes it; if it is done already, call is
+// called at once. Callbacks are called in the order in which they were added. A
+// panic is logged, and the other callbacks are still called.
 func (f *Future[T]) AddDoneCallback(call func(*Future[T])) {
 	f.mu.Lock()
 	if f.state.Load() < futureCancelled {

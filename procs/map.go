@@ -31,24 +31,25 @@ type mapJob[In, Out any] struct {
 }
 
 // Map runs f with each element of xs in the workers, and returns the results in
-// the same order. If an element fails, the others are done nevertheless, and
-// the first error to arrive is returned; a *RemoteError tells in Index which
-// element it was. If ctx is done before, all tasks are stopped, as by Apply.
+// the same order. If an element fails, the others are still done, and Map
+// returns the first error to arrive; the field Index of a *RemoteError says
+// which element it was. If ctx is done first, all tasks are stopped, as by
+// Apply.
 //
-// xs must not be changed meanwhile. Many small elements cost least in chunks
-// (see Chunk): the default is automatic.
+// xs must not be changed before Map returns. Many small elements are cheapest
+// in chunks (see Chunk): the default is automatic.
 func Map[In, Out any](ctx context.Context, p *Pool, f *Func[In, Out], xs []In, opts ...Option) ([]Out, error) {
 	return await(ctx, p, &MapAsync(p, f, xs, opts...).f)
 }
 
-// MapAsync is Map that returns at once.
+// MapAsync is Map without waiting: it returns at once.
 func MapAsync[In, Out any](p *Pool, f *Func[In, Out], xs []In, opts ...Option) *AsyncResult[[]Out] {
 	m, _ := startMap(p, f, xs, opts)
 	return &m.AsyncResult
 }
 
-// startMap returns an error, which is the result's too, if the pool takes no
-// work any more.
+// startMap submits a Map. The error says that the pool accepts no more work; it
+// is also the result's.
 func startMap[In, Out any](p *Pool, f *Func[In, Out], xs []In, opts []Option) (*mapJob[In, Out], error) {
 	o := p.options(opts)
 	m := &mapJob[In, Out]{pool: p, fn: f, limit: o.timeout, xs: xs, out: make([]Out, len(xs)), chunk: o.chunk}
@@ -74,7 +75,7 @@ func startMap[In, Out any](p *Pool, f *Func[In, Out], xs []In, opts []Option) (*
 	return m, err
 }
 
-// encoded is a piece whose arguments were encoded before the pool got it.
+// encoded is a piece whose arguments were encoded before it was submitted.
 type encoded struct {
 	body []byte
 	fds  []int
@@ -86,10 +87,10 @@ func (e *encoded) close() {
 	*e = encoded{}
 }
 
-// prepare encodes all pieces. Others are encoded when a worker has room for
-// them, in the pool's own memory and under its mutex; but where methods of the
-// program are called, or a manager is asked, that would not do: they may ask
-// the pool, or take their time.
+// prepare encodes all pieces in advance. Most jobs are encoded piece by piece
+// when a worker has room, under the pool's mutex. That would not do where
+// encoding calls methods of the program or asks a manager: these may use the
+// pool or take long.
 func (m *mapJob[In, Out]) prepare() {
 	m.ready = make([]encoded, m.pieces)
 	for i := range m.ready {
@@ -106,7 +107,7 @@ func (m *mapJob[In, Out]) prepare() {
 	}
 }
 
-// end completes the result. It is called once.
+// end completes the result. It is called exactly once.
 func (m *mapJob[In, Out]) end(err error) {
 	m.xs = nil
 	for i := range m.ready {
@@ -122,9 +123,9 @@ func (m *mapJob[In, Out]) end(err error) {
 	}
 }
 
-// autoChunk cuts n elements into at least four chunks per worker, as Python
-// does, and none of more than about 32 KiB: then the workers begin while the
-// rest is still being written.
+// autoChunk returns a chunk size that cuts n elements into at least four chunks
+// per worker, as Python does, each of at most about 32 KiB: so the workers begin
+// while the rest is still being written.
 func autoChunk(n, workers, size int) int {
 	chunk := (n + workers*4 - 1) / (workers * 4)
 	if size <= 0 {
@@ -141,7 +142,7 @@ func (m *mapJob[In, Out]) next() (int32, bool) {
 	return m.begin - 1, true
 }
 
-// bounds returns which elements a piece has.
+// bounds returns the range of elements that a piece has.
 func (m *mapJob[In, Out]) bounds(piece int32) (lo, hi int) {
 	lo = int(piece) * m.chunk
 	return lo, min(lo+m.chunk, len(m.xs))
@@ -163,7 +164,7 @@ func (m *mapJob[In, Out]) encode(piece int32, dst []byte, w *wire) (_ []byte, er
 	if e.err != nil {
 		return dst, e.err
 	}
-	for _, fd := range e.fds { // ours stay, in case that it must be sent again
+	for _, fd := range e.fds { // a copy: ours are needed if it is sent again
 		w.PutFD(fd)
 	}
 	return append(dst, e.body...), w.Err()
@@ -188,7 +189,7 @@ func (m *mapJob[In, Out]) encodeHere(piece int32, dst []byte, w *wire) (_ []byte
 	return dst, nil
 }
 
-// asBytes is a slice of pointer-free values as bytes.
+// asBytes returns the memory of a slice of pointer-free values.
 func asBytes[T any](s []T) []byte {
 	var t T
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*int(unsafe.Sizeof(t)))
@@ -243,7 +244,7 @@ func (m *mapJob[In, Out]) begun() bool {
 	return m.begin > 0
 }
 
-// cancel stops every piece that was not finished.
+// cancel stops every piece that is not finished.
 func (m *mapJob[In, Out]) cancel(force bool) bool {
 	p := m.pool
 	p.mu.Lock()
@@ -254,31 +255,6 @@ func (m *mapJob[In, Out]) cancel(force bool) bool {
 	if !force && m.begin > 0 {
 		return false
 	}
-	for ; m.begin < m.pieces; m.begin++ {
-		p.failed = append(p.failed, failure{ticket{job: m, piece: m.begin}, ErrCancelled})
-	}
-	again := p.requeued[:0]
-	for _, t := range p.requeued {
-		if t.job == m {
-			p.failed = append(p.failed, failure{t, ErrCancelled})
-		} else {
-			again = append(again, t)
-		}
-	}
-	p.requeued = again
-	for _, w := range p.workers {
-		for i := w.first; i < len(w.entries); i++ {
-			e := &w.entries[i]
-			if e.revoked || e.job != job(m) {
-				continue
-			}
-			if t, ok := w.revoke(e); ok {
-				p.failed = append(p.failed, failure{t, ErrCancelled})
-			} else {
-				p.stopEntry(w, e, w.firstSeq+uint64(i-w.first), ErrCancelled)
-			}
-		}
-	}
-	p.bell.Ring()
+	p.withdraw(m)
 	return true
 }

@@ -15,14 +15,14 @@ type options struct {
 	chunk    int
 }
 
-// OnResult calls call with the result, in the parent, if there is no error. T
-// must be the result's type. As in Python, the call has returned before the
-// result is Ready and Get returns it, so it must not wait for it; only package
-// threads calls it afterwards. If it panics, that is logged.
+// OnResult calls call with the result, in the parent, if the task succeeds. T
+// must be the result's type. As in Python, call returns before the result is
+// Ready and Get returns it, so call must not wait for it; only package threads
+// calls it afterwards. A panic of call is logged.
 func OnResult[T any](call func(T)) Option { return func(o *options) { o.onResult = call } }
 
-// OnError calls call, in the parent, if the task fails: at the time that
-// OnResult has.
+// OnError calls call with the error, in the parent, if the task fails. It is
+// called when OnResult would be.
 func OnError(call func(error)) Option { return func(o *options) { o.onError = call } }
 
 // Timeout limits how long the task may run, instead of PoolConfig.TaskTimeout;
@@ -30,8 +30,7 @@ func OnError(call func(error)) Option { return func(o *options) { o.onError = ca
 func Timeout(d time.Duration) Option { return func(o *options) { o.timeout = d } }
 
 // Chunk sets how many elements of a Map make up one task. 0: automatic, so that
-// every worker gets several chunks, none larger than what the shared memory
-// holds well.
+// every worker gets several chunks, each small enough for the shared memory.
 func Chunk(n int) Option {
 	if n < 0 {
 		panic("procs: Chunk must not be negative")
@@ -39,8 +38,9 @@ func Chunk(n int) Option {
 	return func(o *options) { o.chunk = n }
 }
 
-func (p *Pool) options(opts []Option) options {
-	o := options{timeout: p.config.TaskTimeout}
+// gather returns what opts say; timeout is the default of Timeout.
+func gather(timeout time.Duration, opts []Option) options {
+	o := options{timeout: timeout}
 	for _, opt := range opts {
 		opt(&o)
 	}
@@ -48,7 +48,10 @@ func (p *Pool) options(opts []Option) options {
 	return o
 }
 
-// callbacks returns what calls those of o, nil if there are none.
+func (p *Pool) options(opts []Option) options { return gather(p.config.TaskTimeout, opts) }
+
+// callbacks returns a function that calls the callbacks of o, or nil if there
+// are none.
 func callbacks[T any](o *options) func(T, error) {
 	if o.onResult == nil && o.onError == nil {
 		return nil

@@ -272,8 +272,10 @@ func TestPoolSpareDies(t *testing.T) {
 		proctest.Eventually(t, "a spare worker", func() bool {
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			if len(p.spares) == 1 && !p.spares[0].dead {
-				pid = p.spares[0].child.PID
+			for _, w := range p.workers {
+				if w.state == workerSpare {
+					pid = w.child.PID
+				}
 			}
 			return pid != 0
 		})

@@ -2,11 +2,11 @@ package procs
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"switchyard/procs/internal/clock"
 	"switchyard/procs/internal/kernel"
-	"switchyard/procs/internal/taskring"
 )
 
 // pieceBegun reports whether a worker has begun the task.
@@ -15,53 +15,77 @@ func (p *Pool) pieceBegun(w *worker, seq uint64) bool {
 		return false
 	}
 	e := w.at(seq)
-	return e != nil && !e.revoked && e.task.State.Load() == taskring.Claimed
+	return e != nil && !e.revoked && e.task.Claimed()
 }
 
-// takeBack removes a piece that no worker has begun, or if it runs and force is
-// set, stops it. It is called with the mutex held. removed says that the caller
-// has to finish the piece, stopping that the collector will.
+// takeBack removes a piece that no worker has begun. If it runs and force is
+// set, takeBack stops it. It is called with the mutex held. The caller must
+// finish the piece if removed; the collector will if stopping.
 func (p *Pool) takeBack(j job, piece int32, w *worker, seq uint64, force bool) (removed, stopping bool) {
-	for i := range p.requeued {
-		if p.requeued[i].job == j && p.requeued[i].piece == piece {
-			p.requeued = append(p.requeued[:i:i], p.requeued[i+1:]...)
-			return true, false
-		}
+	isIt := func(t ticket) bool { return t.job == j && t.piece == piece }
+	if i := slices.IndexFunc(p.requeued, isIt); i >= 0 {
+		p.requeued = slices.Delete(p.requeued, i, i+1)
+		return true, false
 	}
 	if w == nil {
 		return false, false
 	}
 	e := w.at(seq)
-	if e == nil || e.job != j || e.piece != piece || e.revoked {
+	if e == nil || e.revoked || !isIt(e.ticket) {
 		return false, false // its result is being delivered
 	}
 	if _, ok := w.revoke(e); ok {
 		return true, false
 	}
 	if force {
-		p.stopEntry(w, e, seq, ErrCancelled)
+		p.stopTask(w, e, seq, ErrCancelled)
 	}
 	return false, force
 }
 
-// cancelWaiting takes back everything that no worker has begun.
-func (p *Pool) cancelWaiting() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.failed = p.appendWaiting(p.failed, ErrCancelled)
+// withdraw cancels j: the pieces that no worker has begun fail, and those that
+// run are stopped. It is called with the mutex held.
+func (p *Pool) withdraw(j job) {
+	for piece, ok := j.next(); ok; piece, ok = j.next() {
+		p.fail(ticket{job: j, piece: piece}, ErrCancelled)
+	}
+	p.requeued = slices.DeleteFunc(p.requeued, func(t ticket) bool {
+		if t.job == j {
+			p.fail(t, ErrCancelled)
+		}
+		return t.job == j
+	})
 	for _, w := range p.workers {
-		for i := len(w.entries) - 1; i >= w.first; i-- {
-			if t, ok := w.revoke(&w.entries[i]); ok {
-				p.failed = append(p.failed, failure{t, ErrCancelled})
+		for seq, e := range w.newestFirst {
+			if e.job != j {
+				continue
+			}
+			if t, ok := w.revoke(e); ok {
+				p.fail(t, ErrCancelled)
+			} else {
+				p.stopTask(w, e, seq, ErrCancelled)
 			}
 		}
 	}
-	p.bell.Ring()
 }
 
-// stopEntry cancels the context of a running task, and sees to it that its
-// worker is killed if that does not help.
-func (p *Pool) stopEntry(w *worker, e *entry, seq uint64, reason error) {
+// cancelWaiting cancels everything that no worker has begun.
+func (p *Pool) cancelWaiting() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failWaiting(ErrCancelled)
+	for _, w := range p.workers {
+		for _, e := range w.newestFirst {
+			if t, ok := w.revoke(e); ok {
+				p.fail(t, ErrCancelled)
+			}
+		}
+	}
+}
+
+// stopTask cancels the context of a running task, and has its worker killed if
+// the task has not returned after the pool's Grace.
+func (p *Pool) stopTask(w *worker, e *entry, seq uint64, reason error) {
 	if e.reason != nil {
 		return
 	}
@@ -95,10 +119,10 @@ func (p *Pool) watchLimits() {
 	more := false
 	now, mono := time.Now(), kernel.Monotonic()
 	for _, w := range p.workers {
-		if w.dead {
+		if !w.state.running() {
 			continue
 		}
-		for i := w.first; i < len(w.entries); i++ {
+		for i := w.head; i < len(w.entries); i++ {
 			e := &w.entries[i]
 			if e.revoked || e.limit == 0 && e.killAt.IsZero() {
 				continue
@@ -110,11 +134,11 @@ func (p *Pool) watchLimits() {
 				}
 				continue
 			}
-			if e.task.State.Load() != taskring.Claimed {
+			if !e.task.Claimed() {
 				break // nor was any behind it
 			}
 			if s := e.task.Started.Load(); s != 0 && time.Duration(mono-s) > e.limit {
-				p.stopEntry(w, e, w.firstSeq+uint64(i-w.first), ErrTimeout)
+				p.stopTask(w, e, w.headSeq+uint64(i-w.head), ErrTimeout)
 			}
 		}
 	}

@@ -4,20 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
-	"switchyard/procs/internal/child"
 	"switchyard/procs/internal/goroutine"
-	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/taskring"
-	"switchyard/procs/internal/transport"
 )
 
 // batchSize is how many results are taken between two looks at the other
 // workers.
 const batchSize = 256
 
-// arrival is a result taken out of a ring.
+// arrival is a result that was taken out of a ring.
 type arrival struct {
 	ticket
 	seq     uint64
@@ -26,29 +24,29 @@ type arrival struct {
 	reason  error
 }
 
-// deliveries holds results taken from a ring and not yet delivered.
-// Pool.collecting guards it.
+// deliveries holds failures, and results taken from a ring, that are not yet
+// delivered to their jobs. It is guarded by Pool.collecting.
 type deliveries struct {
-	from    *worker
-	results []arrival // the first is next
-	failed  []failure // from nowhere, and come first
-	wire    wire      // what belongs to the result at hand
+	failed  []failure // they come first
+	results []arrival
+	from    *worker // whose results they are
+	wire    wire    // descriptors of the result that is being delivered
 }
 
 func (d *deliveries) empty() bool { return len(d.results)+len(d.failed) == 0 }
 
-// collect is the life of the pool's goroutine that takes results, delivers
-// them, and deals with the dead. It holds collecting while it is awake, so that
-// it and a caller in pollOwnResult take turns.
+// collect is the pool's goroutine: it takes results, delivers them, and reaps
+// dead workers. It holds collecting while it is awake, so it and a caller in
+// pollOwnResult take turns.
 //
-// A callback may end the goroutine that calls it (runtime.Goexit, or a test's
-// FailNow). Another one goes on then.
+// A callback may end this goroutine (runtime.Goexit, or a test's FailNow).
+// Another one then takes over.
 func (p *Pool) collect() {
 	p.collector.Store(goroutine.ID())
-	over := false
+	ended := false
 	defer func() {
-		p.collector.Store(0) // the number may be another's soon
-		if over {
+		p.collector.Store(0) // another goroutine may get the number
+		if ended {
 			close(p.ended)
 			return
 		}
@@ -62,7 +60,7 @@ func (p *Pool) collect() {
 	rescued := time.Now()
 	for {
 		p.collecting.Lock()
-		p.deliverAll() // what a goroutine that was ended left
+		p.deliverAll() // what a predecessor left
 		busy := p.failNow()
 		workers = p.appendWorkers(workers[:0])
 		for _, w := range workers {
@@ -71,10 +69,9 @@ func (p *Pool) collect() {
 				burst += n
 			}
 		}
-		if p.reapDead(&batch) {
-			busy = true
-		}
-		if !busy && p.over() {
+		did, over := p.reapDead(&batch)
+		busy = busy || did
+		if over && !busy {
 			break
 		}
 		if busy {
@@ -102,7 +99,7 @@ func (p *Pool) collect() {
 		}
 	}
 	p.end()
-	over = true
+	ended = true
 	p.collecting.Unlock()
 }
 
@@ -112,14 +109,13 @@ func (p *Pool) appendWorkers(to []*worker) []*worker {
 	return append(to, p.workers...)
 }
 
-// collectSpins is how often the collector looks for results before it sleeps.
+// collectSpins is how often the collector finds nothing before it sleeps.
 const collectSpins = 30
 
 // arm prepares for a sleep until the bell rings, and returns how long it may
-// last, or 0 if there is something to do. While many results come (a burst
-// since the last sleep) and more are to come, it is enough to be woken for a
-// good part of them, or after a moment: the fewer wakes, the more the workers
-// can do.
+// last, or 0 if there is something to do. While results come in bursts (burst
+// of them since the last sleep), the collector asks to be woken only once there
+// are many, or after a short time: fewer wake-ups leave more to the workers.
 func (p *Pool) arm(workers []*worker, burst int) time.Duration {
 	p.bell.Arm()
 	many := false
@@ -145,45 +141,30 @@ func (p *Pool) arm(workers []*worker, burst int) time.Duration {
 	return taskring.NapLimit
 }
 
-// changed reports whether there is something but results to look after. It also
-// uses room that revoked tasks left.
+// changed reports whether there is anything but results to deal with. It also
+// makes use of room that revoked tasks have left.
 func (p *Pool) changed() bool {
 	for _, w := range p.workers {
 		if w.full && w.reclaim() {
 			w.full = false
-			if w.stopDue {
-				p.retire(w)
+			if w.state == workerRetiring {
+				p.stop(w)
 			}
 			p.fill()
 		}
-		if w.dead || w.stopDue && !w.full {
-			return true
-		}
 	}
-	for _, w := range p.spares {
-		if w.dead {
-			return true
-		}
-	}
-	return p.overLocked() || p.closing()
+	return p.nextDead() != nil || p.over() || p.closing()
 }
 
-// closing reports whether workers are due to be retired because the pool is
-// closed and nothing is left to hand out.
+// closing reports whether workers are to be retired because the pool is closed
+// and there is nothing left to hand out.
 func (p *Pool) closing() bool {
-	if p.state != poolClosed || p.hasWork() {
-		return false
-	}
-	for _, w := range p.workers {
-		if !w.dead && !w.retiring {
-			return true
-		}
-	}
-	return len(p.spares) > 0
+	return p.state == poolClosed && !p.hasWork() &&
+		slices.ContainsFunc(p.workers, func(w *worker) bool { return w.state < workerRetiring })
 }
 
-// drain takes the results that w has, at most most, and returns how many there
-// were.
+// drain takes up to most results of w, delivers them, and returns how many
+// there were.
 func (p *Pool) drain(w *worker, batch *[]arrival, most int) int {
 	if !w.ring.Pending() {
 		return 0
@@ -211,12 +192,15 @@ func (p *Pool) drain(w *worker, batch *[]arrival, most int) int {
 		}
 		b[i].ticket, b[i].reason = e.ticket, e.reason
 	}
-	w.full, w.stuck = false, false
-	if w.stopDue {
-		p.retire(w)
+	w.full = false
+	switch w.state {
+	case workerStuck:
+		w.become(workerServing)
+	case workerRetiring:
+		p.stop(w)
 	}
 	p.fill()
-	if w.load == 0 && !w.retiring {
+	if w.load == 0 && w.state == workerServing {
 		p.steal(w)
 	}
 	p.mu.Unlock()
@@ -231,8 +215,8 @@ func (p *Pool) drain(w *worker, batch *[]arrival, most int) int {
 	return n
 }
 
-// deliverAll hands all that was taken to its jobs. If that ends the goroutine,
-// the job at hand fails unless it is done, and the rest stays.
+// deliverAll delivers everything in p.delivering. If a job ends the goroutine,
+// that job fails unless it was done, and the rest remains.
 func (p *Pool) deliverAll() {
 	d := &p.delivering
 	var now *ticket
@@ -269,38 +253,18 @@ var errDeliveryGoexit = errors.New("procs: a method of the result called runtime
 func (p *Pool) deliver(w *worker, a *arrival) {
 	x := &p.delivering.wire
 	*x = wire{}
-	payload := a.payload
-	if a.flags&taskring.Attached != 0 {
-		fds, err := w.att.take(a.seq)
-		if errors.Is(err, child.ErrRightsLost) {
-			a.job.finish(a.piece, nil, x, err)
-			return
-		}
-		if err != nil { // its end of the socket is closed: it has died, or must
-			w.child.Signal(sigKill)
-			<-w.child.Done()
-			a.job.finish(a.piece, nil, x, w.died())
-			return
-		}
-		x.FDs = fds
-		defer x.Close()
-		if a.flags&taskring.Blob != 0 && len(fds) > 0 {
-			b, err := transport.ReadBlob(fds[0])
-			kernel.CloseFD(fds[0])
-			x.FDs = fds[1:]
-			if err != nil {
-				a.job.finish(a.piece, nil, x, err)
-				return
-			}
-			payload = b
-		}
-	}
-	var err error
-	if a.flags&taskring.Failed != 0 {
-		err = decodeError(payload)
-	}
-	if a.reason != nil {
+	defer x.Close()
+	payload, err := w.att.open(a.seq, a.flags, a.payload, x)
+	switch {
+	case err == errNothingAttached: // its end of the socket is closed: it has died, or must
+		w.child.Signal(sigKill)
+		<-w.child.Done()
+		err = w.died()
+	case err != nil:
+	case a.reason != nil:
 		err = a.reason
+	case a.flags&taskring.Failed != 0:
+		err = decodeError(payload)
 	}
 	a.job.finish(a.piece, payload, x, err)
 }
@@ -317,96 +281,76 @@ func (p *Pool) steal(w *worker) {
 	if from == nil || p.hasWork() {
 		return
 	}
-	n := from.load / 2
-	for i := len(from.entries) - 1; i >= from.first && n > 0; i-- {
-		e := &from.entries[i]
-		if e.revoked {
-			continue
-		}
-		t, ok := from.revoke(e)
-		if !ok {
-			break // it and all before it were begun
-		}
-		p.requeued = append(p.requeued, t)
-		n--
-	}
+	p.requeueUnbegun(from, from.load/2)
 	p.fill()
 }
 
-// rescue looks, every NapLimit or so, for workers that have not begun what they
-// have had since the last time: stopped ones, and those that do not get to
-// their start. Others get their tasks.
+// requeueUnbegun takes up to n tasks back that w has not begun, the newest
+// first.
+func (p *Pool) requeueUnbegun(w *worker, n int) {
+	for _, e := range w.newestFirst {
+		if n--; n < 0 {
+			return
+		}
+		t, ok := w.revoke(e)
+		if !ok {
+			return // it and all before it were begun
+		}
+		p.requeued = append(p.requeued, t)
+	}
+}
+
+// rescue looks, about every NapLimit, for workers that have not begun the tasks
+// that they had the last time: their process was stopped, or does not get to
+// its start. Their tasks go to other workers.
 func (p *Pool) rescue() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var stuck []*worker
-	able := 0
+	var idle []*worker
+	able := false
 	for _, w := range p.workers {
-		if w.dead {
+		if !w.state.running() {
 			continue
 		}
-		was, passed := w.mark, w.ring.Passed()
-		w.mark = mark{w.firstSeq, passed, w.load > 0}
-		e := w.front()
-		switch {
-		case w.stuck && passed != was.passed:
-			w.stuck = false
-		case !w.stuck && e != nil && was == w.mark && e.task.State.Load() == taskring.Queued:
-			w.stuck = true
-			stuck = append(stuck, w)
-		}
-		if !w.stuck && !w.retiring {
-			able++
-		}
-	}
-	if able > 0 {
-		for _, w := range stuck {
-			logf(LevelWarning, "%s does not begin its tasks: others get them", w.name)
-			for i := w.first; i < len(w.entries); i++ {
-				if t, ok := w.revoke(&w.entries[i]); ok {
-					p.requeued = append(p.requeued, t)
-				}
+		was := w.mark
+		w.mark = mark{w.headSeq, w.ring.Passed(), w.load > 0}
+		switch e := w.front(); {
+		case e != nil && was == w.mark && !e.task.Claimed():
+			idle = append(idle, w)
+			if w.state == workerServing {
+				w.become(workerStuck)
 			}
+		case w.state == workerStuck && w.mark.passed != was.passed:
+			w.become(workerServing)
+		}
+		able = able || w.state == workerServing
+	}
+	if able {
+		for _, w := range idle {
+			logf(LevelWarning, "%s does not begin its tasks: others get them", w.name)
+			p.requeueUnbegun(w, w.load)
 		}
 	}
 	p.fill()
 }
 
-// failNow delivers what failed before it reached a worker. In a broken pool
-// that is all that waits for one: none will come.
+// failNow delivers what has failed without a result. In a broken pool that is
+// everything that waits for a worker.
 func (p *Pool) failNow() bool {
 	p.mu.Lock()
-	f := p.failed
-	p.failed = nil
 	if p.broken != nil {
-		f = p.appendWaiting(f, p.broken)
+		p.failWaiting(p.broken)
 	}
+	p.delivering.failed, p.failed = p.failed, nil
 	p.mu.Unlock()
-	p.delivering.failed = f
+	some := len(p.delivering.failed) > 0
 	p.deliverAll()
-	return len(f) > 0
+	return some
 }
 
-// appendWaiting takes every piece that waits for a worker, to fail with err.
-func (p *Pool) appendWaiting(f []failure, err error) []failure {
-	for {
-		t, ok := p.nextTicket()
-		if !ok {
-			return f
-		}
-		f = append(f, failure{t, err})
-	}
-}
-
-// over reports whether nothing is left to be done, for ever.
+// over reports whether nothing will ever be left to do.
 func (p *Pool) over() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.overLocked()
-}
-
-func (p *Pool) overLocked() bool {
-	if p.state == poolOpen || len(p.workers) > 0 || len(p.spares) > 0 || p.starting > 0 || len(p.failed) > 0 {
+	if p.state == poolOpen || len(p.workers) > 0 || p.starting > 0 || len(p.failed) > 0 {
 		return false
 	}
 	return p.state == poolTerminated || p.broken != nil || !p.hasWork()
@@ -415,13 +359,11 @@ func (p *Pool) overLocked() bool {
 // end fails what is left, and lets go of everything.
 func (p *Pool) end() {
 	p.mu.Lock()
-	err := p.broken
-	if p.state == poolTerminated && err == nil {
-		err = ErrTerminated
+	if p.broken == nil {
+		p.failWaiting(ErrTerminated)
 	}
-	p.delivering.failed = p.appendWaiting(nil, err)
 	p.mu.Unlock()
-	p.deliverAll()
+	p.failNow()
 	p.bellFD.Close()
 	logf(LevelInfo, "%s ended", p.name)
 }

@@ -3,50 +3,36 @@ package procs
 import (
 	"fmt"
 	"slices"
-
-	"switchyard/procs/internal/taskring"
 )
 
-// reapDead looks after dead workers, and retires the living ones of a closed
-// pool.
-func (p *Pool) reapDead(batch *[]arrival) bool {
+// reapDead deals with workers whose process has ended, and retires the others
+// once a closed pool has nothing left to hand out. It reports whether there was
+// anything to do, and whether the pool is over.
+func (p *Pool) reapDead(batch *[]arrival) (did, over bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.changed() {
-		return false
+		return false, false
 	}
-	did := false
-	if p.closing() {
-		did = true
+	if did = p.closing(); did {
 		for _, w := range p.workers {
-			if !w.dead && !w.retiring {
+			if w.state < workerRetiring {
 				p.retire(w)
 			}
-		}
-		for _, w := range p.spares {
-			p.workers = append(p.workers, w)
-			p.retire(w)
-		}
-		p.spares = nil
-	}
-	for _, w := range p.workers {
-		if !w.dead && w.stopDue && !w.full {
-			p.retire(w)
 		}
 	}
 	for w := p.nextDead(); w != nil; w = p.nextDead() {
 		did = true
-		// It stays in its list meanwhile, where whoever cancels a job looks for
-		// what is to be taken back.
+		// It stays in p.workers meanwhile, where a cancellation looks for tasks
+		// to take back.
 		p.unlocked(func() {
 			for p.drain(w, batch, batchSize) > 0 {
 			}
 		})
-		isIt := func(o *worker) bool { return o == w }
-		p.workers, p.spares = slices.DeleteFunc(p.workers, isIt), slices.DeleteFunc(p.spares, isIt)
+		p.workers = slices.DeleteFunc(p.workers, func(o *worker) bool { return o == w })
 		p.requeueFrom(w)
 	}
-	return did
+	return did, p.over()
 }
 
 // unlocked calls f without the mutex, which the caller holds.
@@ -56,61 +42,60 @@ func (p *Pool) unlocked(f func()) {
 	f()
 }
 
-// nextDead returns a dead worker that has not been reaped, or nil.
+// nextDead returns a worker whose process has ended, or nil.
 func (p *Pool) nextDead() *worker {
-	for _, list := range [][]*worker{p.workers, p.spares} {
-		for _, w := range list {
-			if w.dead {
-				return w
-			}
+	for _, w := range p.workers {
+		if !w.state.running() {
+			return w
 		}
 	}
 	return nil
 }
 
-// requeueFrom sorts what a dead worker had left.
+// requeueFrom requeues or fails every task that a dead worker left unfinished.
+// Those that it had not begun go to other workers; so do, PoolConfig.Retries
+// times, those that it had.
 func (p *Pool) requeueFrom(w *worker) {
 	died := w.died()
-	quiet := w.retiring && w.load == 0
+	asked := w.state == workerEnded && w.load == 0 || p.state == poolTerminated
 	level := LevelWarning
-	if quiet || p.state == poolTerminated {
+	if asked {
 		level = LevelInfo
 	}
 	logf(level, "%s: %v", w.name, died)
-	if !quiet && p.state != poolTerminated && !w.hasBegun() {
+	if !asked && !w.ring.Ready() {
 		if p.crashes += w.crashWeight(); p.crashes >= maxCrashes {
 			p.breakDown(fmt.Errorf("workers end before they are ready: %w", died))
 		}
 	}
-	for i := len(w.entries) - 1; i >= w.first; i-- {
-		e := &w.entries[i]
+	for _, e := range w.newestFirst { // requeued is a stack
 		switch {
-		case e.revoked:
 		case e.reason != nil:
-			p.failed = append(p.failed, failure{e.ticket, e.reason})
+			p.fail(e.ticket, e.reason)
 		case p.state == poolTerminated:
-			p.failed = append(p.failed, failure{e.ticket, ErrTerminated})
+			p.fail(e.ticket, ErrTerminated)
 		case p.broken != nil:
-			p.failed = append(p.failed, failure{e.ticket, p.broken})
-		case e.task.State.Load() != taskring.Claimed:
+			p.fail(e.ticket, p.broken)
+		case !e.task.Claimed():
 			p.requeued = append(p.requeued, e.ticket)
 		case int(e.tries) < p.config.Retries:
 			e.tries++
 			p.requeued = append(p.requeued, e.ticket)
 		default:
-			p.failed = append(p.failed, failure{e.ticket, died})
+			p.fail(e.ticket, died)
 		}
 	}
+	w.become(workerReaped)
 	w.entries, w.load = nil, 0
 	w.free()
 	p.balance()
 }
 
-// maxCrashes is how much weight the workers that end before they are ready, one
-// after the other, may collect before the pool gives up.
+// maxCrashes is the sum of crashWeight, over workers that ended before they
+// were ready with none that was ready in between, at which the pool gives up.
 const maxCrashes = 256
 
-// crashWeight is how much it counts against the program that w ended before it
+// crashWeight is how much it says against the program that w ended before it
 // was ready. A signal may come from outside, so it weighs 1; an exit weighs
 // maxCrashes/8.
 func (w *worker) crashWeight() int {
@@ -118,11 +103,4 @@ func (w *worker) crashWeight() int {
 		return 1
 	}
 	return maxCrashes / 8
-}
-
-// hasBegun reports whether w was ready for tasks. The report that says so may
-// still be on its way.
-func (w *worker) hasBegun() bool {
-	e := w.front()
-	return w.begun || w.ring.Passed() > 0 || e != nil && e.task.State.Load() == taskring.Claimed
 }

@@ -18,8 +18,8 @@ import (
 
 const sigKill = syscall.SIGKILL
 
-// worker is a worker process as its pool sees it. Fields without a note are
-// guarded by the pool's mutex.
+// worker is a worker process as its pool sees it; taskServer is what runs in
+// that process. Fields without a note are guarded by the pool's mutex.
 type worker struct {
 	pool    *Pool
 	name    string
@@ -28,22 +28,17 @@ type worker struct {
 	ring    *taskring.Parent // Put and Publish under the pool's mutex, the rest by the collector
 	seg     *shm.Segment     // keeps the mapping
 
-	entries  []entry // tasks in the ring, in order; those before first are done
-	first    int
-	firstSeq uint64 // number of entries[first]
-	nextSeq  uint64
-	load     int // entries that count
-	attached int
-	given    int // tasks ever
+	state workerState // changed by become only
+	full  bool        // a task did not fit into the ring, and no room has been made since
+	mark  mark        // progress when rescue last looked
 
-	unseen   bool // put, not published
-	full     bool // the ring has no room, until the next result
-	retiring bool // gets no more tasks
-	stopDue  bool
-	dead     bool
-	begun    bool // it has reported
-	stuck    bool // it does not begin its tasks: see rescue
-	mark     mark // when rescue last looked
+	entries  []entry // tasks in the ring, in order; those before head are done
+	head     int
+	headSeq  uint64 // number of entries[head]
+	nextSeq  uint64
+	load     int // entries that were not revoked
+	attached int // and those of them that have descriptors
+	given    int // tasks in all
 
 	att attachments // has its own mutex
 }
@@ -52,28 +47,38 @@ type worker struct {
 type entry struct {
 	ticket
 	task     *taskring.Task
-	end      uint64 // position in the ring behind it
-	limit    time.Duration
-	killAt   time.Time // zero, or when the worker is to be killed for it
-	reason   error     // why it was stopped
+	end      uint64        // position in the ring behind it
+	limit    time.Duration // 0: none
+	killAt   time.Time     // zero, or when the worker is to be killed because of it
+	reason   error         // why it was stopped, or nil
 	attached bool
 	revoked  bool
 }
 
-// mark tells how far a worker is.
+// mark is how far a worker has come.
 type mark struct {
-	firstSeq, passed uint64
-	busy             bool
+	headSeq, passed uint64
+	busy            bool
 }
 
-// front returns the first entry that counts, or nil.
+// front returns the first entry that was not revoked, or nil.
 func (w *worker) front() *entry {
-	for i := w.first; i < len(w.entries); i++ {
+	for i := w.head; i < len(w.entries); i++ {
 		if !w.entries[i].revoked {
 			return &w.entries[i]
 		}
 	}
 	return nil
+}
+
+// newestFirst yields the entries that were not revoked, with their numbers. The
+// loop may revoke them.
+func (w *worker) newestFirst(yield func(uint64, *entry) bool) {
+	for i := len(w.entries) - 1; i >= w.head; i-- {
+		if e := &w.entries[i]; !e.revoked && !yield(w.headSeq+uint64(i-w.head), e) {
+			return
+		}
+	}
 }
 
 func (w *worker) push(e entry) {
@@ -88,57 +93,58 @@ func (w *worker) push(e entry) {
 
 // at returns the entry of task seq, or nil.
 func (w *worker) at(seq uint64) *entry {
-	i := seq - w.firstSeq
-	if i >= uint64(len(w.entries)-w.first) {
+	i := seq - w.headSeq
+	if i >= uint64(len(w.entries)-w.head) {
 		return nil
 	}
-	return &w.entries[w.first+int(i)]
+	return &w.entries[w.head+int(i)]
 }
 
-// pop takes the entry of task seq, and the revoked ones before it, off the
-// front.
+// pop removes the entry of task seq, and the revoked ones before it, from the
+// front. It returns false if the worker cannot have finished that task next.
 func (w *worker) pop(seq uint64) (entry, bool) {
 	e := w.at(seq)
 	if e == nil || e.revoked {
 		return entry{}, false
 	}
-	for w.firstSeq < seq {
-		if !w.entries[w.first].revoked {
+	for w.headSeq < seq {
+		if !w.entries[w.head].revoked {
 			return entry{}, false
 		}
 		w.shift()
 	}
-	out := w.entries[w.first] // shifting may have moved it
+	out := w.entries[w.head] // shifting may have moved it
 	w.shift()
 	w.forget(&out)
 	return out, true
 }
 
 func (w *worker) shift() {
-	w.ring.Free(w.entries[w.first].end)
-	w.entries[w.first] = entry{}
-	w.first++
-	w.firstSeq++
-	if w.first == len(w.entries) {
-		w.entries, w.first = w.entries[:0], 0
-	} else if w.first > 1024 && w.first > len(w.entries)/2 {
-		n := copy(w.entries, w.entries[w.first:])
+	w.ring.Free(w.entries[w.head].end)
+	w.entries[w.head] = entry{}
+	w.head++
+	w.headSeq++
+	if w.head == len(w.entries) {
+		w.entries, w.head = w.entries[:0], 0
+	} else if w.head > 1024 && w.head > len(w.entries)/2 {
+		n := copy(w.entries, w.entries[w.head:])
 		clear(w.entries[n:])
-		w.entries, w.first = w.entries[:n], 0
+		w.entries, w.head = w.entries[:n], 0
 	}
 }
 
-// reclaim gives back the room of revoked tasks that the worker has passed.
+// reclaim gives back the room of revoked tasks that the worker has passed, and
+// reports whether there were any.
 func (w *worker) reclaim() bool {
 	passed, any := w.ring.Passed(), false
-	for w.first < len(w.entries) && w.entries[w.first].revoked && w.entries[w.first].end <= passed {
+	for w.head < len(w.entries) && w.entries[w.head].revoked && w.entries[w.head].end <= passed {
 		w.shift()
 		any = true
 	}
 	return any
 }
 
-// forget takes e out of the worker's sums.
+// forget subtracts e from load and attached.
 func (w *worker) forget(e *entry) {
 	w.load--
 	if e.attached {
@@ -146,15 +152,15 @@ func (w *worker) forget(e *entry) {
 	}
 }
 
-// revoke takes e back if the worker has not begun it, and returns its ticket,
-// which the entry does not keep: it may stay for long.
+// revoke takes e back if the worker has not begun it, and returns its ticket.
+// The entry drops it, because the entry may stay for long.
 func (w *worker) revoke(e *entry) (t ticket, ok bool) {
-	if e.revoked || !e.task.State.CompareAndSwap(taskring.Queued, taskring.Revoked) {
+	if e.revoked || !e.task.Revoke() {
 		return t, false
 	}
 	e.revoked = true
 	w.forget(e)
-	if !w.retiring {
+	if w.state < workerRetiring {
 		w.given--
 	}
 	t, e.ticket = e.ticket, ticket{}
@@ -195,21 +201,21 @@ func (p *Pool) startWorker() (*worker, error) {
 	return w, nil
 }
 
-// watch starts the goroutines that listen to the worker and wait for its end.
+// watch starts the goroutines that listen to the worker and wait for its
+// process to end.
 func (w *worker) watch() {
 	go w.listen()
 	go func() {
 		<-w.child.Done()
 		p := w.pool
 		p.mu.Lock()
-		w.dead = true
+		w.exited()
 		p.mu.Unlock()
 		p.bell.Ring()
 	}()
 }
 
-// listen reads what the worker says on its control socket until there is
-// nobody.
+// listen reads the worker's control socket until the worker has closed it.
 func (w *worker) listen() {
 	defer w.att.close()
 	for {
@@ -233,26 +239,21 @@ func (w *worker) listen() {
 	}
 }
 
-// ready notes whether the initializer succeeded.
+// ready is called with the worker's report: empty, or the error of its
+// initializer.
 func (w *worker) ready(body []byte) {
 	p := w.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.crashes = 0
-	w.begun = true
 	if len(body) > 0 {
 		p.breakDown(fmt.Errorf("initializer: %w", decodeError(body)))
 		p.bell.Ring()
 	}
 }
 
-// attach sends the descriptors of the next task.
-func (w *worker) attach(fds []int) error {
-	return w.control.Send(messageAttach, binary.LittleEndian.AppendUint64(nil, w.nextSeq), fds)
-}
-
-// free lets go of a worker that is dead and has no entries left: nobody looks
-// at its ring again.
+// free unmaps and closes what a worker has whose process has ended and whose
+// ring nobody reads any more.
 func (w *worker) free() {
 	w.seg.Unmap()
 	w.control.Close()

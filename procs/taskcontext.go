@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// taskContext is the context of one task: cancelled by the parent, or when the
-// task is over. It is smaller than what package context makes, and most tasks
-// never look at it.
+// taskContext is the context of one task. It is cancelled by the parent, or
+// when the task has returned. It is smaller than a context of package context,
+// because most tasks never use it.
 type taskContext struct {
 	mu   sync.Mutex
 	done chan struct{}

@@ -21,7 +21,7 @@ import (
 	"switchyard/procs/internal/transport"
 )
 
-// taskServer is a worker process as it sees itself.
+// taskServer is what runs in a worker process; worker is the pool's view of it.
 type taskServer struct {
 	control *child.Control
 	ring    *taskring.Worker
@@ -37,7 +37,7 @@ type taskServer struct {
 	exit sync.Once
 }
 
-// runWorker is the life of a pool's worker.
+// runWorker is the main function of a worker process.
 func runWorker(c *child.Control, b *boot, fds []int) {
 	if len(fds) < 2 {
 		fatal(codec.ErrWire)
@@ -63,8 +63,8 @@ func runWorker(c *child.Control, b *boot, fds []int) {
 	var report []byte
 	if b.fname != "" {
 		var err error
-		// Apart, because this is the main goroutine: if it ended there would be
-		// a process that never is ready.
+		// In a goroutine of its own: if it ended the main goroutine, the process
+		// would never be ready.
 		if failed := fault.Apart(func() { err = initialise(b, fds[2:]) }); failed != nil {
 			err = failed
 		}
@@ -72,16 +72,19 @@ func runWorker(c *child.Control, b *boot, fds []int) {
 			report = encodeError(err)
 		}
 	}
+	if report == nil {
+		s.ring.Ready()
+	}
 	if err := c.Send(messageReady, report, nil); err != nil || report != nil {
 		os.Exit(1)
 	}
 	s.finished()
 	go s.listen()
-	// Let it come to its system call now, while the runtime's monitor looks
-	// every few microseconds for processors that are held by one. Later, after
-	// the first 10 ms of a long task, the monitor sleeps, and the task would
-	// wait for another 10 ms until listen's processor (with GOMAXPROCS=1 the
-	// only one) is taken away from it.
+	// Let listen enter its system call now, while the runtime's monitor still
+	// looks every few microseconds for processors that a system call holds. If
+	// it did so during a long task, the monitor would sleep, and the task would
+	// lose 10 ms until listen's processor (with GOMAXPROCS=1 the only one) is
+	// taken away from it.
 	runtime.Gosched()
 	done := make(chan struct{})
 	go s.serve(done)
@@ -89,10 +92,10 @@ func runWorker(c *child.Control, b *boot, fds []int) {
 	s.exit.Do(func() { Exit(0) })
 }
 
-// ask is called when the process is asked to end, and not by its pool, which
-// kills its workers. Where that was a signal to all processes of the family it
-// is the pool's process that has to say what becomes of its tasks, so the one
-// that runs is finished in any case. Those that wait here go to other workers.
+// ask is called when a signal asks the process to end; the pool itself kills
+// its workers. If the signal went to the whole process group, the pool's process
+// decides what becomes of its tasks. So the running task is finished in any
+// case, and those that wait here go to other workers.
 func (s *taskServer) ask(sig syscall.Signal, now bool) {
 	s.mu.Lock()
 	s.asked = sig
@@ -110,8 +113,8 @@ func (s *taskServer) leave(sig syscall.Signal) {
 	})
 }
 
-// begin notes that a task is about to run, before that is claimed: as soon as
-// it is, the process must not end.
+// begin notes that a task is about to run. It is called before the task is
+// claimed, because afterwards the process must not end.
 func (s *taskServer) begin(seq uint64) *taskContext {
 	ctx := &taskContext{}
 	s.mu.Lock()
@@ -135,8 +138,9 @@ func (s *taskServer) finished() {
 	}
 }
 
-// listen obeys the parent, and ends the process when there is none any more.
-// (The kernel kills us then, too; this is for the cases in which it would not.)
+// listen does what the parent says on the control socket, and ends the process
+// when the parent has ended. (The kernel kills the process then, too; this is
+// for the cases in which it does not.)
 func (s *taskServer) listen() {
 	for {
 		kind, body, fds, err := s.control.Recv(nil)
@@ -167,7 +171,7 @@ func (s *taskServer) listen() {
 }
 
 // serve runs tasks until the stop record. A task that ends its goroutine
-// (runtime.Goexit) ends serve as well; then another serve goes on.
+// (runtime.Goexit) ends serve as well; another serve then takes over.
 func (s *taskServer) serve(done chan struct{}) {
 	var cur *taskring.Task
 	defer func() {
@@ -209,23 +213,11 @@ func (s *taskServer) run(t *taskring.Task, ctx *taskContext, payload []byte) {
 		t.Started.Store(kernel.Monotonic())
 	}
 	var in, out wire
-	if t.Flags&taskring.Attached != 0 {
-		var err error
-		if in.FDs, err = s.att.take(t.Seq); err != nil {
-			s.fail(t.Seq, err)
-			return
-		}
-		defer in.Close()
-		if t.Flags&taskring.Blob != 0 && len(in.FDs) > 0 {
-			b, err := transport.ReadBlob(in.FDs[0])
-			kernel.CloseFD(in.FDs[0])
-			in.FDs = in.FDs[1:]
-			if err != nil {
-				s.fail(t.Seq, err)
-				return
-			}
-			payload = b
-		}
+	defer in.Close()
+	payload, err := s.att.open(t.Seq, t.Flags, payload, &in)
+	if err != nil {
+		s.fail(t.Seq, err)
+		return
 	}
 	defer out.Close() // of what is left, also when the task ends this goroutine
 	b, err := s.call(t, ctx, payload, &in, &out)
@@ -257,7 +249,7 @@ func (s *taskServer) publish(seq uint64, flags uint32, b []byte, fds []int) erro
 	}
 	if len(fds) > 0 {
 		flags |= taskring.Attached
-		err := s.control.Send(messageAttach, binary.LittleEndian.AppendUint64(nil, seq), fds)
+		err := attach(s.control, seq, fds)
 		kernel.CloseAll(fds)
 		if err != nil {
 			return err
@@ -280,7 +272,7 @@ func (s *taskServer) call(t *taskring.Task, ctx context.Context, payload []byte,
 	return f.RunOne(ctx, payload, in, s.out[:0], out)
 }
 
-// fail publishes an error.
+// fail publishes an error as the result of task seq.
 func (s *taskServer) fail(seq uint64, err error) {
 	e := describe(err)
 	if s.publish(seq, taskring.Failed, e.encode(), nil) != nil { // it was too long to do without memory and a descriptor

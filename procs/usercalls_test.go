@@ -231,7 +231,7 @@ var allowed = map[string][]string{
 		"*pipeSocket.Control: f", "*Condition.WaitFor: predicate", "*List[T].Modify: f", "*Value[T].Modify: f", "*Func[In, Out].Call: f.call",
 	},
 	"a sequence of the caller's: pull notes its panic, which goes on in the loop": {
-		"Imap: in.stop", "ImapUnordered: in.stop", "*feed[In, Out].submit: s.next", "*feed[In, Out].end: s.failed",
+		"imap: in.stop", "*feed[In, Out].submit: s.next", "*feed[In, Out].end: s.failed",
 	},
 	"what calls it catches what it does": {
 		"NewProcess: f.call", "*erasedFunc[In, Out].start: f.call", "*erasedFunc[In, Out].RunOne: f.call", "*erasedFunc[In, Out].RunChunk: f.call",

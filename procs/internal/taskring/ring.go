@@ -1,7 +1,9 @@
 // Package taskring is the shared memory between a pool and one of its workers:
 // tasks one way, results the other. It differs from a plain ring in one point:
-// a task that lies in it can still be taken back, and after the worker's death
-// it is known of every task whether the worker had begun it.
+// until the worker claims a task, the pool can revoke it, and after the
+// worker's death the pool can tell which tasks the worker had claimed.
+//
+// It is a part of the pool's protocol, which procs/poolprotocol.go describes.
 package taskring
 
 import (
@@ -16,16 +18,17 @@ import (
 // mask is the place. Records never cross the end of the data: a pad record
 // fills it up.
 type header struct {
-	magic uint64
-	tasks uint64 // capacities: powers of two
-	resul uint64
-	_     [104]byte // every group of words below has a pair of cache lines of its own
+	magic   uint64
+	tasks   uint64 // capacities: powers of two
+	results uint64
+	_       [104]byte // every group of words below has a pair of cache lines of its own
 
 	taskTail atomic.Uint64 // parent: everything before it is complete
 	_        [120]byte
 
 	taskHead atomic.Uint64 // worker: it will not look at anything before this again
-	_        [120]byte
+	ready    atomic.Uint32 // worker: it has been initialised
+	_        [116]byte
 
 	resultTail atomic.Uint64 // worker
 	_          [120]byte
@@ -50,12 +53,12 @@ func Size(tasks, results int) int { return headerSize + tasks + results }
 // ErrCorrupt means that the bytes contradict each other.
 var ErrCorrupt = errors.New("taskring: corrupt")
 
-// States of a task. Queued becomes Claimed by the worker or Revoked by the
-// parent, whoever is first.
+// States of a task. A queued task is claimed by the worker or revoked by the
+// parent, whichever comes first.
 const (
-	Queued uint32 = iota
-	Claimed
-	Revoked
+	queued uint32 = iota
+	claimed
+	revoked
 )
 
 // Flags of tasks and results.
@@ -72,7 +75,7 @@ const (
 // Task is the head of a task record; the payload follows.
 type Task struct {
 	size    uint32 // of the whole record
-	State   atomic.Uint32
+	state   atomic.Uint32
 	Seq     uint64
 	Func    uint64
 	N       uint32
@@ -80,6 +83,13 @@ type Task struct {
 	Started atomic.Int64 // when claimed, if Timed: CLOCK_MONOTONIC, ns
 	len     uint64
 }
+
+// Revoke takes a task back, unless the worker has claimed it. It is for the
+// parent.
+func (t *Task) Revoke() bool { return t.state.CompareAndSwap(queued, revoked) }
+
+// Claimed reports whether the worker has begun the task.
+func (t *Task) Claimed() bool { return t.state.Load() == claimed }
 
 // Result is the head of a result record; the payload follows.
 type Result struct {
@@ -103,8 +113,8 @@ type ring struct {
 
 func (r *ring) at(pos uint64) unsafe.Pointer { return unsafe.Pointer(&r.data[pos&r.mask]) }
 
-// room returns where a record of size bytes goes (pad bytes after tail, at tail
-// + pad), or false.
+// room returns where a record of size bytes goes (at tail + pad), or false if
+// there is no room.
 func (r *ring) room(head, tail, size uint64) (pad uint64, ok bool) {
 	cap := r.mask + 1
 	if rest := cap - tail&r.mask; rest < size {
@@ -155,6 +165,7 @@ type Parent struct {
 	tasks   ring
 	results ring
 	tail    uint64 // of tasks, written but not all published
+	shown   uint64 // of tasks, published
 	head    uint64 // everything before it may be overwritten
 	taken   uint64 // of results
 }
@@ -163,9 +174,9 @@ type Parent struct {
 // bytes.
 func NewParent(mem []byte, tasks, results int) *Parent {
 	h := (*header)(unsafe.Pointer(&mem[0]))
-	h.magic, h.tasks, h.resul = magic, uint64(tasks), uint64(results)
+	h.magic, h.tasks, h.results = magic, uint64(tasks), uint64(results)
 	p := &Parent{h: h}
-	p.tasks, p.results = split(mem, h.tasks, h.resul)
+	p.tasks, p.results = split(mem, h.tasks, h.results)
 	return p
 }
 
@@ -173,8 +184,8 @@ func NewParent(mem []byte, tasks, results int) *Parent {
 // a Blob.
 func (p *Parent) MaxTask() int { return len(p.tasks.data) / 4 }
 
-// Put writes a task, which Publish makes visible, and returns its head; nil if
-// there is no room. The head stays valid until its memory is given back with
+// Put writes a task, which Publish makes visible, and returns its head, or nil
+// if there is no room. The head is valid until its memory is given back with
 // Free.
 func (p *Parent) Put(seq, fn uint64, n, flags uint32, payload []byte) *Task {
 	size := taskHeader + pad8(uint64(len(payload)))
@@ -188,7 +199,7 @@ func (p *Parent) Put(seq, fn uint64, n, flags uint32, payload []byte) *Task {
 	}
 	t := (*Task)(p.tasks.at(p.tail))
 	t.size = uint32(size)
-	t.State.Store(Queued)
+	t.state.Store(queued)
 	t.Seq, t.Func, t.N, t.Flags, t.len = seq, fn, n, flags, uint64(len(payload))
 	copy(unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(t), taskHeader)), len(payload)), payload)
 	p.tail += size
@@ -198,27 +209,33 @@ func (p *Parent) Put(seq, fn uint64, n, flags uint32, payload []byte) *Task {
 // Tail returns the position behind the last task put, for Free.
 func (p *Parent) Tail() uint64 { return p.tail }
 
-// Free says that the tasks before position pos are done with: their results
-// were taken.
+// Free gives back the memory of the tasks before position pos. Their results
+// have been taken, or they were revoked and the worker has passed them.
 func (p *Parent) Free(pos uint64) { p.head = max(p.head, pos) }
 
 // Passed returns the position up to which the worker has passed tasks, revoked
 // ones included.
 func (p *Parent) Passed() uint64 { return p.h.taskHead.Load() }
 
+// Ready reports whether the worker has been initialised.
+func (p *Parent) Ready() bool { return p.h.ready.Load() != 0 }
+
 // padMark is the first word of a pad record: its size with the top bit set. The
 // rest may be too short for a head.
 func padMark(n uint64) uint64 { return n | 1<<63 }
 
-// Publish makes all tasks put so far visible, and wakes the worker if it
-// sleeps.
+// Publish makes the tasks put since the last Publish visible, and wakes the
+// worker if it sleeps. If there are none it does nothing.
 func (p *Parent) Publish() {
-	p.h.taskTail.Store(p.tail)
-	p.Wake()
+	if p.shown != p.tail {
+		p.shown = p.tail
+		p.h.taskTail.Store(p.tail)
+		p.wake()
+	}
 }
 
-// Wake wakes a sleeping worker.
-func (p *Parent) Wake() {
+// wake wakes a sleeping worker.
+func (p *Parent) wake() {
 	if p.h.asleep.Load() != 0 && p.h.asleep.Swap(0) != 0 {
 		futexWake(&p.h.asleep)
 	}
@@ -253,11 +270,8 @@ func (p *Parent) Next() (*Result, []byte, error) {
 // Pending reports whether there is a result to take.
 func (p *Parent) Pending() bool { return p.h.resultTail.Load() != p.taken }
 
-// Unread returns how many bytes of results wait.
-func (p *Parent) Unread() uint64 { return p.h.resultTail.Load() - p.taken }
-
-// WakeAt asks the worker to ring the bell once n more bytes of results than
-// taken so far are there; 0: at the next result.
+// WakeAt asks the worker to ring the bell once at least n bytes of results wait
+// to be taken.
 func (p *Parent) WakeAt(n uint64) { p.h.wakeAt.Store(p.taken + n) }
 
 // Ripe reports whether what WakeAt asked for has come.
@@ -269,7 +283,7 @@ func (p *Parent) Ripe() bool {
 // Release gives the memory of all results taken back to the worker.
 func (p *Parent) Release() {
 	p.h.resultHead.Store(p.taken)
-	p.Wake()
+	p.wake()
 }
 
 // Worker is the other end.
@@ -291,7 +305,7 @@ func OpenWorker(mem []byte, bell *Bell) (*Worker, error) {
 		return nil, ErrCorrupt
 	}
 	h := (*header)(unsafe.Pointer(&mem[0]))
-	tasks, results, room := h.tasks, h.resul, uint64(len(mem)-headerSize)
+	tasks, results, room := h.tasks, h.results, uint64(len(mem)-headerSize)
 	if h.magic != magic || !isCapacity(tasks) || !isCapacity(results) || tasks > room || results > room-tasks {
 		return nil, ErrCorrupt
 	}
@@ -347,12 +361,15 @@ func (w *Worker) look() (*Task, []byte, error) {
 	}
 }
 
+// Ready tells the parent that the worker has been initialised.
+func (w *Worker) Ready() { w.h.ready.Store(1) }
+
 // Idle reports whether no further task waits behind the current one.
 func (w *Worker) Idle() bool { return w.h.taskTail.Load() == w.head+w.cur }
 
 // Claim begins the current task, unless it was revoked.
 func (w *Worker) Claim(t *Task) bool {
-	if t.State.CompareAndSwap(Queued, Claimed) {
+	if t.state.CompareAndSwap(queued, claimed) {
 		return true
 	}
 	w.skipped = true
@@ -366,8 +383,8 @@ func (w *Worker) Done() {
 	w.h.taskHead.Store(w.head)
 }
 
-// Put publishes a result, waiting for room. last tells that nothing else is
-// coming soon.
+// Put publishes a result, waiting for room. last says that no other result
+// follows soon.
 func (w *Worker) Put(seq uint64, flags uint32, payload []byte, last bool) {
 	size := resultHeader + pad8(uint64(len(payload)))
 	pad, ok := w.results.room(w.free, w.tail, size)
@@ -394,7 +411,7 @@ func (w *Worker) Put(seq uint64, flags uint32, payload []byte, last bool) {
 	}
 }
 
-// wait spins shortly, then sleeps until ready.
+// wait spins briefly, then sleeps, until ready returns true.
 func (w *Worker) wait(ready func() bool) {
 	if spin(ready) {
 		return

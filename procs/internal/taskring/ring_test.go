@@ -37,7 +37,7 @@ func TestRings(t *testing.T) {
 		p.Publish()
 		revoked := i%5 == 0
 		if revoked {
-			task.State.CompareAndSwap(Queued, Revoked)
+			task.Revoke()
 		}
 		got, body, err := w.Next()
 		if err != nil || got.Seq != i || got.Func != 7 || got.Flags != Timed || !slices.Equal(body, payload) || !w.Idle() {
@@ -54,8 +54,8 @@ func TestRings(t *testing.T) {
 		}
 		p.Release()
 		p.Free(end)
-		if p.Passed() != end || p.Pending() || p.Unread() != 0 {
-			t.Fatal(i, p.Passed(), end, p.Unread())
+		if p.Passed() != end || p.Pending() {
+			t.Fatal(i, p.Passed(), end)
 		}
 	}
 }
@@ -66,7 +66,7 @@ func TestOpenWorkerRefuses(t *testing.T) {
 		{0, 256}, {256, 0}, {4, 256}, {256, 7}, {200, 256}, {256, 512}, {512, 256}, {1 << 63, 256}, {256, 1 << 63}, {1 << 63, 1 << 63}, {^uint64(0), 256},
 	} {
 		mem, p, _ := rings(t)
-		p.h.tasks, p.h.resul = c[0], c[1]
+		p.h.tasks, p.h.results = c[0], c[1]
 		if _, err := OpenWorker(mem, nil); !errors.Is(err, ErrCorrupt) {
 			t.Error(c, err)
 		}
@@ -201,7 +201,7 @@ func FuzzOpenWorker(f *testing.F) {
 	f.Add(uint64(magic), uint64(0), uint64(512))
 	f.Fuzz(func(t *testing.T, is, tasks, results uint64) {
 		mem, p, _ := rings(t)
-		p.h.magic, p.h.tasks, p.h.resul = is, tasks, results
+		p.h.magic, p.h.tasks, p.h.results = is, tasks, results
 		w, err := OpenWorker(mem, nil)
 		if err != nil {
 			return

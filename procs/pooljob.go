@@ -1,0 +1,199 @@
+package procs
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"switchyard/procs/internal/taskring"
+	"switchyard/procs/internal/transport"
+)
+
+// job is what a pool works on: a call, or a Map of many pieces. All methods but
+// finish are called with the pool's mutex held, and call no code of the
+// program. finish may; it is called once per piece, without the mutex: by the
+// collector, by a caller of Apply that takes its own result (pollOwnResult), by
+// a cancellation of a call that no worker has begun, or by a submission that
+// the pool refused.
+type job interface {
+	// next returns the number of the next piece to begin, or false if there is
+	// none left.
+	next() (piece int32, ok bool)
+	// head describes a piece: the function's number, how many arguments (0:
+	// one, not a chunk), the time limit.
+	head(piece int32) (fn uint64, n uint32, limit time.Duration)
+	// encode appends the arguments to dst. It may be called again for the same
+	// piece.
+	encode(piece int32, dst []byte, w *wire) ([]byte, error)
+	// placed says where the piece is now.
+	placed(piece int32, w *worker, seq uint64)
+	// finish delivers a result, or an error.
+	finish(piece int32, payload []byte, w *wire, err error)
+}
+
+// ticket is one piece on its way to a worker.
+type ticket struct {
+	job   job
+	piece int32
+	tries int32 // how often a worker died while it ran
+}
+
+// failure is a piece that has failed without a result from a worker.
+type failure struct {
+	ticket
+	err error
+}
+
+// submit gives the pool a job.
+func (p *Pool) submit(j job) error {
+	p.mu.Lock()
+	if p.state != poolOpen || p.broken != nil {
+		err := p.broken
+		if err == nil {
+			err = ErrClosed
+		}
+		p.mu.Unlock()
+		return err
+	}
+	p.pending = append(p.pending, j)
+	p.fill()
+	p.mu.Unlock()
+	return nil
+}
+
+// hasWork reports whether a piece waits for a worker.
+func (p *Pool) hasWork() bool { return len(p.requeued) > 0 || p.pendingHead < len(p.pending) }
+
+// nextTicket takes the next piece to be run.
+func (p *Pool) nextTicket() (ticket, bool) {
+	if n := len(p.requeued); n > 0 {
+		t := p.requeued[n-1]
+		p.requeued[n-1] = ticket{} // it would keep the job's result
+		p.requeued = p.requeued[:n-1]
+		return t, true
+	}
+	for p.pendingHead < len(p.pending) {
+		j := p.pending[p.pendingHead]
+		if piece, ok := j.next(); ok {
+			return ticket{job: j, piece: piece}, true
+		}
+		p.pending[p.pendingHead] = nil
+		if p.pendingHead++; p.pendingHead == len(p.pending) {
+			p.pending, p.pendingHead = p.pending[:0], 0
+		}
+	}
+	return ticket{}, false
+}
+
+// fill hands pieces to workers as long as there are both, and then shows the
+// workers what they got.
+func (p *Pool) fill() {
+	for p.hasWork() {
+		w := p.pick()
+		if w == nil {
+			break
+		}
+		t, ok := p.nextTicket()
+		if !ok {
+			break
+		}
+		p.place(w, t)
+	}
+	for _, w := range p.workers {
+		w.ring.Publish()
+	}
+}
+
+// pick returns the worker with the least to do that has room, or nil. A stuck
+// one is picked only if all are stuck.
+func (p *Pool) pick() *worker {
+	var best *worker
+	for _, w := range p.workers {
+		if !w.state.serves() || w.full || w.load >= maxLoad || w.attached >= maxAttach {
+			continue
+		}
+		if best == nil || w.state < best.state || w.state == best.state && w.load < best.load {
+			best = w
+		}
+	}
+	return best
+}
+
+// place puts a piece into the ring of w.
+func (p *Pool) place(w *worker, t ticket) {
+	fn, n, limit := t.job.head(t.piece)
+	var x wire
+	b, err := t.job.encode(t.piece, p.scratch[:0], &x)
+	if err != nil {
+		x.Close()
+		p.fail(t, fmt.Errorf("%w: %w", ErrEncode, err))
+		return
+	}
+	p.scratch = b
+	var flags uint32
+	if n > 0 {
+		flags |= taskring.Chunk
+	}
+	if limit > 0 {
+		flags |= taskring.Timed
+	}
+	fds := x.FDs
+	if len(b) > w.ring.MaxTask() {
+		blob, err := transport.NewBlob(b)
+		if err != nil {
+			x.Close()
+			p.fail(t, err)
+			return
+		}
+		x.FDs = append(x.FDs, blob) // for closing
+		fds = append([]int{blob}, fds...)
+		b, flags = nil, flags|taskring.Blob
+	}
+	if len(fds) > 0 {
+		flags |= taskring.Attached
+		defer x.Close()
+	}
+	task := w.ring.Put(w.nextSeq, fn, n, flags, b)
+	if task == nil {
+		w.full = true
+		p.requeued = append(p.requeued, t)
+		return
+	}
+	if len(fds) > 0 {
+		if err := attach(w.control, w.nextSeq, fds); err != nil { // the task was not published yet: nobody saw it
+			task.Revoke()
+			task.Flags &^= taskring.Attached // the worker would wait for them
+			w.push(entry{revoked: true, task: task, end: w.ring.Tail()})
+			w.load--
+			if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+				w.full = true // it has died, and reapDead will come
+				p.requeued = append(p.requeued, t)
+				return
+			}
+			p.fail(t, err)
+			return
+		}
+	}
+	t.job.placed(t.piece, w, w.nextSeq)
+	w.push(entry{ticket: t, task: task, end: w.ring.Tail(), limit: limit, attached: len(fds) > 0})
+	if limit > 0 {
+		p.startWatch()
+	}
+	if max := p.config.MaxTasksPerChild; max > 0 && w.given == max {
+		p.retire(w)
+	}
+}
+
+// fail makes the collector finish t with err.
+func (p *Pool) fail(t ticket, err error) {
+	p.failed = append(p.failed, failure{t, err})
+	p.bell.Ring()
+}
+
+// failWaiting fails every piece that waits for a worker.
+func (p *Pool) failWaiting(err error) {
+	for t, ok := p.nextTicket(); ok; t, ok = p.nextTicket() {
+		p.fail(t, err)
+	}
+}
