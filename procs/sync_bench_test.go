@@ -370,8 +370,8 @@ func BenchmarkEvent(b *testing.B) {
 	})
 }
 
-// takeTurns waits until it is the turn of us, 0 or 1, and gives it to the other,
-// n times.
+// takeTurns waits until it is the turn of us, 0 or 1, and gives it to the
+// other, n times.
 func takeTurns(a benchArgs, n, us int) error {
 	for range n {
 		if err := a.Cond.Acquire(context.Background()); err != nil {

@@ -97,8 +97,8 @@ func TestWarningsAtTheirThresholds(t *testing.T) {
 			Notice, Caution, rates("a", 94.9, 100, 100, 100, 100, 100) + rates("b", ten...) + rates("c", ten...)},
 		{"order", rates("a", 100, 100, 103), rates("a", 100, 100, 103.1), Caution, Caution, rates("a", 100, 100, 96.9)},
 		{"order", rates("a", 100, 150), rates("a", 100, 1, 150), Caution, Caution, rates("a", 100, 90, 90, 90, 90, 90)},
-		// One mild outlier of ten results is a tenth of them; of nine it is more. An
-		// extreme one is always told.
+		// One mild outlier of ten results is a tenth of them; of nine it is
+		// more. An extreme one is always told.
 		{"outliers", rates("a", 100, 101, 102, 103, 104, 105, 106, 107, 108, 118), rates("a", 100, 101, 102, 103, 104, 105, 106, 107, 117), Notice, Notice,
 			rates("a", append(append(ten, ten...), append(ten, 1000)...)...)},
 		{"invalid", result, result + "BenchmarkX/model=a-2 10 NaN ns/op\n", Grave, 0, ""},
