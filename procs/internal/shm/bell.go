@@ -32,9 +32,6 @@ func (b *Bell) Open(seg *Segment, off int) {
 // Arm announces a listener and returns the word to sleep on.
 func (b *Bell) Arm() uint32 { return b.word.Or(listening) | listening }
 
-// Rings returns how often the bell rang, modulo 2^31.
-func (b *Bell) Rings() uint32 { return b.word.Load() >> 1 }
-
 // Sleep blocks until the bell has rung since Arm returned seen, for at most one
 // slice. slept says that it was a whole slice.
 func (b *Bell) Sleep(s *Sleeper, wait *Wait, seen uint32) (slept bool, err error) {

@@ -12,7 +12,7 @@ import "sync/atomic"
 type tasks struct {
 	counted uint64 // 0: nobody counts
 	allDone atomic.Uint32
-	_       uint32
+	emptied atomic.Uint32 // what done was when it last came up with the puts
 	done    atomic.Uint64 // modulo 2^28, as puts are counted in head
 	lost    uint64        // tasks of dead processes that nobody was told of
 	undo    taskUndo
@@ -99,6 +99,7 @@ func (q *Queue) addDone(n uint64) {
 	t.done.Store((t.done.Load() + n) & countMask)
 	t.undo.slot = 0
 	if q.unfinished(q.h.head.Load()) == 0 {
+		t.emptied.Store(uint32(t.done.Load()))
 		q.allDone.RingAll()
 	}
 }
@@ -124,9 +125,7 @@ func (q *Queue) Join(wait *Wait) (lost int, err error) {
 func (q *Queue) waitDone(wait *Wait) error {
 	var s Sleeper
 	defer s.End()
-	before := q.allDone.Rings()
-	// Only the end of the last task rings: it counts though more was put since.
-	over := func() bool { return q.Unfinished() == 0 || q.allDone.Rings() != before }
+	over := q.allDoneSince()
 	for !over() {
 		if q.seg.Closed() {
 			return ErrClosed
@@ -142,6 +141,20 @@ func (q *Queue) waitDone(wait *Wait) error {
 		}
 	}
 	return nil
+}
+
+// allDoneSince returns a function that reports whether all that is put now was
+// done meanwhile, though more may have been put since. The bell does not tell:
+// it may still ring for an end that others have heeded before they put more.
+func (q *Queue) allDoneSince() func() bool {
+	before, puts := q.h.tasks.emptied.Load(), q.h.head.Load()
+	return func() bool {
+		if q.Unfinished() == 0 {
+			return true
+		}
+		at := q.h.tasks.emptied.Load()
+		return at != before && (uint64(at)-puts)&countMask <= countMask/2
+	}
 }
 
 // giveUpDead counts as done what dead processes had taken.
