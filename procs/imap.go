@@ -136,8 +136,8 @@ func pull[T any](xs iter.Seq[T]) (next func() (T, bool), stop, failed func()) {
 	}
 }
 
-// ahead is how many chunks Imap submits ahead of the loop: enough that no worker
-// waits for the loop's body.
+// ahead is how many chunks Imap submits ahead of the loop: enough that no
+// worker waits for the loop's body.
 func (p *Pool) ahead() int { return 64 * p.Size() }
 
 // chunks cuts a sequence into slices of n.

@@ -124,8 +124,8 @@ func (m *mapJob[In, Out]) end(err error) {
 }
 
 // autoChunk returns a chunk size that cuts n elements into at least four chunks
-// per worker, as Python does, each of at most about 32 KiB: so the workers begin
-// while the rest is still being written.
+// per worker, as Python does, each of at most about 32 KiB: so the workers
+// begin while the rest is still being written.
 func autoChunk(n, workers, size int) int {
 	chunk := (n + workers*4 - 1) / (workers * 4)
 	if size <= 0 {

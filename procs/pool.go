@@ -39,9 +39,9 @@ type PoolConfig struct {
 	// Name begins the names of the workers: "Pool-1/1", ... Default: "Pool-1",
 	// "Pool-2", ...
 	Name string
-	// Initializer is run in each worker before its first task: see NewInitializer. If it
-	// returns an error the pool is broken: all tasks fail with ErrBroken and
-	// that error.
+	// Initializer is run in each worker before its first task: see
+	// NewInitializer. If it returns an error the pool is broken: all tasks fail
+	// with ErrBroken and that error.
 	Initializer *Initializer
 	// MaxTasksPerChild: after so many tasks (a chunk of Map is one) a worker is
 	// replaced by a new one. 0: never.

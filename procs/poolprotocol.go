@@ -65,7 +65,8 @@ import "fmt"
 //
 // # Invariants
 //
-//  1. A task is claimed by its worker, or revoked by the pool, or neither; never
+//  1. A task is claimed by its worker, or revoked by the pool, or neither;
+//  never
 //     both. Test: TestTakeBackInEveryOrder, TestTakeBack.
 //  2. A task's memory is used again only after its result was taken, or after
 //     it was revoked and the worker has passed it. Test:

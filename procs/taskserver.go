@@ -63,8 +63,8 @@ func runWorker(c *child.Control, b *boot, fds []int) {
 	var report []byte
 	if b.fname != "" {
 		var err error
-		// In a goroutine of its own: if it ended the main goroutine, the process
-		// would never be ready.
+		// In a goroutine of its own: if it ended the main goroutine, the
+		// process would never be ready.
 		if failed := fault.Apart(func() { err = initialise(b, fds[2:]) }); failed != nil {
 			err = failed
 		}
@@ -93,9 +93,9 @@ func runWorker(c *child.Control, b *boot, fds []int) {
 }
 
 // ask is called when a signal asks the process to end; the pool itself kills
-// its workers. If the signal went to the whole process group, the pool's process
-// decides what becomes of its tasks. So the running task is finished in any
-// case, and those that wait here go to other workers.
+// its workers. If the signal went to the whole process group, the pool's
+// process decides what becomes of its tasks. So the running task is finished in
+// any case, and those that wait here go to other workers.
 func (s *taskServer) ask(sig syscall.Signal, now bool) {
 	s.mu.Lock()
 	s.asked = sig

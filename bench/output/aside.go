@@ -57,10 +57,10 @@ func asideDirectory(dir string, written time.Time) (string, error) {
 }
 
 // Prune deletes what [SetAside] has moved, all but the newest: of the
-// directories inside dir with such a name that hold nothing but regular files of
-// the given names, and which ours says are ours, those beyond the number to
-// keep. It returns their names. A directory with anything else in it stays as it
-// is, and does not count.
+// directories inside dir with such a name that hold nothing but regular files
+// of the given names, and which ours says are ours, those beyond the number to
+// keep. It returns their names. A directory with anything else in it stays as
+// it is, and does not count.
 func Prune(dir string, keep int, ours func(aside string) bool, names ...string) (deleted []string, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -91,7 +91,8 @@ func Prune(dir string, keep int, ours func(aside string) bool, names ...string) 
 	return deleted, nil
 }
 
-// isAside reports whether asideDirectory may have made a directory of that name.
+// isAside reports whether asideDirectory may have made a directory of that
+// name.
 func isAside(name string) bool {
 	written, number, numbered := strings.Cut(name, "-")
 	_, err := time.Parse(asideFormat, written)

@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// A shell, two that it has started, and one that the second of them has: parents
-// come before their children, and what has ended and been waited for is gone.
+// A shell, two that it has started, and one that the second of them has:
+// parents come before their children, and what has ended and been waited for is
+// gone.
 func TestDescendants(t *testing.T) {
 	cmd := exec.Command("sh", "-c", `sleep 600 & a=$!; sh -c 'sleep 600 & echo $$ $!; wait' & b=$!; echo $a $b; wait`)
 	out, err := cmd.StdoutPipe()

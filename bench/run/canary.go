@@ -6,9 +6,9 @@ import (
 )
 
 // Canary is the noise probe: it runs a fixed piece of arithmetic, less than a
-// millisecond long, five times, and returns the median. It touches no memory and
-// makes no system call: if it takes longer than before, the machine is busy with
-// something else.
+// millisecond long, five times, and returns the median. It touches no memory
+// and makes no system call: if it takes longer than before, the machine is busy
+// with something else.
 func Canary() time.Duration {
 	const rounds = 5
 	var took [rounds]time.Duration

@@ -100,9 +100,9 @@ func mitigations(dir string) string {
 	return fmt.Sprintf("%d mitigated, %d open", mitigated, vulnerable)
 }
 
-// cgroupQuota returns the CPU limit of a process in CPUs, or "none": that of its
-// cgroup (version 2), whose name is in the text of /proc/PID/cgroup, or of the
-// nearest above it that has one.
+// cgroupQuota returns the CPU limit of a process in CPUs, or "none": that of
+// its cgroup (version 2), whose name is in the text of /proc/PID/cgroup, or of
+// the nearest above it that has one.
 func cgroupQuota(self, root string) string {
 	_, path, _ := strings.Cut(self, "0::")
 	for dir := filepath.Join(root, strings.TrimSpace(path)); ; dir = filepath.Dir(dir) {

@@ -36,9 +36,9 @@ type Aside struct {
 }
 
 // SetAside moves the results that are in the way of a new run, and nothing
-// else, into a new directory inside dir. Of such directories the five newest are
-// kept: older ones, if a run of ours has written them and nothing else is in
-// them, are deleted. The error wraps an [output.OwnedError] while another
+// else, into a new directory inside dir. Of such directories the five newest
+// are kept: older ones, if a run of ours has written them and nothing else is
+// in them, are deleted. The error wraps an [output.OwnedError] while another
 // process writes to dir.
 func SetAside(dir string) (a Aside, err error) {
 	owner, err := output.Own(dir)

@@ -39,18 +39,21 @@ func init() {
 }
 
 // Whatever a comment or a document names exists: procs.Pool.Terminate, in
-// package procs just Pool.Terminate.
+// package procs just Pool.Terminate. A word with a capital inside is a name
+// somewhere below the same top directory: comments of procs name tests of
+// taskring.
 func TestNamesExist(t *testing.T) {
 	all := declared(t)
-	used := make(map[string]map[string]bool) // by directory: every name in the code
+	used := make(map[string]map[string]bool) // by top directory: every name in the code
 	dirs := make(map[string]string)          // by the package's name
+	top := func(s source) string { dir, _, _ := strings.Cut(s.dir, "/"); return dir }
 	for _, s := range sources(t) {
-		if used[s.dir] == nil {
-			used[s.dir] = make(map[string]bool)
+		if used[top(s)] == nil {
+			used[top(s)] = make(map[string]bool)
 		}
 		ast.Inspect(s.file, func(n ast.Node) bool {
 			if id, ok := n.(*ast.Ident); ok {
-				used[s.dir][id.Name] = true
+				used[top(s)][id.Name] = true
 			}
 			return true
 		})
@@ -83,8 +86,8 @@ func TestNamesExist(t *testing.T) {
 			}
 			for _, m := range compound.FindAllStringSubmatch(text, -1) {
 				found++
-				if name := m[1] + m[2]; !used[s.dir][name] && !foreign[name] {
-					t.Errorf("%s: there is no %s in this package", positions.Position(c.Pos()), name)
+				if name := m[1] + m[2]; !used[top(s)][name] && !foreign[name] {
+					t.Errorf("%s: there is no %s below %s", positions.Position(c.Pos()), name, top(s))
 				}
 			}
 		}
