@@ -106,8 +106,6 @@ func Percent(x float64) string {
 		return "∞"
 	}
 	switch a := math.Abs(x); {
-	case a >= 0.995:
-		return fmt.Sprintf("%.0f %%", 100*x)
 	case a >= 0.0995:
 		return fmt.Sprintf("%.0f %%", 100*x)
 	case a >= 0.00095 || a == 0:
@@ -142,7 +140,7 @@ func Visible(s string, injective bool) string {
 			b.WriteByte(' ')
 		case r < 0x20 || r == 0x7f:
 			fmt.Fprintf(&b, "\\x%02x", r)
-		case r != ' ' && (unicode.IsControl(r) || unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r)):
+		case r != ' ' && (unicode.IsControl(r) || unicode.IsSpace(r) || unicode.Is(unicode.Cf, r)): // of space all but the plain one
 			fmt.Fprintf(&b, "\\u%04x", r)
 		default:
 			b.WriteRune(r)

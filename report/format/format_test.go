@@ -47,3 +47,103 @@ func TestFormatsAtTheirLimits(t *testing.T) {
 		}
 	}
 }
+
+// Every unit has its prefixes and its suffix; the digits change where they
+// should, above zero and below.
+func TestUnits(t *testing.T) {
+	for unit, want := range map[string][2]string{
+		"ops/s": {"1.23M/s", "/s"}, "ns/op": {"1.23ms", "s"}, "cpu-ns/op": {"1.23ms", "s"}, "ns": {"1.23ms", "s"},
+		"p50-ns": {"1.23ms", "s"}, "p90-ns": {"1.23ms", "s"}, "p99-ns": {"1.23ms", "s"}, "p99.9-ns": {"1.23ms", "s"}, "max-ns": {"1.23ms", "s"},
+		"peak-RSS-bytes": {"1.18MiB", "B"}, "bytes": {"1.18MiB", "B"}, "B/op": {"1.18MiB", "B"}, "B/s": {"1.18MiB/s", "B/s"},
+		"widgets": {"1.23M", ""}, "": {"1.23M", ""},
+	} {
+		if got := Value(1_234_567, unit); got != want[0] || Suffix(unit) != want[1] {
+			t.Errorf("%s: %s with suffix %q, want %q", unit, got, Suffix(unit), want)
+		}
+	}
+	for v, want := range map[float64]string{
+		0: "0/s", 0.000949: "949µ/s", 0.9989: "999m/s", 1: "1.00/s", 99.94: "99.9/s", 99.95: "100/s",
+		9.99e18: "9990000T/s", 1e19: "1e+19/s", 1e-12: "0.001n/s", 9e-13: "0.0009n/s", -1234: "-1.23k/s", -99.95: "-100/s",
+	} {
+		if got := Value(v, "ops/s"); got != want {
+			t.Errorf("%v ops/s: %s, want %s", v, got, want)
+		}
+	}
+	for v, want := range map[float64]string{0: "0", -0.0001: "-0.0001", 0.0012345: "0.00123", -1.5: "-1.50", 1500: "1.50k"} {
+		if got := Value(v, "w"); got != want {
+			t.Errorf("%v w: %s, want %s", v, got, want)
+		}
+	}
+	for got, want := range map[string]string{
+		Tick(1500, "ns"): "1.5µs", Tick(0.5, "w"): "0.5", Tick(-2.5e6, "ops/s"): "-2.5M/s", Tick(1e30, "ops/s"): "1e+30/s", Tick(math.Inf(1), "ns"): "∞",
+		Interval(0.5, 2): "0.50 to 2.00", Interval(math.Inf(-1), 1): "unbounded: too few results", Interval(math.NaN(), 1): "unbounded: too few results",
+		Ratio(-0.5): "-0.50×", Ratio(-12): "-12.0×", Percent(-0.5): "-50 %", Percent(math.NaN()): "∞", Percent(1): "100 %",
+		Delta(0): "+0.0%", Delta(-1): "-100.0%", Delta(0.0126): "+1.3%",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// What a terminal or a reader could take for something else is spelled out: at
+// both ends of every range of such characters.
+func TestVisibleAtItsLimits(t *testing.T) {
+	for in, want := range map[string]string{
+		"\x00": `\x00`, "\x1f": `\x1f`, " ": " ", "~": "~", "\x7f": `\x7f`, "\u0080": `\u0080`, "\u009f": `\u009f`, "\u00a0": `\u00a0`, "¡": "¡",
+		"\u00ad": `\u00ad`, "\u200b": `\u200b`, "\u2028": `\u2028`, "\u2029": `\u2029`, "\u3000": `\u3000`, "\ufeff": `\ufeff`, "é": "é", "𝄞": "𝄞",
+		"\t": `\x09`, "\n": `\x0a`, `\`: `\\`, "\xc3": `\xc3`, "a\xe2\x82b": `a\xe2\x82b`, "\ufffd": "\ufffd",
+	} {
+		if got := Visible(in, true); got != want {
+			t.Errorf("%q as a name: %s, want %s", in, got, want)
+		}
+		switch in {
+		case "\t", "\n":
+			want = " "
+		case `\`:
+			want = in
+		}
+		if got := Visible(in, false); got != want {
+			t.Errorf("%q in prose: %s, want %s", in, got, want)
+		}
+	}
+}
+
+// What is too long loses its middle or its end, and what just fits loses
+// nothing.
+func TestLengths(t *testing.T) {
+	name := strings.Repeat("é", 10) + "0123456789"
+	for limit, want := range map[int]string{20: name, 21: name, 19: "ééé…" + "?" + "…7" + "89"} {
+		got := Fit(name, limit)
+		if limit < 20 {
+			runes := []rune(got)
+			if len(runes) != limit || !strings.HasPrefix(got, "éééé…") || !strings.HasSuffix(got, "…789") {
+				t.Errorf("within %d: %s", limit, got)
+			}
+			continue
+		}
+		if got != want {
+			t.Errorf("within %d: %s, want %s", limit, got, want)
+		}
+	}
+	if got := Fit("ab"+name+name, 18); got != "abé…"+got[strings.Index(got, "…")+3:] || len([]rune(got)) != 18 || !strings.HasSuffix(got, "…789") {
+		t.Errorf("within 18: %s", got)
+	}
+	for limit, want := range map[int]string{0: "…", 1: "é…", 2: "éa…", 3: "éab", 4: "éab"} {
+		if got := CleanTo("éab", limit); got != want {
+			t.Errorf("prose within %d: %s, want %s", limit, got, want)
+		}
+	}
+	all := []string{"a\tb", "c", "d"}
+	for n, want := range map[int]string{1: "a b; and 2 more", 2: "a b; c; and 1 more", 3: "a b; c; d", 4: "a b; c; d"} {
+		if got := Some(all, n); got != want {
+			t.Errorf("some %d: %s, want %s", n, got, want)
+		}
+	}
+	if got := Some([]string{strings.Repeat("x", 300), strings.Repeat("y", 301)}, 5); len([]rune(got)) != 602 || !strings.HasPrefix(got, strings.Repeat("x", 300)+"; yy") {
+		t.Errorf("long ones: %d characters, %.400s", len([]rune(got)), got)
+	}
+	if OrNone("") != "(none)" || OrNone("a\tb") != `a\x09b` {
+		t.Errorf("%q %q", OrNone(""), OrNone("a\tb"))
+	}
+}
