@@ -133,7 +133,7 @@ const maxLinks = 40
 // follow returns where the last element of a path leads. It resolves as the
 // kernel does, so it never cleans a path: "link/.." is not ".".
 func follow(path string) (string, error) {
-	for range maxLinks {
+	for range maxLinks + 1 { // and once for what the last leads to
 		info, err := os.Lstat(path)
 		if errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode()&fs.ModeSymlink == 0 {
 			return path, nil

@@ -228,7 +228,7 @@ func TestProgramOrchestratorKilled(t *testing.T) {
 	_ = cmd.Wait()
 	// The runner is adopted by this process: its end can be waited for.
 	var status syscall.WaitStatus
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(5 * time.Minute)
 	for {
 		pid, _ := syscall.Wait4(runner, &status, syscall.WNOHANG, nil)
 		if pid == runner {
