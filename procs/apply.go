@@ -134,7 +134,7 @@ func (p *Pool) pollOwnResult(at func() (*worker, uint64)) {
 	}
 	d.workers = append(d.workers[:0], p.workers...)
 	p.mu.Unlock()
-	p.bell.Disarm()
+	p.parker.Disarm()
 	others := false
 	d.spin.Until(func() bool {
 		if w.ring.Pending() {
@@ -150,11 +150,11 @@ func (p *Pool) pollOwnResult(at func() (*worker, uint64)) {
 	if !others || w.ring.Pending() {
 		p.drain(w, &d.batch, 1)
 	}
-	// A ring of the bell meanwhile found nobody asleep, so the collector must
+	// Who wanted to wake the collector meanwhile found nobody asleep, so the collector must
 	// be woken if there is anything for it to do.
 	if p.arm(d.workers, 0) == 0 {
-		p.bell.Arm()
-		p.bell.Ring()
+		p.parker.Arm()
+		p.parker.Wake()
 	}
 	clear(d.workers)
 }

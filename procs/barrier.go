@@ -30,12 +30,12 @@ var ErrBrokenBarrier = errors.New("procs: barrier is broken")
 // breaks for the others.
 type Barrier struct {
 	shared
-	mu    shm.Mutex
-	bell  shm.Bell
-	all   shm.Crowd
-	spin  shm.Spinner
-	state *barrierState
-	who   []atomic.Uint64
+	mu      shm.Mutex
+	changed shm.EventCount
+	all     shm.SharedWaiter
+	spin    shm.Spinner
+	state   *barrierState
+	who     []atomic.Uint64
 
 	actionMu sync.Mutex
 	action   func() error
@@ -44,7 +44,7 @@ type Barrier struct {
 // barrierState lies in the segment. All but now and broken is guarded by mu.
 type barrierState struct {
 	_      uint64        // the mutex
-	_      uint32        // the bell
+	_      uint32        // changed
 	broken atomic.Uint32 // until Reset
 	_      uint64
 	now    atomic.Uint64      // the round (upper 48 bits) and how many have arrived: one store changes both
@@ -97,7 +97,7 @@ func (b *Barrier) open() {
 	after := bodyOffset + barrierSize(0)
 	b.who = unsafe.Slice(shm.At[atomic.Uint64](b.seg.Bytes(), after), int(b.param(0)))
 	b.mu.Open(b.seg, bodyOffset)
-	b.bell.Open(b.seg, bodyOffset+8)
+	b.changed.Open(b.seg, bodyOffset+8)
 }
 
 // OnPass sets the action that this process runs when its party is the last to
@@ -234,7 +234,7 @@ func (b *Barrier) end(r uint64, reset bool) {
 		s.resets++
 	}
 	s.now.Store((r + 1) << arrivedBits)
-	b.bell.RingAll()
+	b.changed.NotifyAll()
 }
 
 // wasReset reports whether round r, which is over, ended by Reset. A waiter may
@@ -274,7 +274,7 @@ func (b *Barrier) doze(wait *shm.Wait, over func() bool) error {
 		if b.closed() {
 			return ErrClosed
 		}
-		slept, err := b.all.Sleep(&b.bell, &sleeper, wait, over)
+		slept, err := b.all.Sleep(&b.changed, &sleeper, wait, over)
 		if err != nil {
 			return err
 		}
@@ -314,7 +314,7 @@ func (b *Barrier) reap() {
 
 func (b *Barrier) breakIt() {
 	b.state.broken.Store(1)
-	b.bell.RingAll()
+	b.changed.NotifyAll()
 }
 
 // Abort breaks the barrier: everyone who waits, and everyone who will, gets

@@ -17,10 +17,10 @@ import (
 // they notice within 0.2 s.
 type Event struct {
 	shared
-	state *atomic.Uint32 // how often it was set, and in the lowest bit whether it is
-	bell  shm.Bell
-	all   shm.Crowd
-	spin  shm.Spinner
+	state   *atomic.Uint32 // how often it was set, and in the lowest bit whether it is
+	changed shm.EventCount
+	all     shm.SharedWaiter
+	spin    shm.Spinner
 }
 
 // NewEvent returns an event that is not set.
@@ -33,7 +33,7 @@ func NewEvent() (*Event, error) {
 	return e, nil
 }
 
-const eventSize = 4 + shm.BellSize
+const eventSize = 4 + shm.EventCountSize
 
 func (e *Event) share(w *wire) error { return e.shareAs(w) }
 
@@ -47,7 +47,7 @@ func (e *Event) adopt(w *wire) error {
 
 func (e *Event) open() {
 	e.state = shm.At[atomic.Uint32](e.seg.Bytes(), bodyOffset)
-	e.bell.Open(e.seg, bodyOffset+4)
+	e.changed.Open(e.seg, bodyOffset+4)
 }
 
 func isSet(state uint32) bool { return state&1 != 0 }
@@ -68,7 +68,7 @@ func (e *Event) Set() error {
 			return nil
 		}
 		if e.state.CompareAndSwap(v, v+3) {
-			e.bell.RingAll()
+			e.changed.NotifyAll()
 			return nil
 		}
 	}
@@ -118,8 +118,9 @@ func (e *Event) wait(wait *shm.Wait) error {
 	return nil
 }
 
-// sleep waits until the event was set since its state was before. The bell
-// does not tell: it may still ring for a Set that others have heeded already.
+// sleep waits until the event was set since its state was before. The field
+// changed does not tell: it may still notify of a Set that others have heeded
+// already.
 func (e *Event) sleep(wait *shm.Wait, before uint32) error {
 	over := func() bool { return e.state.Load() != before }
 	if e.spin.Until(over) {
@@ -131,7 +132,7 @@ func (e *Event) sleep(wait *shm.Wait, before uint32) error {
 		if e.closed() {
 			return ErrClosed
 		}
-		if _, err := e.all.Sleep(&e.bell, &sleeper, wait, over); err != nil && !over() {
+		if _, err := e.all.Sleep(&e.changed, &sleeper, wait, over); err != nil && !over() {
 			return fromShm(err)
 		}
 	}

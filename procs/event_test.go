@@ -78,7 +78,7 @@ func TestEventWakesAll(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "somebody sleeps", func() bool { return e.bell.Armed() })
+	eventually(t, "somebody sleeps", func() bool { return e.changed.Armed() })
 	e.Set()
 	wg.Wait()
 	join(t, ps...)
@@ -110,7 +110,7 @@ func TestEventSurvivesKilledWaiters(t *testing.T) {
 	silent := closing(t, must(NewEvent())(t), nil)
 	for range 5 {
 		p := run(t, testEventAnswer, eventArgs{e, silent})
-		eventually(t, "it sleeps", func() bool { return e.bell.Armed() })
+		eventually(t, "it sleeps", func() bool { return e.changed.Armed() })
 		slay(t, p)
 	}
 	done := make(chan error)
@@ -137,7 +137,7 @@ func TestEventSetCountsOnce(t *testing.T) {
 	}
 	go func() {
 		for range 10 {
-			e.bell.RingAll() // it goes on
+			e.changed.NotifyAll() // it goes on
 			time.Sleep(time.Millisecond)
 		}
 	}()

@@ -13,7 +13,6 @@ import (
 
 	"switchyard/procs/internal/goroutine"
 	"switchyard/procs/internal/shm"
-	"switchyard/procs/internal/taskring"
 )
 
 var (
@@ -107,8 +106,8 @@ const (
 type Pool struct {
 	config    PoolConfig
 	name      string
-	bell      *taskring.Bell
-	bellFD    *shm.Segment
+	parker    *shm.Parker
+	parkerSeg *shm.Segment
 	ended     chan struct{} // closed when all workers are gone and all tasks finished
 	collector atomic.Uint64 // number of the goroutine that collects, and so calls callbacks
 
@@ -151,11 +150,11 @@ func NewPool(config PoolConfig) (*Pool, error) {
 	if config.Grace == 0 {
 		config.Grace = defaultGrace
 	}
-	seg, err := shm.Create(taskring.BellSize)
+	seg, err := shm.Create(shm.ParkerSize)
 	if err != nil {
 		return nil, fmt.Errorf("procs: pool: %w", err)
 	}
-	p := &Pool{config: config, name: config.Name, bell: taskring.BellAt(seg.Bytes()), bellFD: seg,
+	p := &Pool{config: config, name: config.Name, parker: shm.At[shm.Parker](seg.Bytes(), 0), parkerSeg: seg,
 		ended: make(chan struct{}), target: config.Workers}
 	if p.name == "" {
 		p.name = "Pool-" + strconv.FormatInt(poolCount.Add(1), 10)
@@ -187,7 +186,7 @@ func (p *Pool) abandon() {
 		<-w.child.Done()
 		w.free()
 	}
-	p.bellFD.Close()
+	p.parkerSeg.Close()
 }
 
 // Size returns the number of workers the pool is meant to have.
@@ -234,7 +233,7 @@ func (p *Pool) Close() {
 		p.state = poolClosed
 	}
 	p.mu.Unlock()
-	p.bell.Ring()
+	p.parker.Wake()
 }
 
 // Terminate ends the pool at once: the workers are killed, and tasks that were
@@ -248,7 +247,7 @@ func (p *Pool) Terminate() {
 		p.killAll()
 	}
 	p.mu.Unlock()
-	p.bell.Ring()
+	p.parker.Wake()
 	p.waitEnded()
 }
 

@@ -129,7 +129,7 @@ func TestPoolBreaksWithTasksWaiting(t *testing.T) {
 		p.requeued = append(p.requeued, ticket{job: again})
 		p.breakDown(errors.New("no more workers"))
 		p.mu.Unlock()
-		p.bell.Ring()
+		p.parker.Wake()
 		for _, c := range []*call[int, int]{waiting, again} {
 			if _, err := c.Get(soon(t)); !errors.Is(err, ErrBroken) {
 				t.Fatal(err)

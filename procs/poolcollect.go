@@ -87,7 +87,7 @@ func (p *Pool) collect() {
 		switch {
 		case idle == collectSpins:
 			if nap > 0 {
-				p.bell.Sleep(nap)
+				p.parker.Sleep(nap)
 			}
 			if now := time.Now(); now.Sub(rescued) >= taskring.NapLimit {
 				p.rescue()
@@ -112,12 +112,12 @@ func (p *Pool) appendWorkers(to []*worker) []*worker {
 // collectSpins is how often the collector finds nothing before it sleeps.
 const collectSpins = 30
 
-// arm prepares for a sleep until the bell rings, and returns how long it may
+// arm prepares for a sleep until it is woken, and returns how long it may
 // last, or 0 if there is something to do. While results come in bursts (burst
 // of them since the last sleep), the collector asks to be woken only once there
 // are many, or after a short time: fewer wake-ups leave more to the workers.
 func (p *Pool) arm(workers []*worker, burst int) time.Duration {
-	p.bell.Arm()
+	p.parker.Arm()
 	many := false
 	p.mu.Lock()
 	ready := len(p.failed) > 0 || p.broken != nil && p.hasWork() || p.changed()
@@ -133,7 +133,7 @@ func (p *Pool) arm(workers []*worker, burst int) time.Duration {
 	p.mu.Unlock()
 	switch {
 	case ready:
-		p.bell.Disarm()
+		p.parker.Disarm()
 		return 0
 	case many:
 		return 200 * time.Microsecond
@@ -364,6 +364,6 @@ func (p *Pool) end() {
 	}
 	p.mu.Unlock()
 	p.failNow()
-	p.bellFD.Close()
+	p.parkerSeg.Close()
 	logf(LevelInfo, "%s ended", p.name)
 }

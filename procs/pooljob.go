@@ -188,7 +188,7 @@ func (p *Pool) place(w *worker, t ticket) {
 // fail makes the collector finish t with err.
 func (p *Pool) fail(t ticket, err error) {
 	p.failed = append(p.failed, failure{t, err})
-	p.bell.Ring()
+	p.parker.Wake()
 }
 
 // failWaiting fails every piece that waits for a worker.

@@ -13,7 +13,7 @@ import "fmt"
 //   - the worker processes (taskserver.go).
 //
 // Each worker shares memory with the pool (package taskring): tasks one way,
-// results the other. All workers share the bell, which wakes the collector. The
+// results the other. All workers share the Parker that wakes the collector. The
 // control socket carries what is rare: descriptors, cancellation, and the
 // worker's report that it is ready.
 //
@@ -51,7 +51,7 @@ import "fmt"
 // # Who wakes whom
 //
 //	who sleeps                        what wakes it
-//	collector, on the bell            a worker's result (Worker.Put), a worker
+//	collector, on its Parker          a worker's result (Worker.Put), a worker
 //	                                  that skipped revoked tasks, and in the
 //	                                  parent whoever adds to failed, changes
 //	                                  the pool's state or sees a worker's end

@@ -288,7 +288,7 @@ func TestPieceFinishedOnce(t *testing.T) {
 			p.mu.Lock()
 			p.breakDown(errors.New("on purpose"))
 			p.mu.Unlock()
-			p.bell.Ring()
+			p.parker.Wake()
 			p.Close()
 		},
 	}
@@ -421,7 +421,7 @@ func TestResultOutOfOrder(t *testing.T) {
 			p.mu.Lock()
 			mem := p.workers[0].seg.Bytes()
 			p.mu.Unlock()
-			mad, err := taskring.OpenWorker(mem, p.bell) // in the worker's stead, which runs
+			mad, err := taskring.OpenWorker(mem, p.parker) // in the worker's stead, which runs
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -453,7 +453,7 @@ func TestReapNeedsCollecting(t *testing.T) {
 	syscall.Kill(w.child.PID, syscall.SIGKILL)
 	proctest.Eventually(t, "the worker's end", func() bool { return state() == workerDied })
 	for range 20 {
-		p.bell.Ring()
+		p.parker.Wake()
 		time.Sleep(time.Millisecond)
 		if state() != workerDied || w.ring.Pending() {
 			t.Error("reaped, or with a result: state", state())

@@ -60,7 +60,7 @@ func (p *Pool) replace() {
 			p.admit(w)
 			p.mu.Unlock()
 			w.watch()
-			p.bell.Ring()
+			p.parker.Wake()
 			return
 		}
 		alone := len(p.workers) == 0
@@ -70,7 +70,7 @@ func (p *Pool) replace() {
 				p.breakDown(err)
 			}
 			p.mu.Unlock()
-			p.bell.Ring()
+			p.parker.Wake()
 			return
 		}
 		p.mu.Unlock()

@@ -180,7 +180,7 @@ func (p *Pool) startWorker() (*worker, error) {
 	p.mu.Unlock()
 	w.ring = taskring.NewParent(seg.Bytes(), taskRing, resultRing)
 	b := boot{name: w.name, parent: CurrentProcess().name, daemon: true, key: CurrentProcess().AuthKey(), logLevel: logLevel()}
-	fds := []int{int(seg.File().Fd()), int(p.bellFD.File().Fd())}
+	fds := []int{int(seg.File().Fd()), int(p.parkerSeg.File().Fd())}
 	if init := p.config.Initializer; init != nil {
 		var x wire
 		defer x.Close()
@@ -211,7 +211,7 @@ func (w *worker) watch() {
 		p.mu.Lock()
 		w.exited()
 		p.mu.Unlock()
-		p.bell.Ring()
+		p.parker.Wake()
 	}()
 }
 
@@ -248,7 +248,7 @@ func (w *worker) ready(body []byte) {
 	p.crashes = 0
 	if len(body) > 0 {
 		p.breakDown(fmt.Errorf("initializer: %w", decodeError(body)))
-		p.bell.Ring()
+		p.parker.Wake()
 	}
 }
 

@@ -36,11 +36,11 @@ import (
 // permits at the same time, and 1 MiB of address space.
 type Semaphore struct {
 	shared
-	mu    shm.Mutex
-	bell  shm.Bell
-	gate  shm.Gate
-	spin  shm.Spinner
-	state *semaphoreState
+	mu      shm.Mutex
+	changed shm.EventCount
+	turns   shm.ContextMutex
+	spin    shm.Spinner
+	state   *semaphoreState
 
 	holders shm.Holders // of permits; guarded by mu
 }
@@ -52,7 +52,7 @@ type Semaphore struct {
 //	value = total - the sum of what the holders have
 type semaphoreState struct {
 	_         uint64 // the mutex
-	_         uint32 // the bell
+	_         uint32 // changed
 	_         uint32
 	value     atomic.Int64 // free permits; may be read without mu
 	total     int64        // all permits
@@ -101,8 +101,8 @@ func (s *Semaphore) adopt(w *wire) error {
 func (s *Semaphore) open() {
 	s.state = shm.At[semaphoreState](s.seg.Bytes(), bodyOffset)
 	s.mu.Open(s.seg, bodyOffset)
-	s.bell.Open(s.seg, bodyOffset+8)
-	s.gate = shm.NewGate()
+	s.changed.Open(s.seg, bodyOffset+8)
+	s.turns = shm.NewContextMutex()
 	s.holders.Open(s.seg, &s.state.holders, bodyOffset+int(sizeof[semaphoreState]()))
 }
 
@@ -153,10 +153,10 @@ func (s *Semaphore) acquire(wait *shm.Wait) error {
 			return err
 		}
 	}
-	if err := s.gate.Enter(wait); err != nil {
+	if err := s.turns.Lock(wait); err != nil {
 		return fromShm(err)
 	}
-	defer s.gate.Leave()
+	defer s.turns.Unlock()
 	var sleeper shm.Sleeper
 	defer sleeper.End()
 	for {
@@ -164,7 +164,7 @@ func (s *Semaphore) acquire(wait *shm.Wait) error {
 		if err != errNoPermit {
 			return err
 		}
-		slept, err := s.bell.Sleep(&sleeper, wait, seen)
+		slept, err := s.changed.Sleep(&sleeper, wait, seen)
 		if slept || err == shm.ErrTimeout {
 			if err := s.reap(wait); err != nil {
 				return err
@@ -177,7 +177,7 @@ func (s *Semaphore) acquire(wait *shm.Wait) error {
 		}
 		if err != nil {
 			if s.state.value.Load() > 0 {
-				s.bell.RingAll() // it may have been us who were woken: let others have it
+				s.changed.NotifyAll() // it may have been us who were woken: let others have it
 			}
 			return fromShm(err)
 		}
@@ -207,7 +207,7 @@ func (s *Semaphore) tryOrArm(wait *shm.Wait) (seen uint32, err error) {
 	defer s.mu.Unlock()
 	st := s.state
 	if st.value.Load() <= 0 {
-		return s.bell.Arm(), errNoPermit
+		return s.changed.Arm(), errNoPermit
 	}
 	h, err := s.holders.Own()
 	if err != nil {
@@ -253,7 +253,7 @@ func (s *Semaphore) ReleaseN(n int) error {
 	}
 	shm.RaceRelease(s)
 	s.giveBack(uint64(n))
-	s.bell.Ring(n)
+	s.changed.Notify(n)
 	return nil
 }
 
@@ -289,7 +289,7 @@ func (s *Semaphore) lock(wait *shm.Wait) error {
 
 func (s *Semaphore) repair() {
 	s.state.value.Store(s.state.total - int64(s.holders.Sum()))
-	s.bell.Ring(math.MaxInt32)
+	s.changed.Notify(math.MaxInt32)
 }
 
 // reap takes back the permits of dead processes. Only those who wait do it, a

@@ -139,7 +139,7 @@ func (m *SharedMemory) Close() error {
 	if m.seg == nil {
 		return nil
 	}
-	return m.seg.Park()
+	return m.seg.Recycle()
 }
 
 // Unlink removes the name. Processes that have the block keep it. It works

@@ -45,7 +45,7 @@ func runWorker(c *child.Control, b *boot, fds []int) {
 	s := &taskServer{control: c, current: new(taskContext)} // the initializer counts as a task
 	endsignal.Watch(s.ask)
 	s.att.init()
-	var bell *taskring.Bell
+	var parker *shm.Parker
 	for i := range 2 {
 		seg, err := shm.Adopt(os.NewFile(uintptr(fds[i]), "segment"), 0)
 		if err != nil {
@@ -54,8 +54,8 @@ func runWorker(c *child.Control, b *boot, fds []int) {
 		s.segs = append(s.segs, seg)
 		seg.Close()
 	}
-	bell = taskring.BellAt(s.segs[1].Bytes())
-	ring, err := taskring.OpenWorker(s.segs[0].Bytes(), bell)
+	parker = shm.At[shm.Parker](s.segs[1].Bytes(), 0)
+	ring, err := taskring.OpenWorker(s.segs[0].Bytes(), parker)
 	if err != nil {
 		fatal(err)
 	}

@@ -157,7 +157,7 @@ func TestImapOfClosedPool(t *testing.T) {
 			p.mu.Lock()
 			p.breakDown(errors.New("for the test"))
 			p.mu.Unlock()
-			p.bell.Ring()
+			p.parker.Wake()
 		}, ErrBroken},
 	} {
 		t.Run(what, func(t *testing.T) {

@@ -22,7 +22,6 @@ var closeToTheMachine = map[string]string{
 	"procs/internal/kernel sys":       "descriptors and limits, for all of procs",
 	"procs/internal/shm sys":          "memory that processes share, futexes, and who lives",
 	"procs/internal/shm unsafe":       "typed views of segments",
-	"procs/internal/taskring sys":     "futexes of the pool's rings, without what shm links",
 	"procs/internal/taskring unsafe":  "typed views of the pool's rings",
 	"procs/internal/transport sys":    "sockets, and descriptors over them",
 	"procs/internal/transport unsafe": "the size of a place in shared memory",

@@ -10,8 +10,9 @@
 //     and never a fault.
 //   - Mutex: excludes processes and goroutines; a dead owner's lock passes to
 //     exactly one other, who is told.
-//   - Bell, Gate, Crowd: where processes sleep until something changes; how the
-//     goroutines of one process wait with one thread.
+//   - EventCount, Parker: where processes sleep until something changes, many
+//     or one. ContextMutex, SharedWaiter: how the goroutines of one process do
+//     it with one thread.
 //   - Holders: how many of something each process holds, dead ones too.
 //   - Ring: messages from one writer to one reader, without a lock.
 //   - Queue: messages between any number of processes.
@@ -33,6 +34,21 @@
 //     a length: a corrupt segment is ErrCorrupt, never a panic.
 //   - A handle keeps its mapping until it is unreachable. Close only gives the
 //     descriptor back.
+//
+// # Words to sleep on
+//
+// There are four kinds, because they carry different things: that of a Mutex is
+// the lock itself and says who holds it; that of an EventCount counts, so that
+// many may sleep and nobody misses what happened since it looked; a Parker is
+// one sleeper's, and waking it needs no count; and a Condition of package procs
+// has one for each waiter, which says what became of it.
+//
+// A Spinner learns whether spinning pays. Others do not share it: a pool's
+// worker looks a fixed number of times and yields in between, because the
+// workers, the pool and its callers often share as many processors as there are
+// workers (taskring); a connection in the poller counts looks, each of which is
+// a system call (transport); and an end of a manager's lane goes by the clock,
+// because its answers take as long as a method does (manager).
 //
 // # Ring
 //

@@ -6,10 +6,10 @@ import (
 	"switchyard/procs/internal/interleave"
 )
 
-// The model of a Bell: two sleepers wait for a permit each, and a ringer gives
+// The model of a EventCount: two sleepers wait for a permit each, and a ringer gives
 // one permit after the other, or all at once.
 type bellState struct {
-	word    int // rings times two, plus one if anybody listens
+	word    int // notifications times two, plus one if anybody listens
 	permits int
 	seen    [2]int  // the word each sleeper armed with
 	asleep  [2]bool // in the futex
@@ -104,7 +104,7 @@ func ringOne(times int, putBack bool) []bellStep {
 	return append(steps, func(*bellState) int { return interleave.End })
 }
 
-// ringAll gives n permits and calls RingAll.
+// ringAll gives n permits and calls NotifyAll.
 func ringAll(n int) []bellStep {
 	return []bellStep{
 		func(s *bellState) int { s.permits += n; return 1 },
@@ -122,8 +122,8 @@ func ringAll(n int) []bellStep {
 
 // Nobody sleeps while there is a permit for it, in whatever order sleepers and
 // ringer take their steps.
-func TestBellInEveryOrder(t *testing.T) {
-	for name, ring := range map[string][]bellStep{"Ring": ringOne(2, true), "RingAll": ringAll(2)} {
+func TestEventCountInEveryOrder(t *testing.T) {
+	for name, ring := range map[string][]bellStep{"Ring": ringOne(2, true), "NotifyAll": ringAll(2)} {
 		states, err := interleave.Explore(bellState{}, [][]bellStep{sleeper(0, false), sleeper(1, false), ring}, nil)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -21,11 +21,11 @@ import (
 // The Mutex value is the handle of one process. Acquire and release without
 // contention are one compare-and-swap each.
 type Mutex struct {
-	word *atomic.Uint64
-	self uint64
-	gate Gate
-	spin Spinner
-	seg  *Segment // keeps the mapping
+	word  *atomic.Uint64
+	self  uint64
+	turns ContextMutex
+	spin  Spinner
+	seg   *Segment // keeps the mapping
 }
 
 const waitersBit = 1 << 31
@@ -39,7 +39,7 @@ func (m *Mutex) Open(seg *Segment, off int) {
 	m.word = At[atomic.Uint64](seg.Bytes(), off)
 	m.self = uint64(Self())
 	m.seg = seg
-	m.gate = NewGate()
+	m.turns = NewContextMutex()
 }
 
 // TryLock acquires the mutex if nobody holds it.
@@ -70,10 +70,10 @@ func (m *Mutex) lockSlow(wait *Wait) error {
 	}
 	// Of the goroutines of a process one sleeps in the kernel, holding a
 	// thread; the others wait for it as goroutines do.
-	if err := m.gate.Enter(wait); err != nil {
+	if err := m.turns.Lock(wait); err != nil {
 		return err
 	}
-	defer m.gate.Leave()
+	defer m.turns.Unlock()
 	var s Sleeper
 	defer s.End()
 	// Who has waited cannot know that nobody else does, so it takes the word

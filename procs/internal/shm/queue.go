@@ -28,10 +28,10 @@ type Queue struct {
 	mem []byte
 
 	put, get           Mutex
-	notEmpty, notFull  Bell
-	allDone            Bell
-	putGate, getGate   Gate
-	joiners            Crowd
+	notEmpty, notFull  EventCount
+	allDone            EventCount
+	putTurns, getTurns ContextMutex
+	joiners            SharedWaiter
 	putSpin, getSpin   Spinner
 	base, chunks       int
 	holders            Holders // of tasks; guarded by get
@@ -159,7 +159,7 @@ func OpenQueue(seg *Segment) (*Queue, error) {
 	}
 	tasks, base, _ := queueLayout(queueChunks)
 	q := &Queue{seg: seg, h: h, mem: seg.Bytes()[QueueOffset:], base: base, chunks: queueChunks, maxsize: h.maxsize,
-		putGate: NewGate(), getGate: NewGate()}
+		putTurns: NewContextMutex(), getTurns: NewContextMutex()}
 	off := func(p unsafe.Pointer) int { return int(uintptr(p) - uintptr(unsafe.Pointer(&seg.Bytes()[0]))) }
 	q.put.Open(seg, off(unsafe.Pointer(&h.putMutex)))
 	q.get.Open(seg, off(unsafe.Pointer(&h.getMutex)))
@@ -220,10 +220,10 @@ func (q *Queue) Put(wait *Wait, p []byte) error {
 			return err
 		}
 	}
-	if err := q.putGate.Enter(wait); err != nil {
+	if err := q.putTurns.Lock(wait); err != nil {
 		return err
 	}
-	defer q.putGate.Leave()
+	defer q.putTurns.Unlock()
 	var s Sleeper
 	defer s.End()
 	for {
@@ -236,7 +236,7 @@ func (q *Queue) Put(wait *Wait, p []byte) error {
 		}
 		if _, err := q.notFull.Sleep(&s, wait, seen); err != nil {
 			if q.room() {
-				q.notFull.RingAll() // it may have been us who were woken: let others have it
+				q.notFull.NotifyAll() // it may have been us who were woken: let others have it
 			}
 			return err
 		}
@@ -317,7 +317,7 @@ func (q *Queue) publish(next uint64) {
 	// sees the message whole. It is the instant at which the message is in the
 	// queue.
 	q.h.head.Store(next)
-	q.notEmpty.Ring(1)
+	q.notEmpty.Notify(1)
 }
 
 // write writes a record behind head, and returns what head will be. Until then
@@ -471,10 +471,10 @@ func (q *Queue) Get(wait *Wait, buf []byte) ([]byte, error) {
 			return buf, err
 		}
 	}
-	if err := q.getGate.Enter(wait); err != nil {
+	if err := q.getTurns.Lock(wait); err != nil {
 		return buf, err
 	}
-	defer q.getGate.Leave()
+	defer q.getTurns.Unlock()
 	var s Sleeper
 	defer s.End()
 	for {
@@ -487,7 +487,7 @@ func (q *Queue) Get(wait *Wait, buf []byte) ([]byte, error) {
 		}
 		if _, err := q.notEmpty.Sleep(&s, wait, seen); err != nil {
 			if q.some() {
-				q.notEmpty.RingAll() // it may have been us who were woken: let others have it
+				q.notEmpty.NotifyAll() // it may have been us who were woken: let others have it
 			}
 			return buf, err
 		}
@@ -539,7 +539,7 @@ func (q *Queue) consume(next uint64) {
 	q.lastTake = next
 	q.h.tail.Store(next) // release: our reads are over
 	q.h.tasks.undo.slot = 0
-	q.notFull.Ring(1)
+	q.notFull.Notify(1)
 	if q.h.fat.Load() != 0 && next == q.h.head.Load() {
 		q.trim()
 	}
@@ -620,8 +620,8 @@ func (q *Queue) ShutDown(wait *Wait, immediate bool) error {
 // WakeAll makes everyone who sleeps look again: at a closed handle, for one.
 func (q *Queue) WakeAll() {
 	futexWake(q.allDone.word, math.MaxInt32)
-	q.notEmpty.RingAll()
-	q.notFull.RingAll()
+	q.notEmpty.NotifyAll()
+	q.notFull.NotifyAll()
 }
 
 // IsShut reports whether ShutDown was called.

@@ -29,11 +29,11 @@ type ringHeader struct {
 	readerClosed atomic.Uint32
 	_            [116]byte
 
-	readerAsleep atomic.Uint32 // 1: the reader sleeps, or is about to, and wants to be woken
-	_            [124]byte
+	reader Parker
+	_      [124]byte
 
-	writerAsleep atomic.Uint32
-	_            [124]byte
+	writer Parker
+	_      [124]byte
 }
 
 // RingHeader is how many bytes a ring needs beside its data.
@@ -192,15 +192,7 @@ func (w *Writer) Publish() {
 	// new head sees them whole. A writer killed before it has published
 	// nothing, one killed after it everything.
 	w.h.head.Store(w.pos)
-	// The reader does: asleep = 1; look at head; sleep while asleep == 1. We
-	// do: head; look at asleep. Go's atomics are sequentially consistent, so at
-	// least one of the two sees the other's store: either we see it asleep and
-	// wake it, or it sees the record and does not sleep. If it does not sleep
-	// we make no system call.
-	if w.h.readerAsleep.Load() != 0 {
-		w.h.readerAsleep.Store(0) // makes a sleep that is only about to begin return at once
-		futexWake(&w.h.readerAsleep, 1)
-	}
+	w.h.reader.Wake()
 }
 
 // TryPut puts one record and publishes it, or returns false if there is no room
@@ -253,7 +245,7 @@ func (w *Writer) room(n int) bool {
 func (w *Writer) WaitRoom(wait *Wait, n int) error {
 	w.Publish()
 	h := w.h
-	err := block(wait, &w.spin, &w.sleeper, &h.writerAsleep, func() bool {
+	err := block(wait, &w.spin, &w.sleeper, &h.writer, func() bool {
 		return h.readerClosed.Load() != 0 || w.room(n)
 	})
 	if err == nil && h.readerClosed.Load() != 0 {
@@ -267,7 +259,7 @@ func (w *Writer) WaitRoom(wait *Wait, n int) error {
 func (w *Writer) Close() {
 	w.Publish()
 	w.h.writerClosed.Store(1)
-	wakeAsleep(&w.h.readerAsleep)
+	w.h.reader.Wake()
 }
 
 // ReaderClosed reports whether the reader has closed its end.
@@ -366,9 +358,7 @@ func (r *Reader) Release() {
 	// A release store: our reads of the records are over. Then the same
 	// protocol as in Publish, with the roles exchanged.
 	r.h.tail.Store(r.pos)
-	if r.h.writerAsleep.Load() != 0 {
-		wakeAsleep(&r.h.writerAsleep)
-	}
+	r.h.writer.Wake()
 }
 
 // Wait releases everything and waits for a record. It returns nil when Next
@@ -380,7 +370,7 @@ func (r *Reader) Wait(wait *Wait) error {
 	}
 	r.Release()
 	h := r.h
-	return block(wait, &r.spin, &r.sleeper, &h.readerAsleep, func() bool {
+	return block(wait, &r.spin, &r.sleeper, &h.reader, func() bool {
 		return h.head.Load() != r.pos || h.writerClosed.Load() != 0
 	})
 }
@@ -403,39 +393,34 @@ func (r *Reader) Get(wait *Wait) ([]byte, error) {
 // with ErrClosed.
 func (r *Reader) Close() {
 	r.h.readerClosed.Store(1)
-	wakeAsleep(&r.h.writerAsleep)
+	r.h.writer.Wake()
 }
 
 // WriterClosed reports whether the writer has closed its end. Records may
 // remain.
 func (r *Reader) WriterClosed() bool { return r.h.writerClosed.Load() != 0 }
 
-func wakeAsleep(asleep *atomic.Uint32) {
-	asleep.Store(0)
-	futexWake(asleep, 1)
-}
-
-// block waits until ready, first spinning, then asleep on the word asleep,
-// which the other side clears to wake us.
-func block(wait *Wait, spin *Spinner, s *Sleeper, asleep *atomic.Uint32, ready func() bool) error {
+// block waits until ready, first spinning, then asleep, until the other
+// side wakes us.
+func block(wait *Wait, spin *Spinner, s *Sleeper, p *Parker, ready func() bool) error {
 	if spin.Until(ready) {
 		return nil
 	}
 	*s = Sleeper{}
 	defer s.End()
 	for {
-		asleep.Store(1)
-		// After the store, see Publish for why. A death between a publication
+		p.Arm()
+		// A death between a publication
 		// and its wake-up costs us one slice, no more.
 		if ready() {
-			asleep.Store(0)
+			p.Disarm()
 			return nil
 		}
-		_, err := s.Sleep(wait, asleep, 1)
+		err := p.sleepSlice(s, wait)
 		if err == nil {
 			continue
 		}
-		asleep.Store(0)
+		p.Disarm()
 		// What came in the last moment counts more than why we gave up, except
 		// for a context that is done.
 		if ready() && err != context.Canceled && err != context.DeadlineExceeded {

@@ -59,7 +59,7 @@ func Adopt(f *os.File, size int) (*Segment, error) {
 		f.Close()
 		return nil, fmt.Errorf("shm: adopt: %w: empty", ErrCorrupt)
 	}
-	if mem := unpark(f, size); mem != nil {
+	if mem := takeRecycled(f, size); mem != nil {
 		return newSegment(f, mem, ""), nil
 	}
 	return mapFile(f, size, "")

@@ -37,8 +37,8 @@ func Unlink(name string, id kernel.FileID) error { return errPlatform }
 // ID returns which file the segment is.
 func (s *Segment) ID() (kernel.FileID, error) { return kernel.FileID{}, errPlatform }
 
-// Park is Unmap.
-func (s *Segment) Park() error { return s.Unmap() }
+// Recycle is Unmap.
+func (s *Segment) Recycle() error { return s.Unmap() }
 
 // Reserve gives memory to a part of a sparse segment.
 func (s *Segment) Reserve(off, n int) error { return errPlatform }

@@ -100,7 +100,7 @@ func (q *Queue) addDone(n uint64) {
 	t.undo.slot = 0
 	if q.unfinished(q.h.head.Load()) == 0 {
 		t.emptied.Store(uint32(t.done.Load()))
-		q.allDone.RingAll()
+		q.allDone.NotifyAll()
 	}
 }
 
@@ -144,8 +144,9 @@ func (q *Queue) waitDone(wait *Wait) error {
 }
 
 // allDoneSince returns a function that reports whether all that is put now was
-// done meanwhile, though more may have been put since. The bell does not tell:
-// it may still ring for an end that others have heeded before they put more.
+// done meanwhile, though more may have been put since. The count of
+// notifications does not tell: one may be late, for an end that others have
+// heeded before they put more.
 func (q *Queue) allDoneSince() func() bool {
 	before, puts := q.h.tasks.emptied.Load(), q.h.head.Load()
 	return func() bool {

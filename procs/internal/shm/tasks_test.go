@@ -4,8 +4,8 @@ package shm
 
 import "testing"
 
-// A wait for the end of all tasks ends neither with a ring that is late, for an
-// end that others have heeded before they put more, nor with a ring for
+// A wait for the end of all tasks ends neither with a notification that is late,
+// for an end that others have heeded before they put more, nor with one for
 // nothing; and it ends with an end that came and went while it slept.
 //
 // CPython's JoinableQueue counts and notifies under one lock, so it knows no
@@ -33,12 +33,12 @@ func TestAllDoneSince(t *testing.T) {
 		over      bool
 	}{
 		"nothing": {func(*Queue) {}, false},
-		"a ring for nothing": {func(q *Queue) {
-			q.allDone.RingAll()
+		"a notification for nothing": {func(q *Queue) {
+			q.allDone.NotifyAll()
 		}, false},
-		"the ring for an earlier end, late": {func(q *Queue) {
+		"that of an earlier end, late": {func(q *Queue) {
 			q.h.tasks.emptied.Store(uint32(q.h.tasks.done.Load()))
-			q.allDone.RingAll()
+			q.allDone.NotifyAll()
 		}, false},
 		"some are done":                {func(q *Queue) { work(q, 1) }, false},
 		"more are put, as many done":   {func(q *Queue) { put(q, 2); work(q, 2) }, false},

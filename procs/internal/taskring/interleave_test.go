@@ -39,7 +39,7 @@ func publisher(n int) []napStep {
 				}
 				return first + 3
 			},
-			func(s *napState) int { s.sleeping = false; return next }, // futexWake
+			func(s *napState) int { s.sleeping = false; return next }, // the futex wakes
 		)
 	}
 	return append(steps, func(*napState) int { return interleave.End })
@@ -67,7 +67,7 @@ func taker(n int, again bool) []napStep {
 			return 4
 		},
 		func(s *napState) int { s.asleep = false; return 0 },
-		func(s *napState) int { // futexWait(&asleep, 1)
+		func(s *napState) int { // the futex sleeps
 			if !s.asleep {
 				return 6
 			}
@@ -100,7 +100,7 @@ func TestWorkerSleepsInEveryOrder(t *testing.T) {
 	}
 }
 
-// The model of a pool that arms its bell, looks, and sleeps, while two workers
+// The model of a pool that arms its parker, looks, and sleeps, while two workers
 // put results and ring.
 type bellState struct {
 	results, taken int
@@ -177,6 +177,6 @@ func TestPoolSleepsInEveryOrder(t *testing.T) {
 	}
 	t.Log(states, "states")
 	if _, err := interleave.Explore(bellState{}, [][]bellStep{collector(2, false), ringer(), ringer()}, nil); err == nil {
-		t.Error("a pool that does not arm its bell is not found out")
+		t.Error("a pool that does not arm its parker is not found out")
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"unsafe"
+
+	"switchyard/procs/internal/shm"
 )
 
 // A segment holds a header, then the data of the task ring, then that of the
@@ -37,8 +39,8 @@ type header struct {
 	wakeAt     atomic.Uint64 // parent: wake me once resultTail reaches this
 	_          [112]byte
 
-	asleep atomic.Uint32 // worker sleeps: no tasks, or no room for a result
-	_      [124]byte
+	idle shm.Parker // of the worker: no tasks, or no room for a result
+	_    [124]byte
 }
 
 const (
@@ -236,9 +238,7 @@ func (p *Parent) Publish() {
 
 // wake wakes a sleeping worker.
 func (p *Parent) wake() {
-	if p.h.asleep.Load() != 0 && p.h.asleep.Swap(0) != 0 {
-		futexWake(&p.h.asleep)
-	}
+	p.h.idle.Wake()
 }
 
 // Next returns the next result without giving its memory back, or nil. The
@@ -270,7 +270,7 @@ func (p *Parent) Next() (*Result, []byte, error) {
 // Pending reports whether there is a result to take.
 func (p *Parent) Pending() bool { return p.h.resultTail.Load() != p.taken }
 
-// WakeAt asks the worker to ring the bell once at least n bytes of results wait
+// WakeAt asks the worker to wake us once at least n bytes of results wait
 // to be taken.
 func (p *Parent) WakeAt(n uint64) { p.h.wakeAt.Store(p.taken + n) }
 
@@ -288,11 +288,11 @@ func (p *Parent) Release() {
 
 // Worker is the other end.
 type Worker struct {
-	skipped bool // revoked tasks, since the bell was last rung
+	skipped bool // revoked tasks, since the pool was last woken
 	h       *header
 	tasks   ring
 	results ring
-	bell    *Bell
+	parker  *shm.Parker
 	head    uint64 // of tasks
 	tail    uint64 // of results
 	free    uint64 // cached resultHead
@@ -300,7 +300,7 @@ type Worker struct {
 }
 
 // OpenWorker opens what NewParent made.
-func OpenWorker(mem []byte, bell *Bell) (*Worker, error) {
+func OpenWorker(mem []byte, parker *shm.Parker) (*Worker, error) {
 	if len(mem) < headerSize {
 		return nil, ErrCorrupt
 	}
@@ -309,7 +309,7 @@ func OpenWorker(mem []byte, bell *Bell) (*Worker, error) {
 	if h.magic != magic || !isCapacity(tasks) || !isCapacity(results) || tasks > room || results > room-tasks {
 		return nil, ErrCorrupt
 	}
-	w := &Worker{h: h, bell: bell}
+	w := &Worker{h: h, parker: parker}
 	w.tasks, w.results = split(mem, tasks, results)
 	return w, nil
 }
@@ -329,7 +329,7 @@ func (w *Worker) Next() (*Task, []byte, error) {
 		}
 		if w.skipped { // the pool may wait for the room they took
 			w.skipped = false
-			w.bell.Ring()
+			w.parker.Wake()
 		}
 		w.wait(func() bool { return w.h.taskTail.Load() != w.head })
 	}
@@ -394,7 +394,7 @@ func (w *Worker) Put(seq uint64, flags uint32, payload []byte, last bool) {
 			break
 		}
 		free := w.free
-		w.bell.Ring() // the parent may be waiting for more than fits
+		w.parker.Wake() // the parent may be waiting for more than fits
 		w.wait(func() bool { return w.h.resultHead.Load() != free })
 	}
 	if pad > 0 {
@@ -407,7 +407,7 @@ func (w *Worker) Put(seq uint64, flags uint32, payload []byte, last bool) {
 	w.tail += size
 	w.h.resultTail.Store(w.tail)
 	if last || w.tail >= w.h.wakeAt.Load() {
-		w.bell.Ring()
+		w.parker.Wake()
 	}
 }
 
@@ -417,11 +417,11 @@ func (w *Worker) wait(ready func() bool) {
 		return
 	}
 	for {
-		w.h.asleep.Store(1)
+		w.h.idle.Arm()
 		if ready() {
-			w.h.asleep.Store(0)
+			w.h.idle.Disarm()
 			return
 		}
-		futexWait(&w.h.asleep, 1, NapLimit)
+		w.h.idle.Sleep(NapLimit)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"unsafe"
+
+	"switchyard/procs/internal/shm"
 )
 
 // rings returns both ends of rings of 256 bytes, aligned, with nothing behind
@@ -16,7 +18,7 @@ func rings(t testing.TB) (mem []byte, p *Parent, w *Worker) {
 	words := make([]uint64, Size(256, 256)/8)
 	mem = unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), len(words)*8)
 	p = NewParent(mem, 256, 256)
-	w, err := OpenWorker(mem, BellAt(make([]byte, BellSize)))
+	w, err := OpenWorker(mem, new(shm.Parker))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"switchyard/procs/internal/interleave"
+
+	"switchyard/procs/internal/shm"
 )
 
 // The model of one task: a worker that claims and runs it and may be killed
@@ -150,7 +152,7 @@ func TestTakeBackInEveryOrder(t *testing.T) {
 func ringsOf(t *testing.T, tasks, results int) (*Parent, *Worker) {
 	mem := make([]byte, Size(tasks, results)+8)
 	p := NewParent(mem, tasks, results)
-	w, err := OpenWorker(mem, new(Bell))
+	w, err := OpenWorker(mem, new(shm.Parker))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,12 +230,12 @@ func TestTaskMemory(t *testing.T) {
 // Only what is new wakes a worker.
 func TestPublishNothing(t *testing.T) {
 	p, _ := ringsOf(t, 1<<12, 1<<12)
-	p.h.asleep.Store(1)
-	if p.Publish(); p.h.asleep.Load() != 1 {
+	p.h.idle.Arm()
+	if p.Publish(); !p.h.idle.Armed() {
 		t.Error("nothing new woke the worker")
 	}
 	p.Put(0, 1, 0, 0, nil)
-	if p.Publish(); p.h.asleep.Load() != 0 {
+	if p.Publish(); p.h.idle.Armed() {
 		t.Error("a task did not wake the worker")
 	}
 }

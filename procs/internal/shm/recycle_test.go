@@ -36,7 +36,7 @@ func mapped(t *testing.T) int {
 	return strings.Count(string(b), "memfd:switchyard")
 }
 
-// A mapping that was parked is used again for the same segment, and for no
+// A mapping that was recycled is used again for the same segment, and for no
 // other.
 func TestParkAgain(t *testing.T) {
 	before := mapped(t)
@@ -63,10 +63,10 @@ func TestParkAgain(t *testing.T) {
 			if s == b {
 				twin.Bytes()[8] = 'b'
 			}
-			if err := twin.Park(); err != nil {
+			if err := twin.Recycle(); err != nil {
 				t.Fatal(err)
 			}
-			if err := twin.Park(); err != nil || twin.Unmap() != nil {
+			if err := twin.Recycle(); err != nil || twin.Unmap() != nil {
 				t.Fatal(err)
 			}
 		}
@@ -75,7 +75,7 @@ func TestParkAgain(t *testing.T) {
 		t.Fatal("mixed up")
 	}
 	if n := mapped(t); n > before+4 {
-		t.Fatalf("%d mappings after %d, for two segments, each with one parked", n, before)
+		t.Fatalf("%d mappings after %d, for two segments, each with one recycled", n, before)
 	}
 }
 
@@ -86,7 +86,7 @@ func TestParkSize(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := again(t, a)
-	if err := a.Park(); err != nil {
+	if err := a.Recycle(); err != nil {
 		t.Fatal(err)
 	}
 	b, err := Adopt(f, 1<<12)
@@ -96,7 +96,7 @@ func TestParkSize(t *testing.T) {
 	b.Unmap()
 }
 
-// However many are parked, few stay, and those not for long.
+// However many are recycled, few stay, and those not for long.
 func TestParkEnds(t *testing.T) {
 	before := mapped(t)
 	for range 20 {
@@ -104,9 +104,9 @@ func TestParkEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.Park()
+		s.Recycle()
 	}
-	if n := mapped(t); n > before+maxParked {
+	if n := mapped(t); n > before+maxRecycled {
 		t.Fatalf("%d mappings after %d", n, before)
 	}
 	for deadline := time.Now().Add(30 * time.Second); mapped(t) > before; time.Sleep(time.Millisecond) {
