@@ -379,7 +379,7 @@ func Dial(ctx context.Context, address string, config DialConfig) (*procs.Conn, 
 	// nothing but cost a timer.
 	stop := context.AfterFunc(ctx, func() { f.SetDeadline(time.Unix(1, 0)) })
 	err = answerChallenge(f, config.AuthKey)
-	if !stop() && ctx.Err() != nil {
+	if !stop() {
 		err = ctx.Err()
 	}
 	var c *procs.Conn

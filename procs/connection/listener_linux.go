@@ -215,14 +215,7 @@ func connect(ctx context.Context, fd int, sa unix.Sockaddr) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err == unix.EAGAIN {
-			time.Sleep(time.Millisecond)
-			continue
-		}
-		unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, 20)
-		if e, gerr := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR); gerr == nil && e != 0 {
-			return unix.Errno(e)
-		}
+		time.Sleep(time.Millisecond)
 	}
 }
 
