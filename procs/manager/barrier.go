@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -146,10 +147,10 @@ func (b *Barrier) Wait(ctx context.Context) (index int, err error) {
 // WaitTimeout is Wait with a limit; then the error is procs.ErrTimeout and
 // procs.ErrBrokenBarrier.
 func (b *Barrier) WaitTimeout(d time.Duration) (index int, err error) {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), max(d, 1), procs.ErrTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), max(d, 1))
 	defer cancel()
 	index, err = b.Wait(ctx)
-	if err != nil && ctx.Err() != nil && err != procs.ErrBrokenBarrier {
+	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("%w: %w", procs.ErrBrokenBarrier, procs.ErrTimeout)
 	}
 	return index, err

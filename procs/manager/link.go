@@ -126,10 +126,12 @@ func dialed(address string) {
 // hello waits for the server's first message.
 func (l *clientLink) hello(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { l.conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
 	kind, b, fds, err := l.messages.Recv(nil)
 	w := codec.Wire{FDs: fds}
 	defer w.Close()
+	if !stop() { // also if the message came: the connection is past its deadline
+		return fmt.Errorf("manager: connect to %s: %w", l.address, ctx.Err())
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrDied, err)
 	}

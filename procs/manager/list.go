@@ -74,7 +74,9 @@ func (l *List[T]) putAt(method byte, i int, v T) error {
 }
 
 // Delete removes element i.
-func (l *List[T]) Delete(i int) error { _, err := l.Pop(i); return err }
+func (l *List[T]) Delete(i int) error {
+	return l.call(listDelete, func(c *clientCall) error { c.putInt(i); return nil }, nil)
+}
 
 // Len returns the number of elements.
 func (l *List[T]) Len() (n int, err error) {

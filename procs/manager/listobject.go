@@ -15,6 +15,7 @@ const (
 	listSet
 	listInsert
 	listPop
+	listDelete
 	listLen
 	listSlice
 	listReplace
@@ -100,12 +101,14 @@ func (l *listObject) call(c *serverCall) error {
 		}
 		l.images = slices.Insert(l.images, i, copyImage(image))
 		return c.err()
-	case listPop:
+	case listPop, listDelete:
 		i, err := l.index(c.int())
 		if err != nil {
 			return err
 		}
-		c.putImage(l.images[i])
+		if c.method == listPop {
+			c.putImage(l.images[i])
+		}
 		c.unkeep(l.images[i])
 		l.images = slices.Delete(l.images, i, i+1)
 		return c.err()
