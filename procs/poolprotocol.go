@@ -82,7 +82,8 @@ import "fmt"
 //  7. Every piece of an accepted job is finished exactly once, before ended is
 //     closed, whatever happens to the workers. Only if its finish ends the
 //     goroutine is it finished again, with an error. Test:
-//     TestPieceFinishedOnce, TestPoolGoexitInTransport.
+//     TestPieceFinishedOnce, TestKilledTaskFinishedOnce,
+//     TestPoolGoexitInTransport.
 //  8. Pool.mu is held when next, head, encode and placed of a job are called,
 //     and is not when finish is. Test: TestJobAndMutex.
 //  9. Only the holder of Pool.collecting takes results and reaps workers, so it

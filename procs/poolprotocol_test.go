@@ -180,7 +180,8 @@ func TestWorkerStateHasOneWriter(t *testing.T) {
 type countedJob struct {
 	t        *testing.T
 	pool     *Pool
-	fd       int // to be sent along, 0: none
+	fn       uint64 // what runs the pieces
+	fd       int    // to be sent along, 0: none
 	begin    int
 	finished []atomic.Int32
 	errs     sync.Map // by piece
@@ -189,7 +190,7 @@ type countedJob struct {
 }
 
 func newCountedJob(t *testing.T, p *Pool, pieces int) *countedJob {
-	j := &countedJob{t: t, pool: p, finished: make([]atomic.Int32, pieces), done: make(chan struct{})}
+	j := &countedJob{t: t, pool: p, fn: testSquare.id, finished: make([]atomic.Int32, pieces), done: make(chan struct{})}
 	j.left.Store(int32(pieces))
 	return j
 }
@@ -213,7 +214,7 @@ func (j *countedJob) next() (int32, bool) {
 
 func (j *countedJob) head(int32) (uint64, uint32, time.Duration) {
 	j.locked("head")
-	return testSquare.id, 0, 0
+	return j.fn, 0, 0
 }
 
 func (j *countedJob) encode(piece int32, dst []byte, w *wire) ([]byte, error) {
@@ -483,5 +484,29 @@ func TestAttachFails(t *testing.T) {
 	}
 	if v, err := Apply(soon(t), p, testSquare, 3); v != 9 || err != nil {
 		t.Error(v, err)
+	}
+}
+
+// The task that a killed worker was running fails, and is not run again.
+func TestKilledTaskFinishedOnce(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 1})
+	j := newCountedJob(t, p, 1)
+	j.fn = testLoop.id
+	if err := p.submit(j); err != nil {
+		t.Fatal(err)
+	}
+	proctest.Eventually(t, "the task", func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.pieceBegun(p.workers[0], 0)
+	})
+	syscall.Kill(p.PIDs()[0], syscall.SIGKILL)
+	closes(t, "the job", j.done)
+	if v, err := Apply(soon(t), p, testSquare, 3); v != 9 || err != nil {
+		t.Error(v, err)
+	}
+	p.Terminate()
+	if err, _ := j.errs.Load(int32(0)); j.finished[0].Load() != 1 || !errors.Is(err.(error), ErrWorkerDied) {
+		t.Error(j.finished[0].Load(), err)
 	}
 }
