@@ -150,8 +150,8 @@ func (p *Pool) pollOwnResult(at func() (*worker, uint64)) {
 	if !others || w.ring.Pending() {
 		p.drain(w, &d.batch, 1)
 	}
-	// Who wanted to wake the collector meanwhile found nobody asleep, so the collector must
-	// be woken if there is anything for it to do.
+	// Who wanted to wake the collector meanwhile found nobody asleep, so the
+	// collector must be woken if there is anything for it to do.
 	if p.arm(d.workers, 0) == 0 {
 		p.parker.Arm()
 		p.parker.Wake()

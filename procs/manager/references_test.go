@@ -35,7 +35,8 @@ func closing(l *List[int], err error) error {
 	return err
 }
 
-// What is taken out of a container, replaced or dropped is kept by it no longer.
+// What is taken out of a container, replaced or dropped is kept by it no
+// longer.
 func TestReferencesGo(t *testing.T) {
 	other := func(h *held) *List[int] { l, _ := NewList(h.m, 9); return l }
 	for name, c := range map[string]struct{ put, out func(*held, *List[int]) error }{

@@ -2,11 +2,11 @@ package shm
 
 import "time"
 
-// A ContextMutex excludes the goroutines of this process, and its Lock ends with
-// a Wait. Whoever has it may sleep in the kernel, which holds a thread; the
-// others wait for it as goroutines do, so that ten thousand waiters need one
-// thread. It is for waiters who all want the same thing and take turns. Where
-// one event lets all of them go on, use a SharedWaiter.
+// A ContextMutex excludes the goroutines of this process, and its Lock ends
+// with a Wait. Whoever has it may sleep in the kernel, which holds a thread;
+// the others wait for it as goroutines do, so that ten thousand waiters need
+// one thread. It is for waiters who all want the same thing and take turns.
+// Where one event lets all of them go on, use a SharedWaiter.
 type ContextMutex struct{ ch chan struct{} }
 
 // NewContextMutex returns an unlocked mutex.

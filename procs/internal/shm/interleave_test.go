@@ -6,8 +6,8 @@ import (
 	"switchyard/procs/internal/interleave"
 )
 
-// The model of a EventCount: two sleepers wait for a permit each, and a ringer gives
-// one permit after the other, or all at once.
+// The model of an EventCount: two sleepers wait for a permit each, and a ringer
+// gives one permit after the other, or all at once.
 type bellState struct {
 	word    int // notifications times two, plus one if anybody listens
 	permits int

@@ -32,8 +32,8 @@ const (
 	recycleFor  = 100 * time.Millisecond // for so long the memory may outlive its last user
 )
 
-// Recycle is Unmap for an anonymous segment that may come again: Adopt finds the
-// mapping if it does so soon. Otherwise the mapping goes after a tenth of a
+// Recycle is Unmap for an anonymous segment that may come again: Adopt finds
+// the mapping if it does so soon. Otherwise the mapping goes after a tenth of a
 // second.
 func (s *Segment) Recycle() error {
 	if s.name != "" {

@@ -4,9 +4,9 @@ package shm
 
 import "testing"
 
-// A wait for the end of all tasks ends neither with a notification that is late,
-// for an end that others have heeded before they put more, nor with one for
-// nothing; and it ends with an end that came and went while it slept.
+// A wait for the end of all tasks ends neither with a notification that is
+// late, for an end that others have heeded before they put more, nor with one
+// for nothing; and it ends with an end that came and went while it slept.
 //
 // CPython's JoinableQueue counts and notifies under one lock, so it knows no
 // late notification (multiprocessing/queues.py, task_done).

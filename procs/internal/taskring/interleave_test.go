@@ -100,8 +100,8 @@ func TestWorkerSleepsInEveryOrder(t *testing.T) {
 	}
 }
 
-// The model of a pool that arms its parker, looks, and sleeps, while two workers
-// put results and ring.
+// The model of a pool that arms its parker, looks, and sleeps, while two
+// workers put results and ring.
 type bellState struct {
 	results, taken int
 	asleep         bool
