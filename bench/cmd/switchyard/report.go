@@ -84,6 +84,9 @@ both have.`,
 
 // writeReport reads results, prints the text and writes the page.
 func writeReport(cmd *cobra.Command, path, html, baseline string) error {
+	if path == report.Stdin && baseline == report.Stdin {
+		return usageErrorf("only one of results and baseline can be standard input")
+	}
 	run, err := report.Load(path)
 	if err != nil {
 		return err
@@ -91,9 +94,6 @@ func writeReport(cmd *cobra.Command, path, html, baseline string) error {
 	var older *report.Run
 	inputs := inputsOf(path)
 	if baseline != "" {
-		if path == report.Stdin && baseline == report.Stdin {
-			return usageErrorf("only one of results and baseline can be standard input")
-		}
 		if older, err = report.Load(baseline); err != nil {
 			return err
 		}
