@@ -33,8 +33,12 @@ func Commit() string {
 	if !ok {
 		return "unknown"
 	}
+	return commit(info.Settings)
+}
+
+func commit(settings []debug.BuildSetting) string {
 	commit, dirty := "unknown", ""
-	for _, s := range info.Settings {
+	for _, s := range settings {
 		switch {
 		case s.Key == "vcs.revision":
 			commit = s.Value[:min(12, len(s.Value))]
