@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -19,10 +20,11 @@ func TestDescendants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // to end all of them, whatever is listed
 	if err := cmd.Start(); err != nil {
 		t.Skip("no sh here: ", err)
 	}
-	t.Cleanup(func() { kill(Descendants(os.Getpid())); _ = cmd.Wait() })
+	t.Cleanup(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); _ = cmd.Wait() })
 	var first, second, inner, grandchild int
 	lines := bufio.NewScanner(out)
 	for range 2 { // in either order
@@ -53,7 +55,9 @@ func TestDescendants(t *testing.T) {
 			t.Errorf("the children of %d are %d, want %d", pid, got, want)
 		}
 	}
-	kill([]int{grandchild})
+	if err := syscall.Kill(grandchild, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
 	for deadline := time.Now().Add(time.Minute); len(Descendants(second)) > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("a process that has ended is still there")
@@ -61,13 +65,5 @@ func TestDescendants(t *testing.T) {
 	}
 	if got := Descendants(1 << 30); got != nil {
 		t.Errorf("below no process are %d", got)
-	}
-}
-
-func kill(pids []int) {
-	for _, pid := range pids {
-		if p, err := os.FindProcess(pid); err == nil {
-			_ = p.Kill()
-		}
 	}
 }

@@ -1,0 +1,229 @@
+package workload
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"switchyard/bench"
+	"switchyard/procs"
+)
+
+// Each unit of the thread model has a thread of its own, and stays on it.
+func TestThreads(t *testing.T) {
+	const n = 20
+	var first, second [n]int
+	var arrived, done sync.WaitGroup
+	arrived.Add(n)
+	done.Add(n)
+	free, err := threads(n, func(i int) {
+		defer done.Done()
+		first[i] = unix.Gettid()
+		arrived.Done()
+		arrived.Wait()
+		second[i] = unix.Gettid()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done.Wait()
+	free()
+	if first != second {
+		t.Errorf("units were on the threads %v, then on %v", first, second)
+	}
+	slices.Sort(first[:])
+	if got := len(slices.Compact(first[:])); got != n {
+		t.Errorf("%d units had %d threads", n, got)
+	}
+}
+
+// What the tasks compute, by the formulas of their documentation.
+func TestArithmetic(t *testing.T) {
+	x := uint64(1)
+	for n := range 901 {
+		if n%300 < 2 {
+			if got := steps(n); got != x {
+				t.Errorf("%d steps lead to %d, want %d", n, got, x)
+			}
+		}
+		x = x*6364136223846793005 + 1442695040888963407
+	}
+	if got := steps(1); got != 7806831264735756412 {
+		t.Errorf("a step leads to %d", got)
+	}
+	if got := cpuTask(5, 2*time.Microsecond); got != steps(1800)+5 {
+		t.Errorf("a task of 2 µs is %d", got)
+	}
+	for _, tt := range []struct{ n, size, want int }{{10, 3, 4}, {9, 3, 3}, {1, 3, 1}, {0, 3, 0}, {8, 1, 8}} {
+		if got := chunks(tt.n, tt.size); got != tt.want {
+			t.Errorf("%d tasks in chunks of %d are %d, want %d", tt.n, tt.size, got, tt.want)
+		}
+	}
+	for i, want := range []uint64{0 + 1 + 2, 3 + 4 + 5, 6} {
+		if got := cpuChunk(i, 3, 7, 0); got != want+steps(0)*[]uint64{3, 3, 1}[i] {
+			t.Errorf("chunk %d of 7 tasks is %d", i, got)
+		}
+	}
+	if sum(nil) != 0 || sum([]uint64{1, 2, 4}) != 7 || addOne(41) != 42 {
+		t.Error("sums are off")
+	}
+	all := make([]byte, 256)
+	for i := range all {
+		all[i] = byte(i)
+	}
+	want := slices.Clone(all)
+	for c := byte('a'); c <= 'z'; c++ {
+		want[c] = c - 32
+	}
+	if upper(all); !bytes.Equal(all, want) {
+		t.Errorf("upper case is %q", all)
+	}
+}
+
+// What the machine cannot do, at the limits, and how many ops are a batch.
+func TestLimitsAndBatches(t *testing.T) {
+	for _, tt := range []struct {
+		w      *bench.Workload
+		model  bench.Model
+		params bench.Params
+		want   string
+	}{
+		{sleep, Thread, "n=9999", ""},
+		{sleep, Thread, "n=10000", "void: a Go program ends when it has 10,000 threads"},
+		{sleep, Process, "n=9999", ""},
+		{sleep, Process, "n=10000", "void: 10000 processes, at some 1 MiB and more than a millisecond of start-up each, are no way to sleep"},
+		{sleep, Goroutine, "n=10000", ""},
+		{ring, Process, "n=100", ""},
+		{ring, Process, "n=101", "void: 101 processes, at some 1 MiB and more than a millisecond of start-up each, are no ring"},
+		{ring, Thread, "n=1000", ""},
+	} {
+		got := ""
+		if err := tt.w.Limit(&bench.B{Model: tt.model, Params: tt.params}); err != nil {
+			got = err.Error()
+		}
+		if got != tt.want {
+			t.Errorf("%s of %s with %s: %q, want %q", tt.w.Name, tt.model, tt.params, got, tt.want)
+		}
+	}
+	for w, want := range map[*bench.Workload]int{cpuMap: 24, echo: 3, ring: 3, sleep: 3, spawn: 3} {
+		if got := w.Batch("n=3/chunk=3/conns=3"); got != want {
+			t.Errorf("a batch of %s is %d, want %d", w.Name, got, want)
+		}
+	}
+}
+
+// An answer counts only if it is that of its own question, in upper case.
+func TestAskAll(t *testing.T) {
+	stale := make([]byte, lineSize)
+	for name, tt := range map[string]struct {
+		answer func(line []byte)
+		want   uint64
+	}{
+		"right":     {upper, 5},
+		"no change": {func([]byte) {}, 0},
+		"stale": {func(line []byte) {
+			upper(line)
+			next := slices.Clone(line)
+			copy(line, stale)
+			stale = next
+		}, 0},
+		"no end of line": {func(line []byte) {
+			if line[lineSize-1] == '\n' {
+				upper(line)
+			}
+		}, 5},
+	} {
+		ours, theirs := net.Pipe()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			line := make([]byte, lineSize)
+			for {
+				if _, err := io.ReadFull(theirs, line); err != nil {
+					return
+				}
+				tt.answer(line)
+				if _, err := theirs.Write(line); err != nil {
+					return
+				}
+			}
+		})
+		lat := bench.NewRecorder(2, 5)
+		if got, err := askAll(ours, 5, lat); got != tt.want || err != nil || len(lat.Samples()) != 3 {
+			t.Errorf("%s: %d answers, %v, %d latencies; want %d and 3", name, got, err, len(lat.Samples()), tt.want)
+		}
+		(&clients{conns: []net.Conn{ours}}).close()
+		wg.Wait()
+		theirs.Close()
+	}
+	ours, theirs := net.Pipe()
+	theirs.Close()
+	if n, err := askAll(ours, 5, bench.NewRecorder(1, 5)); n != 0 || !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("a server that is gone: %d answers, %v", n, err)
+	}
+	c := &clients{conns: []net.Conn{ours}}
+	if err := c.greet(); err == nil || !strings.HasPrefix(err.Error(), "0 of 1 greetings were answered: ") {
+		t.Errorf("a server that is gone: %v", err)
+	}
+}
+
+// A client that goes between two questions ends its server; one that goes in
+// the midst of a question is an error, and so is one that takes no answer.
+func TestServe(t *testing.T) {
+	line := strings.Repeat("q", lineSize)
+	for in, want := range map[string]error{"": nil, line: nil, line + line: nil, line + "q": io.ErrUnexpectedEOF} {
+		var out bytes.Buffer
+		err := serve(struct {
+			io.Reader
+			io.Writer
+		}{strings.NewReader(in), &out})
+		if err != want || out.String() != strings.ToUpper(in[:len(in)/lineSize*lineSize]) {
+			t.Errorf("%d bytes: %v, answered %q", len(in), err, &out)
+		}
+	}
+	_, closed := io.Pipe()
+	closed.Close()
+	if err := serve(struct {
+		io.Reader
+		io.Writer
+	}{strings.NewReader(line), closed}); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("nobody takes the answer: %v", err)
+	}
+}
+
+// Numbers go through a pipe as they are; what is no number is an error, and the
+// end of the pipe is none.
+func TestNumbersThroughPipe(t *testing.T) {
+	a, b, err := procs.NewPipe(procs.Duplex)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	for _, v := range []uint64{0, 1, 1<<64 - 1, 0x0102030405060708} {
+		if err := sendUint64(a, v); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := recvUint64(b); got != v || err != nil {
+			t.Errorf("received %d, %v, want %d", got, err, v)
+		}
+	}
+	if err := a.SendBytes([]byte("abc")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := recvUint64(b); err == nil || err.Error() != "received 3 bytes instead of 8" {
+		t.Errorf("three bytes: %v", err)
+	}
+	a.Close()
+	_, err = recvUint64(b)
+	if boom := fmt.Errorf("boom"); atEOF(err) != nil || atEOF(boom) != boom || atEOF(nil) != nil {
+		t.Errorf("the end of the pipe is %v", err)
+	}
+}
