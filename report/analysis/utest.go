@@ -183,12 +183,11 @@ func criticalU(n1, n2 int, alpha float64) int {
 		all += w
 	}
 	below := 0.0
-	for u := 0; u <= n1*n2; u++ {
+	for u := 0; ; u++ {
 		if below += weights[2*u]; 2*below > alpha*all {
 			return u - 1
 		}
 	}
-	return n1 * n2
 }
 
 // smallestP is the smallest p that the U test can reach with samples of these

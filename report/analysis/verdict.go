@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 	"sort"
-	"strings"
 
 	"switchyard/report/format"
 	"switchyard/report/results"
@@ -145,7 +144,7 @@ func (v *Verdict) sentence(measured int, r *Ranking) (head, rest string) {
 // over says what the geometric mean is taken over.
 func (v *Verdict) over(r *Ranking) string {
 	if v.Cases == 1 {
-		return format.Clean(strings.ReplaceAll(r.Cases[0].FullName(), "/", " "))
+		return format.Clean(r.Cases[0].Title())
 	}
 	if v.Workloads == 1 {
 		return fmt.Sprintf("%d cases of %s", v.Cases, format.Clean(r.Cases[0].Workload.Name))

@@ -117,9 +117,6 @@ func linearTicks(lo, hi float64, tick func(float64) string) []plot.Tick {
 		if v > hi {
 			break
 		}
-		if math.Abs(v) < step/1e6 {
-			v = 0
-		}
 		out = append(out, plot.Tick{Value: v, Label: tick(v)})
 	}
 	return out

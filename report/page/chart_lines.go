@@ -137,7 +137,8 @@ func spreadApart(ys []float64, gap, lo, hi float64) {
 			}
 		}
 		if n := len(ys); n > 0 {
-			ys[0], ys[n-1] = math.Max(ys[0], lo), math.Min(ys[n-1], hi)
+			ys[0] = math.Max(ys[0], lo)
+			ys[n-1] = math.Min(ys[n-1], hi)
 		}
 		if !moved {
 			return

@@ -60,7 +60,7 @@ const (
 )
 
 func (t *textWriter) paint(code, s string) string {
-	if !t.opt.Color || s == "" {
+	if !t.opt.Color || code == "" || s == "" {
 		return s
 	}
 	return "\x1b[" + code + "m" + s + "\x1b[0m"
@@ -123,7 +123,7 @@ func (t *textWriter) models(m analysis.Metric) []string {
 
 func (t *textWriter) row(m analysis.Metric, c *results.Case, models []string) []textCell {
 	r := t.run.Case(c, m)
-	row := []textCell{{format.Clean(strings.ReplaceAll(c.Title(), "/", " ")), ""}}
+	row := []textCell{{format.Clean(c.Title()), ""}}
 	any := false
 	for _, model := range models {
 		e := r.Entry(model)

@@ -1,0 +1,228 @@
+package analysis
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"switchyard/report/internal/reporttest"
+	"switchyard/report/results"
+)
+
+// six are six results of a benchmark, of which none is like another's.
+func six(name, unit string, from float64) string {
+	s := ""
+	for i := range 6 {
+		s += fmt.Sprintf("Benchmark%s 100 %g %s\n", name, from+float64(i)/10, unit)
+	}
+	return s
+}
+
+// The sum of a comparison, in each of its forms.
+func TestSentences(t *testing.T) {
+	ok, failed := six("X-2", "ns/op", 100), "--- FAIL: BenchmarkX-2\n    no\n"
+	for name, test := range map[string]struct{ old, new, want string }{
+		"nothing in common":   {ok, six("Y-2", "ns/op", 5), "Nothing to compare: the runs have no case and model in common."},
+		"failed now":          {ok, failed, "Nothing to compare: no case and model has numbers in both runs. 1 failure in the new run."},
+		"failed then":         {failed, ok, "Nothing to compare: no case and model has numbers in both runs."},
+		"worse, and one fell": {ok, six("X-2", "ns/op", 200) + "--- FAIL: BenchmarkY-2\n    no\n", "Of 1 cell, throughput is worse in 1, better in 0, not different in 0, and cannot be told in 0. 1 failure in the new run."},
+		"better":              {ok, six("X-2", "ns/op", 50) + six("Y-2", "ns/op", 5), "Of 1 cell, throughput is worse in 0, better in 1, not different in 0, and cannot be told in 0."},
+		"the same":            {ok, ok, "Of 1 cell, throughput is worse in 0, better in 0, not different in 1, and cannot be told in 0."},
+		"few":                 {"BenchmarkX-2 1 5 ns/op\n", "BenchmarkX-2 1 9 ns/op\n", "Of 1 cell, throughput is worse in 0, better in 0, not different in 0, and cannot be told in 1."},
+		"of a unit":           {six("X-2", "Widgets", 100), six("X-2", "Widgets", 200), "Of 1 cell, Widgets is changed in 1, not different in 0, and cannot be told in 0."},
+		"units in order":      {six("X-2", "b/op", 1) + six("X-2", "a/op", 1), six("X-2", "b/op", 2) + six("X-2", "a/op", 1), "Of 1 cell, a/op is worse in 0, better in 0, not different in 1, and cannot be told in 0."},
+	} {
+		if got := Compare(read(t, test.old), read(t, test.new)).Sentence(); got != test.want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+// A change is judged by what was shown, in each of its kinds.
+func TestKindsOfChange(t *testing.T) {
+	for name, test := range map[string]struct {
+		unit     string
+		old, new []float64
+		want     ChangeKind
+	}{
+		"constant":             {"ns/op", []float64{5, 5}, []float64{5, 5}, Same},
+		"constant, once":       {"ns/op", []float64{5}, []float64{5, 5}, Inconclusive},
+		"once, constant":       {"ns/op", []float64{5, 5}, []float64{5}, Inconclusive},
+		"constant, another":    {"ns/op", []float64{5, 5}, []float64{6, 6}, Inconclusive},
+		"all but constant":     {"ns/op", []float64{5, 5}, []float64{5, 6}, Inconclusive},
+		"noisy":                {"ns/op", []float64{10, 20, 30, 40, 50, 60}, []float64{12, 22, 32, 42, 52, 62}, Inconclusive},
+		"steady":               {"ns/op", []float64{100, 101, 102, 103, 104, 105}, []float64{100.5, 101.5, 102.5, 103.5, 104.5, 105.5}, Same},
+		"zero, always":         {"allocs/op", []float64{0, 0, 0}, []float64{0, 0, 0}, Same},
+		"zero to something":    {"allocs/op", []float64{0, 0, 0, 0}, []float64{1, 1, 1, 1}, Regressed},
+		"something to nothing": {"allocs/op", []float64{1, 1, 1, 1}, []float64{0, 0, 0, 0}, Gained},
+		"more widgets":         {"widgets", []float64{1, 1, 1, 1}, []float64{2, 2, 2, 2}, Moved},
+	} {
+		text := func(values []float64) (s string) {
+			for _, v := range values {
+				s += fmt.Sprintf("BenchmarkX-2 1 %g %s\n", v, test.unit)
+			}
+			return s
+		}
+		d := Compare(read(t, text(test.old)), read(t, text(test.new)))
+		if len(d.Changes) != 1 || d.Changes[0].Kind != test.want || d.Changes[0].N1 != len(test.new) || d.Changes[0].N2 != len(test.old) {
+			t.Errorf("%s: %+v, want %s", name, d.Changes, test.want)
+		}
+	}
+	for k, want := range map[ChangeKind]string{Regressed: "worse", Moved: "changed", Gained: "better", Inconclusive: "?", Same: "~"} {
+		if k.String() != want {
+			t.Errorf("%d is %s, want %s", k, k, want)
+		}
+	}
+}
+
+// Names in sentences: none, one, and more than are listed; each with its verb.
+func TestNamesInSentences(t *testing.T) {
+	set := func(all ...string) map[string]bool {
+		out := map[string]bool{}
+		for _, s := range all {
+			out[s] = true
+		}
+		return out
+	}
+	for got, want := range map[string]string{
+		names(set("b", "")): "no package and b", names(set("a", "b", "c", "d")): "a, b, c and d", names(set("e", "a", "b", "c", "d")): "a, b, c, d and 1 more",
+		isAre(1, "case"): "1 case is", isAre(2, "case"): "2 cases are", hasHave(1, "case"): "1 case has", hasHave(3, "case"): "3 cases have",
+		has([]string{"a"}): "a has", has([]string{"a", "b"}): "a and b have", cpuList(map[int]bool{0: true, 16: true, 2: true}): "1, 2 and 16",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// What a break-even comes to where nothing is shown, or only in part.
+func TestUndecided(t *testing.T) {
+	even := map[string]float64{"1us": 100, "10us": 100, "100us": 100, "1ms": 100}
+	for want, process := range map[string]map[string]float64{
+		"not decided within 1µs to 1ms: all intervals include 1":                       even,
+		"not decided everywhere: better at 1ms, the other intervals include 1":         {"1us": 100, "10us": 100, "100us": 100, "1ms": 200},
+		"not decided everywhere: worse at 1µs and 10µs, the other intervals include 1": {"1us": 10, "10us": 50, "100us": 100, "1ms": 100},
+		"never within the range measured (1µs to 1ms): 0.10× to 0.50×":                 {"1us": 10, "10us": 50, "100us": 50, "1ms": 50},
+		"at every size measured (1µs to 1ms): 2.00× to 3.00×":                          {"1us": 200, "10us": 200, "100us": 200, "1ms": 300},
+		"no single size: better and worse take turns within 1µs to 1ms":                {"1us": 200, "10us": 10, "100us": 10, "1ms": 300},
+		"from task = 31.6µs (95 % interval 31.6µs to 31.6µs); 100× at 1ms":             {"1us": 1, "10us": 10, "100us": 1000, "1ms": 10000},
+		"up to task = 31.6µs (95 % interval 31.6µs to 31.6µs); 100× at 1µs":            {"1us": 10000, "10us": 1000, "100us": 10, "1ms": 1},
+		"from task = 10µs (95 % interval 10µs to 10µs); 2.00× at 1ms":                  {"1us": 50, "10us": 100, "100us": 200, "1ms": 200},
+	} {
+		tb := reporttest.Table{Count: 8, Rates: map[string]map[string]float64{}}
+		for _, s := range []string{"1us", "10us", "100us", "1ms"} {
+			tb.Order = append(tb.Order, "Map/task="+s)
+			tb.Rates["Map/task="+s] = map[string]float64{"process": process[s], "serial": 100}
+		}
+		evens := tabled(t, tb).BreakEvens
+		if len(evens) != 1 || evens[0].Text != want {
+			t.Errorf("%s, want %s", evens[0].Text, want)
+		}
+	}
+}
+
+// A curve's numbers at the limits of their forms.
+func TestFormatOfCurves(t *testing.T) {
+	whole, parts := []float64{1, 2, 4}, []float64{0.5, 1}
+	for _, test := range []struct {
+		kind string
+		x    []float64
+		v    float64
+		want string
+	}{
+		{"s", whole, 0.0015, "1.5ms"}, {"B", whole, 65536, "64KiB"}, {"", whole, 2.2, "3"}, {"", whole, 3, "3"}, {"", whole, 99.5, "100"}, {"", whole, 100.4, "100"},
+		{"", whole, 1234.5, "1234"}, {"", whole, 9999999, "9999999"}, {"", whole, 1e7, "1e+07"}, {"", parts, 2.25, "2.25"}, {"", parts, 99.96, "100"}, {"%", whole, 80, "80%"}, {"%", whole, 123.4, "123%"},
+	} {
+		g := Curve{Kind: test.kind, X: test.x}
+		if got := g.FormatX(test.v); got != test.want {
+			t.Errorf("%v of %q: %s, want %s", test.v, test.kind, got, test.want)
+		}
+	}
+	for n, want := range map[int]bool{2: false, 3: true} {
+		if g := (&Curve{Kind: "s", X: make([]float64, n)}); g.Sizes() != want {
+			t.Errorf("%d points: %v", n, g.Sizes())
+		}
+	}
+	if g := (&Curve{Kind: "B", X: make([]float64, 5)}); g.Sizes() {
+		t.Error("bytes are no time")
+	}
+}
+
+// Where there is nothing to rank or to compare there is no answer, and no
+// winner.
+func TestNothingToRank(t *testing.T) {
+	a := Of(read(t, six("X/model=a-2", "ns/op", 5)))
+	r := a.Overall(Throughput)
+	if r.Clear() || a.Verdict.Winner != "" || a.Verdict.Leader != "a" || a.Verdict.RunnerUp != "" || r.Entry("b") != nil || r.Second() != nil {
+		t.Errorf("one model: %+v", a.Verdict)
+	}
+	if r := Of(read(t, "--- FAIL: BenchmarkX-2\n    no\n")).Overall(Throughput); r.Clear() || r.Best() != nil {
+		t.Error("a failure wins")
+	}
+	for _, c := range []Comparison{compare("a", "b", nil, []float64{1}, 1, 1), compare("a", "b", []float64{1}, nil, 1, 1)} {
+		if !math.IsNaN(c.Ratio) || !math.IsInf(c.Lo, -1) || !math.IsInf(c.Hi, 1) || c.P != 1 || c.Adjusted != 1 || c.Differs {
+			t.Errorf("with nothing: %+v", c)
+		}
+	}
+	if c := compare("a", "b", []float64{0, 1}, []float64{2, 1}, 1, 2); c.Lo != 0 || !math.IsInf(c.Hi, 1) || c.Ratio != 0.5 {
+		t.Errorf("with zero: %+v", c)
+	}
+	if passes, center := geomeans(nil, nil); len(passes) != 0 || !math.IsNaN(center) {
+		t.Errorf("of nothing: %v, %v", passes, center)
+	}
+	for _, p := range []float64{smallestP(0, 5), smallestP(5, 0), smallestP(1, 1), normalP(20, 4, 5, []int{1, 1, 1, 1, 1, 1, 1, 1, 1}), normalP(21, 4, 5, []int{1, 1, 1, 1, 1, 1, 1, 1, 1})} {
+		if p != 1 {
+			t.Errorf("p %v, want 1", p)
+		}
+	}
+	if got := fmt.Sprint(Metrics[0].Format(1e6), foreignMetric("B/op", "").Format(2048), foreignMetric("x", "").Format(2048)); got != "1.00M/s2.00KiB2.05k" {
+		t.Error(got)
+	}
+}
+
+// Exceptions say where: at one end of a curve, in some of the cases, by name;
+// the largest first, a workload once before any twice, never of a control.
+func TestExceptions(t *testing.T) {
+	rates := map[string]map[string]float64{}
+	var order []string
+	put := func(name string, leader, rival float64) {
+		order = append(order, name)
+		rates[name] = map[string]float64{"greenlet": leader, "goroutine": rival}
+	}
+	for i := range 12 {
+		put(fmt.Sprintf("Lead%d", i), 1000, 10)
+	}
+	put("Nop", 1, 1000)
+	for _, n := range []string{"1", "2", "4", "8"} {
+		put("Tail/n="+n, 100, map[string]float64{"4": 200, "8": 200}[n]+10)
+		put("Head/n="+n, 100, map[string]float64{"1": 300, "2": 300}[n]+10)
+		put("Mid/n="+n, 100, map[string]float64{"1": 400, "4": 400, "8": 400}[n]+10)
+		put("One/k="+n, 100, map[string]float64{"2": 500}[n]+10)
+	}
+	put("All", 100, 600)
+	a := tabled(t, reporttest.Table{Count: 8, Noise: 0.001, Order: order, Rates: rates})
+	var got []string
+	for _, e := range exceptions(a, "greenlet") {
+		got = append(got, e.String())
+	}
+	if len(got) != 3 || !strings.HasPrefix(got[0], "goroutine for All: 6.") || !strings.HasPrefix(got[1], "goroutine for One with k=2: 5.1") || !strings.HasPrefix(got[2], "goroutine for Mid in 3 of its 4 cases: 4.1") {
+		t.Errorf("%q", got)
+	}
+	for _, w := range a.Workloads {
+		var cases []*results.Case
+		for _, c := range w.Cases {
+			if rates[w.Name+"/"+c.Name()]["goroutine"] > 100 {
+				cases = append(cases, c)
+			}
+		}
+		want, ok := map[string]string{"Tail": "with n of 4 or more", "Head": "with n of 2 or less", "Mid": "in 3 of its 4 cases", "One": "with k=2"}[w.Name]
+		if ok && where(w, cases) != want {
+			t.Errorf("%s: %s, want %s", w.Name, where(w, cases), want)
+		}
+	}
+	many := []Exception{{Workload: a.Workloads[0]}, {Workload: a.Workloads[0], Where: "again"}, {Workload: a.Workloads[1]}}
+	if got := firstPerWorkload(many, 3); got[1].Workload != a.Workloads[1] || got[2].Where != "again" {
+		t.Errorf("%+v", got)
+	}
+}

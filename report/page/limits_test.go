@@ -1,0 +1,262 @@
+package page
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"switchyard/report/analysis"
+	"switchyard/report/results"
+)
+
+// Lists on the page at and one beyond their limits.
+func TestListsAtTheirLimits(t *testing.T) {
+	var text strings.Builder
+	for i := range 62 {
+		fmt.Fprintf(&text, "BenchmarkM/n=%d/model=a-2 1 %d ops/s\nBenchmarkM/n=%d/model=b-2 1 50 ops/s\n--- SKIP: BenchmarkM/n=%d/model=c-2\n    no\n", i, 60-40*(i%2), i, i)
+	}
+	run := analysis.Of(read(t, text.String()))
+	w := run.Workloads[0]
+	b := newBuilder(run)
+	for n, want := range map[int]string{60: "", 61: "1 further cells; the file has them", 62: "2 further cells; the file has them"} {
+		b.first[w] = w.Cases[:n]
+		all := b.missing(w)
+		if last := all[len(all)-1]; want != "" && (len(all) != maxMissing+1 || last.Where != "more" || last.Reason != want) || want == "" && len(all) != maxMissing {
+			t.Errorf("%d missing: %d, the last %+v", n, len(all), last)
+		}
+	}
+	all := w.Cases
+	for n, want := range map[int]string{8: "n=7: ", 9: "and 1 more; the table has all.", 10: "and 2 more; the table has all."} {
+		w.Cases = all[:n]
+		got := b.takeaway(w)
+		if last := got[len(got)-1]; len(got) != min(n, 9) || !strings.HasPrefix(last, want) {
+			t.Errorf("%d groups: %q", n, got)
+		}
+	}
+	w.Cases = all
+	p := &page{b: b}
+	cell := all[0].Cells["a"]
+	for n, want := range map[int]int{0: 0, 40: 40, 41: 41} {
+		links := p.CellLinks(analysis.Warning{Cells: slices.Repeat([]*results.Cell{cell}, n)})
+		if len(links) != want || n == 41 && links[0] != (link{"matrix", "the first 40 of 41:"}) || n == 40 && links[0] != (link{"w-M-n-0", "M n=0, a"}) {
+			t.Errorf("%d cells: %d links, %q", n, len(links), links[:min(1, len(links))])
+		}
+	}
+	for n, want := range map[int]string{40: "x", 41: "and 1 more"} {
+		if got := firstOf(slices.Repeat([]string{"x"}, n)); len(got) != n || got[n-1] != want {
+			t.Errorf("%d: the last is %q", n, got[len(got)-1])
+		}
+	}
+}
+
+// What a page has room for: cases up to a number of cells, workloads up to a
+// number; what is beyond it is counted.
+func TestPlan(t *testing.T) {
+	file := func(workloads, cases, models int) *builder {
+		var text strings.Builder
+		for w := range workloads {
+			for c := range cases {
+				for m := range models {
+					fmt.Fprintf(&text, "BenchmarkW%d/n=%d/model=m%d-2 1 5 ns/op\n", w, c, m)
+				}
+			}
+		}
+		b := newBuilder(analysis.Of(read(t, text.String())))
+		b.plan(0)
+		return b
+	}
+	for _, test := range []struct {
+		workloads, cases, models int
+		shown, last              int // workloads, and cases of the last
+		cut                      string
+		sparse                   bool
+	}{
+		{2, 3, 2, 2, 3, "", false},
+		{80, 1, 1, 80, 1, "", false},
+		{81, 1, 1, 80, 1, "1 case beyond the first 80 are left out of this page to keep it small.", false},
+		{1, 450, 2, 1, 450, "", true},
+		{1, 451, 2, 1, 450, "1 case beyond the first 450 are left out of this page to keep it small.", true},
+		{3, 250, 2, 2, 200, "300 cases beyond the first 450 are left out of this page to keep it small.", true},
+	} {
+		b := file(test.workloads, test.cases, test.models)
+		last := b.shown[len(b.shown)-1]
+		cut := strings.Join(b.cut, "|")
+		want := test.cut
+		if test.sparse {
+			want = strings.TrimPrefix(want+"|Progression and distribution charts were left out to keep the page small.", "|")
+		}
+		if len(b.shown) != test.shown || len(b.first[last]) != test.last || cut != want || b.sparse != test.sparse {
+			t.Errorf("%+v: %d workloads, %d cases, sparse %v, cut %q", test, len(b.shown), len(b.first[last]), b.sparse, cut)
+		}
+	}
+	b := file(1, 2, 1)
+	if want := maxPage - pageBytes - 2*tableBytes - workloadBytes; b.room != int(want) {
+		t.Errorf("room %d, want %v", b.room, want)
+	}
+	b.plan(3e6)
+	if b.room != 200e3 {
+		t.Errorf("room beside much data: %d", b.room)
+	}
+}
+
+// Anchors are of letters, digits and hyphens, and each is one place's.
+func TestAnchors(t *testing.T) {
+	for in, want := range map[string]string{
+		"w-Lock": "w-Lock", "a b/c": "a-b-c", "azAZ09": "azAZ09", "`{@[/:": "", "--a--b--": "a-b", "é": "", strings.Repeat("x", 61): strings.Repeat("x", 60), strings.Repeat("x", 59) + "/y": strings.Repeat("x", 59),
+	} {
+		if got := slug(in); got != want {
+			t.Errorf("slug(%q) = %q, want %q", in, got, want)
+		}
+	}
+	run := analysis.Of(read(t, "BenchmarkX/a.b-2 1 5 ns/op\nBenchmarkX/a_b-2 1 5 ns/op\nBenchmarkX/a:b-2 1 5 ns/op\n--- FAIL: BenchmarkX/c-2\n    no\n"))
+	b := newBuilder(run)
+	w := run.Workloads[0]
+	if b.anchor(w) != "workloads" || b.anchor(w.Cases[0]) != "workloads" || b.anchor("else") != "workloads" {
+		t.Error("an anchor that is not on the page")
+	}
+	b.plan(0)
+	var got []string
+	for range 2 {
+		for _, c := range w.Cases {
+			got = append(got, b.anchor(c))
+		}
+	}
+	if fmt.Sprint(got) != "[w-X-a-b w-X-a-b-2 w-X-a-b-3 w-X w-X-a-b w-X-a-b-2 w-X-a-b-3 w-X]" {
+		t.Errorf("anchors %q", got)
+	}
+	if m := b.model("unknown\t"); m.Name != `unknown\x09` || m.Class != "" {
+		t.Errorf("%+v", m)
+	}
+}
+
+// Embedded results are cut where there is no room for more, and it is said how
+// many cells are missing; what is no number stays what it is.
+func TestEmbeddedData(t *testing.T) {
+	var text strings.Builder
+	name := strings.Repeat("x", 900)
+	for i := range 900 {
+		fmt.Fprintf(&text, "BenchmarkM/n=%d%s-2 1 NaN ns/op +Inf a -Inf b 1.5 c\n", i, name)
+	}
+	b := newBuilder(analysis.Of(read(t, text.String())))
+	js, cut := b.data()
+	var d dataRun
+	if err := json.Unmarshal([]byte(js), &d); err != nil {
+		t.Fatal(err)
+	}
+	one := dataOf(b.run.Cases()[0].Cells[""])
+	if n := len(d.Cells); !cut || n < 600 || n >= 900 || d.LeftOut != fmt.Sprintf("%d cells, to keep the page small; bench.txt has them", 900-n) || len(js) > maxData || len(js) < maxData*9/10 {
+		t.Errorf("%d cells in %d bytes, %q", n, len(js), d.LeftOut)
+	}
+	if got := fmt.Sprint(d.Cells[0].Units, d.Cells[0].Results); got != "[ns/op a b c] [[1 -1 1 NaN +Inf -Inf 1.5]]" {
+		t.Error(got)
+	}
+	if est := one.size(); est != 120+len("M")+len("n=0")+900+(5+3*1+4*3)+(24+4*11) {
+		t.Errorf("estimated %d bytes", est)
+	}
+}
+
+// The small sums that charts are made of.
+func TestChartSums(t *testing.T) {
+	for p, want := range map[float64]float64{0: 0, 90: 1, 99: 2, 99.9: 3, 99.9999: 6, 100: 6} {
+		if got := nines(p); math.Abs(got-want) > 1e-9 {
+			t.Errorf("nines(%v) = %v, want %v", p, got, want)
+		}
+	}
+	for _, test := range []struct {
+		n, most int
+		want    string
+	}{{0, 2, "[]"}, {2, 2, "[{0 0} {1 1}]"}, {3, 2, "[{0 0} {2 2}]"}, {4, 2, "[{0 0} {2 2}]"}, {5, 2, "[{0 0} {3 3}]"}} {
+		values := make([]float64, test.n)
+		for i := range values {
+			values[i] = float64(i)
+		}
+		if got := fmt.Sprint(thinTo(values, test.most)); got != test.want {
+			t.Errorf("%d to %d: %s, want %s", test.n, test.most, got, test.want)
+		}
+	}
+	for v, want := range map[float64]float64{100: 0, 150: 0.5, 200: 1, 201: 1, 50: -0.5, 49: -0.5, 75: -0.25} {
+		if got := deviation(v, 100); got != want {
+			t.Errorf("deviation(%v) = %v, want %v", v, got, want)
+		}
+	}
+	if deviation(math.NaN(), 1) != -0.5 {
+		t.Error("no number lies inside")
+	}
+	qs := []results.Quantile{{P: 50, NS: 1500}, {P: 99, NS: 2e6}}
+	if got := quantileText(qs, 50) + quantileText(qs, 99) + quantileText(qs, 90); got != "1.50µs2.00msunknown" {
+		t.Error(got)
+	}
+	if fixedIn("") != "" || fixedIn("a") != "(a)" {
+		t.Error("what is fixed")
+	}
+	for _, test := range []struct {
+		in     []float64
+		gap    float64
+		lo, hi float64
+		want   string
+	}{
+		{[]float64{10, 30}, 12, 0, 100, "[10.0 30.0]"}, {[]float64{10, 22}, 12, 0, 100, "[10.0 22.0]"}, {[]float64{10, 12}, 12, 0, 100, "[5.0 17.0]"},
+		{[]float64{-5}, 12, 0, 100, "[0.0]"}, {[]float64{105}, 12, 0, 100, "[100.0]"}, {nil, 12, 0, 100, "[]"},
+	} {
+		spreadApart(test.in, test.gap, test.lo, test.hi)
+		if got := fmt.Sprintf("%.1f", test.in); got != test.want {
+			t.Errorf("apart: %s, want %s", got, test.want)
+		}
+	}
+	for _, test := range []struct {
+		values []float64
+		log    bool
+		want   string
+	}{
+		{[]float64{3, 1, 2}, false, "1 3 true"}, {[]float64{-1, 1}, true, "1 1 true"}, {[]float64{0, math.NaN(), math.Inf(1), 5}, true, "5 5 true"}, {nil, false, "+Inf -Inf false"},
+		{[]float64{tiniest, hugest}, true, "1e-15 1e+18 true"}, {[]float64{tiniest / 2, 1, hugest * 2}, true, "1 1 true"}, {[]float64{-hugest * 2, -hugest}, false, "-1e+18 -1e+18 true"},
+	} {
+		lo, hi, ok := spanOf(test.values, test.log)
+		if got := fmt.Sprint(lo, " ", hi, " ", ok); got != test.want {
+			t.Errorf("%v: %s, want %s", test.values, got, test.want)
+		}
+	}
+	labels := func(values ...float64) string {
+		s, ok := deviationScale(values)
+		var out []string
+		for _, tick := range s.ticks {
+			out = append(out, tick.Label)
+		}
+		return fmt.Sprintf("%.3f to %.3f %q %v", s.min, s.max, out, ok)
+	}
+	for got, want := range map[string]string{
+		labels():           "0.000 to 0.000 [] false",
+		labels(0):          `-0.022 to 0.022 ["−2 %" "−1 %" "median" "+1 %" "+2 %"] true`,
+		labels(-0.5, 0.1):  `-0.540 to 0.540 ["−50 %" "median" "+50 %"] true`,
+		labels(-0.1, 1):    `-0.560 to 1.060 ["−50 %" "median" "+50 %" "+100 %"] true`,
+		labels(0.01, -0.2): `-0.216 to 0.216 ["−20 %" "−10 %" "median" "+10 %" "+20 %"] true`,
+	} {
+		if got != want {
+			t.Errorf("scale %s, want %s", got, want)
+		}
+	}
+}
+
+// Control and baseline: what a section says when its models should agree.
+func TestControlTakeaway(t *testing.T) {
+	many := func(model string, rate float64) string {
+		s := ""
+		for i := range 8 {
+			s += fmt.Sprintf("BenchmarkNop/model=%s-2 100 %g ops/s\n", model, rate+float64(i)/10)
+		}
+		return s
+	}
+	for text, want := range map[string]string{
+		many("a", 100):                                 "[]",
+		many("a", 100) + many("b", 100.1):              "[No difference between the models is shown, as it should be.]",
+		many("a", 100) + many("b", 50) + many("c", 25): "[The models should agree, but c is shown to have 0.25× the throughput of a: differences of that size mean nothing elsewhere.]",
+	} {
+		run := read(t, text)
+		if got := fmt.Sprint(newBuilder(analysis.Of(run)).takeaway(run.Workloads[0])); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
