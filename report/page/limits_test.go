@@ -156,6 +156,14 @@ func TestEmbeddedData(t *testing.T) {
 	if est := one.size(); est != 120+len("M")+len("n=0")+900+(5+3*1+4*3)+(24+4*11) {
 		t.Errorf("estimated %d bytes", est)
 	}
+	for n, want := range map[int]string{10: "", 25000: "1 cell, to keep the page small; bench.txt has them"} {
+		b := newBuilder(analysis.Of(read(t, strings.Repeat("BenchmarkX-2 1 5 ns/op\n", n))))
+		var d dataRun
+		js, cut := b.data()
+		if err := json.Unmarshal([]byte(js), &d); err != nil || cut != (want != "") || d.LeftOut != want {
+			t.Errorf("%d results: %v, left out %q, want %q", n, err, d.LeftOut, want)
+		}
+	}
 }
 
 // The small sums that charts are made of.

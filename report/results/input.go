@@ -99,16 +99,22 @@ func (u *utf16Reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// add decodes one more unit.
+// add decodes one more unit. Half a pair stands for no character, and takes none
+// with it.
 func (u *utf16Reader) add(c rune) {
+	u.out = u.out[:0]
+	if high := u.high; high != 0 {
+		u.high = 0
+		if pair := utf16.DecodeRune(high, c); pair != utf8.RuneError {
+			c = pair
+		} else {
+			u.out = utf8.AppendRune(u.out, utf8.RuneError)
+		}
+	}
 	switch {
-	case u.high != 0:
-		c, u.high = utf16.DecodeRune(u.high, c), 0
 	case utf16.IsSurrogate(c):
 		u.high = c
-		return
-	case c == '\uFEFF':
-		return // the byte order mark
+	case c != '\uFEFF': // the byte order mark
+		u.out = utf8.AppendRune(u.out, c)
 	}
-	u.out = utf8.AppendRune(u.out[:0], c)
 }
