@@ -69,7 +69,8 @@ func bare(page string) string {
 	return strings.NewReplacer("><", ">\n<").Replace(page)
 }
 
-// TestGoldenOdd keeps the whole of a text, in colour and without, and of a page.
+// TestGoldenOdd keeps the whole of a text, in colour and without, and of a
+// page.
 func TestGoldenOdd(t *testing.T) {
 	run := read(t, oddRun())
 	run.Files = []string{"bench.txt", "latency.hlog"}

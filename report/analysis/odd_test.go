@@ -226,3 +226,91 @@ func TestExceptions(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// A model that only one of the runs has is named there, beside those that both
+// have.
+func TestModelsOfOneRun(t *testing.T) {
+	a, b, c := six("X/model=a-2", "ns/op", 100), six("X/model=b-2", "ns/op", 100), six("X/model=c-2", "ns/op", 100)
+	d := Compare(read(t, a+b), read(t, a+c))
+	if fmt.Sprint(d.OnlyOld, d.OnlyNew, len(d.Changes)) != "[X, b] [X, c] 1" {
+		t.Errorf("only old %q, only new %q, %d changes", d.OnlyOld, d.OnlyNew, len(d.Changes))
+	}
+}
+
+// Cells whose units differ are listed up to four.
+func TestUnitsThatDiffer(t *testing.T) {
+	for n, want := range map[int]string{
+		1: "The units differ: X0: b0, were a0.",
+		4: "The units differ: X0: b0, were a0; X1: b1, were a1; X2: b2, were a2; X3: b3, were a3.",
+		5: "The units differ: X0: b0, were a0; X1: b1, were a1; X2: b2, were a2; X3: b3, were a3; and 1 more.",
+	} {
+		var old, new string
+		for i := range n {
+			old += fmt.Sprintf("BenchmarkX%d-2 1 5 a%d\n", i, i)
+			new += fmt.Sprintf("BenchmarkX%d-2 1 5 b%d\n", i, i)
+		}
+		if d := Compare(read(t, old), read(t, new)); len(d.Apart) != 1 || d.Apart[0] != want {
+			t.Errorf("%d: %q, want %q", n, d.Apart, want)
+		}
+	}
+}
+
+// The drift of a run is between its first and its last third, at least one pass
+// each, over all cells that have them.
+func TestTrend(t *testing.T) {
+	text := func(model string, rates ...float64) (s string) {
+		for _, r := range rates {
+			s += fmt.Sprintf("BenchmarkX/model=%s-2 1 %g ops/s\n", model, r)
+		}
+		return s
+	}
+	for _, test := range []struct {
+		text   string
+		change float64
+		passes int
+	}{
+		{"--- FAIL: BenchmarkX-2\n    no\n", 0, 0}, {text("a", 100), 0, 1}, {text("a", 100, 110), 0.1, 2}, {text("a", 100, 1, 1, 1, 120), 0.2, 5},
+		{text("a", 100, 100, 7, 7, 400, 100), 1, 6}, {text("a", 100, 7, 400, 7) + text("b", 100, 7, 100), 1, 3},
+	} {
+		change, passes := Of(read(t, test.text)).Trend()
+		if math.Abs(change-test.change) > 1e-9 || passes != test.passes {
+			t.Errorf("%q: %v over %d passes, want %v over %d", test.text, change, passes, test.change, test.passes)
+		}
+	}
+}
+
+// Where no line passes one the crossing lies between the last that is shown on
+// one side and the first on the other.
+func TestCrossingsThatAreNotSeen(t *testing.T) {
+	e := BreakEven{}
+	e.cross([]RatioPoint{{1, 2, 1.5, 3}, {4, 1.5, 0, math.Inf(1)}, {100, 1.2, 0.1, 0.5}})
+	if e.Lo != 1 || e.Hi != 100 || e.At != 10 {
+		t.Errorf("at %v, %v to %v", e.At, e.Lo, e.Hi)
+	}
+	e.cross([]RatioPoint{{1, 0.5, 0.25, 0.75}, {16, 2, 1.5, 4}})
+	if math.Abs(e.At-4) > 1e-9 || !(1 < e.Lo && e.Lo < e.At && e.At < e.Hi && e.Hi < 16) {
+		t.Errorf("at %v, %v to %v", e.At, e.Lo, e.Hi)
+	}
+}
+
+// Cases of several curves are described by none of them.
+func TestExceptionsOfSeveralCurves(t *testing.T) {
+	w := read(t, `BenchmarkM/n=1/k=a-2 1 5 ns/op
+BenchmarkM/n=2/k=a-2 1 5 ns/op
+BenchmarkM/n=4/k=a-2 1 5 ns/op
+BenchmarkM/n=1/k=b-2 1 5 ns/op
+BenchmarkM/n=2/k=b-2 1 5 ns/op
+`).Workloads[0]
+	c := w.Cases
+	for _, test := range []struct {
+		cases []*results.Case
+		want  string
+	}{
+		{c[:4], "in 4 of its 5 cases"}, {c[1:3], "with n of 2 or more (k=a)"}, {c[:2], "with n of 2 or less (k=a)"}, {c[3:5], "with n of 1 or more (k=b)"},
+		{c[2:3], "with n of 4 or more (k=a)"}, {c[:1], "with n=1 k=a"}, {c[4:5], "with n=2 k=b"}, {c[1:2], "with n=2 k=a"}, {c[2:4], "with n=4 k=a and n=1 k=b"},
+	} {
+		if got := where(w, test.cases); got != test.want {
+			t.Errorf("%d cases: %s, want %s", len(test.cases), got, test.want)
+		}
+	}
+}

@@ -325,9 +325,6 @@ func commonCases(run *results.Run, models []string, cases []*results.Case, has f
 				fewest = i
 			}
 		}
-		if counts[ranked[fewest]] == len(cases) {
-			return ranked, common
-		}
 		ranked = slices.Delete(ranked, fewest, fewest+1)
 	}
 }

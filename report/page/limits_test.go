@@ -268,3 +268,54 @@ func TestControlTakeaway(t *testing.T) {
 		}
 	}
 }
+
+// A page draws no more curves of a workload than fit, and ticks end where there
+// would be too many.
+func TestCurvesAtTheirLimit(t *testing.T) {
+	var text strings.Builder
+	for k := range 4 {
+		for n := range 3 {
+			fmt.Fprintf(&text, "BenchmarkM/n=%d/k=v%d/model=serial-2 1 10 ns/op\nBenchmarkM/n=%d/k=v%d/model=a-2 1 %d ns/op\n", 1<<n, k, 1<<n, k, 5+k)
+		}
+	}
+	run := analysis.Of(read(t, text.String()))
+	b := newBuilder(run)
+	b.room = 1e6
+	if got := b.curveCharts(run.Workloads[0]); len(got) != 6 || got[0].Title != "Throughput by n" || got[1].Title != "Gain over serial" || len(b.gains()) != 0 {
+		t.Errorf("%d charts", len(got))
+	}
+	show := func(float64) string { return "" }
+	if some, none := logTicks(1, 1e60, show), logTicks(1, 1e61, show); len(some) == 0 || none != nil {
+		t.Errorf("%d and %d ticks", len(some), len(none))
+	}
+}
+
+// The comparison names the earlier run by when it was begun, else by its file,
+// and has a number of rows.
+func TestComparisonAtItsLimits(t *testing.T) {
+	var a, c strings.Builder
+	for i := range maxChanges + 3 {
+		fmt.Fprintf(&a, "BenchmarkX%d-2 1 5 ns/op\n", i)
+		if i < maxChanges {
+			fmt.Fprintf(&c, "BenchmarkX%d-2 1 5 ns/op\n", i)
+		}
+	}
+	long := newBuilder(analysis.Of(read(t, a.String())))
+	if p := long.compare(long.run.Run); len(p.Told) != 0 || len(p.Rest) != maxChanges || p.Cut != 3 || p.Old != "bench.txt" {
+		t.Errorf("%d and %d rows, %d cut, of %s", len(p.Told), len(p.Rest), p.Cut, p.Old)
+	}
+	if p := long.compare(read(t, c.String())); len(p.Rest) != maxChanges || p.Cut != 0 || len(p.OnlyNew) != 3 {
+		t.Errorf("%d rows, %d cut", len(p.Rest), p.Cut)
+	}
+	if p := long.compare(read(t, "# switchyard {\"format\":1,\"run\":\"2026-11-20T19:03:11.25Z\"}\n"+c.String())); p.Old != "2026-11-20T19:03:11.25Z" {
+		t.Errorf("begun at %s", p.Old)
+	}
+	if long.compare(nil) != nil {
+		t.Error("compared with nothing")
+	}
+	run := read(t, "BenchmarkX-2 1 5 ns/op\n")
+	run.Files = []string{"a b.txt", "latency.hlog"}
+	if got := newPage(analysis.Of(run), Options{}); got.Benchstat != "go tool benchstat 'a b.txt'" || got.Title != "Switchyard" {
+		t.Errorf("%s, %s", got.Benchstat, got.Title)
+	}
+}

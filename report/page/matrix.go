@@ -226,7 +226,7 @@ func (b *builder) entryTitle(m analysis.Metric, e *analysis.Entry, r *analysis.R
 		s.WriteString("; no difference seen")
 		if e.Versus.Equivalent {
 			s.WriteString(", equivalent within " + format.Percent(analysis.Equivalence))
-		} else if format.Finite(e.Versus.Detectable) {
+		} else {
 			fmt.Fprintf(&s, ", %s would have been", format.Percent(e.Versus.Detectable))
 		}
 	case analysis.Unknown:

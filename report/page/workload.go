@@ -270,10 +270,8 @@ var columns = []struct {
 			return tableCell{"?, too few results", "3", "no difference could have been shown, however large"}
 		case e.Relation == analysis.Tied && e.Versus.Equivalent:
 			return tableCell{"equivalent ±" + format.Percent(analysis.Equivalence), "1", "shown to lie within " + format.Percent(analysis.Equivalence) + " of the best"}
-		case e.Relation == analysis.Tied && format.Finite(e.Versus.Detectable):
-			return tableCell{"~, ≥ " + format.Percent(e.Versus.Detectable) + " would show", "1", "no difference seen; the smallest effect that results scattered like these would have shown"}
 		case e.Relation == analysis.Tied:
-			return tableCell{"~", "1", "no difference seen"}
+			return tableCell{"~, ≥ " + format.Percent(e.Versus.Detectable) + " would show", "1", "no difference seen; the smallest effect that results scattered like these would have shown"}
 		}
 		return tableCell{"slower", "2", ""}
 	}},

@@ -99,8 +99,8 @@ func (u *utf16Reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// add decodes one more unit. Half a pair stands for no character, and takes none
-// with it.
+// add decodes one more unit. Half a pair stands for no character, and takes
+// none with it.
 func (u *utf16Reader) add(c rune) {
 	u.out = u.out[:0]
 	if high := u.high; high != 0 {

@@ -204,6 +204,20 @@ func TestErrorsOfReading(t *testing.T) {
 	if _, err := Read("f", &empty); !errors.Is(err, ErrNoResults) || !strings.Contains(err.Error(), "the file is empty") {
 		t.Errorf("gzip of nothing: %v", err)
 	}
+	// What is damaged before anything could be read is an error; what was read
+	// before stands.
+	packed := zip(t, strings.Repeat("BenchmarkX-2 1 5 ns/op\n", 100))
+	if _, err := Read("f", strings.NewReader(packed[:10]+"\xff\xff\xff\xff")); err == nil || !strings.Contains(err.Error(), "unpacking it: unexpected EOF") {
+		t.Errorf("damaged at once: %v", err)
+	}
+	wrong := []byte(packed)
+	wrong[len(wrong)-8] ^= 1 // the checksum
+	if run, err := Read("f", bytes.NewReader(wrong)); err != nil || run.Results() != 100 || len(run.Notes) != 1 || !strings.Contains(run.Notes[0], "damaged") {
+		t.Errorf("a wrong checksum: %v, %+v", err, run)
+	}
+	if run := read(t, "BenchmarkX-2 1 5 ns/op\n--- FAIL: Benchmark/x\n    no\n"); run.Results() != 1 || len(run.Failures()) != 0 {
+		t.Errorf("a failure of no workload: %q", run.Failures())
+	}
 	dir := t.TempDir()
 	if err := os.Symlink("loop", filepath.Join(dir, "loop")); err != nil {
 		t.Skip("no symbolic links: ", err)
