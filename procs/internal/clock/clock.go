@@ -39,7 +39,7 @@ func (d *Deadline) Set(t time.Time) {
 	}
 	// The clock begins at 0, and 0 says never: what is not later than that has
 	// passed, as 1 has.
-	d.ns.Store(int64(max(time.Since(start)+max(left, -century), 1)))
+	d.ns.Store(int64(max(time.Since(start)+left, 1)))
 }
 
 // IsSet reports whether the deadline comes at all.

@@ -22,6 +22,12 @@ func TestIn(t *testing.T) {
 	if left := time.Until(In(time.Hour)); left > time.Hour || left < 59*time.Minute {
 		t.Errorf("an hour is %v", left)
 	}
+	if left := time.Until(In(99 * 8760 * time.Hour)); left > 99*8760*time.Hour || left < 99*8760*time.Hour-time.Hour {
+		t.Errorf("99 years are %v", left)
+	}
+	if century != 876_000*time.Hour { // 24 hours a day, 365 days a year
+		t.Errorf("a century is %v", century)
+	}
 	// Setting the wall clock moves nothing: a time with a monotonic reading
 	// differs from one without in how it prints.
 	if at := In(math.MaxInt64); at == at.Round(0) {
@@ -47,6 +53,11 @@ func TestDeadline(t *testing.T) {
 		d.Set(far)
 		if d.Passed() || d.Left() < century/2 {
 			t.Errorf("%v has passed: %v are left", far, d.Left())
+		}
+	}
+	for years, comes := range map[time.Duration]bool{99: true, 101: false} {
+		if d.Set(time.Now().Add(years * 8760 * time.Hour)); d.IsSet() != comes {
+			t.Errorf("in %d years: %v", years, d.IsSet())
 		}
 	}
 	d.Set(time.Now().Add(time.Hour))

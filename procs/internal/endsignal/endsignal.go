@@ -53,16 +53,10 @@ func Watch(ask func(s syscall.Signal, now bool)) (ready <-chan struct{}) {
 		c := make(chan os.Signal, 8)
 		signal.Notify(c, append(heed, Told)...)
 		close(watching)
-		var first time.Time
+		var h heard
 		for got := range c {
 			s := got.(syscall.Signal)
-			now := s == Told
-			switch {
-			case first.IsZero():
-				first = time.Now()
-			case time.Since(first) >= insistAfter:
-				now = true
-			}
+			now := h.insists(s, time.Now())
 			if s == syscall.SIGQUIT {
 				printStacks()
 			}
@@ -70,6 +64,18 @@ func Watch(ask func(s syscall.Signal, now bool)) (ready <-chan struct{}) {
 		}
 	}()
 	return watching
+}
+
+// heard is what came so far.
+type heard struct{ first time.Time }
+
+// insists reports whether a signal that came at some instant says that the
+// process must not wait any longer.
+func (h *heard) insists(s syscall.Signal, at time.Time) bool {
+	if h.first.IsZero() {
+		h.first = at
+	}
+	return s == Told || at.Sub(h.first) >= insistAfter
 }
 
 func printStacks() {

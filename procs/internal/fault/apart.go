@@ -82,11 +82,7 @@ func walk(err error, left *int, visit func(error) bool) bool {
 }
 
 func unwrap(err error) (many []error, one error) {
-	defer func() {
-		if recover() != nil {
-			many, one = nil, nil
-		}
-	}()
+	defer func() { recover() }()
 	switch err := err.(type) {
 	case interface{ Unwrap() error }:
 		return nil, err.Unwrap()
@@ -109,11 +105,7 @@ func Find[E error](err error) (found E, ok bool) {
 // Is reports whether err says by its method Is that it is target. One that
 // panics says no.
 func Is(err, target error) (is bool) {
-	defer func() {
-		if recover() != nil {
-			is = false
-		}
-	}()
+	defer func() { recover() }()
 	alike, ok := err.(interface{ Is(error) bool })
 	return ok && alike.Is(target)
 }
@@ -121,10 +113,6 @@ func Is(err, target error) (is bool) {
 // Same reports whether two errors are one. Comparing errors of a type that
 // holds what cannot be compared would panic.
 func Same(a, b error) (same bool) {
-	defer func() {
-		if recover() != nil {
-			same = false
-		}
-	}()
+	defer func() { recover() }()
 	return a == b
 }

@@ -117,7 +117,7 @@ func TestWalk(t *testing.T) {
 	self.unwrap = func() error { return self }
 	n := 0
 	Walk(self, func(error) bool { n++; return false })
-	if n != maxChain {
+	if n != 1000 {
 		t.Errorf("an error that wraps itself was visited %d times", n)
 	}
 	wide := make(many, 3)
@@ -126,8 +126,16 @@ func TestWalk(t *testing.T) {
 	}
 	n = 0
 	Walk(wide, func(error) bool { n++; return false })
-	if n != maxChain {
+	if n != 1000 {
 		t.Errorf("errors that wrap one another were visited %d times", n)
+	}
+	// It ends where it is told to, also within a branch.
+	n = 0
+	if !Walk(tree, func(err error) bool { n++; return err == leaf }) || n != 3 {
+		t.Errorf("ended after %d errors", n)
+	}
+	if Walk(leaf, func(error) bool { return false }) {
+		t.Error("nothing was found")
 	}
 	if Walk(nil, func(error) bool { return true }) {
 		t.Error("nil is an error")
@@ -156,5 +164,50 @@ func TestIsAndSame(t *testing.T) {
 	}
 	if e := (anyError{[]int{1}}); Same(e, e) { // comparable by its type, and not by what it holds
 		t.Error("it can be compared")
+	}
+}
+
+// What failed, and where, is in the error, and what a failure left in a result
+// is not.
+func TestPanicAndChunk(t *testing.T) {
+	err := io.EOF
+	func() {
+		defer Recover(&err)
+	}()
+	if err != io.EOF {
+		t.Error("nothing panicked:", err)
+	}
+	func() {
+		defer Recover(&err)
+		panic(io.ErrNoProgress)
+	}()
+	p, ok := Find[*Panic](err)
+	if !ok || p.Value != io.ErrNoProgress || p.Error() != "panic: "+io.ErrNoProgress.Error() || !strings.Contains(p.Stack, "TestPanicAndChunk") {
+		t.Errorf("%#v", err)
+	}
+	if _, ok := Find[*Panic](&bad{unwrap: func() error { panic("no") }}); ok {
+		t.Error("the panic of Unwrap is no part of the chain")
+	}
+	c := &Chunk{7, fmt.Errorf("seventh: %w", io.EOF)}
+	if c.Error() != "seventh: EOF" || !errors.Is(c, io.EOF) {
+		t.Error(c)
+	}
+	if got := (&Chunk{0, &bad{text: runtime.Goexit}}).Error(); !strings.HasPrefix(got, "(a *fault.bad whose") {
+		t.Error(got)
+	}
+}
+
+// Go does not wait, and its channel need not be read.
+func TestGo(t *testing.T) {
+	release := make(chan struct{})
+	done := Go(func() { <-release; panic("late") })
+	select {
+	case err := <-done:
+		t.Error("before its end:", err)
+	default:
+	}
+	close(release)
+	if err := <-done; err == nil || err.Error() != "panic: late" {
+		t.Error(err)
 	}
 }

@@ -1,7 +1,9 @@
 package goroutine
 
 import (
+	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -17,8 +19,13 @@ func TestID(t *testing.T) {
 	for range n {
 		done.Go(func() {
 			id, number := ID(), number()
+			var stack [64]byte
+			text := string(stack[:runtime.Stack(stack[:], false)])
+			if want := fmt.Sprintf("goroutine %d [", number); !strings.HasPrefix(text, want) {
+				t.Errorf("%q, not %q", text, want)
+			}
 			mu.Lock()
-			ids[id], numbers[number] = true, true
+			ids[id], numbers[number] = true, true // as many numbers have every digit
 			mu.Unlock()
 			ready.Done()
 			ready.Wait() // all live now

@@ -13,9 +13,7 @@ func limitText(errno syscall.Errno) string {
 	switch errno {
 	case unix.EMFILE:
 		var limit unix.Rlimit
-		if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
-			return "this process has as many descriptors as it may: close what is not used, or raise ulimit -n"
-		}
+		unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
 		return fmt.Sprintf("this process may have %d descriptors: close what is not used, or raise ulimit -n", limit.Cur)
 	case unix.ENFILE:
 		return "all processes together have as many descriptors as they may: raise the sysctl fs.file-max"

@@ -72,7 +72,7 @@ func removeName(path string, id FileID) error {
 		switch {
 		case err == nil:
 			return settle(path, aside, id)
-		case err == unix.ENOENT: // somebody else was faster
+		case err == unix.ENOENT && try < 100: // somebody else was faster
 		case err == unix.EEXIST && try < 10: // somebody else is at it
 			time.Sleep(time.Millisecond)
 		case err == unix.EEXIST, err == unix.EINVAL, err == unix.ENOSYS: // the way is blocked, or the file system knows no other

@@ -4,10 +4,14 @@ package kernel
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // made makes a file that did not exist.
@@ -177,4 +181,104 @@ func TestPinNameKeepsItsNumber(t *testing.T) {
 	if n := openFDs(t); n != before+1 { // fresh
 		t.Fatal(before, n)
 	}
+}
+
+// What is no file is no name, and the error says what was asked of the kernel.
+func TestNoSuchFile(t *testing.T) {
+	if id, err := IDOfFD(-1); !errors.Is(err, unix.EBADF) || err.Error() != "fstat: bad file descriptor" || id != (FileID{}) {
+		t.Error(id, err)
+	}
+	path := filepath.Join(t.TempDir(), "none")
+	for of, says := range map[string]string{"NameOf": "lstat " + path + ": no such file or directory", "PinName": "open " + path + ": no such file or directory"} {
+		before := openFDs(t)
+		n, err := map[string]func(string) (*Name, error){"NameOf": NameOf, "PinName": PinName}[of](path)
+		if n != nil || err == nil || err.Error() != says {
+			t.Errorf("%s: %v, %v", of, n, err)
+		}
+		if after := openFDs(t); after != before {
+			t.Errorf("%s: %d descriptors, %d before", of, after, before)
+		}
+	}
+	if err := RemoveName(path, FileID{1, 2}); err == nil || err.Error() != "remove "+path+": no such file or directory" {
+		t.Error(err)
+	}
+	_, id := mustMake(t, path)
+	if id.Is(path+"x") || !id.Is(path) || (FileID{}).Is(path+"x") {
+		t.Error("what does not exist is no file's name")
+	}
+	// The name itself counts, not what it points to.
+	link := path + "-link"
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	if id.Is(link) {
+		t.Error("a link is the file")
+	}
+	n, err := PinName(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Remove(); err != nil || !id.Is(path) {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(link); !errors.Is(err, os.ErrNotExist) {
+		t.Error("the link is still there:", err)
+	}
+}
+
+// Where the directory of the process is gone, a relative name is nobody's.
+func TestNameInNoDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "gone")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, of := range []func(string) (*Name, error){NameOf, PinName} {
+		if n, err := of("file"); n != nil || !errors.Is(err, os.ErrNotExist) {
+			t.Error(n, err)
+		}
+	}
+}
+
+// Other errors of the kernel are reported as they are, at once.
+func TestRemoveNameRefused(t *testing.T) {
+	// In the first nothing can be made, and the second is where it is mounted.
+	for _, path := range []string{"/proc/self/cmdline", "/proc"} {
+		id, err := idOf(path)
+		if err != nil {
+			t.Skip(err)
+		}
+		err = RemoveName(path, id)
+		if err == nil || !strings.HasPrefix(err.Error(), "remove "+path+": ") || path == "/proc" && errors.Is(err, os.ErrNotExist) {
+			t.Error(err)
+		}
+	}
+}
+
+// What was renamed by mistake loses its second name too, if its first is
+// another's by now.
+func TestRemoveNameThird(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	_, old := mustMake(t, path)
+	aside := asideName(path, old)
+	if want := fmt.Sprintf("%s/.removed-%x-%x", filepath.Dir(path), old.Dev, old.Ino); aside != want {
+		t.Error(aside, want)
+	}
+	mustMake(t, aside) // not the old one
+	if err := settle(path, aside, old); err != unix.ENOENT || !old.Is(path) {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(aside); !errors.Is(err, os.ErrNotExist) {
+		t.Fatal("it stays aside:", err)
+	}
+	if err := settle(path, aside, old); err != unix.ENOENT {
+		t.Fatal("nothing is aside:", err)
+	}
+	if err := RemoveName(path, old); err != nil {
+		t.Fatal(err)
+	}
+	empty(t, filepath.Dir(path))
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -122,5 +123,51 @@ func TestRights(t *testing.T) {
 	two[0] = 200
 	if fds, err := Rights(two); fds != nil || err == nil {
 		t.Fatal("a control message longer than its buffer:", fds, err)
+	}
+}
+
+// Two who read one socket in spite of what Receive demands get an error for
+// what the other took, and no descriptor is left with either.
+func TestReceiveTakenMeanwhile(t *testing.T) {
+	a, b := socketPair(t)
+	before := openFDs(t)
+	const packets = 500
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			buf := make([]byte, 10)
+			for {
+				n, fds, _, err := Receive(b, [][]byte{buf}, 0)
+				CloseAll(fds)
+				if err != nil && (n != 0 || fds != nil) {
+					t.Error(n, fds, err)
+				}
+				if err == nil && n == 0 {
+					return
+				}
+			}
+		})
+	}
+	for range packets {
+		sendRights(t, a, "x", 3)
+	}
+	unix.Shutdown(a, unix.SHUT_WR)
+	wg.Wait()
+	if after := openFDs(t); after != before {
+		t.Fatalf("%d descriptors, %d before", after, before)
+	}
+}
+
+// Every error is the caller's, with nothing beside it.
+func TestReceiveErrors(t *testing.T) {
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for fd, want := range map[int]error{-1: unix.EBADF, int(f.Fd()): unix.ENOTSOCK} {
+		if n, fds, truncated, err := Receive(fd, [][]byte{make([]byte, 1)}, 0); n != 0 || fds != nil || truncated || err != want {
+			t.Error(fd, n, fds, truncated, err)
+		}
 	}
 }

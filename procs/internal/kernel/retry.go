@@ -79,8 +79,10 @@ var collector struct {
 
 // collect runs the garbage collector. Of those who call it at the same time
 // one does the work: a collection that began after the call is enough.
-func collect() {
-	before := collector.done.Load()
+func collect() { collectAfter(collector.done.Load()) }
+
+// collectAfter is collect of a caller who came when so many had ended.
+func collectAfter(before uint64) {
 	collector.mu.Lock()
 	defer collector.mu.Unlock()
 	if collector.done.Load() > before+1 { // the last one began after our call

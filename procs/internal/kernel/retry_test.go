@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -138,5 +139,52 @@ func TestExplain(t *testing.T) {
 		} else if !errors.Is(got, c.err) || !strings.HasPrefix(got.Error(), c.err.Error()) || !strings.Contains(got.Error(), c.says) {
 			t.Errorf("%v became %v", c.err, got)
 		}
+	}
+}
+
+// A descriptor that could be had in the end is the one that was opened, and
+// what is in the way of one call is tried for so long and no longer.
+func TestOpenFDRetries(t *testing.T) {
+	for _, fails := range []int{0, 1, 4, 15} {
+		n := 0
+		fd, err := OpenFD(func() (int, error) {
+			if n++; n <= fails {
+				return -1, unix.ENFILE
+			}
+			return 42, nil
+		})
+		if fd != 42 || err != nil || n != fails+1 {
+			t.Errorf("after %d failures: %d, %v, %d calls", fails, fd, err, n)
+		}
+	}
+	for _, c := range []struct {
+		err   error
+		calls int
+	}{{unix.EMFILE, 16}, {unix.EPERM, 1}} { // once, and five times after each of three collections
+		n := 0
+		fd, err := OpenFD(func() (int, error) { n++; return 42, c.err })
+		if fd != -1 || !errors.Is(err, c.err) || n != c.calls {
+			t.Errorf("%v: %d, %v, %d calls", c.err, fd, err, n)
+		}
+	}
+}
+
+// One collection serves all who waited for it to begin.
+func TestCollectAfter(t *testing.T) {
+	begin := collector.done.Load()
+	var before, after runtime.MemStats
+	for i, ended := range []uint64{1, 2, 2, 2} { // the second: that one may have begun before the call
+		runtime.ReadMemStats(&before)
+		collectAfter(begin)
+		runtime.ReadMemStats(&after)
+		if n := collector.done.Load() - begin; n != ended {
+			t.Errorf("%d collections after call %d", n, i+1)
+		}
+		if i < 2 && after.NumForcedGC == before.NumForcedGC {
+			t.Errorf("call %d collected nothing", i+1)
+		}
+	}
+	if collect(); collector.done.Load() != begin+3 {
+		t.Error("a call that has just come needs another one")
 	}
 }
