@@ -1,0 +1,313 @@
+//go:build linux
+
+package taskring
+
+import (
+	"bytes"
+	"sync/atomic"
+	"testing"
+	"time"
+	"unsafe"
+)
+
+// ends fails the test if what must end does not.
+func ends(t *testing.T, what string, done <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Fatal("it does not end: ", what)
+	}
+}
+
+func begin(f func()) <-chan struct{} {
+	done := make(chan struct{})
+	go func() { defer close(done); f() }()
+	return done
+}
+
+// until waits for what another goroutine does.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("not in time: ", what)
+		}
+	}
+}
+
+// settle is long enough for a goroutine to fall asleep. If it is not, the test
+// sees less, and does not fail.
+const settle = 30 * time.Millisecond
+
+// A bell that nobody has armed stays as it is; who has armed it is woken once,
+// whether it sleeps already or is about to.
+func TestBell(t *testing.T) {
+	b := BellAt(make([]byte, BellSize))
+	if b.Ring(); b.asleep.Load() != 0 {
+		t.Error("rung for nobody")
+	}
+	b.Arm()
+	if b.Disarm(); b.asleep.Load() != 0 {
+		t.Error("armed still")
+	}
+	b.Arm()
+	b.Ring()
+	ends(t, "a sleep after the ring", begin(func() { b.Sleep(-1) }))
+	for _, d := range []time.Duration{-1, time.Hour} {
+		b.Arm()
+		done := begin(func() { b.Sleep(d) })
+		time.Sleep(settle)
+		select {
+		case <-done:
+			t.Errorf("a sleep of %v that nobody has ended is over", d)
+		default:
+		}
+		b.Ring()
+		ends(t, "a sleep that the bell ends", done)
+	}
+	for _, d := range []time.Duration{0, 1, 20 * time.Millisecond} {
+		b.Arm()
+		start := time.Now()
+		ends(t, "a sleep with a limit", begin(func() { b.Sleep(d) }))
+		if took := time.Since(start); took < d {
+			t.Errorf("%v instead of %v", took, d)
+		}
+		if b.asleep.Load() != 0 {
+			t.Error("armed after the sleep")
+		}
+	}
+}
+
+// A worker looks some times, announces its sleep, looks once more, and takes
+// the announcement back.
+func TestWorkerWaits(t *testing.T) {
+	_, _, w := rings(t)
+	for _, at := range []int{1, 2, 16, 17, spins, spins + 1, spins + 2} {
+		calls := 0
+		w.wait(func() bool {
+			calls++
+			if announced := w.h.asleep.Load() == 1; announced != (calls > spins) {
+				t.Fatalf("look %d: announced %v", calls, announced)
+			}
+			return calls >= at
+		})
+		if calls != at || w.h.asleep.Load() != 0 {
+			t.Errorf("%d looks instead of %d, asleep: %d", calls, at, w.h.asleep.Load())
+		}
+	}
+}
+
+// A worker that sleeps is woken, by a task and by room, without the end of its
+// nap.
+func TestParentWakes(t *testing.T) {
+	for name, wake := range map[string]func(p *Parent){
+		"Publish": func(p *Parent) { p.Put(1, 1, 1, 0, nil); p.Publish() },
+		"Release": func(p *Parent) { p.Release() },
+	} {
+		_, p, w := rings(t)
+		w.h.asleep.Store(1)
+		done := begin(func() { futexWait(&w.h.asleep, 1, -1) })
+		time.Sleep(settle)
+		wake(p)
+		ends(t, name, done)
+		if w.h.asleep.Load() != 0 {
+			t.Error(name, "leaves the worker announced as asleep")
+		}
+	}
+}
+
+// A worker that has passed revoked tasks, and finds no other, tells the pool,
+// which may wait for their room; one that has not is silent.
+func TestWorkerTellsOfRevoked(t *testing.T) {
+	_, p, w := rings(t)
+	task := p.Put(1, 7, 3, Chunk, []byte("gone"))
+	p.Publish()
+	if !task.Revoke() || task.Revoke() || task.Claimed() {
+		t.Fatal("not revoked once")
+	}
+	w.bell.Arm()
+	got, _, err := w.Next()
+	if err != nil || got.Seq != 1 || got.N != 3 || got.Flags != Chunk || w.Claim(got) {
+		t.Fatal(got, err)
+	}
+	w.Done()
+	if w.bell.asleep.Load() == 0 {
+		t.Error("told before it looked for another task")
+	}
+	next := begin(func() { got, _, err = w.Next() })
+	until(t, "the pool is told", func() bool { return w.bell.asleep.Load() == 0 })
+	p.Put(2, 7, 1, 0, nil)
+	p.Publish()
+	ends(t, "the worker waits for a task that is there", next)
+	if err != nil || got.Seq != 2 || !w.Claim(got) || !got.Claimed() || got.Revoke() {
+		t.Fatal(got, err)
+	}
+	w.Done()
+	w.bell.Arm()
+	next = begin(func() { got, _, err = w.Next() })
+	until(t, "the worker sleeps", func() bool { return w.h.asleep.Load() == 1 })
+	if w.bell.asleep.Load() == 0 {
+		t.Error("told of nothing")
+	}
+	p.Put(3, 7, 1, 0, nil)
+	p.Publish()
+	ends(t, "the worker waits for a task that is there", next)
+	if err != nil || got.Seq != 3 || !w.Idle() {
+		t.Fatal(got, err)
+	}
+	p.Put(4, 7, 1, 0, nil)
+	if !w.Idle() {
+		t.Error("a task that was not published")
+	}
+	if p.Publish(); w.Idle() {
+		t.Error("there is another task")
+	}
+}
+
+// The worker rings when as much is there as was asked for, or when it says that
+// no more comes soon.
+func TestWakeAt(t *testing.T) {
+	_, p, w := rings(t)
+	armed := func() bool { return w.bell.asleep.Load() != 0 }
+	size := resultHeader + 8
+	p.WakeAt(2 * size)
+	w.bell.Arm()
+	if w.Put(1, 0, []byte("seven b"), false); !armed() || p.Ripe() || !p.Pending() {
+		t.Error("one of two", armed(), p.Ripe(), p.Pending())
+	}
+	if w.Put(2, 0, []byte("8 bytes."), false); armed() || !p.Ripe() {
+		t.Error("two of two", armed(), p.Ripe())
+	}
+	if r, _, err := p.Next(); err != nil || r.Seq != 1 {
+		t.Fatal(r, err)
+	}
+	p.WakeAt(2*size - 8)
+	w.bell.Arm()
+	if p.Ripe() {
+		t.Error("what was taken counts")
+	}
+	if w.Put(3, 0, nil, false); armed() || !p.Ripe() {
+		t.Error("the rest and one more", armed(), p.Ripe())
+	}
+	p.WakeAt(1 << 40)
+	w.bell.Arm()
+	if w.Put(4, 0, nil, true); armed() || p.Ripe() {
+		t.Error("the last one", armed(), p.Ripe())
+	}
+	for _, seq := range []uint64{2, 3, 4} {
+		if r, _, err := p.Next(); err != nil || r.Seq != seq {
+			t.Fatal(r, err)
+		}
+	}
+	if p.WakeAt(0); p.Ripe() || p.Pending() {
+		t.Error("there is nothing")
+	}
+	w.bell.Arm()
+	if w.Put(5, 0, nil, false); armed() || !p.Ripe() {
+		t.Error("any", armed(), p.Ripe())
+	}
+}
+
+// A worker waits for room for a result, and asks for it; nothing is
+// overwritten before the pool has released it.
+func TestResultsWaitForRoom(t *testing.T) {
+	_, p, w := rings(t)
+	p.WakeAt(1 << 40)
+	const n = 100
+	body := func(seq uint64) []byte { return bytes.Repeat([]byte{byte(seq)}, int(seq*13)%(w.MaxResult()+1)) }
+	var put atomic.Uint64
+	w.bell.Arm()
+	done := begin(func() {
+		for seq := range uint64(n) {
+			w.Put(seq, uint32(seq), body(seq), false)
+			put.Add(1)
+		}
+	})
+	until(t, "the worker asks for room", func() bool { return w.bell.asleep.Load() == 0 })
+	if got := put.Load(); got < 2 || got > 8 {
+		t.Errorf("%d results in a ring of 256 bytes", got)
+	}
+	for seq := range uint64(n) {
+		until(t, "a result", p.Pending)
+		before := p.h.resultTail.Load()
+		r, payload, err := p.Next()
+		if err != nil || r.Seq != seq || r.Flags != uint32(seq) || !bytes.Equal(payload, body(seq)) {
+			t.Fatal(seq, r, payload, err)
+		}
+		if before-p.h.resultHead.Load() > 256 {
+			t.Fatal("more than fits")
+		}
+		p.Release()
+		if p.h.resultHead.Load() != p.taken {
+			t.Fatal("not all was released")
+		}
+	}
+	ends(t, "the worker", done)
+	if r, payload, err := p.Next(); r != nil || payload != nil || err != nil {
+		t.Error(r, payload, err)
+	}
+}
+
+// What one process writes and the other reads all the time has cache lines of
+// its own, in pairs.
+func TestHeaderLines(t *testing.T) {
+	var h header
+	for name, at := range map[string]uintptr{
+		"taskTail": unsafe.Offsetof(h.taskTail), "taskHead": unsafe.Offsetof(h.taskHead), "resultTail": unsafe.Offsetof(h.resultTail),
+		"resultHead": unsafe.Offsetof(h.resultHead), "asleep": unsafe.Offsetof(h.asleep), "the end": unsafe.Sizeof(h),
+	} {
+		if at%128 != 0 {
+			t.Errorf("%s is at %d", name, at)
+		}
+	}
+	_, p, w := rings(t)
+	if p.MaxTask() != 64 || w.MaxResult() != 64 || len(p.tasks.data) != 256 || len(w.results.data) != 256 || BellSize != 4096 {
+		t.Error("a quarter of 256 bytes is 64", p.MaxTask(), w.MaxResult())
+	}
+	for n, ok := range map[uint64]bool{0: false, 1: false, 4: false, 7: false, 8: true, 9: false, 12: false, 16: true, 1 << 20: true, 1<<20 + 8: false, 1 << 63: true} {
+		if isCapacity(n) != ok {
+			t.Error(n, !ok)
+		}
+	}
+	if p.Ready() {
+		t.Error("ready at once")
+	}
+	if w.Ready(); !p.Ready() {
+		t.Error("not ready")
+	}
+}
+
+// A task of the greatest length finds room in an empty ring wherever it begins,
+// and memory is given back up to the place that was freed, and never less.
+func TestTaskRoom(t *testing.T) {
+	for at := 0; at <= 64; at += 8 {
+		_, p, w := rings(t)
+		for range 3 { // as far as that
+			p.Put(0, 0, 0, 0, make([]byte, at))
+			p.Publish()
+			w.Next()
+			w.Done()
+			p.Free(p.Tail())
+		}
+		if p.Put(1, 0, 0, 0, make([]byte, p.MaxTask())) == nil {
+			t.Errorf("no room behind three tasks of %d bytes", at)
+		}
+	}
+	_, p, _ := rings(t)
+	size := taskHeader + 16
+	n := uint64(0)
+	for p.Put(n, 0, 0, 0, make([]byte, 16)) != nil {
+		n++
+	}
+	if n != 256/size {
+		t.Errorf("%d tasks of %d bytes", n, size)
+	}
+	p.Free(2 * size)
+	p.Free(size)
+	for want := uint64(2); want > 0; want-- {
+		if p.Put(0, 0, 0, 0, make([]byte, 16)) == nil && want == 2 {
+			t.Error("what was freed is not free any more")
+		}
+	}
+}
