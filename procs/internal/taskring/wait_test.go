@@ -40,45 +40,6 @@ func until(t *testing.T, what string, ok func() bool) {
 // sees less, and does not fail.
 const settle = 30 * time.Millisecond
 
-// A bell that nobody has armed stays as it is; who has armed it is woken once,
-// whether it sleeps already or is about to.
-func TestBell(t *testing.T) {
-	b := BellAt(make([]byte, BellSize))
-	if b.Ring(); b.asleep.Load() != 0 {
-		t.Error("rung for nobody")
-	}
-	b.Arm()
-	if b.Disarm(); b.asleep.Load() != 0 {
-		t.Error("armed still")
-	}
-	b.Arm()
-	b.Ring()
-	ends(t, "a sleep after the ring", begin(func() { b.Sleep(-1) }))
-	for _, d := range []time.Duration{-1, time.Hour} {
-		b.Arm()
-		done := begin(func() { b.Sleep(d) })
-		time.Sleep(settle)
-		select {
-		case <-done:
-			t.Errorf("a sleep of %v that nobody has ended is over", d)
-		default:
-		}
-		b.Ring()
-		ends(t, "a sleep that the bell ends", done)
-	}
-	for _, d := range []time.Duration{0, 1, 20 * time.Millisecond} {
-		b.Arm()
-		start := time.Now()
-		ends(t, "a sleep with a limit", begin(func() { b.Sleep(d) }))
-		if took := time.Since(start); took < d {
-			t.Errorf("%v instead of %v", took, d)
-		}
-		if b.asleep.Load() != 0 {
-			t.Error("armed after the sleep")
-		}
-	}
-}
-
 // A worker looks some times, announces its sleep, looks once more, and takes
 // the announcement back.
 func TestWorkerWaits(t *testing.T) {
@@ -87,13 +48,13 @@ func TestWorkerWaits(t *testing.T) {
 		calls := 0
 		w.wait(func() bool {
 			calls++
-			if announced := w.h.asleep.Load() == 1; announced != (calls > spins) {
+			if announced := w.h.idle.Armed(); announced != (calls > spins) {
 				t.Fatalf("look %d: announced %v", calls, announced)
 			}
 			return calls >= at
 		})
-		if calls != at || w.h.asleep.Load() != 0 {
-			t.Errorf("%d looks instead of %d, asleep: %d", calls, at, w.h.asleep.Load())
+		if calls != at || w.h.idle.Armed() {
+			t.Errorf("%d looks instead of %d, armed: %v", calls, at, w.h.idle.Armed())
 		}
 	}
 }
@@ -106,12 +67,12 @@ func TestParentWakes(t *testing.T) {
 		"Release": func(p *Parent) { p.Release() },
 	} {
 		_, p, w := rings(t)
-		w.h.asleep.Store(1)
-		done := begin(func() { futexWait(&w.h.asleep, 1, -1) })
+		w.h.idle.Arm()
+		done := begin(func() { w.h.idle.Sleep(-1) })
 		time.Sleep(settle)
 		wake(p)
 		ends(t, name, done)
-		if w.h.asleep.Load() != 0 {
+		if w.h.idle.Armed() {
 			t.Error(name, "leaves the worker announced as asleep")
 		}
 	}
@@ -126,17 +87,17 @@ func TestWorkerTellsOfRevoked(t *testing.T) {
 	if !task.Revoke() || task.Revoke() || task.Claimed() {
 		t.Fatal("not revoked once")
 	}
-	w.bell.Arm()
+	w.parker.Arm()
 	got, _, err := w.Next()
 	if err != nil || got.Seq != 1 || got.N != 3 || got.Flags != Chunk || w.Claim(got) {
 		t.Fatal(got, err)
 	}
 	w.Done()
-	if w.bell.asleep.Load() == 0 {
+	if !w.parker.Armed() {
 		t.Error("told before it looked for another task")
 	}
 	next := begin(func() { got, _, err = w.Next() })
-	until(t, "the pool is told", func() bool { return w.bell.asleep.Load() == 0 })
+	until(t, "the pool is told", func() bool { return !w.parker.Armed() })
 	p.Put(2, 7, 1, 0, nil)
 	p.Publish()
 	ends(t, "the worker waits for a task that is there", next)
@@ -144,10 +105,10 @@ func TestWorkerTellsOfRevoked(t *testing.T) {
 		t.Fatal(got, err)
 	}
 	w.Done()
-	w.bell.Arm()
+	w.parker.Arm()
 	next = begin(func() { got, _, err = w.Next() })
-	until(t, "the worker sleeps", func() bool { return w.h.asleep.Load() == 1 })
-	if w.bell.asleep.Load() == 0 {
+	until(t, "the worker sleeps", func() bool { return w.h.idle.Armed() })
+	if !w.parker.Armed() {
 		t.Error("told of nothing")
 	}
 	p.Put(3, 7, 1, 0, nil)
@@ -165,14 +126,14 @@ func TestWorkerTellsOfRevoked(t *testing.T) {
 	}
 }
 
-// The worker rings when as much is there as was asked for, or when it says that
+// The worker wakes its pool when as much is there as was asked for, or when it says that
 // no more comes soon.
 func TestWakeAt(t *testing.T) {
 	_, p, w := rings(t)
-	armed := func() bool { return w.bell.asleep.Load() != 0 }
+	armed := w.parker.Armed
 	size := resultHeader + 8
 	p.WakeAt(2 * size)
-	w.bell.Arm()
+	w.parker.Arm()
 	if w.Put(1, 0, []byte("seven b"), false); !armed() || p.Ripe() || !p.Pending() {
 		t.Error("one of two", armed(), p.Ripe(), p.Pending())
 	}
@@ -183,7 +144,7 @@ func TestWakeAt(t *testing.T) {
 		t.Fatal(r, err)
 	}
 	p.WakeAt(2*size - 8)
-	w.bell.Arm()
+	w.parker.Arm()
 	if p.Ripe() {
 		t.Error("what was taken counts")
 	}
@@ -191,7 +152,7 @@ func TestWakeAt(t *testing.T) {
 		t.Error("the rest and one more", armed(), p.Ripe())
 	}
 	p.WakeAt(1 << 40)
-	w.bell.Arm()
+	w.parker.Arm()
 	if w.Put(4, 0, nil, true); armed() || p.Ripe() {
 		t.Error("the last one", armed(), p.Ripe())
 	}
@@ -203,7 +164,7 @@ func TestWakeAt(t *testing.T) {
 	if p.WakeAt(0); p.Ripe() || p.Pending() {
 		t.Error("there is nothing")
 	}
-	w.bell.Arm()
+	w.parker.Arm()
 	if w.Put(5, 0, nil, false); armed() || !p.Ripe() {
 		t.Error("any", armed(), p.Ripe())
 	}
@@ -217,14 +178,14 @@ func TestResultsWaitForRoom(t *testing.T) {
 	const n = 100
 	body := func(seq uint64) []byte { return bytes.Repeat([]byte{byte(seq)}, int(seq*13)%(w.MaxResult()+1)) }
 	var put atomic.Uint64
-	w.bell.Arm()
+	w.parker.Arm()
 	done := begin(func() {
 		for seq := range uint64(n) {
 			w.Put(seq, uint32(seq), body(seq), false)
 			put.Add(1)
 		}
 	})
-	until(t, "the worker asks for room", func() bool { return w.bell.asleep.Load() == 0 })
+	until(t, "the worker asks for room", func() bool { return !w.parker.Armed() })
 	if got := put.Load(); got < 2 || got > 8 {
 		t.Errorf("%d results in a ring of 256 bytes", got)
 	}
@@ -255,14 +216,14 @@ func TestHeaderLines(t *testing.T) {
 	var h header
 	for name, at := range map[string]uintptr{
 		"taskTail": unsafe.Offsetof(h.taskTail), "taskHead": unsafe.Offsetof(h.taskHead), "resultTail": unsafe.Offsetof(h.resultTail),
-		"resultHead": unsafe.Offsetof(h.resultHead), "asleep": unsafe.Offsetof(h.asleep), "the end": unsafe.Sizeof(h),
+		"resultHead": unsafe.Offsetof(h.resultHead), "idle": unsafe.Offsetof(h.idle), "the end": unsafe.Sizeof(h),
 	} {
 		if at%128 != 0 {
 			t.Errorf("%s is at %d", name, at)
 		}
 	}
 	_, p, w := rings(t)
-	if p.MaxTask() != 64 || w.MaxResult() != 64 || len(p.tasks.data) != 256 || len(w.results.data) != 256 || BellSize != 4096 {
+	if p.MaxTask() != 64 || w.MaxResult() != 64 || len(p.tasks.data) != 256 || len(w.results.data) != 256 {
 		t.Error("a quarter of 256 bytes is 64", p.MaxTask(), w.MaxResult())
 	}
 	for n, ok := range map[uint64]bool{0: false, 1: false, 4: false, 7: false, 8: true, 9: false, 12: false, 16: true, 1 << 20: true, 1<<20 + 8: false, 1 << 63: true} {

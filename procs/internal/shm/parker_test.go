@@ -1,0 +1,77 @@
+//go:build linux
+
+package shm
+
+import (
+	"testing"
+	"time"
+)
+
+// ends fails the test if what must end does not.
+func ends(t *testing.T, what string, done <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Fatal("it does not end: ", what)
+	}
+}
+
+func begin(f func()) <-chan struct{} {
+	done := make(chan struct{})
+	go func() { defer close(done); f() }()
+	return done
+}
+
+// until waits for what another goroutine does.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("not in time: ", what)
+		}
+	}
+}
+
+// settle is long enough for a goroutine to fall asleep. If it is not, the test
+// sees less, and does not fail.
+const settle = 30 * time.Millisecond
+
+// A parker that nobody has armed stays as it is; who has armed it is woken once,
+// whether it sleeps already or is about to.
+func TestParker(t *testing.T) {
+	b := new(Parker)
+	if b.Wake(); b.asleep.Load() != 0 {
+		t.Error("woken: nobody")
+	}
+	b.Arm()
+	if b.Disarm(); b.asleep.Load() != 0 {
+		t.Error("armed still")
+	}
+	b.Arm()
+	b.Wake()
+	ends(t, "a sleep after the wake-up", begin(func() { b.Sleep(-1) }))
+	for _, d := range []time.Duration{-1, time.Hour} {
+		b.Arm()
+		done := begin(func() { b.Sleep(d) })
+		time.Sleep(settle)
+		select {
+		case <-done:
+			t.Errorf("a sleep of %v that nobody has ended is over", d)
+		default:
+		}
+		b.Wake()
+		ends(t, "a sleep that is ended", done)
+	}
+	for _, d := range []time.Duration{0, 1, 20 * time.Millisecond} {
+		b.Arm()
+		start := time.Now()
+		ends(t, "a sleep with a limit", begin(func() { b.Sleep(d) }))
+		if took := time.Since(start); took < d {
+			t.Errorf("%v instead of %v", took, d)
+		}
+		if b.asleep.Load() != 0 {
+			t.Error("armed after the sleep")
+		}
+	}
+}
