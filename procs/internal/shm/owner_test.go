@@ -117,9 +117,9 @@ func TestOwnerSeenFromElsewhere(t *testing.T) {
 	g.Wait()
 	// As if the id of the living had belonged to an earlier process.
 	reused := makeOwner(living.PID(), fold(living.start(), startBits), living.place())
-	blind := makeOwner(living.PID(), 0, living.place())            // it could not tell when it started
-	nowhere := makeOwner(gone.PID(), gone.start(), 0)              // nor where it is
-	foreign := makeOwner(gone.PID(), gone.start(), gone.place()^1) // it is in another namespace
+	blind := makeOwner(living.PID(), 0, living.place())                           // it could not tell when it started
+	nowhere := makeOwner(gone.PID(), gone.start(), 0)                             // nor where it is
+	foreign := makeOwner(gone.PID(), gone.start(), gone.place()^1<<(placeBits-1)) // it is in another namespace
 
 	for _, c := range []struct {
 		where string

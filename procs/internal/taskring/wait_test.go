@@ -126,8 +126,8 @@ func TestWorkerTellsOfRevoked(t *testing.T) {
 	}
 }
 
-// The worker wakes its pool when as much is there as was asked for, or when it says that
-// no more comes soon.
+// The worker wakes its pool when as much is there as was asked for, or when it
+// says that no more comes soon.
 func TestWakeAt(t *testing.T) {
 	_, p, w := rings(t)
 	armed := w.parker.Armed

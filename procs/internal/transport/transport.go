@@ -37,8 +37,9 @@ var (
 type Transport interface {
 	// Send sends a message. The descriptors stay the caller's.
 	Send(kind uint32, body []byte, fds []int) error
-	// Recv appends the next message to buf. It returns io.EOF when the other
-	// side is gone. The descriptors are the caller's.
+	// Recv returns the next message, in the memory of buf, whose length is 0,
+	// if it fits. It returns io.EOF when the other side is gone. The
+	// descriptors are the caller's.
 	Recv(buf []byte) (kind uint32, body []byte, fds []int, err error)
 	// Poll waits up to d for a message or the end (negative: for ever), and
 	// reports whether there is one, or the beginning of one.
