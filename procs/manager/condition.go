@@ -23,11 +23,8 @@ type conditionObject struct {
 	sleepers []*sleeper // in the order in which they came
 }
 
-// sleeper is one Wait.
-type sleeper struct {
-	link     *serverLink
-	notified bool
-}
+// sleeper is one Wait. It takes itself off the list when its client has ended.
+type sleeper struct{ notified bool }
 
 func (o *conditionObject) call(c *serverCall) error {
 	switch c.method {
@@ -66,7 +63,7 @@ func (o *conditionObject) waitFor(c *serverCall, who holder) error {
 	if c.ctx == nil { // it always waits
 		return errWouldWait
 	}
-	s := &sleeper{link: c.link}
+	s := new(sleeper)
 	depth, notified := 0, false
 	err := o.change(func() error {
 		if o.depth == 0 || o.held != who {
@@ -116,22 +113,6 @@ func (o *conditionObject) forget(s *sleeper) {
 			return
 		}
 	}
-}
-
-// leave frees the lock, and passes notifications on: a sleeper that is gone has
-// none to give.
-func (o *conditionObject) leave(link *serverLink) {
-	o.lockObject.leave(link)
-	o.change(func() error {
-		kept := o.sleepers[:0:0]
-		for _, s := range o.sleepers {
-			if s.link != link {
-				kept = append(kept, s)
-			}
-		}
-		o.sleepers = kept
-		return nil
-	})
 }
 
 // Condition lets a process that holds its lock wait until another one notifies

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"syscall"
-	"time"
 
 	"switchyard/procs"
 	"switchyard/procs/connection"
@@ -130,7 +129,6 @@ type server struct {
 	listener *connection.Listener
 	manager  *Manager // the server's own
 	self     *serverLink
-	started  time.Time
 	done     chan struct{}  // closed when Shutdown was asked for
 	killed   syscall.Signal // why it is closed, if a signal did it
 	stopOnce sync.Once
@@ -153,7 +151,7 @@ type published struct {
 
 func newServer() *server {
 	s := &server{done: make(chan struct{}), objects: make(map[uint64]*managed), links: make(map[*serverLink]struct{}),
-		pins: make(map[uint64]uint64), names: make(map[string]published), started: time.Now()}
+		pins: make(map[uint64]uint64), names: make(map[string]published)}
 	var b [8]byte
 	kernel.Random(b[:])
 	s.id = binary.LittleEndian.Uint64(b[:])
@@ -373,7 +371,6 @@ const (
 	rootPublish
 	rootLookup
 	rootUnpublish
-	rootNames
 	rootStats
 	rootShutdown
 )
@@ -399,13 +396,6 @@ func (s *server) callRoot(c *serverCall) error {
 		return s.lookup(c, string(c.bytes()))
 	case rootUnpublish:
 		return s.unpublish(string(c.bytes()))
-	case rootNames:
-		s.mu.RLock()
-		defer s.mu.RUnlock()
-		for n := range s.names {
-			c.putBytes([]byte(n))
-		}
-		return nil
 	case rootStats:
 		s.mu.RLock()
 		defer s.mu.RUnlock()
