@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"fmt"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -154,9 +155,13 @@ type clientLane struct {
 }
 
 func newClientLane(l *clientLink, fd int) (*clientLane, error) {
-	seg, err := shm.Adopt(os.NewFile(uintptr(fd), "lane"), laneSize)
+	seg, err := shm.Adopt(os.NewFile(uintptr(fd), "lane"), 0)
 	if err != nil {
 		return nil, err
+	}
+	if len(seg.Bytes()) < laneSize {
+		seg.Close()
+		return nil, fmt.Errorf("manager: lane: %w: %d bytes", shm.ErrCorrupt, len(seg.Bytes()))
 	}
 	c := &clientLane{link: l, seg: seg, parked: shm.At[atomic.Uint32](seg.Bytes(), laneParked), wait: shm.Wait{Alive: l.alive}}
 	c.requests, err = shm.NewWriter(seg, 0)

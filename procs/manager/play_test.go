@@ -16,6 +16,7 @@ import (
 	"switchyard/procs/internal/codec"
 	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/proctest"
+	"switchyard/procs/internal/shm"
 	"switchyard/procs/internal/transport"
 )
 
@@ -66,7 +67,12 @@ func TestConnectToNoManager(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { file.Close() })
-	if err := file.Truncate(laneSize); err != nil {
+	short, err := os.CreateTemp(t.TempDir(), "short lane")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { short.Close() })
+	if err := errors.Join(file.Truncate(laneSize), short.Truncate(laneSize-1)); err != nil {
 		t.Fatal(err)
 	}
 	hello := func(kind uint32, b []byte, fds ...int) func(transport.Transport) {
@@ -87,6 +93,7 @@ func TestConnectToNoManager(t *testing.T) {
 		{"no number", hello(linkHello, []byte{statusOK}), codec.ErrWire, ErrDied, ""},
 		{"a short number", hello(linkHello, helloAs(1)[:8]), codec.ErrWire, ErrDied, ""},
 		{"a lane that is none", hello(linkHello, helloAs(1), int(file.Fd())), nil, ErrDied, ""},
+		{"a lane that is short", hello(linkHello, helloAs(1), int(short.Fd())), shm.ErrCorrupt, ErrDied, " bytes"},
 	} {
 		for _, address := range []string{"", ":0"} {
 			if strings.Contains(c.name, "lane") && address != "" {

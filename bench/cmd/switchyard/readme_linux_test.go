@@ -119,7 +119,7 @@ func (r *reader) sh(dir, command string) string {
 	r.Helper()
 	cmd := exec.Command("sh", "-c", command)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), roleVariable+"=switchyard", "GORACE=atexit_sleep_ms=0", "GOWORK=off", "MAKEFLAGS=")
+	cmd.Env = append(os.Environ(), roleVariable+"=switchyard", "GORACE=atexit_sleep_ms=0", "GOWORK=off", "MAKEFLAGS=", "MAKELEVEL=")
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
