@@ -302,7 +302,7 @@ func init() {
 
 // Puts and gets wait as long as their Wait says, and end with the queue.
 func TestQueueWaits(t *testing.T) {
-	seg, q := makeQueue(t, 1)
+	_, q := makeQueue(t, 1)
 	for want, wait := range waitsOver() {
 		if b, err := q.Get(wait, []byte("mine")); err != want || string(b) != "mine" {
 			t.Errorf("%q, %v, not %v", b, err, want)
@@ -356,7 +356,7 @@ func TestQueueWaits(t *testing.T) {
 		}
 	}
 	// A handle that is closed ends the waits of its process.
-	seg, q = makeQueue(t, 1)
+	seg, q := makeQueue(t, 1)
 	done = begin(func() { _, err = q.Get(patient(), nil) })
 	until(t, "a getter waits", q.Waiting)
 	seg.Close()
