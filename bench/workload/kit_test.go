@@ -41,8 +41,12 @@ func TestTeam(t *testing.T) {
 				t.Errorf("%d of %d units have worked, %d are gone", w, n, r)
 			}
 			team.dismiss()
-			if r := ran.Load(); r != n {
-				t.Errorf("%d of %d units are gone", r, n)
+			// It waits for the end of what they ran, which is counted here just
+			// after that.
+			for began := time.Now(); ran.Load() != n; time.Sleep(time.Millisecond) {
+				if time.Since(began) > time.Minute {
+					t.Fatalf("%d of %d units are gone", ran.Load(), n)
+				}
 			}
 		})
 	}
