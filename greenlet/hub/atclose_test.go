@@ -123,3 +123,26 @@ func TestOpenedWhileTheHubEnds(t *testing.T) {
 		})
 	}
 }
+
+// A greenlet that is made while the hub ends has ended before it began: its
+// function never runs.
+func TestSpawnedWhileTheHubEnds(t *testing.T) {
+	var late []*Greenlet
+	ran := 0
+	f := func() error { ran++; return nil }
+	err := Run(func(h *Hub) error {
+		h.Spawn(func() error {
+			defer func() { late = append(late, h.Spawn(f), h.SpawnLater(0, f), h.SpawnLater(time.Hour, f)) }()
+			return h.Sleep(time.Hour)
+		})
+		return h.Yield()
+	})
+	if err != nil || len(late) != 3 || ran != 0 {
+		t.Fatal(err, len(late), ran)
+	}
+	for i, g := range late {
+		if !g.Dead() || g.Started() || !errors.Is(g.Err(), ErrExit) {
+			t.Errorf("%d: dead is %t, started is %t, %v", i, g.Dead(), g.Started(), g.Err())
+		}
+	}
+}
