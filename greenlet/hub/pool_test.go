@@ -412,3 +412,33 @@ func TestHubContext(t *testing.T) {
 		t.Errorf("%v", ctx.Err())
 	}
 }
+
+// Items that end with a panic are not a shorter sequence: the results of those
+// that came are followed by the error.
+func TestImapItemsPanic(t *testing.T) {
+	err := Config{OnError: func(*Greenlet, error) {}}.Run(func(h *Hub) error {
+		for name, imap := range map[string]func(Spawner, iter.Seq[int], int, func(int) (int, error)) iter.Seq2[int, error]{
+			"ordered": Imap[int, int], "unordered": ImapUnordered[int, int],
+		} {
+			for n := range 3 {
+				items := func(yield func(int) bool) {
+					for v := range n {
+						if !yield(v) {
+							return
+						}
+					}
+					panic("no more items")
+				}
+				got, err := collect(imap(NewGroup(h), items, 1, func(v int) (int, error) { return v, nil }))
+				var p *PanicError
+				if len(got) != n || !errors.As(err, &p) || p.Value != "no more items" {
+					t.Errorf("%s, %d items: %v, %v", name, n, got, err)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
