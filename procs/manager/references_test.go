@@ -214,6 +214,9 @@ func TestUsersOfLink(t *testing.T) {
 		return m.link.users
 	}
 	function := func() {}
+	if err := Publish(m, "d", d); err != nil { // the cases come in any order
+		t.Fatal(err)
+	}
 	for name, do := range map[string]func() error{
 		"Stats":            func() error { _, err := m.Stats(); return err },
 		"Publish":          func() error { return Publish(m, "d", d) },

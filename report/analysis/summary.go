@@ -25,7 +25,6 @@ type Summary struct {
 	Center, Lo, Hi float64
 	Confidence     float64 // of the interval; at least the level asked for
 
-	Mean, StdDev  float64
 	Min, Q1       float64
 	Q3, Max       float64
 	Mild, Extreme int // outliers beyond 1.5 and 3 interquartile ranges; counted, never dropped
@@ -43,14 +42,11 @@ func Summarize(values []float64) Summary {
 	m := benchmath.AssumeNothing.Summary(sample, Confidence)
 	s.Center, s.Lo, s.Hi, s.Confidence = m.Center, m.Lo, m.Hi, m.Confidence
 	s.Min, s.Max = sample.Values[0], sample.Values[s.N-1]
-	s.Mean, _ = stats.Mean(values)
 	s.Q1, s.Q3 = s.Center, s.Center
 	if s.N < 2 {
 		return s
 	}
-	// These fail for empty input only.
-	s.StdDev, _ = stats.StandardDeviationSample(values)
-	q, _ := stats.Quartile(values)
+	q, _ := stats.Quartile(values) // fails for empty input only, as what follows
 	s.Q1, s.Q3 = q.Q1, q.Q3
 	out, _ := stats.QuartileOutliers(values)
 	s.Mild, s.Extreme = len(out.Mild), len(out.Extreme)
