@@ -50,7 +50,8 @@ func NoRoom(err error) bool {
 }
 
 const (
-	collections  = 3 // before giving up
+	collections  = 3  // that made room for nobody, before giving up
+	mostTries    = 50 // collections while others find room
 	firstPause   = time.Millisecond
 	longestPause = 16 * time.Millisecond
 )
@@ -58,15 +59,21 @@ const (
 // collectAndRetry collects before each row of tries. Cleanups and finalizers
 // run beside us after a collection, so there is a pause before each try; one
 // that needs another object's cleanup first takes a second collection.
+// Where others take the room that a collection has made, there may be more.
 func collectAndRetry(open func() error) error {
 	var err error
-	for range collections {
+	for vain, tries := 0, 0; vain < collections && tries < mostTries; tries++ {
+		found := collector.found.Load()
 		collect()
 		for pause := firstPause; pause <= longestPause; pause *= 2 {
 			time.Sleep(pause)
 			if err = open(); err == nil || !NoRoom(err) {
+				collector.found.Add(1)
 				return err
 			}
+		}
+		if collector.found.Load() == found {
+			vain++
 		}
 	}
 	return Explain(err)
@@ -75,6 +82,8 @@ func collectAndRetry(open func() error) error {
 var collector struct {
 	mu   sync.Mutex
 	done atomic.Uint64 // collections that have ended
+
+	found atomic.Uint64 // how often a collection made room
 }
 
 // collect runs the garbage collector. Of those who call it at the same time
