@@ -98,6 +98,9 @@ func (m *mail) send() error {
 			known = mailFailed
 		}
 		atomic.OrUint32(fate, known)
+		if m.Out != nil && n > 64<<10 && errors.Is(err, syscall.EPIPE) {
+			continue // who was receiving it was killed: a long message has one receiver
+		}
 		if but(err, os.ErrDeadlineExceeded, ErrFull) != nil && (!m.Cut || !errors.Is(err, os.ErrClosed) && !errors.Is(err, ErrClosed)) {
 			return fmt.Errorf("message %d: %w", seq, err)
 		}
