@@ -3,7 +3,6 @@
 package procs
 
 import (
-	"context"
 	"runtime"
 	"testing"
 	"time"
@@ -15,37 +14,13 @@ import (
 // run starts a process that calls fn(in).
 func run[In, Out any](t testing.TB, fn *Func[In, Out], in In) *Process {
 	t.Helper()
-	p := NewProcess(fn, in, ProcessConfig{})
-	if err := p.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { p.Kill(); p.Join(context.Background()); p.Close() })
-	return p
+	return proctest.Started(t, NewProcess(fn, in, ProcessConfig{}))
 }
 
-// join waits for processes that must end well.
-func join(t testing.TB, ps ...*Process) {
-	t.Helper()
-	for _, p := range ps {
-		if err := p.Join(soon(t)); err != nil {
-			t.Fatalf("%v: %v", p, err)
-		}
-		if code, _ := p.ExitCode(); code != 0 {
-			t.Fatalf("%v: exit code %d", p, code)
-		}
-	}
-}
-
-// slay kills a process and waits for its end.
-func slay(t testing.TB, p *Process) {
-	t.Helper()
-	if err := p.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Join(soon(t)); err != nil {
-		t.Fatal(err)
-	}
-}
+var (
+	join = proctest.Join[*Process]
+	slay = proctest.Slay[*Process]
+)
 
 // must stops the test on an error.
 func must[T any](v T, err error) func(t testing.TB) T { return proctest.Must(v, err) }

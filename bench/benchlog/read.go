@@ -258,28 +258,25 @@ func room[T any](f *File, list []T, limit int) bool {
 	return len(list) < limit
 }
 
-func (f *File) model(body []byte) error {
-	var m ModelInfo
-	if err := json.Unmarshal(body, &m); err != nil {
+// record appends one to a list of the file.
+func record[T any](f *File, list *[]T, limit int, body []byte, what string, name func(*T) string) error {
+	var v T
+	if err := json.Unmarshal(body, &v); err != nil {
 		return err
 	}
-	if m.Name == "" || !room(f, f.Models, MaxModels) {
-		return errors.New("no name, or too many models")
+	if name(&v) == "" || !room(f, *list, limit) {
+		return errors.New("no name, or too many " + what)
 	}
-	f.Models = append(f.Models, m)
+	*list = append(*list, v)
 	return nil
 }
 
+func (f *File) model(body []byte) error {
+	return record(f, &f.Models, MaxModels, body, "models", func(m *ModelInfo) string { return string(m.Name) })
+}
+
 func (f *File) workload(body []byte) error {
-	var w WorkloadInfo
-	if err := json.Unmarshal(body, &w); err != nil {
-		return err
-	}
-	if w.Name == "" || !room(f, f.Workloads, MaxCases) {
-		return errors.New("no name, or too many workloads")
-	}
-	f.Workloads = append(f.Workloads, w)
-	return nil
+	return record(f, &f.Workloads, MaxCases, body, "workloads", func(w *WorkloadInfo) string { return w.Name })
 }
 
 // unit reads "Unit <unit> key=value...", and keeps which way is better.

@@ -85,18 +85,9 @@ func (b *builder) matrixRow(m analysis.Metric, w *results.Workload) (row matrixR
 		row.Note = "control"
 	}
 	r := b.run.Workload(w, m)
+	row.Cells = b.matrixCells(m, r, w, nil, row.ID)
 	for i := range r.Entries {
-		e := &r.Entries[i]
-		c := b.matrixCell(m, e)
-		if e.Relation != analysis.Absent {
-			c.Href = "#" + b.id(w)
-		}
-		b.state(&c, m, w, nil, e)
-		if e.Relation != analysis.Absent && c.Class != "fail" {
-			c.Title = b.entryTitle(m, e, r)
-		}
-		row.Cells = append(row.Cells, c)
-		good = append(good, e.Relation.Good() && !w.Info.Control)
+		good = append(good, r.Entries[i].Relation.Good() && !w.Info.Control)
 	}
 	if len(w.Cases) > 1 {
 		for _, k := range b.first[w] {
@@ -108,20 +99,26 @@ func (b *builder) matrixRow(m analysis.Metric, w *results.Workload) (row matrixR
 
 func (b *builder) matrixCase(m analysis.Metric, k *results.Case) matrixCase {
 	out := matrixCase{Name: format.Clean(k.Label()), ID: b.anchor(k)}
-	r := b.run.Case(k, m)
+	out.Cells = b.matrixCells(m, b.run.Case(k, m), k.Workload, k, out.ID)
+	return out
+}
+
+// matrixCells are those of a workload, or of its case k, which lead to id.
+func (b *builder) matrixCells(m analysis.Metric, r *analysis.Ranking, w *results.Workload, k *results.Case, id string) (cells []matrixCell) {
 	for i := range r.Entries {
 		e := &r.Entries[i]
 		c := b.matrixCell(m, e)
+		b.state(&c, m, w, k, e)
 		if e.Relation != analysis.Absent {
-			c.Href = "#" + b.anchor(k)
+			c.Href = "#" + id
+			// A failed cell says why; other metrics of a case are in its table.
+			if c.Class != "fail" && (k == nil || m.ID == analysis.Throughput.ID) {
+				c.Title = b.entryTitle(m, e, r)
+			}
 		}
-		b.state(&c, m, k.Workload, k, e)
-		if e.Relation != analysis.Absent && m.ID == analysis.Throughput.ID { // for the others the table has it
-			c.Title = b.entryTitle(m, e, r)
-		}
-		out.Cells = append(out.Cells, c)
+		cells = append(cells, c)
 	}
-	return out
+	return cells
 }
 
 // matrixCell shows an entry: mark, ratio, step of the ramp.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"switchyard/procs/internal/proctest/wait"
 	"switchyard/procs/internal/shm"
 )
 
@@ -32,7 +33,7 @@ func Main(m *testing.M) (code int) {
 // findLeaks looks for what the tests must not leave behind: goroutines of our
 // packages, children, descriptors, segments. It waits for what is about to go.
 func findLeaks() (leaks string) {
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(wait.Patience)
 	for {
 		runtime.GC() // adopted objects nobody closed
 		if leaks = leaksNow(); leaks == "" || time.Now().After(deadline) {

@@ -5,37 +5,17 @@ package shm
 import (
 	"testing"
 	"time"
+
+	"switchyard/procs/internal/proctest/wait"
 )
 
-// ends fails the test if what must end does not.
-func ends(t *testing.T, what string, done <-chan struct{}) {
-	t.Helper()
-	select {
-	case <-done:
-	case <-time.After(30 * time.Second):
-		t.Fatal("it does not end: ", what)
-	}
-}
+var (
+	ends  = wait.Ends
+	begin = wait.Begin
+	until = wait.Until
+)
 
-func begin(f func()) <-chan struct{} {
-	done := make(chan struct{})
-	go func() { defer close(done); f() }()
-	return done
-}
-
-// until waits for what another goroutine does.
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("not in time: ", what)
-		}
-	}
-}
-
-// settle is long enough for a goroutine to fall asleep. If it is not, the test
-// sees less, and does not fail.
-const settle = 30 * time.Millisecond
+const settle = wait.Settle
 
 // A parker that nobody has armed stays as it is; who has armed it is woken
 // once, whether it sleeps already or is about to.

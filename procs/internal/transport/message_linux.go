@@ -168,6 +168,20 @@ func sendLong(s packets, kind uint32, body []byte, fds []int, until *clock.Deadl
 	return true, err
 }
 
+// sendmsg tries once to send a packet.
+func sendmsg(fd int, head *packetHead, part []byte, fds []int, flags int) error {
+	var oob []byte
+	if len(fds) > 0 {
+		oob = unix.UnixRights(fds...)
+	}
+	bufs := [][]byte{head[:], part}
+	if len(part) == 0 {
+		bufs = bufs[:1]
+	}
+	_, err := unix.SendmsgBuffers(fd, bufs, oob, nil, flags|unix.MSG_NOSIGNAL)
+	return err
+}
+
 // newFlow makes the socket pair that brings a very long body. It is no pipe,
 // because writing to a pipe that nobody reads is a signal.
 func newFlow() (receiver, sender int, err error) {

@@ -66,17 +66,9 @@ func (s *packetSocket) Send(kind uint32, body []byte, fds []int) error {
 }
 
 func (s *packetSocket) sendPacket(head *packetHead, part []byte, fds []int) (err error) {
-	var oob []byte
-	if len(fds) > 0 {
-		oob = unix.UnixRights(fds...)
-	}
-	bufs := [][]byte{head[:], part}
-	if len(part) == 0 {
-		bufs = bufs[:1]
-	}
 	werr := s.rc.Write(func(fd uintptr) bool {
 		for {
-			if _, err = unix.SendmsgBuffers(int(fd), bufs, oob, nil, unix.MSG_NOSIGNAL); err != unix.EINTR {
+			if err = sendmsg(int(fd), head, part, fds, 0); err != unix.EINTR {
 				return err != unix.EAGAIN
 			}
 		}

@@ -243,24 +243,16 @@ func (s *pipeSocket) Send(kind uint32, body []byte, fds []int) error {
 
 // sendPacket looks at the deadline first, as there may be room all the time.
 func (s *pipeSocket) sendPacket(head *packetHead, part []byte, fds []int) (err error) {
-	var oob []byte
-	if len(fds) > 0 {
-		oob = unix.UnixRights(fds...)
-	}
-	bufs := [][]byte{head[:], part}
-	if len(part) == 0 {
-		bufs = bufs[:1]
-	}
 	for {
 		if err := s.over(&s.writeUntil); err != nil {
 			return err
 		}
-		how := unix.MSG_NOSIGNAL
+		how := 0
 		limited := s.writeUntil.IsSet() // then slices are too coarse
 		if limited {
-			how |= unix.MSG_DONTWAIT
+			how = unix.MSG_DONTWAIT
 		}
-		_, err := unix.SendmsgBuffers(s.fd, bufs, oob, nil, how)
+		err := sendmsg(s.fd, head, part, fds, how)
 		switch {
 		case err == unix.EAGAIN && limited:
 			if err := s.await(s.fd, unix.POLLOUT, &s.writeUntil); err != nil {
