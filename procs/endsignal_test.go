@@ -130,10 +130,6 @@ func TestSignalOfLoneWorker(t *testing.T) {
 }
 
 func testLoneWorker(t *testing.T, s syscall.Signal) {
-	// Children inherit what is ignored, as below nohup, but not what is caught.
-	caught := make(chan os.Signal, 1)
-	signal.Notify(caught, s)
-	defer signal.Stop(caught)
 	p := newPool(t, PoolConfig{Workers: 1})
 	begun, err := NewSemaphore(0)
 	if err != nil {

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"switchyard/procs/internal/proctest/wait"
 )
 
 const childEnv = "ENDSIGNAL_TEST"
@@ -21,6 +23,7 @@ const childEnv = "ENDSIGNAL_TEST"
 func TestMain(m *testing.M) {
 	switch os.Getenv(childEnv) {
 	case "":
+		wait.HeedHangup()
 		os.Exit(m.Run())
 	case "nohup":
 		signal.Ignore(syscall.SIGHUP)
@@ -80,7 +83,8 @@ func startWatcher(t *testing.T, how string) *watcher {
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { w.Process.Kill(); w.Wait() })
+	limit := time.AfterFunc(wait.Patience, func() { w.Process.Kill() })
+	t.Cleanup(func() { limit.Stop(); w.Process.Kill(); w.Wait() })
 	w.out = bufio.NewReader(out)
 	if line := w.line(t); line != "ready" {
 		t.Fatal(line)

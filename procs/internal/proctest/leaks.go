@@ -20,6 +20,7 @@ import (
 // in TestMain, after procs.Init.
 func Main(m *testing.M) (code int) {
 	os.Setenv("GORACE", "atexit_sleep_ms=0") // else every child of a -race build stays for a second
+	wait.HeedHangup()
 	if code = m.Run(); code != 0 {
 		return code
 	}

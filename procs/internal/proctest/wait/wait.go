@@ -1,8 +1,11 @@
-// Package wait has the waits of tests. It imports nothing of ours, so that the
+// Package wait has what tests wait with. It imports nothing of ours, so that the
 // tests of every package can use it; package proctest has the rest.
 package wait
 
 import (
+	"os"
+	"os/signal"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -41,3 +44,7 @@ func Ends(t testing.TB, what string, done <-chan struct{}) {
 		t.Fatal("it does not end: ", what)
 	}
 }
+
+// HeedHangup lets the children of the tests be told of SIGHUP also below nohup:
+// a child inherits what is ignored, but not what is caught.
+func HeedHangup() { signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) }
