@@ -1,5 +1,5 @@
-// Package wait has what tests wait with. It imports nothing of ours, so that the
-// tests of every package can use it; package proctest has the rest.
+// Package wait has what tests wait with. It imports nothing of ours, so that
+// the tests of every package can use it; package proctest has the rest.
 package wait
 
 import (
