@@ -14,7 +14,7 @@ import (
 
 const (
 	readmeRoot = "../../.."
-	keptRun    = "results/amd-epyc-2-cores/2026-11-21-0bfe521c1dfe"
+	keptRun    = "results/amd-epyc-2-cores/2026-11-27-8eb5930eb643"
 )
 
 // A block of a document is what stands between two fences.
