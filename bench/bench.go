@@ -20,6 +20,7 @@ type Suite struct {
 // A Workload is one question asked of every model.
 type Workload struct {
 	Name  string           // the benchmark's base name: "PingPong"
+	Kind  string           // of work, for the verdict, which speaks of kinds: "handing over"
 	Story string           // one paragraph: what real situation this stands for
 	Op    string           // what one op is: "round trip"
 	Cases []Params         // parameter points, in report order

@@ -23,7 +23,7 @@ const (
 // after it.
 func (w *Workload) Info(models []ModelInfo) WorkloadInfo {
 	info := WorkloadInfo{
-		Name: w.Name, Story: w.Story, Op: w.Op, Cases: w.Points(), NA: w.NA,
+		Name: w.Name, Kind: w.Kind, Story: w.Story, Op: w.Op, Cases: w.Points(), NA: w.NA,
 		Source: "bench/workload/" + strings.ToLower(w.Name) + ".go",
 		Vary:   w.Points()[0].Keys(), Control: w.Control,
 	}

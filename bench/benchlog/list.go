@@ -98,6 +98,8 @@ func (w WorkloadInfo) check(declared map[Model]bool) error {
 		return fmt.Errorf("workload %.80q: not a benchmark name", w.Name)
 	case w.Story == "" || w.Op == "":
 		return fmt.Errorf("workload %s: no story or no op", w.Name)
+	case w.Kind != "" && !goodName(strings.ReplaceAll(w.Kind, " ", ""), ""):
+		return fmt.Errorf("workload %s: not a kind: %.80q", w.Name, w.Kind)
 	case len(w.Cases) == 0:
 		return fmt.Errorf("workload %s: no cases; without parameters there is one, %q", w.Name, "")
 	}

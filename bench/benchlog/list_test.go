@@ -10,7 +10,7 @@ import (
 func TestListRoundTrip(t *testing.T) {
 	models := []ModelInfo{{Name: "a", Note: "alone", Baseline: true}, {Name: "py-b", Note: "line\nbreak", Processes: true}}
 	workloads := []WorkloadInfo{
-		{Name: "Lock", Story: "s", Op: "o", Source: "x.go", Vary: []string{"n"}, Cases: []Params{"n=1", "n=2"}, Models: []Model{"a"}, NA: map[Model]string{"py-b": "why"}},
+		{Name: "Lock", Kind: "handing over", Story: "s", Op: "o", Source: "x.go", Vary: []string{"n"}, Cases: []Params{"n=1", "n=2"}, Models: []Model{"a"}, NA: map[Model]string{"py-b": "why"}},
 		{Name: "Nop", Story: "s", Op: "o", Cases: []Params{""}, Models: []Model{"a", "py-b"}},
 	}
 	text, err := WriteList(models, workloads)
@@ -57,6 +57,8 @@ func TestReadListRejects(t *testing.T) {
 		"# workload []\n":                       "a workload cannot be read: json: cannot unmarshal array into Go value of type benchlog.WorkloadInfo",
 		"# model {}\n":                          "a model cannot be read: no name, or too many models",
 		workload:                                "no model",
+		with(`"op"`, `"kind":"a\tb","op"`):      `workload W: not a kind: "a\tb"`,
+		with(`"op"`, `"kind":"`+long+`","op"`):  `workload W: not a kind: "` + long + `"`,
 		model:                                   "no workload",
 		model + model + workload:                "two models are called m",
 		with(`"note":"n"`, `"x":1`):             "model m: no note",

@@ -78,6 +78,10 @@ type WorkloadInfo struct {
 	Models []Model          `json:"models"` // those with an implementation
 	NA     map[Model]string `json:"na"`     // why the others have none
 
+	// Kind is the kind of work, "handing over": the verdict has one sentence
+	// for all workloads of a kind. One without is a kind of its own.
+	Kind string `json:"kind,omitempty"`
+
 	Control bool `json:"control,omitempty"` // it measures the harness: shown, but not in the competition
 }
 

@@ -15,6 +15,7 @@ import (
 
 var cpuMap = &bench.Workload{
 	Name: "CPUMap",
+	Kind: "computing",
 	Story: "Map a pure function over a list of inputs, with as many workers as CPUs: hashing, scoring, thumbnails. " +
 		"The size of a task varies, since handing one over has a fixed price: from which size on does each model pay? " +
 		"Latency is not recorded: a map answers when all is done.",

@@ -19,6 +19,7 @@ import (
 
 var echo = &bench.Workload{
 	Name: "Echo",
+	Kind: "waiting and IO",
 	Story: "A TCP server on the loopback interface answers lines of 64 bytes in upper case, to clients that each wait for their " +
 		"answer before they ask again (closed loop). The clients are goroutines in every model and share the CPUs with the " +
 		"server. Greenlets serve on one thread; the process model has one process per connection.",

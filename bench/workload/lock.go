@@ -12,6 +12,7 @@ import (
 
 var lock = &bench.Workload{
 	Name: "Lock",
+	Kind: "synchronising",
 	Story: "The last tickets: everybody decrements one counter under one lock, until it is zero. The section is as short as " +
 		"can be, so this is the price of the lock and of waiting for it. Greenlets give way after each ticket: " +
 		"otherwise the first would sell them all. Latency is from asking for the lock to having released it.",

@@ -18,7 +18,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Every cell of every workload has an implementation or a reason.
+// Every cell of every workload has an implementation or a reason, and the
+// verdict knows where to speak of it.
 func TestDeclarations(t *testing.T) {
 	if err := Suite().Check(); err != nil {
 		t.Error(err)
@@ -26,6 +27,9 @@ func TestDeclarations(t *testing.T) {
 	for _, w := range All() {
 		if _, err := os.Stat("../../" + w.Info(Models()).Source); err != nil {
 			t.Errorf("%s: %v", w.Name, err)
+		}
+		if (w.Kind == "") != w.Control {
+			t.Errorf("%s is of the kind %q; what competes has one", w.Name, w.Kind)
 		}
 	}
 }

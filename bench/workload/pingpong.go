@@ -10,6 +10,7 @@ import (
 
 var pingPong = &bench.Workload{
 	Name: "PingPong",
+	Kind: "handing over",
 	Story: "Two tasks hand a counter back and forth, and each adds one: a parser and its reader, a coroutine and its caller. " +
 		"Nothing runs at the same time, so this is the bare price of a switch.",
 	Op:   "round trip",

@@ -14,6 +14,7 @@ import (
 
 var pipe = &bench.Workload{
 	Name: "Pipe",
+	Kind: "messaging",
 	Story: "A message goes through a duplex pipe and comes back: a request to a helper and its answer. Each side copies the " +
 		"bytes into memory of its own, as a pipe does, counts in the first eight and sends them on; the sizes cross the " +
 		"64 KiB that an operating system's pipe holds. The process model uses raw bytes, no serialisation.",

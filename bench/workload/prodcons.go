@@ -15,6 +15,7 @@ const queueSize = 10
 
 var prodCons = &bench.Workload{
 	Name: "ProdCons",
+	Kind: "messaging",
 	Story: "P producers put items on a queue that holds ten, C consumers take them off: stages of a pipeline that keep each " +
 		"other from running ahead. Latency is that of a put, waiting for room included.",
 	Op:    "item",

@@ -11,6 +11,7 @@ import (
 
 var ring = &bench.Workload{
 	Name: "Ring",
+	Kind: "handing over",
 	Story: "A token travels round N tasks, as a baton or a lock would. One task runs at a time; with many of them their " +
 		"stacks no longer fit the processor's caches. Latency is a whole lap divided by its hops.",
 	Op:    "hop",

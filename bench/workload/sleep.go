@@ -14,6 +14,7 @@ const nap = 10 * time.Millisecond
 
 var sleep = &bench.Workload{
 	Name: "Sleep",
+	Kind: "waiting and IO",
 	Story: "N tasks sleep 10 ms again and again, all at once: what a program does that waits for many slow answers. Perfect is " +
 		"N ops in 10 ms, whatever the model; what differs is what the waiting costs, and how late a sleeper wakes. " +
 		"Latency is that lateness alone.",

@@ -16,6 +16,7 @@ import (
 
 var spawn = &bench.Workload{
 	Name: "Spawn",
+	Kind: "starting tasks",
 	Story: "Start N tasks that do next to nothing, and wait until all have ended: what it costs to hand out work without " +
 		"keeping workers. The process model starts a new process for each (cold; a pool is measured by CPUMap). " +
 		"Latency is that of a whole round divided by N.",

@@ -86,3 +86,26 @@ func TestModelsNotDeclared(t *testing.T) {
 		}
 	}
 }
+
+// A run from before kinds were declared has them for the workloads that there
+// were; where one is declared, and in files of other tools, that is all.
+func TestKindsNotDeclared(t *testing.T) {
+	const plan = `# switchyard {"format":1}` + "\n"
+	for head, want := range map[string]string{
+		plan: "handing over,messaging,",
+		plan + `# workload {"name":"Mine","kind":"composing"}` + "\n": "composing,,",
+		"": ",,",
+	} {
+		kinds := map[string]string{}
+		for _, w := range read(t, head+"BenchmarkRing/model=a-2 1 5 ns/op\nBenchmarkPipe/model=a-2 1 5 ns/op\nBenchmarkMine/model=a-2 1 5 ns/op\n").Workloads {
+			kinds[w.Name] = w.Info.Kind
+		}
+		got := kinds["Ring"] + "," + kinds["Pipe"] + "," + kinds["Mine"]
+		if kinds["Mine"] != "" {
+			got = kinds["Mine"] + "," + kinds["Ring"] + "," + kinds["Pipe"]
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", head, got, want)
+		}
+	}
+}

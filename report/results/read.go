@@ -219,6 +219,18 @@ func (p *placer) settle() {
 			w.Info.Control = w.Name == "Nop"
 		}
 	}
+	if run.Ours() && !slices.ContainsFunc(run.Workloads, func(w *Workload) bool { return w.Info.Kind != "" }) {
+		for _, w := range run.Workloads {
+			w.Info.Kind = firstKinds[w.Name]
+		}
+	}
+}
+
+// firstKinds are those of the workloads that were there before files said of
+// which kind they are.
+var firstKinds = map[string]string{
+	"PingPong": "handing over", "Ring": "handing over", "Spawn": "starting tasks", "CPUMap": "computing",
+	"ProdCons": "messaging", "Pipe": "messaging", "Lock": "synchronising", "Sleep": "waiting and IO", "Echo": "waiting and IO",
 }
 
 // namePackages puts the package before the names of workloads that several
