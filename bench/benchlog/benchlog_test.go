@@ -95,13 +95,13 @@ func TestRoundTrip(t *testing.T) {
 	}
 	calibration := Calibration{time.Second, 5, []CalibratedCase{{"Lock/tasks=2/model=a-2", 10, 20, 30}}}
 	text = append(text, must(t, calibration)...)
-	text = append(text, must(t, BlockStart{1, 1, 6})...)
+	text = append(text, must(t, BlockStart{Block: 1, Attempt: 1, Session: 1, Spent: 6})...)
 	at := Case{"Lock", "tasks=2", "a", 2}
 	result := Result{Name: at.String(), Iters: 100, Values: []Value{{1012, "ns/op"}, {0.5, "csw/op"}, {3, "gcs"}}}
 	text = append(text, result.String()+"\n"...)
-	block := BlockNote{BlockStart{1, 1, 7}, time.Second, []int64{100, 130}, 100, 1.5, 0.25, true}
+	block := BlockNote{BlockStart{1, 1, 1, 7}, time.Second, []int64{100, 130}, 100, 1.5, 0.25, true}
 	text = append(text, must(t, block)...)
-	text = append(text, must(t, BlockStart{2, 1, 8})...)
+	text = append(text, must(t, BlockStart{2, 1, 3, 8})...)
 	text = append(text, Failure(at, "block 2", errors.New("no\nnot at all"))...)
 	text = append(text, Skip(Case{Workload: "Lock", Model: "b", CPUs: 2}, "why")...)
 	text = append(text, result.String()+"\n"...)
@@ -112,7 +112,7 @@ func TestRoundTrip(t *testing.T) {
 	second.Line, second.Block, second.Ours = 18, 1, true
 	want := &File{
 		Plans: 1, Planned: true, Header: h, Models: models, Workloads: []WorkloadInfo{w}, Facts: facts, Better: map[string]string{"ops/s": "higher"},
-		Calibration: &calibration, Blocks: []BlockNote{block}, OpenBlock: BlockStart{2, 1, 8}, Lines: 18,
+		Calibration: &calibration, Blocks: []BlockNote{block}, OpenBlock: BlockStart{2, 1, 3, 8}, Lines: 18,
 		Results: []Result{result, second},
 		Verdicts: []Verdict{
 			{Failed: true, Name: at.String(), Reason: "block 2: no not at all", Line: 13},
@@ -306,5 +306,17 @@ func TestLatencyLine(t *testing.T) {
 		if tag, ok := LatencyTag(s); ok {
 			t.Errorf("%q has the tag %q", s, tag)
 		}
+	}
+}
+
+// A block belongs to the first session if the file does not say, as files from
+// before there were any do not.
+func TestReadSession(t *testing.T) {
+	file, err := Read(strings.NewReader(`# block {"block":1,"attempt":1}` + "\n" + `# block {"block":2,"attempt":1,"session":2}` + "\n" + `# begin {"block":3,"attempt":1}` + "\n"))
+	if err != nil || len(file.Blocks) != 2 {
+		t.Fatalf("%+v, %v", file, err)
+	}
+	if a, b, c := file.Blocks[0].Session, file.Blocks[1].Session, file.OpenBlock.Session; a != 1 || b != 2 || c != 1 {
+		t.Errorf("sessions %d, %d and %d, want 1, 2 and 1", a, b, c)
 	}
 }

@@ -235,10 +235,12 @@ func (r *reader) directive(line []byte) {
 		what = "a block"
 		f.OpenBlock = BlockStart{}
 		err = json.Unmarshal(body, &f.OpenBlock)
+		f.OpenBlock.Session = max(f.OpenBlock.Session, 1)
 	case blockWord:
 		what = "a block"
 		var b BlockNote
 		if err = json.Unmarshal(body, &b); err == nil && room(f, f.Blocks, maxBlocks) {
+			b.Session = max(b.Session, 1)
 			f.Blocks = append(f.Blocks, b)
 		}
 		f.OpenBlock = BlockStart{}

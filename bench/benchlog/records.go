@@ -110,6 +110,11 @@ type BlockStart struct {
 	Block   int `json:"block"`
 	Attempt int `json:"attempt"` // above 1: the block was disturbed and is run again
 
+	// Session is the part of the run, from 1, that the block belongs to;
+	// between sessions the machine was left alone for a while. [Read] returns
+	// 1 for blocks of files that have no sessions.
+	Session int `json:"session,omitempty"`
+
 	Spent time.Duration `json:"spent_ns,omitempty"` // of the budget so far
 }
 
