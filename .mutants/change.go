@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"go/ast"
+	"go/constant"
 	"go/token"
 	"go/types"
 	"slices"
@@ -132,6 +133,9 @@ func find(pkg *Package, src *source) []*Change {
 			f.stack = f.stack[:len(f.stack)-1]
 			return true
 		}
+		if f.compiledAway(n) {
+			return false
+		}
 		f.stack = append(f.stack, n)
 		f.node(n)
 		return true
@@ -141,6 +145,17 @@ func find(pkg *Package, src *source) []*Change {
 		c.describe()
 	}
 	return f.found
+}
+
+// compiledAway reports an if without else whose condition is a constant false,
+// such as "if debug": no test of this build can see what is in it.
+func (f *finder) compiledAway(n ast.Node) bool {
+	s, ok := n.(*ast.IfStmt)
+	if !ok || s.Else != nil || s.Init != nil {
+		return false
+	}
+	v := f.info.Types[s.Cond].Value
+	return v != nil && v.Kind() == constant.Bool && !constant.BoolVal(v)
 }
 
 func (f *finder) at(p token.Pos) int { return f.src.fset.Position(p).Offset }

@@ -40,6 +40,8 @@ func TestKinds(t *testing.T) {
 		{"condition", "func f(a bool) {\n for !a {\n }\n }", []string{"for !a { -> for a {"}},
 		{"condition", "func f(a int) {\n if a == 1 {\n }\n }", nil}, // equality has it
 		{"condition", "func f(a bool) {\n switch {\n case a:\n }\n }", []string{"case a: -> case !(a):"}},
+		{"condition", "const debug = false\nfunc f() {\n if debug {\n if f(); true {\n }\n }\n }", nil}, // compiled away
+		{"condition", "const debug = true\nfunc f() {\n if debug {\n }\n }", []string{"if debug { -> if !(debug) {"}},
 		{"boundary", "func f(a int) bool {\n return a >= 1 }", []string{"return a >= 1 } -> return a > 1 }"}},
 		{"equality", "func f(a int) bool {\n return a != 1 }", []string{"return a != 1 } -> return a == 1 }"}},
 		{"arithmetic", "func f(a int) int {\n return a * 2 + 1 }",

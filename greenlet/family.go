@@ -129,7 +129,7 @@ func (f *family[T]) put(g *Greenlet[T], v T, m message) {
 // take returns what the running greenlet receives, or panics, or exits.
 func (f *family[T]) take() (T, error) {
 	if f.origin != nil { // only while it is traced
-		f.traced()
+		f.callTrace()
 	}
 	v := f.value
 	var zero T

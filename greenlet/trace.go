@@ -48,17 +48,10 @@ func (g *Greenlet[T]) SetTrace(trace func(Event[T])) (old func(Event[T])) {
 // Trace returns the function set by SetTrace, or nil.
 func (g *Greenlet[T]) Trace() func(Event[T]) { return g.family.trace }
 
-// traced calls the trace function, if any, for the switch that has just ended.
-// Its own frame is small: a greenlet has little stack left when it is resumed.
-func (f *family[T]) traced() {
+// callTrace calls the trace function for the switch that has just ended.
+func (f *family[T]) callTrace() {
 	origin := f.origin
 	f.origin = nil
-	if f.odd&oddTrace != 0 && origin != nil {
-		f.callTrace(origin)
-	}
-}
-
-func (f *family[T]) callTrace(origin *Greenlet[T]) {
 	e := Event[T]{Origin: origin, Target: f.current}
 	if f.odd&oddMessage != 0 {
 		e.Kind = ThrowEvent
