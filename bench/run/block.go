@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"switchyard/bench/benchlog"
+	"switchyard/bench/host"
 )
 
 // blocks passes over the cases Count times, from where an earlier part of the
@@ -88,7 +89,7 @@ func (r *Run) block(ctx context.Context, block, attempt int) (end benchlog.Block
 	}
 	end = benchlog.BlockNote{
 		BlockStart: benchlog.BlockStart{Block: block, Attempt: attempt, Spent: r.spent()},
-		Benchtime:  r.Benchtime, Steal: steal(), Load1: load1(),
+		Benchtime:  r.Benchtime, Steal: steal(), Load1: host.This("").Load1(),
 	}
 	after := r.canary()
 	end.Canary = []int64{int64(before), int64(after)}

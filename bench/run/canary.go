@@ -3,6 +3,8 @@ package run
 import (
 	"slices"
 	"time"
+
+	"switchyard/bench/host"
 )
 
 // Canary is the noise probe: it runs a fixed piece of arithmetic, less than a
@@ -36,7 +38,7 @@ func spin(n int) uint64 {
 
 // Steal begins to watch the hypervisor, and returns what tells the share of CPU
 // time that it stole since, in percent.
-func Steal() (percent func() float64) { return steal(cpuTicks) }
+func Steal() (percent func() float64) { return steal(host.This("").Ticks) }
 
 func steal(read func() (stolen, total float64)) (percent func() float64) {
 	stolen, total := read()

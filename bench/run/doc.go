@@ -6,8 +6,7 @@
 //     each in a seeded random order.
 //   - A [Log] has every result on disk before the next is measured; what an
 //     interrupted run left is a [Checkpoint], with which a Run goes on.
-//   - [HostFacts], [Canary] and [Steal] say what the machine is, and whether it
-//     was busy with something else.
+//   - [Canary] and [Steal] say whether the machine was busy with other things.
 //
 // It is not linked by what measures: that is package bench.
 package run

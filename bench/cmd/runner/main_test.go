@@ -32,7 +32,7 @@ var linked = []string{
 // notLinked is what it may not, for the same reason.
 var notLinked = []string{
 	"net/http", "crypto/tls", // with what they need, as many packages as all the others
-	"switchyard/bench/run", "switchyard/bench/output", // what orders a run
+	"switchyard/bench/run", "switchyard/bench/output", "switchyard/bench/host", // what orders a run
 	"switchyard/report",
 }
 

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"switchyard/bench/benchlog"
+	"switchyard/bench/host"
 	"switchyard/bench/run"
 	"switchyard/bench/workload"
 )
@@ -251,7 +252,7 @@ func TestResumable(t *testing.T) {
 		"": "", "memory": "", "governor": "", "limit-files": "", "load": "",
 		"cpu": "its cpu is", "cores": "its cores is", "go": "its go is", "commit": "its commit is", "kernel": "its kernel is",
 	} {
-		past := &run.Checkpoint{File: &benchlog.File{Facts: run.HostFacts(), Models: []benchlog.ModelInfo{model}, Workloads: []benchlog.WorkloadInfo{w},
+		past := &run.Checkpoint{File: &benchlog.File{Facts: host.Facts(""), Models: []benchlog.ModelInfo{model}, Workloads: []benchlog.WorkloadInfo{w},
 			Header: benchlog.Header{CPUs: "0,2-3", Lanes: []int{1, 3}}}}
 		for i, f := range past.Facts {
 			if f.Key == change {

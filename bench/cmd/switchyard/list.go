@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"switchyard/bench/run"
+	"switchyard/bench/host"
 )
 
 func newList() *cobra.Command {
@@ -54,7 +54,7 @@ func newVersion() *cobra.Command {
 		Short: "Print the commit and the Go version that this program was built with",
 		Args:  cobra.NoArgs,
 		Run: func(cmd *cobra.Command, _ []string) {
-			for _, f := range run.HostFacts() {
+			for _, f := range host.Build() {
 				if f.Key == "commit" || f.Key == "go" {
 					fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", f.Key, f.Value)
 				}

@@ -19,6 +19,7 @@ import (
 
 	"switchyard/bench"
 	"switchyard/bench/benchlog"
+	"switchyard/bench/host"
 	"switchyard/bench/proctree"
 	"switchyard/bench/run"
 	"switchyard/bench/workload"
@@ -866,7 +867,7 @@ func TestList(t *testing.T) {
 
 func TestVersion(t *testing.T) {
 	status, stdout, stderr := result(t, "version")
-	if want := "go " + runtime.Version() + "\ncommit " + run.Commit() + "\n"; status != 0 || stdout != want || stderr != "" {
+	if want := "go " + runtime.Version() + "\ncommit " + host.Commit() + "\n"; status != 0 || stdout != want || stderr != "" {
 		t.Errorf("exit status %d, printed %q and %q, want %q", status, stdout, stderr, want)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/term"
 
 	"switchyard/bench/benchlog"
+	"switchyard/bench/host"
 	"switchyard/bench/output"
-	"switchyard/bench/run"
 	"switchyard/report"
 )
 
@@ -159,7 +159,7 @@ func show(cmd *cobra.Command, results, baseline *report.Run, html string, write 
 		return textErr
 	}
 	return errors.Join(textErr, output.Write(html, inputs, func(w io.Writer) error {
-		return report.WriteHTML(w, a, report.PageOptions{Version: run.Commit(), Baseline: baseline})
+		return report.WriteHTML(w, a, report.PageOptions{Version: host.Commit(), Baseline: baseline})
 	}))
 }
 

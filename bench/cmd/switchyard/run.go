@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/bench/benchlog"
+	"switchyard/bench/host"
 	"switchyard/bench/output"
 	"switchyard/bench/run"
 	"switchyard/report"
@@ -133,7 +134,7 @@ func planned(f runFlags, runners *run.Runners, p *progress) (*run.Run, error) {
 	if len(aside.Deleted) > 0 {
 		p.Note("the oldest results there were deleted: " + strings.Join(aside.Deleted, " "))
 	}
-	r.Log, err = run.CreateLog(f.out, r.Plan(time.Now()), run.HostFacts())
+	r.Log, err = run.CreateLog(f.out, r.Plan(time.Now()), host.Facts(f.out))
 	return r, err
 }
 
@@ -166,7 +167,7 @@ func resumed(cmd *cobra.Command, f runFlags, runners *run.Runners) (*run.Run, er
 // another machine or build, models or workloads that the runners have not, CPUs
 // that may not be used. It returns the CPUs of the plan.
 func resumable(past *run.Checkpoint, runners *run.Runners, usable []int) ([]int, error) {
-	for _, fact := range run.HostFacts() {
+	for _, fact := range host.Facts("") {
 		switch fact.Key {
 		case "cpu", "cores", "go", "commit", "kernel":
 			if was := past.Fact(fact.Key); was != fact.Value {

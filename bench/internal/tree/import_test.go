@@ -11,8 +11,9 @@ import (
 // may do both anywhere.
 var closeToTheMachine = map[string]string{
 	"bench sys":                       "what the process tree has used",
+	"bench/host sys":                  "the room on the disk of the results",
 	"bench/output sys":                "locks and examines the files that results go to",
-	"bench/run sys":                   "CPU sets, adoption of orphans and the description of the machine",
+	"bench/run sys":                   "CPU sets and adoption of orphans",
 	"greenlet/hub sys":                "epoll, timerfd and sockets that do not block",
 	"procs sys":                       "polls descriptors of files for Wait",
 	"procs unsafe":                    "typed views of segments, and lengths of generic values",
@@ -58,10 +59,10 @@ func TestCloseToTheMachine(t *testing.T) {
 var arrows = map[string]string{
 	"greenlet/...":         "greenlet/...",
 	"procs/...":            "procs/...",
-	"bench/...":            "bench bench/benchlog bench/output bench/proctree bench/run/...",
+	"bench/...":            "bench bench/benchlog bench/host bench/output bench/proctree bench/run/...",
 	"bench/workload":       "bench greenlet/... procs/...",
 	"bench/cmd/runner":     "bench bench/workload procs",
-	"bench/cmd/switchyard": "bench bench/benchlog bench/output bench/run/... report",
+	"bench/cmd/switchyard": "bench bench/benchlog bench/host bench/output bench/run/... report",
 	"report/...":           "report/... bench/benchlog",
 }
 

@@ -1,0 +1,352 @@
+package host
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"golang.org/x/sys/unix"
+
+	"switchyard/bench/benchlog"
+)
+
+// values returns facts by key.
+func values(t *testing.T, facts []benchlog.Fact) map[string]string {
+	t.Helper()
+	all := make(map[string]string)
+	for _, f := range facts {
+		if _, twice := all[f.Key]; twice || f.Value == "" || strings.ContainsAny(f.Key+f.Value, "\r\n\t") || strings.ContainsAny(f.Key, ": ") {
+			t.Errorf("fact %q: %q", f.Key, f.Value)
+		}
+		all[f.Key] = f.Value
+	}
+	return all
+}
+
+// The facts are what others say of this machine.
+func TestFacts(t *testing.T) {
+	got := values(t, Facts(t.TempDir()))
+	var r unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &r); err != nil {
+		t.Fatal(err)
+	}
+	files := strconv.FormatUint(r.Cur, 10)
+	if r.Cur == unix.RLIM_INFINITY {
+		files = "unlimited"
+	}
+	model := command(t, "sh", "-c", `sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1`)
+	if model == "" {
+		model = unknown
+	}
+	for key, want := range map[string]string{
+		"goos": runtime.GOOS, "goarch": runtime.GOARCH, "go": runtime.Version(), "cores": strconv.Itoa(runtime.NumCPU()),
+		"pkg": "switchyard", "commit": Commit(), "limit-files": files,
+		"kernel": command(t, "uname", "-r"), "cpu": strings.Join(strings.Fields(model), " "),
+		"memory":  command(t, "awk", `/^MemTotal:/ { printf "%d MiB", int($2 / 1024) }`, "/proc/meminfo"),
+		"nice":    command(t, "nice"),
+		"godebug": "not set", "gogc": "not set",
+	} {
+		if os.Getenv(strings.ToUpper(key)) == "" && got[key] != want {
+			t.Errorf("%s is %q, want %q", key, got[key], want)
+		}
+	}
+	if runtime.GOARCH == "amd64" {
+		if want := command(t, "sh", "-c", `if grep -qw hypervisor /proc/cpuinfo; then echo yes; else echo no; fi`); got["virtual"] != want {
+			t.Errorf("virtual is %q, want %q", got["virtual"], want)
+		}
+	}
+	if ns, err := strconv.ParseFloat(got["clock-read-ns"], 64); err != nil || ns < 1 || ns > 1e6 {
+		t.Errorf("reading the clock takes %q ns: %v", got["clock-read-ns"], err)
+	}
+	if len(facts) < 25 {
+		t.Errorf("%d facts", len(facts))
+	}
+	if _, total := This("").Ticks(); total <= 0 {
+		t.Error("this machine has no ticks")
+	}
+}
+
+// command returns what a program prints.
+func command(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(name, args...).Output()
+	if err != nil {
+		t.Skip(err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// What is read of the machine is closed again.
+func TestFactsClose(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // which would close what was forgotten
+	open := func() int { entries, _ := os.ReadDir("/proc/self/fd"); return len(entries) }
+	Facts("") // opens what is opened once, for the poller
+	before := open()
+	Facts("")
+	if after := open(); after != before {
+		t.Errorf("%d descriptors, %d before", after, before)
+	}
+}
+
+// The disk is that of the nearest directory that is there.
+func TestDiskFree(t *testing.T) {
+	dir := t.TempDir()
+	there, err := diskFree(dir)
+	if err != nil || there == 0 {
+		t.Fatalf("%d bytes, error %v", there, err)
+	}
+	if later, err := diskFree(filepath.Join(dir, "not", "there", "yet")); err != nil || later > 2*there || later < there/2 {
+		t.Errorf("below it %d bytes, error %v; in it %d", later, err, there)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := diskFree(filepath.Join(dir, "file", "below")); err == nil {
+		t.Error("there is room below a file")
+	}
+}
+
+// tree makes a file system of files with these texts.
+func tree(texts map[string]string) fs.FS {
+	root := fstest.MapFS{}
+	for name, text := range texts {
+		root[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return root
+}
+
+// fact returns one fact of a machine that has these files alone.
+func fact(t *testing.T, key string, texts map[string]string) string {
+	t.Helper()
+	m := Machine{
+		Root: tree(texts), Env: func(string) string { return "" }, ClockRead: func() float64 { return 25 },
+		DiskFree: func() (uint64, error) { return 0, errors.ErrUnsupported },
+	}
+	all := m.Facts()
+	i := slices.IndexFunc(all, func(f benchlog.Fact) bool { return f.Key == key })
+	if i < 0 {
+		t.Fatalf("no fact %q", key)
+	}
+	return all[i].Value
+}
+
+// Where nothing can be read nothing is known, and nothing fails.
+func TestNothingThere(t *testing.T) {
+	m := Machine{
+		Root: fstest.MapFS{}, Env: func(string) string { return "" }, Cores: 3, ClockRead: func() float64 { return 25.04 },
+		DiskFree: func() (uint64, error) { return 0, errors.ErrUnsupported },
+	}
+	known := map[string]string{"cores": "3", "clock-read-ns": "25.0", "godebug": "not set", "gogc": "not set", "gomemlimit": "not set"}
+	for key, got := range values(t, m.Facts()) {
+		want := known[key]
+		if want == "" {
+			want = unknown
+		}
+		if got != want {
+			t.Errorf("%s is %q, want %q", key, got, want)
+		}
+	}
+	if load := m.Load1(); load != 0 {
+		t.Errorf("load %v", load)
+	}
+}
+
+// Texts of files, and what they come to.
+func TestReadings(t *testing.T) {
+	const limits = "Limit                     Soft Limit           Hard Limit           Units     \n" +
+		"Max processes             96365                96365                processes \n" +
+		"Max open files            unlimited            1048576              files     \n" +
+		"Max nice priority         0                    0                    \n"
+	for _, tt := range []struct {
+		key  string
+		want string
+		file string
+		text string
+	}{
+		{"cpu", "Intel(R) Xeon x", "proc/cpuinfo", "processor\t: 0\nmodel name\t: Intel(R)   Xeon \t x \nmodel name\t: other\n"},
+		{"cpu", unknown, "proc/cpuinfo", "processor\t: 0\nFeatures\t: fp asimd\n"}, // ARM has none
+		{"virtual", "yes", "proc/cpuinfo", "flags\t\t: fpu vme hypervisor lahf_lm\n"},
+		{"virtual", "no", "proc/cpuinfo", "flags\t\t: fpu vme no_hypervisor\n"},
+		{"virtual", "no", "proc/cpuinfo", "Features\t: fp asimd\n"},
+		{"virtual", "yes", "sys/hypervisor/type", "xen\n"},
+		{"virtual", unknown, "proc/none", ""},
+		{"turbo", "on", "sys/devices/system/cpu/intel_pstate/no_turbo", "0\n"},
+		{"turbo", "off", "sys/devices/system/cpu/intel_pstate/no_turbo", "1\n"},
+		{"turbo", "on", "sys/devices/system/cpu/cpufreq/boost", "1\n"},
+		{"turbo", "off", "sys/devices/system/cpu/cpufreq/boost", "0\n"},
+		{"container", "docker", ".dockerenv", ""},
+		{"container", "podman", "run/.containerenv", ""},
+		{"container", "kubepods", "proc/self/cgroup", "0::/kubepods.slice/docker-1.scope\n"},
+		{"container", "none seen", "proc/self/cgroup", "0::/user.slice\n"},
+		{"throttled", "12 times", "sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count", "12\n"},
+		{"power", "mains", "sys/class/power_supply/AC/type", "Battery\n"}, // see below
+		{"isolated-cpus", "none", "sys/devices/system/cpu/isolated", "\n"},
+		{"isolated-cpus", "2-3", "sys/devices/system/cpu/isolated", "2-3\n"},
+		{"numa-nodes", "1", "sys/devices/system/node/online", "0\n"},
+		{"numa-nodes", "6", "sys/devices/system/node/has_memory", "0-3,6,8\n"},
+		{"numa-nodes", unknown, "sys/devices/system/node/online", "0-x\n"},
+		{"limit-processes", "96365", "proc/self/limits", limits},
+		{"limit-files", "unlimited", "proc/self/limits", limits},
+		{"limit-files", unknown, "proc/self/limits", "Max open files\n"},
+		{"ports", "28233 (32768 to 61000)", "proc/sys/net/ipv4/ip_local_port_range", "32768\t61000\n"},
+		{"ports", unknown, "proc/sys/net/ipv4/ip_local_port_range", "61000 32768\n"},
+		{"thp", "madvise", "sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n"},
+		{"thp", unknown, "sys/kernel/mm/transparent_hugepage/enabled", "always\n"},
+		{"load", "1.25", "proc/loadavg", "1.25 0.50 0.25 2/345 6789\n"},
+		{"pressure-io", "1.50 %", "proc/pressure/io", "some avg10=1.50 avg60=0.00 avg300=0.00 total=1\nfull avg10=9.00 avg60=0 avg300=0 total=1\n"},
+		{"pressure-io", unknown, "proc/pressure/io", "full avg10=9.00 avg60=0 avg300=0 total=1\n"},
+		{"steal", "10.00 %", "proc/stat", "cpu  100 0 200 500 0 50 50 100 70 0\ncpu0 1 1 1 1\n"},
+		{"steal", unknown, "proc/stat", "cpu\n"},
+		{"nice", "-5", "proc/self/stat", "12 (a) b) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 -5 17 18\n"},
+		{"nice", unknown, "proc/self/stat", "12 (a) S\n"},
+		{"memory", "3000 MiB", "proc/meminfo", "MemFree: 12 kB\nMemTotal:        3072000 kB\n"},
+		{"swap", "none", "proc/meminfo", "SwapTotal: 0 kB\nSwapFree: 0 kB\n"},
+		{"swap", "2 of 3 MiB in use", "proc/meminfo", "SwapTotal: 3072 kB\nSwapFree: 1024 kB\n"},
+		{"swap", unknown, "proc/meminfo", "SwapTotal: 3072 kB\n"},
+	} {
+		texts := map[string]string{tt.file: tt.text}
+		if tt.key == "power" {
+			texts["sys/class/power_supply/BAT0/type"] = "Mains\n" // names say nothing
+			texts["sys/class/power_supply/BAT0/online"] = "1\n"
+		}
+		if got := fact(t, tt.key, texts); got != tt.want {
+			t.Errorf("%s of %q in %s: %q, want %q", tt.key, tt.text, tt.file, got, tt.want)
+		}
+	}
+	// A mouse's battery is not what feeds the machine.
+	mouse := map[string]string{"sys/class/power_supply/hid/type": "Battery\n", "sys/class/power_supply/hid/scope": "Device\n"}
+	if got := fact(t, "power", mouse); got != unknown {
+		t.Errorf("a mouse's battery: %q", got)
+	}
+	mouse["sys/class/power_supply/BAT1/type"] = "Battery\n"
+	if got := fact(t, "power", mouse); got != "battery" {
+		t.Errorf("a battery alone: %q", got)
+	}
+	// A cloud's virtual machine without the flag, and its metal one.
+	arm := map[string]string{
+		"proc/cpuinfo": "Features\t: fp\n", "sys/class/dmi/id/sys_vendor": "Amazon EC2\n", "sys/class/dmi/id/product_name": "c7g.large\n",
+	}
+	if got := fact(t, "virtual", arm) + ", " + fact(t, "hypervisor", arm); got != "yes, Amazon EC2 c7g.large" {
+		t.Error(got)
+	}
+	arm["sys/class/dmi/id/product_name"] = "c7g.metal\n"
+	if got := fact(t, "virtual", arm); got != "no" {
+		t.Errorf("a metal instance is virtual: %q", got)
+	}
+}
+
+func TestMitigations(t *testing.T) {
+	for want, texts := range map[string]map[string]string{
+		unknown:               nil,
+		"0 mitigated, 0 open": {"meltdown": "Not affected\n"},
+		"2 mitigated, 1 open": {
+			"a": "Mitigation: PTI\n", "b": "Mitigation; no SMT\n", "c": "Vulnerable: no microcode\n", "d": "Not affected\n", "e": "",
+		},
+	} {
+		files := make(map[string]string)
+		for name, text := range texts {
+			files["sys/devices/system/cpu/vulnerabilities/"+name] = text
+		}
+		if got := fact(t, "mitigations", files); got != want {
+			t.Errorf("%v: %q, want %q", texts, got, want)
+		}
+	}
+}
+
+// The quota is the smallest of those of the process's group and all above: each
+// of them binds.
+func TestCgroupQuota(t *testing.T) {
+	files := map[string]string{
+		"sys/fs/cgroup/cpu.max": "700000 100000\n", "sys/fs/cgroup/a/cpu.max": "max 100000\n", "sys/fs/cgroup/a/b/cpu.max": "150000 100000\n",
+		"sys/fs/cgroup/a/b/c/cpu.max": "max 100000\n", "sys/fs/cgroup/a/d/cpu.max": "x y\n", "sys/fs/cgroup/a/e/cpu.max": "50000 0\n",
+		"sys/fs/cgroup/a/b/f/cpu.max": "300000 100000\n",
+	}
+	for self, want := range map[string]string{
+		"0::/a/b/c\n":                    "1.50 CPUs",
+		"0::/a/b/f\n":                    "1.50 CPUs", // more than its parent has
+		"12:cpu:/x\n0::/a/b\n":           "1.50 CPUs",
+		"0::/a\n":                        "7.00 CPUs",
+		"0::/a/d\n":                      "7.00 CPUs",
+		"0::/a/e\n":                      "7.00 CPUs",
+		"0::/a/not/there\n":              "7.00 CPUs",
+		"0::/\n":                         "7.00 CPUs",
+		"":                               "7.00 CPUs",
+		"0::/../../../../../../../../..": "7.00 CPUs", // outside of the namespace's root: that binds too
+	} {
+		files["proc/self/cgroup"] = self
+		if got := fact(t, "cgroup-quota", files); got != want {
+			t.Errorf("%q: %q, want %q", self, got, want)
+		}
+	}
+	for want, files := range map[string]map[string]string{
+		"none":  {"proc/self/cgroup": "0::/a", "sys/fs/cgroup/a/cpu.max": "max 100000"},
+		unknown: {"proc/self/cgroup": "0::/a"},
+	} {
+		if got := fact(t, "cgroup-quota", files); got != want {
+			t.Errorf("%v: %q, want %q", files, got, want)
+		}
+	}
+}
+
+// Version 1 has a hierarchy per controller, or several together, and other
+// files. In a container the path is often that outside of it.
+func TestCgroupVersion1(t *testing.T) {
+	files := map[string]string{
+		"proc/self/cgroup":                                 "11:pids:/docker/1\n4:memory:/docker/1\n3:cpu,cpuacct:/docker/1\n2:cpuset:/\n1:name=systemd:/docker/1\n0::/docker/1\n",
+		"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us":       "250000\n",
+		"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us":      "100000\n",
+		"sys/fs/cgroup/memory/memory.limit_in_bytes":       "536870912\n",
+		"sys/fs/cgroup/pids/pids.max":                      "max\n",
+		"sys/fs/cgroup/pids/docker/1/pids.max":             "512\n",
+		"sys/fs/cgroup/unified/docker/1/cgroup.procs":      "",
+		"sys/fs/cgroup/cpuset/cpu.cfs_quota_us":            "1\n",
+		"sys/fs/cgroup/cpuset/cpu.cfs_period_us":           "1\n",
+		"sys/fs/cgroup/memory/other/memory.limit_in_bytes": "1\n",
+	}
+	for key, want := range map[string]string{"cgroup-quota": "2.50 CPUs", "cgroup-memory": "512 MiB", "cgroup-processes": "512", "container": "docker"} {
+		if got := fact(t, key, files); got != want {
+			t.Errorf("%s is %q, want %q", key, got, want)
+		}
+	}
+	// No quota is -1, no limit of memory a huge number.
+	files["sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us"] = "-1\n"
+	files["sys/fs/cgroup/memory/memory.limit_in_bytes"] = "9223372036854771712\n"
+	for _, key := range []string{"cgroup-quota", "cgroup-memory"} {
+		if got := fact(t, key, files); got != "none" {
+			t.Errorf("%s is %q, want none", key, got)
+		}
+	}
+}
+
+// The ticks of a line of /proc/stat: user, nice, system, idle, iowait, irq,
+// softirq and steal; those of guests are in user and nice already.
+func TestTicks(t *testing.T) {
+	for text, want := range map[string][2]float64{
+		"cpu  1 20 300 4000 50000 600000 7000000 80000000 900000000 900000000\ncpu0 1 1 1 1 1 1 1 1 1 1\n": {80_000_000, 87_654_321},
+		"cpu 1 2 3 4\n": {0, 10},
+		"":              {0, 0},
+	} {
+		m := Machine{Root: tree(map[string]string{"proc/stat": text})}
+		if stolen, total := m.Ticks(); stolen != want[0] || total != want[1] {
+			t.Errorf("%q: %v of %v, want %v of %v", text, stolen, total, want[0], want[1])
+		}
+	}
+}
+
+func TestLoad1(t *testing.T) {
+	for text, want := range map[string]float64{"1.25 0.50 0.25 2/345 6789\n": 1.25, "0.00 0 0": 0, "": 0, "x": 0} {
+		m := Machine{Root: tree(map[string]string{"proc/loadavg": text})}
+		if got := m.Load1(); got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+}
