@@ -9,6 +9,8 @@ BUDGET    ?= 90s
 CPU       ?= all
 SEED      ?= 1
 OUT       ?= results/latest
+OLD       ?= HEAD
+FAIL_ON   ?= 5%
 
 # Variables of `make mutants`; SEED is that of the draw.
 PKGS      ?= ./...
@@ -25,6 +27,8 @@ help:
 	@:
 	$(info make bench    measure everything, write bench.txt, latency.hlog and report.html to $(OUT))
 	$(info make report   write the report of $(OUT) anew, and print the verdict)
+	$(info make ab       measure a change: OLD is a commit or a directory, beside what is here, in one run, in results/ab)
+	$(info make null     measure one build as if it were two: what this machine's noise is, in results/null)
 	$(info make compare  benchstat over $(OUT), one column per model)
 	$(info make smoke    a bench run of some seconds, one result of each case, to see that all works)
 	$(info make test     all tests, with the race detector)
@@ -42,11 +46,29 @@ help:
 build:
 	@$(GO) build -buildvcs=auto -trimpath -o bin/ ./bench/cmd/...
 
-.PHONY: bench
-bench: build
-	@bin/switchyard run --workloads $(call quote,$(WORKLOADS)) --models $(call quote,$(MODELS)) \
+# What all commands that measure are told.
+measure = --workloads $(call quote,$(WORKLOADS)) --models $(call quote,$(MODELS)) \
 		--count $(call quote,$(COUNT)) --benchtime $(call quote,$(BENCHTIME)) --budget $(call quote,$(BUDGET)) \
 		--cpu $(call quote,$(CPU)) --seed $(call quote,$(SEED)) --out $(call quote,$(OUT))
+
+.PHONY: bench
+bench: build
+	@bin/switchyard run $(measure)
+
+# Both measure three times as much as bench: the old build, the new one, and the
+# old one again.
+ab null: COUNT = 10
+ab null: BUDGET = 10m
+ab: OUT = results/ab
+null: OUT = results/null
+
+.PHONY: ab
+ab: build
+	@bin/switchyard ab --old $(call quote,$(OLD)) --fail-on $(call quote,$(FAIL_ON)) $(measure)
+
+.PHONY: null
+null: build
+	@bin/switchyard null $(measure)
 
 .PHONY: smoke
 smoke: build

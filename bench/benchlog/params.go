@@ -22,6 +22,23 @@ func (p Params) Get(key string) (value string, ok bool) {
 	return "", false
 }
 
+// Cut takes the part with this key out of the point, and returns its value and
+// what is left; the point as it is if it has none.
+func (p Params) Cut(key string) (value string, rest Params, ok bool) {
+	if value, ok = p.Get(key); !ok {
+		return "", p, false
+	}
+	var parts []string
+	for part := range strings.SplitSeq(string(p), "/") {
+		if ok && part == key+"="+value {
+			ok = false // the first of that name
+			continue
+		}
+		parts = append(parts, part)
+	}
+	return value, Params(strings.Join(parts, "/")), true
+}
+
 // A Param is one part of a parameter point, key=value. In names of other tools
 // the key may be missing.
 type Param struct{ Key, Value string }

@@ -34,6 +34,25 @@ type Header struct {
 	CPUs      string        `json:"cpus"`            // the CPU set, "0-1"
 	Lanes     []int         `json:"lanes,omitempty"` // sizes of CPU set measured
 	Models    []Model       `json:"models"`
+	Builds    []Build       `json:"builds,omitempty"` // of an A/B run
+}
+
+// An A/B run measures each case with two builds of a runner, and with the old
+// one a second time, as a control: what differs between old and old is noise.
+// The parameter BuildKey in a case's name says which it was.
+const (
+	BuildKey     = "build"
+	OldBuild     = "old"
+	NewBuild     = "new"
+	ControlBuild = "control"
+)
+
+// A Build is one side of an A/B run.
+type Build struct {
+	Name string   `json:"name"`           // OldBuild or NewBuild
+	From string   `json:"from,omitempty"` // a commit, a directory or a program; the runner beside switchyard if empty
+	Sum  string   `json:"sum"`            // SHA-256 of the program, in hexadecimal
+	Only []string `json:"only,omitempty"` // what the other lacks, and is not measured
 }
 
 // A Time is a moment as the header has it. A text that is none is the zero

@@ -103,7 +103,7 @@ func (r *Run) order(pass uint64) []benchlog.Case {
 	for _, s := range r.cases {
 		cases = append(cases, s.Case)
 	}
-	return shuffled(cases, r.Seed, pass)
+	return together(shuffled(cases, r.Seed, pass))
 }
 
 func (r *Run) canary() time.Duration {

@@ -39,3 +39,18 @@ func shuffled(cases []benchlog.Case, seed, pass uint64) []benchlog.Case {
 	r.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 	return order
 }
+
+// together brings the builds of each case together in the order of a pass: what
+// drifts within a block then hits all of them alike.
+func together(order []benchlog.Case) []benchlog.Case {
+	builds := make(map[benchlog.Case][]benchlog.Case)
+	for _, c := range order {
+		builds[anyBuild(c)] = append(builds[anyBuild(c)], c)
+	}
+	var out []benchlog.Case
+	for _, c := range order {
+		out = append(out, builds[anyBuild(c)]...)
+		delete(builds, anyBuild(c))
+	}
+	return out
+}

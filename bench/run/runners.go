@@ -17,6 +17,7 @@ type Runners struct {
 	Workloads []benchlog.WorkloadInfo // with the models of all programs
 
 	programs map[benchlog.Model]*Program
+	builds   *builds // of an A/B run, instead of programs
 }
 
 // OpenRunners asks the programs what they have. The error is a sentence about
@@ -43,10 +44,17 @@ func (r *Runners) Use(cpus []int) {
 	for _, p := range r.programs {
 		p.CPUs = cpus
 	}
+	if r.builds != nil {
+		r.builds.old.Use(cpus)
+		r.builds.new.Use(cpus)
+	}
 }
 
 // Run has the program measure to which the model belongs.
 func (r *Runners) Run(ctx context.Context, in Invocation) (Output, error) {
+	if r.builds != nil {
+		return r.builds.run(ctx, in)
+	}
 	p := r.programs[in.Case.Model]
 	if p == nil {
 		return Output{}, fmt.Errorf("no runner has the model %q", in.Case.Model)

@@ -239,6 +239,16 @@ func (d *Diff) Count(m Metric, k ChangeKind) int {
 	return n
 }
 
+// Worse counts the cells that got worse by more than a share.
+func (d *Diff) Worse(share float64) (n int) {
+	for _, c := range d.Changes {
+		if c.Kind == Regressed && math.Abs(math.Log(c.Ratio)) > math.Log1p(share) {
+			n++
+		}
+	}
+	return n
+}
+
 // Metrics are those with any change: the four of the matrix, then others in
 // order of appearance.
 func (d *Diff) Metrics() []Metric {

@@ -47,8 +47,8 @@ func TestUsageHints(t *testing.T) {
 		"list more":              "switchyard: unknown command \"more\" for \"switchyard list\"\nsee \"switchyard list --help\"\n",
 		"version more":           "switchyard: unknown command \"more\" for \"switchyard version\"\nsee \"switchyard version --help\"\n",
 		"report a b":             "switchyard: accepts at most 1 arg(s), received 2\nsee \"switchyard report --help\"\n",
-		"compare a":              "switchyard: accepts 2 arg(s), received 1\nsee \"switchyard compare --help\"\n",
-		"compare a b c":          "switchyard: accepts 2 arg(s), received 3\nsee \"switchyard compare --help\"\n",
+		"compare":                "switchyard: accepts between 1 and 2 arg(s), received 0\nsee \"switchyard compare --help\"\n",
+		"compare a b c":          "switchyard: accepts between 1 and 2 arg(s), received 3\nsee \"switchyard compare --help\"\n",
 		"report - --baseline -":  "switchyard: only one of results and baseline can be standard input\n",
 		"list --runner /no/such": "switchyard: the runner is not there (make builds it): stat /no/such: no such file or directory\n",
 	} {

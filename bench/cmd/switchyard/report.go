@@ -51,37 +51,6 @@ exit status is 1.`,
 	return cmd
 }
 
-func newCompare() *cobra.Command {
-	return &cobra.Command{
-		Use:   "compare OLD NEW",
-		Short: "Compare two runs of the same machine, case by case",
-		Long: `Compare prints what changed between two results directories or files, regressions
-first, with intervals, tests corrected for their number, and "~" where no
-difference was seen. A benchmark that failed in NEW is never a gain: it is named,
-and the exit status is 1. Results of other tools are compared in every unit that
-both have.`,
-		Example: `  switchyard compare results/latest/20261120T190311.000 results/latest`,
-		Args:    cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if args[0] == report.Stdin && args[1] == report.Stdin {
-				return usageErrorf("only one of OLD and NEW can be standard input")
-			}
-			older, err := report.Load(args[0])
-			if err != nil {
-				return err
-			}
-			newer, err := report.Load(args[1])
-			if err != nil {
-				return err
-			}
-			if err := report.WriteCompare(cmd.OutOrStdout(), older, newer, textOptions(cmd.OutOrStdout())); err != nil {
-				return err
-			}
-			return failures(newer, args[1])
-		},
-	}
-}
-
 // writeReport reads results, prints the text and writes the page.
 func writeReport(cmd *cobra.Command, path, html, baseline string) error {
 	if path == report.Stdin && baseline == report.Stdin {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -30,6 +31,7 @@ type runFlags struct {
 	out                    string
 	runners                []string
 	resume                 bool
+	builds                 []benchlog.Build // of an A/B run
 }
 
 func newRun() *cobra.Command {
@@ -50,33 +52,52 @@ Exit status: 0, or 1 if a case failed, 2 for bad arguments, 130 when interrupted
   switchyard run --cpu 1,all --benchtime 1s --budget 1h --out results/long
   switchyard run --resume --out results/long`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return measure(cmd, f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.check(); err != nil {
+				return err
+			}
+			runners, err := openRunners(cmd.Context(), f.runners)
+			if err != nil {
+				return err
+			}
+			return measure(cmd, f, runners, func(results *report.Run) error {
+				return show(cmd, results, nil, filepath.Join(f.out, reportFile), true, inputsOf(f.out))
+			})
+		},
 	}
+	f.add(cmd, "results/latest", benchlog.MinResults)
+	runnerFlag(cmd, &f.runners)
+	return cmd
+}
+
+// add adds the flags that all commands that measure have.
+func (f *runFlags) add(cmd *cobra.Command, out string, count int) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.workloads, "workloads", "", "names of the workloads, separated by '|' or ',' (default all)")
 	flags.StringVar(&f.models, "models", "", "names of the models, likewise (default all)")
-	flags.IntVar(&f.count, "count", benchlog.MinResults, "results per case; six are the fewest that give a 95 % interval")
+	flags.IntVar(&f.count, "count", count, "results per case; six are the fewest that give a 95 % interval")
 	flags.DurationVar(&f.benchtime, "benchtime", 50*time.Millisecond, "time one result takes")
 	flags.DurationVar(&f.budget, "budget", 0, "time the whole run may take; shortens the bench time if need be (0 is no limit)")
 	flags.DurationVar(&f.deadline, "deadline", 0, "time after which a hung case is killed (default 20 s and 20 bench times)")
 	flags.IntVar(&f.repeats, "repeats", 2, "disturbed blocks that are run again, at most, if the budget allows")
 	flags.StringVar(&f.cpu, "cpu", "all", "sizes of the CPU set to measure with, such as 1,all")
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of the order inside blocks")
-	flags.StringVar(&f.out, "out", "results/latest", "directory of the results")
+	flags.StringVar(&f.out, "out", out, "directory of the results")
 	flags.BoolVar(&f.resume, "resume", false, "go on with the interrupted run in --out, as it was planned")
-	runnerFlag(cmd, &f.runners)
-	return cmd
 }
 
-func measure(cmd *cobra.Command, f runFlags) error {
-	ctx := cmd.Context()
+// check reports what is wrong with flags before any runner is asked.
+func (f *runFlags) check() error {
 	if f.out == "" || f.out == output.Stdout {
 		return usageErrorf("--out %q: results need a directory", f.out)
 	}
-	runners, err := openRunners(ctx, f.runners)
-	if err != nil {
-		return err
-	}
+	return nil
+}
+
+// measure runs the plan that the flags make, or resumes one, and gives what was
+// measured to present.
+func measure(cmd *cobra.Command, f runFlags, runners *run.Runners, present func(*report.Run) error) error {
+	var err error
 	p := newProgress(cmd.ErrOrStderr())
 	var r *run.Run
 	if f.resume {
@@ -90,9 +111,9 @@ func measure(cmd *cobra.Command, f runFlags) error {
 	defer r.Log.Close()
 	r.Exec = runners
 	r.Observe = p
-	stats, err := r.Do(ctx)
+	stats, err := r.Do(cmd.Context())
 	p.done()
-	if err := finish(cmd, f, r.Log, stats, err); err != nil {
+	if err := finish(cmd, f, r.Log, stats, err, present); err != nil {
 		return err
 	}
 	if stats.Failed > 0 {
@@ -122,7 +143,7 @@ func planned(f runFlags, runners *run.Runners, p *progress) (*run.Run, error) {
 	runners.Use(cpus)
 	r := &run.Run{Config: run.Config{Declared: runners.Models, Workloads: workloads, Header: benchlog.Header{
 		Models: models, Lanes: lanes, Count: f.count, Benchtime: f.benchtime, Budget: f.budget, Deadline: f.deadline, Repeats: f.repeats, Seed: f.seed,
-		CPUs: cpuList(cpus), Command: commandLine(os.Args),
+		CPUs: cpuList(cpus), Command: commandLine(os.Args), Builds: f.builds,
 	}}}
 	aside, err := run.SetAside(f.out)
 	if err != nil {
@@ -154,6 +175,9 @@ func resumed(cmd *cobra.Command, f runFlags, runners *run.Runners) (*run.Run, er
 		return nil, err
 	}
 	cpus, err := resumable(past, runners, run.AllCPUs())
+	if err == nil && !reflect.DeepEqual(past.Header.Builds, f.builds) {
+		err = errors.New("it was begun with other builds")
+	}
 	if err != nil {
 		log.Close()
 		return nil, fmt.Errorf("cannot resume %s: %w", f.out, err)
@@ -207,13 +231,13 @@ func resumable(past *run.Checkpoint, runners *run.Runners, usable []int) ([]int,
 
 // finish reports what was measured and says how it went. It reads no file: the
 // report is of what this run has in memory.
-func finish(cmd *cobra.Command, f runFlags, log *run.Log, stats run.Stats, runErr error) error {
+func finish(cmd *cobra.Command, f runFlags, log *run.Log, stats run.Stats, runErr error, present func(*report.Run) error) error {
 	var err error
 	if stats.Results > 0 {
 		text, latency := log.Texts()
 		var results *report.Run
 		if results, err = report.FromMemory(f.out, text, latency); err == nil {
-			err = show(cmd, results, nil, filepath.Join(f.out, reportFile), true, inputsOf(f.out))
+			err = present(results)
 		}
 	}
 	if runErr == nil {
@@ -223,12 +247,12 @@ func finish(cmd *cobra.Command, f runFlags, log *run.Log, stats run.Stats, runEr
 		fmt.Fprintln(cmd.ErrOrStderr(), "switchyard:", err)
 	}
 	return fmt.Errorf("%w; %s kept in %s, go on with: %s",
-		runErr, plural(stats.Results, "result"), f.out, resumeCommand(f))
+		runErr, plural(stats.Results, "result"), f.out, resumeCommand(cmd, f))
 }
 
 // resumeCommand returns what resumes a run, for a shell.
-func resumeCommand(f runFlags) string {
-	words := []string{os.Args[0], "run", "--resume", "--out", f.out}
+func resumeCommand(cmd *cobra.Command, f runFlags) string {
+	words := []string{os.Args[0], cmd.Name(), "--resume", "--out", f.out}
 	for _, path := range f.runners {
 		words = append(words, "--runner", path)
 	}
@@ -240,15 +264,21 @@ func runnerFlag(cmd *cobra.Command, paths *[]string) {
 	cmd.Flags().StringArrayVar(paths, "runner", nil, "a program that measures, with models of its own; may be given several times (default: runner beside this program)")
 }
 
+// defaultRunner returns the path of the runner beside this program.
+func defaultRunner() (string, error) {
+	self, err := os.Executable()
+	return filepath.Join(filepath.Dir(self), "runner"), err
+}
+
 // openRunners asks the named programs, or the one beside this program, what
 // they measure.
 func openRunners(ctx context.Context, paths []string) (*run.Runners, error) {
 	if len(paths) == 0 {
-		self, err := os.Executable()
+		path, err := defaultRunner()
 		if err != nil {
 			return nil, err
 		}
-		paths = []string{filepath.Join(filepath.Dir(self), "runner")}
+		paths = []string{path}
 	}
 	var programs []*run.Program
 	for _, path := range paths {

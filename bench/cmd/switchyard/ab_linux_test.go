@@ -1,0 +1,291 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"switchyard/bench/benchlog"
+)
+
+// fixedRunner is a runner whose ops take what it says, in two models: it
+// measures nothing, so that what is found of it depends on no clock.
+func fixedRunner(ns map[string]int) string {
+	list, times := "", ""
+	for _, w := range []string{"Even", "Odd", "Rare"} {
+		if ns[w] > 0 {
+			list += `# workload {"name":"` + w + `","kind":"testing","story":"s","op":"o","cases":["n=1","n=2"],"models":["a","b"]}` + "\n"
+			times += fmt.Sprintf("%s) ns=%d ;; ", w, ns[w])
+		}
+	}
+	return `#!/bin/sh
+if [ "$1" = -list ]; then
+cat <<'END'
+# model {"name":"a","note":"one"}
+# model {"name":"b","note":"other"}
+` + list + `END
+exit
+fi
+case $2 in ` + times + `esac
+n=${12:-1000}
+printf 'Benchmark%s/%s/model=%s-%s\t%s\t%s ns/op\n' "$2" "$6" "$4" "$8" "$n" "$ns"
+`
+}
+
+func program(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func abArgs(command, out string, more ...string) []string {
+	return append([]string{command, "--benchtime", "1ms", "--out", out, "--cpu", "1", "--repeats", "0"}, more...)
+}
+
+// Two programs are measured in one run. What got worse is found, and so is
+// nothing where nothing changed; what only one has is named.
+func TestAB(t *testing.T) {
+	dir := t.TempDir()
+	old := program(t, dir, "old", fixedRunner(map[string]int{"Even": 100, "Odd": 300, "Rare": 5}))
+	new := program(t, dir, "new", fixedRunner(map[string]int{"Even": 200, "Odd": 300}))
+	out := filepath.Join(dir, "out")
+	status, stdout, stderr := result(t, abArgs("ab", out, "--old", old, "--new", new)...)
+	if status != exitFailed || !strings.Contains(stderr, "note: not measured, since only the old build has it: Rare in ops of one o\n") {
+		t.Errorf("exit status %d, printed %s", status, stderr)
+	}
+	text := readFile(t, out, benchlog.BenchFile)
+	if n := strings.Count(text, "\nBenchmarkEven/build=control/n=2/model=b-1\t1000\t100 ns/op"); n != 10 {
+		t.Errorf("%d results of the control", n)
+	}
+	for _, again := range []string{out, filepath.Join(out, benchlog.BenchFile)} {
+		if s, text, _ := result(t, "compare", again, "--fail-on", "5%"); s != status || text != stdout {
+			t.Errorf("compare %s: exit status %d, printed\n%s\nand not\n%s", again, s, text, stdout)
+		}
+	}
+	if status, _, stderr := result(t, abArgs("ab", out, "--old", old, "--new", old)...); status != 0 {
+		t.Errorf("of one program: exit status %d, printed %s", status, stderr)
+	}
+	if status, stdout, stderr := result(t, abArgs("null", out, "--runner", old, "--count", "6")...); status != 0 {
+		t.Errorf("null: exit status %d, printed %s%s", status, stdout, stderr)
+	}
+}
+
+// An interrupted A/B run goes on with its builds, and with no others.
+func TestResumeAB(t *testing.T) {
+	dir := t.TempDir()
+	out, calls, hold := filepath.Join(dir, "out"), filepath.Join(dir, "calls"), program(t, dir, "hold", "")
+	fixed := fixedRunner(map[string]int{"Even": 100})
+	old := program(t, dir, "old", fixed)
+	// It hangs in the sixth result: four cases have been tried, the first block
+	// has begun.
+	hangs := strings.Replace(fixed, "n=${12:-1000}", fmt.Sprintf("echo >>%s; [ ! -e %s ] || [ $(wc -l <%[1]s) -lt 6 ] || exec sleep 3600\nn=${12:-1000}", calls, hold), 1)
+	new := program(t, dir, "new", hangs)
+	cmd := switchyard(abArgs("ab", out, "--old", old, "--new", new, "--deadline", "1h")...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	waitFor(t, "the sixth result", func() bool {
+		text, _ := os.ReadFile(calls)
+		return len(text) == 6
+	})
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	hint := fmt.Sprintf(" ab --resume --out %s\n", out)
+	if status := cmd.ProcessState.ExitCode(); status != exitInterrupted || !strings.HasSuffix(stderr.String(), hint) {
+		t.Fatalf("exit status %d, printed %q, want %d and %q", status, &stderr, exitInterrupted, hint)
+	}
+	if err := os.Remove(hold); err != nil {
+		t.Fatal(err)
+	}
+	cannot := "switchyard: cannot resume " + out + ": it was begun with other builds\n"
+	if status, _, stderr := result(t, "run", "--resume", "--out", out, "--runner", old); status != exitFailed || !strings.HasPrefix(stderr, "switchyard: cannot resume "+out) {
+		t.Errorf("as a run: exit status %d, printed %s", status, stderr)
+	}
+	program(t, dir, "new", fixed)
+	if status, _, stderr := result(t, "ab", "--resume", "--out", out); status != exitFailed || stderr != cannot {
+		t.Errorf("with another program of that name: exit status %d, printed %s", status, stderr)
+	}
+	program(t, dir, "new", hangs)
+	if status, _, stderr := result(t, "ab", "--resume", "--out", out); status != 0 {
+		t.Errorf("resume: exit status %d, printed %s", status, stderr)
+	}
+	if n := strings.Count(readFile(t, out, benchlog.BenchFile), "\nBenchmarkEven/build="); n != 3*4*10 {
+		t.Errorf("%d results", n)
+	}
+	plain := filepath.Join(dir, "plain")
+	if status, _, stderr := result(t, runArgs(plain, "--workloads", "Good", "--count", "1")...); status != 0 {
+		t.Fatal(stderr)
+	}
+	for where, want := range map[string]string{plain: "cannot resume " + plain + ": it is no A/B run", dir: "nothing to resume: open " + dir + "/bench.txt: no such file or directory"} {
+		if status, _, stderr := result(t, "ab", "--resume", "--out", where); status != exitFailed || stderr != "switchyard: "+want+"\n" {
+			t.Errorf("%s: exit status %d, printed %s, want %s", where, status, stderr, want)
+		}
+	}
+}
+
+// runnerModule is the source of a runner that measures nothing.
+func runnerModule(ns int) map[string]string {
+	return map[string]string{
+		"go.mod": "module example.com/runner\n\ngo 1.26\n",
+		"bench/cmd/runner/main.go": `package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	a := os.Args[1:]
+	if a[0] == "-list" {
+		fmt.Println("# model {\"name\":\"a\",\"note\":\"one\"}\n# workload {\"name\":\"W\",\"story\":\"s\",\"op\":\"o\",\"cases\":[\"\"],\"models\":[\"a\"]}")
+		return
+	}
+	n := "1000"
+	if len(a) > 10 {
+		n = a[11]
+	}
+	fmt.Printf("BenchmarkW/model=a-%s\t%s\t` + strconv.Itoa(ns) + ` ns/op\n", a[7], n)
+}
+`,
+	}
+}
+
+// repository makes a repository whose only commit has these files in sub.
+func repository(t *testing.T, sub string, files map[string]string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	for name, text := range files {
+		program(t, dir, filepath.Join(sub, name), text)
+	}
+	for _, args := range [][]string{{"init", "-q"}, {"add", "."}, {"-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-q", "-m", "x"}} {
+		cmd := exec.Command("git", args...)
+		cmd.Dir = dir
+		if text, err := cmd.CombinedOutput(); err != nil {
+			t.Skipf("git %q: %v\n%s", args, err, text)
+		}
+	}
+	return dir
+}
+
+// A commit and a directory are built, without a network and without a trace:
+// neither in the repository nor in the temporary directory.
+func TestABBuilds(t *testing.T) {
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("no go command here")
+	}
+	repo := repository(t, "sub", runnerModule(100))
+	for name, text := range runnerModule(150) { // not committed
+		program(t, repo, filepath.Join("sub", name), text)
+	}
+	git := func(args ...string) string {
+		cmd := exec.Command("git", args...)
+		cmd.Dir = repo
+		text, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %q: %v\n%s", args, err, text)
+		}
+		return string(text)
+	}
+	commit, before := strings.TrimSpace(git("rev-parse", "HEAD")), git("status", "--porcelain")
+	tmp, out := t.TempDir(), filepath.Join(t.TempDir(), "out")
+	run := func(args ...string) (status int, printed string) {
+		cmd := switchyard(args...)
+		cmd.Dir, cmd.Env = filepath.Join(repo, "sub"), append(cmd.Env, "TMPDIR="+tmp, "GOPROXY=off", "GOFLAGS=-mod=mod")
+		text, err := cmd.CombinedOutput()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+		if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+			t.Errorf("%q: left in the temporary directory: %v, %v", args, left, err)
+		}
+		return cmd.ProcessState.ExitCode(), string(text)
+	}
+	status, printed := run(abArgs("ab", out, "--old", "HEAD", "--new", ".", "--count", "6")...)
+	if status != exitFailed {
+		t.Errorf("exit status %d, printed %s", status, printed)
+	}
+	text := readFile(t, out, benchlog.BenchFile)
+	if !strings.Contains(text, `{"name":"old","from":"`+commit+`"`) || !strings.Contains(text, `{"name":"new","from":"."`) ||
+		strings.Count(text, "\nBenchmarkW/build=new/model=a-1\t1000\t150 ns/op") != 6 || strings.Count(text, "\t1000\t100 ns/op") != 12 {
+		t.Errorf("results:\n%s", text)
+	}
+	if after := git("status", "--porcelain"); after != before || strings.TrimSpace(git("worktree", "list")) == "" || strings.Contains(git("worktree", "list"), tmp) {
+		t.Errorf("the repository was changed: %s", after)
+	}
+	for old, want := range map[string]string{
+		"no-such-commit": `"no-such-commit" is neither a program, nor a directory, nor a commit here: git rev-parse: fatal: Needed a single revision`,
+		"-x":             `"-x" is no commit`,
+		"":               "--old says what to compare with: a commit, a directory or a runner program",
+	} {
+		if status, printed := run(abArgs("ab", out, "--old="+old, "--new", ".")...); status != exitUsage || printed != "switchyard: "+want+"\n" {
+			t.Errorf("--old %q: exit status %d, printed %q, want %q", old, status, printed, want)
+		}
+	}
+	program(t, repo, "sub/bench/cmd/runner/main.go", "package main\n\nfunc main() { none() }\n")
+	if status, printed := run(abArgs("ab", out, "--old", "HEAD", "--new", ".")...); status != exitFailed || !strings.Contains(printed, "main.go:3:15: undefined: none") {
+		t.Errorf("a build that fails: exit status %d, printed %q", status, printed)
+	}
+}
+
+// However a build is ended, nothing of it is left: by a first Ctrl-C, which
+// waits for the compiler, nor by a second, which does not.
+func TestABInterruptedBuild(t *testing.T) {
+	for _, tt := range []struct {
+		script string
+		again  bool
+	}{{"exec sleep 3600", false}, {"trap '' INT; exec sleep 3600", true}} {
+		dir, tmp := t.TempDir(), t.TempDir()
+		pid := filepath.Join(dir, "pid")
+		program(t, dir, "path/go", "#!/bin/sh\necho $$ >"+pid+"-; mv "+pid+"- "+pid+"\n"+tt.script+"\n")
+		cmd := switchyard(abArgs("ab", filepath.Join(dir, "out"), "--old", dir)...)
+		cmd.Env = append(cmd.Env, "TMPDIR="+tmp, "PATH="+dir+"/path:"+os.Getenv("PATH"))
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		compiler := 0
+		waitFor(t, "the compiler", func() bool {
+			text, _ := os.ReadFile(pid)
+			compiler, _ = strconv.Atoi(strings.TrimSpace(string(text)))
+			return compiler > 0
+		})
+		if left, err := os.ReadDir(tmp); err != nil || len(left) != 1 {
+			t.Fatalf("while it builds: %v, %v", left, err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		for sent := 0; ; sent++ {
+			if sent == 0 || tt.again {
+				_ = cmd.Process.Signal(os.Interrupt)
+			}
+			if len(ended) > 0 {
+				<-ended
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		_ = syscall.Kill(compiler, syscall.SIGKILL)
+		if status := cmd.ProcessState.ExitCode(); status != exitInterrupted {
+			t.Errorf("%s: exit status %d", tt.script, status)
+		}
+		if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+			t.Errorf("%s: left are %v, %v", tt.script, left, err)
+		}
+	}
+}
