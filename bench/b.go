@@ -27,6 +27,7 @@ type B struct {
 	mem1    runtime.MemStats
 	units   int
 	recs    []*Recorder
+	open    *OpenLoop
 }
 
 type timerState int

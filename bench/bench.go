@@ -31,6 +31,7 @@ type Workload struct {
 	Limit func(*B) error   // why this machine cannot run the case (kernel limits); may be nil
 
 	Control bool // measures the harness, in which all models should agree
+	Open    bool // its load is an [OpenLoop], of the parameter "rate": models are judged by latency
 }
 
 // A Func does b.N ops and returns the answer. Outside b.Start and b.Stop

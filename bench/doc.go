@@ -50,6 +50,12 @@
 //     ([benchlog.Case.String]) and whose iterations are the ops that were done
 //     (the N to use, of a calibration). "ns/op" must be there; [Result.String]
 //     has more units.
+//   - If the workload is an open loop ("open"), the op is a request, and the
+//     parameter "rate" says how many leave in a second, at times that are
+//     decided beforehand. The latency is counted from the intended time,
+//     "lag-p99-ns" and "lag-max-ns" say how late the generator of the load was
+//     by itself, and there is no "ops/s". A case whose load was not the
+//     intended one cannot be run: see [OpenLoop].
 //   - If it took latencies, a line "latency H" has them as an HdrHistogram of
 //     nanoseconds (V2, compressed, base64), and the result has "max-ns".
 //   - After a calibration, a line "calibrated PASSES NANOSECONDS" may say how

@@ -47,7 +47,7 @@ func Measure(w *Workload, c Case, o Options) (*Result, error) {
 	if _, err := m.pass(m.round(max(o.N/10, 1)), o.Op); err != nil {
 		return nil, fmt.Errorf("warm-up: %w", err)
 	}
-	return m.pass(m.round(o.N), o.Op)
+	return m.steady(m.round(o.N), o.Op)
 }
 
 type measurement struct {
@@ -94,7 +94,7 @@ func (m *measurement) pass(n int, op time.Duration) (*Result, error) {
 	if want := m.w.Want(b); answer != want {
 		return nil, fmt.Errorf("wrong answer: got %d, want %d", answer, want)
 	}
-	return &Result{
+	r := &Result{
 		Case:    m.c,
 		N:       n,
 		Elapsed: b.elapsed,
@@ -108,7 +108,8 @@ func (m *measurement) pass(n int, op time.Duration) (*Result, error) {
 
 		Processes: m.processes,
 		Latency:   b.histogram(),
-	}, nil
+	}
+	return r, r.open(m.w, b.open)
 }
 
 // exhausted names the limit of the machine that an error is about, or returns
@@ -141,6 +142,13 @@ func (m *measurement) call(b *B) (answer uint64, err error) {
 
 // calibrate finds the N that takes about the bench time.
 func (m *measurement) calibrate(benchtime time.Duration) (*Result, error) {
+	if m.w.Open { // how long it takes is decided
+		r, err := m.steady(m.requests(benchtime), 0)
+		if r != nil {
+			r.Passes, r.Timed = 1, r.Elapsed
+		}
+		return r, err
+	}
 	n, op := m.round(1), time.Duration(0)
 	var timed time.Duration
 	for passes := 1; passes <= maxAttempts; passes++ {

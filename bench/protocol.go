@@ -25,7 +25,7 @@ func (w *Workload) Info(models []ModelInfo) WorkloadInfo {
 	info := WorkloadInfo{
 		Name: w.Name, Kind: w.Kind, Story: w.Story, Op: w.Op, Cases: w.Points(), NA: w.NA,
 		Source: "bench/workload/" + strings.ToLower(w.Name) + ".go",
-		Vary:   w.Points()[0].Keys(), Control: w.Control,
+		Vary:   w.Points()[0].Keys(), Control: w.Control, Open: w.Open,
 	}
 	for _, m := range models {
 		if w.Impls[m.Name] != nil {
@@ -58,6 +58,11 @@ func (s Suite) Check() error {
 	for _, w := range s.Workloads {
 		if w.Want == nil {
 			return fmt.Errorf("workload %s: no Want", w.Name)
+		}
+		for _, p := range w.Points() {
+			if rate, _ := p.Get(RateParam); w.Open && !positive(rate) {
+				return fmt.Errorf("workload %s: %q has no rate of an open loop", w.Name, p)
+			}
 		}
 		for m := range w.Impls {
 			if !slices.ContainsFunc(s.Models, func(have ModelInfo) bool { return have.Name == m }) {

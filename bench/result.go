@@ -21,6 +21,7 @@ type Result struct {
 	Csw     int64                   // context switches of the tree
 	Units   int                     // units alive at the same moment; 0 is not counted
 	Latency *hdrhistogram.Histogram // nil if no op was timed
+	Lag     *Lag                    // of the generator of an open loop; else nil
 
 	Processes bool // the units are processes: Bytes and Allocs are not theirs
 
@@ -28,6 +29,8 @@ type Result struct {
 	// Start and Stop of all these passes together.
 	Passes int
 	Timed  time.Duration
+
+	unsteady error // why the load was not the intended one
 }
 
 // percentiles of the latency that stand in a result.
@@ -44,14 +47,20 @@ func (r *Result) String() string {
 	add := func(v float64, unit string) { line.Values = append(line.Values, benchlog.Value{V: v, Unit: unit}) }
 	per := func(total float64, unit string) { add(total/float64(r.N), unit) }
 	per(float64(r.Elapsed), "ns/op")
-	add(float64(r.N)/r.Elapsed.Seconds(), "ops/s")
-	if r.CPU > 0 {
+	if r.Lag == nil { // an open loop's rate is its parameter, and its generator polls
+		add(float64(r.N)/r.Elapsed.Seconds(), "ops/s")
+	}
+	if r.CPU > 0 && r.Lag == nil {
 		per(float64(r.CPU), "cpu-ns/op")
 	}
 	if r.Latency != nil {
 		for _, q := range percentiles {
 			add(float64(r.Latency.ValueAtPercentile(q.p)), q.unit)
 		}
+	}
+	if r.Lag != nil {
+		add(float64(r.Lag.P99), "lag-p99-ns")
+		add(float64(r.Lag.Max), "lag-max-ns")
 	}
 	if r.Memory > 0 {
 		add(float64(r.Memory), "peak-RSS-bytes")

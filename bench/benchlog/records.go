@@ -102,6 +102,7 @@ type WorkloadInfo struct {
 	Kind string `json:"kind,omitempty"`
 
 	Control bool `json:"control,omitempty"` // it measures the harness: shown, but not in the competition
+	Open    bool `json:"open,omitempty"`    // an open loop at the rate of the parameter "rate": throughput is given, latency is what differs
 }
 
 // A Fact is a stable property of the machine or the build; facts are the

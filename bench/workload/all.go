@@ -15,8 +15,10 @@ func All() []*bench.Workload {
 		cpuMap,   // CPU
 		prodCons, // messaging
 		pipe,
+		pipeOpen,
 		lock,  // synchronising
 		sleep, // IO
 		echo,
+		echoOpen,
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -29,11 +28,11 @@ var echo = &bench.Workload{
 	Want:  func(b *bench.B) uint64 { return uint64(b.N) },
 	Impls: map[bench.Model]bench.Func{
 		Serial:    echoSerial,
-		Greenlet:  echoGreenlet,
-		Goroutine: echoShared(goroutines),
-		Ants:      echoShared(pooled),
-		Thread:    echoShared(threads),
-		Process:   echoProcess,
+		Greenlet:  echoGreenlet(echoClients),
+		Goroutine: echoShared(goroutines, echoClients),
+		Ants:      echoShared(pooled, echoClients),
+		Thread:    echoShared(threads, echoClients),
+		Process:   echoProcess(echoClients),
 	},
 }
 
@@ -117,17 +116,26 @@ func (c *clients) run(b *bench.B) (uint64, error) {
 	return sum(answered), cmp.Or(err, errors.Join(errs...))
 }
 
+func newQuestion() []byte {
+	return append(bytes.Repeat([]byte("q"), lineSize-1), '\n')
+}
+
+// number makes a line that of question i. Letters would change with the case:
+// the number is in bytes 128 and up.
+func number(line []byte, i int) {
+	for k := range 8 {
+		line[k] = byte(i>>(7*k)) | 0x80
+	}
+}
+
 // askAll asks n questions, one after the other.
 func askAll(conn net.Conn, n int, lat *bench.Recorder) (answered uint64, err error) {
-	question, answer := bytes.Repeat([]byte("q"), lineSize), make([]byte, lineSize)
-	question[lineSize-1] = '\n'
+	question, answer := newQuestion(), make([]byte, lineSize)
 	want := bytes.ToUpper(question)
 	for i := range n {
 		t := lat.Begin(i)
-		// Letters would change with the case: the number is in bytes 128 and
-		// up.
-		binary.BigEndian.PutUint64(question, uint64(i)|0x8080808080808080)
-		copy(want, question[:8])
+		number(question, i)
+		number(want, i)
 		if _, err := conn.Write(question); err != nil {
 			return answered, err
 		}
@@ -169,8 +177,16 @@ func echoSerial(b *bench.B) (uint64, error) {
 	return c.run(b)
 }
 
+// A clientele asks the server at an address, from Start to Stop, and returns
+// how many answers were right.
+type clientele func(b *bench.B, addr string) (answered uint64, err error)
+
 // echoGreenlet runs its hub on a goroutine of its own, beside the clients.
-func echoGreenlet(b *bench.B) (uint64, error) {
+func echoGreenlet(ask clientele) bench.Func {
+	return func(b *bench.B) (uint64, error) { return serveHub(b, ask) }
+}
+
+func serveHub(b *bench.B, ask clientele) (uint64, error) {
 	server := &hub.StreamServer{Handle: func(conn *hub.Conn) error { return serve(conn) }}
 	type started struct {
 		h    *hub.Hub
@@ -193,13 +209,17 @@ func echoGreenlet(b *bench.B) (uint64, error) {
 	case err := <-ended:
 		return 0, err
 	}
-	answered, err := echoClients(b, s.addr)
+	answered, err := ask(b, s.addr)
 	stop := s.h.Post(func() { s.h.Spawn(func() error { return server.Stop(joinTimeout) }) })
 	return answered, cmp.Or(err, stop, <-ended)
 }
 
-// echoClients measures a server that serves all connections at once.
+// echoClients are those of a server that serves all connections at once.
 func echoClients(b *bench.B, addr string) (uint64, error) {
+	return withClients(b, addr, (*clients).run)
+}
+
+func withClients(b *bench.B, addr string, ask func(*clients, *bench.B) (uint64, error)) (uint64, error) {
 	c, err := dialClients(b, addr)
 	if err != nil {
 		return 0, err
@@ -208,11 +228,11 @@ func echoClients(b *bench.B, addr string) (uint64, error) {
 	if err := c.greet(); err != nil {
 		return 0, err
 	}
-	return c.run(b)
+	return ask(c, b)
 }
 
 // echoShared has one unit per connection, which accepts and serves it.
-func echoShared(launch launcher) bench.Func {
+func echoShared(launch launcher, ask clientele) bench.Func {
 	return func(b *bench.B) (uint64, error) {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -229,7 +249,7 @@ func echoShared(launch launcher) bench.Func {
 			return 0, err
 		}
 		team.open()
-		answered, err := echoClients(b, ln.Addr().String())
+		answered, err := ask(b, ln.Addr().String())
 		ln.Close() // nobody else is served, should a client have failed
 		team.dismiss()
 		return answered, err
@@ -251,7 +271,11 @@ var echoWorker = registerWorker("bench.echo", func(_ context.Context, listener *
 	return 0, serve(conn)
 })
 
-func echoProcess(b *bench.B) (answered uint64, err error) {
+func echoProcess(ask clientele) bench.Func {
+	return func(b *bench.B) (uint64, error) { return serveProcesses(b, ask) }
+}
+
+func serveProcesses(b *bench.B, ask clientele) (answered uint64, err error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
@@ -263,7 +287,7 @@ func echoProcess(b *bench.B) (answered uint64, err error) {
 	}
 	defer file.Close()
 	err = serveWorkers(b, echoWorker, slices.Repeat([]*os.File{file}, b.Int("conns")), func() (err error) {
-		answered, err = echoClients(b, ln.Addr().String())
+		answered, err = ask(b, ln.Addr().String())
 		return err
 	})
 	return answered, err

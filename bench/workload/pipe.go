@@ -58,16 +58,7 @@ func pipeGreenlet(b *bench.B) (uint64, error) {
 	ours, theirs := make([]byte, b.Int("payload")), make([]byte, b.Int("payload"))
 	main := greenlet.Main[[]byte]()
 	defer main.Close()
-	echo := greenlet.New(main, func(_ *greenlet.Greenlet[[]byte], msg []byte) ([]byte, error) {
-		for {
-			copy(theirs, msg)
-			count(theirs)
-			var err error
-			if msg, err = main.Switch(theirs); err != nil {
-				return nil, err
-			}
-		}
-	})
+	echo := pipeGreenletEcho(main, theirs)
 	lat := b.Recorder(b.N)
 	b.Units(2)
 	b.Start()
@@ -83,6 +74,20 @@ func pipeGreenlet(b *bench.B) (uint64, error) {
 	}
 	b.Stop()
 	return counted(ours), nil
+}
+
+// pipeGreenletEcho is the other side of a greenlet.
+func pipeGreenletEcho(main *greenlet.Greenlet[[]byte], theirs []byte) *greenlet.Greenlet[[]byte] {
+	return greenlet.New(main, func(_ *greenlet.Greenlet[[]byte], msg []byte) ([]byte, error) {
+		for {
+			copy(theirs, msg)
+			count(theirs)
+			var err error
+			if msg, err = main.Switch(theirs); err != nil {
+				return nil, err
+			}
+		}
+	})
 }
 
 // pipeAsk and pipeEcho are the two ends of every model that has io.Pipe.

@@ -32,7 +32,7 @@ var (
 
 // ownUnits are those whose meaning our runner decides. Under another tool's
 // name they may stand for anything.
-var ownUnits = []string{"ops/s", "cpu-ns/op", "p50-ns", "p90-ns", "p99-ns", "p99.9-ns", "max-ns", "peak-RSS-bytes", "csw/op", "units", "gcs"}
+var ownUnits = []string{"ops/s", "cpu-ns/op", "p50-ns", "p90-ns", "p99-ns", "p99.9-ns", "max-ns", "peak-RSS-bytes", "csw/op", "units", "gcs", "lag-p99-ns", "lag-max-ns"}
 
 // foreignMetric is the metric of another tool's unit. Which way is better the
 // file may say; else the conventions of the benchmark format hold: less of what
@@ -76,6 +76,9 @@ func foreignMetrics(run *results.Run) []Metric {
 func (m Metric) value(c *results.Cell, r *results.Result) (float64, bool) {
 	if c.Foreign && !m.Foreign && m.ID != Throughput.ID {
 		return 0, false
+	}
+	if m.ID == Throughput.ID && c.Case != nil && c.Case.Workload.Info.Open {
+		return 0, false // it was decided, not measured
 	}
 	if !c.Foreign || m.Foreign {
 		if v, ok := r.Get(m.Unit); ok || m.ID != Throughput.ID {
