@@ -209,6 +209,12 @@ func TestCompareMachines(t *testing.T) {
 	if same.Machine || len(same.Hosts) != 1 {
 		t.Errorf("another compiler is no other machine: %+v", same.Hosts)
 	}
+	// The load of one minute is not that of another; an unplugged laptop is
+	// another machine.
+	moment := Compare(read(t, "load: 0.10\nmemory-free: 9 MiB\npower: mains\n"+line), read(t, "load: 3.10\nmemory-free: 7 MiB\npower: battery\n"+line))
+	if !moment.Machine || len(moment.Hosts) != 1 || moment.Hosts[0].Key != "power" {
+		t.Errorf("two minutes: %+v", moment.Hosts)
+	}
 	if s := Compare(old, read(t, "BenchmarkZ/model=a-2 1 5 ns/op\n")).Sentence(); !strings.Contains(s, "Nothing to compare") {
 		t.Error(s)
 	}

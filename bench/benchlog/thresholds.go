@@ -21,6 +21,14 @@ const (
 	TrendWarns    = 0.03 // change from first to last pass
 )
 
+// What is too much before a run has begun. While one runs, part of it is the
+// benchmark itself.
+const (
+	LoadBefore     = 0.25  // one-minute load per core
+	PressureBefore = 5.0   // percent of the last ten seconds in which a task waited
+	ClockReadWarns = 200.0 // nanoseconds that reading the clock takes
+)
+
 // How many results a case has.
 const (
 	MinResults    = 6  // the fewest that give a 95 % interval: what a run measures

@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strings"
 
+	"switchyard/bench/benchlog"
 	"switchyard/report/format"
 	"switchyard/report/results"
 )
@@ -57,9 +58,6 @@ type FactChange struct {
 	Key, Old, New string
 	Machine       bool // not the program or its compiler, but the machine
 }
-
-// machineFacts are those whose change makes two runs incomparable.
-var machineFacts = []string{"goos", "goarch", "cpu", "cores", "smt", "governor", "virtual", "mitigations", "memory", "cgroup-quota", "kernel", "cpus"}
 
 // Compare compares a run with an earlier one. In each case the models are one
 // family for Holm's correction, in each metric. Results of two machines can be
@@ -212,7 +210,7 @@ func (d *Diff) hosts() {
 	}
 	for _, r := range []*results.Run{d.Old, d.New} {
 		for _, f := range r.Facts {
-			if !slices.Contains(keys, f.Key) {
+			if !slices.Contains(keys, f.Key) && benchlog.KindOfFact(f.Key) != benchlog.FactOfMoment {
 				keys = append(keys, f.Key)
 			}
 		}
@@ -222,7 +220,7 @@ func (d *Diff) hosts() {
 		if was == is {
 			continue
 		}
-		machine := slices.Contains(machineFacts, k) && was != "" && is != ""
+		machine := (k == "cpus" || benchlog.KindOfFact(k) == benchlog.FactOfMachine) && was != "" && is != ""
 		d.Hosts = append(d.Hosts, FactChange{k, was, is, machine})
 		d.Machine = d.Machine || machine
 	}

@@ -67,13 +67,13 @@ func warnings(a *Analysis) []Warning {
 	var out []Warning
 	for _, check := range []func(*Analysis) (Warning, bool){
 		warnFailed, warnMixed, warnTruncated, warnFewResults, warnUnresolved, warnShort, warnDisturbed, warnSteal,
-		warnCanary, warnLoad, warnWide, warnOutliers, warnTrend, warnInvalid,
-		warnVirtual, warnGovernor, warnSMT, warnQuota, warnLeftOut,
+		warnCanary, warnLoad, warnWide, warnOutliers, warnTrend, warnInvalid, warnLeftOut,
 	} {
 		if w, ok := check(a); ok {
 			out = append(out, w)
 		}
 	}
+	out = append(out, warnHost(a)...)
 	sort.SliceStable(out, func(i, j int) bool { return out[i].Grade > out[j].Grade })
 	return out
 }
@@ -348,40 +348,17 @@ func warnInvalid(a *Analysis) (Warning, bool) {
 	}, n > 0
 }
 
-func warnVirtual(a *Analysis) (Warning, bool) {
-	v := strings.ToLower(a.Fact("virtual"))
-	return Warning{
-		ID: "virtual", Grade: Notice, Title: "virtual machine", Value: format.Clean(a.Fact("virtual")), Threshold: "none",
-		Effect: "Neighbours and the hypervisor's scheduler are in the numbers. Ratios within one run stand, absolute figures do not.",
-		Remedy: "Bare metal.",
-	}, v != "" && v != "none" && v != "no" && v != "false" && v != "unknown"
-}
-
-func warnGovernor(a *Analysis) (Warning, bool) {
-	g := a.Fact("governor")
-	return Warning{
-		ID: "governor", Grade: Notice, Title: "frequency governor " + format.Clean(g), Value: format.Clean(g), Threshold: "performance",
-		Effect: "The processor's frequency follows the load: short results may be slower than long ones.",
-		Remedy: "cpupower frequency-set -g performance",
-	}, g != "" && g != "performance" && g != "unknown" && g != "none"
-}
-
-func warnSMT(a *Analysis) (Warning, bool) {
-	s := strings.ToLower(a.Fact("smt"))
-	return Warning{
-		ID: "smt", Grade: Notice, Title: "SMT on", Value: format.Clean(a.Fact("smt")), Threshold: "off, or a CPU set without siblings",
-		Effect: "Two CPUs may share one core: parallel models gain less from the second.",
-		Remedy: "Run on one CPU of each core, as in: taskset -c 0,2 make bench",
-	}, s == "on" || s == "1" || s == "active"
-}
-
-func warnQuota(a *Analysis) (Warning, bool) {
-	q := strings.ToLower(a.Fact("cgroup-quota"))
-	return Warning{
-		ID: "quota", Grade: Caution, Title: "cgroup CPU quota", Value: format.Clean(q), Threshold: "none",
-		Effect: "The kernel throttles the run within each period: long pauses that no model made.",
-		Remedy: "Run outside the container, or lift the quota.",
-	}, q != "" && q != "none" && q != "max" && q != "unlimited" && q != "unknown" && !strings.HasPrefix(q, "max ")
+// warnHost turns what is held of the host's facts into warnings.
+func warnHost(a *Analysis) (out []Warning) {
+	for _, j := range benchlog.Judge(a.Facts) {
+		if j.Trust && j.Grade > benchlog.FactGood {
+			out = append(out, Warning{
+				ID: j.Key, Grade: map[benchlog.FactGrade]Grade{benchlog.FactNote: Notice, benchlog.FactBad: Caution}[j.Grade],
+				Title: format.Clean(j.Title), Value: format.Clean(j.Value), Threshold: j.Good, Effect: j.Effect, Remedy: j.Remedy,
+			})
+		}
+	}
+	return out
 }
 
 func warnLeftOut(a *Analysis) (Warning, bool) {

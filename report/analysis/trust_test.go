@@ -25,7 +25,10 @@ func TestTrust(t *testing.T) {
 		"virtual":   "virtual: kvm\n",
 		"governor":  "governor: powersave\n",
 		"smt":       "smt: on\n",
-		"quota":     "cgroup-quota: 150000\n",
+		"power":     "power: battery\n",
+		"aslr":      "aslr: 0\n",
+		"nice":      "nice: 19\n",
+		"godebug":   "godebug: gctrace=1\n",
 		"disturbed": "# block {\"block\":1,\"disturbed\":true}\n",
 		"steal":     "# block {\"block\":1,\"steal_pct\":7}\n",
 		"canary":    "# block {\"block\":1,\"canary_ns\":[100,130],\"canary_base_ns\":100}\n",
@@ -33,6 +36,9 @@ func TestTrust(t *testing.T) {
 		"failed":    "--- FAIL: BenchmarkX/model=a-2\n    no\n",
 		"few":       "",
 		"short":     "",
+
+		"cgroup-quota":  "cgroup-quota: 150000\n",
+		"clock-read-ns": "clock-read-ns: 812.5\n",
 	} {
 		run := read(t, "BenchmarkX/model=a-2 1 5 ns/op\n"+lines)
 		found := false

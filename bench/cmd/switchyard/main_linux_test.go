@@ -125,6 +125,30 @@ func readFile(t *testing.T, dir, name string) string {
 	return string(text)
 }
 
+// The doctor exits with 1 only where it was asked to, and something is bad.
+func TestDoctor(t *testing.T) {
+	status, stdout, stderr := result(t, "doctor", "--strict", "--format", "json")
+	var facts []struct{ Key, Value, Grade string }
+	if err := json.Unmarshal([]byte(stdout), &facts); err != nil || len(facts) < 25 {
+		t.Fatalf("%d facts: %v\n%s", len(facts), err, stderr)
+	}
+	bad := 0
+	for _, f := range facts {
+		if f.Grade == "bad" {
+			bad++
+		}
+	}
+	if bad == 0 && (status != 0 || stderr != "") || bad > 0 && (status != exitFailed || !strings.Contains(stderr, fmt.Sprint(bad, " fact"))) {
+		t.Errorf("%d bad facts: exit status %d, printed %q", bad, status, stderr)
+	}
+	if status, stdout, stderr := result(t, "doctor", "--out", t.TempDir()); status != 0 || stderr != "" || !strings.Contains(stdout, "disk-free") {
+		t.Errorf("exit status %d, printed %q and %q", status, stdout, stderr)
+	}
+	if status, stdout, stderr := result(t, "doctor", "--format", "xml"); status != exitUsage || stdout != "" || !strings.Contains(stderr, `"xml": there are text and json`) {
+		t.Errorf("exit status %d, printed %q and %q", status, stdout, stderr)
+	}
+}
+
 func TestRun(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
 	status, stdout, stderr := result(t, runArgs(dir, "--workloads", "Good")...)

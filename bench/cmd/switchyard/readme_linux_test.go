@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"switchyard/bench/benchlog"
 )
 
 const (
@@ -186,6 +188,9 @@ func (r *reader) command(b block, command, output string) {
 	case is("bin/switchyard run"): // a run of our own
 		r.sh(readmeRoot, r.here(typed)+" --count 1 --benchtime 1ms --repeats 0 --deadline 1m --budget 10m --out "+r.dir+"/results/latest")
 		r.contains(typed, readFile(r.T, r.dir, "results/latest/bench.txt"), "model=sh-", "model=greenlet-")
+	case is("bin/switchyard doctor"):
+		r.contains(typed, r.sh(r.dir, typed), " ")
+		r.doctor(b, output)
 	case is("bin/switchyard compare"):
 		r.copyRun("results/before")
 		r.copyRun("results/latest")
@@ -219,6 +224,22 @@ func (r *reader) verdict(b block) {
 	r.Helper()
 	r.copyRun("results/latest")
 	r.contains("the kept run", r.sh(r.dir, "bin/switchyard report"), b.text)
+}
+
+// doctor compares what the doctor is shown to say with what it says of such
+// facts.
+func (r *reader) doctor(b block, output string) {
+	r.Helper()
+	var facts []benchlog.Fact
+	for line := range strings.Lines(output) {
+		if m := regexp.MustCompile(`^(?:good|note|bad) +(\S+) +(.*)\n`).FindStringSubmatch(line); m != nil {
+			facts = append(facts, benchlog.Fact{Key: m[1], Value: m[2]})
+		}
+	}
+	var says strings.Builder
+	if err := doctorText(&says, benchlog.Judge(facts)); err != nil || len(facts) == 0 || !strings.HasPrefix(says.String(), output) {
+		r.Errorf("%s: of %v the doctor says\n%s\nand not\n%s", b.at, facts, &says, output)
+	}
 }
 
 // copyRun makes the kept run the reader's.
