@@ -42,7 +42,11 @@
 //     tie but inconclusive.
 //   - Of a size that varies: from where on one model is better than another,
 //     when both sides of the crossing are shown ([analysis.BreakEven]).
-//   - Of the run: one sentence, its exceptions, and how far it can be trusted
+//   - Of a kind of work: who wins over its workloads, by how much and within
+//     which range, every workload where it is otherwise, and what the winner
+//     spends less of ([analysis.Decision]).
+//   - Of the run: no winner of everything, but which model is near the best how
+//     often ([analysis.Profile]), and how far all that can be trusted
 //     ([analysis.Verdict], [analysis.Warning]).
 //   - Of two runs: what got worse, what got better ([Compare]), host facts
 //     first; what failed, which is never a gain; and why cases do not meet.
@@ -51,7 +55,7 @@
 // models "serial" is the baseline, and where no control is declared it is the
 // workload Nop.
 //
-// [WriteText] prints tables and the verdict. [WriteHTML] writes one page that
+// [WriteText] prints the verdict, and tables. [WriteHTML] writes one page that
 // needs no network and no script, below three megabytes; what does not fit is
 // left out with a note. The examples of [Read] and [WriteText] show the whole
 // way.

@@ -21,11 +21,11 @@ func ExampleRead() {
 		log.Fatal(err)
 	}
 	v := report.Analyze(run).Verdict
-	fmt.Println(v.Winner)
-	fmt.Println(v.Sentence)
+	fmt.Println(v.Decisions[0].Winners)
+	fmt.Println(v.Decisions[0].Claim())
 	// Output:
-	// greenlet
-	// greenlet is the best choice for PingPong: 3.06× the throughput of goroutine, the runner-up (95 % interval 2.99 to 3.14).
+	// [greenlet]
+	// PingPong: greenlet, 3.06× goroutine (95 % interval 2.99 to 3.14 in PingPong).
 }
 
 // Any file in Go benchmark format can be read; a table and a verdict come out.
@@ -39,16 +39,21 @@ func ExampleWriteText() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := report.WriteText(os.Stdout, report.Analyze(run), report.TextOptions{Width: 80}); err != nil {
+	if err := report.WriteText(os.Stdout, report.Analyze(run), report.TextOptions{Verbose: true}); err != nil {
 		log.Fatal(err)
 	}
 	// Output:
-	// Throughput ops/s: median ± 95 % interval, higher is better; * best, ~ no difference from it, ? cannot tell
+	// What to use, by kind of work:
+	// - Lock: goroutine, 7.46× process (95 % interval 7.00 to 8.00 in Lock tasks=2).
+	//
+	//       goroutine  process
+	// Lock    1.00× *  0.13×
+	// Throughput over the row's best; * best, ~ alike, ? undecided
+	//
+	// Throughput ops/s: median ± 95 %, higher is better; * best, ~ alike, ? undecided
 	//                 goroutine        process
 	// Lock tasks=2  30.8M ±  8% *  4.12M ±  1%
 	//
-	// goroutine is the best choice for Lock tasks=2: 7.46× the throughput of process,
-	// the runner-up (95 % interval 7.00 to 8.00).
 	// Trust: moderate (1 of 2 intervals wider than ±5 %, results drift with run order,
 	//   6 results per case)
 }

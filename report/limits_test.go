@@ -93,7 +93,7 @@ func TestNamesStayDifferent(t *testing.T) {
 	// In the tables too: a case that is named as its workload, long names.
 	run := read(t, "BenchmarkX-2 1 5 ns/op\nBenchmarkX/X-2 1 5 ns/op\nBenchmark"+long+"/a-2 1 5 ns/op\nBenchmark"+long+"/b-2 1 5 ns/op\n")
 	var text bytes.Buffer
-	if err := WriteText(&text, Analyze(run), TextOptions{Width: 300}); err != nil {
+	if err := WriteText(&text, Analyze(run), TextOptions{Width: 300, Verbose: true}); err != nil {
 		t.Fatal(err)
 	}
 	rows := map[string]bool{}

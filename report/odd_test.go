@@ -75,8 +75,8 @@ func TestGoldenOdd(t *testing.T) {
 	run := read(t, oddRun())
 	run.Files = []string{"bench.txt", "latency.hlog"}
 	for name, opt := range map[string]TextOptions{
-		"odd-text.golden":   {Width: 90, Color: true, Page: "report.html", Baseline: read(t, "BenchmarkX 1 5 ns/op\nBenchmarkX")},
-		"odd-narrow.golden": {Width: 40},
+		"odd-text.golden":   {Width: 90, Color: true, Verbose: true, Page: "report.html", Baseline: read(t, "BenchmarkX 1 5 ns/op\nBenchmarkX")},
+		"odd-narrow.golden": {Width: 40, Verbose: true},
 	} {
 		var text bytes.Buffer
 		if err := WriteText(&text, Analyze(run), opt); err != nil {
@@ -118,7 +118,7 @@ func TestGoldenForeign(t *testing.T) {
 func TestTextAtItsLimits(t *testing.T) {
 	text := func(file string, width int) string {
 		var b bytes.Buffer
-		if err := WriteText(&b, Analyze(read(t, file)), TextOptions{Width: width}); err != nil {
+		if err := WriteText(&b, Analyze(read(t, file)), TextOptions{Width: width, Verbose: true}); err != nil {
 			t.Fatal(err)
 		}
 		return b.String()
@@ -195,7 +195,7 @@ func TestPathsOfPackagesStay(t *testing.T) {
 		}
 	}
 	var b bytes.Buffer
-	if err := WriteText(&b, Analyze(read(t, text)), TextOptions{Width: 200}); err != nil {
+	if err := WriteText(&b, Analyze(read(t, text)), TextOptions{Width: 200, Verbose: true}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"\nexample.com/a.X n=1 k=2  ", "\nexample.com/b.X n=1 k=2  "} {
@@ -203,7 +203,7 @@ func TestPathsOfPackagesStay(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, &b)
 		}
 	}
-	if s := Analyze(read(t, text)).Verdict.Sentence; !strings.Contains(s, "example.com/a.X n=1 k=2") {
+	if s := Analyze(read(t, text)).Verdict.Decisions[0].Claim(); !strings.HasPrefix(s, "example.com/a.X: m, 4.") || !strings.HasSuffix(s, " in example.com/a.X n=1 k=2).") {
 		t.Error(s)
 	}
 }

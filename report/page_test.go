@@ -377,7 +377,7 @@ func section(t *testing.T, page, id string) string {
 func TestGolden(t *testing.T) {
 	run := loadSynthetic(t, reporttest.Synthetic{Seed: 1, Count: 6})
 	page1 := benchlog.ReportFile
-	for name, opt := range map[string]TextOptions{"text.golden": {Width: 120, Page: "results/latest/" + page1}, "narrow.golden": {Width: 60, Page: "results/latest/" + page1}} {
+	for name, opt := range map[string]TextOptions{"text.golden": {Width: 120, Verbose: true, Page: "results/latest/" + page1}, "narrow.golden": {Width: 60, Page: "results/latest/" + page1}} {
 		var text bytes.Buffer
 		if err := WriteText(&text, Analyze(run), opt); err != nil {
 			t.Fatal(err)
@@ -486,7 +486,7 @@ func TestLook(t *testing.T) {
 			t.Fatal(err)
 		}
 		var text bytes.Buffer
-		if err := WriteText(&text, Analyze(run), TextOptions{Width: 120}); err != nil {
+		if err := WriteText(&text, Analyze(run), TextOptions{Width: 120, Verbose: true}); err != nil {
 			t.Fatal(err)
 		}
 		t.Logf("\n%s", &text)

@@ -44,8 +44,8 @@ func Analyze(run *Run) *Analysis { return analysis.Of(run) }
 // Compare compares a run with an earlier one; see [analysis.Compare].
 func Compare(old, new *Run) *Diff { return analysis.Compare(old, new) }
 
-// WriteText writes a run as a terminal shows it: per metric one table in the
-// shape of benchstat's, the verdict, and where the files are.
+// WriteText writes a run as a terminal shows it: the verdict, the matrix in a
+// few lines, tables of all cases if asked for, and where the files are.
 func WriteText(w io.Writer, a *Analysis, opt TextOptions) error { return text.Write(w, a, opt) }
 
 // WriteCompare writes a comparison as text, in the shape of benchstat's.

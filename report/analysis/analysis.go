@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"slices"
+	"strconv"
 
 	"switchyard/report/format"
 	"switchyard/report/results"
@@ -131,3 +132,12 @@ func (a *Analysis) Overall(m Metric) *Ranking { return a.overall[m.ID] }
 // Summary returns a cell's summary in a unit as written in the file; its N is
 // 0 when there is none.
 func (a *Analysis) Summary(c *results.Cell, unit string) Summary { return a.sums[c][unit] }
+
+// Untimed is the latency, in nanoseconds, below which none can be timed.
+func (a *Analysis) Untimed() float64 {
+	cost, err := strconv.ParseFloat(a.Fact("clock-read-ns"), 64)
+	if err != nil || !format.Finite(cost) || cost <= 0 {
+		cost = clockRead
+	}
+	return timedAbove * cost
+}

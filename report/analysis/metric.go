@@ -92,6 +92,10 @@ func (m Metric) value(c *results.Cell, r *results.Result) (float64, bool) {
 	return v, ok
 }
 
+// Latency reports whether the metric is a latency, which takes a reading of the
+// clock.
+func (m Metric) Latency() bool { return m.ID == TailP99.ID }
+
 // better reports whether a is better than b.
 func (m Metric) better(a, b float64) bool {
 	if m.Higher {

@@ -19,8 +19,8 @@ ok  	example.com/x	1.2s
 	if len(run.Workloads) != 2 || len(run.Workloads[0].Cases) != 2 || run.Models[0] != "" {
 		t.Fatalf("%d workloads, models %q", len(run.Workloads), run.Models)
 	}
-	if v := Of(run).Verdict; v.Winner != "" || !strings.Contains(v.Sentence, "Nothing to compare") {
-		t.Errorf("verdict: %s", v.Sentence)
+	if v := Of(run).Verdict; len(v.Decisions) > 0 || !strings.Contains(v.Headline, "Nothing to compare") {
+		t.Errorf("verdict: %s", v.Headline)
 	}
 	if s, _ := Throughput.Sample(run.Workloads[1].Cases[0].Cells[""]); len(s) != 1 || s[0] != 2e8 {
 		t.Errorf("throughput from ns/op: %v", s)

@@ -17,6 +17,13 @@ const (
 	TrendPasses    = 3    // the fewest passes that can show a drift
 )
 
+// Reading the clock takes clockRead nanoseconds where the run does not say; a
+// latency of fewer than timedAbove readings is below what can be timed.
+const (
+	clockRead  = 30
+	timedAbove = 3
+)
+
 // Work up to which the distribution of U is computed, in the steps that it
 // takes: two samples of 41 without ties, where it is the same for all samples
 // of a size and kept; two of 26 with ties, where it is computed every time. A

@@ -2,91 +2,90 @@ package analysis
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"slices"
-	"sort"
+	"strings"
 
 	"switchyard/report/format"
 	"switchyard/report/results"
 )
 
-// A Verdict is what a reader takes away in ten seconds.
+// A Verdict is what a reader takes away: what to use for which kind of work,
+// and no winner of all of them.
 type Verdict struct {
-	Winner   string // the model that is better than every other by the test; "" when none is
-	Leader   string // the best center; "" when nothing could be compared
-	RunnerUp string
-	Headline string // the sentence's first half: winner and effect
-	Sentence string // the whole: winner, effect, interval, and over what
-
-	// Ratio is the leader's throughput over the runner-up's, with its interval.
-	Ratio, Lo, Hi float64
-
-	Cases, Workloads int         // that the geometric mean is taken over
-	LeftOut          []string    // why models are not in it
-	Unless           []Exception // at most three, the largest first
-	Tiles            []Tile
-	Trust            Trust
-}
-
-// An Exception is where another model than the leader is better.
-type Exception struct {
-	Workload      *results.Workload
-	Model         string // better there
-	Where         string // "task of 1ms or more"; "" for the whole workload
-	Cases         []*results.Case
-	Ratio, Lo, Hi float64 // its throughput over the leader's
-}
-
-// String is the exception as the verdict speaks it.
-func (e Exception) String() string {
-	s := format.Clean(e.Model) + " for " + format.Clean(e.Workload.Name)
-	if e.Where != "" {
-		s += " " + e.Where
-	}
-	return fmt.Sprintf("%s: %s (%s)", s, format.Ratio(e.Ratio), format.Interval(e.Lo, e.Hi))
+	Headline  string // what the list is worth, or why there is none
+	Low       bool   // an indication only
+	Decisions []Decision
+	Profile   Profile // of throughput
+	Advice    string  // what to take if only one can be taken; "" when there is nothing to choose from
+	Mean      string  // the footnote: the geometric mean over everything, with its range
+	Tiles     []Tile
+	Trust     Trust
 }
 
 // A Tile is one metric's answer in a few words.
 type Tile struct {
-	Metric string // "Throughput"
+	Metric string // "Latency p99"
 	ID     string // metric's ID, "" when the matrix has no such metric
-	Value  string // the best model, or "no clear best"
+	Value  string // the best model
 	Detail string
 	Model  string // for its colour
 }
 
 func verdictOf(a *Analysis) Verdict {
-	r := a.overall[Throughput.ID]
-	v := Verdict{Cases: len(r.Cases), Ratio: math.NaN(), Lo: math.Inf(-1), Hi: math.Inf(1)}
-	seen := map[*results.Workload]bool{}
-	for _, c := range r.Cases {
-		seen[c.Workload] = true
-	}
-	v.Workloads = len(seen)
-	if best := r.Best(); best != nil {
-		v.Leader = best.Model
-		if second := r.Second(); second != nil {
-			v.RunnerUp = second.Model
-			v.Ratio, v.Lo, v.Hi = best.Versus.Ratio, best.Versus.Lo, best.Versus.Hi
-		}
-		if r.Clear() {
-			v.Winner = v.Leader
-		}
-	}
-	v.LeftOut = leftOut(a, r)
-	var rest string
-	v.Headline, rest = v.sentence(a.Results(), r)
-	v.Sentence = v.Headline + rest
-	if r.Second() != nil {
-		v.Unless = exceptions(a, v.Leader)
-	}
+	v := Verdict{Profile: profile(a, Throughput), Trust: trust(a.Warnings)}
+	v.Low = v.Trust.Level == "low"
 	v.Tiles = tiles(a)
-	v.Trust = trust(a.Warnings)
+	var competing []string
+	for _, e := range a.overall[Throughput.ID].Entries {
+		if e.Have > 0 && !a.Model(e.Model).Baseline {
+			competing = append(competing, e.Model)
+		}
+	}
+	switch {
+	case a.Results() == 0:
+		v.Headline = "No verdict: no case has a result."
+	case len(competing) == 0:
+		v.Headline = "No verdict: no case has results of models that compete."
+	case len(competing) == 1:
+		v.Headline = fmt.Sprintf("Nothing to compare: %s is the only competing model with results.", modelNames(competing, "or"))
+	case v.Profile.Cases == 0:
+		v.Headline = "Nothing to compare: no case has results of two models that compete."
+	default:
+		v.Headline = "What to use, by kind of work"
+		if v.Low {
+			v.Headline = "Indication only: what to use, by kind of work"
+		}
+		v.Decisions = decisions(a)
+		v.Advice = v.Profile.Sentence()
+		v.Mean = a.mean()
+	}
 	return v
 }
 
-// leftOut names the models that the run's row could not rank.
+// mean is the geometric mean over all workloads in words, or "" where it would
+// be one case's.
+func (a *Analysis) mean() string {
+	r := a.overall[Throughput.ID]
+	best, second := r.Best(), r.Second()
+	if second == nil || len(r.Cases) < 2 {
+		return ""
+	}
+	all := &Kind{Cases: r.Cases, Workloads: a.Workloads}
+	least, most := a.spread(all, r.Cases, best.Model, second.Model)
+	what := "workloads"
+	if len(workloadsOf(r.Cases)) == 1 {
+		what = "cases"
+	}
+	s := fmt.Sprintf("Geometric mean over %s: %s %s %s (95 %% interval %s; %s to %s over %s).", over(r.Cases), format.Clean(best.Model),
+		format.Ratio(best.Versus.Ratio), format.Clean(second.Model), format.Interval(best.Versus.Lo, best.Versus.Hi), format.Ratio(least), format.Ratio(most), what)
+	if out := leftOut(a, r); len(out) > 0 {
+		s += fmt.Sprintf(" Not in it: %s.", strings.Join(out, ", "))
+	}
+	return s
+}
+
+// leftOut names the models that a row could not rank.
 func leftOut(a *Analysis, r *Ranking) []string {
 	var out []string
 	for _, e := range r.Entries {
@@ -97,114 +96,8 @@ func leftOut(a *Analysis, r *Ranking) []string {
 	return out
 }
 
-// sentence is the verdict in words, in two halves: what to remember, and what
-// it stands on.
-func (v *Verdict) sentence(measured int, r *Ranking) (head, rest string) {
-	over := v.over(r)
-	lead, up := format.Clean(results.ModelName(v.Leader)), format.Clean(results.ModelName(v.RunnerUp))
-	switch {
-	case r.Best() == nil && measured == 0:
-		return "No verdict: no case has a result", "."
-	case r.Best() == nil:
-		return "No verdict: no case has results of models that compete", "."
-	case r.Second() == nil:
-		return fmt.Sprintf("Nothing to compare: %s is the only competing model with results", lead), "."
-	case v.Winner != "" && v.Cases == 1:
-		return fmt.Sprintf("%s is the best choice for %s: %s the throughput of %s", lead, over, format.Ratio(v.Ratio), up),
-			fmt.Sprintf(", the runner-up (95 %% interval %s).", format.Interval(v.Lo, v.Hi))
-	case v.Winner != "":
-		return fmt.Sprintf("%s is the best all-round choice on this machine: %s the throughput of %s", lead, format.Ratio(v.Ratio), up),
-			fmt.Sprintf(", the runner-up (95 %% interval %s), as a geometric mean over %s.", format.Interval(v.Lo, v.Hi), over)
-	}
-	var tied, open []string
-	blind := 0.0
-	for _, e := range r.Entries {
-		switch e.Relation {
-		case Unknown:
-			open, blind = append(open, format.Clean(results.ModelName(e.Model))), max(blind, e.Versus.Detectable)
-		case Tied:
-			tied = append(tied, format.Clean(results.ModelName(e.Model)))
-		}
-	}
-	switch {
-	case len(open) > 0 && !r.tooFew():
-		return "No clear winner",
-			fmt.Sprintf(": %s leads with %s the throughput of %s (95 %% interval %s) over %s, but these results are too noisy to tell it from %s: a difference below %s would not have shown.",
-				lead, format.Ratio(v.Ratio), up, format.Interval(v.Lo, v.Hi), over, format.List(append(tied, open...)), format.Percent(blind))
-	case len(open) > 0:
-		return "Too few results for a verdict",
-			fmt.Sprintf(": %s has %s the throughput of %s over %s, but the test needs %d results per case to show any difference.",
-				lead, format.Ratio(v.Ratio), up, over, ResultsNeeded(r.Family))
-	}
-	return fmt.Sprintf("No clear winner: %s", format.List(append([]string{lead}, tied...))),
-		fmt.Sprintf(" are not told apart by the test over %s (%s has %s the throughput of %s, 95 %% interval %s).",
-			over, lead, format.Ratio(v.Ratio), up, format.Interval(v.Lo, v.Hi))
-}
-
-// over says what the geometric mean is taken over.
-func (v *Verdict) over(r *Ranking) string {
-	if v.Cases == 1 {
-		return format.Clean(r.Cases[0].Title())
-	}
-	if v.Workloads == 1 {
-		return fmt.Sprintf("%d cases of %s", v.Cases, format.Clean(r.Cases[0].Workload.Name))
-	}
-	return fmt.Sprintf("%d cases of %d workloads", v.Cases, v.Workloads)
-}
-
-// exceptions finds where the leader is worse by the test than the best: per
-// workload and rival the cases, described by the range of what varies.
-func exceptions(a *Analysis, leader string) []Exception {
-	var out []Exception
-	for _, w := range a.Workloads {
-		if w.Info.Control {
-			continue
-		}
-		byRival := map[string][]*results.Case{}
-		for _, c := range w.Cases {
-			r := a.byCase[c][Throughput.ID]
-			e, best := r.Entry(leader), r.Best()
-			if e != nil && best != nil && e.Relation == Worse {
-				byRival[best.Model] = append(byRival[best.Model], c)
-			}
-		}
-		for _, rival := range slices.Sorted(maps.Keys(byRival)) {
-			out = append(out, exception(a.Run, w, rival, leader, byRival[rival]))
-		}
-	}
-	sort.SliceStable(out, func(i, j int) bool { return out[i].Ratio > out[j].Ratio })
-	return firstPerWorkload(out, 3)
-}
-
-// firstPerWorkload takes n exceptions in their order, but a workload's second
-// only when there are not enough workloads.
-func firstPerWorkload(all []Exception, n int) []Exception {
-	var first, more []Exception
-	seen := map[*results.Workload]bool{}
-	for _, e := range all {
-		if seen[e.Workload] {
-			more = append(more, e)
-		} else {
-			first = append(first, e)
-		}
-		seen[e.Workload] = true
-	}
-	first = append(first, more...)
-	return first[:min(n, len(first))]
-}
-
-func exception(run *results.Run, w *results.Workload, rival, leader string, cases []*results.Case) Exception {
-	r := rankOver(run, Throughput, []string{rival, leader}, cases)
-	e := Exception{Workload: w, Model: rival, Cases: cases, Ratio: math.NaN(), Lo: math.Inf(-1), Hi: math.Inf(1)}
-	if x, y := r.Entry(rival), r.Entry(leader); len(x.Sample) > 0 && len(y.Sample) > 0 {
-		c := compare(rival, leader, x.Sample, y.Sample, x.Center, y.Center)
-		e.Ratio, e.Lo, e.Hi = c.Ratio, c.Lo, c.Hi
-	}
-	if len(cases) < len(w.Cases) {
-		e.Where = where(w, cases)
-	}
-	return e
-}
+// maxNamed bounds the cases of one workload that a sentence names.
+const maxNamed = 12
 
 // where describes some of a workload's cases: by the range of the varied
 // number when they are one end of it, else by name.
@@ -227,14 +120,14 @@ func where(w *results.Workload, cases []*results.Case) string {
 			return fmt.Sprintf("with %s of %s or less%s", key, format.Clean(g.Value(n-1)), fixed)
 		}
 	}
-	if len(cases) > 2 {
+	if len(cases) > maxNamed {
 		return fmt.Sprintf("in %d of its %d cases", len(cases), len(w.Cases))
 	}
 	names := make([]string, len(cases))
 	for i, c := range cases {
 		names[i] = format.Clean(c.Label())
 	}
-	return "with " + format.List(names)
+	return "with " + strings.Join(names, ", ")
 }
 
 // byCurve orders cases as they lie on the curve.
@@ -248,37 +141,37 @@ func byCurve(g Curve, cases []*results.Case) []*results.Case {
 	return out
 }
 
-// tiles answer one metric each.
+// tiles answer one metric each, of those that were measured.
 func tiles(a *Analysis) []Tile {
 	var out []Tile
-	for _, m := range []Metric{Throughput, TailP99, Memory} {
-		out = append(out, metricTile(m, a.overall[m.ID]))
+	for _, m := range []Metric{TailP99, CPUTime, Memory} {
+		out = append(out, metricTile(a, m))
 	}
-	return append(out, predictability(a))
+	out = append(out, predictability(a))
+	return slices.DeleteFunc(out, func(t Tile) bool { return t.Value == "" })
 }
 
-func metricTile(m Metric, r *Ranking) Tile {
-	t := Tile{Metric: m.Name, ID: m.ID, Value: "not measured"}
-	best, second := r.Best(), r.Second()
-	if best == nil {
+// nearly is the factor of Within that tiles speak of.
+const nearly = 1.5
+
+// metricTile names the model that is near the best most often. Where latencies
+// cannot be timed it says so, and they rank nobody.
+func metricTile(a *Analysis, m Metric) Tile {
+	t := Tile{Metric: m.Name, ID: m.ID}
+	p := profile(a, m)
+	if len(p.Pick) == 0 || p.Cases == 0 {
 		return t
 	}
-	t.Value, t.Model = format.Clean(results.ModelName(best.Model)), best.Model
-	if second == nil {
-		t.Detail = "the only model with results"
-		return t
+	if t.Value = modelNames(p.Pick, "or"); len(p.Pick) == 1 {
+		t.Model = p.Pick[0]
 	}
-	word := map[string]string{Throughput.ID: "the throughput", TailP99.ID: "the latency", Memory.ID: "the memory", CPUTime.ID: "the CPU time"}[m.ID]
-	t.Detail = fmt.Sprintf("%s %s of %s, next; %s", format.Ratio(best.Versus.Ratio), word, format.Clean(second.Model), format.Count(len(r.Cases), "case"))
-	if !r.Clear() {
-		var also []string
-		for _, e := range r.Entries {
-			if e.Relation == Tied || e.Relation == Unknown {
-				also = append(also, format.Clean(e.Model))
-			}
-		}
-		t.Value, t.Model = "no clear best", ""
-		t.Detail = fmt.Sprintf("%s, not told apart from %s; %s", format.Clean(best.Model), format.List(also), format.Count(len(r.Cases), "case"))
+	t.Detail = fmt.Sprintf("within %v× of the best in %s of %s", nearly, format.Percent(p.Of(p.Pick[0]).ShareWithin(nearly)), format.Count(p.Cases, "case"))
+	rest := Profile{Models: slices.DeleteFunc(slices.Clone(p.Models), func(m ProfileModel) bool { return slices.Contains(p.Pick, m.Model) })}
+	if rest.pick(); len(rest.Pick) > 0 {
+		t.Detail += fmt.Sprintf("; next %s, %s", modelNames(rest.Pick, "or"), format.Percent(rest.Of(rest.Pick[0]).ShareWithin(nearly)))
+	}
+	if n := p.Untimed; n > 0 {
+		t.Detail += fmt.Sprintf("; in %d below what can be timed, %s, where all are alike", n, format.Tick(a.Untimed(), "ns"))
 	}
 	return t
 }
@@ -287,7 +180,7 @@ func metricTile(m Metric, r *Ranking) Tile {
 // over the cases that all ranked models have, of the interquartile range as a
 // share of the center. It is described, not tested.
 func predictability(a *Analysis) Tile {
-	t := Tile{Metric: "Predictability", Value: "not measured"}
+	t := Tile{Metric: "Predictability"}
 	r := a.overall[Throughput.ID]
 	best, second := math.Inf(1), math.Inf(1)
 	var next string

@@ -14,73 +14,220 @@ func tabled(t testing.TB, tb reporttest.Table) *Analysis {
 	return Of(read(t, tb.Text()))
 }
 
-func TestVerdictWinner(t *testing.T) {
-	v := tabled(t, reporttest.Table{Count: 6, Noise: 0.01, Order: []string{"A", "B/n=1", "B/n=2"}, Rates: map[string]map[string]float64{
+// only is the run's only decision.
+func only(t *testing.T, a *Analysis) Decision {
+	t.Helper()
+	if len(a.Verdict.Decisions) != 1 {
+		t.Fatalf("%d decisions: %q", len(a.Verdict.Decisions), a.Verdict.Headline)
+	}
+	return a.Verdict.Decisions[0]
+}
+
+const kindsHead = `# switchyard {"format":1}
+# model {"name":"serial","baseline":true}
+# workload {"name":"A","kind":"handing over"}
+# workload {"name":"B","kind":"handing over"}
+# workload {"name":"C"}
+# workload {"name":"D","kind":"computing"}
+# workload {"name":"Nop","control":true}
+`
+
+// Every workload of a kind weighs the same; the factor has its range over them,
+// and every case that the winner loses is named. Decisions come in the order of
+// what they show at least, and there is no winner of everything.
+func TestVerdictOfKinds(t *testing.T) {
+	a := Of(read(t, kindsHead+reporttest.Table{Count: 10, Noise: 0.01, Order: []string{"Nop", "A", "B/n=1", "B/n=2", "B/n=3", "C", "D"}, Rates: map[string]map[string]float64{
+		"Nop":   {"greenlet": 1, "goroutine": 1e9},
 		"A":     {"serial": 1e9, "greenlet": 200, "goroutine": 100, "process": 10},
-		"B/n=1": {"greenlet": 400, "goroutine": 100, "process": 10},
+		"B/n=1": {"greenlet": 800, "goroutine": 100, "process": 10},
 		"B/n=2": {"greenlet": 50, "goroutine": 100, "process": 10},
-	}}).Verdict
-	// Per workload: 2 and sqrt(4 * 0.5); over both: 2^(1/2) * 2^(1/4).
-	want := math.Sqrt(2 * math.Sqrt2)
-	if v.Winner != "greenlet" || v.RunnerUp != "goroutine" || math.Abs(v.Ratio/want-1) > 0.03 {
-		t.Errorf("winner %q over %q by %v, want greenlet by %.3f", v.Winner, v.RunnerUp, v.Ratio, want)
+		"B/n=3": {"greenlet": 50, "goroutine": 100, "process": 200},
+		"C":     {"greenlet": 100, "goroutine": 300},
+		"D":     {"greenlet": 100, "process": 9000},
+	}}.Text()))
+	var order []string
+	for _, d := range a.Verdict.Decisions {
+		order = append(order, d.Kind.Name+"="+strings.Join(d.Winners, "+"))
 	}
-	if !(v.Lo < v.Ratio && v.Ratio < v.Hi) || v.Lo < 1 || v.Cases != 3 || v.Workloads != 2 {
-		t.Errorf("interval %v to %v around %v over %d cases of %d workloads", v.Lo, v.Hi, v.Ratio, v.Cases, v.Workloads)
+	if got := fmt.Sprint(order); got != "[Computing=process C=goroutine Handing over=greenlet]" {
+		t.Fatal(got)
 	}
-	if !strings.Contains(v.Sentence, "greenlet is the best all-round choice") || !strings.Contains(v.Sentence, "95 % interval") || strings.Contains(v.Sentence, "serial") {
-		t.Errorf("sentence: %s", v.Sentence)
+	d := a.Verdict.Decisions[2]
+	// Per workload 2 and (8/2/2)^(1/3); over both the root of the product.
+	if b := math.Cbrt(2); math.Abs(d.Factor/math.Sqrt(2*b)-1) > .02 || math.Abs(d.Least/b-1) > .02 || math.Abs(d.Most/2-1) > .02 || d.Next != "goroutine" {
+		t.Errorf("%v × %s, %v to %v", d.Factor, d.Next, d.Least, d.Most)
 	}
-	if len(v.Unless) != 1 || v.Unless[0].Model != "goroutine" || v.Unless[0].Workload.Name != "B" || math.Abs(v.Unless[0].Ratio-2) > 0.1 {
-		t.Errorf("exceptions %v", v.Unless)
+	if !(1 < d.Lo && d.Lo < d.Factor && d.Factor < d.Hi) {
+		t.Errorf("interval %v to %v around %v", d.Lo, d.Hi, d.Factor)
 	}
-}
-
-func TestVerdictTie(t *testing.T) {
-	v := tabled(t, reporttest.Table{Count: 10, Noise: 0.01, Seed: 2, Order: []string{"A"}, Rates: map[string]map[string]float64{
-		"A": {"greenlet": 100, "goroutine": 100.1, "process": 10},
-	}}).Verdict
-	if v.Winner != "" || !strings.HasPrefix(v.Sentence, "No clear winner") || !strings.Contains(v.Sentence, "not told apart") {
-		t.Errorf("winner %q: %s", v.Winner, v.Sentence)
+	if got := d.Except(); !strings.HasPrefix(got, "Except B with n=2 (goroutine ") || !strings.Contains(got, "; B with n of 3 or more (process ") || !strings.HasSuffix(got, "): 2 of 4 cases.") {
+		t.Error(got)
 	}
-}
-
-func TestVerdictNoise(t *testing.T) {
-	v := tabled(t, reporttest.Table{Count: 6, Noise: 0.6, Seed: 3, Order: []string{"A"}, Rates: map[string]map[string]float64{
-		"A": {"greenlet": 120, "goroutine": 100, "process": 90},
-	}}).Verdict
-	if v.Winner != "" || !strings.Contains(v.Sentence, "too noisy") {
-		t.Errorf("winner %q: %s", v.Winner, v.Sentence)
+	if a.Verdict.Headline != "What to use, by kind of work" && !a.Verdict.Low {
+		t.Error(a.Verdict.Headline)
 	}
 }
 
-func TestVerdictFewResults(t *testing.T) {
-	for count := 1; count < 4; count++ {
-		v := tabled(t, reporttest.Table{Count: count, Noise: 0.001, Order: []string{"A"}, Rates: map[string]map[string]float64{
-			"A": {"greenlet": 1000, "goroutine": 10, "process": 1},
-		}}).Verdict
-		if v.Winner != "" || !strings.Contains(v.Sentence, "Too few results") || v.Trust.Level != "low" {
-			t.Errorf("%d results: winner %q, trust %s: %s", count, v.Winner, v.Trust.Level, v.Sentence)
+// However many cases and workloads a winner loses in, all are told.
+func TestExceptionsAreComplete(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("# switchyard {\"format\":1}\n")
+	tb := reporttest.Table{Count: 10, Noise: 0.001, Rates: map[string]map[string]float64{}}
+	for i := range 12 {
+		fmt.Fprintf(&b, "# workload {\"name\":\"W%02d\",\"kind\":\"k\"}\n", i)
+		for _, n := range []string{"a", "b", "c", "d"} {
+			name := fmt.Sprintf("W%02d/%s", i, n)
+			tb.Order = append(tb.Order, name)
+			tb.Rates[name] = map[string]float64{"greenlet": 1000, "goroutine": 100}
+			if i > 0 && (n == "b" || n == "d") {
+				tb.Rates[name] = map[string]float64{"greenlet": 100, "goroutine": 200}
+			}
+		}
+	}
+	d := only(t, Of(read(t, b.String()+tb.Text())))
+	for i := 1; i < 12; i++ {
+		if want := fmt.Sprintf("W%02d with b, d (goroutine 2.00×)", i); !strings.Contains(d.Except(), want) {
+			t.Errorf("no %q in %s", want, d.Except())
+		}
+	}
+	if len(d.Losses) != 11 || d.Lost != "22 of 48 cases" || d.Winners[0] != "greenlet" {
+		t.Errorf("%d losses, %s", len(d.Losses), d.Lost)
+	}
+}
+
+// Two models that cannot be told apart win together; with noise nobody is known
+// to, and with few results nobody can be.
+func TestVerdictWithoutOneWinner(t *testing.T) {
+	for _, test := range []struct {
+		name         string
+		count        int
+		noise        float64
+		rates        map[string]float64
+		winners, say string
+	}{
+		{"tie", 20, 0.001, map[string]float64{"greenlet": 100, "goroutine": 100.01, "process": 10}, "[greenlet goroutine]", "A: greenlet or goroutine, 10.0× process ("},
+		{"all alike", 20, 0.001, map[string]float64{"greenlet": 100, "goroutine": 100.01, "process": 100}, "[greenlet goroutine process]", "A: greenlet, goroutine and process alike"},
+		{"noise", 6, 0.6, map[string]float64{"greenlet": 120, "goroutine": 100, "process": 90}, "", "would not have been seen"},
+		{"three results", 3, 0.001, map[string]float64{"greenlet": 1000, "goroutine": 10, "process": 1}, "[greenlet]", "too few results"},
+	} {
+		d := only(t, tabled(t, reporttest.Table{Count: test.count, Noise: test.noise, Seed: 3, Order: []string{"A"}, Rates: map[string]map[string]float64{"A": test.rates}}))
+		if got := fmt.Sprint(d.Winners); test.winners != "" && got != test.winners || !strings.Contains(d.Claim(), test.say) {
+			t.Errorf("%s: %s: %s", test.name, got, d.Claim())
 		}
 	}
 }
 
-func TestVerdictCorners(t *testing.T) {
+// Where nothing can be compared the verdict says why, and says no more.
+func TestNoVerdict(t *testing.T) {
 	for name, test := range map[string]struct{ file, want string }{
-		"one model":     {"BenchmarkX/model=greenlet-2 1 5 ns/op\n", "Nothing to compare"},
-		"only serial":   {"BenchmarkX/model=serial-2 1 5 ns/op\n", "No verdict"},
-		"only Nop":      {"BenchmarkNop/model=greenlet-2 1 5 ns/op\nBenchmarkNop/model=goroutine-2 1 9 ns/op\n", "No verdict"},
+		"one model":     {"BenchmarkX/model=greenlet-2 1 5 ns/op\n", "Nothing to compare: greenlet is the only competing model with results."},
+		"only serial":   {"BenchmarkX/model=serial-2 1 5 ns/op\n", "No verdict: no case has results of models that compete."},
+		"only Nop":      {"BenchmarkNop/model=greenlet-2 1 5 ns/op\nBenchmarkNop/model=goroutine-2 1 9 ns/op\n", "No verdict: no case has results of models that compete."},
 		"all failed":    {"--- FAIL: BenchmarkX/model=greenlet-2\n    broken\n--- FAIL: BenchmarkX/model=goroutine-2\n    broken\n", "No verdict: no case has a result."},
 		"all skipped":   {"--- SKIP: BenchmarkX/model=greenlet-2\n    no\n", "No verdict: no case has a result."},
-		"no common":     {"BenchmarkX/model=greenlet-2 1 5 ns/op\nBenchmarkY/model=goroutine-2 1 5 ns/op\n", "only competing model"},
-		"all the same":  {strings.Repeat("BenchmarkX/model=greenlet-2 1 5 ns/op\nBenchmarkX/model=goroutine-2 1 5 ns/op\n", 8), "No clear winner"},
+		"no common":     {"BenchmarkX/model=greenlet-2 1 5 ns/op\nBenchmarkY/model=goroutine-2 1 5 ns/op\n", "Nothing to compare: no case has results of two models that compete."},
 		"no throughput": {"BenchmarkX/model=greenlet-2 1 5 widgets\n", "No verdict: no case has results of models that compete."},
-		"zero":          {"BenchmarkX/model=greenlet-2 1 0 ns/op 0 ops/s\nBenchmarkX/model=goroutine-2 1 1 ns/op 1e9 ops/s\n", "only competing model"},
+		"zero":          {"BenchmarkX/model=greenlet-2 1 0 ns/op 0 ops/s\nBenchmarkX/model=goroutine-2 1 1 ns/op 1e9 ops/s\n", "Nothing to compare: goroutine is the only competing model with results."},
 	} {
 		v := Of(read(t, test.file)).Verdict
-		if !strings.Contains(v.Sentence, test.want) || !strings.HasPrefix(v.Sentence, v.Headline) {
-			t.Errorf("%s: %q, want it to say %q", name, v.Sentence, test.want)
+		if v.Headline != test.want || len(v.Decisions) > 0 || v.Advice != "" || v.Mean != "" {
+			t.Errorf("%s: %q, want it to say %q; %q %q", name, v.Headline, test.want, v.Advice, v.Mean)
 		}
+	}
+}
+
+// A run on several numbers of CPUs has its decisions apart: nobody compares one
+// core against many.
+func TestVerdictOfLanes(t *testing.T) {
+	text := kindsHead
+	for range 6 {
+		text += "BenchmarkA/model=a 1 10 ns/op\nBenchmarkA/model=b 1 20 ns/op\nBenchmarkA/model=a-2 1 20 ns/op\nBenchmarkA/model=b-2 1 10 ns/op\n"
+	}
+	v := Of(read(t, text)).Verdict
+	got := ""
+	for _, d := range v.Decisions {
+		got += d.Claim() + "|"
+	}
+	if len(v.Decisions) != 2 || !strings.Contains(got, "Handing over on 1 CPU: a, 2.00× b (") || !strings.Contains(got, "Handing over on 2 CPUs: b, 2.00× a (") {
+		t.Error(got)
+	}
+}
+
+// The profile by hand: of four cases, of which one lacks a model, and one is
+// nobody's to compare.
+func TestProfile(t *testing.T) {
+	text := ""
+	for range 6 {
+		text += "BenchmarkA/model=a-2 1 10 ns/op\nBenchmarkA/model=b-2 1 20 ns/op\nBenchmarkA/model=serial-2 1 1 ns/op\n" +
+			"BenchmarkB/model=a-2 1 10 ns/op\nBenchmarkB/model=b-2 1 14 ns/op\n" +
+			"BenchmarkC/model=a-2 1 90 ns/op\nBenchmarkC/model=b-2 1 10 ns/op\n" +
+			"BenchmarkD/model=c-2 1 10 ns/op\nBenchmarkD/model=b-2 1 12 ns/op\n" +
+			"BenchmarkE/model=c-2 1 10 ns/op\nBenchmarkNop/model=b-2 1 9 ns/op\nBenchmarkNop/model=a-2 1 1 ns/op\n"
+	}
+	p := Of(read(t, text)).Verdict.Profile
+	got := fmt.Sprint(p.Cases, p.Pick)
+	for _, m := range p.Models {
+		got += fmt.Sprintf("; %s %v %.4g %s %d", m.Model, m.Share, m.Worst, m.At.Title(), len(m.Missing))
+	}
+	want := "4 [b]; a [0.5 0.5 0.5 0.5 0.75] 9 C 1; b [0.25 0.75 1 1 1] 2 A 0; c [0.25 0.25 0.25 0.25 0.25] 1 D 3"
+	if got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	if s := p.Sentence(); s != "If you must pick one: b; within 2× of the best in 100 % of 4 cases, worst 2.00× (A)." {
+		t.Error(s)
+	}
+	// A model that is picked in spite of a gap is told to have one.
+	p.Pick = []string{"a"}
+	if s := p.Sentence(); s != "If you must pick one: a; within 2× of the best in 50 % of 4 cases, worst 9.00× (C), no result in 1, which count as worse than that." {
+		t.Error(s)
+	}
+}
+
+// A latency below three readings of the clock ranks nobody: all such are alike.
+// What reading costs is the run's fact, or thirty nanoseconds.
+func TestLatenciesBelowTheClock(t *testing.T) {
+	for fact, want := range map[string]string{
+		"":                       "a or b: within 1.5× of the best in 100 % of 2 cases; in 1 below what can be timed, 90ns, where all are alike",
+		"clock-read-ns: 200\n":   "a or b: within 1.5× of the best in 100 % of 2 cases; in 2 below what can be timed, 600ns, where all are alike",
+		"clock-read-ns: 10\n":    "b: within 1.5× of the best in 100 % of 2 cases; next a, 50 %",
+		"clock-read-ns: never\n": "a or b: within 1.5× of the best in 100 % of 2 cases; in 1 below what can be timed, 90ns, where all are alike",
+	} {
+		text := "# switchyard {\"format\":1}\n" + fact
+		for range 6 {
+			text += "BenchmarkA/model=a-2 1 5 ns/op 80 p99-ns\nBenchmarkA/model=b-2 1 50 ns/op 31 p99-ns\n" +
+				"BenchmarkB/model=a-2 1 5 ns/op 400 p99-ns\nBenchmarkB/model=b-2 1 50 ns/op 400 p99-ns\n"
+		}
+		tile := Of(read(t, text)).Verdict.Tiles[0]
+		if got := tile.Value + ": " + tile.Detail; got != want {
+			t.Errorf("%q: %s\nwant %s", fact, got, want)
+		}
+	}
+}
+
+// The reasons are means over the cases that both have, a workload like the
+// other; what is the same is not told, and a unit's memory is the slope between
+// the fewest and the most.
+func TestWhy(t *testing.T) {
+	text := kindsHead
+	for range 6 {
+		text += `BenchmarkA/n=1/model=a-2 1 10 ns/op 10 cpu-ns/op 0 csw/op 1 allocs/op 1000000 peak-RSS-bytes 1 units
+BenchmarkA/n=1/model=b-2 1 20 ns/op 40 cpu-ns/op 2 csw/op 1 allocs/op 1000000 peak-RSS-bytes 10 units
+BenchmarkA/n=2/model=a-2 1 10 ns/op 10 cpu-ns/op 0 csw/op 1 allocs/op 1990000 peak-RSS-bytes 100 units
+BenchmarkA/n=2/model=b-2 1 20 ns/op 40 cpu-ns/op 2 csw/op 1 allocs/op 1900000 peak-RSS-bytes 99 units
+BenchmarkB/model=a-2 1 10 ns/op 10 cpu-ns/op 1 csw/op
+BenchmarkB/model=b-2 1 20 ns/op 10 cpu-ns/op 4 csw/op
+`
+	}
+	d := only(t, Of(read(t, text)))
+	if want := "Why, a against b: 0.50× the CPU time an op; CPUs in use 1.00 against 1.25; context switches an op 0.50 against 3.00."; d.Why != want {
+		t.Errorf("%s\nwant %s", d.Why, want)
+	}
+	if want := "Memory per unit: a 9.77KiB (A: 99 more units)."; d.Memory != want {
+		t.Errorf("%q, want %q", d.Memory, want)
+	}
+	bare := Of(read(t, strings.Repeat("BenchmarkA/model=a-2 1 10 ns/op\nBenchmarkA/model=b-2 1 20 ns/op\n", 6)))
+	if d := only(t, bare); d.Why != "" || d.Memory != "" {
+		t.Errorf("nothing was recorded: %q, %q", d.Why, d.Memory)
 	}
 }
 
@@ -97,8 +244,8 @@ func TestCommonCases(t *testing.T) {
 	if len(r.Cases) != 3 || r.Entry("process").Relation != Partial || r.Entry("serial").Relation != Unranked || r.Best().Model != "greenlet" {
 		t.Errorf("over %d cases, process %v, serial %v, best %s", len(r.Cases), r.Entry("process").Relation, r.Entry("serial").Relation, r.Best().Model)
 	}
-	if v := run.Verdict; v.Cases != 3 || len(v.LeftOut) != 1 || !strings.Contains(v.LeftOut[0], "process (1 of 4 cases)") {
-		t.Errorf("verdict over %d cases, left out %v", v.Cases, v.LeftOut)
+	if m := run.Verdict.Mean; !strings.HasPrefix(m, "Geometric mean over 3 cases of 3 workloads: greenlet 2.0") || !strings.HasSuffix(m, " Not in it: process (1 of 4 cases).") {
+		t.Error(m)
 	}
 }
 
@@ -109,8 +256,8 @@ func TestBaselineAndControlDoNotCompete(t *testing.T) {
 		"Nop": {"greenlet": 1, "goroutine": 1e6, "serial": 1e9},
 		"A":   {"greenlet": 200, "goroutine": 100, "serial": 1e9},
 	}})
-	if v := run.Verdict; v.Winner != "greenlet" || v.Cases != 1 {
-		t.Errorf("winner %q over %d cases", v.Winner, v.Cases)
+	if d := only(t, run); fmt.Sprint(d.Winners) != "[greenlet]" || run.Verdict.Profile.Cases != 1 || run.Verdict.Profile.Of("serial") != nil {
+		t.Errorf("%s, %+v", d.Claim(), run.Verdict.Profile)
 	}
 	r := run.Case(run.Workloads[1].Cases[0], Throughput)
 	if e := r.Entry("serial"); e.Relation != Unranked || e.Ratio < 1e6 || r.Family != 1 {

@@ -79,8 +79,7 @@ type page struct {
 
 	b *builder
 
-	Verdict    analysis.Verdict
-	Detail     string // the sentence after its headline
+	Verdict    pageVerdict
 	Line       []string
 	Models     []pageModel
 	Matrices   []pageMatrix
@@ -128,7 +127,7 @@ func newPage(run *analysis.Analysis, opt Options) *page {
 		JS:       template.JS(pageJS),
 		Version:  opt.Version,
 		Run:      run,
-		Verdict:  run.Verdict,
+		Verdict:  b.verdict(),
 		Line:     b.machineLine(),
 		Models:   b.models,
 		Warnings: run.Warnings,
@@ -140,7 +139,6 @@ func newPage(run *analysis.Analysis, opt Options) *page {
 		p.Files = append(p.Files, format.Clean(f))
 	}
 	p.Benchstat = b.benchstat()
-	p.Detail = strings.ReplaceAll(strings.TrimPrefix(p.Verdict.Sentence, p.Verdict.Headline), " %", "\u00a0%")
 	p.CSP = fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; img-src data:; base-uri 'none'; form-action 'none'",
 		hashSource(pageCSS), hashSource(pageJS))
 	for _, m := range analysis.Metrics {
@@ -410,9 +408,6 @@ func (p *page) Class(model string) string {
 	}
 	return ""
 }
-
-// ExceptionID is the anchor that an exception links to.
-func (p *page) ExceptionID(e analysis.Exception) string { return p.b.anchor(e.Workload) }
 
 // CellLinks are the cells that a warning touches, at most forty.
 func (p *page) CellLinks(w analysis.Warning) []link {

@@ -16,8 +16,9 @@ import (
 
 // Options say how a text is written. The zero value is good.
 type Options struct {
-	Width int  // columns; 0 means 100
-	Color bool // with ANSI colours
+	Width   int  // columns; 0 means 80
+	Color   bool // with ANSI colours
+	Verbose bool // with the tables of all cases
 
 	// Page is the path of the page that is written beside the text, for its
 	// last line; "" is none.
@@ -28,18 +29,27 @@ type Options struct {
 	Baseline *results.Run
 }
 
-// Write writes the run as a terminal shows it: per metric one table in the
-// shape of benchstat's, the verdict, and where the files are.
+// defaultWidth is that of a terminal nobody has widened.
+const defaultWidth = 80
+
+// Write writes the run as a terminal shows it: the verdict, the matrix in a few
+// lines, and where the files are; in between, if asked for, per metric one
+// table in the shape of benchstat's. A run in which nothing can be compared has
+// those tables always: there is nothing else to say of it.
 func Write(w io.Writer, run *analysis.Analysis, opt Options) error {
 	if opt.Width <= 0 {
-		opt.Width = 100
+		opt.Width = defaultWidth
 	}
 	t := &textWriter{w: bufio.NewWriter(w), run: run, opt: opt}
-	for _, m := range append([]analysis.Metric{analysis.Throughput, analysis.TailP99, analysis.Memory}, run.Foreign...) {
-		t.table(m)
+	t.verdict()
+	t.matrix()
+	if opt.Verbose || len(run.Verdict.Decisions) == 0 {
+		for _, m := range append([]analysis.Metric{analysis.Throughput, analysis.TailP99, analysis.Memory}, run.Foreign...) {
+			t.table(m)
+		}
 	}
 	t.missing()
-	t.verdict()
+	t.rest()
 	return t.w.Flush()
 }
 
@@ -93,14 +103,14 @@ func (t *textWriter) table(m analysis.Metric) {
 	if foot != nil {
 		all = append(all, foot)
 	}
-	legend := textUnits[m.ID] + ": median ± 95 % interval, "
+	legend := textUnits[m.ID] + ": median ± 95 %, "
 	switch {
 	case m.Foreign:
-		legend = "median ± 95 % interval"
+		legend = "median ± 95 %"
 	case m.Higher:
-		legend += "higher is better; * best, ~ no difference from it, ? cannot tell"
+		legend += "higher is better; " + markKey
 	default:
-		legend += "lower is better; * best, ~ no difference from it, ? cannot tell"
+		legend += "lower is better; " + markKey
 	}
 	t.printf("%s %s\n", t.paint(ansiBold, format.Clean(m.Name)), t.paint(ansiDim, legend))
 	t.columns(all)
@@ -160,6 +170,9 @@ func (t *textWriter) number(m analysis.Metric, e *analysis.Entry) string {
 	}
 	return fmt.Sprintf("%s ±%4s%s", strings.TrimSuffix(m.Format(s.Center), format.Suffix(m.Unit)), half, mark)
 }
+
+// markKey explains the marks.
+const markKey = "* best, ~ alike, ? undecided"
 
 func relationMark(r analysis.Relation) string {
 	return map[analysis.Relation]string{analysis.Best: " *", analysis.Tied: " ~", analysis.Unknown: " ?", analysis.Worse: "  ", analysis.Unranked: "  "}[r]
@@ -267,20 +280,42 @@ func (t *textWriter) notes(notes []string) {
 	}
 }
 
-// verdict prints the sentence, its exceptions, the trust and the files.
+// verdict prints the decisions, the advice and the footnote. At low trust
+// nothing is bold.
 func (t *textWriter) verdict() {
-	v := t.run.Verdict
-	t.wrap(ansiBold, v.Sentence, "")
-	for i, e := range v.Unless {
-		lead := "Unless: "
-		if i > 0 {
-			lead = "        "
+	v, bold := t.run.Verdict, ansiBold
+	if v.Low {
+		bold = ""
+	}
+	head := v.Headline
+	if len(v.Decisions) > 0 {
+		head += ":"
+	}
+	t.wrap(bold, head, "")
+	for i := range v.Decisions {
+		if i == mostDecisions && !t.opt.Verbose {
+			t.wrap(ansiDim, fmt.Sprintf("- %d more with -v", len(v.Decisions)-i), "  ")
+			break
 		}
-		t.wrap("", lead+e.String(), "        ")
+		d := &v.Decisions[i]
+		t.wrap(bold, "- "+d.Claim(), "  ")
+		for _, s := range []string{d.Except(), d.Why, d.Memory} {
+			if s != "" {
+				t.wrap(ansiDim, "  "+s, "  ")
+			}
+		}
 	}
-	if len(v.LeftOut) > 0 {
-		t.wrap(ansiDim, "Not ranked: "+strings.Join(v.LeftOut, ", ")+".", "  ")
+	for _, s := range []string{v.Advice, v.Mean} {
+		if s != "" {
+			t.wrap("", s, "  ")
+		}
 	}
+	t.printf("\n")
+}
+
+// rest prints the trust, the notes and the files.
+func (t *textWriter) rest() {
+	v := t.run.Verdict
 	var why []string
 	for _, w := range v.Trust.Reasons {
 		why = append(why, w.Title)
@@ -290,6 +325,9 @@ func (t *textWriter) verdict() {
 		line += " (" + strings.Join(why, ", ") + ")"
 	}
 	t.wrap("", line, "  ")
+	if len(v.Decisions) > 0 && !t.opt.Verbose {
+		t.wrap(ansiDim, "All cases: switchyard report -v. Evidence, charts and method: the page.", "  ")
+	}
 	t.notes(t.run.Notes)
 	if t.opt.Baseline != nil {
 		for _, n := range t.opt.Baseline.Notes {

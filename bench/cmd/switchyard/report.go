@@ -22,13 +22,14 @@ const reportFile = benchlog.ReportFile
 
 func newReport() *cobra.Command {
 	var html, baseline string
+	var verbose bool
 	cmd := &cobra.Command{
 		Use:   "report [DIR|FILE|-]",
 		Short: "Print the verdict on results, and write report.html",
 		Long: `Report reads a results directory, any file in Go benchmark format or the output
 of go test -json (as it is, or in gzip), or standard input as "-". It prints the
-verdict and the tables, and writes the page beside the results unless one is
-there, which it leaves as it is: it belongs to the results, as they were reported
+verdict and how the models stand in each workload (-v: and in each case), and
+writes the page beside the results unless one is there, which it leaves as it is: it belongs to the results, as they were reported
 then. --html writes a page wherever it says, over an older one too; for standard
 input a page is written only there. If a benchmark failed, it is named and the
 exit status is 1.`,
@@ -43,16 +44,17 @@ exit status is 1.`,
 			if len(args) > 0 {
 				dir = args[0]
 			}
-			return writeReport(cmd, dir, html, baseline)
+			return writeReport(cmd, dir, html, baseline, verbose)
 		},
 	}
 	cmd.Flags().StringVar(&html, "html", "", "where to write the page, - for standard output (default: report.html in the results directory, or FILE.html beside a file, unless it is there)")
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "print the tables of all cases too")
 	cmd.Flags().StringVar(&baseline, "baseline", "", "older results to compare with, in a section of the page")
 	return cmd
 }
 
 // writeReport reads results, prints the text and writes the page.
-func writeReport(cmd *cobra.Command, path, html, baseline string) error {
+func writeReport(cmd *cobra.Command, path, html, baseline string, verbose bool) error {
 	if path == report.Stdin && baseline == report.Stdin {
 		return usageErrorf("only one of results and baseline can be standard input")
 	}
@@ -76,7 +78,7 @@ func writeReport(cmd *cobra.Command, path, html, baseline string) error {
 			fmt.Fprintf(cmd.ErrOrStderr(), "%s is left as it is; to write it anew: --html %[1]s\n", report.ShellQuote(html))
 		}
 	}
-	if err := show(cmd, run, older, html, write, inputs); err != nil {
+	if err := show(cmd, run, older, html, write, verbose, inputs); err != nil {
 		return err
 	}
 	return failures(run, path)
@@ -112,14 +114,14 @@ func pageBeside(path string) string {
 // is on the terminal whatever becomes of the page. A page that goes to standard
 // output has that for itself: the text is then on standard error. A page that
 // is not to be written is only named; no path is no page.
-func show(cmd *cobra.Command, results, baseline *report.Run, html string, write bool, inputs []string) error {
+func show(cmd *cobra.Command, results, baseline *report.Run, html string, write, verbose bool, inputs []string) error {
 	w := cmd.OutOrStdout()
 	if output.ToStdout(html) {
 		w = cmd.ErrOrStderr()
 	}
 	a := report.Analyze(results)
 	opt := textOptions(w)
-	opt.Baseline, opt.Page = baseline, html
+	opt.Baseline, opt.Page, opt.Verbose = baseline, html, verbose
 	if w != cmd.OutOrStdout() {
 		opt.Page = ""
 	}

@@ -61,7 +61,7 @@ Exit status: 0, or 1 if a case failed, 2 for bad arguments, 130 when interrupted
 				return err
 			}
 			return measure(cmd, f, runners, func(results *report.Run) error {
-				return show(cmd, results, nil, filepath.Join(f.out, reportFile), true, inputsOf(f.out))
+				return show(cmd, results, nil, filepath.Join(f.out, reportFile), true, false, inputsOf(f.out))
 			})
 		},
 	}

@@ -1,0 +1,82 @@
+package analysis
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"switchyard/report/format"
+	"switchyard/report/results"
+)
+
+// A Kind is a kind of work on one number of CPUs: the cases of all workloads of
+// that kind. The verdict has a sentence for each.
+type Kind struct {
+	Name      string // as a sentence begins: "Handing over", "Computing on 2 CPUs"
+	Cases     []*results.Case
+	Workloads []*results.Workload
+}
+
+// kinds are those of a run, in report order. Controls are of none, and a
+// workload that declares none is a kind of its own.
+func kinds(run *results.Run) []*Kind {
+	type key struct{ declared, workload, cpus string }
+	var out []*Kind
+	known := map[key]*Kind{}
+	for _, w := range run.Workloads {
+		if w.Info.Control {
+			continue
+		}
+		id := key{declared: w.Info.Kind}
+		name := upperFirst(format.CleanTo(w.Info.Kind, 64))
+		if id.declared == "" {
+			id.workload, name = w.Name, format.Clean(w.Name)
+		}
+		for _, c := range w.Cases {
+			id.cpus = c.CPUSet()
+			k := known[id]
+			if k == nil {
+				k = &Kind{Name: strings.TrimSuffix(name+" on "+id.cpus, " on ")}
+				known[id] = k
+				out = append(out, k)
+			}
+			k.Cases = append(k.Cases, c)
+			if n := len(k.Workloads); n == 0 || k.Workloads[n-1] != w {
+				k.Workloads = append(k.Workloads, w)
+			}
+		}
+	}
+	return out
+}
+
+// of are the kind's cases that are the workload's.
+func (k *Kind) of(w *results.Workload) []*results.Case {
+	var out []*results.Case
+	for _, c := range k.Cases {
+		if c.Workload == w {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func upperFirst(s string) string {
+	r, size := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[size:]
+}
+
+// over says how many cases and workloads something is taken over.
+func over(cases []*results.Case) string {
+	seen := map[*results.Workload]bool{}
+	for _, c := range cases {
+		seen[c.Workload] = true
+	}
+	switch {
+	case len(cases) == 1:
+		return format.Clean(cases[0].Title())
+	case len(seen) == 1:
+		return fmt.Sprintf("%d cases of %s", len(cases), format.Clean(cases[0].Workload.Name))
+	}
+	return fmt.Sprintf("%d cases of %d workloads", len(cases), len(seen))
+}

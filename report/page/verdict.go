@@ -1,0 +1,104 @@
+package page
+
+import (
+	"fmt"
+
+	"switchyard/report/analysis"
+	"switchyard/report/format"
+)
+
+// A pageVerdict is the verdict with the places on the page that it stands on.
+type pageVerdict struct {
+	analysis.Verdict
+	Decisions []pageDecision
+	Chart     *pageChart // the performance profile; nil without one
+	Within    []string
+	Shares    []pageShares
+}
+
+type pageDecision struct {
+	analysis.Decision
+	Losses   []link
+	Evidence []link
+}
+
+// A pageShares is a model's row of the profile's table.
+type pageShares struct {
+	Model   pageModel
+	Shares  []string
+	Worst   string
+	At      link // where that is
+	Missing int  // cases without a result
+}
+
+func (b *builder) verdict() pageVerdict {
+	v := pageVerdict{Verdict: b.run.Verdict}
+	for _, d := range v.Verdict.Decisions {
+		one := pageDecision{Decision: d}
+		for _, l := range d.Losses {
+			to := link{b.anchor(l.Workload), l.Text}
+			if len(l.Cases) == 1 {
+				to.ID = b.anchor(l.Cases[0])
+			}
+			one.Losses = append(one.Losses, to)
+		}
+		for _, w := range d.Kind.Workloads {
+			one.Evidence = append(one.Evidence, link{b.anchor(w), format.Clean(w.Name)})
+		}
+		v.Decisions = append(v.Decisions, one)
+	}
+	if v.Advice == "" {
+		return v
+	}
+	for _, f := range analysis.Within {
+		v.Within = append(v.Within, fmt.Sprintf("%v×", f))
+	}
+	for i := range v.Profile.Models {
+		m := &v.Profile.Models[i]
+		row := pageShares{Model: b.model(m.Model), Worst: format.Ratio(m.Worst), At: link{b.anchor(m.At), format.Clean(m.At.Title())}, Missing: len(m.Missing)}
+		for _, s := range m.Share {
+			row.Shares = append(row.Shares, format.Percent(s))
+		}
+		v.Shares = append(v.Shares, row)
+	}
+	v.Chart = b.profileChart(&v.Profile)
+	return v
+}
+
+// profileChart draws the share of cases over the factor: a step where a case
+// comes within it.
+func (b *builder) profileChart(p *analysis.Profile) *pageChart {
+	last := analysis.Within[len(analysis.Within)-1]
+	x, _ := logScale(append([]float64{1}, last), "times worse than the best", func(v float64) string { return fmt.Sprintf("%v×", v) })
+	y, _ := linearScale([]float64{0, 100}, true, "", func(v float64) string { return fmt.Sprintf("%v %%", v) })
+	var all []series
+	for _, m := range p.Models {
+		s := series{model: b.model(m.Model), title: m.Model}
+		for _, pick := range p.Pick {
+			if pick == m.Model {
+				s.class = "best"
+			}
+		}
+		share := 0.0
+		for i, f := range m.Factors {
+			if f > last {
+				break
+			}
+			next := 100 * float64(i+1) / float64(p.Cases)
+			if i == 0 && f > 1 {
+				s.points = append(s.points, mark{x: 1})
+			}
+			s.points = append(s.points, mark{x: f, y: share}, mark{x: f, y: next})
+			share = next
+		}
+		if len(s.points) > 0 {
+			s.points = append(s.points, mark{x: last, y: share})
+			all = append(all, s)
+		}
+	}
+	chart, ok := b.lineChart("How near each model comes to the best", "share of cases within a factor of the case’s best, by throughput; higher is better", "Performance profile", x, y, chartHeight, all)
+	if !ok {
+		return nil
+	}
+	return &chart
+}

@@ -1,0 +1,94 @@
+package text
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"switchyard/report/analysis"
+	"switchyard/report/format"
+	"switchyard/report/results"
+)
+
+// What a first look may take: lines of the matrix, with its head and its key,
+// and decisions.
+const (
+	matrixLines   = 16
+	mostDecisions = 12
+)
+
+// matrix prints how each model's throughput stands to the best of its row: a
+// row per workload, or per kind of work where the workloads are too many.
+// Models that do not fit the width are counted.
+func (t *textWriter) matrix() {
+	if len(t.run.Verdict.Decisions) == 0 {
+		return
+	}
+	models := t.models(analysis.Throughput)
+	rows := t.matrixRows(models)
+	head := []textCell{{"", ansiBold}}
+	for _, m := range models {
+		head = append(head, textCell{format.Fit(format.Clean(results.ModelName(m)), 20), ansiBold})
+	}
+	key := "Throughput over the row's best; " + markKey
+	if room := matrixLines - 2; len(rows) > room {
+		key = fmt.Sprintf("%s; %d more rows with -v", key, len(rows)-room)
+		rows = rows[:room]
+	}
+	rows = append([][]textCell{head}, rows...)
+	widths, used, fit := []int{}, 0, 0
+	for i := range head {
+		widths = append(widths, 0)
+		for _, row := range rows {
+			widths[i] = max(widths[i], utf8.RuneCountInString(row[i].text))
+		}
+		if used += widths[i] + 2; used-2 <= t.opt.Width || i < 2 {
+			fit = i + 1
+		}
+	}
+	if more := len(head) - fit; more > 0 {
+		key = fmt.Sprintf("%s; %s more with -v", key, format.Count(more, "model"))
+	}
+	for _, row := range rows {
+		t.printf("%s", t.paint(row[0].code, pad(row[0].text, -widths[0])))
+		for i := 1; i < fit; i++ {
+			text := pad(row[i].text, widths[i])
+			if i == fit-1 {
+				text = strings.TrimRight(text, " ")
+			}
+			t.printf("  %s", t.paint(row[i].code, text))
+		}
+		t.printf("\n")
+	}
+	t.wrap(ansiDim, key, "  ")
+	t.printf("\n")
+}
+
+// matrixRows are those of the workloads, or of the kinds.
+func (t *textWriter) matrixRows(models []string) [][]textCell {
+	var rows [][]textCell
+	if len(t.run.Workloads) <= matrixLines-2 {
+		for _, w := range t.run.Workloads {
+			rows = append(rows, matrixRow(format.Fit(format.Clean(w.Name), 24), t.run.Workload(w, analysis.Throughput), models))
+		}
+		return rows
+	}
+	for _, d := range t.run.Verdict.Decisions {
+		rows = append(rows, matrixRow(format.Fit(d.Kind.Name, 24), d.Ranking, models))
+	}
+	return rows
+}
+
+func matrixRow(name string, r *analysis.Ranking, models []string) []textCell {
+	row := []textCell{{name, ""}}
+	for _, m := range models {
+		e := r.Entry(m)
+		switch {
+		case e == nil || len(e.Sample) == 0:
+			row = append(row, textCell{"-  ", ansiDim})
+		default:
+			row = append(row, textCell{format.Ratio(e.Ratio) + relationMark(e.Relation), relationCode(e.Relation)})
+		}
+	}
+	return row
+}

@@ -1,0 +1,109 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// A handMade run has the nanoseconds per op of each cell, a share of noise
+// around them, and what a quiet machine says of itself.
+type handMade struct {
+	head    string
+	noise   float64
+	count   int
+	cases   []string
+	ns      map[string][]float64 // by case, of models
+	models  []string
+	foreign bool
+	tail    string
+}
+
+const quiet = "cores: 2\ngovernor: performance\nvirtual: none\nsmt: off\ncgroup-quota: none\n"
+
+// head declares models and workloads, "Name=kind".
+func head(workloads ...string) string {
+	s := `# switchyard {"format":1,"run":"2026-11-20T19:03:11Z","count":20,"cpus":"0-1","models":["serial","greenlet","goroutine","process"]}
+# model {"name":"serial","note":"alone","baseline":true}
+# model {"name":"greenlet","note":"coroutines"}
+# model {"name":"goroutine","note":"goroutines"}
+# model {"name":"process","note":"processes","processes":true}
+`
+	for _, w := range workloads {
+		name, kind, _ := strings.Cut(w, "=")
+		s += fmt.Sprintf("# workload {\"name\":%q,\"kind\":%q}\n", name, kind)
+	}
+	return s + quiet
+}
+
+func (h handMade) text() string {
+	r := rand.New(rand.NewPCG(7, 7))
+	var b strings.Builder
+	b.WriteString(h.head)
+	cpus := 2
+	if strings.Contains(h.head, `"cpus":"0"`) {
+		cpus = 1
+	}
+	for range h.count {
+		for _, c := range h.cases {
+			for i, ns := range h.ns[c] {
+				if ns == 0 {
+					continue
+				}
+				ns *= math.Exp(h.noise * r.NormFloat64())
+				fmt.Fprintf(&b, "Benchmark%s", c)
+				if h.models != nil {
+					fmt.Fprintf(&b, "/model=%s", h.models[i])
+				}
+				if cpus > 1 {
+					fmt.Fprintf(&b, "-%d", cpus)
+				}
+				fmt.Fprintf(&b, " 1000 %.6g ns/op", ns)
+				if !h.foreign {
+					fmt.Fprintf(&b, " %.6g ops/s %.6g cpu-ns/op %d csw/op", 1e9/ns, ns*float64(min(1+i%2, cpus)), i)
+				}
+				b.WriteString("\n")
+			}
+		}
+	}
+	return b.String() + h.tail
+}
+
+var allModels = []string{"greenlet", "goroutine", "process", "serial"}
+
+// Ten results made by hand, each with one answer, which is known to the letter.
+func TestTenVerdicts(t *testing.T) {
+	clear := map[string][]float64{"A": {100, 300, 2000, 10}, "B/n=1": {100, 400, 3000}, "B/n=10": {100, 350, 2500}, "C/task=1us": {1000, 1100, 3000, 990}, "C/task=1ms": {1e6, 5e5, 5.2e5, 1e6}, "C/task=10ms": {1.1e7, 5e6, 5e6, 1e7}}
+	clearCases := []string{"A", "B/n=1", "B/n=10", "C/task=1us", "C/task=1ms", "C/task=10ms"}
+	kinds := []string{"A=handing over", "B=handing over", "C=computing"}
+	for name, h := range map[string]handMade{
+		"clear":         {head: head(kinds...), noise: .005, count: 20, cases: clearCases, ns: clear, models: allModels},
+		"tied":          {head: head("A=messaging", "B=messaging"), noise: .005, count: 20, cases: []string{"A", "B"}, ns: map[string][]float64{"A": {100, 100, 300}, "B": {200, 201, 500}}, models: allModels},
+		"noisy":         {head: head("A=messaging"), noise: .5, count: 10, cases: []string{"A"}, ns: map[string][]float64{"A": {100, 110, 120}}, models: allModels},
+		"contradictory": {head: head("A=k", "B=k", "C=k", "D=k"), noise: .005, count: 20, cases: []string{"A", "B", "C/n=1", "C/n=2", "D"}, ns: map[string][]float64{"A": {100, 1000, 900}, "B": {100, 50, 400}, "C/n=1": {100, 60, 40}, "C/n=2": {100, 200, 40}, "D": {100, 400, 90}}, models: allModels},
+		"single model":  {head: head("A=k", "B=k"), noise: .005, count: 20, cases: []string{"A", "B"}, ns: map[string][]float64{"A": {100}, "B": {200}}, models: allModels},
+		"two workloads": {head: head("A", "B"), noise: .005, count: 20, cases: []string{"A", "B"}, ns: map[string][]float64{"A": {100, 200}, "B": {300, 100}}, models: allModels},
+		"foreign":       {noise: .005, count: 20, cases: []string{"Encode/size=1k", "Encode/size=1M"}, ns: map[string][]float64{"Encode/size=1k": {100}, "Encode/size=1M": {1e5}}, foreign: true},
+		"low trust": {head: head(kinds...), noise: .005, count: 20, cases: clearCases, ns: clear, models: allModels,
+			tail: "# block {\"block\":1,\"attempt\":1,\"canary_ns\":[100,190],\"canary_base_ns\":100,\"steal_pct\":9,\"load1\":7,\"disturbed\":true}\n"},
+		"void cells": {head: head("A=waiting", "B=waiting"), noise: .005, count: 20, cases: []string{"A/n=10", "A/n=1000", "B", "B/n=2"}, ns: map[string][]float64{"A/n=10": {100, 200, 150}, "A/n=1000": {0, 200, 0}, "B": {100, 250, 1000}, "B/n=2": {100, 250, 0}}, models: allModels,
+			tail: "--- SKIP: BenchmarkA/n=1000/model=greenlet-2\n    too many\n--- SKIP: BenchmarkA/n=1000/model=process-2\n    void: no room\n--- FAIL: BenchmarkB/n=2/model=process-2\n    wrong answer\n"},
+		"one CPU": {head: strings.Replace(head("C=computing"), `"0-1"`, `"0"`, 1), noise: .005, count: 20, cases: []string{"C/task=1us", "C/task=1ms"}, ns: map[string][]float64{"C/task=1us": {1000, 1200, 3000, 990}, "C/task=1ms": {1e6, 1e6, 1.01e6, 1e6}}, models: allModels},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var text bytes.Buffer
+			if err := WriteText(&text, Analyze(read(t, h.text())), TextOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, "verdict-"+strings.ReplaceAll(name, " ", "-")+".golden", text.String())
+			for _, line := range strings.Split(text.String(), "\n") {
+				if len([]rune(line)) > 80 {
+					t.Errorf("wider than a terminal: %s", line)
+				}
+			}
+		})
+	}
+}
