@@ -2,7 +2,6 @@ package procs
 
 import (
 	"context"
-	"sync"
 
 	"switchyard/procs/internal/fault"
 )
@@ -16,28 +15,22 @@ func localPanic(p *fault.Panic) error {
 
 // localTask is one call in a goroutine of this process.
 type localTask[In, Out any] struct {
-	f  Future[Out]
-	fn *Func[In, Out]
-	in In
-
-	mu   sync.Mutex
-	stop context.CancelFunc // while it runs
+	f   Future[Out]
+	fn  *Func[In, Out]
+	in  In
+	ctx taskContext
 }
 
 // Run makes the call, and completes the future.
 func (t *localTask[In, Out]) Run(ctx context.Context) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	t.mu.Lock()
-	begin := t.f.SetRunning()
-	t.stop = cancel
-	t.mu.Unlock()
-	if !begin {
+	t.ctx.parent = ctx
+	if !t.f.SetRunning() {
 		return
 	}
 	err := errGoexit
 	var v Out
 	defer func() {
+		t.ctx.cancel()
 		var zero In
 		t.in = zero // a future that is kept should not keep the argument
 		if p := recover(); p != nil {
@@ -49,7 +42,7 @@ func (t *localTask[In, Out]) Run(ctx context.Context) {
 		}
 		t.f.complete(&v, nil)
 	}()
-	v, err = t.fn.call(ctx, t.in)
+	v, err = t.fn.call(&t.ctx, t.in)
 }
 
 // Fail completes the future of a call that is not made.
@@ -63,10 +56,8 @@ func (t *localTask[In, Out]) cancel(force bool) bool {
 	if t.f.cancelPending() {
 		return true
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if force && t.stop != nil {
-		t.stop()
+	if force {
+		t.ctx.cancel()
 	}
 	return t.f.Cancelled()
 }

@@ -6,46 +6,64 @@ import (
 	"time"
 )
 
-// taskContext is the context of one task. It is cancelled by the parent, or
-// when the task has returned. It is smaller than a context of package context,
-// because most tasks never use it.
+// taskContext is the context of one task: cancelled by who runs it, when the
+// task has returned, or with its parent. Most tasks never use it, so the real
+// one, which the parent has to know of, is made when somebody asks for Done.
 type taskContext struct {
+	parent context.Context
+
 	mu   sync.Mutex
-	done chan struct{}
+	real context.Context // nil until Done is called
+	stop context.CancelFunc
 	over bool
 }
 
-func (c *taskContext) Deadline() (time.Time, bool) { return time.Time{}, false }
-func (c *taskContext) Value(any) any               { return nil }
+func newTaskContext() *taskContext { return &taskContext{parent: context.Background()} }
+
+func (c *taskContext) Deadline() (time.Time, bool) { return c.parent.Deadline() }
 
 func (c *taskContext) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.done == nil {
-		c.done = make(chan struct{})
+	if c.real == nil {
+		c.real, c.stop = context.WithCancel(c.parent)
 		if c.over {
-			close(c.done)
+			c.stop()
 		}
 	}
-	return c.done
+	return c.real.Done()
 }
 
 func (c *taskContext) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.over {
+	switch {
+	case c.real != nil:
+		return c.real.Err()
+	case c.over:
 		return context.Canceled
 	}
-	return nil
+	return c.parent.Err()
+}
+
+// Value asks the real context if there is one: by that package context finds it
+// when another is derived.
+func (c *taskContext) Value(key any) any {
+	c.mu.Lock()
+	of := c.real
+	c.mu.Unlock()
+	if of == nil {
+		of = c.parent
+	}
+	return of.Value(key)
 }
 
 func (c *taskContext) cancel() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.over {
-		c.over = true
-		if c.done != nil {
-			close(c.done)
-		}
+	c.over = true
+	stop := c.stop
+	c.mu.Unlock()
+	if stop != nil {
+		stop()
 	}
 }

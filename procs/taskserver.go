@@ -42,7 +42,7 @@ func runWorker(c *child.Control, b *boot, fds []int) {
 	if len(fds) < 2 {
 		fatal(codec.ErrWire)
 	}
-	s := &taskServer{control: c, current: new(taskContext)} // the initializer counts as a task
+	s := &taskServer{control: c, current: newTaskContext()} // the initializer counts as a task
 	endsignal.Watch(s.ask)
 	s.att.init()
 	var parker *shm.Parker
@@ -116,7 +116,7 @@ func (s *taskServer) leave(sig syscall.Signal) {
 // begin notes that a task is about to run. It is called before the task is
 // claimed, because afterwards the process must not end.
 func (s *taskServer) begin(seq uint64) *taskContext {
-	ctx := &taskContext{}
+	ctx := newTaskContext()
 	s.mu.Lock()
 	ending := s.asked != 0
 	s.seq, s.current = seq, ctx
