@@ -325,8 +325,11 @@ func (f *finder) number(n *ast.BasicLit) {
 	}
 }
 
-// arguments swaps neighbours of one type.
+// arguments swaps neighbours of one type, unless their order means nothing.
 func (f *finder) arguments(n *ast.CallExpr) {
+	if b, ok := n.Fun.(*ast.Ident); ok && f.info.Types[b].IsBuiltin() && (b.Name == "min" || b.Name == "max") {
+		return
+	}
 	for i := 1; i < len(n.Args); i++ {
 		a, b := n.Args[i-1], n.Args[i]
 		ta, tb := f.info.TypeOf(a), f.info.TypeOf(b)

@@ -69,6 +69,7 @@ func TestKinds(t *testing.T) {
 		{"error", "func f(e error) error {\n return nil }", nil},
 		{"arguments", "func g(a, b int, c string)\nfunc f() {\n g(1, 2, \"\")\n }", []string{`g(1, 2, "") -> g(2, 1, "")`}},
 		{"arguments", "func g(a int, b ...int)\nfunc f(b []int) {\n g(1, b...)\n }", nil},
+		{"arguments", "func f(a, b int) int {\n return max(a, b) }", nil},
 	} {
 		p := check(t, "package x\n\n"+tt.code+"\n")
 		var got []string

@@ -79,12 +79,12 @@ func (o *conditionObject) waitFor(c *serverCall, who holder) error {
 	}
 	var got error
 	back := func() (ok bool) {
-		if got, ok = o.take(who); ok && got != ErrReleased {
+		if got, ok = o.take(who); ok {
 			o.depth = depth
 		}
 		return ok
 	}
-	late := o.await(c, func() bool { return (s.notified || o.gone) && back() })
+	late := o.await(c, func() bool { return s.notified && back() })
 	if late != nil {
 		o.change(func() error { o.forget(s); notified = s.notified; return nil })
 		if c.link.gone.Load() { // who is gone needs no lock

@@ -19,14 +19,12 @@ const (
 // eventObject is an event in the manager.
 type eventObject struct {
 	monitor
-	set, gone bool
+	set bool
 }
-
-func (e *eventObject) end() { e.change(func() error { e.gone = true; return nil }) }
 
 func (e *eventObject) call(c *serverCall) error {
 	if c.method == eventWait {
-		return e.awaitOr(c, &e.gone, func() bool { return e.set })
+		return e.await(c, func() bool { return e.set })
 	}
 	return e.change(func() error {
 		switch c.method {

@@ -294,3 +294,57 @@ func TestConditionWaiterEnds(t *testing.T) {
 		}
 	})
 }
+
+// Whoever waits on an object that goes meanwhile is told, whatever the object.
+func TestGoneWhileWaiting(t *testing.T) {
+	type waiting interface {
+		object
+		ender
+	}
+	holds := holder{new(serverLink), 1}
+	for name, w := range map[string]struct {
+		waiting
+		method byte
+	}{
+		"event":     {new(eventObject), eventWait},
+		"get":       {new(queueObject), queueGet},
+		"put":       {&queueObject{maxsize: 1, images: [][]byte{nil}}, queuePut},
+		"join":      {&queueObject{unfinished: 1}, queueJoin},
+		"semaphore": {new(semaphoreObject), semaphoreAcquire},
+		"lock":      {&lockObject{held: holds, depth: 1}, lockAcquire},
+		"condition": {&conditionObject{lockObject: lockObject{held: holder{waitingClient, 0}, depth: 1}}, conditionWait},
+	} {
+		ended := make(chan error, 1)
+		call := &serverCall{server: new(server), link: waitingClient, ctx: soon(t), method: w.method, argReader: argReader{b: []byte{0}}}
+		go func() { ended <- w.call(call) }()
+		waiters := func() int {
+			m := monitorOf(w.waiting)
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			return len(m.waiters)
+		}
+		eventually(t, name+": it waits", func() bool { return waiters() == 1 })
+		w.end()
+		if err := <-ended; err != ErrReleased || waiters() != 0 {
+			t.Errorf("%s: %v, %d wait", name, err, waiters())
+		}
+	}
+}
+
+var waitingClient = new(serverLink)
+
+func monitorOf(o object) *monitor {
+	switch o := o.(type) {
+	case *eventObject:
+		return &o.monitor
+	case *queueObject:
+		return &o.monitor
+	case *semaphoreObject:
+		return &o.monitor
+	case *lockObject:
+		return &o.monitor
+	case *conditionObject:
+		return &o.monitor
+	}
+	return nil
+}

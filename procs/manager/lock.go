@@ -30,14 +30,11 @@ type lockObject struct {
 	held      holder
 	depth     int
 	lost      bool // the last holder died
-	gone      bool
 }
 
 func newLockObject(c *serverCall) (object, error) {
 	return &lockObject{recursive: c.uint() != 0}, c.err()
 }
-
-func (l *lockObject) end() { l.change(func() error { l.gone = true; return nil }) }
 
 // leave frees a lock whose holder has ended. Whoever comes next is told.
 func (l *lockObject) leave(link *serverLink) {
@@ -52,8 +49,6 @@ func (l *lockObject) leave(link *serverLink) {
 // take acquires the lock for who if it can, and says what to return.
 func (l *lockObject) take(who holder) (err error, ok bool) {
 	switch {
-	case l.gone:
-		return ErrReleased, true
 	case l.depth == 0:
 		l.held, l.depth = who, 1
 		if l.lost {

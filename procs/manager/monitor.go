@@ -12,6 +12,7 @@ import (
 type monitor struct {
 	mu      sync.Mutex
 	waiters []*waiter
+	gone    bool
 }
 
 type waiter struct {
@@ -20,9 +21,27 @@ type waiter struct {
 	done chan struct{}
 }
 
-// await tries, and waits until the try succeeds. Without a context it does not
-// wait. It is called without the mutex.
+// end wakes who waits on an object that is no more.
+func (m *monitor) end() { m.change(func() error { m.gone = true; return nil }) }
+
+// await tries, and waits until the try succeeds; of an object that is gone it
+// returns ErrReleased. Without a context it does not wait. It is called without
+// the mutex.
 func (m *monitor) await(c *serverCall, try func() bool) error {
+	released := false
+	attempt := func() bool {
+		released = m.gone
+		return released || try()
+	}
+	err := m.enter(c, attempt)
+	if err == nil && released {
+		return ErrReleased
+	}
+	return err
+}
+
+// enter is await without an end.
+func (m *monitor) enter(c *serverCall, try func() bool) error {
 	m.mu.Lock()
 	if try() {
 		m.settle()
@@ -37,20 +56,6 @@ func (m *monitor) await(c *serverCall, try func() bool) error {
 	m.waiters = append(m.waiters, w)
 	m.mu.Unlock()
 	return m.wait(c.ctx, w)
-}
-
-// awaitOr is await for an object that may end meanwhile, which is ErrReleased.
-func (m *monitor) awaitOr(c *serverCall, gone *bool, try func() bool) error {
-	ended := false
-	err := m.await(c, func() bool {
-		ok := try()
-		ended = !ok && *gone
-		return ok || ended
-	})
-	if err == nil && ended {
-		return ErrReleased
-	}
-	return err
 }
 
 // wait returns nil as soon as the waiter's try has succeeded, even if the

@@ -25,7 +25,7 @@ type queueObject struct {
 	images     [][]byte
 	maxsize    int // 0: no limit
 	unfinished int // puts without a TaskDone
-	shut, gone bool
+	shut       bool
 }
 
 func newQueueObject(c *serverCall) (object, error) {
@@ -45,9 +45,6 @@ func (q *queueObject) references() (refs []uint64) {
 	return refs
 }
 
-// end wakes who waits on a queue that is no more.
-func (q *queueObject) end() { q.change(func() error { q.gone = true; return nil }) }
-
 func (q *queueObject) call(c *serverCall) error {
 	switch c.method {
 	case queuePut:
@@ -55,7 +52,7 @@ func (q *queueObject) call(c *serverCall) error {
 	case queueGet:
 		return q.get(c)
 	case queueJoin:
-		return q.awaitOr(c, &q.gone, func() bool { return q.unfinished == 0 })
+		return q.await(c, func() bool { return q.unfinished == 0 })
 	}
 	return q.change(func() error {
 		switch c.method {
@@ -96,8 +93,6 @@ func (q *queueObject) put(c *serverCall) error {
 	var failed error
 	err := q.await(c, func() bool {
 		switch {
-		case q.gone:
-			failed = ErrReleased
 		case q.shut:
 			failed = procs.ErrClosed
 		case q.maxsize > 0 && len(q.images) >= q.maxsize:
@@ -128,8 +123,6 @@ func (q *queueObject) get(c *serverCall) error {
 			if q.images = q.images[1:]; len(q.images) == 0 {
 				q.images = nil
 			}
-		case q.gone:
-			failed = ErrReleased
 		case q.shut:
 			failed = procs.ErrClosed
 		default:

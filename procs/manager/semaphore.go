@@ -23,7 +23,6 @@ type semaphoreObject struct {
 	free, bound int
 	held        map[*serverLink]int
 	lost        int // permits of clients that died, of which nobody was told yet
-	gone        bool
 }
 
 func newSemaphoreObject(c *serverCall) (object, error) {
@@ -41,8 +40,6 @@ func newSemaphoreObject(c *serverCall) (object, error) {
 	return s, nil
 }
 
-func (s *semaphoreObject) end() { s.change(func() error { s.gone = true; return nil }) }
-
 // leave takes back the permits of a client that has ended.
 func (s *semaphoreObject) leave(link *serverLink) {
 	s.change(func() error {
@@ -58,11 +55,7 @@ func (s *semaphoreObject) call(c *serverCall) error {
 	case semaphoreAcquire:
 		var got error
 		err := s.await(c, func() bool {
-			switch {
-			case s.gone:
-				got = ErrReleased
-				return true
-			case s.free == 0:
+			if s.free == 0 {
 				return false
 			}
 			s.free--

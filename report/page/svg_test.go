@@ -59,6 +59,9 @@ func TestCanvasStateAndTransforms(t *testing.T) {
 	if x, y := c.at(vg.Point{X: 10, Y: 0}); math.Abs(x) > 1e-9 || math.Abs(y-90) > 1e-9 {
 		t.Errorf("rotated: %v %v", x, y)
 	}
+	if x, y := c.at(vg.Point{X: 0, Y: 10}); math.Abs(x+10) > 1e-9 || math.Abs(y-100) > 1e-9 {
+		t.Errorf("rotated: %v %v", x, y)
+	}
 	c.Pop() // nothing to pop: no panic
 	if x, y := newSVG(10, 10).at(vg.Point{X: vg.Length(math.NaN()), Y: vg.Length(math.Inf(1))}); !format.Finite(x) || !format.Finite(y) {
 		t.Errorf("what is no number came through: %v %v", x, y)
