@@ -28,6 +28,8 @@ type B struct {
 	units   int
 	recs    []*Recorder
 	open    *OpenLoop
+
+	counters *counters // nil where nothing is counted
 }
 
 type timerState int
@@ -58,6 +60,7 @@ func (b *B) Start() {
 	b.state = timerRunning
 	b.before = readUsage()
 	runtime.ReadMemStats(&b.mem0) // after the usage: reading that allocates
+	b.counters.start()
 	b.began = time.Now()
 }
 
@@ -66,6 +69,7 @@ func (b *B) Start() {
 // follows is tear-down and not measured.
 func (b *B) Stop() {
 	elapsed := time.Since(b.began)
+	b.counters.stop()
 	switch b.state {
 	case timerIdle:
 		b.fail(errNotStarted)

@@ -23,10 +23,10 @@ const maxAttempts = 40
 
 // Measure runs one case in this process and returns its result.
 //
-// With N given it warms up on about a tenth of it, collects garbage, and
-// measures once. With N zero it calibrates: it tries growing N until a pass
-// takes about the bench time; that pass is a warm-up in itself and its result
-// is to be discarded.
+// With N given it warms up on about a tenth of it, where the processor's
+// counters count, collects garbage, and measures once. With N zero it
+// calibrates: it tries growing N until a pass takes about the bench time; that
+// pass is a warm-up in itself and its result is to be discarded.
 //
 // A wrong answer, a broken rule of the timer, or an error of the workload is an
 // error, a [VoidError] when the machine is to blame.
@@ -44,10 +44,19 @@ func Measure(w *Workload, c Case, o Options) (*Result, error) {
 	if o.N <= 0 {
 		return m.calibrate(o.Benchtime)
 	}
-	if _, err := m.pass(m.round(max(o.N/10, 1)), o.Op); err != nil {
+	m.counters, _ = openCounters(hardware) // why there are none is a fact of the host
+	warm, err := m.pass(m.round(max(o.N/10, 1)), o.Op)
+	m.counters.close()
+	m.counters = nil
+	if err != nil {
 		return nil, fmt.Errorf("warm-up: %w", err)
 	}
-	return m.steady(m.round(o.N), o.Op)
+	r, err := m.steady(m.round(o.N), o.Op)
+	if err != nil {
+		return nil, err
+	}
+	r.Counts = warm.Counts
+	return r, nil
 }
 
 type measurement struct {
@@ -55,6 +64,7 @@ type measurement struct {
 	c         Case
 	impl      Func
 	processes bool
+	counters  *counters // of the warm-up
 }
 
 // round rounds n up to a whole number of batches.
@@ -67,7 +77,7 @@ func (m *measurement) round(n int) int {
 }
 
 func (m *measurement) b(n int, op time.Duration) *B {
-	b := &B{N: n, Model: m.c.Model, Params: m.c.Params, CPUs: m.c.CPUs, every: 1}
+	b := &B{N: n, Model: m.c.Model, Params: m.c.Params, CPUs: m.c.CPUs, every: 1, counters: m.counters}
 	if op > 0 {
 		b.every = every(op)
 	}
@@ -105,6 +115,7 @@ func (m *measurement) pass(n int, op time.Duration) (*Result, error) {
 		GCs:     b.mem1.NumGC - b.mem0.NumGC,
 		Csw:     b.after.switches - b.before.switches,
 		Units:   b.units,
+		Counts:  perOp(b.counters.read(), n),
 
 		Processes: m.processes,
 		Latency:   b.histogram(),

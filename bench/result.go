@@ -20,6 +20,7 @@ type Result struct {
 	GCs     uint32                  // collections in the runner process
 	Csw     int64                   // context switches of the tree
 	Units   int                     // units alive at the same moment; 0 is not counted
+	Counts  []benchlog.Value        // of the processor, per op of the warm-up; none where it has no counters
 	Latency *hdrhistogram.Histogram // nil if no op was timed
 	Lag     *Lag                    // of the generator of an open loop; else nil
 
@@ -71,6 +72,9 @@ func (r *Result) String() string {
 	}
 	if r.CPU > 0 {
 		per(float64(r.Csw), "csw/op")
+	}
+	if r.Lag == nil {
+		line.Values = append(line.Values, r.Counts...)
 	}
 	if r.Units > 0 {
 		add(float64(r.Units), "units")

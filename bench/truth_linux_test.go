@@ -40,7 +40,8 @@ func TestMain(m *testing.M) {
 }
 
 // childRole is a process that touches memory or burns CPU time, says so on
-// standard output, and lives until its standard input ends.
+// standard output, and lives until its standard input ends; or which burns it
+// then.
 func childRole(role string) {
 	switch role {
 	case "memory":
@@ -55,6 +56,9 @@ func childRole(role string) {
 	}
 	fmt.Println("done")
 	_, _ = os.Stdin.Read(make([]byte, 1))
+	if role == "burn at end" {
+		burn(childBurn)
+	}
 }
 
 // burn uses CPU time in this process until it has used so much.

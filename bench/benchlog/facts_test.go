@@ -42,6 +42,7 @@ func TestJudge(t *testing.T) {
 		{"godebug", []string{"not set"}, []string{"gctrace=1", "not"}, FactNote},
 		{"gogc", []string{"not set", "100"}, []string{"off", "200"}, FactNote},
 		{"gomemlimit", []string{"not set", "off"}, []string{"1GiB"}, FactNote},
+		{"perf-counters", []string{"yes"}, []string{"no: the kernel has none", "3 of 6: they may not be read"}, FactNote},
 		{"cpu", []string{"AMD EPYC", "0"}, nil, FactGood},
 	} {
 		judge := func(value string) Judgement {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"switchyard/bench"
 	"switchyard/bench/benchlog"
 )
 
@@ -21,6 +22,7 @@ type Machine struct {
 	Cores     int                     // CPUs that this process may use
 	ClockRead func() float64          // what reading the clock costs, in nanoseconds
 	DiskFree  func() (uint64, error)  // bytes that results may still take
+	Counters  func() string           // what of the processor's counters can be read
 }
 
 // This returns the machine that we run on, whose results go to dir, which need
@@ -28,7 +30,7 @@ type Machine struct {
 func This(dir string) *Machine {
 	return &Machine{
 		Root: os.DirFS("/"), Env: os.Getenv, Cores: runtime.NumCPU(), ClockRead: clockRead,
-		DiskFree: func() (uint64, error) { return diskFree(dir) },
+		DiskFree: func() (uint64, error) { return diskFree(dir) }, Counters: bench.Counters,
 	}
 }
 
@@ -88,6 +90,7 @@ var facts = []struct {
 	{"gogc", env("GOGC")},
 	{"gomemlimit", env("GOMEMLIMIT")},
 	{"perf-event-paranoid", text("proc/sys/kernel/perf_event_paranoid")},
+	{"perf-counters", func(m *Machine) string { return m.Counters() }},
 }
 
 // Facts reads all facts of the machine. What cannot be read is "unknown".

@@ -67,6 +67,9 @@ func TestFacts(t *testing.T) {
 	if ns, err := strconv.ParseFloat(got["clock-read-ns"], 64); err != nil || ns < 1 || ns > 1e6 {
 		t.Errorf("reading the clock takes %q ns: %v", got["clock-read-ns"], err)
 	}
+	if c := got["perf-counters"]; c != "yes" && !strings.Contains(c, ": ") {
+		t.Errorf("of the counters it says %q", c)
+	}
 	if len(facts) < 25 {
 		t.Errorf("%d facts", len(facts))
 	}
@@ -129,7 +132,7 @@ func fact(t *testing.T, key string, texts map[string]string) string {
 	t.Helper()
 	m := Machine{
 		Root: tree(texts), Env: func(string) string { return "" }, ClockRead: func() float64 { return 25 },
-		DiskFree: func() (uint64, error) { return 0, errors.ErrUnsupported },
+		DiskFree: func() (uint64, error) { return 0, errors.ErrUnsupported }, Counters: func() string { return "" },
 	}
 	all := m.Facts()
 	i := slices.IndexFunc(all, func(f benchlog.Fact) bool { return f.Key == key })
@@ -143,7 +146,7 @@ func fact(t *testing.T, key string, texts map[string]string) string {
 func TestNothingThere(t *testing.T) {
 	m := Machine{
 		Root: fstest.MapFS{}, Env: func(string) string { return "" }, Cores: 3, ClockRead: func() float64 { return 25.04 },
-		DiskFree: func() (uint64, error) { return 0, errors.ErrUnsupported },
+		DiskFree: func() (uint64, error) { return 0, errors.ErrUnsupported }, Counters: func() string { return "" },
 	}
 	known := map[string]string{"cores": "3", "clock-read-ns": "25.0", "godebug": "not set", "gogc": "not set", "gomemlimit": "not set"}
 	for key, got := range values(t, m.Facts()) {

@@ -32,7 +32,8 @@ var (
 
 // ownUnits are those whose meaning our runner decides. Under another tool's
 // name they may stand for anything.
-var ownUnits = []string{"ops/s", "cpu-ns/op", "p50-ns", "p90-ns", "p99-ns", "p99.9-ns", "max-ns", "peak-RSS-bytes", "csw/op", "units", "gcs", "lag-p99-ns", "lag-max-ns"}
+var ownUnits = []string{"ops/s", "cpu-ns/op", "p50-ns", "p90-ns", "p99-ns", "p99.9-ns", "max-ns", "peak-RSS-bytes", "csw/op", "units", "gcs", "lag-p99-ns", "lag-max-ns",
+	"instructions/op", "cycles/op", "cache-misses/op", "kernel-instructions/op", "kernel-cycles/op", "kernel-cache-misses/op"}
 
 // foreignMetric is the metric of another tool's unit. Which way is better the
 // file may say; else the conventions of the benchmark format hold: less of what

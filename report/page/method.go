@@ -23,6 +23,7 @@ type pageMethod struct {
 	MinResults          int
 	Equivalence, Blunt  string   // limits, as shares
 	Baselines, Controls []string // what does not compete
+	Counters            string   // of the processor: why not all of them were read
 }
 
 func (b *builder) method() pageMethod {
@@ -55,6 +56,9 @@ func (b *builder) method() pageMethod {
 		if w.Info.Control {
 			m.Controls = append(m.Controls, format.Clean(w.Name))
 		}
+	}
+	if c := b.run.Fact("perf-counters"); c != "yes" {
+		m.Counters = format.CleanTo(c, 200)
 	}
 	m.Needed = analysis.ResultsNeeded(max(1, m.Family))
 	return m

@@ -284,6 +284,12 @@ var columns = []struct {
 	{"B/op", unitCell("B/op")},
 	{"allocs/op", unitCell("allocs/op")},
 	{"csw/op", unitCell("csw/op")},
+	{"instructions/op", unitCell("instructions/op")},
+	{"cycles/op", unitCell("cycles/op")},
+	{"cache misses/op", unitCell("cache-misses/op")},
+	{"kernel instructions/op", unitCell("kernel-instructions/op")},
+	{"kernel cycles/op", unitCell("kernel-cycles/op")},
+	{"kernel cache misses/op", unitCell("kernel-cache-misses/op")},
 	{"gcs", unitCell("gcs")},
 	{"spread", func(b *builder, c *results.Cell, e *analysis.Entry, s analysis.Summary) tableCell {
 		if !format.Finite(s.Spread()) {

@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"switchyard/report/analysis"
@@ -27,6 +28,39 @@ func TestTakeaway(t *testing.T) {
 		run := read(t, test.text)
 		if got := fmt.Sprint(newBuilder(analysis.Of(run)).takeaway(run.Workloads[0])); got != test.want {
 			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
+	}
+}
+
+// The processor's counters are columns where there are any; where there are
+// none the method says why. A file from before they were is silent.
+func TestCounters(t *testing.T) {
+	line := func(more string) string {
+		return strings.Repeat("BenchmarkX/model=a-2 100 5 ns/op 9.5 csw/op"+more+"\n", 6)
+	}
+	for name, test := range map[string]struct {
+		text    string
+		has     []string
+		without []string
+	}{
+		"counted": {"perf-counters: yes\n" + line(" 1234 instructions/op 77 kernel-cycles/op"),
+			[]string{">instructions/op<", ">kernel cycles/op<", "<dt>Counters</dt>"}, []string{">cycles/op<", "Not available here"}},
+		"none": {"perf-counters: no: <none>\n" + line(""), []string{"Not available here: no: &lt;none&gt;."}, []string{">instructions/op<"}},
+		"old":  {line(""), nil, []string{"<dt>Counters</dt>", ">instructions/op<"}},
+	} {
+		var page strings.Builder
+		if err := Render(&page, analysis.Of(read(t, "# switchyard {\"format\":1,\"models\":[\"a\"]}\n"+test.text)), Options{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range test.has {
+			if !strings.Contains(page.String(), want) {
+				t.Errorf("%s: no %q on the page", name, want)
+			}
+		}
+		for _, bad := range test.without {
+			if strings.Contains(page.String(), bad) {
+				t.Errorf("%s: %q is on the page", name, bad)
+			}
 		}
 	}
 }

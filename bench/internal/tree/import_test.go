@@ -10,7 +10,7 @@ import (
 // themselves (sys) or go around the type system (unsafe), and what for. Tests
 // may do both anywhere.
 var closeToTheMachine = map[string]string{
-	"bench sys":                       "what the process tree has used",
+	"bench sys":                       "what the process tree has used, and the processor's counters",
 	"bench/host sys":                  "the room on the disk of the results",
 	"bench/output sys":                "locks and examines the files that results go to",
 	"bench/run sys":                   "CPU sets and adoption of orphans",
