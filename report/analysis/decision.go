@@ -14,13 +14,13 @@ import (
 // A Decision is what the verdict says of one kind of work.
 type Decision struct {
 	Kind    *Kind
-	Ranking *Ranking // of throughput, over the kind's cases
+	Ranking *Ranking // in the kind's metric, over its cases
 	Winners []string // the best, and those that tie with it
 	Open    []string // not decided against the best
 	Next    string   // the best of the others; "" when there is none
 
-	// Factor is the throughput of the weakest winner over that of Next, with
-	// its interval; Least and Most are its range over the kind's workloads, or
+	// Factor is how many times the weakest winner is better than Next, with its
+	// interval; Least and Most are its range over the kind's workloads, or
 	// over the cases of its only one. All are NaN without Next.
 	Factor, Lo, Hi float64
 	Least, Most    float64
@@ -57,7 +57,7 @@ type Loss struct {
 	Cases    []*results.Case
 	Winner   string
 	Model    string // better there
-	Ratio    float64
+	Ratio    float64 // how many times better
 	Text     string
 }
 
@@ -88,7 +88,7 @@ func (d *Decision) weight() float64 {
 }
 
 func (a *Analysis) decide(k *Kind) Decision {
-	r := rankOver(a.Run, Throughput, a.Models, k.Cases)
+	r := rankOver(a.Run, k.Metric, a.Models, k.Cases)
 	d := Decision{Kind: k, Ranking: &r, Factor: math.NaN(), Lo: math.NaN(), Hi: math.NaN(), Least: math.NaN(), Most: math.NaN()}
 	best := r.Best()
 	if best == nil {
@@ -100,13 +100,13 @@ func (a *Analysis) decide(k *Kind) Decision {
 		switch e := &r.Entries[i]; e.Relation {
 		case Best, Tied:
 			d.Winners = append(d.Winners, e.Model)
-			if e.Center < weakest.Center {
+			if k.Metric.better(weakest.Center, e.Center) {
 				weakest = e
 			}
 		case Unknown:
 			d.Open = append(d.Open, e.Model)
 		case Worse:
-			if next == nil || e.Center > next.Center {
+			if next == nil || k.Metric.better(e.Center, next.Center) {
 				next = e
 			}
 		}
@@ -114,6 +114,9 @@ func (a *Analysis) decide(k *Kind) Decision {
 	if next != nil {
 		d.Next = next.Model
 		c := compare(weakest.Model, next.Model, weakest.Sample, next.Sample, weakest.Center, next.Center)
+		if !k.Metric.Higher {
+			c = c.reversed()
+		}
 		d.Factor, d.Lo, d.Hi = c.Ratio, c.Lo, c.Hi
 		d.Least, d.Most = a.spread(k, r.Cases, weakest.Model, next.Model)
 	}
@@ -130,8 +133,8 @@ func (a *Analysis) decide(k *Kind) Decision {
 	return d
 }
 
-// spread is the range of the ratio of two models over the workloads of some
-// cases, or over the cases when they are all of one.
+// spread is the range of how many times x is better than y over the workloads
+// of some cases, or over the cases when they are all of one.
 func (a *Analysis) spread(k *Kind, cases []*results.Case, x, y string) (least, most float64) {
 	least, most = math.Inf(1), math.Inf(-1)
 	one := len(workloadsOf(cases)) == 1
@@ -141,9 +144,9 @@ func (a *Analysis) spread(k *Kind, cases []*results.Case, x, y string) (least, m
 			if !slices.Contains(cases, c) {
 				continue
 			}
-			sx, _ := Throughput.Sample(c.Cells[x])
-			sy, _ := Throughput.Sample(c.Cells[y])
-			ratio := Summarize(sx).Center / Summarize(sy).Center
+			sx, _ := k.Metric.Sample(c.Cells[x])
+			sy, _ := k.Metric.Sample(c.Cells[y])
+			ratio := k.Metric.times(Summarize(sx).Center, Summarize(sy).Center)
 			if one {
 				least, most = min(least, ratio), max(most, ratio)
 			}
@@ -170,7 +173,7 @@ func workloadsOf(cases []*results.Case) map[*results.Workload]bool {
 func (a *Analysis) losses(k *Kind, winners []string) []Loss {
 	var out []Loss
 	for _, c := range k.Cases {
-		r := a.byCase[c][Throughput.ID]
+		r := a.byCase[c][k.Metric.ID]
 		for _, winner := range winners {
 			e, best := r.Entry(winner), r.Best()
 			if e == nil || best == nil || e.Relation != Worse {
@@ -186,16 +189,16 @@ func (a *Analysis) losses(k *Kind, winners []string) []Loss {
 		}
 	}
 	for i := range out {
-		out[i].describe(a, len(winners) > 1)
+		out[i].describe(a, k.Metric, len(winners) > 1)
 	}
 	return out
 }
 
 // describe fills in ratio and text. Where there are several winners it says
 // which of them loses.
-func (l *Loss) describe(a *Analysis, several bool) {
-	r := rankOver(a.Run, Throughput, []string{l.Model, l.Winner}, l.Cases)
-	l.Ratio = r.Entry(l.Model).Center / r.Entry(l.Winner).Center
+func (l *Loss) describe(a *Analysis, m Metric, several bool) {
+	r := rankOver(a.Run, m, []string{l.Model, l.Winner}, l.Cases)
+	l.Ratio = m.times(r.Entry(l.Model).Center, r.Entry(l.Winner).Center)
 	l.Text = format.Clean(l.Workload.Name)
 	if len(l.Cases) < len(l.Workload.Cases) {
 		l.Text += " " + where(l.Workload, l.Cases)
@@ -255,7 +258,7 @@ func (d *Decision) undecided() string {
 	blind := 0.0
 	for _, m := range d.Open {
 		e := d.Ranking.Entry(m)
-		parts = append(parts, fmt.Sprintf("%s %s", format.Ratio(1/e.Ratio), format.Clean(m)))
+		parts = append(parts, fmt.Sprintf("%s %s", format.Ratio(d.Kind.Metric.times(1, e.Ratio)), format.Clean(m)))
 		blind = max(blind, e.Versus.Detectable)
 	}
 	if !format.Finite(blind) {

@@ -11,9 +11,11 @@ import (
 )
 
 // A Kind is a kind of work on one number of CPUs: the cases of all workloads of
-// that kind. The verdict has a sentence for each.
+// that kind. The verdict has a sentence for each. Open loops, whose throughput
+// is given, are apart from the others, and are judged by latency.
 type Kind struct {
 	Name      string // as a sentence begins: "Handing over", "Computing on 2 CPUs"
+	Metric    Metric // that it is judged by
 	Cases     []*results.Case
 	Workloads []*results.Workload
 }
@@ -21,23 +23,29 @@ type Kind struct {
 // kinds are those of a run, in report order. Controls are of none, and a
 // workload that declares none is a kind of its own.
 func kinds(run *results.Run) []*Kind {
-	type key struct{ declared, workload, cpus string }
+	type key struct {
+		declared, workload, cpus string
+		open                     bool
+	}
 	var out []*Kind
 	known := map[key]*Kind{}
 	for _, w := range run.Workloads {
 		if w.Info.Control {
 			continue
 		}
-		id := key{declared: w.Info.Kind}
+		id, metric := key{declared: w.Info.Kind, open: w.Info.Open}, Throughput
 		name := upperFirst(format.CleanTo(w.Info.Kind, 64))
 		if id.declared == "" {
 			id.workload, name = w.Name, format.Clean(w.Name)
+		}
+		if id.open {
+			name, metric = name+" at a given rate, by p99 latency", TailP99
 		}
 		for _, c := range w.Cases {
 			id.cpus = c.CPUSet()
 			k := known[id]
 			if k == nil {
-				k = &Kind{Name: strings.TrimSuffix(name+" on "+id.cpus, " on ")}
+				k = &Kind{Name: strings.TrimSuffix(name+" on "+id.cpus, " on "), Metric: metric}
 				known[id] = k
 				out = append(out, k)
 			}

@@ -97,6 +97,14 @@ func (m Metric) value(c *results.Cell, r *results.Result) (float64, bool) {
 // clock.
 func (m Metric) Latency() bool { return m.ID == TailP99.ID }
 
+// times is how many times a is better than b.
+func (m Metric) times(a, b float64) float64 {
+	if m.Higher {
+		return a / b
+	}
+	return b / a
+}
+
 // better reports whether a is better than b.
 func (m Metric) better(a, b float64) bool {
 	if m.Higher {

@@ -71,7 +71,7 @@ func (a *Analysis) mean() string {
 	if second == nil || len(r.Cases) < 2 {
 		return ""
 	}
-	all := &Kind{Cases: r.Cases, Workloads: a.Workloads}
+	all := &Kind{Metric: Throughput, Cases: r.Cases, Workloads: a.Workloads}
 	least, most := a.spread(all, r.Cases, best.Model, second.Model)
 	what := "workloads"
 	if len(workloadsOf(r.Cases)) == 1 {
