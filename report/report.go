@@ -8,6 +8,7 @@ import (
 	"switchyard/report/page"
 	"switchyard/report/results"
 	"switchyard/report/text"
+	"switchyard/report/verify"
 )
 
 // Stdin is the path that stands for standard input.
@@ -56,6 +57,11 @@ func WriteCompare(w io.Writer, old, new *Run, opt TextOptions) error {
 // WriteHTML writes a run as one self-contained page: no network request, no
 // foreign script or style, readable without JavaScript.
 func WriteHTML(w io.Writer, a *Analysis, opt PageOptions) error { return page.Render(w, a, opt) }
+
+// Verify compares a page with the results at a path; see [verify.Page].
+func Verify(path, page string, baseline *Run) (*verify.Report, error) {
+	return verify.Page(path, page, baseline)
+}
 
 // ShellQuote returns s as one word of a POSIX shell; see [format.ShellQuote].
 func ShellQuote(s string) string { return format.ShellQuote(s) }

@@ -56,7 +56,7 @@ type Loss struct {
 	Workload *results.Workload
 	Cases    []*results.Case
 	Winner   string
-	Model    string // better there
+	Model    string  // better there
 	Ratio    float64 // how many times better
 	Text     string
 }

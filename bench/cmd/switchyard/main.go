@@ -85,7 +85,7 @@ task size on. "switchyard list" says which there are.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageErrorf("%w\nsee %q", err, cmd.CommandPath()+" --help")
 	})
-	root.AddCommand(newRun(), newList(), newReport(), newCompare(), newAB(), newNull(), newDoctor(), newVersion())
+	root.AddCommand(newRun(), newList(), newReport(), newVerify(), newCompare(), newAB(), newNull(), newDoctor(), newVersion())
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
 	}

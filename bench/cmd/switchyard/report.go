@@ -29,9 +29,10 @@ func newReport() *cobra.Command {
 		Long: `Report reads a results directory, any file in Go benchmark format or the output
 of go test -json (as it is, or in gzip), or standard input as "-". It prints the
 verdict and how the models stand in each workload (-v: and in each case), and
-writes the page beside the results unless one is there, which it leaves as it is: it belongs to the results, as they were reported
-then. --html writes a page wherever it says, over an older one too; for standard
-input a page is written only there. If a benchmark failed, it is named and the
+writes the page beside the results unless one is there, which it leaves as it is:
+it belongs to the results, as they were reported then. --html writes a page
+wherever it says, over an older one too; for standard input a page is written
+only there. If a benchmark failed, it is named and the
 exit status is 1.`,
 		Example: `  switchyard report
   switchyard report results/latest --html page.html

@@ -94,6 +94,7 @@ var suppliers = map[string]string{
 	"github.com/schollz/progressbar/v3/...":       "bench/cmd/switchyard",
 	"github.com/spf13/cobra/...":                  "bench/cmd/switchyard",
 	"go.uber.org/goleak/...":                      "greenlet/hub/internal/hubtest",
+	"golang.org/x/net/html/...":                   "report/verify", // reads a page as a browser does
 	"golang.org/x/perf/...":                       "report/...",
 	"golang.org/x/sys/...":                        "bench/... greenlet/hub procs/...", // see closeToTheMachine
 	"golang.org/x/term/...":                       "bench/cmd/switchyard",

@@ -1,0 +1,104 @@
+package verify
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/html"
+)
+
+// unitsOf are the units whose medians stand in columns of the tables.
+var unitsOf = map[string]string{
+	"throughput": "ops/s", "p50": "p50-ns", "p99": "p99-ns", "p99.9": "p99.9-ns", "max": "max-ns", "CPU/op": "cpu-ns/op",
+	"peak memory": "peak-RSS-bytes", "B/op": "B/op", "allocs/op": "allocs/op", "csw/op": "csw/op", "gcs": "gcs",
+}
+
+// numbers compares the medians of the workloads' tables, and their ratios to
+// those of the best, with our own.
+func (r *Report) numbers(d *document, t tally, competes func(string) bool) {
+	each(d.root, "section", func(section *html.Node) {
+		workload := attr(section, "data-workload")
+		if workload == "" || strings.Contains(workload, "\\") {
+			return
+		}
+		each(section, "table", func(table *html.Node) {
+			if strings.Contains(attr(table, "class"), "sortable") {
+				r.table(table, workload, t, competes)
+			}
+		})
+	})
+}
+
+func (r *Report) table(table *html.Node, workload string, t tally, competes func(string) bool) {
+	var columns []string
+	each(table, "thead", func(head *html.Node) {
+		each(head, "th", func(th *html.Node) { columns = append(columns, content(th)) })
+	})
+	label := ""
+	if len(columns) > 0 && columns[0] != "case" {
+		label = t.only(workload)
+	}
+	each(table, "tbody", func(body *html.Node) {
+		each(body, "tr", func(tr *html.Node) {
+			c, i := cell{workload: workload, label: label}, 0
+			for td := range tr.ChildNodes() {
+				if td.Type != html.ElementNode || i >= len(columns) {
+					continue
+				}
+				shown := attr(td, "data-v")
+				switch column := columns[i]; {
+				case column == "case":
+					c.label = shown
+				case column == "model":
+					c.model = shown
+				case shown == "":
+				case column == "of best":
+					r.number(c, "of the best", shown, t.median(c, "ops/s")/t.best(c, competes))
+				case unitsOf[column] != "":
+					r.number(c, unitsOf[column], shown, t.median(c, unitsOf[column]))
+				}
+				i++
+			}
+		})
+	})
+}
+
+// only is the label of a workload's only case.
+func (t tally) only(workload string) string {
+	for c := range t {
+		if c.workload == workload {
+			return c.label
+		}
+	}
+	return ""
+}
+
+// number compares a number that is shown in six digits.
+func (r *Report) number(c cell, unit, shown string, want float64) {
+	v, err := strconv.ParseFloat(shown, 64)
+	r.Numbers++
+	if err != nil || !(math.Abs(v-want) <= 1e-5*math.Abs(want)) {
+		r.differ("numbers of "+c.workload, fmt.Sprintf("%s, %s: %s %s", c.label, c.model, shown, unit), fmt.Sprintf("%.6g", want))
+	}
+}
+
+// each visits the elements of a name below a node.
+func each(n *html.Node, name string, visit func(*html.Node)) {
+	for c := range n.Descendants() {
+		if c.Type == html.ElementNode && c.Data == name {
+			visit(c)
+		}
+	}
+}
+
+func content(n *html.Node) string {
+	var b strings.Builder
+	for c := range n.Descendants() {
+		if c.Type == html.TextNode {
+			b.WriteString(c.Data)
+		}
+	}
+	return strings.TrimSpace(b.String())
+}

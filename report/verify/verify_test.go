@@ -1,0 +1,294 @@
+package verify
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"switchyard/report/analysis"
+	"switchyard/report/internal/reporttest"
+	"switchyard/report/page"
+	"switchyard/report/results"
+)
+
+// pageOf writes a page of the results at a path into a file.
+func pageOf(t *testing.T, path string, baseline *results.Run) string {
+	t.Helper()
+	run, err := results.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := page.Render(&b, analysis.Of(run), page.Options{Version: "abc123", Baseline: baseline}); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "report.html")
+	if err := os.WriteFile(name, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func check(t *testing.T, path, page string, baseline *results.Run) *Report {
+	t.Helper()
+	r, err := Page(path, page, baseline)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// file writes results into a directory of their own.
+func file(t *testing.T, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "bench.txt"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func keptRuns(t *testing.T) []string {
+	kept, err := filepath.Glob("../../results/*/*/bench.txt")
+	if err != nil || len(kept) == 0 {
+		t.Fatalf("no run is kept: %v", err)
+	}
+	for i := range kept {
+		kept[i] = filepath.Dir(kept[i])
+	}
+	return kept
+}
+
+// The pages of the runs that are kept, of a made one, of other tools and of two
+// numbers of CPUs say what their results say.
+func TestPagesSayWhatTheirResultsSay(t *testing.T) {
+	made := t.TempDir()
+	reporttest.Synthetic{Seed: 1, Count: 6, Only: "Lock"}.Write(t, made)
+	paths := append(keptRuns(t), made, file(t, reporttest.Small),
+		file(t, strings.Repeat("BenchmarkX/a-2 1 5 ns/op 3 B/op\nBenchmarkX/a-4 1 4 ns/op\n", 6)),
+		file(t, "# switchyard {\"format\":1}\n"+strings.Repeat("BenchmarkX/n=1/model=a 1 5 ns/op 2e8 ops/s\nBenchmarkX/n=1/model=b 1 7 ns/op 14e7 ops/s\nBenchmarkX/n=1/model=a-4 1 4 ns/op\nBenchmarkX/n=1/model=b-4 1 NaN ns/op\n", 6)+"--- FAIL: BenchmarkX/n=1/model=b-4\n    no\n"))
+	for _, path := range paths {
+		r := check(t, path, pageOf(t, path, nil), nil)
+		for _, d := range r.Differences {
+			t.Errorf("%s: %s", path, d)
+		}
+		if r.Results == 0 || r.Said < 500 {
+			t.Errorf("%s: %+v", path, r)
+		}
+	}
+	older, err := results.Load(made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := pageOf(t, made, older)
+	if r := check(t, made, with, older); len(r.Differences) > 0 || r.Numbers < 100 {
+		t.Errorf("with a baseline: %d numbers, %v", r.Numbers, r.Differences)
+	}
+	if r := check(t, made, with, nil); len(r.Differences) == 0 {
+		t.Error("the section of a baseline that nobody gave is not told")
+	}
+}
+
+// Whatever is changed on a page or in the results is found, where it is.
+func TestChangesAreFound(t *testing.T) {
+	made := t.TempDir()
+	reporttest.Synthetic{Seed: 1, Count: 6, Only: "Lock"}.Write(t, made)
+	good, err := os.ReadFile(pageOf(t, made, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	median := regexp.MustCompile(`data-v="(\d\.\d+e(?:\+|&#43;)\d+)" title="median of 6[^>]*>([^<]*)<`).FindStringSubmatch(string(good))
+	if median == nil {
+		t.Fatal("the page has no median")
+	}
+	for name, test := range map[string]struct{ old, new, where string }{
+		"a value to sort by": {median[1], "9" + median[1], "numbers of Lock"},
+		"a median":           {">" + median[2] + "<", ">9" + median[2] + "<", "w-Lock"},
+		"a sentence":         {"Synchronising", "Ending", "verdict"},
+		"a digit of it":      {"× goroutine (95 % interval", "0× goroutine (95 % interval", "verdict"},
+		"a point of a chart": {` d="M`, ` d="M1`, "verdict"},
+		"a threshold":        {"<dt>Limits</dt>", "<dt>No limits</dt>", "method"},
+		"a fact":             {"AMD EPYC", "Intel", "verdict"},
+		"a whole section":    {`<section id="environment">`, `<section id="environs">`, "environment"},
+		"embedded data":      {`"units":["ns/op"`, `"units":["ms/op"`, "data"},
+		"an embedded line":   {`"results":[[`, `"results":[[9`, "data"},
+	} {
+		if !bytes.Contains(good, []byte(test.old)) {
+			t.Errorf("%s: the page has no %q", name, test.old)
+			continue
+		}
+		bad := filepath.Join(t.TempDir(), "bad.html")
+		if err := os.WriteFile(bad, bytes.Replace(good, []byte(test.old), []byte(test.new), 1), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		found := ""
+		for _, d := range check(t, made, bad, nil).Differences {
+			found += d.Where + ";"
+		}
+		if !strings.Contains(found, test.where) {
+			t.Errorf("%s: found in %q, want %s", name, found, test.where)
+		}
+	}
+	// One digit of the file, and the page as it was.
+	page := pageOf(t, made, nil)
+	text, err := os.ReadFile(filepath.Join(made, "bench.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := bytes.Index(text, []byte(" ns/op"))
+	text[i-1] = '0' + (text[i-1]-'0'+1)%10
+	if err := os.WriteFile(filepath.Join(made, "bench.txt"), text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if r := check(t, made, page, nil); len(r.Differences) == 0 || r.Differences[0].Where != "data" {
+		t.Errorf("a changed file: %v", r.Differences)
+	}
+}
+
+// A median that the report itself computed wrongly would stand on both pages:
+// it is found by the other reader.
+func TestNumbersAreCountedByOtherCode(t *testing.T) {
+	const shown = `<section data-workload="X"><table class="numbers sortable"><thead><tr><th>model</th><th>throughput</th><th>of best</th><th>p99</th></tr></thead>
+<tbody><tr><th data-v="a">a</th><td data-v="%s"></td><td data-v="%s"></td><td data-v="%s"></td></tr></tbody></table></section>
+<section id="verdict">v</section><script id="results">{}</script>`
+	tally := count("BenchmarkX/model=a-2 1 1 ns/op 7 p99-ns\nBenchmarkX/model=a-2 1 2 ns/op 9 p99-ns\nBenchmarkX/model=b-2 1 1 ns/op\nBenchmarkX/model=serial-2 1 0.1 ns/op\nBenchmarkX/model=a-2 1 9")
+	for _, test := range []struct {
+		numbers [3]any
+		want    string
+	}{
+		{[3]any{"7.5e+08", "0.75", "8"}, ""},
+		{[3]any{"1e+09", "0.75", "8"}, "X, a: 1e+09 ops/s"},
+		{[3]any{"7.5e+08", "0.07", "8"}, "X, a: 0.07 of the best"},
+		{[3]any{"7.5e+08", "0.75", "7"}, "X, a: 7 p99-ns"},
+		{[3]any{"7.5e+08", "0.75", "many"}, "X, a: many p99-ns"},
+	} {
+		d, err := read([]byte(fmt.Sprintf(shown, test.numbers[:]...)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &Report{}
+		r.numbers(d, tally, func(m string) bool { return m != "serial" })
+		got := ""
+		for _, d := range r.Differences {
+			got += d.Page
+		}
+		if got != test.want || r.Numbers != 3 {
+			t.Errorf("%v: %q of %d, want %q", test.numbers, got, r.Numbers, test.want)
+		}
+	}
+}
+
+// The verdict of each kept run, computed again from its lines: which factors
+// lie between which, how near each model comes to the best how often, and where
+// it comes least near.
+func TestVerdictIsCountedByOtherCode(t *testing.T) {
+	for _, path := range keptRuns(t) {
+		text, err := os.ReadFile(filepath.Join(path, "bench.txt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		run, err := results.Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tally, v := count(string(text)), analysis.Of(run).Verdict
+		for _, d := range v.Decisions {
+			if d.Next == "" || d.Kind.Metric.ID != analysis.Throughput.ID {
+				continue
+			}
+			checkFactor(t, tally, &d)
+		}
+		checkProfile(t, tally, run, &v.Profile)
+	}
+}
+
+func checkFactor(t *testing.T, tally tally, d *analysis.Decision) {
+	t.Helper()
+	// The weakest winner, by a mean in which every workload is worth the same.
+	mean := func(model string) float64 {
+		sum, n := 0.0, map[string]float64{}
+		for _, c := range d.Ranking.Cases {
+			n[c.Workload.Name]++
+		}
+		for _, c := range d.Ranking.Cases {
+			sum += math.Log(tally.median(cell{c.Workload.Name, c.Label(), model}, "ops/s")) / n[c.Workload.Name] / float64(len(n))
+		}
+		return math.Exp(sum)
+	}
+	weakest := d.Winners[0]
+	for _, w := range d.Winners {
+		if mean(w) < mean(weakest) {
+			weakest = w
+		}
+	}
+	if got := mean(weakest) / mean(d.Next); math.Abs(got/d.Factor-1) > 0.03 {
+		t.Errorf("%s: %s is %v × %s, the verdict says %v", d.Kind.Name, weakest, got, d.Next, d.Factor)
+	}
+	for _, l := range d.Losses {
+		for _, c := range l.Cases {
+			if tally.median(cell{c.Workload.Name, c.Label(), l.Model}, "ops/s") < tally.median(cell{c.Workload.Name, c.Label(), l.Winner}, "ops/s") {
+				t.Errorf("%s does not lose %s to %s", l.Winner, c.Title(), l.Model)
+			}
+		}
+	}
+}
+
+func checkProfile(t *testing.T, tally tally, run *results.Run, p *analysis.Profile) {
+	t.Helper()
+	competes := func(m string) bool { return !run.Model(m).Baseline }
+	for _, m := range p.Models {
+		within, worst, of := make([]float64, len(analysis.Within)), 0.0, 0.0
+		for _, c := range run.Cases() {
+			others := 0
+			for _, o := range p.Models {
+				if !math.IsNaN(tally.median(cell{c.Workload.Name, c.Label(), o.Model}, "ops/s")) && c.Cells[o.Model].Usable() {
+					others++
+				}
+			}
+			if c.Workload.Info.Control || c.Workload.Info.Open || others < 2 {
+				continue
+			}
+			of++
+			x := tally.best(cell{workload: c.Workload.Name, label: c.Label()}, competes) / tally.median(cell{c.Workload.Name, c.Label(), m.Model}, "ops/s")
+			for i, f := range analysis.Within {
+				if x <= f {
+					within[i]++
+				}
+			}
+			if x > worst {
+				worst = x
+			}
+		}
+		for i := range within {
+			if math.Abs(within[i]/of-m.Share[i]) > 1e-9 {
+				t.Errorf("%s is within %v in %v of %v cases, the verdict says %v", m.Model, analysis.Within[i], within[i], of, m.Share[i])
+			}
+		}
+		if math.Abs(worst/m.Worst-1) > 1e-9 {
+			t.Errorf("%s is at worst %v, the verdict says %v", m.Model, worst, m.Worst)
+		}
+	}
+}
+
+// What is no page, or not there, is an error and no difference.
+func TestNoPage(t *testing.T) {
+	dir := file(t, reporttest.Small)
+	no := filepath.Join(dir, "no.html")
+	if _, err := Page(dir, no, nil); !os.IsNotExist(err) && !strings.Contains(fmt.Sprint(err), "no such file") {
+		t.Error(err)
+	}
+	if err := os.WriteFile(no, []byte("<p>Hello"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Page(dir, no, nil); err == nil || !strings.Contains(err.Error(), "it is no page of results") {
+		t.Error(err)
+	}
+	if _, err := Page(filepath.Join(dir, "nothing"), pageOf(t, dir, nil), nil); err == nil {
+		t.Error("results that are not there")
+	}
+}
