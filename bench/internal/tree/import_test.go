@@ -64,6 +64,7 @@ var arrows = map[string]string{
 	"bench/cmd/runner":     "bench bench/workload procs",
 	"bench/cmd/switchyard": "bench bench/benchlog bench/host bench/output bench/run/... report",
 	"report/...":           "report/... bench/benchlog",
+	"report/inference":     "",
 }
 
 func TestArrows(t *testing.T) {
@@ -89,6 +90,7 @@ func TestArrows(t *testing.T) {
 // suppliers is who may import which module of others.
 var suppliers = map[string]string{
 	"github.com/HdrHistogram/hdrhistogram-go/...": "bench bench/benchlog bench/run/... report/...",
+	"github.com/aclements/go-moremath/...":        "report/inference",
 	"github.com/montanaflynn/stats/...":           "report/...",
 	"github.com/panjf2000/ants/v2/...":            "bench/workload procs/threads",
 	"github.com/schollz/progressbar/v3/...":       "bench/cmd/switchyard",

@@ -1,0 +1,211 @@
+package inference
+
+import (
+	"cmp"
+	"maps"
+	"math"
+	"slices"
+)
+
+// A Value is one measurement and where it stands. Results of one block were
+// measured in the same minute, and share what the machine did then; results of
+// one session share its start, its memory layout, its neighbours.
+type Value struct {
+	V       float64
+	Block   int // within its session; below zero: not known
+	Session int
+}
+
+// A Sample is the results of one thing, in the order in which they were
+// measured.
+type Sample []Value
+
+// Of makes a sample of bare numbers, of which no block is known.
+func Of(values []float64) Sample {
+	s := make(Sample, len(values))
+	for i, v := range values {
+		s[i] = Value{V: v, Block: -1}
+	}
+	return s
+}
+
+// Values are the sample's numbers, in order.
+func (s Sample) Values() []float64 {
+	out := make([]float64, len(s))
+	for i, v := range s {
+		out[i] = v.V
+	}
+	return out
+}
+
+// Positive reports whether all values have a logarithm.
+func (s Sample) Positive() bool {
+	return !slices.ContainsFunc(s, func(v Value) bool { return !(v.V > 0) || math.IsInf(v.V, 1) })
+}
+
+// Log is the sample on the logarithmic scale.
+func (s Sample) Log() Sample {
+	out := slices.Clone(s)
+	for i := range out {
+		out[i].V = math.Log(out[i].V)
+	}
+	return out
+}
+
+// A place is where a value stands.
+type place struct{ session, block int }
+
+// blocks is the sample's mean in each block.
+func (s Sample) blocks() map[place]float64 {
+	sum, n := map[place]float64{}, map[place]float64{}
+	for _, v := range s {
+		if v.Block >= 0 {
+			at := place{v.Session, v.Block}
+			sum[at] += v.V
+			n[at]++
+		}
+	}
+	for at := range sum {
+		sum[at] /= n[at]
+	}
+	return sum
+}
+
+// Paired takes the differences of two samples, block by block, in the blocks
+// that both have; none when they share no block. Of several values in a block
+// the mean counts.
+func Paired(a, b Sample) Sample {
+	x, y := a.blocks(), b.blocks()
+	var out Sample
+	for at, v := range x {
+		if w, ok := y[at]; ok {
+			out = append(out, Value{v - w, at.block, at.session})
+		}
+	}
+	slices.SortFunc(out, func(a, b Value) int {
+		return cmp.Or(cmp.Compare(a.Session, b.Session), cmp.Compare(a.Block, b.Block))
+	})
+	return out
+}
+
+// sessions are the sample's values by session, in ascending order of it.
+func (s Sample) sessions() [][]float64 {
+	by := map[int][]float64{}
+	for _, v := range s {
+		by[v.Session] = append(by[v.Session], v.V)
+	}
+	var out [][]float64
+	for _, k := range slices.Sorted(maps.Keys(by)) {
+		out = append(out, by[k])
+	}
+	return out
+}
+
+// GeoMean sums up parts, such as the cases of a workload, by their weighted
+// geometric mean in each block. All values are above zero, and the weights add
+// up to one. Blocks that not all parts have are left out; where the parts have
+// no blocks in common each part's k-th value belongs to the k-th block. A value
+// that is far out for its part counts as the part's median: a geometric mean
+// over many parts says what is typical of each, not which of them was hit.
+func GeoMean(parts []Sample, weights []float64) Sample {
+	if len(parts) == 0 {
+		return nil
+	}
+	logs := make([]Sample, len(parts))
+	for i, part := range parts {
+		logs[i] = part.Log()
+	}
+	if len(parts) > 1 {
+		logs, _ = tame(logs, farInSum, 1)
+	}
+	sums, n := map[place]float64{}, map[place]int{}
+	for _, known := range []bool{true, false} {
+		for i, part := range logs {
+			if !known {
+				for k := range part {
+					part[k].Block, part[k].Session = k, 0
+				}
+			}
+			for at, v := range part.blocks() {
+				sums[at] += weights[i] * v
+				n[at]++
+			}
+		}
+		maps.DeleteFunc(sums, func(at place, _ float64) bool { return n[at] < len(parts) })
+		if len(sums) > 0 {
+			break
+		}
+		clear(n)
+	}
+	var out Sample
+	for at, v := range sums {
+		out = append(out, Value{math.Exp(v), at.block, at.session})
+	}
+	slices.SortFunc(out, func(a, b Value) int {
+		return cmp.Or(cmp.Compare(a.Session, b.Session), cmp.Compare(a.Block, b.Block))
+	})
+	return out
+}
+
+// scale is a standard deviation of the sample that single values do not move
+// (the median absolute deviation, as a normal distribution has it).
+func (s Sample) scale() float64 {
+	values := s.Values()
+	m := median(values)
+	for i, v := range values {
+		values[i] = math.Abs(v - m)
+	}
+	return 1.4826 * median(values)
+}
+
+// How many robust standard deviations from the median of its sample a value may
+// lie and still count where many samples are judged together: in a sum of
+// dozens, which one result that a neighbour hit would decide; and in a test of
+// each, where to take noise for a hit would be a false change.
+const (
+	farInSum  = 5
+	farInTest = 8
+)
+
+// tame puts a sample's median in place of its values that are far out, unless
+// fewer than least values would be left, and says of how many. A few values may
+// lie close together by chance, so that the others seem far out: the scale is
+// at least that of the samples' median. The distances of what is left grow so
+// much that mean and scatter become those of a sample without the far ones, of
+// which the mean scatters more.
+func tame(samples []Sample, deviations float64, least int) (tamed []Sample, far []int) {
+	scales, known := make([]float64, len(samples)), []float64(nil)
+	for i, s := range samples {
+		if len(s) > 0 {
+			scales[i] = s.scale()
+			known = append(known, scales[i])
+		}
+	}
+	typical := median(known)
+	tamed, far = make([]Sample, len(samples)), make([]int, len(samples))
+	for i, s := range samples {
+		tamed[i], far[i] = s.tamed(deviations*max(scales[i], typical), least)
+	}
+	return tamed, far
+}
+
+func (s Sample) tamed(limit float64, least int) (tamed Sample, n int) {
+	m := median(s.Values())
+	far := func(v Value) bool { return math.Abs(v.V-m) > limit }
+	for _, v := range s {
+		if far(v) {
+			n++
+		}
+	}
+	if n == 0 || limit == 0 || len(s)-n < least {
+		return s, 0
+	}
+	tamed = slices.Clone(s)
+	for i, v := range s {
+		tamed[i].V = m
+		if !far(v) {
+			tamed[i].V += (v.V - m) * float64(len(s)) / float64(len(s)-n)
+		}
+	}
+	return tamed, n
+}
