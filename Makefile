@@ -5,7 +5,9 @@ WORKLOADS ?=
 MODELS    ?=
 COUNT     ?= 6
 BENCHTIME ?= 50ms
-BUDGET    ?= 90s
+BUDGET    ?= 150s
+SESSIONS  ?= 1
+LIKE      ?=
 CPU       ?= all
 SEED      ?= 1
 OUT       ?= results/latest
@@ -38,7 +40,7 @@ help:
 	$(info make clean    remove what was built)
 	$(info )
 	$(info Variables, with their values: WORKLOADS='$(WORKLOADS)' MODELS='$(MODELS)' COUNT=$(COUNT))
-	$(info BENCHTIME=$(BENCHTIME) BUDGET=$(BUDGET) CPU=$(CPU) SEED=$(SEED) OUT=$(OUT), such as:)
+	$(info BENCHTIME=$(BENCHTIME) BUDGET=$(BUDGET) SESSIONS=$(SESSIONS) LIKE=$(LIKE) CPU=$(CPU) SEED=$(SEED) OUT=$(OUT), such as:)
 	$(info make bench WORKLOADS='PingPong|Lock' MODELS=greenlet,process COUNT=10 BENCHTIME=20ms)
 	$(info make mutants PKGS='./bench ./report/analysis' N=35 SEED=7)
 
@@ -49,7 +51,7 @@ build:
 # What all commands that measure are told.
 measure = --workloads $(call quote,$(WORKLOADS)) --models $(call quote,$(MODELS)) \
 		--count $(call quote,$(COUNT)) --benchtime $(call quote,$(BENCHTIME)) --budget $(call quote,$(BUDGET)) \
-		--cpu $(call quote,$(CPU)) --seed $(call quote,$(SEED)) --out $(call quote,$(OUT))
+		--sessions $(call quote,$(SESSIONS)) --like $(call quote,$(LIKE)) --cpu $(call quote,$(CPU)) --seed $(call quote,$(SEED)) --out $(call quote,$(OUT))
 
 .PHONY: bench
 bench: build

@@ -58,9 +58,10 @@
 //     intended one cannot be run: see [OpenLoop].
 //   - If it took latencies, a line "latency H" has them as an HdrHistogram of
 //     nanoseconds (V2, compressed, base64), and the result has "max-ns".
-//   - After a calibration, a line "calibrated PASSES NANOSECONDS" may say how
-//     often it ran the ops, and how long they took together: the rest of a call
-//     is taken for set-up.
+//   - After a calibration, a line "calibrated PASSES NANOSECONDS BATCH" may say
+//     how often it ran the ops, how long they took together (the rest of a call
+//     is taken for set-up), and how many ops make a batch, such as a lap: a
+//     result then has at least ten of them. BATCH may be left out.
 //   - Its exit status is 0, or 1 for a failed case (a wrong answer, an error),
 //     2 for bad arguments, 3 for a case that this machine cannot run; the
 //     reason is on standard error, in one sentence.

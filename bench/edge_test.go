@@ -210,7 +210,7 @@ func TestWriteOutputFails(t *testing.T) {
 	if err := errors.Join(WriteOutput(&shortWriter{3}, r), WriteOutput(&text, r)); err != nil {
 		t.Fatal(err)
 	}
-	if lines := strings.Split(text.String(), "\n"); len(lines) != 4 || lines[1] != "calibrated 1 5" || !strings.HasPrefix(lines[2], "latency ") || lines[3] != "" {
+	if lines := strings.Split(text.String(), "\n"); len(lines) != 4 || lines[1] != "calibrated 1 5 1" || !strings.HasPrefix(lines[2], "latency ") || lines[3] != "" {
 		t.Errorf("printed %q", lines)
 	}
 	r.Passes, r.Latency = 0, nil

@@ -67,12 +67,17 @@ type measurement struct {
 	counters  *counters // of the warm-up
 }
 
+// batch returns the ops of a lap or round.
+func (m *measurement) batch() int {
+	if m.w.Batch == nil {
+		return 1
+	}
+	return m.w.Batch(m.c.Params)
+}
+
 // round rounds n up to a whole number of batches.
 func (m *measurement) round(n int) int {
-	batch := 1
-	if m.w.Batch != nil {
-		batch = m.w.Batch(m.c.Params)
-	}
+	batch := m.batch()
 	return (n + batch - 1) / batch * batch
 }
 
@@ -168,7 +173,7 @@ func (m *measurement) calibrate(benchtime time.Duration) (*Result, error) {
 			return nil, err
 		}
 		timed += r.Elapsed
-		r.Passes, r.Timed = passes, timed
+		r.Passes, r.Timed, r.Batch = passes, timed, m.batch()
 		if r.Elapsed >= benchtime*9/10 {
 			return r, nil
 		}

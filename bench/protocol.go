@@ -79,7 +79,7 @@ func WriteOutput(w io.Writer, r *Result) error {
 		return err
 	}
 	if r.Passes > 0 {
-		if _, err := fmt.Fprintf(w, "calibrated %d %d\n", r.Passes, r.Timed); err != nil {
+		if _, err := fmt.Fprintf(w, "calibrated %d %d %d\n", r.Passes, r.Timed, max(r.Batch, 1)); err != nil {
 			return err
 		}
 	}

@@ -26,10 +26,11 @@ type Result struct {
 
 	Processes bool // the units are processes: Bytes and Allocs are not theirs
 
-	// Of a calibration: how often the workload was run, and the time between
-	// Start and Stop of all these passes together.
+	// Of a calibration: how often the workload was run, the time between Start
+	// and Stop of all these passes together, and the ops of a batch.
 	Passes int
 	Timed  time.Duration
+	Batch  int
 
 	unsteady error // why the load was not the intended one
 }

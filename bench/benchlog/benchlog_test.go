@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,7 +82,7 @@ func TestNumber(t *testing.T) {
 func TestRoundTrip(t *testing.T) {
 	h := Header{
 		Format: Format, Started: Time{time.Date(2026, 11, 20, 19, 3, 11, 25e7, time.UTC)}, Command: "make bench", Seed: 7, Count: 3,
-		Benchtime: time.Second, Budget: time.Hour, Deadline: time.Minute, Repeats: 2, CPUs: "0-1", Lanes: []int{1, 2}, Models: []Model{"a", "b"},
+		Benchtime: time.Second, Budget: time.Hour, Deadline: time.Minute, Repeats: 2, Sessions: 3, CPUs: "0-1", Lanes: []int{1, 2}, Models: []Model{"a", "b"},
 	}
 	w := WorkloadInfo{
 		Name: "Lock", Story: "Tickets.", Op: "ticket", Source: "lock.go", Vary: []string{"tasks"},
@@ -93,13 +94,15 @@ func TestRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	calibration := Calibration{time.Second, 5, []CalibratedCase{{"Lock/tasks=2/model=a-2", 10, 20, 30}}}
+	calibration := Calibration{time.Second, 5, []CalibratedCase{{"Lock/tasks=2/model=a-2", 10, 20, 30, 5, 200}}}
+	like := Like{Time{time.Date(2026, 11, 19, 1, 2, 3, 0, time.UTC)}, Calibration{Benchtime: time.Minute, Cases: calibration.Cases}}
+	text = append(text, must(t, like)...)
 	text = append(text, must(t, calibration)...)
 	text = append(text, must(t, BlockStart{Block: 1, Attempt: 1, Session: 1, Spent: 6})...)
 	at := Case{"Lock", "tasks=2", "a", 2}
 	result := Result{Name: at.String(), Iters: 100, Values: []Value{{1012, "ns/op"}, {0.5, "csw/op"}, {3, "gcs"}}}
 	text = append(text, result.String()+"\n"...)
-	block := BlockNote{BlockStart{1, 1, 1, 7}, time.Second, []int64{100, 130}, 100, 1.5, 0.25, true}
+	block := BlockNote{BlockStart{1, 1, 1, 7}, time.Second, []int64{100, 130}, 100, Noise{1.5, 2.5, 3, 4, 5, 0.25}, 1.25, true}
 	text = append(text, must(t, block)...)
 	text = append(text, must(t, BlockStart{2, 1, 3, 8})...)
 	text = append(text, Failure(at, "block 2", errors.New("no\nnot at all"))...)
@@ -108,15 +111,15 @@ func TestRoundTrip(t *testing.T) {
 
 	f := read(t, string(text))
 	second := result
-	result.Line, result.Block, result.Ours = 10, 0, true
-	second.Line, second.Block, second.Ours = 18, 1, true
+	result.Line, result.Block, result.Ours = 11, 0, true
+	second.Line, second.Block, second.Ours = 19, 1, true
 	want := &File{
 		Plans: 1, Planned: true, Header: h, Models: models, Workloads: []WorkloadInfo{w}, Facts: facts, Better: map[string]string{"ops/s": "higher"},
-		Calibration: &calibration, Blocks: []BlockNote{block}, OpenBlock: BlockStart{2, 1, 3, 8}, Lines: 18,
+		Like: &like, Calibration: &calibration, Blocks: []BlockNote{block}, OpenBlock: BlockStart{2, 1, 3, 8}, Lines: 19,
 		Results: []Result{result, second},
 		Verdicts: []Verdict{
-			{Failed: true, Name: at.String(), Reason: "block 2: no not at all", Line: 13},
-			{Name: "Lock/model=b-2", Reason: "why", Line: 16},
+			{Failed: true, Name: at.String(), Reason: "block 2: no not at all", Line: 14},
+			{Name: "Lock/model=b-2", Reason: "why", Line: 17},
 		},
 	}
 	if !reflect.DeepEqual(f, want) {
@@ -318,5 +321,57 @@ func TestReadSession(t *testing.T) {
 	}
 	if a, b, c := file.Blocks[0].Session, file.Blocks[1].Session, file.OpenBlock.Session; a != 1 || b != 2 || c != 1 {
 		t.Errorf("sessions %d, %d and %d, want 1, 2 and 1", a, b, c)
+	}
+}
+
+// Every block is judged by what the run knows in the end: its canary against
+// the quietest one of its session, and what others used. A threshold that is
+// just met is none that is passed.
+func TestJudgeBlocks(t *testing.T) {
+	block := func(session int, canary ...int64) BlockNote {
+		return BlockNote{BlockStart: BlockStart{Session: session}, Canary: canary, CanaryBase: canary[0]}
+	}
+	noisy := func(n Noise) BlockNote {
+		b := block(1, 100, 100)
+		b.Noise = n
+		return b
+	}
+	flagged := block(1, 100, 100)
+	flagged.Disturbed = true
+	for name, tt := range map[string]struct {
+		blocks []BlockNote
+		want   []bool
+	}{
+		"none":            {nil, nil},
+		"quiet":           {[]BlockNote{block(1, 100, 125)}, []bool{false}},
+		"slow in the end": {[]BlockNote{block(1, 100, 126)}, []bool{true}},
+		"the first one, on a machine that was slow": {[]BlockNote{block(1, 200, 200), block(1, 100, 101), block(1, 100, 100)}, []bool{true, false, false}},
+		"another session is slower, and quiet":      {[]BlockNote{block(1, 100, 100), block(2, 200, 210), block(2, 200, 260)}, []bool{false, false, true}},
+		"a base of before the block":                {[]BlockNote{{Canary: []int64{126, 126}, CanaryBase: 100}}, []bool{true}},
+		"no canary":                                 {[]BlockNote{{}, {Canary: []int64{5}}}, []bool{false, false}},
+		"flagged when it was measured":              {[]BlockNote{flagged}, []bool{true}},
+		"just not stolen":                           {[]BlockNote{noisy(Noise{Steal: StealDisturbs})}, []bool{false}},
+		"stolen":                                    {[]BlockNote{noisy(Noise{Steal: StealDisturbs + 0.1})}, []bool{true}},
+		"a busy loop on one of two CPUs":            {[]BlockNote{noisy(Noise{Others: 50}), noisy(Noise{Others: OthersDisturb})}, []bool{true, false}},
+		"memory is short":                           {[]BlockNote{noisy(Noise{MemoryPressure: PressureDisturbs + 1}), noisy(Noise{MemoryPressure: PressureDisturbs})}, []bool{true, false}},
+		"its own tasks wait for a processor":        {[]BlockNote{noisy(Noise{CPUPressure: 100, IOPressure: 100, Load1: 50})}, []bool{false}},
+	} {
+		JudgeBlocks(tt.blocks)
+		var got []bool
+		for _, b := range tt.blocks {
+			got = append(got, b.Disturbed)
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%s: disturbed %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
+// A file is judged when it is read, whatever its blocks say of themselves.
+func TestReadJudges(t *testing.T) {
+	file, err := Read(strings.NewReader(`# block {"block":1,"attempt":1,"canary_ns":[200,200],"canary_base_ns":200}` + "\n" +
+		`# block {"block":2,"attempt":1,"canary_ns":[100,100],"canary_base_ns":100}` + "\n"))
+	if err != nil || len(file.Blocks) != 2 || !file.Blocks[0].Disturbed || file.Blocks[1].Disturbed || file.Blocks[0].Slowdown() != 2 {
+		t.Errorf("%+v, %v", file.Blocks, err)
 	}
 }

@@ -39,8 +39,9 @@ type File struct {
 	Workloads   []WorkloadInfo
 	Facts       []Fact
 	Better      map[string]string // "higher" or "lower", by unit
+	Like        *Like             // nil if there is none
 	Calibration *Calibration      // nil if there is none
-	Blocks      []BlockNote       // finished ones
+	Blocks      []BlockNote       // finished ones, as [JudgeBlocks] has judged them
 	OpenBlock   BlockStart        // the unfinished one, if its Block is not 0
 	Results     []Result
 	Verdicts    []Verdict
@@ -170,6 +171,7 @@ func (r *reader) stream(pkg string) *stream {
 // finish settles what can only be known at the end of the file.
 func (r *reader) finish() {
 	f := r.file
+	JudgeBlocks(f.Blocks)
 	if r.malformed > maxMalformed {
 		f.Note("%s left out", count(r.malformed-maxMalformed, "more malformed line"))
 	}
@@ -227,6 +229,10 @@ func (r *reader) directive(line []byte) {
 	case workloadWord:
 		what = "a workload"
 		err = f.workload(body)
+	case likeWord:
+		what = "the earlier run"
+		f.Like = new(Like)
+		err = json.Unmarshal(body, f.Like)
 	case calibrateWord:
 		what = "the calibration"
 		f.Calibration = new(Calibration)

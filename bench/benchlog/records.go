@@ -31,8 +31,9 @@ type Header struct {
 	Budget    time.Duration `json:"budget_ns,omitempty"`
 	Deadline  time.Duration `json:"deadline_ns,omitempty"`
 	Repeats   int           `json:"repeats,omitempty"`
-	CPUs      string        `json:"cpus"`            // the CPU set, "0-1"
-	Lanes     []int         `json:"lanes,omitempty"` // sizes of CPU set measured
+	Sessions  int           `json:"sessions,omitempty"` // parts with pauses between; 0 is one
+	CPUs      string        `json:"cpus"`               // the CPU set, "0-1"
+	Lanes     []int         `json:"lanes,omitempty"`    // sizes of CPU set measured
 	Models    []Model       `json:"models"`
 	Builds    []Build       `json:"builds,omitempty"` // of an A/B run
 }
@@ -120,9 +121,18 @@ type Calibration struct {
 // A CalibratedCase is what the calibrating pass found of one case.
 type CalibratedCase struct {
 	Case     string        `json:"case"`
-	N        int           `json:"n"`           // ops a result takes
-	Op       time.Duration `json:"op_ns"`       // length of one
-	Overhead time.Duration `json:"overhead_ns"` // of a runner call, besides the ops
+	N        int           `json:"n"`                  // ops a result takes
+	Op       time.Duration `json:"op_ns"`              // length of one
+	Overhead time.Duration `json:"overhead_ns"`        // of a runner call, besides the ops
+	Batch    int           `json:"batch,omitempty"`    // ops of a lap or round, of which N is a multiple
+	Timed    time.Duration `json:"timed_ns,omitempty"` // expected length of all N ops
+}
+
+// A Like stands before the calibration: the earlier run whose N the calibrating
+// pass takes over where it still suits.
+type Like struct {
+	Started Time `json:"run"`
+	Calibration
 }
 
 // A BlockStart stands before each block's results.
@@ -143,10 +153,23 @@ type BlockNote struct {
 	BlockStart
 	Benchtime  time.Duration `json:"benchtime_ns"`   // per result, after a cut to fit the budget; 0 is not noted
 	Canary     []int64       `json:"canary_ns"`      // before and after
-	CanaryBase int64         `json:"canary_base_ns"` // quietest so far
-	Steal      float64       `json:"steal_pct"`
-	Load1      float64       `json:"load1"`
-	Disturbed  bool          `json:"disturbed"`
+	CanaryBase int64         `json:"canary_base_ns"` // quietest of the session so far
+	Noise
+	Pace      float64 `json:"pace,omitempty"` // time its results took over what was expected
+	Disturbed bool    `json:"disturbed"`      // as it was judged then; see [JudgeBlocks]
+}
+
+// Noise is what the machine did during a block besides it. Shares are in
+// percent; 0 is none, or not known. Pressure is the share of the time in which
+// something waited for a processor, for memory or for a disk
+// (/proc/pressure): for a processor the benchmark's own tasks wait too.
+type Noise struct {
+	Steal          float64 `json:"steal_pct"`            // of the CPUs' time: taken by the hypervisor
+	Others         float64 `json:"others_pct,omitempty"` // of the CPUs' time: used by what is not of the run
+	CPUPressure    float64 `json:"pressure_cpu_pct,omitempty"`
+	MemoryPressure float64 `json:"pressure_memory_pct,omitempty"`
+	IOPressure     float64 `json:"pressure_io_pct,omitempty"`
+	Load1          float64 `json:"load1"` // load average of a minute, at the end
 }
 
 // Slowdown returns the slowest canary of the block over its base time, or 0 if
@@ -198,4 +221,25 @@ type Verdict struct {
 	Pkg    string
 	Reason string
 	Line   int
+}
+
+// JudgeBlocks says of every block whether it was disturbed, by all that the run
+// knows in the end: a first block may have been judged against a machine that
+// was never quiet until then. The canary is held against the quietest one of
+// the block's session. What was called disturbed stays so.
+func JudgeBlocks(blocks []BlockNote) {
+	base := make(map[int]int64)
+	for _, b := range blocks {
+		for _, ns := range append([]int64{b.CanaryBase}, b.Canary...) {
+			if was := base[b.Session]; ns > 0 && (was == 0 || ns < was) {
+				base[b.Session] = ns
+			}
+		}
+	}
+	for i := range blocks {
+		b := &blocks[i]
+		b.CanaryBase = base[b.Session]
+		b.Disturbed = b.Disturbed || b.Slowdown() > CanaryDisturbs || b.Steal > StealDisturbs ||
+			b.Others > OthersDisturb || b.MemoryPressure > PressureDisturbs
+	}
 }

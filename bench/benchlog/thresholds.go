@@ -2,11 +2,12 @@ package benchlog
 
 // What disturbs a block, so that it is run again: a fixed piece of arithmetic
 // (the canary) took this much longer at its edges than at the quietest moment
-// of the run, or the hypervisor gave this share of the processor's time to
-// somebody else.
+// of the session, or this share of the time went to somebody else.
 const (
-	CanaryDisturbs = 1.25
-	StealDisturbs  = 3.0 // percent
+	CanaryDisturbs   = 1.25
+	StealDisturbs    = 3.0  // percent of the CPUs' time, to the hypervisor
+	OthersDisturb    = 5.0  // percent of the CPUs' time, to other processes
+	PressureDisturbs = 10.0 // percent of the time in which something waited for memory
 )
 
 // What a report warns of. It asks more than the run did: a block that is not
@@ -14,6 +15,9 @@ const (
 const (
 	CanaryWarns   = 1.05 // slowest canary of a block over the base
 	StealWarns    = 1.0  // percent of a block's time taken by other guests
+	OthersWarn    = 2.0  // percent of the CPUs' time used by other processes
+	PressureWarns = 5.0  // percent of a block's time in which something waited for memory or a disk
+	ControlWarns  = 1.05 // ratio of two models' medians in a workload that measures the harness
 	LoadWarns     = 1.5  // one-minute load per core at a block's end
 	OpsWarn       = 10   // fewer ops in a result
 	IntervalWarns = 0.05 // half width of a throughput interval

@@ -14,6 +14,7 @@ const (
 	headerWord    = "switchyard"
 	modelWord     = "model"
 	workloadWord  = "workload"
+	likeWord      = "like"
 	calibrateWord = "calibrated"
 	beginWord     = "begin"
 	blockWord     = "block"
@@ -42,6 +43,7 @@ type Record interface{ word() string }
 func (Header) word() string       { return headerWord }
 func (ModelInfo) word() string    { return modelWord }
 func (WorkloadInfo) word() string { return workloadWord }
+func (Like) word() string         { return likeWord }
 func (Calibration) word() string  { return calibrateWord }
 func (BlockStart) word() string   { return beginWord }
 func (BlockNote) word() string    { return blockWord }

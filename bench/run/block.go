@@ -3,75 +3,165 @@ package run
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"switchyard/bench/benchlog"
-	"switchyard/bench/host"
 )
 
-// blocks passes over the cases Count times, from where an earlier part of the
-// run stopped.
+// blocks passes over the cases, from where an earlier part of the run stopped.
 func (r *Run) blocks(ctx context.Context) error {
-	at := benchlog.BlockStart{Block: 1, Attempt: 1}
-	if p := r.Checkpoint; p != nil {
-		switch {
-		case p.OpenBlock.Block > 0:
-			at = p.OpenBlock
-		case len(p.Blocks) > 0:
-			at = r.after(p.Blocks[len(p.Blocks)-1])
-		}
+	var at benchlog.BlockStart
+	more := true
+	if p := r.Checkpoint; p != nil && p.OpenBlock.Block > 0 {
+		at = p.OpenBlock
+	} else {
+		at, more = r.next()
 	}
-	for at.Block <= r.Count {
-		done, err := r.block(ctx, at.Block, at.Attempt)
+	for more {
+		if err := r.sitting(ctx, at.Session); err != nil {
+			return err
+		}
+		done, err := r.block(ctx, at)
 		if err != nil {
 			return err
 		}
-		at = r.after(done)
+		r.past = append(r.past, done)
+		at, more = r.next()
 	}
 	return nil
 }
 
-// after returns what comes after a block: the same again if it was disturbed,
-// and as long as repeats and budget last, else the next.
-func (r *Run) after(b benchlog.BlockNote) benchlog.BlockStart {
-	if !b.Disturbed || r.stats.Repeated >= r.Repeats || !r.timeFor(r.Count-b.Block+1) {
-		return benchlog.BlockStart{Block: b.Block + 1, Attempt: 1}
+// next returns the block to measure, and whether there is one. As long as
+// repeats and budget last, a block that was disturbed comes again: at once, or
+// in the end if it is only then known to have been. What a budget that has cut
+// the bench time has left after that goes into more blocks.
+func (r *Run) next() (at benchlog.BlockStart, more bool) {
+	benchlog.JudgeBlocks(r.past)
+	attempts, quiet := make(map[int]int), make(map[int]bool)
+	highest, last := 0, 0
+	for _, b := range r.past {
+		highest, last = max(highest, b.Block), b.Block
+		attempts[b.Block] = max(attempts[b.Block], b.Attempt)
+		quiet[b.Block] = quiet[b.Block] || !b.Disturbed
 	}
-	r.stats.Repeated++
-	r.note(fmt.Sprintf("block %d was disturbed by something else on the machine; it is run again", b.Block))
-	return benchlog.BlockStart{Block: b.Block, Attempt: b.Attempt + 1}
+	again := func(block int) bool {
+		if block == 0 || quiet[block] || r.stats.Repeated >= r.Repeats || !r.timeFor(max(r.Count-highest, 0)+1) {
+			return false
+		}
+		r.stats.Repeated++
+		r.note(fmt.Sprintf("block %d was disturbed by something else on the machine; it is run again", block))
+		at = benchlog.BlockStart{Block: block, Attempt: attempts[block] + 1, Session: r.session}
+		return true
+	}
+	if again(last) {
+		return at, true
+	}
+	if highest >= r.Count {
+		for block := 1; block <= r.Count; block++ {
+			if again(block) {
+				return at, true
+			}
+		}
+	}
+	at = benchlog.BlockStart{Block: highest + 1, Attempt: 1, Session: r.sessionOf(highest + 1)}
+	return at, (at.Block <= r.Count || r.filling()) && r.anyFits()
 }
+
+// sessionOf returns the session of a block: each has about as many. Where a
+// budget does not hold a pause and the block, the session goes on.
+func (r *Run) sessionOf(block int) int {
+	session := 1 + (min(block, r.Count)-1)*max(r.Sessions, 1)/r.Count
+	if session > r.session && r.Budget > 0 && r.left() < sessionPause+r.blockCost() {
+		return r.session
+	}
+	return session
+}
+
+// sessionPause is how long the machine is left alone between two sessions.
+const sessionPause = 5 * time.Second
+
+// pauses returns how long the machine is left alone between sessions.
+func (r *Run) pauses() time.Duration { return time.Duration(max(r.Sessions, 1)-1) * sessionPause }
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// sitting begins a new session if the block is of one: after a pause, with
+// another base for its canaries.
+func (r *Run) sitting(ctx context.Context, session int) error {
+	if session <= r.session {
+		return nil
+	}
+	r.Pause(ctx, sessionPause)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	r.session, r.base = session, r.Canary()
+	return nil
+}
+
+// filling reports whether what is left of the budget goes into more blocks than
+// were asked for: they were shortened for it.
+func (r *Run) filling() bool { return r.Budget > 0 && r.Benchtime < r.asked }
 
 // timeFor reports whether the budget holds n more blocks.
 func (r *Run) timeFor(n int) bool {
-	if r.Budget <= 0 {
-		return true
-	}
-	var one time.Duration
+	return r.Budget <= 0 || r.left() > time.Duration(n)*r.blockCost()
+}
+
+// blockCost estimates what a block takes.
+func (r *Run) blockCost() (block time.Duration) {
 	for _, s := range r.cases {
 		if !s.excluded {
-			one += r.cost(s)
+			block += r.cost(s)
 		}
 	}
-	return r.Budget-r.spent() > time.Duration(n)*one
+	return block
 }
 
-// cost estimates what a result of a case takes, with the warm-up of a tenth.
+// cost estimates what a result of a case takes, by how the last block went.
 func (r *Run) cost(s *caseState) time.Duration {
-	return s.overhead + max(r.Benchtime, s.op)*11/10
+	return time.Duration(r.pace * float64(s.Overhead+timed(s.Timed)))
 }
 
-// block measures every case once and returns the note that it has logged.
-func (r *Run) block(ctx context.Context, block, attempt int) (end benchlog.BlockNote, err error) {
-	resumed := r.Checkpoint != nil && r.Checkpoint.OpenBlock.Block == block && r.Checkpoint.OpenBlock.Attempt == attempt
+// fits reports whether the budget holds one more result of the case, with all
+// builds of it.
+func (r *Run) fits(c benchlog.Case) bool {
+	var all time.Duration
+	for _, s := range r.cases {
+		if !s.excluded && anyBuild(s.Case) == anyBuild(c) {
+			all += r.cost(s)
+		}
+	}
+	return r.Budget <= 0 || all <= r.left()
+}
+
+// anyFits reports whether the budget holds one more result.
+func (r *Run) anyFits() bool {
+	return r.Budget <= 0 || slices.ContainsFunc(r.cases, func(s *caseState) bool { return !s.excluded && r.fits(s.Case) })
+}
+
+// block measures every case once that the budget holds, and returns the note
+// that it has logged.
+func (r *Run) block(ctx context.Context, at benchlog.BlockStart) (end benchlog.BlockNote, err error) {
+	resumed := r.Checkpoint != nil && r.Checkpoint.OpenBlock.Block == at.Block && r.Checkpoint.OpenBlock.Attempt == at.Attempt
 	if !resumed {
-		if err := r.Log.note(benchlog.BlockStart{Block: block, Attempt: attempt, Spent: r.spent()}); err != nil {
+		at.Spent = r.spent()
+		if err := r.Log.note(at); err != nil {
 			return end, err
 		}
 	}
-	steal, before := r.Steal(), r.canary()
-	pass := uint64(block)<<8 | uint64(attempt)
-	phase := fmt.Sprintf("block %d of %d", block, r.Count)
+	since, before := r.Watch(), r.canary()
+	pass := uint64(at.Block)<<8 | uint64(at.Attempt)
+	phase := fmt.Sprintf("block %d of %d", at.Block, max(at.Block, r.Count))
+	var took, expected time.Duration
+	var group benchlog.Case // that is measured or left out as a whole
+	var fits bool
 	for _, c := range r.order(pass) {
 		s := r.index[c]
 		if s.excluded {
@@ -82,19 +172,29 @@ func (r *Run) block(ctx context.Context, block, attempt int) (end benchlog.Block
 				continue
 			}
 		}
+		if group != anyBuild(c) {
+			group, fits = anyBuild(c), r.fits(c)
+		}
+		if !fits {
+			continue
+		}
 		r.step(phase, c)
+		began := r.Now()
 		if err := r.measure(ctx, s, phase); err != nil {
 			return end, err
 		}
+		took, expected = took+r.Now().Sub(began), expected+r.cost(s)
 	}
-	end = benchlog.BlockNote{
-		BlockStart: benchlog.BlockStart{Block: block, Attempt: attempt, Spent: r.spent()},
-		Benchtime:  r.Benchtime, Steal: steal(), Load1: host.This("").Load1(),
+	end = benchlog.BlockNote{BlockStart: at, Benchtime: r.Benchtime, Noise: since()}
+	if end.Spent = r.spent(); expected > 0 {
+		r.pace *= float64(took) / float64(expected)
 	}
-	after := r.canary()
-	end.Canary = []int64{int64(before), int64(after)}
+	end.Pace = r.pace
+	end.Canary = []int64{int64(before), int64(r.canary())}
 	end.CanaryBase = int64(r.base)
-	end.Disturbed = end.Slowdown() > benchlog.CanaryDisturbs || end.Steal > benchlog.StealDisturbs
+	one := []benchlog.BlockNote{end}
+	benchlog.JudgeBlocks(one)
+	end.Disturbed = one[0].Disturbed
 	return end, r.Log.note(end)
 }
 
@@ -115,7 +215,7 @@ func (r *Run) canary() time.Duration {
 // measure takes one result and logs it.
 func (r *Run) measure(ctx context.Context, s *caseState, phase string) error {
 	began := r.Now()
-	out, err := r.exec(ctx, Invocation{Case: s.Case, N: s.n, Op: s.op, Benchtime: r.Benchtime})
+	out, err := r.exec(ctx, Invocation{Case: s.Case, N: s.N, Op: s.Op, Benchtime: r.Benchtime})
 	if err != nil {
 		return r.drop(ctx, s, phase, err)
 	}

@@ -36,52 +36,75 @@ func TestOverhead(t *testing.T) {
 }
 
 // budgetRun is a run of three blocks in its eighth millisecond, with cases of
-// these lengths of an op, of 1000 ops and 5 ms of overhead; the last is out.
+// these lengths of an op, calibrated with 1000 of them, and 5 ms of overhead;
+// the last is out.
 func budgetRun(budget, benchtime time.Duration, ops ...time.Duration) (*Run, *notes) {
 	clock, told := &fakeClock{time.Unix(1_000_000_000, 0)}, new(notes)
-	r := &Run{Now: clock.Now, began: clock.now.Add(-8 * time.Millisecond), Observe: told}
+	r := &Run{Now: clock.Now, began: clock.now.Add(-8 * time.Millisecond), Observe: told, asked: benchtime, pace: 1, session: 1}
 	r.Count, r.Benchtime, r.Budget, r.Repeats = 3, benchtime, budget, 2
 	for i, op := range append(ops, time.Hour) {
-		r.cases = append(r.cases, &caseState{n: 1000, op: op, overhead: 5 * time.Millisecond, excluded: i == len(ops)})
+		r.cases = append(r.cases, &caseState{
+			Case:           benchlog.Case{Workload: fmt.Sprint("W", i)},
+			CalibratedCase: benchlog.CalibratedCase{N: 1000, Op: op, Timed: 1000 * op, Batch: 1, Overhead: 5 * time.Millisecond},
+			excluded:       i == len(ops),
+		})
 	}
 	return r, told
 }
 
-// A budget shortens the bench time to what is left for measuring, a tenth of
-// warm-up included, and no further than to 2 ms.
+// A budget shortens the bench time until the blocks leave some headroom, a
+// tenth of warm-up and what is reserved included, and no further than to 2 ms.
 func TestFit(t *testing.T) {
 	const ms, us = time.Millisecond, time.Microsecond
-	for _, tt := range []struct {
+	two := []time.Duration{us, us}
+	cut := func(to, budget string) []string {
+		return []string{"bench time cut from 20ms to " + to + " per result, to stay within the budget of " + budget}
+	}
+	for name, tt := range map[string]struct {
 		budget, benchtime time.Duration
 		ops               []time.Duration
+		like              bool
+		sessions          int
 		want              time.Duration // bench time
-		n                 int
-		note              string
+		n                 int           // of the first case
+		notes             []string
 	}{
-		{0, 20 * ms, []time.Duration{us, us}, 20 * ms, 1000, ""},
-		{time.Hour, 20 * ms, []time.Duration{us, us}, 20 * ms, 1000, ""},
-		{170 * ms, 20 * ms, []time.Duration{us, us}, 20 * ms, 1000, ""}, // 3 blocks of 2 * (22 + 5) ms, and the 8 ms spent
-		{104 * ms, 20 * ms, []time.Duration{us, us}, 10 * ms, 500, "bench time cut from 20ms to 10ms per result, to stay within the budget of 104ms"},
-		{111481481, 20 * ms, []time.Duration{us, us}, 11133557, 556, "bench time cut from 20ms to 11.1ms per result, to stay within the budget of 111.481481ms"},
-		{1, 20 * ms, []time.Duration{us, us}, 2 * ms, 100, "bench time cut from 20ms to 2ms per result, to stay within the budget of 1ns"},
-		{1, 2 * ms, []time.Duration{us, us}, 2 * ms, 1000, ""},
-		{1, 1500 * us, []time.Duration{us, us}, 1500 * us, 1000, ""},
-		{1, 4000 * ms, []time.Duration{us, us}, 2 * ms, 1, "bench time cut from 4s to 2ms per result, to stay within the budget of 1ns"},
-		{1, 20 * ms, nil, 20 * ms, 1000, ""},
-		// One case has an op of two bench times: 3 * (22 + 44) ms.
-		{8*ms + 30*ms + 198*ms, 20 * ms, []time.Duration{us, 40 * ms}, 20 * ms, 1000, ""},
-		{8*ms + 30*ms + 99*ms, 20 * ms, []time.Duration{us, 40 * ms}, 10 * ms, 500, "bench time cut from 20ms to 10ms per result, to stay within the budget of 137ms"},
+		"no budget": {0, 20 * ms, two, false, 1, 20 * ms, 20000, nil},
+		"enough":    {time.Hour, 20 * ms, two, false, 1, 20 * ms, 20000, nil},
+		// Three blocks of 2 * (5 + 22) ms are 92 % of 176.1 ms, which with the
+		// 8 ms spent are 97 % of 189.8 ms.
+		"just enough":                          {190 * ms, 20 * ms, two, false, 1, 20 * ms, 20000, nil},
+		"just not enough":                      {189 * ms, 20 * ms, two, false, 1, 10 * ms, 10000, cut("10ms", "189ms")},
+		"an earlier run's N needs no headroom": {176 * ms, 20 * ms, two, true, 1, 20 * ms, 1000, nil},
+		"a pause of a session":                 {5340 * ms, 20 * ms, two, false, 2, 10 * ms, 10000, cut("10ms", "5.34s")},
+		"7 ms":                                 {100 * ms, 20 * ms, two, false, 1, 7 * ms, 5000, cut("7ms", "100ms")},
+		"7 ms and less":                        {60 * ms, 20 * ms, two, false, 1, 3 * ms, 2000, cut("3ms", "60ms")},
+		"two of three": {45 * ms, 20 * ms, two, false, 1, 2 * ms, 2000,
+			append([]string{"the budget of 45ms holds about 2 of 3 results per case"}, cut("2ms", "45ms")...)},
+		"no cases": {20 * ms, 20 * ms, nil, false, 1, 20 * ms, 1000, nil},
+		// Ten ops of 40 ms each, whatever the bench time: 3 * (5 + 440) ms.
+		"long ops":         {1700 * ms, 20 * ms, []time.Duration{us, 40 * ms}, false, 1, 20 * ms, 20000, nil},
+		"long ops, less":   {1570 * ms, 20 * ms, []time.Duration{us, 40 * ms}, false, 1, 10 * ms, 10000, cut("10ms", "1.57s")},
+		"shorter than any": {57 * ms, 1500 * us, two, false, 1, 1500 * us, 2000, nil},
 	} {
 		r, told := budgetRun(tt.budget, tt.benchtime, tt.ops...)
-		r.fit()
-		var texts []string
-		if tt.note != "" {
-			texts = []string{tt.note}
+		r.Sessions = tt.sessions
+		if tt.like {
+			r.Like = &benchlog.Like{}
+			for _, s := range r.cases {
+				s.scale(20000)
+				s.N, s.kept = 1000, true // as long as 20000 of the others
+			}
 		}
-		if got := r.cases[0].n; r.Benchtime != tt.want || got < tt.n || got > tt.n+1 && tt.n != 1 || tt.n == 1 && got != 1 || !slices.Equal(told.texts, texts) {
-			t.Errorf("a budget of %v for %v: bench time %v, %d ops, notes %q; want %v, %d, %q",
-				tt.budget, tt.ops, r.Benchtime, got, told.texts, tt.want, tt.n, texts)
+		err := r.fit()
+		if got := r.cases[0].N; err != nil || r.Benchtime != tt.want || got != tt.n || !slices.Equal(told.texts, tt.notes) {
+			t.Errorf("%s: bench time %v, %d ops, notes %q, %v; want %v, %d, %q", name, r.Benchtime, got, told.texts, err, tt.want, tt.n, tt.notes)
 		}
+	}
+	// 14.4 ms a block: the budget does not hold the first one.
+	r, _ := budgetRun(22*ms, 20*ms, us, us)
+	if err := r.fit(); err == nil || err.Error() != "the budget of 22ms is too small for 3 cases with 3 results each: give it 1s, or take fewer workloads, models or results" {
+		t.Errorf("a budget of 22 ms: %v", err)
 	}
 }
 
@@ -89,63 +112,93 @@ func TestFit(t *testing.T) {
 // to spare.
 func TestTimeFor(t *testing.T) {
 	const ms, us = time.Millisecond, time.Microsecond
+	two := []time.Duration{20 * us, 20 * us} // 2 * (5 + 22) ms a block
 	for _, tt := range []struct {
-		budget time.Duration
-		ops    []time.Duration
-		n      int
-		want   bool
+		left time.Duration // 0 is no budget
+		ops  []time.Duration
+		pace float64
+		n    int
+		want bool
 	}{
-		{0, []time.Duration{us, us}, 1000, true},
-		{1, []time.Duration{us, us}, 1, false},
-		{8*ms + 54*ms, []time.Duration{us, us}, 1, false},
-		{8*ms + 54*ms + 1, []time.Duration{us, us}, 1, true},
-		{8*ms + 108*ms, []time.Duration{us, us}, 2, false},
-		{8*ms + 108*ms + 1, []time.Duration{us, us}, 2, true},
-		{8*ms + 76*ms, []time.Duration{us, 40 * ms}, 1, false}, // an op of 40 ms
-		{8*ms + 76*ms + 1, []time.Duration{us, 40 * ms}, 1, true},
+		{0, two, 1, 1000, true},
+		{1, two, 1, 1, false},
+		{54 * ms, two, 1, 1, false},
+		{54*ms + 1, two, 1, 1, true},
+		{108 * ms, two, 1, 2, false},
+		{108*ms + 1, two, 1, 2, true},
+		{76 * ms, []time.Duration{20 * us, 40 * us}, 1, 1, false},
+		{76*ms + 1, []time.Duration{20 * us, 40 * us}, 1, 1, true},
+		{76 * ms, two, 1.5, 1, false}, // the last block took half more than was thought
+		{82 * ms, two, 1.5, 1, true},
 	} {
-		r, _ := budgetRun(tt.budget, 20*ms, tt.ops...)
+		r, _ := budgetRun(withLeft(tt.left), 20*ms, tt.ops...)
+		r.pace = tt.pace
 		if got := r.timeFor(tt.n); got != tt.want {
-			t.Errorf("a budget of %v, %d blocks of %v: %v, want %v", tt.budget, tt.n, tt.ops, got, tt.want)
+			t.Errorf("%v left, %d blocks of %v: %v, want %v", tt.left, tt.n, tt.ops, got, tt.want)
 		}
 	}
 }
 
-// What comes after a block.
-func TestAfterBlock(t *testing.T) {
-	const ms = time.Millisecond
-	at := func(block, attempt int) benchlog.BlockStart {
-		return benchlog.BlockStart{Block: block, Attempt: attempt}
+// withLeft returns the budget of which so much is left in a budgetRun.
+func withLeft(left time.Duration) time.Duration {
+	if left == 0 {
+		return 0
 	}
+	return time.Duration(float64(left+8*time.Millisecond)/(1-reserve)) + 1
+}
+
+// What comes after the blocks so far.
+func TestNextBlock(t *testing.T) {
+	const ms, us = time.Millisecond, time.Microsecond
+	note := func(block, attempt int, canary, base int64, disturbed bool) benchlog.BlockNote {
+		return benchlog.BlockNote{BlockStart: benchlog.BlockStart{Block: block, Attempt: attempt, Session: 1}, Canary: []int64{canary, canary}, CanaryBase: base, Disturbed: disturbed}
+	}
+	quiet := func(block, attempt int) benchlog.BlockNote { return note(block, attempt, 100, 100, false) }
+	bad := func(block, attempt int) benchlog.BlockNote { return note(block, attempt, 200, 100, true) }
+	slow := func(block int) benchlog.BlockNote { return note(block, 1, 200, 200, false) } // on a machine that has not been quiet yet
+	all := func(notes ...benchlog.BlockNote) []benchlog.BlockNote { return notes }
 	for name, tt := range map[string]struct {
-		of        benchlog.BlockStart
-		disturbed bool
-		repeated  int
-		budget    time.Duration
-		want      benchlog.BlockStart
+		past     []benchlog.BlockNote
+		repeated int
+		left     time.Duration // 0 is no budget; a block takes 54 ms
+		asked    time.Duration // bench time, which is 20 ms now
+		block    int           // 0: no more
+		attempt  int
 	}{
-		"quiet":                   {at(2, 1), false, 0, 0, at(3, 1)},
-		"quiet at last":           {at(2, 3), false, 2, 0, at(3, 1)},
-		"disturbed":               {at(2, 1), true, 0, 0, at(2, 2)},
-		"disturbed again":         {at(2, 2), true, 1, 0, at(2, 3)},
-		"disturbed too often":     {at(2, 3), true, 2, 0, at(3, 1)},
-		"no time for two blocks":  {at(2, 1), true, 0, 8*ms + 108*ms, at(3, 1)},
-		"just time for two":       {at(2, 1), true, 0, 8*ms + 108*ms + 1, at(2, 2)},
-		"no time for the last":    {at(3, 1), true, 0, 8*ms + 54*ms, at(4, 1)},
-		"just time for the last":  {at(3, 1), true, 0, 8*ms + 54*ms + 1, at(3, 2)},
-		"no time for all of them": {at(1, 1), true, 0, 8*ms + 162*ms, at(2, 1)},
+		"nothing":                        {nil, 0, 0, 20 * ms, 1, 1},
+		"quiet":                          {all(quiet(1, 1), quiet(2, 1)), 0, 0, 20 * ms, 3, 1},
+		"all are quiet":                  {all(quiet(1, 1), quiet(2, 1), quiet(3, 1)), 0, 0, 20 * ms, 0, 0},
+		"quiet at last":                  {all(bad(1, 1), bad(1, 2), quiet(1, 3)), 2, 0, 20 * ms, 2, 1},
+		"disturbed":                      {all(quiet(1, 1), bad(2, 1)), 0, 0, 20 * ms, 2, 2},
+		"disturbed again":                {all(bad(2, 1), bad(2, 2)), 1, 0, 20 * ms, 2, 3},
+		"disturbed too often":            {all(bad(2, 1), bad(2, 2), bad(2, 3)), 2, 0, 20 * ms, 3, 1},
+		"no time for two blocks":         {all(quiet(1, 1), bad(2, 1)), 0, 108 * ms, 20 * ms, 3, 1},
+		"just time for two":              {all(quiet(1, 1), bad(2, 1)), 0, 108*ms + 1, 20 * ms, 2, 2},
+		"no time for the last":           {all(quiet(1, 1), quiet(2, 1), bad(3, 1)), 0, 54 * ms, 20 * ms, 0, 0},
+		"just time for the last":         {all(quiet(1, 1), quiet(2, 1), bad(3, 1)), 0, 54*ms + 1, 20 * ms, 3, 2},
+		"the first, as is known now":     {all(slow(1), quiet(2, 1)), 0, 0, 20 * ms, 3, 1},
+		"the first, in the end":          {all(slow(1), quiet(2, 1), quiet(3, 1)), 0, 0, 20 * ms, 1, 2},
+		"two of them":                    {all(slow(1), slow(2), quiet(3, 1), quiet(1, 2)), 1, 0, 20 * ms, 2, 2},
+		"two of them, one repeat":        {all(slow(1), slow(2), quiet(3, 1), quiet(1, 2)), 2, 0, 20 * ms, 0, 0},
+		"the first, and no time":         {all(slow(1), quiet(2, 1), quiet(3, 1)), 0, 54 * ms, 20 * ms, 0, 0},
+		"a cut, and time for one result": {all(quiet(1, 1), quiet(2, 1), quiet(3, 1)), 0, 27*ms + 1, 50 * ms, 4, 1},
+		"a cut, and time for none":       {all(quiet(1, 1), quiet(2, 1), quiet(3, 1)), 0, 27*ms - 1000, 50 * ms, 0, 0},
+		"a cut, and then some":           {all(quiet(1, 1), quiet(2, 1), quiet(3, 1), quiet(4, 1)), 0, time.Second, 50 * ms, 5, 1},
+		"no cut":                         {all(quiet(1, 1), quiet(2, 1), quiet(3, 1)), 0, time.Second, 20 * ms, 0, 0},
+		"nothing left in the midst":      {all(quiet(1, 1)), 0, 20 * ms, 20 * ms, 0, 0},
 	} {
-		r, told := budgetRun(tt.budget, 20*ms, 1, 1)
-		r.stats.Repeated = tt.repeated
-		got := r.after(benchlog.BlockNote{BlockStart: tt.of, Disturbed: tt.disturbed})
-		var texts []string
-		repeated := tt.repeated
-		if tt.want.Attempt > 1 {
-			repeated++
-			texts = []string{fmt.Sprintf("block %d was disturbed by something else on the machine; it is run again", tt.of.Block)}
+		r, told := budgetRun(withLeft(tt.left), 20*ms, 20*us, 20*us)
+		r.past, r.stats.Repeated, r.asked = tt.past, tt.repeated, tt.asked
+		at, more := r.next()
+		if more != (tt.block > 0) || more && (at.Block != tt.block || at.Attempt != tt.attempt) {
+			t.Errorf("%s: %+v, %v, want block %d, attempt %d", name, at, more, tt.block, tt.attempt)
 		}
-		if got != tt.want || r.stats.Repeated != repeated || !slices.Equal(told.texts, texts) {
-			t.Errorf("%s: %+v, %d repeated, notes %q; want %+v, %d, %q", name, got, r.stats.Repeated, told.texts, tt.want, repeated, texts)
+		var texts []string
+		if tt.attempt > 1 {
+			texts = []string{fmt.Sprintf("block %d was disturbed by something else on the machine; it is run again", tt.block)}
+		}
+		if r.stats.Repeated != tt.repeated+len(texts) || !slices.Equal(told.texts, texts) {
+			t.Errorf("%s: %d repeated, notes %q", name, r.stats.Repeated, told.texts)
 		}
 	}
 }
@@ -155,8 +208,8 @@ func TestAfterBlock(t *testing.T) {
 func TestRunJustQuiet(t *testing.T) {
 	for want, tt := range []struct {
 		canary time.Duration
-		steal  float64
-	}{{1250 * time.Microsecond, benchlog.StealDisturbs}, {1251 * time.Microsecond, 0}} {
+		others float64
+	}{{1250 * time.Microsecond, benchlog.OthersDisturb}, {1251 * time.Microsecond, 0}} {
 		r, _ := newRun(t, t.TempDir())
 		began := 0
 		r.Canary = func() time.Duration {
@@ -165,9 +218,11 @@ func TestRunJustQuiet(t *testing.T) {
 			}
 			return time.Millisecond
 		}
-		r.Steal = func() func() float64 { return func() float64 { return tt.steal } }
+		r.Watch = func() func() benchlog.Noise {
+			return func() benchlog.Noise { return benchlog.Noise{Others: tt.others} }
+		}
 		if stats, err := r.Do(t.Context()); err != nil || stats.Repeated != want {
-			t.Errorf("a canary of %v and %v %% stolen: stats %+v, %v, want %d repeats", tt.canary, tt.steal, stats, err, want)
+			t.Errorf("a canary of %v and %v %% used by others: stats %+v, %v, want %d repeats", tt.canary, tt.others, stats, err, want)
 		}
 	}
 }
@@ -212,11 +267,7 @@ func TestRunSteps(t *testing.T) {
 		}
 		return nil
 	}
-	blocks := 0
-	r.Steal = func() func() float64 {
-		blocks++
-		return func() float64 { return map[int]float64{2: 50}[blocks] }
-	}
+	r.Watch = noisy(map[int]float64{2: 50})
 	if _, err := r.Do(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -275,11 +326,7 @@ func TestResumeFinished(t *testing.T) {
 		}
 		return nil
 	}
-	blocks := 0
-	r.Steal = func() func() float64 {
-		blocks++
-		return func() float64 { return map[int]float64{1: 50}[blocks] }
-	}
+	r.Watch = noisy(map[int]float64{1: 50})
 	first, err := r.Do(t.Context())
 	if want := (Stats{Cases: 7, Results: 4 * 5, Failed: 1, Void: 1, Repeated: 1, Bench: 50 * time.Millisecond}); err != nil || first != want {
 		t.Fatalf("stats %+v, %v, want %+v", first, err, want)

@@ -195,7 +195,7 @@ func TestResumeBuilds(t *testing.T) {
 	}
 	old.factor = map[string]int{"N": 3} // would calibrate otherwise now
 	again := &Run{Config: Config{Header: past.Header, Declared: past.Models, Workloads: past.Workloads}, Log: r.Log, Checkpoint: past,
-		Exec: r.Exec, Now: r.Now, Canary: r.Canary, Steal: r.Steal}
+		Exec: r.Exec, Now: r.Now, Canary: r.Canary, Watch: r.Watch}
 	stats, err := again.Do(context.Background())
 	if err != nil || stats.Results != 63 {
 		t.Fatalf("%+v, %v", stats, err)

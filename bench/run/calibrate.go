@@ -1,8 +1,11 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"math"
+	"strings"
 	"time"
 
 	"switchyard/bench/benchlog"
@@ -14,39 +17,112 @@ func (r *Run) calibrate(ctx context.Context) error {
 	if r.Checkpoint != nil && r.Checkpoint.Calibration != nil {
 		return nil
 	}
-	var todo []benchlog.Case
-	for _, s := range r.cases {
-		if !s.excluded {
-			todo = append(todo, s.Case)
+	like := make(map[string]benchlog.CalibratedCase)
+	if r.Like != nil {
+		r.Benchtime = r.Like.Benchtime
+		for _, c := range r.Like.Cases {
+			like[c.Case] = c
 		}
 	}
-	for _, c := range shuffled(todo, r.Seed, 0) {
+	for i, c := range r.order(0) {
 		s := r.index[c]
+		if s.excluded {
+			continue
+		}
 		r.step("calibrate", c)
-		began := r.Now()
-		out, err := r.exec(ctx, Invocation{Case: c, Benchtime: r.Benchtime})
-		if err != nil {
+		if err := r.find(ctx, s, like[c.String()]); err != nil {
 			if err := r.drop(ctx, s, "calibrate", err); err != nil {
 				return err
 			}
-			continue
 		}
-		s.n, s.op = out.N, out.Op
-		s.overhead = overhead(r.Now().Sub(began), out, r.Benchtime)
+		if r.Budget > 0 && r.left() <= 0 {
+			r.Benchtime = minBenchtime
+			r.settle()
+			whole := r.spent() + time.Duration(r.Count)*r.blockCost() // of the cases so far
+			return r.tooSmall(len(r.cases), time.Duration(float64(whole)*float64(len(r.cases))/float64(i+1)))
+		}
 	}
-	r.fit()
+	if err := r.fit(); err != nil {
+		return err
+	}
+	r.compareN(like)
 	cal := benchlog.Calibration{Benchtime: r.Benchtime, Spent: r.spent()}
 	for _, s := range r.cases {
 		if !s.excluded {
-			cal.Cases = append(cal.Cases, benchlog.CalibratedCase{Case: s.Case.String(), N: s.n, Op: s.op, Overhead: s.overhead})
+			cal.Cases = append(cal.Cases, s.CalibratedCase)
 		}
 	}
 	return r.Log.note(cal)
 }
 
+// find learns how long the ops and the calls of a case take, and how many ops a
+// result needs: as many as in the earlier run, if that suits.
+func (r *Run) find(ctx context.Context, s *caseState, like benchlog.CalibratedCase) error {
+	if like.N > 0 {
+		s.Batch = like.Batch
+		err := r.probe(ctx, s, Invocation{Case: s.Case, N: like.N, Op: like.Op, Benchtime: r.Benchtime})
+		if s.kept = s.suits(r.Benchtime); err != nil || s.kept {
+			return err
+		}
+	}
+	if err := r.probe(ctx, s, Invocation{Case: s.Case, Benchtime: r.Benchtime}); err != nil || like.N == 0 {
+		return err
+	}
+	found := s.CalibratedCase
+	s.scale(like.N) // a disturbed call is no reason to give it up
+	if s.kept = s.suits(r.Benchtime); !s.kept {
+		s.CalibratedCase = found
+	}
+	return nil
+}
+
+// scale gives the case another N.
+func (s *caseState) scale(n int) {
+	s.Timed = time.Duration(float64(s.Timed) / float64(s.N) * float64(n))
+	s.N = n
+}
+
+// likeWithin is how far the length of a result may be from the bench time, as a
+// factor, where N is that of an earlier run. It is wide: N is what makes two
+// runs comparable.
+const likeWithin = 4
+
+// suits reports whether N, which an earlier run had, is still a good one.
+func (s *caseState) suits(benchtime time.Duration) bool {
+	least := leastBatches * s.Batch
+	return s.N >= least && s.Timed*likeWithin >= benchtime && (s.Timed <= likeWithin*benchtime || s.N == least)
+}
+
+// probe calls the runner once, and learns from it.
+func (r *Run) probe(ctx context.Context, s *caseState, in Invocation) error {
+	began := r.Now()
+	out, err := r.exec(ctx, in)
+	if err != nil {
+		return err
+	}
+	s.N, s.Op, s.Timed, s.Batch = out.N, out.Op, out.Elapsed, cmp.Or(out.Batch, s.Batch, 1)
+	if took := r.Now().Sub(began); in.N > 0 {
+		s.Overhead = max(took-timed(out.Elapsed), startUp)
+	} else {
+		s.Overhead = overhead(took, out, r.Benchtime)
+	}
+	return nil
+}
+
+// timed returns how long a runner measures, with the warm-up of a tenth.
+func timed(result time.Duration) time.Duration { return result * 11 / 10 }
+
 // spent returns how much of the budget is used, by an earlier part of the run
 // too.
 func (r *Run) spent() time.Duration { return r.Now().Sub(r.began) }
+
+// reserve is the part of a budget that is not planned with.
+const reserve = 0.03
+
+// left returns how much of the budget may still be used.
+func (r *Run) left() time.Duration {
+	return time.Duration(float64(r.Budget)*(1-reserve)) - r.spent()
+}
 
 // startUp is about what it costs to start a runner and to read its result.
 const startUp = 4 * time.Millisecond
@@ -62,35 +138,101 @@ func overhead(took time.Duration, out Output, benchtime time.Duration) time.Dura
 	return max(took-timed-startUp, 0)*2/time.Duration(passes) + startUp
 }
 
-// minBenchtime is how far a budget may shrink the bench time.
-const minBenchtime = 2 * time.Millisecond
+// Headroom that fit leaves, as blocks may take longer than the calibrating pass
+// says. The next run with the same plan leaves none: it would rather keep N.
+const headroom = 0.08
 
-// fit shrinks the bench time if the blocks would otherwise break the budget.
-func (r *Run) fit() {
+// fit gives every case its N, for the longest bench time with which the blocks
+// keep the budget. It returns an error if not even one of them does.
+func (r *Run) fit() error {
+	r.settle()
 	if r.Budget <= 0 {
+		return nil
+	}
+	was, left := r.Benchtime, r.left()-r.pauses()
+	share := 1 - headroom
+	if r.Like != nil {
+		share = 1
+	}
+	for {
+		block := r.blockCost()
+		if float64(block)*float64(r.Count) <= share*float64(left) {
+			break
+		}
+		if r.Benchtime <= minBenchtime {
+			if block > left {
+				return r.tooSmall(len(r.cases), r.spent()+r.pauses()+block*time.Duration(r.Count))
+			}
+			r.note(fmt.Sprintf("the budget of %v holds about %d of %d results per case", r.Budget, left/block, r.Count))
+			break
+		}
+		r.Benchtime, share = shorter(r.Benchtime), 1-headroom
+		for _, s := range r.cases {
+			s.kept = false
+		}
+		r.settle()
+	}
+	if r.Benchtime < was {
+		r.note(fmt.Sprintf("bench time cut from %v to %v per result, to stay within the budget of %v", was, r.Benchtime, r.Budget))
+	}
+	return nil
+}
+
+// settle gives every case the N for the bench time, unless it has that of an
+// earlier run.
+func (r *Run) settle() {
+	for _, s := range r.cases {
+		if s.excluded || s.kept || s.N == 0 {
+			continue
+		}
+		s.scale(ops(float64(s.Timed)/float64(s.N), r.Benchtime, s.Batch))
+	}
+}
+
+// compareN says what of the earlier run's N was not taken over.
+func (r *Run) compareN(like map[string]benchlog.CalibratedCase) {
+	if r.Like == nil {
 		return
 	}
-	var fixed, timed time.Duration
+	var differ, missing []string
+	kept := 0
 	for _, s := range r.cases {
-		if !s.excluded {
-			fixed += s.overhead
-			timed += max(r.Benchtime, s.op) * 11 / 10 // a tenth is warm-up
+		switch name := s.Case.String(); {
+		case s.excluded:
+		case like[name].N == s.N:
+			kept++
+		case like[name].N > 0:
+			differ = append(differ, fmt.Sprintf("%s (%d, was %d)", name, s.N, like[name].N))
+		default:
+			missing = append(missing, name)
 		}
 	}
-	left := r.Budget - r.spent() - time.Duration(r.Count)*fixed
-	need := time.Duration(r.Count) * timed
-	if need <= left || need == 0 {
-		return
+	r.note(fmt.Sprintf("%s the N of the run of %s, at a bench time of %v", have(kept), r.Like.Started, r.Benchtime))
+	for _, l := range []struct {
+		what  string
+		names []string
+	}{{"another N, as their ops or the budget have changed", differ}, {"no N there", missing}} {
+		if len(l.names) > 0 {
+			r.note(fmt.Sprintf("%s %s: %s", have(len(l.names)), l.what, strings.Join(l.names, ", ")))
+		}
 	}
-	share := max(float64(left)/float64(need), float64(minBenchtime)/float64(r.Benchtime))
-	if share >= 1 {
-		return
+}
+
+func have(cases int) string {
+	if cases == 1 {
+		return "1 case has"
 	}
-	for _, s := range r.cases {
-		s.n = max(int(float64(s.n)*share), 1)
-	}
-	was := r.Benchtime
-	r.Benchtime = time.Duration(float64(was) * share)
-	r.note(fmt.Sprintf("bench time cut from %v to %v per result, to stay within the budget of %v",
-		was, r.Benchtime.Round(100*time.Microsecond), r.Budget))
+	return fmt.Sprintf("%d cases have", cases)
+}
+
+// tooSmall returns the error of a budget that holds no block, with one that
+// would do.
+func (r *Run) tooSmall(cases int, need time.Duration) error {
+	return fmt.Errorf("the budget of %v is too small for %d cases with %d results each: give it %v, or take fewer workloads, models or results",
+		r.Budget, cases, r.Count, roundUp(need))
+}
+
+// roundUp returns a duration for readers, in whole seconds.
+func roundUp(d time.Duration) time.Duration {
+	return time.Duration(math.Ceil(d.Seconds())) * time.Second
 }

@@ -3,8 +3,6 @@ package run
 import (
 	"slices"
 	"time"
-
-	"switchyard/bench/host"
 )
 
 // Canary is the noise probe: it runs a fixed piece of arithmetic, less than a
@@ -34,19 +32,4 @@ func spin(n int) uint64 {
 		x ^= x << 17
 	}
 	return x
-}
-
-// Steal begins to watch the hypervisor, and returns what tells the share of CPU
-// time that it stole since, in percent.
-func Steal() (percent func() float64) { return steal(host.This("").Ticks) }
-
-func steal(read func() (stolen, total float64)) (percent func() float64) {
-	stolen, total := read()
-	return func() float64 {
-		s, t := read()
-		if t <= total {
-			return 0
-		}
-		return 100 * (s - stolen) / (t - total)
-	}
 }

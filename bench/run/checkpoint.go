@@ -97,6 +97,10 @@ func (p *Checkpoint) check() error {
 		len(h.Models) == 0 || slices.ContainsFunc(h.Models, undeclared),
 		len(p.Workloads) == 0:
 		return errors.New("its plan is not complete")
+	case h.Sessions < 0 || h.Sessions > h.Count || p.OpenBlock.Session > max(h.Sessions, 1):
+		return errors.New("its sessions are not those of its plan")
+	case p.Like != nil && (p.Like.Benchtime <= 0 || slices.ContainsFunc(p.Like.Cases, func(c benchlog.CalibratedCase) bool { return c.N < 1 || c.Batch < 1 || c.Op < 0 })):
+		return errors.New("what it has of an earlier run is not complete")
 	case p.Calibration == nil:
 		if len(p.Results) > 0 || len(p.Blocks) > 0 || p.OpenBlock.Block > 0 {
 			return errors.New("it has results, but not the calibration that they go by")
@@ -106,7 +110,7 @@ func (p *Checkpoint) check() error {
 		return errors.New("its calibration is not complete")
 	}
 	for _, c := range p.Calibration.Cases {
-		if c.N < 1 || c.Op < 0 || c.Overhead < 0 {
+		if c.N < 1 || c.Op < 0 || c.Overhead < 0 || c.Batch < 0 || c.Timed < 0 {
 			return fmt.Errorf("its calibration of %s is not complete", c.Case)
 		}
 	}

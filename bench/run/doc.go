@@ -6,7 +6,7 @@
 //     each in a seeded random order.
 //   - A [Log] has every result on disk before the next is measured; what an
 //     interrupted run left is a [Checkpoint], with which a Run goes on.
-//   - [Canary] and [Steal] say whether the machine was busy with other things.
+//   - [Canary] and [Watch] say whether the machine was busy with other things.
 //
 // It is not linked by what measures: that is package bench.
 package run

@@ -44,8 +44,10 @@ type Output struct {
 	Op      time.Duration // its ns/op
 	Max     float64       // its longest latency in nanoseconds; 0 if it has none
 	Latency string        // encoded histogram; may be empty
+	Elapsed time.Duration // that its iterations took
 	Passes  int           // of a calibration; 0 if the runner did not say
 	Timed   time.Duration // in those passes
+	Batch   int           // ops of a batch; 0 if the runner did not say
 }
 
 // ReadOutput reads what a runner printed for the given case. The runner may be
@@ -63,7 +65,8 @@ func ReadOutput(c benchlog.Case, text string) (Output, error) {
 				return Output{}, err
 			}
 		case strings.HasPrefix(line, "calibrated "):
-			if _, err := fmt.Sscanf(line, "calibrated %d %d", &out.Passes, &out.Timed); err != nil || out.Passes < 1 || out.Timed < 0 {
+			n, _ := fmt.Sscanf(line, "calibrated %d %d %d", &out.Passes, &out.Timed, &out.Batch)
+			if n < 2 || n != len(strings.Fields(line))-1 || out.Passes < 1 || out.Timed < 0 || n == 3 && out.Batch < 1 {
 				return Output{}, fmt.Errorf("the runner printed %.80q", line)
 			}
 		case out.Line == "" && strings.HasPrefix(line, "Benchmark"):
@@ -102,7 +105,7 @@ func (out *Output) parse(c benchlog.Case) error {
 	if !timed {
 		return errors.New("the runner printed no ns/op")
 	}
-	out.N, out.Op = r.Iters, time.Duration(op)
+	out.N, out.Op, out.Elapsed = r.Iters, time.Duration(op), time.Duration(min(op*float64(r.Iters), 1e18))
 	out.Max, _ = r.Get(benchlog.LongestLatency)
 	return nil
 }

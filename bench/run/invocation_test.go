@@ -20,7 +20,7 @@ func TestOutputRoundTrip(t *testing.T) {
 	r := &bench.Result{
 		Case: benchlog.Case{Workload: "Echo", Params: "conns=10", Model: Process, CPUs: 2}, N: 500, Elapsed: time.Millisecond,
 		CPU: 2 * time.Millisecond, Memory: 1 << 20, Csw: 1000, Units: 10, Latency: h,
-		Passes: 3, Timed: 4 * time.Millisecond,
+		Passes: 3, Timed: 4 * time.Millisecond, Batch: 50,
 	}
 	var text bytes.Buffer
 	if err := bench.WriteOutput(&text, r); err != nil {
@@ -30,10 +30,10 @@ func TestOutputRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out.Passes != 3 || out.Timed != 4*time.Millisecond {
-		t.Errorf("%d passes of %v together, want 3 of 4ms", out.Passes, out.Timed)
+	if out.Passes != 3 || out.Timed != 4*time.Millisecond || out.Batch != 50 {
+		t.Errorf("%d passes of %v together, batches of %d, want 3 of 4ms and 50", out.Passes, out.Timed, out.Batch)
 	}
-	if out.N != 500 || out.Op != 2*time.Microsecond {
+	if out.N != 500 || out.Op != 2*time.Microsecond || out.Elapsed != time.Millisecond {
 		t.Errorf("N = %d, op %v; want 500 ops of 2µs", out.N, out.Op)
 	}
 	decoded, err := hdrhistogram.Decode([]byte(out.Latency))
@@ -123,6 +123,9 @@ func TestReadOutputTexts(t *testing.T) {
 		result + "calibrated 0 5":              `the runner printed "calibrated 0 5"`,
 		result + "calibrated 1 -1":             `the runner printed "calibrated 1 -1"`,
 		result + "calibrated x":                `the runner printed "calibrated x"`,
+		result + "calibrated 1 5 0":            `the runner printed "calibrated 1 5 0"`,
+		result + "calibrated 1 5 x":            `the runner printed "calibrated 1 5 x"`,
+		result + "calibrated 1 5 10 1":         `the runner printed "calibrated 1 5 10 1"`,
 		result + "latency !":                   "the runner's latency histogram is not base64: illegal base64 data at input byte 0",
 	} {
 		out, err := ReadOutput(c, text)
@@ -131,9 +134,9 @@ func TestReadOutputTexts(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]Output{
-		result + "calibrated 1 0": {Line: strings.TrimSpace(result), N: 1, Op: 1, Passes: 1},
-		"\n" + strings.ReplaceAll(result, "\n", "\r\n") + "latency AAAA\n\n": {Line: strings.TrimSpace(result), N: 1, Op: 1, Latency: "AAAA"},
-		"BenchmarkNop/model=serial-1 3 1e18 a 0 b 5.9 ns/op":                 {Line: "BenchmarkNop/model=serial-1 3 1e18 a 0 b 5.9 ns/op", N: 3, Op: 5},
+		result + "calibrated 1 0": {Line: strings.TrimSpace(result), N: 1, Op: 1, Elapsed: 1, Passes: 1},
+		"\n" + strings.ReplaceAll(result, "\n", "\r\n") + "latency AAAA\n\n": {Line: strings.TrimSpace(result), N: 1, Op: 1, Elapsed: 1, Latency: "AAAA"},
+		"BenchmarkNop/model=serial-1 3 1e18 a 0 b 5.9 ns/op":                 {Line: "BenchmarkNop/model=serial-1 3 1e18 a 0 b 5.9 ns/op", N: 3, Op: 5, Elapsed: 17},
 	} {
 		if out, err := ReadOutput(c, text); err != nil || out != want {
 			t.Errorf("%q: %+v, %v, want %+v", text, out, err, want)

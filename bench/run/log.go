@@ -89,6 +89,13 @@ func (l *Log) create(dir string, c Config, facts []benchlog.Fact) error {
 		return err
 	}
 	l.benchText.Write(preamble)
+	if c.Like != nil {
+		line, err := benchlog.Note(*c.Like)
+		if err != nil {
+			return err
+		}
+		l.benchText.Write(line)
+	}
 	l.latencyText.Write(benchlog.LatencyPreamble(c.Started))
 	for _, f := range []struct {
 		open **os.File

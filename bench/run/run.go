@@ -1,9 +1,11 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 	"strings"
@@ -19,6 +21,7 @@ import (
 // bench times.
 type Config struct {
 	benchlog.Header
+	Like      *benchlog.Like       // an earlier run, whose N and bench time are taken over; may be nil
 	Declared  []benchlog.ModelInfo // what the models are, in the order of every table
 	Workloads []benchlog.WorkloadInfo
 }
@@ -59,24 +62,28 @@ type Run struct {
 	Log        *Log
 	Checkpoint *Checkpoint // of a resumed run; may be nil
 	Observe    Observer
-	Now        func() time.Time                // nil is time.Now
-	Canary     func() time.Duration            // nil is [Canary]
-	Steal      func() (percent func() float64) // nil is [Steal]
+	Now        func() time.Time                     // nil is time.Now
+	Canary     func() time.Duration                 // nil is [Canary]
+	Watch      func() (since func() benchlog.Noise) // nil is [Watch]
+	Pause      func(context.Context, time.Duration) // nil waits
 
-	began time.Time
-	cases []*caseState
-	index map[benchlog.Case]*caseState
-	stats Stats
-	base  time.Duration // quietest canary
-	done  int
+	began   time.Time
+	asked   time.Duration // bench time, before the budget cut it
+	cases   []*caseState
+	index   map[benchlog.Case]*caseState
+	stats   Stats
+	past    []benchlog.BlockNote // of the run so far
+	session int
+	base    time.Duration // quietest canary of the session
+	pace    float64       // of the last block, see [benchlog.BlockNote]
+	done    int
 }
 
 type caseState struct {
 	benchlog.Case
-	n        int
-	op       time.Duration
-	overhead time.Duration // of a runner call, besides the measured time
-	excluded bool          // failed or void
+	benchlog.CalibratedCase
+	kept     bool // N is an earlier run's
+	excluded bool // failed or void
 }
 
 func (r *Run) defaults() {
@@ -103,8 +110,11 @@ func (r *Run) defaults() {
 	if r.Canary == nil {
 		r.Canary = Canary
 	}
-	if r.Steal == nil {
-		r.Steal = Steal
+	if r.Watch == nil {
+		r.Watch = Watch
+	}
+	if r.Pause == nil {
+		r.Pause = pause
 	}
 }
 
@@ -112,7 +122,7 @@ func (r *Run) defaults() {
 // written. A failed case is not an error: it is in the log and in the stats.
 func (r *Run) Do(ctx context.Context) (Stats, error) {
 	r.defaults()
-	r.began = r.Now()
+	r.began, r.asked = r.Now(), r.Benchtime
 	if err := r.prepare(); err != nil {
 		return r.stats, err
 	}
@@ -124,12 +134,58 @@ func (r *Run) Do(ctx context.Context) (Stats, error) {
 	return r.stats, err
 }
 
+// Check returns an error if the budget cannot hold the plan, whatever a
+// calibrating pass would find. All are the workloads that the runners have:
+// calling the one that measures the harness tells what a runner call costs. An
+// earlier run, if its N is taken over, tells more.
+func (r *Run) Check(ctx context.Context, all []benchlog.WorkloadInfo) error {
+	r.defaults()
+	if r.Budget <= 0 {
+		return nil
+	}
+	call := r.callCost(ctx, all)
+	known := make(map[string]time.Duration)
+	if r.Like != nil {
+		for _, c := range r.Like.Cases {
+			known[c.Case] = c.Overhead
+		}
+	}
+	cases, _ := plan(r.Workloads, r.Models, r.Lanes)
+	need := r.pauses()
+	for _, c := range cases {
+		need += time.Duration(1+r.Count) * (max(call, known[c.String()]) + timed(minBenchtime))
+	}
+	if need > r.Budget {
+		return r.tooSmall(len(cases), need)
+	}
+	return ctx.Err()
+}
+
+// callCost returns the cost of a runner call that measures next to nothing, the
+// least of three.
+func (r *Run) callCost(ctx context.Context, all []benchlog.WorkloadInfo) time.Duration {
+	i := slices.IndexFunc(all, func(w benchlog.WorkloadInfo) bool { return w.Control && len(w.Models) > 0 })
+	if i < 0 {
+		return startUp
+	}
+	least := time.Duration(math.MaxInt64)
+	for range 3 {
+		began := r.Now()
+		c := benchlog.Case{Workload: all[i].Name, Params: all[i].Cases[0], Model: all[i].Models[0], CPUs: 1}
+		if _, err := r.exec(ctx, Invocation{Case: c, N: 1, Benchtime: minBenchtime}); err != nil {
+			return startUp
+		}
+		least = min(least, r.Now().Sub(began))
+	}
+	return least
+}
+
 // prepare lists the cases and takes over what an earlier part of the run knew.
 func (r *Run) prepare() error {
 	cases, absent := plan(r.Workloads, r.Models, r.Lanes)
 	r.index = make(map[benchlog.Case]*caseState)
 	for _, c := range cases {
-		s := &caseState{Case: c}
+		s := &caseState{Case: c, CalibratedCase: benchlog.CalibratedCase{Case: c.String()}}
 		if r.Checkpoint != nil {
 			past := r.Checkpoint.Cases[c.String()]
 			s.excluded = past.Failed || past.Void
@@ -140,7 +196,7 @@ func (r *Run) prepare() error {
 		r.index[c] = s
 	}
 	r.stats.Cases = len(cases)
-	r.base = r.Canary()
+	r.base, r.session, r.pace = r.Canary(), 1, 1
 	if r.Checkpoint != nil {
 		r.goOn()
 	}
@@ -152,11 +208,18 @@ func (r *Run) goOn() {
 	p := r.Checkpoint
 	r.began = r.began.Add(-p.spent())
 	r.stats.Results, r.done = len(p.Results), len(p.Results)
+	r.past, r.Like = p.Blocks, p.Like
 	for _, b := range p.Blocks {
-		r.base = min(r.base, time.Duration(b.CanaryBase))
+		r.session, r.pace = b.Session, cmp.Or(b.Pace, 1)
 		r.stats.Repeated += count(b.Attempt > 1)
 	}
 	r.stats.Repeated += count(p.OpenBlock.Attempt > 1)
+	r.session = max(r.session, p.OpenBlock.Session)
+	for _, b := range p.Blocks {
+		if b.Session == r.session {
+			r.base = min(r.base, time.Duration(b.CanaryBase))
+		}
+	}
 	if p.Calibration == nil {
 		return
 	}
@@ -167,8 +230,9 @@ func (r *Run) goOn() {
 	}
 	for _, s := range r.cases {
 		c := known[s.Case.String()]
-		s.n, s.op, s.overhead = c.N, c.Op, c.Overhead
-		s.excluded = s.excluded || c.N == 0
+		if s.excluded = s.excluded || c.N == 0; c.N > 0 {
+			s.CalibratedCase = c
+		}
 		r.done++
 		if _, have := p.current[s.Case.String()]; have {
 			r.began = r.began.Add(-r.cost(s)) // since the block began
@@ -220,7 +284,11 @@ func (r *Run) step(phase string, c benchlog.Case) {
 			live++
 		}
 	}
-	r.Observe.Step(r.done, live*(1+r.Count+r.stats.Repeated), phase, c)
+	blocks := r.Count
+	for _, b := range r.past { // what is left of a budget goes into more
+		blocks = max(blocks, b.Block+count(r.filling()))
+	}
+	r.Observe.Step(r.done, live*(1+blocks+r.stats.Repeated), phase, c)
 	r.done++
 }
 

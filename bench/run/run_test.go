@@ -69,11 +69,24 @@ func (e *fakeExec) Run(ctx context.Context, in Invocation) (Output, error) {
 		op = op * 3 / 2
 	}
 	line := fmt.Sprintf("Benchmark%s\t%d\t%d ns/op", in.Case, n, op)
-	out := Output{Line: line, N: n, Op: op}
+	out := Output{Line: line, N: n, Op: op, Elapsed: time.Duration(n) * op}
 	if in.N == 0 {
 		out.Passes, out.Timed = 2, in.Benchtime*13/10
 	}
 	return out, nil
+}
+
+// quiet is a machine on which nothing else runs; noisy one on which something
+// else takes this share of the CPUs in one block, counted from 1.
+func quiet() func() benchlog.Noise { return func() benchlog.Noise { return benchlog.Noise{} } }
+
+func noisy(others map[int]float64) func() func() benchlog.Noise {
+	block := 0
+	return func() func() benchlog.Noise {
+		block++
+		noise := benchlog.Noise{Others: others[block]}
+		return func() benchlog.Noise { return noise }
+	}
 }
 
 func twoWorkloads() []benchlog.WorkloadInfo {
@@ -95,7 +108,8 @@ func newRun(t *testing.T, dir string) (*Run, *fakeExec) {
 		}},
 		Exec: exec, Now: clock.Now,
 		Canary: func() time.Duration { return time.Millisecond },
-		Steal:  func() func() float64 { return func() float64 { return 0 } },
+		Watch:  quiet,
+		Pause:  func(_ context.Context, d time.Duration) { clock.now = clock.now.Add(d) },
 	}
 	var err error
 	r.Log, err = CreateLog(dir, r.Plan(clock.now), []benchlog.Fact{{Key: "goos", Value: "test"}, {Key: "cpu", Value: "none"}})
@@ -334,9 +348,9 @@ func TestRunResumeIsOneRun(t *testing.T) {
 			defer r.Log.Close()
 			// The first block is disturbed, the first time; so is what comes
 			// third.
-			r.Steal = func() func() float64 {
+			r.Watch = func() func() benchlog.Noise {
 				n := len(linesWith(readBench(t, dir), "# block "))
-				return func() float64 { return map[int]float64{0: 50, 2: 50}[n] }
+				return func() benchlog.Noise { return benchlog.Noise{Others: map[int]float64{0: 50, 2: 50}[n]} }
 			}
 			ctx, cancel := context.WithCancelCause(t.Context())
 			exec.fail = func(Invocation) error {
@@ -353,8 +367,12 @@ func TestRunResumeIsOneRun(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantRepeats := map[bool]int{true: 2, false: 0}[name != "a budget that cuts"]
-		if cut := stats.Bench < 20*time.Millisecond; cut != (wantRepeats == 0) || stats.Repeated != wantRepeats || len(all) != (4+wantRepeats)*fakeCases {
+		// What a cut has left holds one more block, but not all of it.
+		want := map[string]int{"a budget that cuts": 4*fakeCases + 5}[name]
+		if want == 0 {
+			want = 6 * fakeCases
+		}
+		if cut := stats.Bench < 20*time.Millisecond; cut != (stats.Repeated == 0) || cut != (want < 6*fakeCases) || len(all) != want {
 			t.Fatalf("%s: %d calls, stats %+v", name, len(all), stats)
 		}
 		for stopAt := range len(all) {
@@ -376,6 +394,11 @@ func TestRunResumeIsOneRun(t *testing.T) {
 					more, _, err = part(dir, next)
 					calls = append(calls, more...)
 				}
+				// What is left of a budget in the end is known to about the
+				// length of what was measured in a block that was cut off.
+				if got, want := len(calls), len(all); want == 4*fakeCases+5 && got >= want-1 && got <= want+1 {
+					calls = append(calls[:4*fakeCases], all[4*fakeCases:]...)
+				}
 				if !slices.Equal(calls, all) {
 					t.Fatalf("%s, interrupted at call %d and %d later: %d calls\n%v\nwant %d\n%v", name, stopAt, then, len(calls), calls, len(all), all)
 				}
@@ -388,9 +411,11 @@ func TestRunResumeIsOneRun(t *testing.T) {
 	}
 }
 
-// shape is a bench.txt without what depends on when it was written.
+// shape is a bench.txt without what depends on when it was written, and without
+// blocks beyond those that were asked for.
 func shape(text string) string {
-	return regexp.MustCompile(`"(spent_ns|load1|overhead_ns)":[0-9.e+-]+,?`).ReplaceAllString(text, "")
+	text, _, _ = strings.Cut(text, `# begin {"block":4,`)
+	return regexp.MustCompile(`"(spent_ns|load1|overhead_ns|pace)":[0-9.e+-]+,?`).ReplaceAllString(text, "")
 }
 
 // A kill between a histogram and its result leaves one too many: it is cut off,
@@ -481,7 +506,7 @@ func TestRunBenchtime(t *testing.T) {
 		t.Fatalf("stats %+v, %v", stats, err)
 	}
 	for i, in := range exec.calls {
-		if in.Benchtime != 7*time.Millisecond || i >= fakeCases && (in.N != 7000 || in.Op != time.Microsecond) {
+		if in.Benchtime != 7*time.Millisecond || i >= fakeCases && (in.N != 5000 || in.Op != time.Microsecond) {
 			t.Errorf("call %d is %+v", i, in)
 		}
 	}
@@ -576,6 +601,16 @@ func TestOpenLogRejects(t *testing.T) {
 		"no ops":                  {plan + workload + strings.Replace(found, `"n":1`, `"n":0`, 1), "its calibration of A/model=serial-1 is not complete"},
 		"negative op":             {plan + workload + strings.Replace(found, `"n":1`, `"n":1,"op_ns":-1`, 1), "its calibration of A/model=serial-1 is not complete"},
 		"negative overhead":       {plan + workload + strings.Replace(found, `"n":1`, `"n":1,"overhead_ns":-1`, 1), "its calibration of A/model=serial-1 is not complete"},
+		"negative batch":          {plan + workload + strings.Replace(found, `"n":1`, `"n":1,"batch":-1`, 1), "its calibration of A/model=serial-1 is not complete"},
+		"negative time":           {plan + workload + strings.Replace(found, `"n":1`, `"n":1,"timed_ns":-1`, 1), "its calibration of A/model=serial-1 is not complete"},
+		"negative sessions":       {without(`"count":1`, `"count":1,"sessions":-1`), "its sessions are not those of its plan"},
+		"too many sessions":       {without(`"count":1`, `"count":1,"sessions":2`), "its sessions are not those of its plan"},
+		"another session":         {plan + workload + found + `# begin {"block":1,"attempt":1,"session":2}` + "\n", "its sessions are not those of its plan"},
+		"broken earlier run":      {plan + workload + "# like x\n", "the earlier run is unreadable: invalid character 'x' looking for beginning of value"},
+		"earlier run, no time":    {plan + workload + `# like {"cases":[]}` + "\n", "what it has of an earlier run is not complete"},
+		"earlier run, no N":       {plan + workload + `# like {"benchtime_ns":1,"cases":[{"case":"A","batch":1}]}` + "\n", "what it has of an earlier run is not complete"},
+		"earlier run, no batch":   {plan + workload + `# like {"benchtime_ns":1,"cases":[{"case":"A","n":1}]}` + "\n", "what it has of an earlier run is not complete"},
+		"an earlier run":          {plan + workload + `# like {"benchtime_ns":1,"cases":[{"case":"A","n":1,"batch":1}]}` + "\n" + found, ""},
 		"results, no calibration": {plan + workload + "BenchmarkA/model=serial-1 1 1 ns/op\n", "it has results, but not the calibration that they go by"},
 		"begin, no calibration":   {plan + workload + `# begin {"block":1,"attempt":1}` + "\n", "it has results, but not the calibration that they go by"},
 		"block, no calibration":   {plan + workload + `# block {"block":1,"attempt":1}` + "\n", "it has results, but not the calibration that they go by"},
@@ -625,7 +660,8 @@ func TestCreateLogKeepsResults(t *testing.T) {
 	}
 }
 
-// The budget shortens the bench time, never the number of results.
+// The budget shortens the bench time, not the number of results: what is left
+// goes into more of them.
 func TestRunBudget(t *testing.T) {
 	r, exec := newRun(t, t.TempDir())
 	r.Budget = 1200 * time.Millisecond
@@ -635,11 +671,11 @@ func TestRunBudget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if stats.Results != 3*fakeCases {
-		t.Errorf("%d results, want all %d", stats.Results, 3*fakeCases)
+	if stats.Results < 3*fakeCases {
+		t.Errorf("%d results, want at least %d", stats.Results, 3*fakeCases)
 	}
 	took := exec.clock.now.Sub(time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC))
-	if took > r.Budget*11/10 {
+	if took > r.Budget || took < r.Budget*9/10 {
 		t.Errorf("took %v of a budget of %v", took, r.Budget)
 	}
 	if stats.Bench >= 50*time.Millisecond || len(notes.texts) != 1 {
@@ -652,8 +688,8 @@ type notes struct{ texts []string }
 func (*notes) Step(done, total int, phase string, c benchlog.Case) {}
 func (n *notes) Note(text string)                                  { n.texts = append(n.texts, text) }
 
-// A block at whose edge the canary is slow, or during which the hypervisor
-// stole time, is run again, a bounded number of times, and nothing of it is
+// A block at whose edge the canary is slow, or during which something else ran,
+// is run again, a bounded number of times, and nothing of it is
 // dropped.
 func TestRunDisturbed(t *testing.T) {
 	for name, disturb := range map[string]func(*Run){
@@ -666,16 +702,8 @@ func TestRunDisturbed(t *testing.T) {
 				return time.Millisecond
 			}
 		},
-		"steal": func(r *Run) {
-			block := 0
-			r.Steal = func() func() float64 {
-				block++
-				stolen := 0.0
-				if block == 2 {
-					stolen = 2 * benchlog.StealDisturbs
-				}
-				return func() float64 { return stolen }
-			}
+		"a busy loop": func(r *Run) {
+			r.Watch = noisy(map[int]float64{2: 2 * benchlog.OthersDisturb})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -65,7 +65,7 @@ func TestAB(t *testing.T) {
 		t.Errorf("exit status %d, printed %s", status, stderr)
 	}
 	text := readFile(t, out, benchlog.BenchFile)
-	if n := strings.Count(text, "\nBenchmarkEven/build=control/n=2/model=b-1\t1000\t100 ns/op"); n != 10 {
+	if n := strings.Count(text, "\nBenchmarkEven/build=control/n=2/model=b-1\t10000\t100 ns/op"); n != 10 {
 		t.Errorf("%d results of the control", n)
 	}
 	for _, again := range []string{out, filepath.Join(out, benchlog.BenchFile)} {
@@ -223,7 +223,7 @@ func TestABBuilds(t *testing.T) {
 	}
 	text := readFile(t, out, benchlog.BenchFile)
 	if !strings.Contains(text, `{"name":"old","from":"`+commit+`"`) || !strings.Contains(text, `{"name":"new","from":"."`) ||
-		strings.Count(text, "\nBenchmarkW/build=new/model=a-1\t1000\t150 ns/op") != 6 || strings.Count(text, "\t1000\t100 ns/op") != 12 {
+		strings.Count(text, "\nBenchmarkW/build=new/model=a-1\t10000\t150 ns/op") != 6 || strings.Count(text, "\t10000\t100 ns/op") != 12 {
 		t.Errorf("results:\n%s", text)
 	}
 	if after := git("status", "--porcelain"); after != before || strings.TrimSpace(git("worktree", "list")) == "" || strings.Contains(git("worktree", "list"), tmp) {

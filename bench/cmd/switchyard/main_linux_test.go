@@ -253,6 +253,10 @@ func TestUsage(t *testing.T) {
 		{runArgs(dir, "--budget", "-1s"), "must be positive"},
 		{runArgs(dir, "--deadline", "-1s"), "must be positive"},
 		{runArgs(dir, "--repeats", "-1"), "must be positive"},
+		{runArgs(dir, "--sessions", "0"), "--sessions 0: want at least 1, and at most one per result (--count 6)"},
+		{runArgs(dir, "--sessions", "4", "--count", "3"), "--sessions 4: want at least 1, and at most one per result (--count 3)"},
+		{[]string{"run", "--runner", "/proc/self/exe", "--resume", "--sessions", "1", "--out", dir}, "cannot take --sessions"},
+		{[]string{"run", "--runner", "/proc/self/exe", "--resume", "--like", "x", "--out", dir}, "cannot take --like"},
 		{[]string{"run", "--runner", "/nonexistent"}, "the runner is not there"},
 		{[]string{"nonsense"}, "nonsense"},
 	} {
@@ -548,7 +552,7 @@ func plan(t *testing.T, dir string) benchlog.Header {
 func TestRunFlags(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
 	args := []string{"run", "--runner", "/proc/self/exe", "--workloads", "Good,Wrong", "--models", "serial", "--count", "3",
-		"--benchtime", "3ms", "--budget", "7m", "--deadline", "99s", "--repeats", "5", "--cpu", "1", "--seed", "77", "--out", dir}
+		"--benchtime", "3ms", "--budget", "7m", "--deadline", "99s", "--repeats", "5", "--sessions", "1", "--cpu", "1", "--seed", "77", "--out", dir}
 	if status, _, stderr := result(t, args...); status != 0 {
 		t.Fatal(stderr)
 	}
@@ -577,6 +581,78 @@ func TestRunFlags(t *testing.T) {
 				t.Errorf("%s ops of 1 µs in a bench time of 3 ms", fields[1])
 			}
 		}
+	}
+}
+
+// The same run again has the N of the first one, and so has a run that is told
+// to; another run finds its own. What cannot be taken over is named.
+func TestLike(t *testing.T) {
+	first, next := filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "next")
+	args := func(dir string, more ...string) []string {
+		return runArgs(dir, append([]string{"--workloads", "Good", "--models", "serial", "--count", "1"}, more...)...)
+	}
+	n := func(dir string) string {
+		_, line, _ := strings.Cut(readFile(t, dir, benchlog.BenchFile), "\nBenchmarkGood/model=serial-1\t")
+		n, _, _ := strings.Cut(line, "\t")
+		return n
+	}
+	if status, _, stderr := result(t, args(first)...); status != 0 {
+		t.Fatal(stderr)
+	}
+	found := n(first)
+	odd := strings.TrimSuffix(found, "0") + "7" // no calibrating pass finds that
+	text := strings.ReplaceAll(readFile(t, first, benchlog.BenchFile), `"n":`+found+`,`, `"n":`+odd+`,`)
+	if err := os.WriteFile(filepath.Join(first, benchlog.BenchFile), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, run := range []struct {
+		dir  string
+		args []string
+		like bool
+	}{
+		{first, args(first), true},
+		{first, args(first, "--seed", "9"), true},
+		{next, args(next), false},
+		{next, args(next, "--like", first), true},
+		{next, args(next, "--count", "2"), false}, // another plan than that of the run before it
+	} {
+		status, _, stderr := result(t, run.args...)
+		said := strings.Contains(stderr, "note: 1 case has the N of the run of 2")
+		if status != 0 || (n(run.dir) == odd) != run.like || said != run.like {
+			// On a machine that is so busy that an op takes more than four
+			// times as long, that N does not suit.
+			if run.like && strings.Contains(stderr, "another N") {
+				t.Skipf("%q: this machine is too busy: %s", run.args, stderr)
+			}
+			t.Errorf("%q: exit status %d, %s ops, printed\n%s", run.args, status, n(run.dir), stderr)
+		}
+	}
+	if status, _, stderr := result(t, args(next, "--like", filepath.Join(next, "none"))...); status != exitFailed || !strings.Contains(stderr, "--like "+filepath.Join(next, "none")+": open ") {
+		t.Errorf("exit status %d, printed %s", status, stderr)
+	}
+	text = strings.ReplaceAll(readFile(t, first, benchlog.BenchFile), `,"batch":1`, "")
+	if err := os.WriteFile(filepath.Join(first, benchlog.BenchFile), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, stderr := result(t, args(next, "--like", first)...); status != exitFailed || !strings.Contains(stderr, "it says of no case how many whole batches its results have") {
+		t.Errorf("a file from before batches were noted: exit status %d, printed %s", status, stderr)
+	}
+}
+
+// A budget that cannot be kept is refused in one sentence, before the results
+// that are there are touched.
+func TestBudgetRefused(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	if status, _, stderr := result(t, runArgs(dir, "--workloads", "Good", "--count", "1")...); status != 0 {
+		t.Fatal(stderr)
+	}
+	before := readFile(t, dir, benchlog.BenchFile)
+	status, _, stderr := result(t, runArgs(dir, "--workloads", "Good", "--count", "1000", "--budget", "2s")...)
+	if status != exitFailed || !strings.HasPrefix(stderr, "switchyard: the budget of 2s is too small for 2 cases with 1000 results each: give it ") || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("exit status %d, printed %s", status, stderr)
+	}
+	if readFile(t, dir, benchlog.BenchFile) != before {
+		t.Error("the results that were there have changed")
 	}
 }
 

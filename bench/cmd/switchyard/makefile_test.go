@@ -34,8 +34,8 @@ func makeWords(t *testing.T, program, target string, vars ...string) []string {
 // quotes or what else means something to a shell.
 func TestMakefileQuotes(t *testing.T) {
 	for _, out := range []string{"results/x", "it's", "a b", `"x"`, "`false`", "a;false", "(b)", "x*", "-x", "a,b", `back\slash`, "'", "''"} {
-		got := makeWords(t, "bin/switchyard", "bench", "OUT="+out, "WORKLOADS=A|B", "MODELS=a,b c", "BENCHTIME=it's", "BUDGET=1 s", "CPU=1,all", "COUNT=$$(false)", "SEED=;")
-		want := []string{"run", "--workloads", "A|B", "--models", "a,b c", "--count", "$(false)", "--benchtime", "it's", "--budget", "1 s", "--cpu", "1,all", "--seed", ";", "--out", out}
+		got := makeWords(t, "bin/switchyard", "bench", "OUT="+out, "WORKLOADS=A|B", "MODELS=a,b c", "BENCHTIME=it's", "BUDGET=1 s", "SESSIONS=2 2", "LIKE=a b", "CPU=1,all", "COUNT=$$(false)", "SEED=;")
+		want := []string{"run", "--workloads", "A|B", "--models", "a,b c", "--count", "$(false)", "--benchtime", "it's", "--budget", "1 s", "--sessions", "2 2", "--like", "a b", "--cpu", "1,all", "--seed", ";", "--out", out}
 		if !slices.Equal(got, want) {
 			t.Errorf("make bench OUT=%s calls it with %q, want %q", out, got, want)
 		}

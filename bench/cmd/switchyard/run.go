@@ -28,7 +28,8 @@ type runFlags struct {
 	benchtime, budget      time.Duration
 	deadline               time.Duration
 	seed                   uint64
-	out                    string
+	out, like              string
+	sessions               int
 	runners                []string
 	resume                 bool
 	builds                 []benchlog.Build // of an A/B run
@@ -46,10 +47,20 @@ goes on with it, as it was planned. Older results in the directory (these three
 files, nothing else) are moved to a directory inside it, never overwritten; the
 five newest of those are kept. A directory that another run writes to is refused.
 
+How many ops a result takes (N) is a number of the series 1, 2, 5, 10, 20, ...,
+at least ten laps or rounds. A run with the plan of the one before it in the
+directory, on the same machine, takes over its N and its bench time, where they
+still suit: results of different N are hard to compare. --like takes them from
+any earlier run.
+
+A budget shortens the bench time; what it has left after the results that were
+asked for goes into more of them. One that cannot hold the run is refused.
+
 Exit status: 0, or 1 if a case failed, 2 for bad arguments, 130 when interrupted.`,
 		Example: `  switchyard run
   switchyard run --workloads 'PingPong|Lock' --models greenlet,process --count 10 --benchtime 20ms
   switchyard run --cpu 1,all --benchtime 1s --budget 1h --out results/long
+  switchyard run --sessions 3 --count 12 --like results/latest --out results/next
   switchyard run --resume --out results/long`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -80,6 +91,8 @@ func (f *runFlags) add(cmd *cobra.Command, out string, count int) {
 	flags.DurationVar(&f.budget, "budget", 0, "time the whole run may take; shortens the bench time if need be (0 is no limit)")
 	flags.DurationVar(&f.deadline, "deadline", 0, "time after which a hung case is killed (default 20 s and 20 bench times)")
 	flags.IntVar(&f.repeats, "repeats", 2, "disturbed blocks that are run again, at most, if the budget allows")
+	flags.IntVar(&f.sessions, "sessions", 1, "parts that the run is spread over, with pauses between; at most one per result")
+	flags.StringVar(&f.like, "like", "", "directory of an earlier run whose N and bench time are taken over")
 	flags.StringVar(&f.cpu, "cpu", "all", "sizes of the CPU set to measure with, such as 1,all")
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of the order inside blocks")
 	flags.StringVar(&f.out, "out", out, "directory of the results")
@@ -103,7 +116,7 @@ func measure(cmd *cobra.Command, f runFlags, runners *run.Runners, present func(
 	if f.resume {
 		r, err = resumed(cmd, f, runners)
 	} else {
-		r, err = planned(f, runners, p)
+		r, err = planned(cmd.Context(), f, runners, p)
 	}
 	if err != nil {
 		return err
@@ -123,7 +136,7 @@ func measure(cmd *cobra.Command, f runFlags, runners *run.Runners, present func(
 }
 
 // planned makes the plan of a new run from the flags, and its log.
-func planned(f runFlags, runners *run.Runners, p *progress) (*run.Run, error) {
+func planned(ctx context.Context, f runFlags, runners *run.Runners, p *progress) (*run.Run, error) {
 	workloads, err := chooseWorkloads(runners.Workloads, f.workloads)
 	if err != nil {
 		return nil, err
@@ -140,11 +153,21 @@ func planned(f runFlags, runners *run.Runners, p *progress) (*run.Run, error) {
 	if f.count < 1 || f.benchtime <= 0 || f.budget < 0 || f.deadline < 0 || f.repeats < 0 {
 		return nil, usageErrorf("count and bench time must be positive, the other numbers not negative")
 	}
+	if f.sessions < 1 || f.sessions > f.count {
+		return nil, usageErrorf("--sessions %d: want at least 1, and at most one per result (--count %d)", f.sessions, f.count)
+	}
 	runners.Use(cpus)
 	r := &run.Run{Config: run.Config{Declared: runners.Models, Workloads: workloads, Header: benchlog.Header{
-		Models: models, Lanes: lanes, Count: f.count, Benchtime: f.benchtime, Budget: f.budget, Deadline: f.deadline, Repeats: f.repeats, Seed: f.seed,
+		Models: models, Lanes: lanes, Count: f.count, Benchtime: f.benchtime, Budget: f.budget, Deadline: f.deadline, Repeats: f.repeats, Sessions: f.sessions, Seed: f.seed,
 		CPUs: cpuList(cpus), Command: commandLine(os.Args), Builds: f.builds,
 	}}}
+	if r.Like, err = like(f, r.Plan(time.Time{}), p); err != nil {
+		return nil, err
+	}
+	r.Exec = runners
+	if err := r.Check(ctx, runners.Workloads); err != nil {
+		return nil, err
+	}
 	aside, err := run.SetAside(f.out)
 	if err != nil {
 		return nil, err
@@ -159,8 +182,58 @@ func planned(f runFlags, runners *run.Runners, p *progress) (*run.Run, error) {
 	return r, err
 }
 
+// like returns the run whose N is taken over: the one that the flags name, or
+// the one before in the directory if it has the same plan; nil is none.
+func like(f runFlags, plan run.Config, p *progress) (*benchlog.Like, error) {
+	switch {
+	case f.builds != nil && f.like != "":
+		return nil, usageErrorf("--like: all builds of a case have the N that the old one finds")
+	case f.builds != nil:
+		return nil, nil
+	case f.like == "":
+		before, file, err := run.LikeOf(f.out)
+		if err != nil || !samePlan(file, plan) || otherMachine(file) != "" {
+			return nil, nil
+		}
+		return before, nil
+	}
+	before, file, err := run.LikeOf(f.like)
+	if err != nil {
+		return nil, fmt.Errorf("--like %s: %w", f.like, err)
+	}
+	if differs := otherMachine(file); differs != "" {
+		p.Note(fmt.Sprintf("%s was measured elsewhere: %s; its N is taken over where it suits", f.like, differs))
+	}
+	return before, nil
+}
+
+// samePlan reports whether an earlier run was asked for the same measurements,
+// of the same length.
+func samePlan(before *benchlog.File, plan run.Config) bool {
+	h := before.Header
+	same := h.Benchtime == plan.Benchtime && h.Budget == plan.Budget && h.Count == plan.Count && max(h.Sessions, 1) == plan.Sessions &&
+		slices.Equal(h.Models, plan.Models) && slices.Equal(h.Lanes, plan.Lanes)
+	return same && slices.EqualFunc(before.Workloads, plan.Workloads, func(a, b benchlog.WorkloadInfo) bool {
+		return a.Name == b.Name && slices.Equal(a.Cases, b.Cases)
+	})
+}
+
+// otherMachine says in what the machine of an earlier run differs from this
+// one, "" if in nothing that decides how fast it is.
+func otherMachine(before *benchlog.File) string {
+	for _, fact := range host.Facts(".") {
+		switch fact.Key {
+		case "cpu", "cores":
+			if was := before.Fact(fact.Key); was != fact.Value {
+				return fmt.Sprintf("its %s is %q, and here it is %q", fact.Key, was, fact.Value)
+			}
+		}
+	}
+	return ""
+}
+
 // planFlags are those that an interrupted run has decided already.
-var planFlags = []string{"workloads", "models", "count", "benchtime", "budget", "deadline", "repeats", "cpu", "seed"}
+var planFlags = []string{"workloads", "models", "count", "benchtime", "budget", "deadline", "repeats", "sessions", "like", "cpu", "seed"}
 
 // resumed takes the plan of an interrupted run from its results: all of it, so
 // that both parts measure alike.

@@ -176,7 +176,7 @@ func (s Synthetic) files(t testing.TB) (bench, hlog []byte) {
 		end, _ := benchlog.Note(benchlog.BlockNote{
 			BlockStart: benchlog.BlockStart{Block: block, Attempt: 1},
 			Canary:     []int64{1000123, 1002311 + 60000*int64(asInt(disturbed))}, CanaryBase: 999000,
-			Steal: 0.1 + 2*float64(asInt(disturbed)), Load1: 1.2, Disturbed: disturbed,
+			Noise: benchlog.Noise{Steal: 0.1 + 2*float64(asInt(disturbed)), Load1: 1.2}, Disturbed: disturbed,
 		})
 		b.Write(end)
 	}

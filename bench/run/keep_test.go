@@ -1,0 +1,368 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"switchyard/bench/benchlog"
+)
+
+// costly is an executor whose calls take what a case of a random profile takes,
+// give or take some percent.
+type costly struct {
+	clock  *fakeClock
+	rand   *rand.Rand
+	noise  float64
+	of     map[string]costs // by case
+	most   time.Duration    // that one call took
+	called int
+}
+
+type costs struct {
+	op       float64 // ns
+	overhead time.Duration
+	batch    int
+}
+
+func (e *costly) Run(ctx context.Context, in Invocation) (Output, error) {
+	c, n := e.of[in.Case.String()], in.N
+	passes := 1
+	factor := 1 + e.noise*(2*e.rand.Float64()-1)
+	if n == 0 {
+		n = max(int(float64(in.Benchtime)/c.op), 1)
+		passes = 4
+	}
+	n = (n + c.batch - 1) / c.batch * c.batch
+	elapsed := time.Duration(float64(n) * c.op * factor)
+	timed := elapsed
+	if in.N == 0 {
+		timed = elapsed * 13 / 10
+	}
+	took := startUp + time.Duration(float64(c.overhead)*factor)*time.Duration(passes)/2 + timed*11/10
+	if in.N == 0 {
+		took -= timed / 10
+	}
+	e.most, e.called = max(e.most, took), e.called+1
+	e.clock.now = e.clock.now.Add(took)
+	out := Output{Line: fmt.Sprintf("Benchmark%s\t%d\t1 ns/op", in.Case, n), N: n, Op: time.Duration(c.op), Elapsed: elapsed}
+	if in.N == 0 {
+		out.Passes, out.Timed, out.Batch = passes, timed, c.batch
+	}
+	return out, ctx.Err()
+}
+
+// profile makes a run of random cases.
+func profile(t *testing.T, seed uint64) (*Run, *costly) {
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	clock := &fakeClock{time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)}
+	exec := &costly{clock: clock, rand: rnd, noise: 0.1 * rnd.Float64(), of: make(map[string]costs)}
+	w := benchlog.WorkloadInfo{Name: "A", Op: "op", Story: "s", Models: []benchlog.Model{Serial, Goroutine}}
+	for i := range 5 + rnd.IntN(60) {
+		w.Cases = append(w.Cases, benchlog.Params(fmt.Sprintf("n=%d", i)))
+	}
+	r := &Run{
+		Config: Config{Declared: testModels(), Workloads: []benchlog.WorkloadInfo{w}, Header: benchlog.Header{
+			Models: w.Models, Lanes: []int{2}, Count: 3 + rnd.IntN(8), Benchtime: time.Duration(10+rnd.IntN(90)) * time.Millisecond,
+			Repeats: rnd.IntN(3), Sessions: 1 + rnd.IntN(3), Seed: seed, CPUs: "0-1", Command: "test",
+		}},
+		Exec: exec, Now: clock.Now, Canary: func() time.Duration { return time.Millisecond },
+		Watch: noisy(map[int]float64{1 + rnd.IntN(6): 50}),
+		Pause: func(_ context.Context, d time.Duration) { clock.now = clock.now.Add(d) },
+	}
+	cases, _ := plan(r.Workloads, r.Models, r.Lanes)
+	for _, c := range cases {
+		exec.of[c.String()] = costs{
+			op:       math.Exp(rnd.Float64() * math.Log(1e6)),
+			overhead: time.Duration(2e6 + rnd.Float64()*6e7),
+			batch:    []int{1, 1, 8, 100}[rnd.IntN(4)],
+		}
+	}
+	var err error
+	if r.Log, err = CreateLog(t.TempDir(), r.Plan(clock.now), nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Log.Close() })
+	return r, exec
+}
+
+// Whatever cases cost: a run never takes more than its budget, and if that has
+// cut it short, it takes nine tenths of it at the least. N stays what it was in
+// the first block.
+func TestBudgetIsKept(t *testing.T) {
+	binding, refused := 0, 0
+	for seed := range uint64(30) {
+		free, exec := profile(t, seed)
+		began := exec.clock.now
+		if _, err := free.Do(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		whole := exec.clock.now.Sub(began)
+
+		r, exec := profile(t, seed)
+		began = exec.clock.now
+		r.Budget = time.Duration(float64(whole) * (0.2 + rand.New(rand.NewPCG(seed, 2)).Float64()))
+		stats, err := r.Do(t.Context())
+		took := exec.clock.now.Sub(began)
+		if took > r.Budget {
+			t.Errorf("profile %d: took %v of a budget of %v, %v", seed, took, r.Budget, err)
+		}
+		if err != nil {
+			if refused++; !strings.Contains(err.Error(), "is too small for") || stats.Results > 0 {
+				t.Errorf("profile %d: %v, %+v", seed, err, stats)
+			}
+			continue
+		}
+		text, _ := r.Log.Texts()
+		past, err := readCheckpoint(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := make(map[string]int)
+		for _, res := range past.Results {
+			if was := n[res.Name]; was > 0 && was != res.Iters {
+				t.Errorf("profile %d: %s has %d and %d ops", seed, res.Name, was, res.Iters)
+			}
+			n[res.Name] = res.Iters
+			if least := leastBatches * exec.of[res.Name].batch; res.Iters < least || res.Iters%exec.of[res.Name].batch > 0 {
+				t.Errorf("profile %d: %s has %d ops, want at least %d and whole batches", seed, res.Name, res.Iters, least)
+			}
+		}
+		fewest := math.MaxInt
+		for _, c := range past.Cases {
+			fewest = min(fewest, c.Results)
+		}
+		if stats.Bench == free.Benchtime && fewest >= r.Count {
+			continue // all of the plan was done
+		}
+		if binding++; took < r.Budget*9/10 && exec.most < r.Budget/20 {
+			t.Errorf("profile %d: took %v of a budget of %v", seed, took, r.Budget)
+		}
+	}
+	if binding < 12 || refused < 1 {
+		t.Errorf("%d budgets had an effect, %d were refused", binding, refused)
+	}
+}
+
+// A budget that cannot hold the plan is refused before anything is measured:
+// what is told would do.
+func TestCheckRefuses(t *testing.T) {
+	control := []benchlog.WorkloadInfo{{Name: "B", Cases: []benchlog.Params{""}, Models: []benchlog.Model{Serial}, Control: true}}
+	for name, tt := range map[string]struct {
+		budget   time.Duration
+		all      []benchlog.WorkloadInfo
+		sessions int
+		overhead time.Duration // of each case, in an earlier run
+		fail     error
+		want     string
+		calls    int
+	}{
+		// 7 cases, 4 times each: 28 calls of 10 ms and 2.2 ms.
+		"no budget":                {0, control, 1, 0, nil, "", 0},
+		"enough":                   {342 * time.Millisecond, control, 1, 0, nil, "", 3},
+		"not enough":               {341 * time.Millisecond, control, 1, 0, nil, "the budget of 341ms is too small for 7 cases with 3 results each: give it 1s, or take fewer workloads, models or results", 3},
+		"pauses":                   {10*time.Second + 341*time.Millisecond, control, 3, 0, nil, "the budget of 10.341s is too small for 7 cases with 3 results each: give it 11s, or take fewer workloads, models or results", 3},
+		"no control":               {174 * time.Millisecond, nil, 1, 0, nil, "", 0}, // of 4 ms each
+		"no control, not enough":   {173 * time.Millisecond, nil, 1, 0, nil, "the budget of 173ms is too small for 7 cases with 3 results each: give it 1s, or take fewer workloads, models or results", 0},
+		"a control that fails":     {174 * time.Millisecond, control, 1, 0, errors.New("no"), "", 1},
+		"an earlier run":           {2862 * time.Millisecond, control, 1, 100 * time.Millisecond, nil, "", 3},
+		"an earlier run, too slow": {2861 * time.Millisecond, control, 1, 100 * time.Millisecond, nil, "the budget of 2.861s is too small for 7 cases with 3 results each: give it 3s, or take fewer workloads, models or results", 3},
+	} {
+		r, exec := newRun(t, t.TempDir())
+		r.Budget, r.Sessions = tt.budget, tt.sessions
+		exec.fail = func(in Invocation) error {
+			if in.N != 1 {
+				t.Errorf("%s: called with %+v", name, in)
+			}
+			return tt.fail
+		}
+		if tt.overhead > 0 {
+			r.Like = new(benchlog.Like)
+			cases, _ := plan(r.Workloads, r.Models, r.Lanes)
+			for _, c := range cases {
+				r.Like.Cases = append(r.Like.Cases, benchlog.CalibratedCase{Case: c.String(), N: 1, Batch: 1, Overhead: tt.overhead})
+			}
+		}
+		err := r.Check(t.Context(), tt.all)
+		if got := fmt.Sprint(err); err == nil && tt.want != "" || err != nil && got != tt.want || len(exec.calls) != tt.calls {
+			t.Errorf("%s: %v after %d calls, want %q after %d", name, err, len(exec.calls), tt.want, tt.calls)
+		}
+	}
+}
+
+// likeRun is a run that takes over the N of an earlier one.
+func likeRun(t *testing.T, like *benchlog.Like) (*Run, *fakeExec, *notes) {
+	t.Helper()
+	r, exec := newRun(t, t.TempDir())
+	r.Log.Close()
+	told := new(notes)
+	r.Like, r.Observe = like, told
+	var err error
+	if r.Log, err = CreateLog(t.TempDir(), r.Plan(exec.clock.now), nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Log.Close() })
+	return r, exec, told
+}
+
+// A run like an earlier one has its N and its bench time, also where it would
+// find another N by itself; where that N does not suit any more, it finds its
+// own, and says so.
+func TestRunLike(t *testing.T) {
+	const serial, goroutine = "A/n=1/model=serial-2", "A/n=1/model=goroutine-2"
+	like := &benchlog.Like{Started: benchlog.Time{Time: time.Date(2026, 11, 19, 0, 0, 0, 0, time.UTC)}}
+	like.Benchtime = 20 * time.Millisecond
+	for name, n := range map[string]int{ // an op takes 1 us
+		serial: 50_000, goroutine: 100_000, "A/n=2/model=serial-2": 5_000, "A/n=2/model=goroutine-2": 3_000, "B/model=ants-2": 10, "B/model=none-2": 7,
+	} {
+		like.Cases = append(like.Cases, benchlog.CalibratedCase{Case: name, N: n, Op: time.Microsecond, Batch: 1})
+	}
+	r, exec, told := likeRun(t, like)
+	if _, err := r.Do(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int{ // a bench time of 20 ms, and no further off than 4 times
+		serial: 50_000, goroutine: 20_000, "A/n=2/model=serial-2": 5_000, "A/n=2/model=goroutine-2": 20_000,
+		"B/model=ants-2": 20_000, "B/model=serial-2": 20_000, "B/model=goroutine-2": 20_000,
+	}
+	text, _ := r.Log.Texts()
+	past, err := readCheckpoint(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, res := range past.Results {
+		if res.Iters != want[res.Name] {
+			t.Errorf("%s has %d ops, want %d", res.Name, res.Iters, want[res.Name])
+		}
+	}
+	if past.Like == nil || len(past.Like.Cases) != 6 || past.Calibration.Benchtime != 20*time.Millisecond || exec.calls[len(exec.calls)-1].Benchtime != 20*time.Millisecond {
+		t.Errorf("%+v", past.Like)
+	}
+	texts := []string{
+		"2 cases have the N of the run of 2026-11-19T00:00:00Z, at a bench time of 20ms",
+		"3 cases have another N, as their ops or the budget have changed: A/n=1/model=goroutine-2 (20000, was 100000), A/n=2/model=goroutine-2 (20000, was 3000), B/model=ants-2 (20000, was 10)",
+		"2 cases have no N there: B/model=serial-2, B/model=goroutine-2",
+	}
+	if !slices.Equal(told.texts, texts) {
+		t.Errorf("notes %q, want %q", told.texts, texts)
+	}
+}
+
+// A call that took long once is no reason to give an earlier run's N up, nor is
+// a case whose ten laps take longer than they should.
+func TestRunLikeDisturbedOnce(t *testing.T) {
+	r, _ := newRun(t, t.TempDir())
+	c := r.Workloads[1]
+	one := benchlog.Case{Workload: c.Name, Model: Serial, CPUs: 2}
+	for name, tt := range map[string]struct {
+		like  benchlog.CalibratedCase
+		op    []time.Duration // as the calls find it
+		want  int
+		calls int
+	}{
+		"quiet":             {benchlog.CalibratedCase{N: 50_000, Batch: 1}, []time.Duration{time.Microsecond}, 50_000, 1},
+		"disturbed once":    {benchlog.CalibratedCase{N: 50_000, Batch: 1}, []time.Duration{9 * time.Microsecond, time.Microsecond}, 50_000, 2},
+		"slower":            {benchlog.CalibratedCase{N: 50_000, Batch: 1}, []time.Duration{9 * time.Microsecond, 9 * time.Microsecond}, 5_555, 2},
+		"ten long laps":     {benchlog.CalibratedCase{N: 1000, Batch: 100}, []time.Duration{time.Millisecond}, 1000, 1},
+		"fewer than ten":    {benchlog.CalibratedCase{N: 900, Batch: 100}, []time.Duration{time.Millisecond, time.Millisecond}, 50, 2},
+		"more than is need": {benchlog.CalibratedCase{N: 1100, Batch: 100}, []time.Duration{time.Millisecond, time.Millisecond}, 50, 2},
+	} {
+		calls := 0
+		r.Exec = execFunc(func(_ context.Context, in Invocation) (Output, error) {
+			op := tt.op[calls]
+			calls++
+			n := in.N
+			if n == 0 {
+				n = int(50 * time.Millisecond / op)
+			}
+			return Output{N: n, Op: op, Elapsed: time.Duration(n) * op}, nil
+		})
+		s := &caseState{Case: one}
+		if err := r.find(t.Context(), s, tt.like); err != nil || s.N != tt.want || calls != tt.calls || s.kept != (tt.want == tt.like.N) {
+			t.Errorf("%s: %d ops after %d calls, %v, want %d after %d", name, s.N, calls, err, tt.want, tt.calls)
+		}
+	}
+}
+
+type execFunc func(context.Context, Invocation) (Output, error)
+
+func (f execFunc) Run(ctx context.Context, in Invocation) (Output, error) { return f(ctx, in) }
+
+// Blocks are spread over sessions, each after a pause and with a base of its
+// own. A run that is interrupted in a pause, or anywhere, goes on with it.
+func TestRunSessions(t *testing.T) {
+	for stopAt := range 5*fakeCases + 1 {
+		dir := t.TempDir()
+		pauses := 0
+		var sessions []int
+		part := func(stopAt int) error {
+			r, exec := newRun(t, t.TempDir())
+			r.Log.Close()
+			r.Count, r.Sessions = 4, 2
+			var err error
+			if log, past, e := OpenLog(dir); e == nil {
+				r.Log, r.Checkpoint, r.Header = log, past, past.Header
+			} else if r.Log, err = CreateLog(dir, r.Plan(exec.clock.now), nil); err != nil {
+				t.Fatal(err)
+			}
+			defer r.Log.Close()
+			r.Pause = func(context.Context, time.Duration) { pauses++ }
+			// The machine is half as fast in the second session: that disturbs
+			// none of its blocks.
+			r.Canary = func() time.Duration {
+				if r.session == 2 || pauses > 0 {
+					return 2 * time.Millisecond
+				}
+				return time.Millisecond
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			exec.fail = func(Invocation) error {
+				if len(exec.calls) > stopAt {
+					cancel()
+				}
+				return nil
+			}
+			_, err = r.Do(ctx)
+			for _, b := range r.past {
+				sessions = append(sessions, b.Session)
+			}
+			return err
+		}
+		if err := part(stopAt); err != nil {
+			sessions = nil
+			if err := part(1000); err != nil {
+				t.Fatal(err)
+			}
+		}
+		text := readBench(t, dir)
+		if !slices.Equal(sessions, []int{1, 1, 2, 2}) || pauses != 1 || strings.Contains(text, `"disturbed":true`) {
+			t.Fatalf("interrupted at call %d: sessions %v, %d pauses\n%s", stopAt, sessions, pauses, strings.Join(linesWith(text, "# b"), "\n"))
+		}
+	}
+}
+
+// Each session has about as many blocks; what is measured beyond the plan is of
+// the last one.
+func TestSessionOf(t *testing.T) {
+	for _, tt := range []struct {
+		count, sessions int
+		want            []int
+	}{
+		{6, 0, []int{1, 1, 1, 1, 1, 1, 1}}, {6, 1, []int{1, 1, 1, 1, 1, 1, 1}}, {6, 3, []int{1, 1, 2, 2, 3, 3, 3, 3}},
+		{7, 3, []int{1, 1, 1, 2, 2, 3, 3, 3}}, {2, 2, []int{1, 2, 2}},
+	} {
+		r := &Run{}
+		r.Count, r.Sessions = tt.count, tt.sessions
+		for i, want := range tt.want {
+			if got := r.sessionOf(i + 1); got != want {
+				t.Errorf("block %d of %d in %d sessions: %d, want %d", i+1, tt.count, tt.sessions, got, want)
+			}
+		}
+	}
+}

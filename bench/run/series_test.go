@@ -1,0 +1,55 @@
+package run
+
+import (
+	"testing"
+	"time"
+)
+
+func TestSeries(t *testing.T) {
+	for _, tt := range []struct {
+		x    float64
+		want int
+	}{
+		{0, 1}, {0.1, 1}, {1.41, 1}, {1.42, 2}, {3.16, 2}, {3.17, 5}, {7.07, 5}, {7.08, 10}, {14.1, 10}, {14.2, 20},
+		{316, 200}, {317, 500}, {70.7, 50}, {70.8, 100}, {5e8, 500_000_000}, {1e12, 1_000_000_000},
+	} {
+		if got := series(tt.x); got != tt.want {
+			t.Errorf("%v: %d, want %d", tt.x, got, tt.want)
+		}
+	}
+	// Nothing is further than half a step away, as a factor.
+	for x := 1.0; x < 1e8; x *= 1.01 {
+		if f := float64(series(x)) / x; f < 0.63 || f > 1.59 {
+			t.Errorf("%v: %d", x, series(x))
+		}
+	}
+}
+
+// A result has at least ten laps or rounds, and whole ones.
+func TestOps(t *testing.T) {
+	const ms = time.Millisecond
+	for _, tt := range []struct {
+		op    float64
+		batch int
+		want  int
+	}{
+		{100, 1, 200_000}, {100, 8, 200_000}, {100, 512, 200_192}, {1.1, 1, 20_000_000}, {1e6, 1, 20}, {1e6, 8, 80}, {5e6, 1, 10}, {1e9, 1, 10},
+		{1e6, 1000, 10_000}, {0, 1, 1_000_000_000}, {100, 20_000, 200_000}, {100, 30_000, 300_000},
+	} {
+		if got := ops(tt.op, 20*ms, tt.batch); got != tt.want {
+			t.Errorf("ops of %v ns in batches of %d: %d, want %d", tt.op, tt.batch, got, tt.want)
+		}
+	}
+}
+
+func TestShorter(t *testing.T) {
+	const ms = time.Millisecond
+	for of, want := range map[time.Duration]time.Duration{
+		time.Second: 700 * ms, 51 * ms: 50 * ms, 50 * ms: 30 * ms, 30 * ms: 20 * ms, 20 * ms: 10 * ms, 10 * ms: 7 * ms, 7 * ms: 5 * ms,
+		5 * ms: 3 * ms, 3 * ms: 2 * ms, 2 * ms: 2 * ms, 2500 * time.Microsecond: 2 * ms, 15 * ms: 10 * ms,
+	} {
+		if got := shorter(of); got != want {
+			t.Errorf("%v: %v, want %v", of, got, want)
+		}
+	}
+}
