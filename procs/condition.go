@@ -130,13 +130,28 @@ func (c *Condition) open() {
 func (c *Condition) Lock() Locker { return c.lock }
 
 // Acquire acquires the lock.
-func (c *Condition) Acquire(ctx context.Context) error { return c.lock.Acquire(ctx) }
+func (c *Condition) Acquire(ctx context.Context) error {
+	if c.closed() {
+		return ErrClosed
+	}
+	return c.lock.Acquire(ctx)
+}
 
 // Release releases the lock.
-func (c *Condition) Release() error { return c.lock.Release() }
+func (c *Condition) Release() error {
+	if c.closed() {
+		return ErrClosed
+	}
+	return c.lock.Release()
+}
 
 // Close lets go of the condition and of its lock in this process.
-func (c *Condition) Close() error { return errors.Join(c.shared.Close(), c.lock.Close()) }
+func (c *Condition) Close() error {
+	if c.lock == nil {
+		return nil
+	}
+	return errors.Join(c.shared.Close(), c.lock.Close())
+}
 
 // Wait releases the lock, waits for a notification, and acquires the lock
 // again, even if it returns an error, unless that is ErrNotHeld or ErrClosed.

@@ -15,6 +15,7 @@ import (
 
 	"switchyard/procs"
 	"switchyard/procs/internal/codec"
+	"switchyard/procs/internal/proctest"
 )
 
 // proxies are one of each type in m.
@@ -29,53 +30,18 @@ func proxies(t *testing.T, m *Manager) []any {
 }
 
 // eachMethod calls every method of a proxy that returns an error, besides
-// Close, with arguments that are zero.
+// Close.
 func eachMethod(t *testing.T, p any, check func(name string, err error)) {
 	t.Helper()
-	v := reflect.ValueOf(p)
-	called := 0
-	for i := range v.NumMethod() {
-		name, f := v.Type().Method(i).Name, v.Method(i)
-		ft := f.Type()
-		if ft.NumOut() == 0 || ft.Out(ft.NumOut()-1) != reflect.TypeFor[error]() || name == "Close" {
-			continue
+	proctest.EachMethod(t, soon(t), p, func(name string, in reflect.Type) any {
+		switch {
+		case name == "Set" && in == reflect.TypeFor[any]():
+			return 1
+		case name == "Get" && in == reflect.TypeFor[any]():
+			return new(int)
 		}
-		var args []reflect.Value
-		for j := range ft.NumIn() {
-			switch in := ft.In(j); {
-			case in == reflect.TypeFor[context.Context]():
-				args = append(args, reflect.ValueOf(soon(t)))
-			case in == reflect.TypeFor[time.Duration]():
-				args = append(args, reflect.ValueOf(time.Minute))
-			case in.Kind() == reflect.Slice && ft.IsVariadic():
-			case in.Kind() == reflect.Func:
-				args = append(args, reflect.MakeFunc(in, func([]reflect.Value) (out []reflect.Value) {
-					for k := range in.NumOut() {
-						out = append(out, reflect.Zero(in.Out(k)))
-					}
-					return out
-				}))
-			case name == "Set" && in == reflect.TypeFor[any]():
-				args = append(args, reflect.ValueOf(1))
-			case name == "Get" && in == reflect.TypeFor[any]():
-				args = append(args, reflect.ValueOf(new(int)))
-			default:
-				args = append(args, reflect.Zero(in))
-			}
-		}
-		out := f.Call(args)
-		err, _ := out[len(out)-1].Interface().(error)
-		check(fmt.Sprintf("%T.%s", p, name), err)
-		for _, o := range out[:len(out)-1] {
-			if !o.IsZero() {
-				t.Errorf("%T.%s: %v comes with %v", p, name, o, err)
-			}
-		}
-		called++
-	}
-	if called == 0 {
-		t.Errorf("%T has no methods", p)
-	}
+		return nil
+	}, check)
 }
 
 // Every method of a proxy that was closed, or never was one, says so; Close may

@@ -386,6 +386,9 @@ func (s *pipeSocket) Poll(d time.Duration) (bool, error) {
 }
 
 func (s *pipeSocket) SetDeadline(read, write time.Time) error {
+	if s.closed.Load() {
+		return fmt.Errorf("procs: set a deadline: %w", os.ErrClosed)
+	}
 	s.readUntil.Set(read)
 	s.writeUntil.Set(write)
 	return nil
