@@ -17,10 +17,13 @@ import (
 
 // Sizes of every chart, in the units of its view box.
 const (
-	chartWidth  = 480
+	chartWidth  = 420
 	chartHeight = 270
 	labelSize   = 11
 	rowHeight   = 25 // of charts with a row per model
+
+	tickRoom = 215 // for the labels of the axis below, beside names and notes
+	nameRoom = 18  // characters of a model's name; the titles have all
 )
 
 // sans is what charts are set in. gonum places text by the widths of Liberation
@@ -161,7 +164,11 @@ func newPlot(x, y scale) *plot.Plot {
 		a.axis.Padding = 0
 		a.axis.LineStyle = lineStyle(inkGrid, 0)
 		a.axis.Tick.LineStyle = lineStyle(inkGrid, 0)
-		a.axis.Tick.Marker = plot.ConstantTicks(a.s.ticks)
+		ticks := a.s.ticks
+		if a.axis == &p.X {
+			ticks = thinLabels(ticks)
+		}
+		a.axis.Tick.Marker = plot.ConstantTicks(ticks)
 		a.axis.Tick.Label.Color, a.axis.Tick.Label.Font = inkMuted, sans
 		a.axis.Label.TextStyle.Color, a.axis.Label.TextStyle.Font = inkMuted, sans
 		a.axis.Label.Text = a.s.label
@@ -173,6 +180,25 @@ func newPlot(x, y scale) *plot.Plot {
 	}
 	p.X.Tick.Label.YAlign = draw.YTop
 	return p
+}
+
+// thinLabels takes away every other label until the rest have room.
+func thinLabels(ticks []plot.Tick) []plot.Tick {
+	out := slices.Clone(ticks)
+	for every := 1; every < len(out); every *= 2 {
+		w := vg.Length(0)
+		for i := range out {
+			if i%every > 0 {
+				out[i].Label = ""
+			} else {
+				w += textStyle(inkMuted, draw.XCenter, draw.YTop).Width(out[i].Label) + 8
+			}
+		}
+		if w <= tickRoom {
+			break
+		}
+	}
+	return out
 }
 
 // A chart is a plot with its size and what it says to a screen reader.

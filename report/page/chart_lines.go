@@ -27,9 +27,11 @@ type series struct {
 	class  string // "best", "base" or ""
 	points []mark
 	bars   bool // draw the intervals
-	dots   bool
-	dashed bool
+	dots   bool // a marker at every point, else at some
 }
+
+// someMarkers is about how many a line has that has not one at every point.
+const someMarkers = 6
 
 // drawSeries draws one model's line, with its interval bars and dots.
 func drawSeries(s series) plotFunc {
@@ -41,10 +43,7 @@ func drawSeries(s series) plotFunc {
 		if s.class == "best" {
 			width = 2.4
 		}
-		style := lineStyle(inkGroup, width)
-		if s.dashed {
-			style.Dashes = []vg.Length{5, 4}
-		}
+		style := lineStyle(inkGroup, width, s.model.look.dashes()...)
 		line := make([]vg.Point, len(s.points))
 		for i, m := range s.points {
 			line[i] = vg.Point{X: tx(m.x), Y: ty(m.y)}
@@ -55,10 +54,12 @@ func drawSeries(s series) plotFunc {
 			}
 		}
 		dc.StrokeLines(style, line)
-		if s.dots {
-			for _, pt := range line {
-				dc.DrawGlyphNoClip(draw.GlyphStyle{Color: inkGroup, Radius: 2.6, Shape: draw.CircleGlyph{}}, pt)
-			}
+		every := 1
+		if !s.dots {
+			every = max(1, len(line)/someMarkers)
+		}
+		for i := (len(line) - 1) % every; i < len(line); i += every {
+			dc.DrawGlyphNoClip(s.model.look.glyph(2.8), line[i])
 		}
 	}
 }
@@ -102,7 +103,7 @@ func (ls endLabels) Plot(dc draw.Canvas, p *plot.Plot) {
 	spreadApart(ys, 12, dc.Min.Y.Points(), dc.Max.Y.Points()+4)
 	for i, l := range out {
 		l.at.Y = vg.Points(ys[i])
-		c.open("series end "+l.s.model.Class+" "+l.s.class, l.s.model.Name, l.s.title)
+		c.open("series end "+l.s.model.Class+" "+l.s.class, l.s.model.Name, "")
 		// A line that ends early gets a dotted leader, or it would seem to go
 		// on.
 		leader := lineStyle(inkGroup, .7)
@@ -110,7 +111,8 @@ func (ls endLabels) Plot(dc draw.Canvas, p *plot.Plot) {
 			leader.Dashes = []vg.Length{1, 4}
 		}
 		dc.StrokeLine2(leader, l.from.X+3, l.from.Y, l.at.X-2, l.at.Y)
-		dc.FillText(textStyle(inkGroup, draw.XLeft, draw.YCenter), vg.Point{X: l.at.X, Y: l.at.Y}, l.s.model.Name)
+		dc.DrawGlyphNoClip(l.s.model.look.glyph(2.8), vg.Point{X: l.at.X + 2, Y: l.at.Y})
+		dc.FillText(textStyle(inkText, draw.XLeft, draw.YCenter), vg.Point{X: l.at.X + 8, Y: l.at.Y}, l.s.model.short())
 		c.close()
 	}
 }
@@ -119,9 +121,9 @@ func (ls endLabels) Plot(dc draw.Canvas, p *plot.Plot) {
 func (ls endLabels) GlyphBoxes(*plot.Plot) []plot.GlyphBox {
 	w := vg.Length(0)
 	for _, s := range ls {
-		w = max(w, textStyle(inkText, draw.XLeft, draw.YCenter).Width(s.model.Name))
+		w = max(w, textStyle(inkText, draw.XLeft, draw.YCenter).Width(s.model.short()))
 	}
-	return []plot.GlyphBox{{X: 1, Y: .5, Rectangle: vg.Rectangle{Max: vg.Point{X: min(w, 130) + 16, Y: 1}}}}
+	return []plot.GlyphBox{{X: 1, Y: .5, Rectangle: vg.Rectangle{Max: vg.Point{X: w + 24, Y: 1}}}}
 }
 
 // spreadApart moves ascending positions so that neighbours are at least gap
@@ -168,7 +170,7 @@ func (b *builder) lineChart(title, hint, label string, x, y scale, h vg.Length, 
 // the best of the row or a baseline.
 func (b *builder) series(i int, r *analysis.Ranking) series {
 	m := b.models[i]
-	s := series{model: m, title: m.Name, dashed: m.Baseline}
+	s := series{model: m, title: m.Name}
 	switch {
 	case r.Best() != nil && r.Best().Model == b.run.Models[i]:
 		s.class = "best"
@@ -468,6 +470,7 @@ func (b *builder) gains() []pageChart {
 				continue
 			}
 			if ch, ok := b.gainChart(g, stress); ok {
+				ch.Workload = format.Clean(w.Name)
 				ch.Title = format.Clean(w.Name) + ": " + strings.ToLower(ch.Title[:1]) + ch.Title[1:]
 				out = append(out, ch)
 			}

@@ -33,7 +33,7 @@ type chartRow struct {
 func rowScale(rows []chartRow) scale {
 	s := scale{min: -0.5, max: float64(len(rows)) - 0.5}
 	for i, r := range rows {
-		s.ticks = append(s.ticks, plot.Tick{Value: float64(len(rows) - 1 - i), Label: r.model.Name})
+		s.ticks = append(s.ticks, plot.Tick{Value: float64(len(rows) - 1 - i), Label: r.model.short()})
 	}
 	return s
 }
@@ -160,7 +160,7 @@ func drawRow(c *svg, dc draw.Canvas, p *plot.Plot, r chartRow, at float64) {
 		dc.StrokeLine2(lineStyle(inkGroup, 1.4), lo, y-4.5, lo, y+4.5)
 		dc.StrokeLine2(lineStyle(inkGroup, 1.4), hi, y-4.5, hi, y+4.5)
 	}
-	dc.DrawGlyphNoClip(draw.GlyphStyle{Color: inkGroup, Radius: 4.2, Shape: draw.CircleGlyph{}}, vg.Point{X: center, Y: y})
+	dc.DrawGlyphNoClip(r.model.look.glyph(4.2), vg.Point{X: center, Y: y})
 }
 
 // maxDots bounds the results drawn one by one in a row.

@@ -28,7 +28,7 @@ type pageCompare struct {
 
 // A changeRow is one change in words.
 type changeRow struct {
-	Case, ID           string
+	Case, ID, Workload string
 	Model              pageModel
 	Metric             string
 	Old, New, Delta    string
@@ -95,7 +95,7 @@ func firstOf(all []string) []string {
 
 func (b *builder) change(c *analysis.Change) changeRow {
 	r := changeRow{
-		Case: format.Clean(c.Case.Title()), ID: b.anchor(c.Case), Model: b.model(c.Model), Metric: format.Clean(c.Metric.Name),
+		Case: format.Clean(c.Case.Title()), Workload: format.Clean(c.Case.Workload.Name), ID: b.anchor(c.Case), Model: b.model(c.Model), Metric: format.Clean(c.Metric.Name),
 		Old: c.Metric.Format(c.Old.Center), New: c.Metric.Format(c.New.Center),
 		Delta: "~", Interval: format.Interval(c.Lo, c.Hi), Adjusted: format.P(c.Adjusted), N1: c.N2, N2: c.N1, Kind: c.Kind.String(),
 	}

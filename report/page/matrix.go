@@ -149,6 +149,7 @@ func (b *builder) matrixCell(m analysis.Metric, e *analysis.Entry) matrixCell {
 	case analysis.Unranked:
 		c.Class = "base"
 	case analysis.Partial:
+		c.Value = "" // over other cases than its neighbours
 		c.Class, c.Ratio = "part", fmt.Sprintf("%d of %d", e.Have, e.Of)
 	}
 	return c

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"switchyard/bench/benchlog"
 	"switchyard/report/analysis"
 	"switchyard/report/format"
 	"switchyard/report/results"
@@ -27,6 +26,9 @@ var pageCSS string
 //go:embed page.js
 var pageJS string
 
+// style is the page's whole style sheet.
+var style = pageCSS + markerCSS()
+
 var pageTmpl = template.Must(template.New("page").Parse(pageTemplate))
 
 // Limits on the page: it stays below three megabytes, and hostile or huge files
@@ -39,7 +41,7 @@ const (
 	maxWorkloads  = 80
 	maxEvens      = 150  // break-even rows
 	maxMissing    = 60   // failed or skipped cells per workload
-	tableBytes    = 1800 // per cell, of matrix and tables together, measured
+	tableBytes    = 1700 // per cell, of matrix and tables together, measured
 	chartBytes    = 3600 // per cell, of all charts, measured
 	compareBytes  = 250e3
 	pageBytes     = 200e3 // head, break-even, noise, method
@@ -102,13 +104,17 @@ type page struct {
 	Benchstat  string   // command that reads the same results
 }
 
-// A pageModel is a model with its colour and its short description.
+// A pageModel is a model with its look and its short description.
 type pageModel struct {
 	Name     string
-	Class    string // of its colour: "s1"
+	Class    string // of its colour and marker: "s1 m1"
 	Note     string
 	Baseline bool
+	look     look
 }
+
+// short is the name as charts have room for it.
+func (m pageModel) short() string { return format.CleanTo(m.Name, nameRoom) }
 
 func newPage(run *analysis.Analysis, opt Options) *page {
 	b := newBuilder(run)
@@ -123,7 +129,7 @@ func newPage(run *analysis.Analysis, opt Options) *page {
 		DataCut:  cut,
 		b:        b,
 		Title:    b.title(),
-		CSS:      template.CSS(pageCSS),
+		CSS:      template.CSS(style),
 		JS:       template.JS(pageJS),
 		Version:  opt.Version,
 		Run:      run,
@@ -140,7 +146,7 @@ func newPage(run *analysis.Analysis, opt Options) *page {
 	}
 	p.Benchstat = b.benchstat()
 	p.CSP = fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; img-src data:; base-uri 'none'; form-action 'none'",
-		hashSource(pageCSS), hashSource(pageJS))
+		hashSource(style), hashSource(pageJS))
 	for _, m := range analysis.Metrics {
 		p.Matrices = append(p.Matrices, b.matrix(m))
 	}
@@ -206,42 +212,13 @@ type builder struct {
 func newBuilder(run *analysis.Analysis) *builder {
 	b := &builder{run: run, first: map[*results.Workload][]*results.Case{}, ids: map[any]string{}, taken: map[string]bool{}}
 	for _, name := range run.Models {
-		m := run.Model(name)
+		m, look := run.Model(name), lookOf(run, name)
 		b.models = append(b.models, pageModel{
-			Name: format.Clean(results.ModelName(name)), Class: class(run, name),
-			Note: format.CleanTo(m.Note, 200), Baseline: m.Baseline,
+			Name: format.Clean(results.ModelName(name)), Class: look.class(),
+			Note: format.CleanTo(m.Note, 200), Baseline: m.Baseline, look: look,
 		})
 	}
 	return b
-}
-
-// colours of models, beside that of baselines, in page.css.
-const colours = 11
-
-// class is the class of a model's colour: the same in every page of one order
-// of models, whichever of them were measured.
-func class(run *analysis.Analysis, name string) string {
-	if run.Model(name).Baseline {
-		return "s-base"
-	}
-	n := 0
-	for _, m := range run.File.Models {
-		if string(m.Name) == name {
-			return fmt.Sprintf("s%d", n%colours)
-		}
-		if !m.Baseline {
-			n++
-		}
-	}
-	for _, m := range run.Models {
-		if m == name {
-			break
-		}
-		if !slices.ContainsFunc(run.File.Models, func(i benchlog.ModelInfo) bool { return string(i.Name) == m }) {
-			n++
-		}
-	}
-	return fmt.Sprintf("s%d", n%colours)
 }
 
 // plan decides which cases are shown, and what room that leaves for charts.

@@ -52,7 +52,13 @@
     const name = state.view.get("baseline") || "";
     const select = $("#baseline");
     select.value = name;
+    if (select.selectedIndex < 0) select.selectedIndex = 0;
     const col = select.selectedIndex - 1;
+    // What speaks of the best must not stand beside ratios over another.
+    for (const el of $$(".over")) el.textContent = col < 0 ? "the row’s best" : name;
+    for (const el of $$(".based")) el.hidden = col < 0;
+    for (const el of $$(".best.ramp")) el.hidden = col >= 0;
+    for (const el of $$(".matrix")) el.classList.toggle("against", col >= 0);
     for (const row of $$(".matrix tr")) {
       const cells = $$("td", row).filter(td => $(".ratio", td));
       const base = col >= 0 && cells[col] ? parseFloat(cells[col].dataset.v) : 1;
@@ -60,6 +66,8 @@
         const out = $(".ratio", td), v = parseFloat(td.dataset.v);
         out.dataset.best ??= out.textContent;
         if (!Number.isFinite(v)) continue;
+        const gain = row.closest(".matrix").hasAttribute("data-higher") ? v / base : base / v;
+        td.classList.toggle("gain", col >= 0 && gain > 1.05);
         out.textContent = col < 0 ? out.dataset.best : Number.isFinite(base) ? format(v / base) + "×" : "no baseline";
       }
     }
@@ -70,6 +78,16 @@
     const q = (state.view.get("q") || "").toLowerCase();
     $("#filter").value = state.view.get("q") || "";
     for (const el of $$("[data-workload]")) el.hidden = !el.dataset.workload.toLowerCase().includes(q);
+    // What holds nothing else goes with it, and what counts it counts the rest;
+    // sums over all workloads are not those of the few.
+    for (const box of $$("[data-holds]")) {
+      const shown = $$("[data-workload]", box).filter(el => !el.hidden);
+      box.hidden = !shown.length;
+      const count = $(".count", box);
+      if (count && box.tagName === "DETAILS") count.textContent = shown.length;
+    }
+    for (const sums of $$(".matrix tfoot")) sums.hidden = !!q;
+    $("#nothing").textContent = $$(".workload").every(el => el.hidden) ? `No workload has “${q}” in its name.` : "";
   }
 
   // One model lit up in all charts.
@@ -181,13 +199,29 @@
     const id = decodeURIComponent(state.anchor);
     const el = id && document.getElementById(id);
     if (!el) return;
-    if (el.matches("input.pick")) {
+    if (el.closest("[hidden]")) { // a link leads to what the filter hides
+      state.view.delete("q");
+      writeHash();
+      showFilter();
+    }
+    for (let box = el.closest("details"); box; box = box.parentElement.closest("details")) box.open = true;
+    if (el.matches("input[name=metric]")) {
+      state.anchor = "matrix";
+      set("metric", el.value === "throughput" ? "" : el.value);
+      showMetric();
+      $("#matrix").scrollIntoView();
+    } else if (el.matches("input.pick")) {
       el.checked = true;
       el.closest(".cases").scrollIntoView();
     } else if (state.view.toString()) {
       el.scrollIntoView();
     }
   }
+  // A browser may not scroll again to where it is, nor say that the hash is new.
+  document.addEventListener("click", e => {
+    const link = e.target.closest("a[href^='#']");
+    if (link && !e.ctrlKey && !e.metaKey && !e.shiftKey) { state.anchor = link.hash.slice(1); go(); }
+  });
   for (const pick of $$("input.pick")) pick.addEventListener("change", () => {
     if (pick.name === "metric") set("metric", pick.value === "throughput" ? "" : pick.value);
     else { state.anchor = pick.value; writeHash(); }

@@ -42,6 +42,7 @@ type svg struct {
 	w, h  float64
 	out   strings.Builder
 	pen   string // looks of the path being written, "" when none is
+	d     pathData
 	state svgState
 	stack []svgState
 }
@@ -136,15 +137,17 @@ func (c *svg) class(base string) string {
 	return base
 }
 
-// path adds to the path being written when it has the same looks, which most
-// neighbours have: grid lines, interval bars, dots. That halves a page.
-func (c *svg) path(attributes, d string) {
+// path begins a path, or goes on with the one being written when it has the
+// same looks, which most neighbours have: grid lines, interval bars, dots. That
+// halves a page.
+func (c *svg) path(attributes string) *pathData {
 	if c.pen != attributes {
 		c.flush()
 		c.pen = attributes
 		c.out.WriteString("<path " + attributes + ` d="`)
+		c.d = pathData{c: c, first: true}
 	}
-	c.out.WriteString(d)
+	return &c.d
 }
 
 // flush ends the path being written.
@@ -171,7 +174,7 @@ func (c *svg) Stroke(p vg.Path) {
 		}
 		looks += ` stroke-dasharray="` + strings.Join(dash, " ") + `"`
 	}
-	c.path(looks, c.data(p))
+	c.path(looks).add(p)
 }
 
 // Fill writes a path's inside. A round glyph becomes the round end of a line
@@ -181,11 +184,13 @@ func (c *svg) Fill(p vg.Path) {
 		return
 	}
 	if at, r, ok := circle(p); ok {
-		x, y := c.at(at)
-		c.path(fmt.Sprintf(`class="%s" stroke-width="%s"`, c.class("l"), tenth(2*r.Points())), "M"+tenth(x)+" "+tenth(y)+"h0")
+		d := c.path(fmt.Sprintf(`class="%s" stroke-width="%s"`, c.class("l"), tenth(2*r.Points())))
+		d.move(at)
+		c.out.WriteString("h0")
+		d.slanted = false
 		return
 	}
-	c.path(`class="`+c.class("f")+`"`, c.data(p))
+	c.path(`class="` + c.class("f") + `"`).add(p)
 }
 
 // circle recognises the path that vg draws a round glyph with.
@@ -196,10 +201,8 @@ func circle(p vg.Path) (at vg.Point, r vg.Length, ok bool) {
 	return vg.Point{}, 0, false
 }
 
-// data is a path's d attribute: whole tenths, each relative to the one before,
-// which are shorter. Rounding is done once, so that nothing adds up.
-func (c *svg) data(p vg.Path) string {
-	d := pathData{c: c}
+// add writes a path's corners.
+func (d *pathData) add(p vg.Path) {
 	for _, comp := range p {
 		switch comp.Type {
 		case vg.MoveComp:
@@ -220,18 +223,19 @@ func (c *svg) data(p vg.Path) string {
 				d.line(vg.Point{X: comp.Pos.X + comp.Radius*vg.Length(cos), Y: comp.Pos.Y + comp.Radius*vg.Length(sin)})
 			}
 		case vg.CloseComp:
-			d.b.WriteByte('z')
-			d.x, d.y = d.x0, d.y0
+			d.c.out.WriteByte('z')
+			d.x, d.y, d.slanted = d.x0, d.y0, false
 		}
 	}
-	return d.b.String()
 }
 
-// pathData writes a path in tenths.
+// pathData is a path's d attribute: whole tenths, each relative to the one
+// before, which are shorter. Rounding is done once, so that nothing adds up.
 type pathData struct {
 	c            *svg
-	b            strings.Builder
 	x, y, x0, y0 int
+	first        bool
+	slanted      bool // the next step, if slanted, needs no letter
 }
 
 func (d *pathData) at(p vg.Point) (x, y int) {
@@ -240,9 +244,22 @@ func (d *pathData) at(p vg.Point) (x, y int) {
 }
 
 func (d *pathData) move(p vg.Point) {
-	d.x, d.y = d.at(p)
-	d.x0, d.y0 = d.x, d.y
-	d.b.WriteString("M" + tenths(d.x) + " " + tenths(d.y))
+	x, y := d.at(p)
+	if d.first {
+		d.c.out.WriteString("M" + pair(x, y))
+	} else {
+		d.c.out.WriteString("m" + pair(x-d.x, y-d.y))
+	}
+	d.slanted = !d.first
+	d.x, d.y, d.x0, d.y0, d.first = x, y, x, y, false
+}
+
+// pair writes two numbers. A sign separates as well as a space.
+func pair(x, y int) string {
+	if y < 0 {
+		return tenths(x) + tenths(y)
+	}
+	return tenths(x) + " " + tenths(y)
 }
 
 // line goes on to p. A step of nothing is left out.
@@ -251,18 +268,20 @@ func (d *pathData) line(p vg.Point) {
 	dx, dy := x-d.x, y-d.y
 	switch {
 	case dx == 0 && dy == 0:
+		return
 	case dy == 0:
-		d.b.WriteString("h" + tenths(dx))
+		d.c.out.WriteString("h" + tenths(dx))
 	case dx == 0:
-		d.b.WriteString("v" + tenths(dy))
+		d.c.out.WriteString("v" + tenths(dy))
 	default:
-		sep := " "
-		if dy < 0 {
-			sep = ""
+		if !d.slanted {
+			d.c.out.WriteByte('l')
+		} else if dx > 0 {
+			d.c.out.WriteByte(' ')
 		}
-		d.b.WriteString("l" + tenths(dx) + sep + tenths(dy))
+		d.c.out.WriteString(pair(dx, dy))
 	}
-	d.x, d.y = x, y
+	d.x, d.y, d.slanted = x, y, dx != 0 && dy != 0
 }
 
 // FillString writes text at its baseline's start.

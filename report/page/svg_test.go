@@ -40,7 +40,7 @@ func TestCanvasPaths(t *testing.T) {
 	c.Stroke(q)
 	got := string(c.markup("x", "a & b"))
 	want := `<svg class="plot x" viewBox="0 0 100 50" role="group" tabindex="0" aria-label="a &amp; b">` +
-		`<path class="l i-grid" d="M10 40h10v-5l-10 5zM0 50h5"/><path class="l i-muted" d="M0 50h5"/></svg>`
+		`<path class="l i-grid" d="M10 40h10v-5l-10 5zm-10 10h5"/><path class="l i-muted" d="M0 50h5"/></svg>`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -143,7 +143,7 @@ func TestSVGElements(t *testing.T) {
 		"half a dot": {func(c *svg) { c.Fill(dot(0, math.Pi)) }, `<path class="f" d="M0 10l5-5z"/>`},
 		"a curve": {func(c *svg) {
 			c.Stroke(vg.Path{{Type: vg.MoveComp}, {Type: vg.CurveComp, Control: []vg.Point{{X: 1, Y: 1}}, Pos: vg.Point{X: 2, Y: 3}}})
-		}, `<path class="l" d="M0 10l1-1l1-2"/>`},
+		}, `<path class="l" d="M0 10l1-1 1-2"/>`},
 		"turned text":     {func(c *svg) { c.Rotate(math.Pi / 2); c.FillString(face(9), vg.Point{X: 2}, "up") }, `<text class="t" x="0" y="8" font-size="9" transform="rotate(-90 0 8)">up</text>`},
 		"text of no size": {func(c *svg) { c.FillString(font.Face{}, vg.Point{}, "x") }, ""},
 		"a group":         {func(c *svg) { c.open(" a b ", `m"`, "<t>"); c.Stroke(line); c.close() }, `<g class="a b" data-model="m&#34;"><title>&lt;t&gt;</title><path class="l" d="M0 10h3"/></g>`},

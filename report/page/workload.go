@@ -22,8 +22,7 @@ type pageWorkload struct {
 	Control      bool
 	Curves       []pageChart
 	Panels       []pagePanel
-	Columns      []string // of the table, beside case and model, that have any value
-	Table        []tableRow
+	Tables       []pageTable
 	Missing      []missing
 }
 
@@ -33,7 +32,6 @@ type pagePanel struct {
 	First    bool
 	Charts   []pageChart // throughput, latency, spread
 	Folded   []pageChart // progression, distribution
-	Alloc    []allocRow
 }
 
 // A pageChart is a figure: what it shows, how to read it, the drawing.
@@ -41,10 +39,23 @@ type pageChart struct {
 	Title, Hint string
 	SVG         template.HTML
 	Wide, Tall  bool
+	Workload    string // that it stands or falls with, outside its section
+}
+
+// A pageTable has a row per case and model, and the columns in which any has a
+// value.
+type pageTable struct {
+	Title   string
+	Cases   bool // more than one
+	Columns []string
+	Rows    []tableRow
 }
 
 // A tableCell is one number with the value it sorts by.
 type tableCell struct{ Text, Value, Title string }
+
+// Long reports whether the text is one to be broken into lines.
+func (c tableCell) Long() bool { return len([]rune(c.Text)) > 17 }
 
 type tableRow struct {
 	Case, CaseID string
@@ -61,12 +72,6 @@ type missing struct {
 	Reason string
 }
 
-type allocRow struct {
-	Model               pageModel
-	Bytes, Allocs, GCs  string
-	Switches, CPU, Peak string
-}
-
 func (b *builder) workload(w *results.Workload) pageWorkload {
 	p := pageWorkload{
 		Name: format.Clean(w.Name), ID: b.id(w), Op: format.Clean(w.Info.Op), Story: format.CleanTo(w.Info.Story, 2000), Source: format.CleanTo(w.Info.Source, 200),
@@ -80,7 +85,7 @@ func (b *builder) workload(w *results.Workload) pageWorkload {
 			measured++
 		}
 	}
-	b.table(&p, w)
+	p.Tables = []pageTable{b.table(w, "All numbers", ranking, measures), b.table(w, "Allocations, collections, switches and counters", nil, resources)}
 	p.Missing = b.missing(w)
 	return p
 }
@@ -197,29 +202,17 @@ func (b *builder) panel(c *results.Case, first bool) pagePanel {
 	p := pagePanel{Name: format.Clean(c.Label()), ID: b.id(c), First: first}
 	p.Charts = b.caseCharts(c)
 	p.Folded = b.foldedCharts(c)
-	for _, m := range b.run.Models {
-		cell := c.Cells[m]
-		if !cell.Usable() {
-			continue
-		}
-		show := func(unit string) string {
-			s := b.run.Summary(cell, unit)
-			if s.N == 0 {
-				return "–"
-			}
-			return format.Value(s.Center, unit)
-		}
-		p.Alloc = append(p.Alloc, allocRow{b.model(m), show("B/op"), show("allocs/op"), show("gcs"), show("csw/op"), show(analysis.CPUTime.Unit), show(analysis.Memory.Unit)})
-	}
 	return p
 }
 
-// columns of the numbers table after case and model. Those without any value
-// in a workload are left out.
-var columns = []struct {
+// A column of a table, after case and model.
+type column struct {
 	name string
 	cell func(b *builder, c *results.Cell, e *analysis.Entry, s analysis.Summary) tableCell
-}{
+}
+
+// ranking are the columns about throughput: empty where a model has none.
+var ranking = []column{
 	{"n", func(b *builder, c *results.Cell, e *analysis.Entry, s analysis.Summary) tableCell {
 		t := tableCell{Text: fmt.Sprint(s.N), Value: fmt.Sprint(s.N)}
 		if out := s.Mild + s.Extreme; out > 0 {
@@ -275,28 +268,36 @@ var columns = []struct {
 		}
 		return tableCell{"slower", "2", ""}
 	}},
+}
+
+// measures are the other columns of the table of numbers, resources those of
+// the table folded below it.
+var measures = []column{
 	{"p50", unitCell("p50-ns")},
 	{"p99", unitCell("p99-ns")},
 	{"p99.9", unitCell("p99.9-ns")},
 	{"max", unitCell("max-ns")},
 	{"CPU/op", unitCell("cpu-ns/op")},
 	{"peak memory", unitCell("peak-RSS-bytes")},
-	{"B/op", unitCell("B/op")},
-	{"allocs/op", unitCell("allocs/op")},
-	{"csw/op", unitCell("csw/op")},
-	{"instructions/op", unitCell("instructions/op")},
-	{"cycles/op", unitCell("cycles/op")},
-	{"cache misses/op", unitCell("cache-misses/op")},
-	{"kernel instructions/op", unitCell("kernel-instructions/op")},
-	{"kernel cycles/op", unitCell("kernel-cycles/op")},
-	{"kernel cache misses/op", unitCell("kernel-cache-misses/op")},
-	{"gcs", unitCell("gcs")},
 	{"spread", func(b *builder, c *results.Cell, e *analysis.Entry, s analysis.Summary) tableCell {
 		if !format.Finite(s.Spread()) {
 			return tableCell{}
 		}
 		return tableCell{format.Percent(s.Spread()), number(s.Spread()), "interquartile range of throughput, as a share of the median"}
 	}},
+}
+
+var resources = []column{
+	{"B/op", unitCell("B/op")},
+	{"allocs/op", unitCell("allocs/op")},
+	{"collections", unitCell("gcs")},
+	{"context switches/op", unitCell("csw/op")},
+	{"instructions/op", unitCell("instructions/op")},
+	{"cycles/op", unitCell("cycles/op")},
+	{"cache misses/op", unitCell("cache-misses/op")},
+	{"kernel instructions/op", unitCell("kernel-instructions/op")},
+	{"kernel cycles/op", unitCell("kernel-cycles/op")},
+	{"kernel cache misses/op", unitCell("kernel-cache-misses/op")},
 }
 
 func unitCell(unit string) func(*builder, *results.Cell, *analysis.Entry, analysis.Summary) tableCell {
@@ -309,10 +310,11 @@ func unitCell(unit string) func(*builder, *results.Cell, *analysis.Entry, analys
 	}
 }
 
-// table fills in the full-width table of everything: a row per case and model.
-func (b *builder) table(p *pageWorkload, w *results.Workload) {
+// table has a row per case and model, in the columns in which any has a value.
+func (b *builder) table(w *results.Workload, title string, ranking, measures []column) pageTable {
+	columns := slices.Concat(ranking, measures)
 	used := make([]bool, len(columns))
-	var rows []tableRow
+	out := pageTable{Title: title + " of " + format.Clean(w.Name), Cases: len(b.first[w]) > 1}
 	for _, c := range b.first[w] {
 		r := b.run.Case(c, analysis.Throughput)
 		for i, m := range b.run.Models {
@@ -322,37 +324,39 @@ func (b *builder) table(p *pageWorkload, w *results.Workload) {
 			}
 			e := &r.Entries[i]
 			mc := b.matrixCell(analysis.Throughput, e)
-			row := tableRow{Case: format.Clean(c.Label()), CaseID: b.id(c), Model: b.models[i], Mark: mc.Mark, Spoken: mc.Spoken, First: len(rows) > 0 && rows[len(rows)-1].CaseID != b.id(c)}
+			row := tableRow{Case: format.Clean(c.Label()), CaseID: b.id(c), Model: b.models[i], Mark: mc.Mark, Spoken: mc.Spoken}
+			if n := len(out.Rows); n > 0 {
+				row.First = out.Rows[n-1].CaseID != row.CaseID
+			}
 			if e.Relation == analysis.Absent {
 				row.Mark = ""
 			}
 			s := b.run.Summary(cell, analysis.Throughput.Unit)
 			for k, col := range columns {
 				var t tableCell
-				if e.Relation != analysis.Absent || k >= 7 {
+				if e.Relation != analysis.Absent || k >= len(ranking) {
 					t = col.cell(b, cell, e, s)
 				}
 				used[k] = used[k] || t.Text != ""
 				row.Cells = append(row.Cells, t)
 			}
-			rows = append(rows, row)
+			out.Rows = append(out.Rows, row)
 		}
 	}
 	for k, col := range columns {
 		if used[k] {
-			p.Columns = append(p.Columns, col.name)
+			out.Columns = append(out.Columns, col.name)
 		}
 	}
-	for i := range rows {
-		var kept []tableCell
-		for k, t := range rows[i].Cells {
+	for i, row := range out.Rows {
+		out.Rows[i].Cells = nil
+		for k, t := range row.Cells {
 			if used[k] {
-				kept = append(kept, t)
+				out.Rows[i].Cells = append(out.Rows[i].Cells, t)
 			}
 		}
-		rows[i].Cells = kept
 	}
-	p.Table = rows
+	return out
 }
 
 // missing lists failed cells first, then those that were not measured.
