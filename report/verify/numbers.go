@@ -12,7 +12,7 @@ import (
 // unitsOf are the units whose medians stand in columns of the tables.
 var unitsOf = map[string]string{
 	"throughput": "ops/s", "p50": "p50-ns", "p99": "p99-ns", "p99.9": "p99.9-ns", "max": "max-ns", "CPU/op": "cpu-ns/op",
-	"peak memory": "peak-RSS-bytes", "B/op": "B/op", "allocs/op": "allocs/op", "csw/op": "csw/op", "gcs": "gcs",
+	"peak memory": "peak-RSS-bytes", "B/op": "B/op", "allocs/op": "allocs/op", "context switches/op": "csw/op", "collections": "gcs",
 }
 
 // numbers compares the medians of the workloads' tables, and their ratios to
