@@ -74,7 +74,7 @@ func TestLooksDiffer(t *testing.T) {
 	}
 }
 
-// linear is an sRGB colour as intensities of red, green and blue.
+// linear is a colour of the style as intensities of red, green and blue.
 func linear(t *testing.T, hex string) (c [3]float64) {
 	t.Helper()
 	var v [3]int
