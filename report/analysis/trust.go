@@ -62,12 +62,27 @@ func trust(ws []Warning) Trust {
 	return t
 }
 
+// why names the grave reasons in brackets, as part of a sentence; "" if none
+// is.
+func (t Trust) why() string {
+	var why []string
+	for _, w := range t.Reasons {
+		if w.Grade == Grave {
+			why = append(why, w.Title)
+		}
+	}
+	if why == nil {
+		return ""
+	}
+	return " (" + strings.Join(why, ", ") + ")"
+}
+
 // warnings returns what a run is to be warned of, gravest first.
 func warnings(a *Analysis) []Warning {
 	var out []Warning
 	for _, check := range []func(*Analysis) (Warning, bool){
-		warnFailed, warnMixed, warnTruncated, warnFewResults, warnUnresolved, warnShort, warnDisturbed, warnSteal,
-		warnCanary, warnLoad, warnWide, warnOutliers, warnTrend, warnInvalid, warnLeftOut,
+		warnFailed, warnMixed, warnOthers, warnControl, warnTruncated, warnFewResults, warnUnresolved, warnShort, warnDisturbed,
+		warnSteal, warnPressure, warnCanary, warnLoad, warnWide, warnOutliers, warnTrend, warnInvalid, warnLeftOut,
 	} {
 		if w, ok := check(a); ok {
 			out = append(out, w)
@@ -191,22 +206,79 @@ func warnShort(a *Analysis) (Warning, bool) {
 }
 
 func warnDisturbed(a *Analysis) (Warning, bool) {
-	n := 0
+	n, grade := blocksBeyond(a, func(b results.Block) bool { return b.Disturbed })
+	return Warning{
+		ID: "disturbed", Grade: grade, Title: fmt.Sprintf("%d of %s disturbed", n, format.Count(len(a.Blocks), "block")),
+		Value: fmt.Sprintf("%d of %d", n, len(a.Blocks)), Threshold: "0",
+		Effect: "Something else ran on the machine. Such a block is run again if there is time; its results stay in the sample and widen it.",
+		Remedy: "Stop other programs, or run on a machine of its own.",
+	}, n > 0
+}
+
+// blocksBeyond counts the blocks of which something is true, and grades that.
+func blocksBeyond(a *Analysis, is func(results.Block) bool) (n int, g Grade) {
 	for _, b := range a.Blocks {
-		if b.Disturbed {
+		if is(b) {
 			n++
 		}
 	}
-	w := Warning{
-		ID: "disturbed", Grade: Caution, Title: fmt.Sprintf("%d of %s disturbed", n, format.Count(len(a.Blocks), "block")),
-		Value: fmt.Sprintf("%d of %d", n, len(a.Blocks)), Threshold: "0",
-		Effect: "Something else ran on the machine. The block was run again; its results stay in the sample and widen it.",
-		Remedy: "Stop other programs, or run on a machine of its own.",
-	}
 	if float64(n) > graveDisturbed*float64(len(a.Blocks)) {
-		w.Grade = Grave
+		return n, Grave
 	}
-	return w, n > 0
+	return n, Caution
+}
+
+// warnOthers looks at what was not of the run and used the CPUs meanwhile.
+func warnOthers(a *Analysis) (Warning, bool) {
+	worst := worstBlock(a, func(b results.Block) float64 { return b.Others })
+	_, grade := blocksBeyond(a, func(b results.Block) bool { return b.Others > benchlog.OthersDisturb })
+	return Warning{
+		ID: "others", Grade: grade, Title: fmt.Sprintf("something else used up to %.0f %% of the CPUs", worst), Value: fmt.Sprintf("%.1f %%", worst),
+		Threshold: fmt.Sprintf("%.0f %%", benchlog.OthersWarn),
+		Effect:    "Models shared the processors with it, those of many threads or processes more than others.",
+		Remedy:    "Stop other programs, or run on a machine of its own.",
+	}, worst > benchlog.OthersWarn
+}
+
+func warnPressure(a *Analysis) (Warning, bool) {
+	memory := worstBlock(a, func(b results.Block) float64 { return b.MemoryPressure })
+	disk := worstBlock(a, func(b results.Block) float64 { return b.IOPressure })
+	return Warning{
+		ID: "pressure", Grade: Caution, Title: "tasks waited for memory or a disk",
+		Value: fmt.Sprintf("for memory in %.1f %% of the time, for a disk in %.1f %%", memory, disk), Threshold: fmt.Sprintf("%.0f %%", benchlog.PressureWarns),
+		Effect: "The kernel was looking for memory, or something wrote much: pauses that no model made.",
+		Remedy: "Stop other programs, or run on a machine with more memory.",
+	}, max(memory, disk) > benchlog.PressureWarns
+}
+
+// warnControl compares the models where they all do the same, nothing: what
+// differs there is the harness, or the machine, and is in all other cells too.
+func warnControl(a *Analysis) (Warning, bool) {
+	var fast, slow *results.Cell
+	worst := 1.0
+	for _, c := range a.Cases() {
+		if !c.Workload.Info.Control {
+			continue
+		}
+		for _, m := range a.Models {
+			for _, n := range a.Models {
+				x, y := a.sums[c.Cells[m]][Throughput.Unit], a.sums[c.Cells[n]][Throughput.Unit]
+				if x.N > 0 && y.N > 0 && x.Lo > y.Hi && x.Center > worst*y.Center {
+					worst, fast, slow = x.Center/y.Center, c.Cells[m], c.Cells[n]
+				}
+			}
+		}
+	}
+	w := Warning{
+		ID: "control", Grade: Grave, Value: format.Ratio(worst), Threshold: format.Ratio(benchlog.ControlWarns),
+		Effect: "The models do the same there, next to nothing: what differs is the harness or the machine, and is in their other cells too.",
+		Remedy: "Run again on a quiet machine; if it stays, look for what the models' runners do besides.",
+	}
+	if slow != nil {
+		w.Title = fmt.Sprintf("%s is %s as fast in %s as in %s", slow.Case.FullName(), format.Ratio(worst), format.Clean(fast.Model), format.Clean(slow.Model))
+		w.Cells = []*results.Cell{fast, slow}
+	}
+	return w, worst > benchlog.ControlWarns
 }
 
 func warnSteal(a *Analysis) (Warning, bool) {

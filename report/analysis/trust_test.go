@@ -31,6 +31,8 @@ func TestTrust(t *testing.T) {
 		"godebug":   "godebug: gctrace=1\n",
 		"disturbed": "# block {\"block\":1,\"disturbed\":true}\n",
 		"steal":     "# block {\"block\":1,\"steal_pct\":7}\n",
+		"others":    "# block {\"block\":1,\"others_pct\":3}\n",
+		"pressure":  "# block {\"block\":1,\"pressure_io_pct\":6}\n",
 		"canary":    "# block {\"block\":1,\"canary_ns\":[100,130],\"canary_base_ns\":100}\n",
 		"load":      "cores: 2\n# block {\"block\":1,\"load1\":9}\n",
 		"failed":    "--- FAIL: BenchmarkX/model=a-2\n    no\n",
@@ -52,6 +54,72 @@ func TestTrust(t *testing.T) {
 		}
 		if !found {
 			t.Errorf("no warning %q", id)
+		}
+	}
+}
+
+// A run beside a busy loop says so on its first line; one that was so in one
+// block of three has a word of it among its reasons.
+func TestBusyLoop(t *testing.T) {
+	blocks := func(others ...float64) string {
+		text := reporttest.Table{Count: 12, Noise: 0.002, Order: []string{"A"}, Rates: map[string]map[string]float64{"A": {"greenlet": 200, "goroutine": 100}}}.Text()
+		for i, v := range others {
+			text += fmt.Sprintf("# block {\"block\":%d,\"attempt\":1,\"others_pct\":%g}\n", i+1, v)
+		}
+		return text
+	}
+	for _, tt := range []struct {
+		others []float64
+		grade  Grade
+		head   string
+	}{
+		{[]float64{49.8, 50, 50.2}, Grave, "Indication only (something else used up to 50 % of the CPUs, 3 of 3 blocks disturbed): what to use, by kind of work"},
+		{[]float64{0, 5.1, 5.1}, Grave, "Indication only (something else used up to 5 % of the CPUs, 2 of 3 blocks disturbed): what to use, by kind of work"},
+		{[]float64{0, 50, 0.5}, Caution, "What to use, by kind of work"},
+		{[]float64{5, 5, 5}, Caution, "What to use, by kind of work"},
+		{[]float64{2, 2, 2}, -1, "What to use, by kind of work"},
+		{nil, -1, "What to use, by kind of work"},
+	} {
+		a := Of(read(t, blocks(tt.others...)))
+		grade := Grade(-1)
+		for _, w := range a.Warnings {
+			if w.ID == "others" {
+				grade = w.Grade
+			}
+		}
+		if grade != tt.grade || a.Verdict.Headline != tt.head {
+			t.Errorf("others used %v %%: a warning of grade %d, %q, want %d, %q", tt.others, grade, a.Verdict.Headline, tt.grade, tt.head)
+		}
+	}
+}
+
+// Where all models do the same, nothing, they may differ by less than a
+// twentieth; more than that is grave, if it is beyond the noise.
+func TestControlDisagrees(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		noise float64
+		rates map[string]float64
+		title string
+	}{
+		{"Nop", 0.002, map[string]float64{"serial": 100, "greenlet": 103, "goroutine": 104, "process": 101}, ""},
+		{"Nop", 0.002, map[string]float64{"serial": 100, "greenlet": 103, "goroutine": 110, "process": 90}, "Nop is 1.22× as fast in goroutine as in process"},
+		{"Nop", 0.3, map[string]float64{"serial": 100, "greenlet": 100, "goroutine": 110, "process": 95}, ""},
+		{"Ring", 0.002, map[string]float64{"serial": 100, "greenlet": 103, "goroutine": 110, "process": 90}, ""},
+	} {
+		text := `# workload {"name":"` + tt.name + `","control":` + fmt.Sprint(tt.name == "Nop") + "}\n" +
+			reporttest.Table{Count: 12, Noise: tt.noise, Order: []string{tt.name}, Rates: map[string]map[string]float64{tt.name: tt.rates}}.Text()
+		title, a := "", Of(read(t, text))
+		for _, w := range a.Warnings {
+			if w.ID == "control" {
+				title = w.Title
+				if w.Grade != Grave || len(w.Cells) != 2 {
+					t.Errorf("%+v", w)
+				}
+			}
+		}
+		if title != tt.title {
+			t.Errorf("%s %v: %q, want %q", tt.name, tt.rates, title, tt.title)
 		}
 	}
 }

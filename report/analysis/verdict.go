@@ -54,7 +54,7 @@ func verdictOf(a *Analysis) Verdict {
 	default:
 		v.Headline = "What to use, by kind of work"
 		if v.Low {
-			v.Headline = "Indication only: what to use, by kind of work"
+			v.Headline = "Indication only" + v.Trust.why() + ": what to use, by kind of work"
 		}
 		v.Decisions = decisions(a)
 		v.Advice = v.Profile.Sentence()
