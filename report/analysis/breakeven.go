@@ -16,17 +16,16 @@ type BreakEven struct {
 	Fixed    string // the other parameters
 	A, B     string
 
-	// At is where the ratio of throughputs, drawn as straight lines between the
-	// measured points in double logarithmic scale, passes one. Lo and Hi are
-	// where the bounds of its interval do. All are NaN unless the outcome is
-	// Crosses.
-	At, Lo, Hi float64
-	First      float64 // smallest size measured
-	Last       float64 // largest size measured
-	Outcome    Outcome
-	Falling    bool // A is better below the crossing, not above
+	// Lo and Hi bracket the crossing: measured sizes, the last that is shown
+	// to be on its one side and the first that is shown to be on the other.
+	// Nothing is drawn between measurements. Both are NaN unless the outcome
+	// is Crosses.
+	Lo, Hi  float64
+	Outcome Outcome
+	Falling bool // A is better below the crossing, not above
 
-	Text string // the answer, one sentence
+	Text  string // the answer, one sentence
+	Short string // its beginning: "from task = 10µs at the latest"
 
 	Curve Curve
 }
@@ -101,8 +100,7 @@ func breakEven(g Curve, a, b string) (BreakEven, bool) {
 	}
 	e := BreakEven{
 		Workload: g.Workload, Key: g.Key, Fixed: g.Fixed, A: a, B: b, Curve: g,
-		First: pts[0].X, Last: pts[len(pts)-1].X,
-		At: math.NaN(), Lo: math.NaN(), Hi: math.NaN(),
+		Lo: math.NaN(), Hi: math.NaN(),
 	}
 	turns, before, after := turns(pts)
 	switch {
@@ -110,23 +108,24 @@ func breakEven(g Curve, a, b string) (BreakEven, bool) {
 		e.Outcome = MultipleCrossings
 	case len(turns) == 2:
 		e.Outcome, e.Falling = Crosses, turns[0] > 0
-		e.cross(pts[before : after+1])
+		e.Lo, e.Hi = pts[before].X, pts[after].X
 	case len(turns) == 1 && every(pts, func(p RatioPoint) bool { return p.sign() != 0 }):
 		e.Outcome = map[int]Outcome{1: Always, -1: Never}[turns[0]]
 	default:
 		e.Outcome = Undecided
 	}
-	e.Text = e.sentence(pts)
+	short, rest := e.sentence(pts)
+	e.Short, e.Text = short, short+rest
 	return e, true
 }
 
-// sign returns what is shown at a point: 1 if A is better, -1 if it is worse, 0
-// if neither is.
+// sign returns what is shown at a point: 1 if A is better by more than matters,
+// -1 if it is worse, 0 if neither is.
 func (p RatioPoint) sign() int {
 	switch {
-	case p.Lo > 1:
+	case p.Lo > 1+Practical:
 		return 1
-	case p.Hi < 1:
+	case p.Hi < 1/(1+Practical):
 		return -1
 	}
 	return 0
@@ -154,80 +153,64 @@ func turns(pts []RatioPoint) (signs []int, before, after int) {
 	return signs, before, after
 }
 
-// cross finds the crossing and its bounds among points of which the first is
-// shown to lie on one side of one and the last on the other.
-func (e *BreakEven) cross(pts []RatioPoint) {
-	mid := crossings(pts, func(p RatioPoint) float64 { return p.Ratio })
-	hi := crossings(pts, func(p RatioPoint) float64 { return p.Hi })
-	lo := crossings(pts, func(p RatioPoint) float64 { return p.Lo })
-	ends := append(append(hi, lo...), mid...)
-	if len(ends) == 0 {
-		ends = []float64{pts[0].X, pts[len(pts)-1].X}
-	}
-	e.Lo, e.Hi = slices.Min(ends), slices.Max(ends)
-	e.At = math.Sqrt(e.Lo * e.Hi)
-	if len(mid) > 0 {
-		e.At = mid[len(mid)/2]
-	}
-}
-
 func every(pts []RatioPoint, ok func(RatioPoint) bool) bool {
 	return !slices.ContainsFunc(pts, func(p RatioPoint) bool { return !ok(p) })
 }
 
-// crossings are the sizes where y passes one, by straight lines in double
-// logarithmic scale. Unbounded points have no crossing beside them.
-func crossings(pts []RatioPoint, y func(RatioPoint) float64) []float64 {
-	var out []float64
-	for i := 1; i < len(pts); i++ {
-		y0, y1 := math.Log(y(pts[i-1])), math.Log(y(pts[i]))
-		if !format.Finite(y0) || !format.Finite(y1) || (y0 < 0) == (y1 < 0) {
-			continue
+// sentence is the answer in words, to be read after "A beats B", and its
+// beginning alone. It tells of sizes that were measured.
+func (e *BreakEven) sentence(pts []RatioPoint) (short, rest string) {
+	f := e.Curve.FormatX
+	first, last := pts[0], pts[len(pts)-1]
+	span := fmt.Sprintf("%s to %s", f(first.X), f(last.X))
+	better, worse := e.sizes(pts, 1), e.sizes(pts, -1)
+	n := len(better)
+	switch {
+	case e.Outcome == Crosses && e.Falling:
+		return e.upTo(e.Lo), fmt.Sprintf(", not at %s%s; %s at %s", f(e.Hi), e.open(pts), format.Ratio(first.Ratio), f(first.X))
+	case e.Outcome == Crosses:
+		return e.from(e.Hi), fmt.Sprintf(", not at %s%s; %s at %s", f(e.Lo), e.open(pts), format.Ratio(last.Ratio), f(last.X))
+	case e.Outcome == Always:
+		return "at every size measured", fmt.Sprintf(" (%s): %s to %s", span, format.Ratio(first.Ratio), format.Ratio(last.Ratio))
+	case e.Outcome == Never:
+		return "at no size measured", fmt.Sprintf(" (%s): %s to %s", span, format.Ratio(first.Ratio), format.Ratio(last.Ratio))
+	case e.Outcome == MultipleCrossings:
+		return "at no single range of sizes", fmt.Sprintf(": better and worse take turns within %s", span)
+	case n == 0 && len(worse) == 0:
+		return "at no size that is shown", fmt.Sprintf(": undecided at all of %s", span)
+	case n == 0:
+		return "at no size that is shown", fmt.Sprintf(": not at %s%s", format.List(worse), e.open(pts))
+	case every(pts[len(pts)-n:], func(p RatioPoint) bool { return p.sign() > 0 }):
+		return e.from(pts[len(pts)-n].X), e.open(pts)
+	case every(pts[:n], func(p RatioPoint) bool { return p.sign() > 0 }):
+		return e.upTo(pts[n-1].X), e.open(pts)
+	}
+	return "at " + format.List(better), e.open(pts)
+}
+
+func (e *BreakEven) from(x float64) string {
+	return fmt.Sprintf("from %s = %s at the latest", format.Clean(e.Key), e.Curve.FormatX(x))
+}
+
+func (e *BreakEven) upTo(x float64) string {
+	return fmt.Sprintf("up to %s = %s at least", format.Clean(e.Key), e.Curve.FormatX(x))
+}
+
+// open names the sizes at which nothing is shown.
+func (e *BreakEven) open(pts []RatioPoint) string {
+	if open := e.sizes(pts, 0); len(open) > 0 {
+		return "; undecided at " + format.List(open)
+	}
+	return ""
+}
+
+// sizes are those at which the sign is shown.
+func (e *BreakEven) sizes(pts []RatioPoint, sign int) []string {
+	var out []string
+	for _, p := range pts {
+		if p.sign() == sign {
+			out = append(out, e.Curve.FormatX(p.X))
 		}
-		x0, x1 := math.Log(pts[i-1].X), math.Log(pts[i].X)
-		out = append(out, math.Exp(x0+(x1-x0)*y0/(y0-y1)))
 	}
 	return out
-}
-
-// sentence is the answer in words.
-func (e *BreakEven) sentence(pts []RatioPoint) string {
-	key, f := format.Clean(e.Key), e.Curve.FormatX
-	first, last := pts[0], pts[len(pts)-1]
-	span := fmt.Sprintf("%s to %s", f(e.First), f(e.Last))
-	switch e.Outcome {
-	case Crosses:
-		dir, end := "from", last
-		if e.Falling {
-			dir, end = "up to", first
-		}
-		return fmt.Sprintf("%s %s = %s (95 %% interval %s to %s); %s at %s", dir, key, f(e.At), f(e.Lo), f(e.Hi), format.Ratio(end.Ratio), f(end.X))
-	case Always:
-		return fmt.Sprintf("at every size measured (%s): %s to %s", span, format.Ratio(first.Ratio), format.Ratio(last.Ratio))
-	case Never:
-		return fmt.Sprintf("never within the range measured (%s): %s to %s", span, format.Ratio(first.Ratio), format.Ratio(last.Ratio))
-	case MultipleCrossings:
-		return fmt.Sprintf("no single size: better and worse take turns within %s", span)
-	}
-	return "not decided" + e.decided(pts)
-}
-
-// decided names the sizes at which one model is shown to be better.
-func (e *BreakEven) decided(pts []RatioPoint) string {
-	var better, worse []string
-	for _, p := range pts {
-		switch p.sign() {
-		case 1:
-			better = append(better, e.Curve.FormatX(p.X))
-		case -1:
-			worse = append(worse, e.Curve.FormatX(p.X))
-		}
-	}
-	switch {
-	case len(better) > 0:
-		return fmt.Sprintf(" everywhere: better at %s, the other intervals include 1", format.List(better))
-	case len(worse) > 0:
-		return fmt.Sprintf(" everywhere: worse at %s, the other intervals include 1", format.List(worse))
-	}
-	return fmt.Sprintf(" within %s to %s: all intervals include 1", e.Curve.FormatX(e.First), e.Curve.FormatX(e.Last))
 }

@@ -1,7 +1,6 @@
 package analysis
 
 import (
-	"math"
 	"strings"
 	"testing"
 
@@ -25,14 +24,18 @@ func TestBreakEven(t *testing.T) {
 		want    Outcome
 		text    string
 	}{
-		// In double logarithmic scale the line from 0.1 at 10 us to 10 at 100
-		// us passes one half way.
-		"crosses": {map[string]float64{"1us": 1, "10us": 10, "100us": 1000, "1ms": 1000}, Crosses, "from task = 3"},
-		"falling": {map[string]float64{"1us": 1000, "10us": 1000, "100us": 10, "1ms": 1}, Crosses, "up to task = 3"},
-		"never":   {map[string]float64{"1us": 1, "10us": 5, "100us": 20, "1ms": 50}, Never, "never within the range measured"},
+		// What lies between 10 and 100 us was not measured.
+		"crosses": {map[string]float64{"1us": 1, "10us": 10, "100us": 1000, "1ms": 1000}, Crosses, "from task = 100µs at the latest, not at 10µs; 1"},
+		"falling": {map[string]float64{"1us": 1000, "10us": 1000, "100us": 10, "1ms": 1}, Crosses, "up to task = 10µs at least, not at 100µs; 10.0× at 1µs"},
+		"a gap":   {map[string]float64{"1us": 1, "10us": 100, "100us": 103, "1ms": 300}, Crosses, "from task = 1ms at the latest, not at 1µs; undecided at 10µs and 100µs; 3"},
+		"never":   {map[string]float64{"1us": 1, "10us": 5, "100us": 20, "1ms": 50}, Never, "at no size measured (1µs to 1ms): 0.010× to 0.5"},
 		"always":  {map[string]float64{"1us": 150, "10us": 180, "100us": 200, "1ms": 200}, Always, "at every size measured"},
 		"wanders": {map[string]float64{"1us": 1, "10us": 500, "100us": 1, "1ms": 500}, MultipleCrossings, "take turns"},
-		"partly":  {map[string]float64{"1us": 100, "10us": 100, "100us": 200, "1ms": 200}, Undecided, "better at 100µs and 1ms"},
+		"partly":  {map[string]float64{"1us": 100, "10us": 100, "100us": 200, "1ms": 200}, Undecided, "from task = 100µs at the latest; undecided at 1µs and 10µs"},
+		"first":   {map[string]float64{"1us": 200, "10us": 100, "100us": 100, "1ms": 102}, Undecided, "up to task = 1µs at least; undecided at 10µs, 100µs and 1ms"},
+		"middle":  {map[string]float64{"1us": 100, "10us": 200, "100us": 100, "1ms": 100}, Undecided, "at 10µs; undecided at 1µs, 100µs and 1ms"},
+		"worse":   {map[string]float64{"1us": 50, "10us": 100, "100us": 100, "1ms": 100}, Undecided, "at no size that is shown: not at 1µs; undecided at 10µs, 100µs and 1ms"},
+		"nothing": {even, Undecided, "at no size that is shown: undecided at all of 1µs to 1ms"},
 	} {
 		evens := sizes(t, 8, test.process, even).BreakEvens
 		if len(evens) != 1 {
@@ -42,8 +45,8 @@ func TestBreakEven(t *testing.T) {
 		if e.Outcome != test.want || !strings.Contains(e.Text, test.text) {
 			t.Errorf("%s: outcome %d: %s; want %d, %q", name, e.Outcome, e.Text, test.want, test.text)
 		}
-		if e.Outcome == Crosses && !(e.Lo <= e.At && e.At <= e.Hi && math.Abs(math.Log(e.At/math.Sqrt(10e-6*100e-6))) < 0.1) {
-			t.Errorf("%s: at %v, interval %v to %v", name, e.At, e.Lo, e.Hi)
+		if wide := name == "a gap"; e.Outcome == Crosses && !wide && (e.Curve.FormatX(e.Lo) != "10µs" || e.Curve.FormatX(e.Hi) != "100µs") || wide && (e.Curve.FormatX(e.Lo) != "1µs" || e.Curve.FormatX(e.Hi) != "1ms") {
+			t.Errorf("%s: between %v and %v", name, e.Lo, e.Hi)
 		}
 	}
 	// Without intervals nothing is shown.

@@ -32,6 +32,7 @@ type Decision struct {
 	Lost   string // how many cases the losses are: "2 of 5 cases"
 	Beside string // what else to know: results that are missing
 	Why    string // what the best spends less of, or more; "" where nothing is decided
+	Sizes  string // from which size on models pay, or ""
 	Memory string // what a unit takes, or ""
 }
 
@@ -129,7 +130,7 @@ func (a *Analysis) decide(k *Kind) Decision {
 	case second != nil && len(d.Open) == 0:
 		d.Why = a.why(best.Model, second.Model, r.Cases)
 	}
-	d.Memory = a.perUnit(k)
+	d.Sizes, d.Memory = a.pays(k), a.perUnit(k)
 	return d
 }
 
@@ -298,6 +299,41 @@ func (d *Decision) except(a *Analysis) (lost, beside string) {
 		s = append(s, fmt.Sprintf("Not ranked: %s.", strings.Join(out, ", ")))
 	}
 	return fmt.Sprintf("%d of %s", len(seen), format.Count(len(d.Kind.Cases), "case")), strings.Join(s, " ")
+}
+
+// pays says from which size of a task on each model pays, that is, beats the
+// baseline; "" where no sizes were measured.
+func (a *Analysis) pays(k *Kind) string {
+	var out []string
+	for i := 0; i < len(a.BreakEvens); {
+		e := &a.BreakEvens[i]
+		var phrases []string
+		models := map[string][]string{}
+		for ; i < len(a.BreakEvens) && slices.Equal(a.BreakEvens[i].Curve.Cases, e.Curve.Cases); i++ {
+			b := &a.BreakEvens[i]
+			if !a.Model(b.B).Baseline {
+				continue
+			}
+			if models[b.Short] == nil {
+				phrases = append(phrases, b.Short)
+			}
+			models[b.Short] = append(models[b.Short], b.A)
+		}
+		if !e.Curve.Sizes() || len(phrases) == 0 || !slices.Contains(k.Cases, e.Curve.Cases[0]) {
+			continue
+		}
+		for j, p := range phrases {
+			phrases[j] = p + " by " + modelNames(models[p], "and")
+		}
+		none := func(p string) bool { return strings.HasPrefix(p, "at no ") }
+		sort.SliceStable(phrases, func(i, j int) bool { return !none(phrases[i]) && none(phrases[j]) })
+		where := format.Clean(e.Workload.Name)
+		if e.Fixed != "" {
+			where += " " + format.Clean(e.Fixed)
+		}
+		out = append(out, fmt.Sprintf("In %s %s is beaten %s.", where, format.Clean(a.Baseline()), strings.Join(phrases, ", ")))
+	}
+	return strings.Join(out, " ")
 }
 
 // lacks are the cases in which others have results and the model has none.

@@ -45,8 +45,8 @@ func TestModelsAreTheFiles(t *testing.T) {
 	for _, e := range a.BreakEvens {
 		asked = append(asked, e.A+" over "+e.B+": "+e.Text)
 	}
-	if got := strings.Join(asked, "\n"); !strings.Contains(got, "fiber over seq: never") || !strings.Contains(got, "worker over seq: never") ||
-		!strings.Contains(got, "worker over fiber: from n = 3") || len(asked) != 3 {
+	if got := strings.Join(asked, "\n"); !strings.Contains(got, "fiber over seq: at no size measured") || !strings.Contains(got, "worker over seq: at no size measured") ||
+		!strings.Contains(got, "worker over fiber: from n = 10 at the latest, not at 1;") || len(asked) != 3 {
 		t.Errorf("break-evens:\n%s", got)
 	}
 	// Declared as nothing in particular, they all compete.

@@ -5,6 +5,7 @@ package analysis
 const (
 	Confidence    = 0.95           // level of every interval shown
 	alpha         = 1 - Confidence // level of every test, before correction
+	Practical     = 0.05           // the smallest difference that matters for a decision
 	Equivalence   = 0.02           // models whose ratio is this near to one are equivalent
 	MaxDetectable = 0.25           // where a larger effect could hide, "no difference" says nothing
 )

@@ -183,6 +183,27 @@ Messaging at a given rate, by p99 latency: [b] 2.14 0.56 8.80 Except O with rate
 	}
 }
 
+// From which size of a task on models pay is part of the kind's decision: by
+// what is shown of measured sizes, models of one answer together, and of
+// workloads of this kind alone.
+func TestVerdictOfSizes(t *testing.T) {
+	tb := reporttest.Table{Count: 8, Noise: 0.001, Rates: map[string]map[string]float64{}}
+	for i, s := range []string{"1us", "10us", "100us"} {
+		for _, w := range []string{"D/chunk=1/task=" + s, "B/n=" + s[:len(s)-2]} {
+			tb.Order = append(tb.Order, w)
+			tb.Rates[w] = map[string]float64{"serial": 100, "greenlet": 99, "goroutine": float64(50 + 60*i), "process": float64(40 + 70*i)}
+		}
+	}
+	for _, d := range Of(read(t, kindsHead+tb.Text())).Verdict.Decisions {
+		want := map[string]string{
+			"Computing": "In D chunk=1 serial is beaten from task = 10µs at the latest by goroutine and process, at no size that is shown by greenlet.",
+		}[d.Kind.Name]
+		if d.Sizes != want {
+			t.Errorf("%s: %s", d.Kind.Name, d.Sizes)
+		}
+	}
+}
+
 // The profile by hand: of four cases, of which one lacks a model, and one is
 // nobody's to compare.
 func TestProfile(t *testing.T) {

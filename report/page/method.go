@@ -2,7 +2,6 @@ package page
 
 import (
 	"fmt"
-	"math"
 
 	"switchyard/bench/benchlog"
 	"switchyard/report/analysis"
@@ -79,7 +78,6 @@ type pageBreakEven struct {
 	A, B                pageModel
 	Text                string
 	Class               string
-	At                  string
 	Plain               bool // no crossing: folded away
 }
 
@@ -90,8 +88,5 @@ func (b *builder) breakEven(e analysis.BreakEven) pageBreakEven {
 		Class: map[analysis.Outcome]string{analysis.Crosses: "crosses", analysis.Always: "always", analysis.Never: "never"}[e.Outcome],
 	}
 	p.Plain = e.Outcome != analysis.Crosses && e.Outcome != analysis.MultipleCrossings
-	if !math.IsNaN(e.At) {
-		p.At = e.Curve.FormatX(e.At)
-	}
 	return p
 }
