@@ -30,6 +30,8 @@ type Workload struct {
 	NA    map[Model]string // why a model has no implementation; printed in the report
 	Limit func(*B) error   // why this machine cannot run the case (kernel limits); may be nil
 
+	Refine []string // parameters that take any size between those of the Cases; see [WorkloadInfo]
+
 	Control bool // measures the harness, in which all models should agree
 	Open    bool // its load is an [OpenLoop], of the parameter "rate": models are judged by latency
 }

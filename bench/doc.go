@@ -39,9 +39,11 @@
 //
 // The other way measures one result of one case:
 //
-//   - D is a number of nanoseconds, as in 50000000ns. P is one of the cases. C
-//     is the size of the CPU set, which the program has inherited; so it has
-//     the variable GOMAXPROCS. Standard input is not to be read.
+//   - D is a number of nanoseconds, as in 50000000ns. P is one of the cases, or
+//     differs from some of them in a parameter that the workload has listed
+//     under "refine", by any size between theirs ("task=2.41us"). C is the size
+//     of the CPU set, which the program has inherited; so it has the variable
+//     GOMAXPROCS. Standard input is not to be read.
 //   - With -n it warms up, does N ops (or a few more, so that batches are
 //     whole), and checks their answer. The length of an op is -op: from that it
 //     may decide of which ops to take the latency.

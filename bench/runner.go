@@ -73,10 +73,8 @@ func findCase(all []*Workload, name string, m Model, p Params) (*Workload, Case,
 		if w.Name != name {
 			continue
 		}
-		for _, point := range w.Points() {
-			if point == p {
-				return w, Case{Workload: name, Params: p, Model: m}, nil
-			}
+		if w.Info(nil).Has(p) {
+			return w, Case{Workload: name, Params: p, Model: m}, nil
 		}
 		return nil, Case{}, fmt.Errorf("%s has no parameter point %q; it has %q", name, p, w.Points())
 	}

@@ -113,6 +113,11 @@ func (w WorkloadInfo) check(declared map[Model]bool) error {
 			return fmt.Errorf("workload %s: no model %.80q is declared", w.Name, m)
 		}
 	}
+	for _, key := range w.Refine {
+		if !slices.ContainsFunc(w.Cases, func(p Params) bool { _, ok := p.Size(key); return ok }) {
+			return fmt.Errorf("workload %s: no case has a size %.80q to refine", w.Name, key)
+		}
+	}
 	for i, p := range w.Cases {
 		if err := p.Check(); err != nil {
 			return fmt.Errorf("workload %s: %w", w.Name, err)

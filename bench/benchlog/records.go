@@ -31,9 +31,11 @@ type Header struct {
 	Budget    time.Duration `json:"budget_ns,omitempty"`
 	Deadline  time.Duration `json:"deadline_ns,omitempty"`
 	Repeats   int           `json:"repeats,omitempty"`
-	Sessions  int           `json:"sessions,omitempty"` // parts with pauses between; 0 is one
-	CPUs      string        `json:"cpus"`               // the CPU set, "0-1"
-	Lanes     []int         `json:"lanes,omitempty"`    // sizes of CPU set measured
+	Refine    float64       `json:"refine,omitempty"`       // share of the time that sizes between those planned may take
+	P99Limit  time.Duration `json:"p99_limit_ns,omitempty"` // whose highest rate is looked for, of open loops
+	Sessions  int           `json:"sessions,omitempty"`     // parts with pauses between; 0 is one
+	CPUs      string        `json:"cpus"`                   // the CPU set, "0-1"
+	Lanes     []int         `json:"lanes,omitempty"`        // sizes of CPU set measured
 	Models    []Model       `json:"models"`
 	Builds    []Build       `json:"builds,omitempty"` // of an A/B run
 }
@@ -102,6 +104,11 @@ type WorkloadInfo struct {
 	// for all workloads of a kind. One without is a kind of its own.
 	Kind string `json:"kind,omitempty"`
 
+	// Refine names parameters that are numbers or durations: the runner takes
+	// any size of them between the smallest and the largest of its cases that
+	// have the other parameters in common.
+	Refine []string `json:"refine,omitempty"`
+
 	Control bool `json:"control,omitempty"` // it measures the harness: shown, but not in the competition
 	Open    bool `json:"open,omitempty"`    // an open loop at the rate of the parameter "rate": throughput is given, latency is what differs
 }
@@ -126,6 +133,7 @@ type CalibratedCase struct {
 	Overhead time.Duration `json:"overhead_ns"`        // of a runner call, besides the ops
 	Batch    int           `json:"batch,omitempty"`    // ops of a lap or round, of which N is a multiple
 	Timed    time.Duration `json:"timed_ns,omitempty"` // expected length of all N ops
+	Refined  bool          `json:"refined,omitempty"`  // no case of the plan: it narrows a crossing
 }
 
 // A Like stands before the calibration: the earlier run whose N the calibrating

@@ -231,5 +231,7 @@ func (r *Run) exec(ctx context.Context, in Invocation) (Output, error) {
 	hung := fmt.Errorf("no result within %v: killed", r.Deadline)
 	ctx, cancel := context.WithTimeoutCause(ctx, r.Deadline, hung)
 	defer cancel()
-	return r.Exec.Run(ctx, in)
+	out, err := r.Exec.Run(ctx, in)
+	r.scout(in.Case, out, err)
+	return out, err
 }

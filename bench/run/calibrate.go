@@ -24,6 +24,7 @@ func (r *Run) calibrate(ctx context.Context) error {
 			like[c.Case] = c
 		}
 	}
+	r.scouted = make(map[benchlog.Case]*trial)
 	for i, c := range r.order(0) {
 		s := r.index[c]
 		if s.excluded {
@@ -41,6 +42,9 @@ func (r *Run) calibrate(ctx context.Context) error {
 			whole := r.spent() + time.Duration(r.Count)*r.blockCost() // of the cases so far
 			return r.tooSmall(len(r.cases), time.Duration(float64(whole)*float64(len(r.cases))/float64(i+1)))
 		}
+	}
+	if err := r.refine(ctx); err != nil {
+		return err
 	}
 	if err := r.fit(); err != nil {
 		return err
@@ -198,7 +202,7 @@ func (r *Run) compareN(like map[string]benchlog.CalibratedCase) {
 	kept := 0
 	for _, s := range r.cases {
 		switch name := s.Case.String(); {
-		case s.excluded:
+		case s.excluded, s.Refined:
 		case like[name].N == s.N:
 			kept++
 		case like[name].N > 0:

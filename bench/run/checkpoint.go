@@ -92,7 +92,8 @@ func (p *Checkpoint) check() error {
 	switch {
 	case h.Format != benchlog.Format:
 		return fmt.Errorf("its format is %d, and this program writes %d", h.Format, benchlog.Format)
-	case h.Count < 1 || h.Benchtime <= 0 || h.Deadline <= 0 || h.Budget < 0 || h.Repeats < 0,
+	case h.Refine < 0 || h.Refine >= 1 || h.P99Limit < 0 ||
+		h.Count < 1 || h.Benchtime <= 0 || h.Deadline <= 0 || h.Budget < 0 || h.Repeats < 0,
 		len(h.Lanes) == 0 || slices.Min(h.Lanes) < 1,
 		len(h.Models) == 0 || slices.ContainsFunc(h.Models, undeclared),
 		len(p.Workloads) == 0:

@@ -77,6 +77,8 @@ type Run struct {
 	base    time.Duration // quietest canary of the session
 	pace    float64       // of the last block, see [benchlog.BlockNote]
 	done    int
+
+	scouted map[benchlog.Case]*trial // until refine has used it
 }
 
 type caseState struct {
@@ -103,6 +105,9 @@ func (r *Run) defaults() {
 	}
 	if r.Deadline == 0 {
 		r.Deadline = 20*time.Second + 20*r.Benchtime
+	}
+	if r.P99Limit == 0 {
+		r.P99Limit = time.Millisecond
 	}
 	if r.Now == nil {
 		r.Now = time.Now
@@ -184,8 +189,10 @@ func (r *Run) callCost(ctx context.Context, all []benchlog.WorkloadInfo) time.Du
 func (r *Run) prepare() error {
 	cases, absent := plan(r.Workloads, r.Models, r.Lanes)
 	r.index = make(map[benchlog.Case]*caseState)
-	for _, c := range cases {
-		s := &caseState{Case: c, CalibratedCase: benchlog.CalibratedCase{Case: c.String()}}
+	planned := len(cases)
+	cases = append(cases, r.Checkpoint.refined(cases)...)
+	for i, c := range cases {
+		s := &caseState{Case: c, CalibratedCase: benchlog.CalibratedCase{Case: c.String(), Refined: i >= planned}}
 		if r.Checkpoint != nil {
 			past := r.Checkpoint.Cases[c.String()]
 			s.excluded = past.Failed || past.Void

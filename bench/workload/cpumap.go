@@ -24,6 +24,7 @@ var cpuMap = &bench.Workload{
 		"task=1us/chunk=1", "task=10us/chunk=1", "task=100us/chunk=1", "task=1ms/chunk=1", "task=10ms/chunk=1",
 		"task=1us/chunk=64", "task=10us/chunk=64",
 	},
+	Refine: []string{"task"},
 	// At least eight chunks, however long a task is: with one or two, nothing
 	// can be done at once.
 	Batch: func(p bench.Params) int { return 8 * p.Int("chunk") },
@@ -43,7 +44,7 @@ var cpuMap = &bench.Workload{
 
 // cpuTask is the mapped function.
 func cpuTask(x uint64, size time.Duration) uint64 {
-	return steps(int(size/time.Microsecond)*stepsPerMicrosecond) + x
+	return steps(int(size*stepsPerMicrosecond/time.Microsecond)) + x
 }
 
 // chunks returns how many chunks of the given size hold n tasks.

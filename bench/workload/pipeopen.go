@@ -19,11 +19,12 @@ var pipeOpen = &bench.Workload{
 		"earlier ones have come back. Latency counts from the time at which a message was to leave, so that one that " +
 		"finds the pipe full or the helper at work is charged with its wait. The load is made by one goroutine that " +
 		"polls the clock; a helper that shares its thread, as a greenlet does, is late by what it works.",
-	Op:    "round trip",
-	Cases: []bench.Params{"payload=65536/rate=1000", "payload=65536/rate=5000"},
-	Open:  true,
-	Want:  func(b *bench.B) uint64 { return uint64(b.N) },
-	Limit: twoCPUs,
+	Op:     "round trip",
+	Cases:  []bench.Params{"payload=65536/rate=1000", "payload=65536/rate=5000"},
+	Open:   true,
+	Refine: []string{bench.RateParam},
+	Want:   func(b *bench.B) uint64 { return uint64(b.N) },
+	Limit:  twoCPUs,
 	Impls: map[bench.Model]bench.Func{
 		Serial:    pipeOpenSerial,
 		Greenlet:  pipeOpenGreenlet,

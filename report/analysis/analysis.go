@@ -104,9 +104,9 @@ func (a *Analysis) rankAll(m Metric) {
 			put(a.byCase, c, m.ID, &r)
 		}
 		if !w.Info.Control {
-			competing = append(competing, w.Cases...)
+			competing = append(competing, w.Planned()...)
 		}
-		r := rankOver(a.Run, m, a.Models, w.Cases)
+		r := rankOver(a.Run, m, a.Models, w.Planned())
 		put(a.byWorkload, w, m.ID, &r)
 	}
 	r := rankOver(a.Run, m, a.Models, competing)

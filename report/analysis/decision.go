@@ -201,7 +201,7 @@ func (l *Loss) describe(a *Analysis, m Metric, several bool) {
 	r := rankOver(a.Run, m, []string{l.Model, l.Winner}, l.Cases)
 	l.Ratio = m.times(r.Entry(l.Model).Center, r.Entry(l.Winner).Center)
 	l.Text = format.Clean(l.Workload.Name)
-	if len(l.Cases) < len(l.Workload.Cases) {
+	if len(l.Cases) < len(l.Workload.Planned()) {
 		l.Text += " " + where(l.Workload, l.Cases)
 	}
 	l.Text += fmt.Sprintf(" (%s %s", format.Clean(l.Model), format.Ratio(l.Ratio))

@@ -41,7 +41,7 @@ func kinds(run *results.Run) []*Kind {
 		if id.open {
 			name, metric = name+" at a given rate, by p99 latency", TailP99
 		}
-		for _, c := range w.Cases {
+		for _, c := range w.Planned() {
 			id.cpus = c.CPUSet()
 			k := known[id]
 			if k == nil {

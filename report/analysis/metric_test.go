@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -66,5 +67,37 @@ BenchmarkEchoOpen/rate=1000/model=b-2 100 1000000 ns/op 90000 p99-ns
 	}
 	if best := Of(run).Case(c, TailP99).Best(); best == nil || best.Model != "a" {
 		t.Errorf("the best p99 is %+v", best)
+	}
+}
+
+// A mean is over the sizes that were planned: those that a run has added lie
+// where two models are close, and only these two have them.
+func TestRefinedCasesAreInNoMean(t *testing.T) {
+	head := `# switchyard {"format":1,"run":"2026-11-27T12:00:00Z","models":["a","b","c"]}
+# workload {"name":"Map","op":"task","vary":["task"],"cases":["task=1us","task=100us"],"refine":["task"],"kind":"computing"}
+`
+	lines := func(task string, models ...string) (text string) {
+		for i, m := range models {
+			for range 6 {
+				text += fmt.Sprintf("BenchmarkMap/task=%s/model=%s-2 10 %d ns/op\n", task, m, 100*(i+1))
+			}
+		}
+		return text
+	}
+	plain := head + lines("1us", "a", "b", "c") + lines("100us", "a", "b", "c")
+	refined := plain + lines("10us", "b", "a")
+	for _, m := range []string{"a", "b", "c"} {
+		with, without := Of(read(t, refined)), Of(read(t, plain))
+		x, y := with.Overall(Throughput).Entry(m), without.Overall(Throughput).Entry(m)
+		if x.Center != y.Center || x.Of != y.Of || with.Workload(with.Workloads[0], Throughput).Entry(m).Center != y.Center {
+			t.Errorf("%s: %v over %d cases with the added size, %v over %d without", m, x.Center, x.Of, y.Center, y.Of)
+		}
+		if with.Verdict.Profile.Cases != 2 || len(with.Verdict.Decisions[0].Kind.Cases) != 2 {
+			t.Errorf("a profile over %d cases, and a decision over %d; want 2", with.Verdict.Profile.Cases, len(with.Verdict.Decisions[0].Kind.Cases))
+		}
+	}
+	curves, _ := Curves(read(t, refined).Workloads[0])
+	if len(curves) != 1 || len(curves[0].X) != 3 {
+		t.Errorf("curves %+v, want one of three sizes", curves)
 	}
 }

@@ -48,7 +48,7 @@ func profile(a *Analysis, m Metric) Profile {
 		}
 	}
 	for _, c := range a.Cases() {
-		if !c.Workload.Info.Control {
+		if !c.Workload.Info.Control && !c.Refined() {
 			p.add(a, c)
 		}
 	}

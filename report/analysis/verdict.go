@@ -102,7 +102,9 @@ const maxNamed = 12
 // where describes some of a workload's cases: by the range of the varied
 // number when they are one end of it, else by name.
 func where(w *results.Workload, cases []*results.Case) string {
-	all, _ := Curves(w)
+	planned := *w
+	planned.Cases = w.Planned()
+	all, _ := Curves(&planned)
 	for _, g := range all {
 		n, key, fixed := len(cases), format.Clean(g.Key), ""
 		if n > len(g.Cases) {

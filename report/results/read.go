@@ -367,8 +367,8 @@ func (w *Workload) plain() bool {
 	return len(w.Cases) == 0 && (len(w.Info.Cases) == 0 || w.Info.Cases[0] == "")
 }
 
-// sortCases orders the cases as the header lists them, then as they appeared,
-// and the lanes of one case by their size.
+// sortCases orders the cases as the header lists them, refined ones among them
+// by size, then as they appeared, and the lanes of one case by their size.
 func (w *Workload) sortCases() {
 	appeared := map[string]int{}
 	for i, c := range w.Cases {
@@ -377,14 +377,15 @@ func (w *Workload) sortCases() {
 		}
 	}
 	slices.SortStableFunc(w.Cases, func(a, b *Case) int {
-		return cmp.Or(w.rank(a)-w.rank(b), appeared[a.Name()]-appeared[b.Name()], a.CPUs-b.CPUs)
+		return cmp.Or(cmp.Compare(w.rank(a), w.rank(b)), appeared[a.Name()]-appeared[b.Name()], a.CPUs-b.CPUs)
 	})
 }
 
-// rank is a case's place in the header's list, after it when it is not there.
-func (w *Workload) rank(c *Case) int {
-	if i := slices.Index(w.Info.Cases, benchlog.Params(c.Name())); i >= 0 {
-		return i
+// rank is a case's place in the header's list, after it when it belongs
+// nowhere.
+func (w *Workload) rank(c *Case) float64 {
+	if place := w.Info.Place(benchlog.Params(c.Name())); place >= 0 {
+		return place
 	}
-	return len(w.Info.Cases)
+	return float64(len(w.Info.Cases))
 }

@@ -151,3 +151,34 @@ func TestLanesAreCases(t *testing.T) {
 		t.Errorf("one core and two must be two cases with two names")
 	}
 }
+
+// Sizes that a run has added stand among those of its plan, and are none of
+// them. A point that the workload cannot have is not refined: it is of another
+// program.
+func TestRefinedCases(t *testing.T) {
+	text := `# switchyard {"format":1,"run":"2026-11-27T12:00:00Z","models":["a"]}
+# workload {"name":"Map","op":"task","vary":["task","chunk"],"cases":["task=1us/chunk=1","task=10us/chunk=1","task=1us/chunk=64"],"refine":["task"]}
+`
+	for _, p := range []string{"task=5us/chunk=64", "task=2.4us/chunk=1", "task=1us/chunk=64", "task=10us/chunk=1", "task=2.13us/chunk=1", "task=1us/chunk=1"} {
+		text += "BenchmarkMap/" + p + "/model=a-2 10 100 ns/op\n"
+	}
+	run, err := Read("test", strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := func(cases []*Case) (all []string) {
+		for _, c := range cases {
+			all = append(all, c.Name())
+		}
+		return all
+	}
+	w := run.Workloads[0]
+	want := []string{"task=1us/chunk=1", "task=2.13us/chunk=1", "task=2.4us/chunk=1", "task=10us/chunk=1", "task=1us/chunk=64", "task=5us/chunk=64"}
+	if got := names(w.Cases); !slices.Equal(got, want) {
+		t.Errorf("cases %q, want %q", got, want)
+	}
+	want = []string{"task=1us/chunk=1", "task=10us/chunk=1", "task=1us/chunk=64", "task=5us/chunk=64"}
+	if got := names(w.Planned()); !slices.Equal(got, want) {
+		t.Errorf("planned %q, want %q", got, want)
+	}
+}

@@ -78,6 +78,17 @@ func (c *Case) Name() string {
 	return strings.Join(parts, "/")
 }
 
+// Refined reports whether the case is none of those that were planned: the run
+// added it to narrow a crossing, for the models that cross there.
+func (c *Case) Refined() bool { return c.Workload.Info.Refined(benchlog.Params(c.Name())) }
+
+// Planned lists the workload's cases without the refined ones. Means and
+// verdicts are taken over these: the others were chosen because models are
+// close there.
+func (w *Workload) Planned() []*Case {
+	return slices.DeleteFunc(slices.Clone(w.Cases), (*Case).Refined)
+}
+
 // Label is the case's name for readers, parameters apart. It is the workload's
 // name where there are none.
 func (c *Case) Label() string {

@@ -64,7 +64,7 @@ func TestUsageHints(t *testing.T) {
 		t.Errorf("no command: exit status %d, printed %q and %q", status, stdout, stderr)
 	}
 	for _, name := range planFlags {
-		value := map[string]string{"benchtime": "1s", "budget": "1s", "deadline": "1s"}[name]
+		value := map[string]string{"benchtime": "1s", "budget": "1s", "deadline": "1s", "p99-limit": "1s"}[name]
 		if value == "" {
 			value = "1"
 		}

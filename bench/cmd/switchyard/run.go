@@ -27,6 +27,8 @@ type runFlags struct {
 	count, repeats         int
 	benchtime, budget      time.Duration
 	deadline               time.Duration
+	refine                 string
+	p99Limit               time.Duration
 	seed                   uint64
 	out, like              string
 	sessions               int
@@ -90,6 +92,8 @@ func (f *runFlags) add(cmd *cobra.Command, out string, count int) {
 	flags.DurationVar(&f.benchtime, "benchtime", 50*time.Millisecond, "time one result takes")
 	flags.DurationVar(&f.budget, "budget", 0, "time the whole run may take; shortens the bench time if need be (0 is no limit)")
 	flags.DurationVar(&f.deadline, "deadline", 0, "time after which a hung case is killed (default 20 s and 20 bench times)")
+	flags.StringVar(&f.refine, "refine", "20%", "share of the time that may go into sizes between those planned, to narrow where one model gets better than another (0% is none)")
+	flags.DurationVar(&f.p99Limit, "p99-limit", time.Millisecond, "the highest rate of an open loop is looked for that keeps this 99th percentile of latency")
 	flags.IntVar(&f.repeats, "repeats", 2, "disturbed blocks that are run again, at most, if the budget allows")
 	flags.IntVar(&f.sessions, "sessions", 1, "parts that the run is spread over, with pauses between; at most one per result")
 	flags.StringVar(&f.like, "like", "", "directory of an earlier run whose N and bench time are taken over")
@@ -156,10 +160,14 @@ func planned(ctx context.Context, f runFlags, runners *run.Runners, p *progress)
 	if f.sessions < 1 || f.sessions > f.count {
 		return nil, usageErrorf("--sessions %d: want at least 1, and at most one per result (--count %d)", f.sessions, f.count)
 	}
+	refine, err := percent(f.refine)
+	if err != nil || refine >= 1 || f.p99Limit <= 0 {
+		return nil, usageErrorf("--refine %q: want a percentage below 100%%, and --p99-limit a positive time", f.refine)
+	}
 	runners.Use(cpus)
 	r := &run.Run{Config: run.Config{Declared: runners.Models, Workloads: workloads, Header: benchlog.Header{
 		Models: models, Lanes: lanes, Count: f.count, Benchtime: f.benchtime, Budget: f.budget, Deadline: f.deadline, Repeats: f.repeats, Sessions: f.sessions, Seed: f.seed,
-		CPUs: cpuList(cpus), Command: commandLine(os.Args), Builds: f.builds,
+		CPUs: cpuList(cpus), Command: commandLine(os.Args), Builds: f.builds, Refine: refine, P99Limit: f.p99Limit,
 	}}}
 	if r.Like, err = like(f, r.Plan(time.Time{}), p); err != nil {
 		return nil, err
@@ -233,7 +241,7 @@ func otherMachine(before *benchlog.File) string {
 }
 
 // planFlags are those that an interrupted run has decided already.
-var planFlags = []string{"workloads", "models", "count", "benchtime", "budget", "deadline", "repeats", "sessions", "like", "cpu", "seed"}
+var planFlags = []string{"workloads", "models", "count", "benchtime", "budget", "deadline", "repeats", "sessions", "like", "cpu", "seed", "refine", "p99-limit"}
 
 // resumed takes the plan of an interrupted run from its results: all of it, so
 // that both parts measure alike.
