@@ -16,6 +16,7 @@ type Analysis struct {
 	Verdict    Verdict     // what a reader takes away in ten seconds
 	Warnings   []Warning   // what speaks against trusting the numbers, gravest first
 	BreakEvens []BreakEven // from which size on each model pays
+	Scalings   []Scaling   // how throughput depends on the number of CPUs
 	Foreign    []Metric    // of the cells of other tools, beside time per op
 
 	byCase     map[*results.Case]map[string]*Ranking // by metric ID
@@ -39,6 +40,7 @@ func Of(run *results.Run) *Analysis {
 		a.rankAll(m)
 	}
 	a.BreakEvens = breakEvens(a)
+	a.Scalings = scalings(a)
 	a.Warnings = warnings(a)
 	a.Verdict = verdictOf(a)
 	return a

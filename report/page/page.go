@@ -89,6 +89,7 @@ type page struct {
 	TaskEvens  []pageBreakEven // of the size of a task: the main question
 	PlainEvens []pageBreakEven
 	Gains      []pageChart  // drawn beside them
+	Scaling    *pageScaling // nil without several numbers of CPUs
 	Compare    *pageCompare // nil without an earlier run
 	Workloads  []pageWorkload
 	Warnings   []analysis.Warning
@@ -162,6 +163,7 @@ func newPage(run *analysis.Analysis, opt Options) *page {
 		}
 	}
 	p.Gains = b.gains()
+	p.Scaling = b.scaling()
 	p.Compare = b.compare(opt.Baseline)
 	for _, w := range b.shown {
 		p.Workloads = append(p.Workloads, b.workload(w))

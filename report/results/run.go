@@ -245,6 +245,11 @@ func (c *Case) Title() string {
 	return c.Workload.Name + " " + c.Label()
 }
 
+// TitleWithoutCPUs names the case and its like on other numbers of CPUs.
+func (c *Case) TitleWithoutCPUs() string {
+	return strings.TrimSpace(c.Workload.Name + " " + strings.ReplaceAll(c.Name(), "/", " "))
+}
+
 // A Skip is a cell without numbers, and why.
 type Skip struct {
 	Where, Model, Reason string

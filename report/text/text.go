@@ -47,6 +47,7 @@ func Write(w io.Writer, run *analysis.Analysis, opt Options) error {
 		for _, m := range append([]analysis.Metric{analysis.Throughput, analysis.TailP99, analysis.Memory}, run.Foreign...) {
 			t.table(m)
 		}
+		t.scaling()
 	}
 	t.missing()
 	t.rest()

@@ -8,12 +8,12 @@ import (
 )
 
 func TestChooseLanes(t *testing.T) {
-	for text, want := range map[string][]int{"all": {8}, "1": {1}, "all,1": {1, 8}, "8,all, 2": {2, 8}} {
+	for text, want := range map[string][]int{"all": {8}, "1": {1}, "all,1": {1, 8}, "8,all, 2": {2, 8}, "1,2,16,all": {1, 2, 8}} {
 		if got, err := chooseLanes(text, 8); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%q: %v, %v; want %v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "0", "9", "one", "1,,2"} {
+	for _, text := range []string{"", "0", "9", "one", "1,,2", "1,9", "0,all"} {
 		if got, err := chooseLanes(text, 8); err == nil {
 			t.Errorf("%q: %v", text, got)
 		}

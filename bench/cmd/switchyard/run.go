@@ -97,7 +97,7 @@ func (f *runFlags) add(cmd *cobra.Command, out string, count int) {
 	flags.IntVar(&f.repeats, "repeats", 2, "disturbed blocks that are run again, at most, if the budget allows")
 	flags.IntVar(&f.sessions, "sessions", 1, "parts that the run is spread over, with pauses between; at most one per result")
 	flags.StringVar(&f.like, "like", "", "directory of an earlier run whose N and bench time are taken over")
-	flags.StringVar(&f.cpu, "cpu", "all", "sizes of the CPU set to measure with, such as 1,all")
+	flags.StringVar(&f.cpu, "cpu", "all", "sizes of the CPU set to measure with, such as 1,all; with four or more the report fits how each model scales")
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of the order inside blocks")
 	flags.StringVar(&f.out, "out", out, "directory of the results")
 	flags.BoolVar(&f.resume, "resume", false, "go on with the interrupted run in --out, as it was planned")
@@ -421,13 +421,19 @@ func choose(what string, known []string, names string) ([]string, error) {
 	return chosen, nil
 }
 
-// chooseLanes returns the sizes of CPU set, smallest first.
+// chooseLanes returns the sizes of CPU set, smallest first. Beside "all", those
+// that this machine has not are left out: "1,2,4,all" is good anywhere.
 func chooseLanes(text string, all int) ([]int, error) {
 	var lanes []int
-	for _, field := range strings.Split(text, ",") {
+	fields := strings.Split(text, ",")
+	rest := slices.ContainsFunc(fields, func(f string) bool { return strings.TrimSpace(f) == "all" })
+	for _, field := range fields {
 		n, err := strconv.Atoi(strings.TrimSpace(field))
 		if strings.TrimSpace(field) == "all" {
 			n, err = all, nil
+		}
+		if err == nil && n > all && rest {
+			continue
 		}
 		if err != nil || n < 1 || n > all {
 			return nil, usageErrorf("--cpu %q: want \"all\" or a number of CPUs from 1 to %d", field, all)

@@ -1,0 +1,140 @@
+package page
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg/draw"
+
+	"switchyard/report/analysis"
+	"switchyard/report/format"
+)
+
+// A pageScaling is how throughput depends on the number of CPUs.
+type pageScaling struct {
+	Charts []pageChart
+	CPUs   []string // heads of the columns of speed-ups
+	Rows   []scalingRow
+	Limit  string // why the law is not tested
+	Cut    int    // rows that the page leaves out
+}
+
+type scalingRow struct {
+	Case, ID string
+	Workload string
+	Model    pageModel
+	Cells    []scalingCell // speed-ups, contention, coherency, peak
+}
+
+// A scalingCell is an estimate with its interval below it: beside it the table
+// would be too wide.
+type scalingCell struct{ Text, Interval, Value string }
+
+func estimateCell(text string, value float64) scalingCell {
+	text, interval, _ := strings.Cut(text, " (")
+	return scalingCell{text, strings.TrimSuffix(interval, ")"), number(value)}
+}
+
+// The most rows and charts of the section; the results have all.
+const (
+	maxScalings      = 150
+	maxScalingCharts = 8
+)
+
+// scaling is nil where nothing was measured on several numbers of CPUs.
+func (b *builder) scaling() *pageScaling {
+	all := b.run.Scalings
+	if len(all) == 0 {
+		return nil
+	}
+	p := &pageScaling{Limit: b.run.ScalingLimit()}
+	cpus := analysis.ScalingCPUs(all)
+	for _, n := range cpus {
+		p.CPUs = append(p.CPUs, format.Count(n, "CPU"))
+	}
+	for i := 0; i < len(all); {
+		k := i + 1
+		for k < len(all) && all[k].Case == all[i].Case {
+			k++
+		}
+		if len(p.Charts) < maxScalingCharts {
+			if ch, ok := b.speedupChart(all[i:k]); ok {
+				p.Charts = append(p.Charts, ch)
+			}
+		}
+		i = k
+	}
+	p.Cut = max(len(all)-maxScalings, 0)
+	for i := range all[:len(all)-p.Cut] {
+		s := &all[i]
+		row := scalingRow{Case: format.Clean(s.Case.TitleWithoutCPUs()), Workload: format.Clean(s.Case.Workload.Name), ID: b.anchor(s.Case.Workload), Model: b.model(s.Model)}
+		for _, n := range cpus {
+			cell := scalingCell{Text: "–"}
+			for k, have := range s.CPUs {
+				if have == n {
+					cell = estimateCell(analysis.SpeedupText(s.Speedups[k]), s.Speedups[k].Center)
+				}
+			}
+			row.Cells = append(row.Cells, cell)
+		}
+		if p.Law() {
+			contention, coherency, peak := s.LawText()
+			row.Cells = append(row.Cells, estimateCell(contention, s.Law.Contention.Center),
+				estimateCell(coherency, s.Law.Coherency.Center), estimateCell(peak, s.Law.Peak.Center))
+		}
+		p.Rows = append(p.Rows, row)
+	}
+	return p
+}
+
+// speedupChart draws the speed-ups of one case's models over the number of
+// CPUs.
+func (b *builder) speedupChart(models []analysis.Scaling) (pageChart, bool) {
+	first := models[0]
+	row := b.run.Case(first.Case, analysis.Throughput)
+	xs := map[int]bool{}
+	var lines []series
+	ys := []float64{1}
+	x := scale{min: float64(first.CPUs[0]), max: 1, log: true, label: "CPUs"}
+	for i, model := range b.run.Models {
+		for _, s := range models {
+			if s.Model != model {
+				continue
+			}
+			line := b.series(i, row)
+			line.bars, line.dots = true, true
+			for k, n := range s.CPUs {
+				e := s.Speedups[k]
+				pt := mark{x: float64(n), y: e.Center}
+				if k > 0 && e.Bounded() && e.Lo > 0 {
+					pt.lo, pt.hi = e.Lo, e.Hi
+					ys = append(ys, pt.lo, pt.hi)
+				}
+				line.points = append(line.points, pt)
+				ys = append(ys, pt.y)
+				x.min, x.max = min(x.min, pt.x), max(x.max, pt.x)
+				if !xs[n] {
+					xs[n] = true
+					x.ticks = append(x.ticks, plot.Tick{Value: pt.x, Label: strconv.Itoa(n)})
+				}
+			}
+			lines = append(lines, line)
+		}
+	}
+	y, ok := logScale(append(ys, x.max/x.min), "", func(v float64) string { return format.Tick(v, "") + "×" })
+	if !ok || len(lines) == 0 || x.max <= x.min {
+		return pageChart{}, false
+	}
+	ideal := plotFunc(func(_ *svg, dc draw.Canvas, p *plot.Plot) {
+		tx, ty := p.Transforms(&dc)
+		dc.StrokeLine2(lineStyle(inkMuted, 1.2, 5, 4), tx(x.min), ty(1), tx(x.max), ty(x.max/x.min))
+	})
+	title := format.Clean(first.Case.TitleWithoutCPUs())
+	hint := fmt.Sprintf("Throughput over that on %s; bars are 95 %% intervals. The dashed line is a speed-up as large as the number of CPUs.", format.Count(first.CPUs[0], "CPU"))
+	return b.lineChart(title, hint, "Speed-up of "+title+" by number of CPUs and model", x, y, chartHeight, lines, ideal)
+}
+
+// Law reports whether any row has the law's parameters.
+func (p *pageScaling) Law() bool { return p.Limit == "" }
