@@ -26,8 +26,11 @@ type B struct {
 	mem0    runtime.MemStats
 	mem1    runtime.MemStats
 	units   int
+	entries []*Entry
 	recs    []*Recorder
 	open    *OpenLoop
+
+	suspended, resumed int // counted by schedulers: see Ledger
 
 	counters *counters // nil where nothing is counted
 }
@@ -58,6 +61,7 @@ func (b *B) Start() {
 		return
 	}
 	b.state = timerRunning
+	b.resumed = -resumptions()
 	b.before = readUsage()
 	runtime.ReadMemStats(&b.mem0) // after the usage: reading that allocates
 	b.counters.start()
@@ -83,6 +87,7 @@ func (b *B) Stop() {
 	runtime.ReadMemStats(&b.mem1)
 	b.after = readUsage()
 	b.memory = treeMemory(b.before, b.after)
+	b.resumed += resumptions()
 }
 
 // Int returns an integer parameter; see [benchlog.Params.Int].

@@ -19,16 +19,17 @@ type Suite struct {
 
 // A Workload is one question asked of every model.
 type Workload struct {
-	Name  string           // the benchmark's base name: "PingPong"
-	Kind  string           // of work, for the verdict, which speaks of kinds: "handing over"
-	Story string           // one paragraph: what real situation this stands for
-	Op    string           // what one op is: "round trip"
-	Cases []Params         // parameter points, in report order
-	Batch func(Params) int // ops come in multiples of this; nil means 1
-	Want  func(*B) uint64  // the answer after b.N ops, whatever the model
-	Impls map[Model]Func   // how each model does it
-	NA    map[Model]string // why a model has no implementation; printed in the report
-	Limit func(*B) error   // why this machine cannot run the case (kernel limits); may be nil
+	Name   string           // the benchmark's base name: "PingPong"
+	Kind   string           // of work, for the verdict, which speaks of kinds: "handing over"
+	Story  string           // one paragraph: what real situation this stands for
+	Op     string           // what one op is: "round trip"
+	Cases  []Params         // parameter points, in report order
+	Batch  func(Params) int // ops come in multiples of this; nil means 1
+	Want   func(*B) uint64  // the answer after b.N ops, whatever the model
+	Impls  map[Model]Func   // how each model does it
+	NA     map[Model]string // why a model has no implementation; printed in the report
+	Limit  func(*B) error   // why this machine cannot run the case (kernel limits); may be nil
+	Ledger func(*B) Ledger  // what the units must have done after b.N ops
 
 	Refine []string // parameters that take any size between those of the Cases; see [WorkloadInfo]
 

@@ -31,8 +31,9 @@ func testModels() []ModelInfo {
 func counting(impl Func) *Workload {
 	return &Workload{
 		Name: "Counting", Story: "Counts.", Op: "count",
-		Want:  func(b *B) uint64 { return uint64(b.N) },
-		Impls: map[Model]Func{Serial: impl},
+		Want:   func(b *B) uint64 { return uint64(b.N) },
+		Ledger: func(b *B) Ledger { return Ledger{Units: b.units} },
+		Impls:  map[Model]Func{Serial: impl},
 	}
 }
 
@@ -202,7 +203,7 @@ func TestEvery(t *testing.T) {
 		op   time.Duration
 		want int
 	}{{time.Millisecond, 1}, {5 * time.Microsecond, 1}, {time.Microsecond, 8}, {60, 128}, {0, 1 << 16}} {
-		if got := every(tt.op); got != tt.want {
+		if got := every(tt.op, clockCost()); got != tt.want {
 			t.Errorf("an op of %v is timed one time in %d, want %d", tt.op, got, tt.want)
 		}
 	}

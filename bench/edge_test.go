@@ -130,7 +130,7 @@ func errorText(s string) string {
 // How many ops are timed, at the limits; an op of unknown length always is.
 func TestEveryLimits(t *testing.T) {
 	for op, want := range map[time.Duration]int{5000: 1, 4999: 2, 4500: 2, 2500: 2, 2499: 4, 1: 8192} {
-		if got := every(op); got != want {
+		if got := every(op, clockCost()); got != want {
 			t.Errorf("an op of %v is timed one time in %d, want %d", op, got, want)
 		}
 		if got := (&measurement{}).b(1, op).Every(); got != want {

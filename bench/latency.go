@@ -1,18 +1,38 @@
 package bench
 
 import (
+	"sync"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// minTimedOp is the length of op below which not every op is timed: reading the
-// clock twice costs some 60 ns, which would be a share of the result. Of
-// shorter ops one in a power of two is timed, so that the clock costs at most
-// about 2 %. A timed op includes one reading of the clock (some 30 ns where it
-// was measured): take latencies of ops shorter than a microsecond as upper
-// bounds.
-const minTimedOp = 5 * time.Microsecond
+// Of short ops one in a power of two is timed: reading the clock twice takes
+// some 60 ns, and on some machines ten times that. An op bears recordingCost at
+// most, or half a percent of its own time if that is more. A timed op includes
+// one reading of the clock: take latencies of ops shorter than a microsecond as
+// upper bounds.
+const (
+	minTimedOp    = 5 * time.Microsecond
+	recordingCost = 25 * time.Nanosecond
+)
+
+// clockCost returns how long it takes to read the clock; see [measureClock].
+var clockCost = sync.OnceValue(measureClock)
+
+// measureClock returns the least of some readings' time.
+func measureClock() time.Duration {
+	const readings = 16
+	least := time.Hour
+	for range 8 {
+		began := time.Now()
+		for range readings {
+			_ = time.Since(began)
+		}
+		least = min(least, time.Since(began)/(readings+1))
+	}
+	return max(least, 1)
+}
 
 // A Recorder keeps the latency of one unit's ops. A unit has its own, made
 // before [B.Start], so that recording needs no lock; it appends to a slice, and
@@ -21,7 +41,12 @@ type Recorder struct {
 	mask    int
 	epoch   time.Time
 	samples []int64
+
+	grown, grownBytes uint64 // what it allocated since it was made
 }
+
+// sampleBytes is the size of a sample.
+const sampleBytes = 8
 
 // NewRecorder returns a recorder that times one op in every (a power of two),
 // with room for the given number of ops. Worker processes use it, and hand
@@ -43,15 +68,25 @@ func (r *Recorder) Begin(i int) int64 {
 // End records the op that began at the time that Begin returned.
 func (r *Recorder) End(began int64) {
 	if began != 0 {
-		r.samples = append(r.samples, r.Now()-began)
+		r.since(began)
 	}
 }
+
+func (r *Recorder) since(began int64) { r.Add(r.Now() - began) }
 
 // Now returns nanoseconds since the recorder was made, never 0.
 func (r *Recorder) Now() int64 { return int64(time.Since(r.epoch)) | 1 }
 
 // Add records a latency in nanoseconds that was measured otherwise.
-func (r *Recorder) Add(ns int64) { r.samples = append(r.samples, ns) }
+func (r *Recorder) Add(ns int64) {
+	if len(r.samples) == cap(r.samples) {
+		room := 2 * max(len(r.samples), 8)
+		r.samples = append(make([]int64, 0, room), r.samples...)
+		r.grown++
+		r.grownBytes += uint64(room) * sampleBytes
+	}
+	r.samples = append(r.samples, ns)
+}
 
 // Samples returns the latencies recorded so far, in nanoseconds.
 func (r *Recorder) Samples() []int64 { return r.samples }
@@ -100,9 +135,9 @@ func (b *B) AddSamples(ns []int64) {
 
 // every returns the power of two k such that timing one op in k keeps the
 // clock's cost small for ops of the given length.
-func every(op time.Duration) int {
+func every(op, clock time.Duration) int {
 	k := 1
-	for op*time.Duration(k) < minTimedOp && k < 1<<16 {
+	for k < 1<<16 && (op*time.Duration(k) < minTimedOp || 2*clock > max(recordingCost, op/200)*time.Duration(k)) {
 		k *= 2
 	}
 	return k

@@ -28,8 +28,9 @@ const maxAttempts = 40
 // calibrates: it tries growing N until a pass takes about the bench time; that
 // pass is a warm-up in itself and its result is to be discarded.
 //
-// A wrong answer, a broken rule of the timer, or an error of the workload is an
-// error, a [VoidError] when the machine is to blame.
+// A wrong answer, a ledger that is not what [Workload.Ledger] wants, a broken
+// rule of the timer, or an error of the workload is an error, a [VoidError]
+// when the machine is to blame.
 func Measure(w *Workload, c Case, o Options) (*Result, error) {
 	impl, ok := w.Impls[c.Model]
 	if !ok {
@@ -84,7 +85,7 @@ func (m *measurement) round(n int) int {
 func (m *measurement) b(n int, op time.Duration) *B {
 	b := &B{N: n, Model: m.c.Model, Params: m.c.Params, CPUs: m.c.CPUs, every: 1, counters: m.counters}
 	if op > 0 {
-		b.every = every(op)
+		b.every = every(op, clockCost())
 	}
 	return b
 }
@@ -109,14 +110,20 @@ func (m *measurement) pass(n int, op time.Duration) (*Result, error) {
 	if want := m.w.Want(b); answer != want {
 		return nil, fmt.Errorf("wrong answer: got %d, want %d", answer, want)
 	}
+	if m.w.Ledger != nil {
+		if err := b.audit(m.w.Ledger(b)); err != nil {
+			return nil, err
+		}
+	}
+	resident, bytes, allocs := b.bookkeeping()
 	r := &Result{
 		Case:    m.c,
 		N:       n,
 		Elapsed: b.elapsed,
 		CPU:     b.after.cpu - b.before.cpu,
-		Memory:  b.memory,
-		Bytes:   b.mem1.TotalAlloc - b.mem0.TotalAlloc,
-		Allocs:  b.mem1.Mallocs - b.mem0.Mallocs,
+		Memory:  max(b.memory-resident, 0),
+		Bytes:   b.mem1.TotalAlloc - b.mem0.TotalAlloc - min(bytes, b.mem1.TotalAlloc-b.mem0.TotalAlloc),
+		Allocs:  b.mem1.Mallocs - b.mem0.Mallocs - min(allocs, b.mem1.Mallocs-b.mem0.Mallocs),
 		GCs:     b.mem1.NumGC - b.mem0.NumGC,
 		Csw:     b.after.switches - b.before.switches,
 		Units:   b.units,

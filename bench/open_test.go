@@ -245,6 +245,7 @@ func TestOpenWorkloadHasRate(t *testing.T) {
 	for params, good := range map[Params]bool{"rate=1000": true, "n=1": false, "rate=0": false, "rate=1ms": false} {
 		w := openWorkload(prompt)
 		w.Cases = []Params{params}
+		w.Ledger = func(*B) Ledger { return Ledger{} }
 		err := Suite{Models: []ModelInfo{{Name: "m", Note: "a test's"}}, Workloads: []*Workload{w}}.Check()
 		if (err == nil) != good {
 			t.Errorf("%s: %v", params, err)

@@ -59,6 +59,9 @@ func (s Suite) Check() error {
 		if w.Want == nil {
 			return fmt.Errorf("workload %s: no Want", w.Name)
 		}
+		if w.Ledger == nil {
+			return fmt.Errorf("workload %s: no Ledger", w.Name)
+		}
 		for _, p := range w.Points() {
 			if rate, _ := p.Get(RateParam); w.Open && !positive(rate) {
 				return fmt.Errorf("workload %s: %q has no rate of an open loop", w.Name, p)

@@ -29,6 +29,7 @@ const (
 const roleVariable = "SWITCHYARD_TEST_ROLE"
 
 func TestMain(m *testing.M) {
+	clockCost = func() time.Duration { return recordingCost / 2 } // on any machine
 	switch role, ok := os.LookupEnv(roleVariable); {
 	case !ok:
 		os.Exit(m.Run())

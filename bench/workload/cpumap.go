@@ -2,6 +2,7 @@ package workload
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,7 +19,7 @@ var cpuMap = &bench.Workload{
 	Kind: "computing",
 	Story: "Map a pure function over a list of inputs, with as many workers as CPUs: hashing, scoring, thumbnails. " +
 		"The size of a task varies, since handing one over has a fixed price: from which size on does each model pay? " +
-		"Latency is not recorded: a map answers when all is done.",
+		"The results are in the order of the inputs. Latency is not recorded: a map answers when all is done.",
 	Op: "task",
 	Cases: []bench.Params{
 		"task=1us/chunk=1", "task=10us/chunk=1", "task=100us/chunk=1", "task=1ms/chunk=1", "task=10ms/chunk=1",
@@ -29,8 +30,15 @@ var cpuMap = &bench.Workload{
 	// can be done at once.
 	Batch: func(p bench.Params) int { return 8 * p.Int("chunk") },
 	Want: func(b *bench.B) uint64 {
-		n := uint64(b.N)
-		return n*cpuTask(0, b.Duration("task")) + n*(n-1)/2
+		results, least := make([]uint64, b.N), cpuTask(0, b.Duration("task"))
+		for i := range results {
+			results[i] = least + uint64(i)
+		}
+		return digest(results)
+	},
+	Ledger: func(b *bench.B) bench.Ledger {
+		all := b.N * cpuSteps(b.Duration("task"))
+		return concurrent(b, bench.Ledger{Units: b.CPUs, Ops: b.N, Elapsed: quickest(all) / time.Duration(runtime.NumCPU())})
 	},
 	Impls: map[bench.Model]bench.Func{
 		Serial:    cpuMapSerial,
@@ -42,45 +50,75 @@ var cpuMap = &bench.Workload{
 	},
 }
 
+// inFlight is how many chunks may be given out, per CPU, before the first has
+// been done: as many as a pool of processes keeps for a worker.
+const inFlight = 4096
+
+func cpuSteps(size time.Duration) int { return int(size * stepsPerMicrosecond / time.Microsecond) }
+
 // cpuTask is the mapped function.
-func cpuTask(x uint64, size time.Duration) uint64 {
-	return steps(int(size*stepsPerMicrosecond/time.Microsecond)) + x
+func cpuTask(x uint64, size time.Duration) uint64 { return steps(cpuSteps(size)) + x }
+
+// digest is a number that depends on all results and on their order.
+func digest(results []uint64) (d uint64) {
+	for _, r := range results {
+		d = d*31 + r
+	}
+	return d
 }
 
 // chunks returns how many chunks of the given size hold n tasks.
 func chunks(n, size int) int { return (n + size - 1) / size }
 
-// cpuChunk maps chunk i and returns the sum of its results.
-func cpuChunk(i, chunk, n int, size time.Duration) (sum uint64) {
-	for x := i * chunk; x < min((i+1)*chunk, n); x++ {
-		sum += cpuTask(uint64(x), size)
-	}
-	return sum
+// A cpuJob is a map in this process. Its results are made when the clock runs,
+// as those of [procs.Map] are.
+type cpuJob struct {
+	chunk   int
+	size    time.Duration
+	results []uint64
 }
 
+func newCPUJob(b *bench.B) *cpuJob {
+	return &cpuJob{b.Int("chunk"), b.Duration("task"), make([]uint64, b.N)}
+}
+
+// do maps chunk i and returns how many tasks that were.
+func (j *cpuJob) do(i int) (n int) {
+	first := i * j.chunk
+	part := j.results[first:min(first+j.chunk, len(j.results))]
+	for k := range part {
+		part[k] = cpuTask(uint64(first+k), j.size)
+	}
+	return len(part)
+}
+
+func (j *cpuJob) chunks() int { return chunks(len(j.results), j.chunk) }
+
 func cpuMapSerial(b *bench.B) (uint64, error) {
-	chunk, size := b.Int("chunk"), b.Duration("task")
+	u := b.Unit(0)
 	b.Start()
-	sum := uint64(0)
-	for i := range chunks(b.N, chunk) {
-		sum += cpuChunk(i, chunk, b.N, size)
+	j := newCPUJob(b)
+	for i := range j.chunks() {
+		u.Ops += j.do(i)
 	}
 	b.Stop()
-	return sum, nil
+	return digest(j.results), nil
 }
 
 // cpuMapGreenlet switches to a fresh chunk after each: greenlets share one
 // thread, so that they take turns and gain nothing from a second CPU.
 func cpuMapGreenlet(b *bench.B) (uint64, error) {
-	chunk, size := b.Int("chunk"), b.Duration("task")
-	main := greenlet.Main[uint64]()
+	main := greenlet.Main[int]()
 	defer main.Close()
-	workers := make([]*greenlet.Greenlet[uint64], b.CPUs)
+	var j *cpuJob
+	workers := make([]*greenlet.Greenlet[int], b.CPUs)
 	for w := range workers {
-		workers[w] = greenlet.New(main, func(_ *greenlet.Greenlet[uint64], i uint64) (uint64, error) {
+		u := b.Unit(0)
+		workers[w] = greenlet.New(main, func(_ *greenlet.Greenlet[int], i int) (int, error) {
 			for {
+				u.Ops += j.do(i)
 				var err error
-				if i, err = main.Switch(cpuChunk(int(i), chunk, b.N, size)); err != nil {
+				if i, err = main.Switch(0); err != nil {
 					return 0, err
 				}
 			}
@@ -88,64 +126,61 @@ func cpuMapGreenlet(b *bench.B) (uint64, error) {
 	}
 	b.Units(b.CPUs)
 	b.Start()
-	sum := uint64(0)
-	for i := range chunks(b.N, chunk) {
-		part, err := workers[i%len(workers)].Switch(uint64(i))
-		if err != nil {
+	j = newCPUJob(b)
+	for i := range j.chunks() {
+		if _, err := workers[i%len(workers)].Switch(i); err != nil {
 			return 0, err
 		}
-		sum += part
 	}
 	b.Stop()
-	return sum, nil
-}
-
-// cpuWorker is one worker of the models that have channels.
-func cpuWorker(next <-chan int, chunk, n int, size time.Duration) (sum uint64) {
-	for i := range next {
-		sum += cpuChunk(i, chunk, n, size)
-	}
-	return sum
+	return digest(j.results), nil
 }
 
 // cpuMapShared keeps one worker per CPU, fed by a channel.
 func cpuMapShared(launch launcher) bench.Func {
 	return func(b *bench.B) (uint64, error) {
-		chunk, size := b.Int("chunk"), b.Duration("task")
-		next, sums := make(chan int, b.CPUs), make([]uint64, b.CPUs)
-		team, err := gather(b, launch, b.CPUs, func(w int) { sums[w] = cpuWorker(next, chunk, b.N, size) })
+		next, members := make(chan int, inFlight*b.CPUs), units(b, b.CPUs)
+		var j *cpuJob
+		team, err := gather(b, launch, b.CPUs, func(w int) {
+			for i := range next {
+				members[w].Ops += j.do(i)
+			}
+		})
 		if err != nil {
 			return 0, err
 		}
 		b.Start()
+		j = newCPUJob(b)
 		team.open()
-		for i := range chunks(b.N, chunk) {
+		for i := range j.chunks() {
 			next <- i
 		}
 		close(next)
 		team.wait()
 		b.Stop()
 		team.dismiss()
-		return sum(sums), nil
+		return digest(j.results), nil
 	}
 }
 
-// cpuMapAnts submits every chunk to the pool, as its documentation shows.
+// cpuMapAnts submits every chunk to the pool, as its documentation shows. A
+// pool of ants has no queue: what is given out is a goroutine.
 func cpuMapAnts(b *bench.B) (uint64, error) {
-	chunk, size := b.Int("chunk"), b.Duration("task")
-	pool, err := ants.NewPool(b.CPUs)
+	pool, err := ants.NewPool(inFlight * b.CPUs)
 	if err != nil {
 		return 0, err
 	}
 	defer release(pool)
-	var total atomic.Uint64
+	u := b.Unit(0)
+	var done atomic.Int64
 	var wg sync.WaitGroup
 	b.Units(b.CPUs)
 	b.Start()
-	for i := range chunks(b.N, chunk) {
+	j := newCPUJob(b)
+	for i := range j.chunks() {
 		wg.Add(1)
 		err := pool.Submit(func() {
-			total.Add(cpuChunk(i, chunk, b.N, size))
+			done.Add(int64(j.do(i)))
 			wg.Done()
 		})
 		if err != nil {
@@ -154,7 +189,8 @@ func cpuMapAnts(b *bench.B) (uint64, error) {
 	}
 	wg.Wait()
 	b.Stop()
-	return total.Load(), nil
+	u.Ops = int(done.Load())
+	return digest(j.results), nil
 }
 
 type cpuArgs struct {
@@ -177,9 +213,11 @@ func cpuMapProcess(b *bench.B) (uint64, error) {
 	for i := range xs {
 		xs[i] = cpuArgs{uint64(i), size}
 	}
+	u := b.Unit(0)
 	b.Units(b.CPUs)
 	b.Start()
 	results, err := procs.Map(context.Background(), pool, cpuMapTask, xs, procs.Chunk(chunk))
 	b.Stop()
-	return sum(results), err
+	u.Ops = len(results)
+	return digest(results), err
 }

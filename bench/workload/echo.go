@@ -26,6 +26,9 @@ var echo = &bench.Workload{
 	Cases: []bench.Params{"conns=1", "conns=10", "conns=100"},
 	Batch: func(p bench.Params) int { return p.Int("conns") },
 	Want:  func(b *bench.B) uint64 { return uint64(b.N) },
+	Ledger: func(b *bench.B) bench.Ledger { // of the clients: they see what the servers do
+		return bench.Ledger{Units: b.Int("conns"), Ops: b.N, Bytes: lineSize * b.N}
+	},
 	Impls: map[bench.Model]bench.Func{
 		Serial:    echoSerial,
 		Greenlet:  echoGreenlet(echoClients),
@@ -67,37 +70,33 @@ func serve(conn io.ReadWriter) error {
 
 // clients is the load: connections that are made before Start and ask b.N
 // questions between them. An answer must be that of its own question.
-type clients struct {
-	conns []net.Conn
-	lats  []*bench.Recorder
-}
+type clients []net.Conn
 
-func dialClients(b *bench.B, addr string) (*clients, error) {
-	n := b.Int("conns")
-	c := &clients{lats: recorders(b, n)}
-	for range n {
+func dialClients(b *bench.B, addr string) (c clients, err error) {
+	for range b.Int("conns") {
 		conn, err := net.Dial("tcp", addr)
 		if err != nil {
 			c.close()
 			return nil, err
 		}
-		c.conns = append(c.conns, conn)
+		c = append(c, conn)
 	}
 	return c, nil
 }
 
-func (c *clients) close() {
-	for _, conn := range c.conns {
+func (c clients) close() {
+	for _, conn := range c {
 		conn.Close()
 	}
 }
 
 // greet has every connection answered once, so that each has its server before
 // the clock starts.
-func (c *clients) greet() error {
-	for _, conn := range c.conns {
-		if n, err := askAll(conn, 1, bench.NewRecorder(1, 1)); err != nil || n != 1 {
-			return fmt.Errorf("%d of 1 greetings were answered: %w", n, err)
+func (c clients) greet() error {
+	for _, conn := range c {
+		u := bench.NewUnit(1, 1)
+		if err := askAll(conn, 1, u); err != nil || u.Answer != 1 {
+			return fmt.Errorf("%d of 1 greetings were answered: %w", u.Answer, err)
 		}
 	}
 	return nil
@@ -105,15 +104,12 @@ func (c *clients) greet() error {
 
 // run asks all questions, from Start to Stop, and returns how many were
 // answered rightly.
-func (c *clients) run(b *bench.B) (uint64, error) {
-	n := len(c.conns)
-	answered, errs := make([]uint64, n), make([]error, n)
-	err := race(b, goroutines, n, func(i int) {
+func (c clients) run(b *bench.B) (uint64, error) {
+	return race(b, goroutines, len(c), func(i int, u *bench.Unit) error {
 		// A server that takes one connection after the other waits for this.
-		defer c.conns[i].Close()
-		answered[i], errs[i] = askAll(c.conns[i], b.Share(i, n), c.lats[i])
+		defer c[i].Close()
+		return askAll(c[i], b.Share(i, len(c)), u)
 	})
-	return sum(answered), cmp.Or(err, errors.Join(errs...))
 }
 
 func newQuestion() []byte {
@@ -129,25 +125,28 @@ func number(line []byte, i int) {
 }
 
 // askAll asks n questions, one after the other.
-func askAll(conn net.Conn, n int, lat *bench.Recorder) (answered uint64, err error) {
+func askAll(conn net.Conn, n int, u *bench.Unit) error {
 	question, answer := newQuestion(), make([]byte, lineSize)
 	want := bytes.ToUpper(question)
 	for i := range n {
-		t := lat.Begin(i)
+		t := u.Begin(i)
 		number(question, i)
 		number(want, i)
 		if _, err := conn.Write(question); err != nil {
-			return answered, err
+			return err
 		}
-		if _, err := io.ReadFull(conn, answer); err != nil {
-			return answered, err
+		n, err := io.ReadFull(conn, answer)
+		u.Bytes += n
+		if err != nil {
+			return err
 		}
-		lat.End(t)
+		u.End(t)
+		u.Ops++
 		if bytes.Equal(answer, want) {
-			answered++
+			u.Answer++
 		}
 	}
-	return answered, nil
+	return nil
 }
 
 // echoSerial serves one connection after the other.
@@ -216,10 +215,10 @@ func serveHub(b *bench.B, ask clientele) (uint64, error) {
 
 // echoClients are those of a server that serves all connections at once.
 func echoClients(b *bench.B, addr string) (uint64, error) {
-	return withClients(b, addr, (*clients).run)
+	return withClients(b, addr, clients.run)
 }
 
-func withClients(b *bench.B, addr string, ask func(*clients, *bench.B) (uint64, error)) (uint64, error) {
+func withClients(b *bench.B, addr string, ask func(clients, *bench.B) (uint64, error)) (uint64, error) {
 	c, err := dialClients(b, addr)
 	if err != nil {
 		return 0, err
@@ -257,18 +256,18 @@ func echoShared(launch launcher, ask clientele) bench.Func {
 }
 
 // echoWorker takes one connection from the listener that all share.
-var echoWorker = registerWorker("bench.echo", func(_ context.Context, listener *os.File, _ *bench.Recorder) (uint64, error) {
+var echoWorker = registerWorker("bench.echo", func(_ context.Context, listener *os.File, _ *bench.Unit) error {
 	ln, err := net.FileListener(listener)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	conn, err := ln.Accept()
 	if err != nil {
-		return 0, err
+		return err
 	}
 	ln.Close()
 	defer conn.Close()
-	return 0, serve(conn)
+	return serve(conn)
 })
 
 func echoProcess(ask clientele) bench.Func {

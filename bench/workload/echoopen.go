@@ -22,6 +22,7 @@ var echoOpen = &bench.Workload{
 	Open:   true,
 	Refine: []string{bench.RateParam},
 	Want:   func(b *bench.B) uint64 { return uint64(b.N) },
+	Ledger: echo.Ledger,
 	Limit:  twoCPUs,
 	Impls: map[bench.Model]bench.Func{
 		Greenlet:  echoGreenlet(openClients),
@@ -43,16 +44,16 @@ func twoCPUs(b *bench.B) error {
 
 // open lets requests leave on the connections in turn, at the times of an open
 // loop, and returns how many were answered rightly.
-func (c *clients) open(b *bench.B) (uint64, error) {
-	n, loop := len(c.conns), b.OpenLoop()
-	answered, errs := make([]uint64, n), make([]error, n)
+func (c clients) open(b *bench.B) (uint64, error) {
+	n, loop := len(c), b.OpenLoop()
+	members, errs := units(b, n), make([]error, n)
 	var hearing sync.WaitGroup
 	question := newQuestion()
 	b.Units(n)
 	b.Start()
 	for i := range n {
 		hearing.Go(func() {
-			answered[i], errs[i] = hear(c.conns[i], i, n, b.Share(i, n), loop)
+			errs[i] = hear(c[i], i, n, b.Share(i, n), members[i], loop)
 			if errs[i] != nil {
 				c.close() // nobody waits for what will not come
 			}
@@ -60,7 +61,7 @@ func (c *clients) open(b *bench.B) (uint64, error) {
 	}
 	err := loop.Run(func(i int) error {
 		number(question, i)
-		_, err := c.conns[i%n].Write(question)
+		_, err := c[i%n].Write(question)
 		return err
 	})
 	if err != nil {
@@ -69,26 +70,29 @@ func (c *clients) open(b *bench.B) (uint64, error) {
 	hearing.Wait()
 	b.Stop()
 	c.close()
-	return sum(answered), errors.Join(append(errs, err)...)
+	return b.Answer(), errors.Join(append(errs, err)...)
 }
 
 // hear takes count answers from a connection: to questions first, first+step
 // and so on.
-func hear(conn net.Conn, first, step, count int, loop *bench.OpenLoop) (answered uint64, err error) {
+func hear(conn net.Conn, first, step, count int, u *bench.Unit, loop *bench.OpenLoop) error {
 	answer, want := make([]byte, lineSize), bytes.ToUpper(newQuestion())
 	for i := first; count > 0; i, count = i+step, count-1 {
-		if _, err := io.ReadFull(conn, answer); err != nil {
-			return answered, err
+		n, err := io.ReadFull(conn, answer)
+		u.Bytes += n
+		if err != nil {
+			return err
 		}
 		loop.Answered(i)
+		u.Ops++
 		number(want, i)
 		if bytes.Equal(answer, want) {
-			answered++
+			u.Answer++
 		}
 	}
-	return answered, nil
+	return nil
 }
 
 func openClients(b *bench.B, addr string) (uint64, error) {
-	return withClients(b, addr, (*clients).open)
+	return withClients(b, addr, clients.open)
 }

@@ -68,10 +68,19 @@ func TestArithmetic(t *testing.T) {
 			t.Errorf("%d tasks in chunks of %d are %d, want %d", tt.n, tt.size, got, tt.want)
 		}
 	}
-	for i, want := range []uint64{0 + 1 + 2, 3 + 4 + 5, 6} {
-		if got := cpuChunk(i, 3, 7, 0); got != want+steps(0)*[]uint64{3, 3, 1}[i] {
-			t.Errorf("chunk %d of 7 tasks is %d", i, got)
+	job := &cpuJob{3, 0, make([]uint64, 7)}
+	for i, want := range []int{3, 3, 1} {
+		if got := job.do(i); got != want || job.chunks() != 3 {
+			t.Errorf("chunk %d of 7 tasks in %d has %d", i, job.chunks(), got)
 		}
+	}
+	for i, got := range job.results {
+		if got != steps(0)+uint64(i) {
+			t.Errorf("result %d of 7 is %d", i, got)
+		}
+	}
+	if digest([]uint64{1, 2, 3}) != 1*31*31+2*31+3 || digest([]uint64{2, 1, 3}) == digest([]uint64{1, 2, 3}) {
+		t.Error("a digest does not depend on the order")
 	}
 	if sum(nil) != 0 || sum([]uint64{1, 2, 4}) != 7 || addOne(41) != 42 {
 		t.Error("sums are off")
@@ -99,8 +108,8 @@ func TestLimitsAndBatches(t *testing.T) {
 	}{
 		{sleep, Thread, "n=9999", ""},
 		{sleep, Thread, "n=10000", "void: a Go program ends when it has 10,000 threads"},
-		{sleep, Process, "n=9999", ""},
-		{sleep, Process, "n=10000", "void: 10000 processes, at some 1 MiB and more than a millisecond of start-up each, are no way to sleep"},
+		{sleep, Process, "n=100", ""},
+		{sleep, Process, "n=101", "void: 101 processes, at some 1 MiB and more than a millisecond of start-up each, are no way to sleep"},
 		{sleep, Goroutine, "n=10000", ""},
 		{ring, Process, "n=100", ""},
 		{ring, Process, "n=101", "void: 101 processes, at some 1 MiB and more than a millisecond of start-up each, are no ring"},
@@ -156,21 +165,22 @@ func TestAskAll(t *testing.T) {
 				}
 			}
 		})
-		lat := bench.NewRecorder(2, 5)
-		if got, err := askAll(ours, 5, lat); got != tt.want || err != nil || len(lat.Samples()) != 3 {
-			t.Errorf("%s: %d answers, %v, %d latencies; want %d and 3", name, got, err, len(lat.Samples()), tt.want)
+		u := bench.NewUnit(2, 5)
+		err := askAll(ours, 5, u)
+		if want := (bench.Entry{Answer: tt.want, Ops: 5, Bytes: 5 * lineSize}); u.Entry != want || err != nil || len(u.Samples()) != 3 {
+			t.Errorf("%s: %+v, %v, %d latencies; want %+v and 3", name, u.Entry, err, len(u.Samples()), want)
 		}
-		(&clients{conns: []net.Conn{ours}}).close()
+		clients{ours}.close()
 		wg.Wait()
 		theirs.Close()
 	}
 	ours, theirs := net.Pipe()
 	theirs.Close()
-	if n, err := askAll(ours, 5, bench.NewRecorder(1, 5)); n != 0 || !errors.Is(err, io.ErrClosedPipe) {
-		t.Errorf("a server that is gone: %d answers, %v", n, err)
+	u := bench.NewUnit(1, 5)
+	if err := askAll(ours, 5, u); u.Entry != (bench.Entry{}) || !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("a server that is gone: %+v, %v", u.Entry, err)
 	}
-	c := &clients{conns: []net.Conn{ours}}
-	if err := c.greet(); err == nil || !strings.HasPrefix(err.Error(), "0 of 1 greetings were answered: ") {
+	if err := (clients{ours}).greet(); err == nil || !strings.HasPrefix(err.Error(), "0 of 1 greetings were answered: ") {
 		t.Errorf("a server that is gone: %v", err)
 	}
 }

@@ -2,9 +2,11 @@ package workload
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/panjf2000/ants/v2"
 
@@ -54,8 +56,9 @@ func threads(n int, fn func(i int)) (free func(), err error) {
 // release ends a pool of ants and waits until its workers are gone.
 func release(pool *ants.Pool) { _ = pool.ReleaseTimeout(joinTimeout) }
 
-// A team is a number of units that wait at a barrier. [race] is all that most
-// workloads need; one whose caller takes part calls the steps by itself.
+// A team is a number of units that wait at a barrier. [race] and [relay] are
+// all that most workloads need; one whose caller takes part calls the steps by
+// itself.
 type team struct {
 	start, home             chan struct{}
 	arrived, worked, parked sync.WaitGroup
@@ -99,36 +102,62 @@ func (t *team) dismiss() {
 	t.free()
 }
 
-// race times n units from the barrier to the end of the last one's work.
-func race(b *bench.B, launch launcher, n int, work func(i int)) error {
-	t, err := gather(b, launch, n, work)
+// A work is what unit i does; what it has done it enters in u.
+type work = func(i int, u *bench.Unit) error
+
+// race times n units from the barrier to the end of the last one's work. The
+// answer is the sum of theirs.
+func race(b *bench.B, launch launcher, n int, do work) (answer uint64, err error) {
+	return contest(b, launch, n, do, b.Start, b.Stop)
+}
+
+// relay is for units that wait for each other, so that one of them sees the
+// beginning and the end: unit 0 starts the timer when each has had a turn, and
+// stops it.
+func relay(b *bench.B, launch launcher, n int, do work) (answer uint64, err error) {
+	return contest(b, launch, n, do, func() {}, func() {})
+}
+
+func contest(b *bench.B, launch launcher, n int, do work, start, stop func()) (answer uint64, err error) {
+	members, errs := units(b, n), make([]error, n)
+	t, err := gather(b, launch, n, func(i int) { errs[i] = do(i, members[i]) })
 	if err != nil {
-		return err
+		return 0, err
 	}
-	b.Start()
+	start()
 	t.open()
 	t.wait()
-	b.Stop()
+	stop()
 	t.dismiss()
-	return nil
+	return b.Answer(), errors.Join(errs...)
+}
+
+// units returns n units that share b.N ops.
+func units(b *bench.B, n int) []*bench.Unit {
+	all := make([]*bench.Unit, n)
+	for i := range all {
+		all[i] = b.Unit(b.Share(i, n))
+	}
+	return all
 }
 
 // raceGreenlets is race for n greenlets of a hub. makeWork is called in it, to
 // make what they share; the first error of a work ends the race.
-func raceGreenlets(b *bench.B, n int, makeWork func(h *hub.Hub) func(i int) error) error {
-	return hub.Run(func(h *hub.Hub) error {
-		work := makeWork(h)
+func raceGreenlets(b *bench.B, n int, makeWork func(h *hub.Hub) work) (answer uint64, err error) {
+	members := units(b, n)
+	err = hub.Run(func(h *hub.Hub) error {
+		do := makeWork(h)
 		start, worked, home := hub.NewEvent(h), hub.NewEvent(h), hub.NewEvent(h)
 		arrived, left := 0, n
 		var failed error
-		units := make([]*hub.Greenlet, n)
-		for i := range units {
-			units[i] = h.Spawn(func() error {
+		greenlets := make([]*hub.Greenlet, n)
+		for i := range greenlets {
+			greenlets[i] = h.Spawn(func() error {
 				arrived++
 				if err := start.Wait(); err != nil {
 					return err
 				}
-				err := work(i)
+				err := do(i, members[i])
 				if left--; left == 0 || err != nil {
 					failed = cmp.Or(failed, err)
 					worked.Set()
@@ -143,26 +172,55 @@ func raceGreenlets(b *bench.B, n int, makeWork func(h *hub.Hub) func(i int) erro
 			return fmt.Errorf("%d of %d greenlets came to the barrier", arrived, n)
 		}
 		b.Units(n)
+		before := h.Switches()
 		b.Start()
 		start.Set()
 		err := worked.Wait()
 		b.Stop()
+		b.Suspended(int(h.Switches() - before))
 		if err := cmp.Or(err, failed); err != nil {
 			return err
 		}
 		home.Set()
-		return h.GetAll(units...)
+		return h.GetAll(greenlets...)
 	})
+	return b.Answer(), err
 }
 
-// recorders returns one latency recorder for each of n units that share b.N
-// ops.
-func recorders(b *bench.B, n int) []*bench.Recorder {
-	recs := make([]*bench.Recorder, n)
-	for i := range recs {
-		recs[i] = b.Recorder(b.Share(i, n))
+// concurrent returns the ledger of a model's units; for one task that does all
+// the work by itself it is without what units have.
+func concurrent(b *bench.B, want bench.Ledger) bench.Ledger {
+	if b.Model == Serial {
+		want.Units, want.Each, want.Suspensions = 0, 0, 0
 	}
-	return recs
+	return want
+}
+
+// frameBytes is how much stack one call of onStack touches.
+const frameBytes = 1 << 10
+
+// onStack calls fn when it has touched so many bytes of its stack, which stay
+// in use meanwhile.
+//
+//go:noinline
+func onStack(bytes int, fn func() error) error {
+	if bytes <= 0 {
+		return fn()
+	}
+	var frame [frameBytes]byte
+	touch(&frame, byte(bytes/frameBytes))
+	err := onStack(bytes-frameBytes, fn)
+	if frame[frameBytes-1] != byte(bytes/frameBytes) {
+		panic("workload: a stack was overwritten")
+	}
+	return err
+}
+
+//go:noinline
+func touch(frame *[frameBytes]byte, v byte) {
+	for i := range frame {
+		frame[i] = v
+	}
 }
 
 // addOne is the least that a task can do.
@@ -185,6 +243,10 @@ func steps(n int) uint64 {
 	}
 	return x
 }
+
+// quickest is less time than n steps take on any processor: a multiplication
+// and an addition that wait for each other are four cycles, here of 0.1 ns.
+func quickest(n int) time.Duration { return time.Duration(n) * 4 / 10 }
 
 func sum(parts []uint64) (total uint64) {
 	for _, p := range parts {

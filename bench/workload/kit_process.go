@@ -1,12 +1,12 @@
 package workload
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"time"
 
 	"switchyard/bench"
@@ -30,25 +30,25 @@ type barrier struct {
 
 // An outcome is what one worker process did.
 type outcome struct {
-	Answer  uint64
-	Samples []int64 // latencies in ns
+	bench.Entry
+	Samples    []int64 // latencies in ns
+	GOMAXPROCS int
 }
 
 // registerWorker registers the work of a worker process. It begins when the
-// barrier opens; lat has room for the worker's share of the ops.
+// barrier opens; u has room for the latencies of the worker's share of the ops.
 func registerWorker[In any](name string,
-	work func(ctx context.Context, in In, lat *bench.Recorder) (answer uint64, err error),
+	work func(ctx context.Context, in In, u *bench.Unit) error,
 ) *procs.Func[workerArgs[In], struct{}] {
 	return procs.Register(name, func(ctx context.Context, args workerArgs[In]) (none struct{}, err error) {
-		t, lat := args.Barrier, bench.NewRecorder(args.Every, args.Ops)
+		t, u := args.Barrier, bench.NewUnit(args.Every, args.Ops)
 		if err := t.Steps.Release(); err != nil {
 			return none, err
 		}
 		if err := t.Start.Wait(ctx); err != nil {
 			return none, err
 		}
-		answer, err := work(ctx, args.In, lat)
-		if err != nil {
+		if err := work(ctx, args.In, u); err != nil {
 			return none, err
 		}
 		if err := t.Steps.Release(); err != nil {
@@ -57,7 +57,7 @@ func registerWorker[In any](name string,
 		if err := t.Home.Wait(ctx); err != nil {
 			return none, err
 		}
-		return none, t.Outcomes.Put(ctx, outcome{answer, lat.Samples()})
+		return none, t.Outcomes.Put(ctx, outcome{u.Entry, u.Samples(), runtime.GOMAXPROCS(0)})
 	})
 }
 
@@ -134,30 +134,33 @@ func (w *workers) wait() error {
 	return nil
 }
 
-// dismiss lets the workers end, and adds up their answers and latencies.
-func (w *workers) dismiss(b *bench.B) (answer uint64, err error) {
+// dismiss lets the workers end, and enters what they have done.
+func (w *workers) dismiss(b *bench.B) error {
 	if err := w.Home.Set(); err != nil {
-		return 0, err
+		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), joinTimeout)
 	defer cancel()
 	for _, p := range w.procs {
 		if err := p.Join(ctx); err != nil {
-			return 0, fmt.Errorf("join a worker: %w", err)
+			return fmt.Errorf("join a worker: %w", err)
 		}
 		if code, _ := p.ExitCode(); code != 0 {
-			return 0, fmt.Errorf("a worker ended with exit code %d", code)
+			return fmt.Errorf("a worker ended with exit code %d", code)
 		}
 	}
 	for range w.procs {
 		o, err := w.Outcomes.Get(ctx)
 		if err != nil {
-			return 0, fmt.Errorf("the outcome of a worker: %w", err)
+			return fmt.Errorf("the outcome of a worker: %w", err)
 		}
-		answer += o.Answer
+		if o.GOMAXPROCS != 1 {
+			return fmt.Errorf("a worker had GOMAXPROCS=%d, want 1", o.GOMAXPROCS)
+		}
+		b.Enter(o.Entry)
 		b.AddSamples(o.Samples)
 	}
-	return answer, nil
+	return nil
 }
 
 // free ends whoever is left, after dismiss nobody, and lets go of what they
@@ -175,7 +178,7 @@ func (w *workers) free() {
 	}
 }
 
-// raceWorkers is race for processes; the answer is the sum of the workers'.
+// raceWorkers is race for processes.
 func raceWorkers[In any](b *bench.B, f *procs.Func[workerArgs[In], struct{}], ins []In) (answer uint64, err error) {
 	w, err := gatherWorkers(b, f, ins)
 	defer w.free()
@@ -183,11 +186,24 @@ func raceWorkers[In any](b *bench.B, f *procs.Func[workerArgs[In], struct{}], in
 		return 0, err
 	}
 	b.Start()
-	if err := cmp.Or(w.open(), w.wait()); err != nil {
+	if err := w.open(); err != nil {
+		return 0, err
+	}
+	if err := w.wait(); err != nil {
 		return 0, err
 	}
 	b.Stop()
-	return w.dismiss(b)
+	err = w.dismiss(b)
+	return b.Answer(), err
+}
+
+// relayWorkers is relay for processes; this one, which leads, is a unit too.
+func relayWorkers[In any](b *bench.B, f *procs.Func[workerArgs[In], struct{}], ins []In, lead func() error) (answer uint64, err error) {
+	err = serveWorkers(b, f, ins, func() error {
+		b.Units(1 + len(ins))
+		return lead()
+	})
+	return b.Answer(), err
 }
 
 // serveWorkers is for workers that answer their parent: measure is called once
@@ -205,9 +221,28 @@ func serveWorkers[In any](b *bench.B, f *procs.Func[workerArgs[In], struct{}], i
 	if err := measure(); err != nil {
 		return err
 	}
-	_, err = w.dismiss(b)
-	return err
+	return w.dismiss(b)
 }
+
+// duplex is relayWorkers for two: lead has one end of a pipe, and the worker,
+// whose arguments are made from it, the other. The worker ends when lead has
+// returned.
+func duplex[In any](b *bench.B, f *procs.Func[workerArgs[In], struct{}], in func(*procs.Conn) In,
+	lead func(c *procs.Conn) error,
+) (answer uint64, err error) {
+	ours, theirs, err := procs.NewPipe(procs.Duplex)
+	if err != nil {
+		return 0, err
+	}
+	defer theirs.Close()
+	defer ours.Close()
+	return relayWorkers(b, f, []In{in(theirs)}, func() error {
+		return errors.Join(theirs.Close(), lead(ours), ours.Close())
+	})
+}
+
+// maxProcesses bounds those that are made anew for every result.
+const maxProcesses = 100
 
 // joinTimeout is how long tear-down waits for workers that were told to end.
 const joinTimeout = 10 * time.Second

@@ -55,9 +55,9 @@ func TestTeam(t *testing.T) {
 // A unit that fails ends the race, though others wait for it.
 func TestRaceGreenletsFails(t *testing.T) {
 	bad := errors.New("bad")
-	err := raceGreenlets(new(bench.B), 3, func(h *hub.Hub) func(int) error {
+	_, err := raceGreenlets(new(bench.B), 3, func(h *hub.Hub) work {
 		never := hub.NewEvent(h)
-		return func(i int) error {
+		return func(i int, _ *bench.Unit) error {
 			if i == 1 {
 				return bad
 			}
@@ -76,15 +76,16 @@ const (
 	workerDies
 )
 
-var testWorker = registerWorker("bench.test", func(ctx context.Context, how int, lat *bench.Recorder) (uint64, error) {
+var testWorker = registerWorker("bench.test", func(ctx context.Context, how int, u *bench.Unit) error {
 	switch how {
 	case workerFails:
-		return 0, errors.New("it failed")
+		return errors.New("it failed")
 	case workerDies:
 		os.Exit(3)
 	}
-	lat.Add(5)
-	return 7, nil
+	u.Add(5)
+	u.Answer = 7
+	return nil
 })
 
 func TestRaceWorkers(t *testing.T) {
@@ -102,16 +103,15 @@ func TestRaceWorkers(t *testing.T) {
 
 // pingPongDirect is what pingPongShared(goroutines) would be if it launched its
 // units itself.
-func pingPongDirect(b *bench.B) (v uint64, err error) {
+func pingPongDirect(b *bench.B) (uint64, error) {
 	to, fro := make(chan uint64), make(chan uint64)
-	lat := b.Recorder(b.N)
+	ours, theirs := b.Unit(b.N), b.Unit(0)
+	b.Units(2)
 	var wg sync.WaitGroup
-	b.Start()
-	wg.Go(func() { pongTask(to, fro) })
-	wg.Go(func() { v = pingTask(b.N, lat, to, fro) })
+	wg.Go(func() { pongTask(theirs, to, fro) })
+	wg.Go(func() { pingTask(b, ours, to, fro) })
 	wg.Wait()
-	b.Stop()
-	return v, nil
+	return b.Answer(), nil
 }
 
 // BenchmarkLauncher shows what sharing a body between models costs an op: the

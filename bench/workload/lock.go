@@ -2,6 +2,7 @@ package workload
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -14,11 +15,19 @@ var lock = &bench.Workload{
 	Name: "Lock",
 	Kind: "synchronising",
 	Story: "The last tickets: everybody decrements one counter under one lock, until it is zero. The section is as short as " +
-		"can be, so this is the price of the lock and of waiting for it. Greenlets give way after each ticket: " +
-		"otherwise the first would sell them all. Latency is from asking for the lock to having released it.",
+		"can be, so this is the price of the lock and of waiting for it. With yield=each everybody gives way after each " +
+		"ticket; with yield=never nobody does, so that of greenlets the first sells them all, and of others whoever has the " +
+		"processor sells many. Latency is from asking for the lock to having released it.",
 	Op:    "ticket",
-	Cases: []bench.Params{"tasks=2", "tasks=8"},
+	Cases: []bench.Params{"tasks=2/yield=never", "tasks=2/yield=each", "tasks=8/yield=never", "tasks=8/yield=each"},
 	Want:  func(b *bench.B) uint64 { return uint64(b.N) },
+	Ledger: func(b *bench.B) bench.Ledger {
+		want := bench.Ledger{Units: b.Int("tasks"), Ops: b.N}
+		if yields(b) {
+			want.Suspensions = b.N
+		}
+		return concurrent(b, want)
+	},
 	Impls: map[bench.Model]bench.Func{
 		Serial:    lockSerial,
 		Greenlet:  lockGreenlet,
@@ -46,29 +55,37 @@ func (t *tickets) sell() bool {
 	return true
 }
 
+// yields reports whether everybody gives way after each ticket.
+func yields(b *bench.B) bool {
+	v, _ := b.Params.Get("yield")
+	return v == "each"
+}
+
 func lockSerial(b *bench.B) (uint64, error) {
-	left := b.N
-	lat := b.Recorder(b.N)
+	u, each, left := b.Unit(b.N), yields(b), b.N
 	b.Start()
 	sold := uint64(0)
 	for left > 0 {
-		t := lat.Begin(int(sold))
+		t := u.Begin(int(sold))
 		left--
 		sold = addOne(sold)
-		lat.End(t)
+		u.End(t)
+		if each {
+			runtime.Gosched()
+		}
 	}
 	b.Stop()
+	u.Ops = int(sold)
 	return sold, nil
 }
 
 func lockGreenlet(b *bench.B) (uint64, error) {
-	n := b.Int("tasks")
-	sold, lats := make([]uint64, n), recorders(b, n)
-	err := raceGreenlets(b, n, func(h *hub.Hub) func(i int) error {
+	each := yields(b)
+	return raceGreenlets(b, b.Int("tasks"), func(h *hub.Hub) work {
 		mutex, left := hub.NewSemaphore(h, 1), b.N
-		return func(i int) error {
+		return func(_ int, u *bench.Unit) error {
 			for {
-				t := lats[i].Begin(int(sold[i]))
+				t := u.Begin(u.Ops)
 				if err := mutex.Acquire(); err != nil {
 					return err
 				}
@@ -78,59 +95,77 @@ func lockGreenlet(b *bench.B) (uint64, error) {
 				}
 				left--
 				mutex.Release()
-				lats[i].End(t)
-				sold[i]++
-				if err := h.Yield(); err != nil {
-					return err
+				u.End(t)
+				u.Ops++
+				u.Answer++
+				if each {
+					if err := h.Yield(); err != nil {
+						return err
+					}
 				}
 			}
 		}
 	})
-	return sum(sold), err
 }
 
 // clerk sells tickets until there are none.
-func clerk(t *tickets, lat *bench.Recorder) (sold uint64) {
+func clerk(t *tickets, each bool, u *bench.Unit) {
+	sold := 0
 	for {
-		began := lat.Begin(int(sold))
+		began := u.Begin(sold)
 		if !t.sell() {
-			return sold
+			u.Answer, u.Ops = uint64(sold), sold
+			return
 		}
-		lat.End(began)
+		u.End(began)
 		sold++
+		if each {
+			runtime.Gosched()
+		}
 	}
 }
 
 func lockShared(launch launcher) bench.Func {
 	return func(b *bench.B) (uint64, error) {
-		n := b.Int("tasks")
-		counter, sold, lats := &tickets{left: b.N}, make([]uint64, n), recorders(b, n)
-		err := race(b, launch, n, func(i int) { sold[i] = clerk(counter, lats[i]) })
-		return sum(sold), err
+		counter, each := &tickets{left: b.N}, yields(b)
+		return race(b, launch, b.Int("tasks"), func(_ int, u *bench.Unit) error {
+			clerk(counter, each, u)
+			return nil
+		})
 	}
+}
+
+type lockArgs struct {
+	Counter *procs.Value[int64]
+	Each    bool
 }
 
 // lockWorker is a clerk in a process of its own; the counter, with its lock, is
 // in shared memory.
-var lockWorker = registerWorker("bench.lock", func(ctx context.Context, counter *procs.Value[int64], lat *bench.Recorder) (sold uint64, err error) {
-	mutex, left := counter.Lock(), counter.Raw()
+var lockWorker = registerWorker("bench.lock", func(ctx context.Context, in lockArgs, u *bench.Unit) error {
+	mutex, left, sold := in.Counter.Lock(), in.Counter.Raw(), 0
 	for {
-		t := lat.Begin(int(sold))
+		t := u.Begin(sold)
 		if err := mutex.Acquire(ctx); err != nil {
-			return 0, err
+			return err
 		}
 		none := *left == 0
 		if !none {
 			*left--
 		}
 		if err := mutex.Release(); err != nil {
-			return 0, err
+			return err
 		}
 		if none {
-			return sold, nil
+			u.Answer, u.Ops = uint64(sold), sold
+			return nil
 		}
-		lat.End(t)
+		u.End(t)
 		sold++
+		if in.Each {
+			yieldProcess()
+			u.Waits++
+		}
 	}
 })
 
@@ -140,5 +175,5 @@ func lockProcess(b *bench.B) (uint64, error) {
 		return 0, err
 	}
 	defer counter.Close()
-	return raceWorkers(b, lockWorker, slices.Repeat([]*procs.Value[int64]{counter}, b.Int("tasks")))
+	return raceWorkers(b, lockWorker, slices.Repeat([]lockArgs{{counter, yields(b)}}, b.Int("tasks")))
 }

@@ -88,7 +88,7 @@ func testCase(t *testing.T, w *bench.Workload, c bench.Case) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := units(c); want >= 0 && r.Units != want {
+	if want := namedUnits(c); want >= 0 && r.Units != want {
 		t.Errorf("%d units were alive at once, want %d", r.Units, want)
 	}
 	op := max(r.Elapsed/time.Duration(r.N), 1)
@@ -105,9 +105,9 @@ func testCase(t *testing.T, w *bench.Workload, c bench.Case) {
 	}
 }
 
-// units is how many units a case has alive at the same moment, as its name
+// namedUnits is how many units a case has alive at the same moment, as its name
 // says it; 0 where units come and go, -1 for a workload that is not known here.
-func units(c bench.Case) int {
+func namedUnits(c bench.Case) int {
 	p := c.Params
 	switch {
 	case c.Workload == "Echo", c.Workload == "EchoOpen": // connections, whoever serves them
@@ -116,10 +116,7 @@ func units(c bench.Case) int {
 		return 0
 	}
 	switch c.Workload {
-	case "Nop": // has no unit where calling a function is all there is
-		if c.Model == Greenlet || c.Model == Process {
-			return 0
-		}
+	case "Nop":
 		return 1
 	case "PingPong", "Pipe", "PipeOpen":
 		return 2
@@ -139,7 +136,7 @@ func units(c bench.Case) int {
 // for one after the other would not be concurrent.
 func TestUnitsWereAlive(t *testing.T) {
 	for _, m := range []bench.Model{Greenlet, Goroutine, Ants, Thread} {
-		c := bench.Case{Workload: sleep.Name, Params: "n=100", Model: m, CPUs: 1}
+		c := bench.Case{Workload: sleep.Name, Params: "n=100/stack=0", Model: m, CPUs: 1}
 		r, err := bench.Measure(sleep, c, bench.Options{N: 100})
 		if err != nil {
 			t.Fatal(err)

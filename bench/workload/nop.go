@@ -15,6 +15,9 @@ var nop = &bench.Workload{
 	Op:      "step of a loop",
 	Control: true,
 	Want:    func(b *bench.B) uint64 { return steps(b.N) },
+	Ledger: func(b *bench.B) bench.Ledger {
+		return concurrent(b, bench.Ledger{Units: 1, Ops: b.N, Elapsed: quickest(b.N)})
+	},
 	Impls: map[bench.Model]bench.Func{
 		Serial:    nopSerial,
 		Greenlet:  nopGreenlet,
@@ -26,18 +29,24 @@ var nop = &bench.Workload{
 }
 
 func nopSerial(b *bench.B) (uint64, error) {
+	u := b.Unit(0)
 	b.Start()
-	x := steps(b.N)
+	nopTask(b.N, u)
 	b.Stop()
-	return x, nil
+	return u.Answer, nil
 }
+
+func nopTask(n int, u *bench.Unit) { u.Answer, u.Ops = steps(n), n }
 
 func nopGreenlet(b *bench.B) (uint64, error) {
 	main := greenlet.Main[uint64]()
 	defer main.Close()
+	u := b.Unit(0)
 	g := greenlet.New(main, func(_ *greenlet.Greenlet[uint64], n uint64) (uint64, error) {
-		return steps(int(n)), nil
+		nopTask(int(n), u)
+		return u.Answer, nil
 	})
+	b.Units(1)
 	b.Start()
 	x, err := g.Switch(uint64(b.N))
 	b.Stop()
@@ -45,9 +54,8 @@ func nopGreenlet(b *bench.B) (uint64, error) {
 }
 
 func nopShared(launch launcher) bench.Func {
-	return func(b *bench.B) (x uint64, err error) {
-		err = race(b, launch, 1, func(int) { x = steps(b.N) })
-		return x, err
+	return func(b *bench.B) (uint64, error) {
+		return race(b, launch, 1, func(_ int, u *bench.Unit) error { nopTask(b.N, u); return nil })
 	}
 }
 
@@ -62,8 +70,11 @@ func nopProcess(b *bench.B) (uint64, error) {
 		return 0, err
 	}
 	defer pool.Terminate()
+	u := b.Unit(0)
+	b.Units(1)
 	b.Start()
 	x, err := procs.Apply(ctx, pool, nopSteps, b.N)
 	b.Stop()
+	u.Ops = b.N
 	return x, err
 }

@@ -12,9 +12,12 @@ var pingPong = &bench.Workload{
 	Name: "PingPong",
 	Kind: "handing over",
 	Story: "Two tasks hand a counter back and forth, and each adds one: a parser and its reader, a coroutine and its caller. " +
-		"Nothing runs at the same time, so this is the bare price of a switch.",
+		"Nothing runs at the same time, so this is the bare price of a switch. One round trip is before the clock starts.",
 	Op:   "round trip",
-	Want: func(b *bench.B) uint64 { return 2 * uint64(b.N) },
+	Want: func(b *bench.B) uint64 { return 2 * uint64(b.N+1) },
+	Ledger: func(b *bench.B) bench.Ledger {
+		return concurrent(b, bench.Ledger{Units: 2, Ops: 2 * (b.N + 1), Each: b.N + 1, Suspensions: 2 * b.N})
+	},
 	Impls: map[bench.Model]bench.Func{
 		Serial:    pingPongSerial,
 		Greenlet:  pingPongGreenlet,
@@ -26,40 +29,48 @@ var pingPong = &bench.Workload{
 }
 
 func pingPongSerial(b *bench.B) (uint64, error) {
-	lat := b.Recorder(b.N)
+	u := b.Unit(b.N)
+	v := addOne(addOne(0))
 	b.Start()
-	v := uint64(0)
 	for i := range b.N {
-		t := lat.Begin(i)
+		t := u.Begin(i)
 		v = addOne(addOne(v))
-		lat.End(t)
+		u.End(t)
 	}
 	b.Stop()
+	u.Ops = int(v)
 	return v, nil
 }
 
 func pingPongGreenlet(b *bench.B) (uint64, error) {
+	ours, theirs := b.Unit(b.N), b.Unit(0)
 	ping := greenlet.Main[uint64]()
 	defer ping.Close()
 	pong := greenlet.New(ping, func(_ *greenlet.Greenlet[uint64], v uint64) (uint64, error) {
 		for {
+			theirs.Ops++
 			var err error
 			if v, err = ping.Switch(v + 1); err != nil {
 				return v, err
 			}
+			theirs.Waits++
 		}
 	})
-	lat := b.Recorder(b.N)
+	v, err := pong.Switch(1)
+	if err != nil {
+		return 0, err
+	}
+	ours.Ops++
 	b.Units(2)
 	b.Start()
-	v := uint64(0)
 	for i := range b.N {
-		t := lat.Begin(i)
-		var err error
+		t := ours.Begin(i)
 		if v, err = pong.Switch(v + 1); err != nil {
 			return 0, err
 		}
-		lat.End(t)
+		ours.End(t)
+		ours.Ops++
+		ours.Waits++
 	}
 	b.Stop()
 	return v, nil
@@ -67,74 +78,83 @@ func pingPongGreenlet(b *bench.B) (uint64, error) {
 
 // pingTask and pongTask are the two sides of the models that share memory.
 
-func pingTask(n int, lat *bench.Recorder, out chan<- uint64, in <-chan uint64) (v uint64) {
-	for i := range n {
-		t := lat.Begin(i)
+func pingTask(b *bench.B, u *bench.Unit, out chan<- uint64, in <-chan uint64) {
+	defer close(out)
+	out <- 1
+	v := <-in
+	u.Ops++
+	b.Start()
+	for i := range b.N {
+		t := u.Begin(i)
 		out <- v + 1
 		v = <-in
-		lat.End(t)
+		u.End(t)
+		u.Ops++
 	}
-	close(out)
-	return v
+	b.Stop()
+	u.Answer = v
 }
 
-func pongTask(in <-chan uint64, out chan<- uint64) {
+func pongTask(u *bench.Unit, in <-chan uint64, out chan<- uint64) {
 	for v := range in {
+		u.Ops++
 		out <- v + 1
 	}
 }
 
 func pingPongShared(launch launcher) bench.Func {
-	return func(b *bench.B) (v uint64, err error) {
+	return func(b *bench.B) (uint64, error) {
 		to, fro := make(chan uint64), make(chan uint64)
-		lat := b.Recorder(b.N)
-		err = race(b, launch, 2, func(i int) {
+		return relay(b, launch, 2, func(i int, u *bench.Unit) error {
 			if i == 0 {
-				v = pingTask(b.N, lat, to, fro)
+				pingTask(b, u, to, fro)
 			} else {
-				pongTask(to, fro)
+				pongTask(u, to, fro)
 			}
+			return nil
 		})
-		return v, err
 	}
 }
 
-var pongWorker = registerWorker("bench.pong", func(_ context.Context, c *procs.Conn, _ *bench.Recorder) (uint64, error) {
+var pongWorker = registerWorker("bench.pong", func(_ context.Context, c *procs.Conn, u *bench.Unit) error {
 	for {
 		v, err := recvUint64(c)
 		if err != nil {
-			return 0, atEOF(err)
+			return atEOF(err)
 		}
+		u.Ops++
+		u.Waits++
 		if err := sendUint64(c, v+1); err != nil {
-			return 0, err
+			return err
 		}
 	}
 })
 
-func pingPongProcess(b *bench.B) (v uint64, err error) {
-	ours, theirs, err := procs.NewPipe(procs.Duplex)
-	if err != nil {
-		return 0, err
-	}
-	defer ours.Close()
-	lat := b.Recorder(b.N)
-	err = serveWorkers(b, pongWorker, []*procs.Conn{theirs}, func() error {
-		theirs.Close()
-		b.Units(2)
+func pingPongProcess(b *bench.B) (uint64, error) {
+	itself := func(c *procs.Conn) *procs.Conn { return c }
+	u := b.Unit(b.N)
+	return duplex(b, pongWorker, itself, func(c *procs.Conn) error {
+		trip := func() (err error) {
+			if err = sendUint64(c, u.Answer+1); err != nil {
+				return err
+			}
+			u.Answer, err = recvUint64(c)
+			u.Ops++
+			u.Waits++
+			return err
+		}
+		if err := trip(); err != nil {
+			return err
+		}
 		b.Start()
 		for i := range b.N {
-			t := lat.Begin(i)
-			if err := sendUint64(ours, v+1); err != nil {
+			t := u.Begin(i)
+			if err := trip(); err != nil {
 				return err
 			}
-			var err error
-			if v, err = recvUint64(ours); err != nil {
-				return err
-			}
-			lat.End(t)
+			u.End(t)
 		}
 		b.Stop()
-		return ours.Close()
+		return nil
 	})
-	return v, err
 }

@@ -3,7 +3,6 @@ package workload
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 
@@ -24,7 +23,10 @@ var pipeOpen = &bench.Workload{
 	Open:   true,
 	Refine: []string{bench.RateParam},
 	Want:   func(b *bench.B) uint64 { return uint64(b.N) },
-	Limit:  twoCPUs,
+	Ledger: func(b *bench.B) bench.Ledger { // nobody has to wait: the next message may be there
+		return concurrent(b, bench.Ledger{Units: 2, Ops: 2 * b.N, Each: b.N, Bytes: 2 * b.N * b.Int("payload")})
+	},
+	Limit: twoCPUs,
 	Impls: map[bench.Model]bench.Func{
 		Serial:    pipeOpenSerial,
 		Greenlet:  pipeOpenGreenlet,
@@ -38,52 +40,52 @@ var pipeOpen = &bench.Workload{
 // A wire is one side of a load through a pipe: what leaves, and what comes
 // back.
 type wire struct {
+	*bench.Unit
 	loop      *bench.OpenLoop
 	n         int
 	out, back []byte
-	right     uint64 // messages that came back counted
 }
 
 func newWire(b *bench.B) *wire {
-	return &wire{loop: b.OpenLoop(), n: b.N, out: make([]byte, b.Int("payload")), back: make([]byte, b.Int("payload"))}
+	return &wire{b.Unit(0), b.OpenLoop(), b.N, make([]byte, b.Int("payload")), make([]byte, b.Int("payload"))}
 }
 
-// next makes message i: its number stands at both ends, so that a copy of less
-// than the whole is not right.
+// next makes message i: its number stands in a place of its own.
 func (w *wire) next(i int) []byte {
-	binary.NativeEndian.PutUint64(w.out, uint64(i))
-	binary.NativeEndian.PutUint64(w.out[len(w.out)-8:], uint64(i))
+	binary.NativeEndian.PutUint64(place(i, w.out), uint64(i)+1)
 	return w.out
 }
 
-// came takes message i, which is in back.
-func (w *wire) came(i int) {
+// came takes message i, which is in back, n bytes long. It is right if one was
+// added to its number.
+func (w *wire) came(i, n int) {
 	w.loop.Answered(i)
-	if counted(w.back) == uint64(i)+1 && counted(w.back[len(w.back)-8:]) == uint64(i) {
-		w.right++
+	w.Ops++
+	w.Bytes += n
+	if binary.NativeEndian.Uint64(place(i, w.back)) == uint64(i)+2 {
+		w.Answer++
 	}
 }
 
 func pipeOpenSerial(b *bench.B) (uint64, error) {
 	w, theirs := newWire(b), make([]byte, b.Int("payload"))
+	helper := b.Unit(0)
 	b.Start()
 	err := w.loop.Run(func(i int) error {
-		copy(theirs, w.next(i))
-		count(theirs)
-		copy(w.back, theirs)
-		w.came(i)
+		arrived(helper, copy(theirs, w.next(i)), theirs)
+		w.came(i, copy(w.back, theirs))
 		w.loop.Held()
 		return nil
 	})
 	b.Stop()
-	return w.right, err
+	return b.Answer(), err
 }
 
 func pipeOpenGreenlet(b *bench.B) (uint64, error) {
 	w := newWire(b)
 	main := greenlet.Main[[]byte]()
 	defer main.Close()
-	echo := pipeGreenletEcho(main, make([]byte, b.Int("payload")))
+	echo := pipeGreenletEcho(main, b.Unit(0), make([]byte, b.Int("payload")))
 	b.Units(2)
 	b.Start()
 	err := w.loop.Run(func(i int) error {
@@ -91,32 +93,34 @@ func pipeOpenGreenlet(b *bench.B) (uint64, error) {
 		if err != nil {
 			return err
 		}
-		copy(w.back, msg)
-		w.came(i)
+		w.came(i, copy(w.back, msg))
+		w.Waits++
 		w.loop.Held()
 		return nil
 	})
 	b.Stop()
-	return w.right, err
+	return b.Answer(), err
 }
 
 // through runs the load through a pipe: one goroutine sends what another one
 // receives.
-func (w *wire) through(send, recv func(msg []byte) error, closed func()) error {
+func (w *wire) through(pipe end, closed func()) error {
 	var hearing sync.WaitGroup
 	var heard error
 	hearing.Go(func() {
 		for i := range w.n {
-			if heard = recv(w.back); heard != nil {
+			n, err := pipe.RecvBytesInto(w.back)
+			if err != nil {
+				heard = err
 				closed() // the sender waits for nobody
 				return
 			}
-			w.came(i)
+			w.came(i, n)
 		}
 	})
 	err := w.loop.Run(func(i int) error {
 		defer w.loop.Held()
-		return send(w.next(i))
+		return pipe.SendBytes(w.next(i))
 	})
 	if err != nil {
 		closed()
@@ -127,48 +131,36 @@ func (w *wire) through(send, recv func(msg []byte) error, closed func()) error {
 
 func pipeOpenShared(launch launcher) bench.Func {
 	return func(b *bench.B) (uint64, error) {
-		w, theirs := newWire(b), make([]byte, b.Int("payload"))
+		w, helper := newWire(b), b.Unit(0)
 		toR, toW := io.Pipe()
 		froR, froW := io.Pipe()
-		team, err := gather(b, launch, 1, func(int) { pipeEcho(theirs, toR, froW) })
+		var echoed error
+		team, err := gather(b, launch, 1, func(int) {
+			defer froW.Close()
+			echoed = pipeEcho(b.Int("payload"), helper, ioPipe{toR, froW})
+		})
 		if err != nil {
 			return 0, err
 		}
 		b.Units(2)
 		team.open()
 		b.Start()
-		err = w.through(
-			func(msg []byte) error { _, err := toW.Write(msg); return err },
-			func(msg []byte) error { _, err := io.ReadFull(froR, msg); return err },
-			func() { toW.Close(); froR.Close() })
+		err = w.through(ioPipe{froR, toW}, func() { toW.Close(); froR.Close() })
 		b.Stop()
 		toW.Close()
 		team.wait()
 		team.dismiss()
-		return w.right, err
+		return b.Answer(), errors.Join(err, echoed)
 	}
 }
 
 func pipeOpenProcess(b *bench.B) (uint64, error) {
-	ours, theirs, err := procs.NewPipe(procs.Duplex)
-	if err != nil {
-		return 0, err
-	}
-	defer ours.Close()
+	args := func(c *procs.Conn) pipeArgs { return pipeArgs{c, b.Int("payload")} }
 	w := newWire(b)
-	err = serveWorkers(b, pipeWorker, []pipeArgs{{theirs, len(w.out)}}, func() error {
-		theirs.Close()
-		b.Units(2)
+	return duplex(b, pipeWorker, args, func(c *procs.Conn) error {
 		b.Start()
-		err := w.through(ours.SendBytes, func(msg []byte) error {
-			n, err := ours.RecvBytesInto(msg)
-			if err == nil && n != len(msg) {
-				err = fmt.Errorf("received %d of %d bytes", n, len(msg))
-			}
-			return err
-		}, func() { ours.Close() })
+		err := w.through(c, func() { c.Close() })
 		b.Stop()
-		return errors.Join(err, ours.Close())
+		return err
 	})
-	return w.right, err
 }

@@ -21,6 +21,13 @@ var prodCons = &bench.Workload{
 	Op:    "item",
 	Cases: []bench.Params{"p=1/c=1", "p=4/c=4"},
 	Want:  func(b *bench.B) uint64 { n := uint64(b.N); return n * (n + 1) / 2 },
+	Ledger: func(b *bench.B) bench.Ledger {
+		want := bench.Ledger{Units: b.Int("p") + b.Int("c"), Ops: 2 * b.N} // each item is put and got
+		if b.Model == Greenlet {
+			want.Suspensions = b.N / queueSize // elsewhere both sides may be at work at once
+		}
+		return concurrent(b, want)
+	},
 	Impls: map[bench.Model]bench.Func{
 		Serial:    prodConsSerial,
 		Greenlet:  prodConsGreenlet,
@@ -31,105 +38,110 @@ var prodCons = &bench.Workload{
 	},
 }
 
-// Producer i of p makes the items i+1, i+1+p, and so on up to n.
-
 // prodConsSerial fills the queue and empties it in turn.
 func prodConsSerial(b *bench.B) (uint64, error) {
-	queue := make([]uint64, 0, queueSize)
-	lat := b.Recorder(b.N)
+	u, queue := b.Unit(b.N), make([]uint64, 0, queueSize)
 	b.Start()
-	sum := uint64(0)
 	for i := range b.N {
-		t := lat.Begin(i)
+		t := u.Begin(i)
 		queue = append(queue, uint64(i)+1)
-		lat.End(t)
+		u.End(t)
 		if len(queue) == queueSize || i == b.N-1 {
 			for _, v := range queue {
-				sum += v
+				u.Answer += v
 			}
+			u.Ops += 2 * len(queue)
 			queue = queue[:0]
 		}
 	}
 	b.Stop()
-	return sum, nil
+	return u.Answer, nil
 }
+
+// Producer i of p makes the items i+1, i+1+p, and so on up to n. The last one
+// ends the consumers.
 
 // prodConsGreenlet ends the consumers by a zero each; so do processes.
 func prodConsGreenlet(b *bench.B) (uint64, error) {
 	p, c := b.Int("p"), b.Int("c")
-	sums, lats, left := make([]uint64, c), recorders(b, p), p
-	err := raceGreenlets(b, c+p, func(h *hub.Hub) func(i int) error {
+	left := p
+	return raceGreenlets(b, c+p, func(h *hub.Hub) work {
 		queue := hub.NewQueue[uint64](h, queueSize)
-		consume := func(i int) error {
+		consume := func(u *bench.Unit) error {
 			for {
 				v, err := queue.Get()
 				if err != nil || v == 0 {
 					return err
 				}
-				sums[i] += v
+				u.Answer += v
+				u.Ops++
 			}
 		}
-		produce := func(i int) error {
-			for k, v := 0, i+1; v <= b.N; k, v = k+1, v+p {
-				t := lats[i].Begin(k)
+		produce := func(i int, u *bench.Unit) error {
+			for v := i + 1; v <= b.N; v += p {
+				t := u.Begin(u.Ops)
 				if err := queue.Put(uint64(v)); err != nil {
 					return err
 				}
-				lats[i].End(t)
+				u.End(t)
+				u.Ops++
 			}
 			if left--; left > 0 {
 				return nil
 			}
-			for range c {
-				if err := queue.Put(0); err != nil {
-					return err
-				}
-			}
-			return nil
+			return putZeros(c, queue.Put)
 		}
-		return func(i int) error {
+		return func(i int, u *bench.Unit) error {
 			if i < c {
-				return consume(i)
+				return consume(u)
 			}
-			return produce(i - c)
+			return produce(i-c, u)
 		}
 	})
-	return sum(sums), err
 }
 
-func produceItems(i, p, n int, lat *bench.Recorder, queue chan<- uint64) {
-	for k, v := 0, i+1; v <= n; k, v = k+1, v+p {
-		t := lat.Begin(k)
+func putZeros(n int, put func(uint64) error) error {
+	for range n {
+		if err := put(0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func produceItems(i, p, n int, u *bench.Unit, queue chan<- uint64) {
+	for v := i + 1; v <= n; v += p {
+		t := u.Begin(u.Ops)
 		queue <- uint64(v)
-		lat.End(t)
+		u.End(t)
+		u.Ops++
 	}
 }
 
-func consumeItems(queue <-chan uint64) (sum uint64) {
+func consumeItems(u *bench.Unit, queue <-chan uint64) {
 	for v := range queue {
-		sum += v
+		u.Answer += v
+		u.Ops++
 	}
-	return sum
 }
 
-// prodConsShared has the last producer close the queue.
 func prodConsShared(launch launcher) bench.Func {
 	return func(b *bench.B) (uint64, error) {
 		p, c := b.Int("p"), b.Int("c")
-		queue, sums, lats := make(chan uint64, queueSize), make([]uint64, c), recorders(b, p)
+		queue := make(chan uint64, queueSize)
 		var left atomic.Int64
 		left.Store(int64(p))
-		err := race(b, launch, c+p, func(i int) {
+		return race(b, launch, c+p, func(i int, u *bench.Unit) error {
 			if i < c {
-				sums[i] = consumeItems(queue)
-				return
+				consumeItems(u, queue)
+				return nil
 			}
-			produceItems(i-c, p, b.N, lats[i-c], queue)
+			produceItems(i-c, p, b.N, u, queue)
 			if left.Add(-1) == 0 {
 				close(queue)
 			}
+			return nil
 		})
-		return sum(sums), err
 	}
 }
 
@@ -142,41 +154,38 @@ type prodConsArgs struct {
 }
 
 // prodConsWorker is a producer or a consumer.
-var prodConsWorker = registerWorker("bench.prodcons", func(ctx context.Context, in prodConsArgs, lat *bench.Recorder) (uint64, error) {
+var prodConsWorker = registerWorker("bench.prodcons", func(ctx context.Context, in prodConsArgs, u *bench.Unit) error {
 	if in.I < 0 {
-		return consumeQueue(ctx, in.Queue)
+		return consumeQueue(ctx, u, in.Queue)
 	}
-	return 0, produceQueue(ctx, in, lat)
+	return produceQueue(ctx, in, u)
 })
 
-func consumeQueue(ctx context.Context, queue *procs.Queue[uint64]) (sum uint64, err error) {
+func consumeQueue(ctx context.Context, u *bench.Unit, queue *procs.Queue[uint64]) error {
 	for {
 		v, err := queue.Get(ctx)
 		if err != nil || v == 0 {
-			return sum, err
+			return err
 		}
-		sum += v
+		u.Answer += v
+		u.Ops++
 	}
 }
 
-func produceQueue(ctx context.Context, in prodConsArgs, lat *bench.Recorder) error {
-	for k, v := 0, in.I+1; v <= in.N; k, v = k+1, v+in.P {
-		t := lat.Begin(k)
+func produceQueue(ctx context.Context, in prodConsArgs, u *bench.Unit) error {
+	for v := in.I + 1; v <= in.N; v += in.P {
+		t := u.Begin(u.Ops)
 		if err := in.Queue.Put(ctx, uint64(v)); err != nil {
 			return err
 		}
-		lat.End(t)
+		u.End(t)
+		u.Ops++
 	}
 	last := false
 	if err := in.Left.Update(ctx, func(left *int64) { *left--; last = *left == 0 }); err != nil || !last {
 		return err
 	}
-	for range in.C {
-		if err := in.Queue.Put(ctx, 0); err != nil {
-			return err
-		}
-	}
-	return nil
+	return putZeros(in.C, func(v uint64) error { return in.Queue.Put(ctx, v) })
 }
 
 func prodConsProcess(b *bench.B) (uint64, error) {

@@ -1,8 +1,8 @@
 package workload
 
 import (
-	"cmp"
 	"context"
+	"errors"
 
 	"switchyard/bench"
 	"switchyard/greenlet"
@@ -13,11 +13,16 @@ var ring = &bench.Workload{
 	Name: "Ring",
 	Kind: "handing over",
 	Story: "A token travels round N tasks, as a baton or a lock would. One task runs at a time; with many of them their " +
-		"stacks no longer fit the processor's caches. Latency is a whole lap divided by its hops.",
+		"stacks no longer fit the processor's caches. Latency is a whole lap divided by its hops. One lap is before the " +
+		"clock starts.",
 	Op:    "hop",
 	Cases: []bench.Params{"n=10", "n=100", "n=1000"},
 	Batch: func(p bench.Params) int { return p.Int("n") }, // whole laps
-	Want:  func(b *bench.B) uint64 { return uint64(b.N) },
+	Want:  func(b *bench.B) uint64 { return uint64(b.N + b.Int("n")) },
+	Ledger: func(b *bench.B) bench.Ledger {
+		n := b.Int("n")
+		return concurrent(b, bench.Ledger{Units: n, Ops: b.N + n, Each: b.N/n + 1, Suspensions: b.N})
+	},
 	Impls: map[bench.Model]bench.Func{
 		Serial:    ringSerial,
 		Greenlet:  ringGreenlet,
@@ -27,127 +32,127 @@ var ring = &bench.Workload{
 		Process:   ringProcess,
 	},
 	Limit: func(b *bench.B) error {
-		if n := b.Int("n"); b.Model == Process && n > maxRingProcesses {
+		if n := b.Int("n"); b.Model == Process && n > maxProcesses {
 			return bench.Void("%d processes, at some 1 MiB and more than a millisecond of start-up each, are no ring", n)
 		}
 		return nil
 	},
 }
 
-// maxRingProcesses bounds the ring of processes, which is made anew for every
-// result.
-const maxRingProcesses = 100
-
-func ringSerial(b *bench.B) (uint64, error) {
+// ringLaps is the leader's part: one lap before Start, in which every unit has
+// its turn, and those of b.N hops after. lap returns the token that has come
+// round.
+func ringLaps(b *bench.B, u *bench.Unit, lap func(token uint64) (uint64, error)) (err error) {
 	n := b.Int("n")
-	tokens := make([]uint64, n)
 	laps := b.LapRecorder(n)
+	if u.Answer, err = lap(0); err != nil {
+		return err
+	}
 	b.Start()
-	token := uint64(0)
-	for i, at := 0, 0; i < b.N; i++ {
-		if at == 0 {
-			laps.Pass()
-		}
-		token = addOne(token)
-		tokens[at] = token
-		if at++; at == n {
-			at = 0
+	for range b.N / n {
+		laps.Pass()
+		if u.Answer, err = lap(u.Answer); err != nil {
+			return err
 		}
 	}
+	laps.Pass()
 	b.Stop()
-	return token, nil
+	u.Ops = 1 + b.N/n
+	return nil
 }
 
+func ringSerial(b *bench.B) (uint64, error) {
+	u, tokens := b.Unit(0), make([]uint64, b.Int("n"))
+	hops := 0
+	err := ringLaps(b, u, func(token uint64) (uint64, error) {
+		for at := range tokens {
+			token = addOne(token)
+			tokens[at] = token
+		}
+		hops += len(tokens)
+		return token, nil
+	})
+	u.Ops = hops
+	return u.Answer, err
+}
+
+// ringGreenlet makes the main greenlet the first of the ring.
 func ringGreenlet(b *bench.B) (uint64, error) {
 	n := b.Int("n")
 	main := greenlet.Main[uint64]()
 	defer main.Close()
-	last := uint64(b.N)
-	gs := make([]*greenlet.Greenlet[uint64], n)
-	laps := b.LapRecorder(n)
-	for i := range gs {
-		gs[i] = greenlet.New(main, func(_ *greenlet.Greenlet[uint64], token uint64) (uint64, error) {
-			next := gs[(i+1)%n]
-			for {
-				if token == last {
-					return token, nil
-				}
-				if i == 0 {
-					laps.Pass()
-				}
-				var err error
-				if token, err = next.Switch(token + 1); err != nil {
-					return 0, err
-				}
+	gs := make([]*greenlet.Greenlet[uint64], n+1)
+	gs[n] = main
+	for i := 1; i < n; i++ {
+		u := b.Unit(0)
+		gs[i] = greenlet.New(main, func(_ *greenlet.Greenlet[uint64], token uint64) (_ uint64, err error) {
+			next, hops := gs[i+1], 0
+			for err == nil {
+				hops++
+				token, err = next.Switch(token + 1)
 			}
+			u.Ops, u.Waits = hops, hops
+			return 0, err
 		})
 	}
+	u := b.Unit(0)
 	b.Units(n)
-	b.Start()
-	token, err := gs[0].Switch(0)
-	b.Stop()
-	return token, err
+	err := ringLaps(b, u, func(token uint64) (uint64, error) { return gs[1].Switch(token + 1) })
+	u.Waits = u.Ops
+	return u.Answer, err
 }
 
-// ringTask is one task of every ring of channels. It ends when the token
-// has made its last hop, or when its channel is closed.
-func ringTask(i int, last uint64, laps *bench.Laps, in <-chan uint64, out chan<- uint64, done chan<- uint64) {
+// ringTask passes the token on until the ring is opened.
+func ringTask(u *bench.Unit, in <-chan uint64, out chan<- uint64) {
+	hops := 0
 	for token := range in {
-		if token == last {
-			done <- token
-			return
-		}
-		if i == 0 {
-			laps.Pass()
-		}
+		hops++
 		out <- token + 1
 	}
+	u.Ops = hops
+	close(out)
 }
 
 func ringShared(launch launcher) bench.Func {
 	return func(b *bench.B) (uint64, error) {
 		n := b.Int("n")
-		hops, done := make([]chan uint64, n), make(chan uint64)
+		hops := make([]chan uint64, n+1)
 		for i := range hops {
 			hops[i] = make(chan uint64)
 		}
-		laps := b.LapRecorder(n)
-		team, err := gather(b, launch, n, func(i int) {
-			ringTask(i, uint64(b.N), laps, hops[i], hops[(i+1)%n], done)
+		return relay(b, launch, n, func(i int, u *bench.Unit) error {
+			if i > 0 {
+				ringTask(u, hops[i], hops[i+1])
+				return nil
+			}
+			defer close(hops[1])
+			return ringLaps(b, u, func(token uint64) (uint64, error) {
+				hops[1] <- token + 1
+				return <-hops[n], nil
+			})
 		})
-		if err != nil {
-			return 0, err
-		}
-		team.open()
-		b.Start()
-		hops[0] <- 0
-		token := <-done
-		b.Stop()
-		for _, hop := range hops {
-			close(hop)
-		}
-		team.dismiss()
-		return token, nil
 	}
 }
 
 type ringArgs struct{ In, Out *procs.Conn }
 
 // ringWorker passes the token on until the pipe closes.
-var ringWorker = registerWorker("bench.ring", func(_ context.Context, in ringArgs, _ *bench.Recorder) (uint64, error) {
+var ringWorker = registerWorker("bench.ring", func(_ context.Context, in ringArgs, u *bench.Unit) error {
 	for {
 		token, err := recvUint64(in.In)
 		if err != nil {
-			return 0, cmp.Or(atEOF(err), in.Out.Close())
+			return errors.Join(atEOF(err), in.Out.Close())
 		}
+		u.Ops++
+		u.Waits++
 		if err := sendUint64(in.Out, token+1); err != nil {
-			return 0, err
+			return err
 		}
 	}
 })
 
 // ringProcess makes the parent the first of the ring's processes.
-func ringProcess(b *bench.B) (token uint64, err error) {
+func ringProcess(b *bench.B) (_ uint64, err error) {
 	n := b.Int("n")
 	ins, outs := make([]*procs.Conn, n), make([]*procs.Conn, n)
 	for i := range n {
@@ -161,26 +166,19 @@ func ringProcess(b *bench.B) (token uint64, err error) {
 	for i := range args {
 		args[i] = ringArgs{ins[i], outs[i]}
 	}
-	laps := b.LapRecorder(n)
-	err = serveWorkers(b, ringWorker, args[1:], func() error {
+	u := b.Unit(0)
+	return relayWorkers(b, ringWorker, args[1:], func() error {
 		for i := 1; i < n; i++ {
 			ins[i].Close()
 			outs[i].Close()
 		}
-		b.Units(n)
-		b.Start()
-		for token < uint64(b.N) {
-			laps.Pass()
+		err := ringLaps(b, u, func(token uint64) (uint64, error) {
 			if err := sendUint64(outs[0], token+1); err != nil {
-				return err
+				return 0, err
 			}
-			var err error
-			if token, err = recvUint64(ins[0]); err != nil {
-				return err
-			}
-		}
-		b.Stop()
-		return outs[0].Close()
+			return recvUint64(ins[0])
+		})
+		u.Waits = u.Ops
+		return errors.Join(err, outs[0].Close())
 	})
-	return token, err
 }

@@ -17,11 +17,19 @@ var sleep = &bench.Workload{
 	Kind: "waiting and IO",
 	Story: "N tasks sleep 10 ms again and again, all at once: what a program does that waits for many slow answers. Perfect is " +
 		"N ops in 10 ms, whatever the model; what differs is what the waiting costs, and how late a sleeper wakes. " +
-		"Latency is that lateness alone.",
-	Op:    "sleep",
-	Cases: []bench.Params{"n=100", "n=10000"},
+		"Latency is that lateness alone. Each has touched so many bytes of its stack before: what a task takes in memory " +
+		"depends on that.",
+	Op: "sleep",
+	Cases: []bench.Params{
+		"n=100/stack=0", "n=1000/stack=0", "n=1000/stack=1024", "n=1000/stack=8192", "n=10000/stack=0",
+	},
 	Batch: func(p bench.Params) int { return p.Int("n") },
 	Want:  func(b *bench.B) uint64 { return uint64(b.N) },
+	Ledger: func(b *bench.B) bench.Ledger {
+		n := b.Int("n")
+		rounds := b.N / n
+		return bench.Ledger{Units: n, Ops: b.N, Each: rounds, Suspensions: b.N, Elapsed: time.Duration(rounds) * nap}
+	},
 	Impls: map[bench.Model]bench.Func{
 		Greenlet:  sleepGreenlet,
 		Goroutine: sleepShared(goroutines),
@@ -36,61 +44,58 @@ var sleep = &bench.Workload{
 		switch n := b.Int("n"); {
 		case b.Model == Thread && n >= 10_000:
 			return bench.Void("a Go program ends when it has 10,000 threads")
-		case b.Model == Process && n >= 10_000:
+		case b.Model == Process && n > maxProcesses:
 			return bench.Void("%d processes, at some 1 MiB and more than a millisecond of start-up each, are no way to sleep", n)
 		}
 		return nil
 	},
 }
 
-// A sleeper naps and notes how late it woke; it returns how often it slept.
-func sleeper(rounds int, lat *bench.Recorder) (slept uint64) {
-	for i := range rounds {
-		t := lat.Begin(i)
-		time.Sleep(nap)
-		if t != 0 {
-			lat.Add(lat.Now() - t - int64(nap))
+// A sleeper naps again and again, on top of a stack that it has touched, and
+// notes how late it woke.
+func sleeper(b *bench.B, u *bench.Unit, sleep func(time.Duration) error) error {
+	return onStack(b.Int("stack"), func() error { return naps(b.N/b.Int("n"), u, sleep) })
+}
+
+func naps(n int, u *bench.Unit, sleep func(time.Duration) error) error {
+	for i := range n {
+		t := u.Begin(i)
+		if err := sleep(nap); err != nil {
+			return err
 		}
-		slept++
+		if t != 0 {
+			u.Add(u.Now() - t - int64(nap))
+		}
+		u.Ops++
+		u.Answer++
 	}
-	return slept
+	return nil
 }
 
 func sleepGreenlet(b *bench.B) (uint64, error) {
-	n := b.Int("n")
-	slept, lat := make([]uint64, n), b.Recorder(b.N)
-	err := raceGreenlets(b, n, func(h *hub.Hub) func(i int) error {
-		return func(i int) error {
-			for k := range b.N / n {
-				t := lat.Begin(k)
-				if err := h.Sleep(nap); err != nil {
-					return err
-				}
-				if t != 0 {
-					lat.Add(lat.Now() - t - int64(nap))
-				}
-				slept[i]++
-			}
-			return nil
-		}
+	return raceGreenlets(b, b.Int("n"), func(h *hub.Hub) work {
+		return func(_ int, u *bench.Unit) error { return sleeper(b, u, h.Sleep) }
 	})
-	return sum(slept), err
 }
+
+// block sleeps as every model does but greenlets.
+func block(d time.Duration) error { time.Sleep(d); return nil }
 
 func sleepShared(launch launcher) bench.Func {
 	return func(b *bench.B) (uint64, error) {
-		n := b.Int("n")
-		slept, lats := make([]uint64, n), recorders(b, n)
-		err := race(b, launch, n, func(i int) { slept[i] = sleeper(b.N/n, lats[i]) })
-		return sum(slept), err
+		return race(b, launch, b.Int("n"), func(_ int, u *bench.Unit) error { return sleeper(b, u, block) })
 	}
 }
 
-var sleepWorker = registerWorker("bench.sleep", func(_ context.Context, rounds int, lat *bench.Recorder) (uint64, error) {
-	return sleeper(rounds, lat), nil
+type sleepArgs struct{ Rounds, Stack int }
+
+var sleepWorker = registerWorker("bench.sleep", func(_ context.Context, in sleepArgs, u *bench.Unit) error {
+	err := onStack(in.Stack, func() error { return naps(in.Rounds, u, block) })
+	u.Waits = u.Ops
+	return err
 })
 
 func sleepProcess(b *bench.B) (uint64, error) {
 	n := b.Int("n")
-	return raceWorkers(b, sleepWorker, slices.Repeat([]int{b.N / n}, n))
+	return raceWorkers(b, sleepWorker, slices.Repeat([]sleepArgs{{b.N / n, b.Int("stack")}}, n))
 }

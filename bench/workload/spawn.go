@@ -24,6 +24,9 @@ var spawn = &bench.Workload{
 	Cases: []bench.Params{"n=1", "n=100"},
 	Batch: func(p bench.Params) int { return p.Int("n") },
 	Want:  func(b *bench.B) uint64 { return uint64(b.N) },
+	Ledger: func(b *bench.B) bench.Ledger {
+		return bench.Ledger{Ops: b.N} // tasks end as others begin: none has to wait
+	},
 	Impls: map[bench.Model]bench.Func{
 		Serial:    spawnSerial,
 		Greenlet:  spawnGreenlet,
@@ -35,31 +38,31 @@ var spawn = &bench.Workload{
 }
 
 // rounds runs round until b.N tasks are done, and records the time of a task:
-// that of its round divided by n.
-func rounds(b *bench.B, n int, round func() error) error {
-	laps := b.LapRecorder(n)
+// that of its round divided by n. Then ended says how many tasks have ended.
+func rounds(b *bench.B, n int, round func() error, ended func() uint64) (uint64, error) {
+	u, laps := b.Unit(0), b.LapRecorder(n)
 	b.Start()
 	for range b.N / n {
 		laps.Pass()
 		if err := round(); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	laps.Pass()
 	b.Stop()
-	return nil
+	u.Ops = int(ended())
+	return ended(), nil
 }
 
 func spawnSerial(b *bench.B) (uint64, error) {
 	n := b.Int("n")
 	ended := uint64(0)
-	err := rounds(b, n, func() error {
+	return rounds(b, n, func() error {
 		for range n {
 			ended = addOne(ended)
 		}
 		return nil
-	})
-	return ended, err
+	}, func() uint64 { return ended })
 }
 
 func spawnGreenlet(b *bench.B) (uint64, error) {
@@ -68,7 +71,7 @@ func spawnGreenlet(b *bench.B) (uint64, error) {
 	defer main.Close()
 	gs := make([]*greenlet.Greenlet[uint64], n)
 	ended := uint64(0)
-	err := rounds(b, n, func() error {
+	return rounds(b, n, func() error {
 		for i := range gs {
 			gs[i] = greenlet.New(main, func(_ *greenlet.Greenlet[uint64], v uint64) (uint64, error) {
 				return v + 1, nil
@@ -81,22 +84,20 @@ func spawnGreenlet(b *bench.B) (uint64, error) {
 			}
 		}
 		return nil
-	})
-	return ended, err
+	}, func() uint64 { return ended })
 }
 
 func spawnGoroutine(b *bench.B) (uint64, error) {
 	n := b.Int("n")
 	var ended atomic.Uint64
 	var wg sync.WaitGroup
-	err := rounds(b, n, func() error {
+	return rounds(b, n, func() error {
 		for range n {
 			wg.Go(func() { ended.Add(1) })
 		}
 		wg.Wait()
 		return nil
-	})
-	return ended.Load(), err
+	}, ended.Load)
 }
 
 func spawnAnts(b *bench.B) (uint64, error) {
@@ -109,7 +110,7 @@ func spawnAnts(b *bench.B) (uint64, error) {
 	var ended atomic.Uint64
 	var wg sync.WaitGroup
 	task := func() { ended.Add(1); wg.Done() }
-	err = rounds(b, n, func() error {
+	return rounds(b, n, func() error {
 		wg.Add(n)
 		for range n {
 			if err := pool.Submit(task); err != nil {
@@ -118,8 +119,7 @@ func spawnAnts(b *bench.B) (uint64, error) {
 		}
 		wg.Wait()
 		return nil
-	})
-	return ended.Load(), err
+	}, ended.Load)
 }
 
 // spawnThread locks each goroutine to a thread and ends it locked, so that the
@@ -128,14 +128,13 @@ func spawnThread(b *bench.B) (uint64, error) {
 	n := b.Int("n")
 	var ended atomic.Uint64
 	var wg sync.WaitGroup
-	err := rounds(b, n, func() error {
+	return rounds(b, n, func() error {
 		for range n {
 			wg.Go(func() { runtime.LockOSThread(); ended.Add(1) })
 		}
 		wg.Wait()
 		return nil
-	})
-	return ended.Load(), err
+	}, ended.Load)
 }
 
 var spawnTask = procs.Register("bench.spawn", func(context.Context, struct{}) (struct{}, error) {
@@ -147,7 +146,7 @@ func spawnProcess(b *bench.B) (uint64, error) {
 	ctx := context.Background()
 	ps := make([]*procs.Process, n)
 	ended := uint64(0)
-	err := rounds(b, n, func() error {
+	return rounds(b, n, func() error {
 		for i := range ps {
 			ps[i] = procs.NewProcess(spawnTask, struct{}{}, procs.ProcessConfig{GOMAXPROCS: 1})
 			if err := ps[i].Start(); err != nil {
@@ -165,6 +164,5 @@ func spawnProcess(b *bench.B) (uint64, error) {
 			ended++
 		}
 		return nil
-	})
-	return ended, err
+	}, func() uint64 { return ended })
 }

@@ -77,8 +77,8 @@ func TestRunner(t *testing.T) {
 	}{
 		{"-workload PingPong -model greenlet -cpus 2 -n 100 -op 60ns", bench.ExitOK, "BenchmarkPingPong/model=greenlet-2\t100\t", ""},
 		{"-workload PingPong -model greenlet -benchtime 1ms", bench.ExitOK, "BenchmarkPingPong/model=greenlet-1\t", ""},
-		{"-workload Sleep -params n=100 -model serial -n 1", bench.ExitFailed, "", "one task cannot sleep for many"},
-		{"-workload Sleep -params n=10000 -model thread -n 1", bench.ExitVoid, "", "10,000 threads"},
+		{"-workload Sleep -params n=100/stack=0 -model serial -n 1", bench.ExitFailed, "", "one task cannot sleep for many"},
+		{"-workload Sleep -params n=10000/stack=0 -model thread -n 1", bench.ExitVoid, "", "10,000 threads"},
 		{"-workload Sleep -params n=7 -model thread", bench.ExitUsage, "", `no parameter point "n=7"`},
 		{"-workload Pong", bench.ExitUsage, "", `no workload "Pong"`},
 		{"-workload Nop -model serial -n -1", bench.ExitUsage, "", "bad arguments"},

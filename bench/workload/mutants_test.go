@@ -1,0 +1,305 @@
+package workload
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"switchyard/bench"
+	"switchyard/bench/benchlog"
+)
+
+// A mutant is made from an implementation, by doing something else and yet
+// returning the right answer. What it leaves out is found by the ledger alone.
+type mutant struct {
+	name string
+	make func(w *bench.Workload, impl bench.Func) bench.Func
+}
+
+// with runs an implementation as if something else had been asked for.
+func with(change func(b *bench.B)) func(*bench.Workload, bench.Func) bench.Func {
+	return func(w *bench.Workload, impl bench.Func) bench.Func {
+		return func(b *bench.B) (uint64, error) {
+			n, params, cpus := b.N, b.Params, b.CPUs
+			change(b)
+			_, err := impl(b)
+			b.N, b.Params, b.CPUs = n, params, cpus
+			return w.Want(b), err
+		}
+	}
+}
+
+// set returns the parameters with the value of each that is named put in the
+// place of what it had.
+func set(p bench.Params, value string, names ...string) bench.Params {
+	parts := p.Split()
+	for i := range parts {
+		if slices.Contains(names, parts[i].Key) {
+			parts[i].Value = value
+		}
+	}
+	var texts []string
+	for _, part := range parts {
+		texts = append(texts, part.String())
+	}
+	return bench.Params(strings.Join(texts, "/"))
+}
+
+// fewerUnits is two instead of what the parameters say, or one CPU's.
+func fewerUnits(b *bench.B) {
+	b.CPUs = 1
+	b.Params = set(set(b.Params, "2", "n", "conns"), "1", "tasks", "p", "c")
+}
+
+// waitForClock lets the clock move.
+func waitForClock() {
+	for began := time.Now(); time.Since(began) <= 0; {
+	}
+}
+
+var mutants = []mutant{
+	{"no work", func(w *bench.Workload, _ bench.Func) bench.Func {
+		return func(b *bench.B) (uint64, error) {
+			b.Start()
+			waitForClock()
+			b.Stop()
+			return w.Want(b), nil
+		}
+	}},
+	{"less work", with(func(b *bench.B) { b.N /= 2 })},
+	{"work done twice", with(func(b *bench.B) { b.N *= 2 })},
+	{"fewer units", with(fewerUnits)},
+	{"fewer units that say they are all", func(w *bench.Workload, impl bench.Func) bench.Func {
+		fewer := with(fewerUnits)(w, impl)
+		return func(b *bench.B) (uint64, error) {
+			answer, err := fewer(b)
+			b.Units(w.Ledger(b).Units)
+			return answer, err
+		}
+	}},
+	{"fewer bytes", with(func(b *bench.B) { b.Params = set(b.Params, "8", "payload") })},
+	{nobodyWaitsName, func(w *bench.Workload, _ bench.Func) bench.Func { return nobodyWaits(w) }},
+}
+
+const nobodyWaitsName = "nobody waits"
+
+// nobodyWaits enters all that the ledger asks for, and has done nothing.
+func nobodyWaits(w *bench.Workload) bench.Func {
+	return func(b *bench.B) (uint64, error) {
+		want := w.Ledger(b)
+		b.Units(want.Units)
+		n := max(want.Units, 1)
+		for i := range n {
+			u := b.Unit(0)
+			if u.Ops = want.Each; u.Ops == 0 {
+				u.Ops = (i+1)*want.Ops/n - i*want.Ops/n
+			}
+			u.Bytes = (i+1)*want.Bytes/n - i*want.Bytes/n
+		}
+		b.Start()
+		waitForClock()
+		b.Stop()
+		return w.Want(b), nil
+	}
+}
+
+var ledgerError = regexp.MustCompile(`^(warm-up: )?(\d+ units were alive|unit \d+ of \d+ did|\d+ units entered|the units did|the units received|\d+ ops took|units were suspended|the load was no open loop)`)
+
+// Every mutant of every cell is found, but for those with the same ledger.
+func TestMutants(t *testing.T) {
+	points := map[string][]bench.Params{"Sleep": {"n=10/stack=0"}, "Spawn": {"n=100"}, "ProdCons": {"p=4/c=4"}, "Pipe": {"payload=4096"}, "Lock": {"tasks=2/yield=never", "tasks=2/yield=each"}}
+	for _, w := range All() {
+		if points[w.Name] == nil {
+			points[w.Name] = w.Points()[:1]
+		}
+		for _, p := range points[w.Name] {
+			for _, m := range Models() {
+				impl := w.Impls[m.Name]
+				if impl == nil || testing.Short() && m.Name == Process {
+					continue
+				}
+				for _, mutant := range mutants {
+					c := bench.Case{Workload: w.Name, Params: p, Model: m.Name, CPUs: 2}
+					n := 30
+					if mutant.name == nobodyWaitsName {
+						n = enoughOps
+					}
+					caught := tryMutant(w, c, n, mutant.make(w, impl))
+					name := fmt.Sprintf("%s/%s/%s: %s", w.Name, p, m.Name, mutant.name)
+					switch {
+					case w.Open && errors.As(caught, new(*bench.VoidError)): // on a busy machine
+					case unseen(w, c, mutant.name) && caught != nil:
+						t.Errorf("%s: %v; nothing was to be seen", name, caught)
+					case !unseen(w, c, mutant.name) && caught == nil:
+						t.Errorf("%s: a result like any other", name)
+					case caught != nil && !ledgerError.MatchString(caught.Error()):
+						t.Errorf("%s: %v", name, caught)
+					}
+				}
+			}
+		}
+	}
+}
+
+// enoughOps is so many that a sample of the suspensions must have some.
+const enoughOps = 1_000_000
+
+// tryMutant returns why a mutant was found.
+func tryMutant(w *bench.Workload, c bench.Case, n int, impl bench.Func) error {
+	changed := *w
+	changed.Impls = map[bench.Model]bench.Func{c.Model: impl}
+	_, err := bench.Measure(&changed, c, bench.Options{N: n})
+	return err
+}
+
+// unseen reports whether a mutant of a cell has the ledger of the original.
+func unseen(w *bench.Workload, c bench.Case, mutant string) bool {
+	b := bench.B{N: 30, Model: c.Model, Params: c.Params, CPUs: c.CPUs}
+	if w.Batch != nil {
+		b.N = w.Batch(c.Params)
+	}
+	want := w.Ledger(&b)
+	switch mutant {
+	case "fewer bytes":
+		b.Params = set(b.Params, "8", "payload")
+		return w.Ledger(&b).Bytes == want.Bytes
+	case "fewer units", "fewer units that say they are all": // the kit does not say so
+		fewerUnits(&b)
+		fewer := w.Ledger(&b)
+		return fewer.Ops == want.Ops && fewer.Each == want.Each && (fewer.Units == want.Units || mutant != "fewer units")
+	case nobodyWaitsName:
+		if w.Open { // and there was no load
+			return false
+		}
+		b.N = enoughOps
+		want = w.Ledger(&b)
+		return want.Suspensions == 0 && want.Elapsed == 0
+	}
+	return false
+}
+
+// What the ledgers ask for, beside ops, of a task alone, of greenlets, of what
+// Go's scheduler runs, and of processes: units, the same share for each, bytes,
+// suspensions, a least time.
+func TestLedgers(t *testing.T) {
+	for key, want := range map[string][4]string{
+		"Nop":                      {"t", "ut", "ut", "ut"},
+		"PingPong":                 {"", "ues", "ues", "ues"},
+		"Ring/n=10":                {"", "ues", "ues", "ues"},
+		"Spawn/n=1":                {"", "", "", ""}, // tasks come and go
+		"CPUMap/task=1us/chunk=1":  {"t", "ut", "ut", "ut"},
+		"ProdCons/p=1/c=1":         {"", "us", "u", "u"}, // both sides may be at work at once
+		"Pipe/payload=8":           {"b", "uebs", "uebs", "uebs"},
+		"Lock/tasks=2/yield=never": {"", "u", "u", "u"},
+		"Lock/tasks=2/yield=each":  {"", "us", "us", "us"},
+		"Sleep/n=100/stack=0":      {"uest", "uest", "uest", "uest"},
+		"Echo/conns=1":             {"ub", "ub", "ub", "ub"}, // of the clients, which are the same
+
+		"PipeOpen/payload=65536/rate=1000": {"b", "ueb", "ueb", "ueb"}, // the next message may be there
+		"EchoOpen/conns=10/rate=2000":      {"ub", "ub", "ub", "ub"},
+	} {
+		c := benchlog.ParseCase(key)
+		i := slices.IndexFunc(All(), func(w *bench.Workload) bool { return w.Name == c.Workload })
+		for k, m := range []bench.Model{Serial, Greenlet, Goroutine, Process} {
+			l := All()[i].Ledger(&bench.B{N: 1000, Model: m, Params: c.Params, CPUs: 2})
+			got := ""
+			for _, is := range []struct {
+				name string
+				has  bool
+			}{{"u", l.Units > 0}, {"e", l.Each > 0}, {"b", l.Bytes > 0}, {"s", l.Suspensions > 0}, {"t", l.Elapsed > 0}} {
+				if is.has {
+					got += is.name
+				}
+			}
+			if got != want[k] || l.Ops < 1000 {
+				t.Errorf("%s, %s: %q and %d ops, want %q", key, m, got, l.Ops, want[k])
+			}
+		}
+	}
+}
+
+// A sleeper that does not sleep has slept too little; so has one that sleeps
+// half as often, and says otherwise.
+func TestSleepMutants(t *testing.T) {
+	awake := func(time.Duration) error { return nil }
+	for name, doze := range map[string]func(time.Duration) error{"never": awake, "half": func(d time.Duration) error { return block(d / 2) }} {
+		err := tryMutant(sleep, sleepCase, 100, func(b *bench.B) (uint64, error) {
+			return race(b, goroutines, b.Int("n"), func(_ int, u *bench.Unit) error { return sleeper(b, u, doze) })
+		})
+		if err == nil || !strings.Contains(err.Error(), "which is less than") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+var sleepCase = bench.Case{Workload: "Sleep", Params: "n=100/stack=0", Model: Goroutine, CPUs: 1}
+
+// eightBytes is an end that sends and takes eight bytes, and says it was all.
+type eightBytes struct{ end }
+
+func (e eightBytes) SendBytes(msg []byte) error { return e.end.SendBytes(msg[:8]) }
+
+func (e eightBytes) RecvBytesInto(msg []byte) (int, error) {
+	n, err := e.end.RecvBytesInto(msg[:8])
+	return n * len(msg) / 8, err
+}
+
+// A pipe that copies eight bytes of a message has lost what was counted in the
+// others, though it says otherwise and the answer could be right.
+func TestPipeMutants(t *testing.T) {
+	for _, p := range []bench.Params{"payload=4096", "payload=1048576"} {
+		for name, wrap := range map[string]func(e end) end{"whole": func(e end) end { return e }, "eight bytes": func(e end) end { return eightBytes{e} }} {
+			impl := func(b *bench.B) (uint64, error) {
+				toR, toW := io.Pipe()
+				froR, froW := io.Pipe()
+				return relay(b, goroutines, 2, func(i int, u *bench.Unit) error {
+					if i > 0 {
+						return pipeEcho(b.Int("payload"), u, wrap(ioPipe{toR, froW}))
+					}
+					defer toW.Close()
+					return pipeAsk(b, u, wrap(ioPipe{froR, toW}))
+				})
+			}
+			c := bench.Case{Workload: "Pipe", Params: p, Model: Goroutine, CPUs: 1}
+			err := tryMutant(pipe, c, 30, impl)
+			if name == "whole" && err != nil || name != "whole" && (err == nil || !strings.Contains(err.Error(), "wrong answer: ")) {
+				t.Errorf("%s, %s: %v", p, name, err)
+			}
+		}
+	}
+}
+
+// A lock whose clerks are to give way, and do not.
+func TestLockMutants(t *testing.T) {
+	never := with(func(b *bench.B) { b.Params = set(b.Params, "never", "yield") })
+	for _, m := range []bench.Model{Greenlet, Process} {
+		c := bench.Case{Workload: "Lock", Params: "tasks=2/yield=each", Model: m, CPUs: 1}
+		if err := tryMutant(lock, c, enoughOps, never(lock, lock.Impls[m])); err == nil || !strings.Contains(err.Error(), "units were suspended") {
+			t.Errorf("%s: %v", m, err)
+		}
+	}
+}
+
+// Ten units are no thousand, whatever they say.
+func TestRingMutants(t *testing.T) {
+	for name, say := range map[string]int{"ten of a thousand": 10, "ten that say they are a thousand": 1000} {
+		for _, m := range []bench.Model{Greenlet, Goroutine, Ants, Thread, Process} {
+			ten := with(func(b *bench.B) { b.Params = "n=10" })(ring, ring.Impls[m])
+			w := *ring
+			w.Limit = nil
+			err := tryMutant(&w, bench.Case{Workload: "Ring", Params: "n=1000", Model: m, CPUs: 1}, 1000, func(b *bench.B) (uint64, error) {
+				answer, err := ten(b)
+				b.Units(say)
+				return answer, err
+			})
+			if want := map[int]string{10: "10 units were alive", 1000: "entered what they did"}[say]; err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s, %s: %v", m, name, err)
+			}
+		}
+	}
+}

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package workload
+
+import "runtime"
+
+func yieldProcess() { runtime.Gosched() }
