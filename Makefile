@@ -10,6 +10,8 @@ SESSIONS  ?= 1
 LIKE      ?=
 CPU       ?= all
 SEED      ?= 1
+BASE      ?= goroutine
+UNIT      ?= ns/op
 OUT       ?= results/latest
 OLD       ?= HEAD
 FAIL_ON   ?= 5%
@@ -31,7 +33,7 @@ help:
 	$(info make report   write the report of $(OUT) anew, and print the verdict)
 	$(info make ab       measure a change: OLD is a commit or a directory, beside what is here, in one run, in results/ab)
 	$(info make null     measure one build as if it were two: what this machine's noise is, in results/null)
-	$(info make compare  benchstat over $(OUT), one column per model)
+	$(info make compare  benchstat over $(OUT): UNIT of MODELS, each beside BASE)
 	$(info make smoke    a bench run of some seconds, one result of each case, to see that all works)
 	$(info make test     all tests, with the race detector)
 	$(info make check    formatting, vet, staticcheck, tidiness, builds for other systems, and make test)
@@ -40,7 +42,7 @@ help:
 	$(info make clean    remove what was built)
 	$(info )
 	$(info Variables, with their values: WORKLOADS='$(WORKLOADS)' MODELS='$(MODELS)' COUNT=$(COUNT))
-	$(info BENCHTIME=$(BENCHTIME) BUDGET=$(BUDGET) SESSIONS=$(SESSIONS) LIKE=$(LIKE) CPU=$(CPU) SEED=$(SEED) OUT=$(OUT), such as:)
+	$(info BENCHTIME=$(BENCHTIME) BUDGET=$(BUDGET) SESSIONS=$(SESSIONS) LIKE=$(LIKE) CPU=$(CPU) SEED=$(SEED) BASE=$(BASE) UNIT=$(UNIT) OUT=$(OUT), such as:)
 	$(info make bench WORKLOADS='PingPong|Lock' MODELS=greenlet,process COUNT=10 BENCHTIME=20ms)
 	$(info make mutants PKGS='./bench ./report/analysis' N=35 SEED=7)
 
@@ -81,9 +83,20 @@ smoke: build
 report: build
 	@bin/switchyard report $(call quote,$(OUT)) --html $(call quote,$(OUT)/report.html)
 
+# beside sets one model against BASE, without the p values: they are what makes
+# benchstat's tables wider than a terminal, and "~" says what they say.
+define beside
+@$(GO) tool benchstat -table pkg -col $(call quote,/model@($(BASE) $(1))) \
+	-filter $(call quote,.unit:$(UNIT) /model:($(BASE) OR $(1))) $(call quote,$(OUT)/bench.txt) | \
+	sed -e '/^pkg: /d' -e 's/ (p=[^)]*)//' -e 's/  *\([│¹²³⁴⁵]*\)$$/ \1/'
+
+endef
+
+comma := ,
+
 .PHONY: compare
 compare:
-	@$(GO) tool benchstat -col /model $(call quote,$(OUT)/bench.txt)
+	$(foreach model,$(filter-out $(BASE),$(subst $(comma), ,$(or $(MODELS),greenlet process))),$(call beside,$(model)))
 
 .PHONY: test
 test:

@@ -42,7 +42,7 @@ func TestMakefileQuotes(t *testing.T) {
 		if got, want := makeWords(t, "bin/switchyard", "report", "OUT="+out), []string{"report", out, "--html", out + "/report.html"}; !slices.Equal(got, want) {
 			t.Errorf("make report OUT=%s calls it with %q, want %q", out, got, want)
 		}
-		if got, want := makeWords(t, ":", "compare", "OUT="+out), []string{"tool", "benchstat", "-col", "/model", out + "/bench.txt"}; !slices.Equal(got, want) {
+		if got, want := makeWords(t, ":", "compare", "OUT="+out, "BASE=a", "MODELS=a,b,c", "UNIT=p99-ns"), slices.Concat(compareWords("a", "b", out), compareWords("a", "c", out)); !slices.Equal(got, want) {
 			t.Errorf("make compare OUT=%s calls it with %q, want %q", out, got, want)
 		}
 		help, err := exec.Command("make", "-C", "../../..", "--no-print-directory", "help", "OUT="+out).CombinedOutput()
@@ -50,4 +50,11 @@ func TestMakefileQuotes(t *testing.T) {
 			t.Errorf("make help OUT=%s: %v\n%s", out, err, help)
 		}
 	}
+}
+
+// compareWords are those that benchstat is called with for a model beside
+// another.
+func compareWords(base, model, out string) []string {
+	return []string{"tool", "benchstat", "-table", "pkg", "-col", "/model@(" + base + " " + model + ")",
+		"-filter", ".unit:p99-ns /model:(" + base + " OR " + model + ")", out + "/bench.txt"}
 }

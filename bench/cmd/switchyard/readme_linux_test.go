@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"switchyard/bench/benchlog"
 )
@@ -173,6 +174,11 @@ func (r *reader) command(b block, command, output string) {
 		}
 	case is("make compare"):
 		r.contains(typed, r.sh(readmeRoot, r.here(r.sh(readmeRoot, "make -n compare"))), "sec/op", " goroutine ", " greenlet ", " process ")
+		for _, line := range strings.Split(r.sh(readmeRoot, "make --no-print-directory compare OUT="+keptRun), "\n") {
+			if utf8.RuneCountInString(line) > 80 {
+				r.Errorf("%s: wider than a terminal: %s", typed, line)
+			}
+		}
 	case is("make"):
 	case typed == "bin/switchyard list":
 		r.contains(typed, r.sh(r.dir, typed), "WORKLOAD", "MODELS", "CASES", "PingPong", "tasks=2", "serial greenlet goroutine ants thread process")
