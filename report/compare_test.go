@@ -2,7 +2,14 @@ package report
 
 import (
 	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -31,7 +38,7 @@ func TestWhyNothingMeets(t *testing.T) {
 			t.Errorf("%s: %s", name, s)
 		}
 		var text, page bytes.Buffer
-		if err := WriteCompare(&text, d.Old, d.New, TextOptions{Width: 500}); err != nil {
+		if err := WriteCompare(&text, d, TextOptions{Width: 500}); err != nil {
 			t.Fatal(err)
 		}
 		if err := WriteHTML(&page, Analyze(d.New), PageOptions{Baseline: d.Old}); err != nil {
@@ -61,7 +68,7 @@ func TestLongListsSayMore(t *testing.T) {
 	}
 	old, new := read(t, a.String()), read(t, c.String())
 	var text, page bytes.Buffer
-	if err := WriteCompare(&text, old, new, TextOptions{Width: 5000}); err != nil {
+	if err := WriteCompare(&text, Compare(old, new), TextOptions{Width: 5000}); err != nil {
 		t.Fatal(err)
 	}
 	if err := WriteHTML(&page, Analyze(new), PageOptions{Baseline: old}); err != nil {
@@ -91,11 +98,13 @@ func TestForeignUnits(t *testing.T) {
 		{"peak-RSS-bytes", "", analysis.Moved}, {"ns", "", analysis.Regressed},
 	} {
 		d := Compare(read(t, test.head+many(test.unit, 100)), read(t, test.head+many(test.unit, 200)))
-		if len(d.Changes) != 1 || d.Changes[0].Kind != test.want || d.Changes[0].Metric.Name != test.unit || !d.Changes[0].Differs {
+		if len(d.Changes) != 1 || d.Changes[0].Kind != test.want || d.Changes[0].Metric.Name != test.unit || !d.Changes[0].Told() {
 			t.Errorf("%s%s: %+v", test.head, test.unit, d.Changes)
 			continue
 		}
-		if s := d.Sentence(); !strings.HasPrefix(s, "Of 1 cell, "+test.unit+" is ") {
+		if s := d.Sentence(); s != map[analysis.ChangeKind]string{
+			analysis.Regressed: "1 comparison: 1 worse, 0 better.", analysis.Gained: "1 comparison: 0 worse, 1 better.", analysis.Moved: "1 comparison: 0 worse, 0 better, 1 changed.",
+		}[test.want] {
 			t.Errorf("%s: %s", test.unit, s)
 		}
 	}
@@ -108,7 +117,7 @@ func TestForeignUnits(t *testing.T) {
 	some := strings.ReplaceAll(zero, "0 allocs", "2 allocs")
 	d := Compare(read(t, zero), read(t, some))
 	var text bytes.Buffer
-	if err := WriteCompare(&text, d.Old, d.New, TextOptions{}); err != nil {
+	if err := WriteCompare(&text, d, TextOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if d.Changes[0].Kind != analysis.Regressed || d.Changes[0].Metric.Name != "allocs/op" || !strings.Contains(text.String(), "from 0") {
@@ -156,22 +165,22 @@ func TestCompare(t *testing.T) {
 		t.Fatalf("%+v", d)
 	}
 	first, second := d.Changes[0], d.Changes[1]
-	if first.Kind != analysis.Regressed || first.Model != "greenlet" || first.Case.Workload.Name != "Lock" || first.Ratio < 0.74 || first.Ratio > 0.76 {
+	if first.Kind != analysis.Regressed || first.Model != "greenlet" || first.Case.Workload.Name != "Lock" || first.Center < 0.74 || first.Center > 0.76 {
 		t.Errorf("first is %+v, want the regression of greenlet in Lock", first)
 	}
 	if second.Kind != analysis.Gained || second.Lo > 1.3 || second.Hi < 1.3 {
 		t.Errorf("second is %+v, want the gain of greenlet in Ring", second)
 	}
 	for _, c := range d.Changes[2:] {
-		if c.Kind != analysis.Same || c.Differs || !format.Finite(c.Detectable) {
-			t.Errorf("%s %s changed: %v", c.Case.Title(), c.Model, c.Ratio)
+		if c.Kind != analysis.Same || c.Told() || !format.Finite(c.Detectable) {
+			t.Errorf("%s %s changed: %v", c.Case.Title(), c.Model, c.Center)
 		}
 	}
 	var text bytes.Buffer
-	if err := WriteCompare(&text, old, new, TextOptions{}); err != nil {
+	if err := WriteCompare(&text, Compare(old, new), TextOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Lock tasks=2  greenlet", "-24.6%", "+29.9%", "~", "n=8+8", "worse in 1, better in 1, not different in 3"} {
+	for _, want := range []string{"Lock tasks=2  greenlet", "-25.3 to -24.5 % worse", "+29.2 to +30.7 % better", "5 comparisons: 1 worse, 1 better, 3 the same within 5 %."} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("the text does not say %q:\n%s", want, &text)
 		}
@@ -198,7 +207,7 @@ func TestCompareMachines(t *testing.T) {
 	if err := WriteHTML(&page, Analyze(new), PageOptions{Baseline: old}); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteCompare(&text, old, new, TextOptions{}); err != nil {
+	if err := WriteCompare(&text, Compare(old, new), TextOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	sound(t, page.String())
@@ -217,5 +226,171 @@ func TestCompareMachines(t *testing.T) {
 	}
 	if s := Compare(old, read(t, "BenchmarkZ/model=a-2 1 5 ns/op\n")).Sentence(); !strings.Contains(s, "Nothing to compare") {
 		t.Error(s)
+	}
+}
+
+// abRun is an A/B run of four workloads of two kinds: Ring got worse by a
+// fifth, Lock better by half, Nap is noisy, and PingPong as it was, in all of 8
+// blocks.
+func abRun(t *testing.T, sums ...string) *Run {
+	t.Helper()
+	s := `# switchyard {"format":1,"count":8,"benchtime_ns":50000000,"cpus":"0-1","models":["greenlet","process"],"builds":[{"name":"old","from":"0123456789abcdef","sum":"` + sums[0] + `","only":["the model thread"]},{"name":"new","from":"bin/runner","sum":"` + sums[1] + `"}]}
+# model {"name":"greenlet","note":"a"}
+# model {"name":"process","note":"b","processes":true}
+`
+	kinds := map[string]string{"PingPong": "handing over", "Ring": "handing over", "Lock": "synchronising", "Nap": "synchronising"}
+	order := []string{"PingPong", "Ring", "Lock", "Nap"}
+	for _, w := range order {
+		s += fmt.Sprintf(`# workload {"name":%q,"kind":%q,"story":"s","op":"o","cases":["build=old/n=1","build=new/n=1","build=control/n=1"],"models":["greenlet","process"]}`+"\n", w, kinds[w])
+	}
+	s += "goos: linux\ncpu: A\nUnit ops/s better=higher\n"
+	r := rand.New(rand.NewPCG(1, 2))
+	for block := range 8 {
+		drift := 1 + 0.3*float64(block) // which hits all alike
+		for _, w := range order {
+			for _, build := range []string{"new", "old", "control"} {
+				for i, model := range []string{"greenlet", "process"} {
+					ns, noise := 100.0*float64(1+9*i)*drift, 0.004
+					switch {
+					case w == "Ring" && build == "new":
+						ns *= 1.25
+					case w == "Lock" && build == "new":
+						ns /= 1.5
+					case w == "Nap":
+						noise = 0.2
+					}
+					ns *= math.Exp(noise * r.NormFloat64())
+					s += fmt.Sprintf("Benchmark%s/build=%s/n=1/model=%s-2 1000 %.2f ns/op %.0f ops/s %d peak-RSS-bytes\n", w, build, model, ns, 1e9/ns, 4<<20)
+				}
+			}
+		}
+		s += fmt.Sprintf("# block {\"block\":%d,\"attempt\":1,\"canary_ns\":[100,100],\"canary_base_ns\":100}\n", block+1)
+	}
+	return read(t, s)
+}
+
+// TestGoldenAB keeps the comparison of two builds in all formats. The drift of
+// the machine, a factor of three, is in none of the numbers.
+func TestGoldenAB(t *testing.T) {
+	for name, write := range map[string]func(w io.Writer, d *Diff) error{
+		"text":         func(w io.Writer, d *Diff) error { return WriteCompare(w, d, TextOptions{}) },
+		"text-verbose": func(w io.Writer, d *Diff) error { return WriteCompare(w, d, TextOptions{Verbose: true}) },
+		"markdown":     func(w io.Writer, d *Diff) error { return WriteCompareMarkdown(w, d, false) },
+		"csv":          WriteCompareCSV,
+		"json":         WriteCompareJSON,
+	} {
+		var out bytes.Buffer
+		if err := write(&out, CompareBuilds(abRun(t, "aa", "bb"))); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, "ab-"+name+".golden", out.String())
+	}
+}
+
+// Names of a file mean nothing to Markdown, to a spreadsheet or to JSON: what
+// is meant to end a cell, a row or a code span does not.
+func TestCompareFormatsHostile(t *testing.T) {
+	names := []string{"X|Y", "`x`", "a``b", "<script>", "=cmd|'/c'!A0", "**bold**", "@everyone", `"quoted"`, "x,y;z", "\u202eback", "[a](b)", "$(x)", "ä\\|b", strings.Repeat("long", 400)}
+	file := func(ns int) *Run {
+		s := ""
+		for _, name := range names {
+			for i := range 6 {
+				s += fmt.Sprintf("Benchmark%s-2 1 %d ns/op %d u|`%d\n", name, ns+i, i%2, i%2)
+			}
+			s += fmt.Sprintf("--- FAIL: BenchmarkFails/%s-2\n    %s\n", name, name)
+		}
+		return read(t, s+"kernel: a|b`c\nBenchmarkNaN-2 1 NaN ns/op\nBenchmarkInf-2 1 +Inf ns/op\n")
+	}
+	d := Compare(file(100), file(200))
+	var md, csvText, jsonText bytes.Buffer
+	if err := errors.Join(WriteCompareMarkdown(&md, d, true), WriteCompareCSV(&csvText, d), WriteCompareJSON(&jsonText, d)); err != nil {
+		t.Fatal(err)
+	}
+	columns := 0
+	for line := range strings.Lines(md.String()) {
+		if !strings.HasPrefix(line, "|") {
+			columns = 0
+			continue
+		}
+		if n := strings.Count(line, "|"); columns > 0 && n != columns {
+			t.Errorf("a row of %d bars below one of %d: %s", n, columns, line)
+		} else {
+			columns = n
+		}
+	}
+	outside := outsideCode(md.String())
+	for _, bad := range []string{"<", "@", "[", "$", "`", "="} {
+		if i := strings.Index(outside, bad); i >= 0 {
+			t.Errorf("%q stands outside of code: %.60q", bad, outside[max(0, i-30):])
+		}
+	}
+	rows, err := csv.NewReader(&csvText).ReadAll()
+	if err != nil || len(rows) != 1+len(d.Changes) {
+		t.Errorf("%d rows for %d comparisons: %v", len(rows), len(d.Changes), err)
+	}
+	var back struct {
+		Changes []struct{ Workload string }
+		Failed  []string
+	}
+	if err := json.Unmarshal(jsonText.Bytes(), &back); err != nil || len(back.Changes) != len(d.Changes) || len(back.Failed) != len(names) {
+		t.Errorf("%d changes, %d failures: %v", len(back.Changes), len(back.Failed), err)
+	}
+	has := map[string]bool{}
+	for _, c := range back.Changes {
+		has[c.Workload] = true
+	}
+	for _, name := range names {
+		if !has[strings.SplitN(name, "/", 2)[0]] {
+			t.Errorf("JSON has no %.40q", name)
+		}
+	}
+}
+
+// outsideCode is what stands outside of the code spans of each line: a span
+// ends with as many backticks as it began with.
+func outsideCode(text string) (out string) {
+	runs := regexp.MustCompile("`+")
+	for line := range strings.Lines(text) {
+		for {
+			open := runs.FindStringIndex(line)
+			if open == nil {
+				break
+			}
+			end := -1
+			for _, r := range runs.FindAllStringIndex(line[open[1]:], -1) {
+				if r[1]-r[0] == open[1]-open[0] {
+					end = open[1] + r[1]
+					break
+				}
+			}
+			if end < 0 {
+				break
+			}
+			out, line = out+line[:open[0]], line[end:]
+		}
+		out += line
+	}
+	return out
+}
+
+// The machine's noise, and a run that is a null run, are spoken of.
+func TestCompareNull(t *testing.T) {
+	d := CompareBuilds(abRun(t, "aa", "aa"))
+	var text bytes.Buffer
+	if err := WriteCompare(&text, d, TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Noise of this machine, between builds that are one, side by side in one session", "  Throughput: 50 %", "It is one build: what is called worse or better is false."} {
+		if !strings.Contains(strings.ReplaceAll(text.String(), "\n", " "), strings.TrimSpace(want)) {
+			t.Errorf("no %q in\n%s", want, &text)
+		}
+	}
+	text.Reset()
+	file := read(t, "cpu: A\n"+strings.Repeat("BenchmarkX-2 1 5 ns/op\n", 6))
+	if err := WriteCompare(&text, CompareWith(file, file, CompareOptions{Null: abRun(t, "aa", "aa")}), TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "No change below the noise of this machine is claimed (bench.txt).\n"; !strings.Contains(text.String(), want) {
+		t.Errorf("no %q in\n%s", want, &text)
 	}
 }

@@ -48,8 +48,10 @@
 //   - Of the run: no winner of everything, but which model is near the best how
 //     often ([analysis.Profile]), and how far all that can be trusted
 //     ([analysis.Verdict], [analysis.Warning]).
-//   - Of two runs: what got worse, what got better ([Compare]), host facts
-//     first; what failed, which is never a gain; and why cases do not meet.
+//   - Of two runs, or of two builds in one: what got worse and what got better
+//     ([Compare], [CompareBuilds]), beyond the noise of the machine and with
+//     one correction over all cases and metrics; first what makes the two hard
+//     to compare. What failed is never a gain; why cases do not meet is said.
 //
 // Baselines and controls are shown but do not compete. In files that declare no
 // models "serial" is the baseline, and where no control is declared it is the

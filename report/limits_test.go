@@ -35,8 +35,8 @@ func sayEverywhere(t *testing.T, run, other *Run, want string) {
 		"report as a baseline": func(b *bytes.Buffer) error {
 			return WriteText(b, Analyze(other), TextOptions{Width: 1000, Baseline: run})
 		},
-		"compare, new":          func(b *bytes.Buffer) error { return WriteCompare(b, other, run, TextOptions{Width: 1000}) },
-		"compare, old":          func(b *bytes.Buffer) error { return WriteCompare(b, run, other, TextOptions{Width: 1000}) },
+		"compare, new":          func(b *bytes.Buffer) error { return WriteCompare(b, Compare(other, run), TextOptions{Width: 1000}) },
+		"compare, old":          func(b *bytes.Buffer) error { return WriteCompare(b, Compare(run, other), TextOptions{Width: 1000}) },
 		"page":                  func(b *bytes.Buffer) error { return WriteHTML(b, Analyze(run), PageOptions{}) },
 		"page of a comparison":  func(b *bytes.Buffer) error { return WriteHTML(b, Analyze(run), PageOptions{Baseline: other}) },
 		"page, as the baseline": func(b *bytes.Buffer) error { return WriteHTML(b, Analyze(other), PageOptions{Baseline: run}) },

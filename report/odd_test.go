@@ -162,7 +162,7 @@ func TestWritersTellOfErrors(t *testing.T) {
 	run := read(t, oddRun())
 	for name, err := range map[string]error{
 		"text":    WriteText(full{}, Analyze(run), TextOptions{}),
-		"compare": WriteCompare(full{}, run, run, TextOptions{}),
+		"compare": WriteCompare(full{}, Compare(run, run), TextOptions{}),
 		"page":    WriteHTML(full{}, Analyze(run), PageOptions{}),
 	} {
 		if !errors.Is(err, errFull) {

@@ -432,7 +432,7 @@ func TestGoldenCompare(t *testing.T) {
 	old, new := goldenPair(t)
 	for name, opt := range map[string]TextOptions{"compare.golden": {}, "compare-narrow.golden": {Width: 50, Color: true}} {
 		var text bytes.Buffer
-		if err := WriteCompare(&text, old, new, opt); err != nil {
+		if err := WriteCompare(&text, Compare(old, new), opt); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, name, text.String())

@@ -20,11 +20,12 @@ var ErrNoResults = results.ErrNoResults
 
 // What a report goes through on its way: see the packages that they are of.
 type (
-	Run         = results.Run
-	Analysis    = analysis.Analysis
-	Diff        = analysis.Diff
-	TextOptions = text.Options
-	PageOptions = page.Options
+	Run            = results.Run
+	Analysis       = analysis.Analysis
+	Diff           = analysis.Diff
+	CompareOptions = analysis.CompareOptions
+	TextOptions    = text.Options
+	PageOptions    = page.Options
 )
 
 // Load reads a results directory or file; see [results.Load].
@@ -45,14 +46,31 @@ func Analyze(run *Run) *Analysis { return analysis.Of(run) }
 // Compare compares a run with an earlier one; see [analysis.Compare].
 func Compare(old, new *Run) *Diff { return analysis.Compare(old, new) }
 
+// CompareWith is Compare with what else is known; see [analysis.CompareWith].
+func CompareWith(old, new *Run, opt CompareOptions) *Diff { return analysis.CompareWith(old, new, opt) }
+
+// CompareBuilds compares the builds of an A/B run; see
+// [analysis.CompareBuilds].
+func CompareBuilds(run *Run) *Diff { return analysis.CompareBuilds(run) }
+
 // WriteText writes a run as a terminal shows it: the verdict, the matrix in a
 // few lines, tables of all cases if asked for, and where the files are.
 func WriteText(w io.Writer, a *Analysis, opt TextOptions) error { return text.Write(w, a, opt) }
 
-// WriteCompare writes a comparison as text, in the shape of benchstat's.
-func WriteCompare(w io.Writer, old, new *Run, opt TextOptions) error {
-	return text.WriteCompare(w, old, new, opt)
+// WriteCompare writes a comparison as a terminal shows it.
+func WriteCompare(w io.Writer, d *Diff, opt TextOptions) error { return text.WriteCompare(w, d, opt) }
+
+// WriteCompareMarkdown writes a comparison for GitHub: what changed, or all.
+func WriteCompareMarkdown(w io.Writer, d *Diff, verbose bool) error {
+	return text.WriteCompareMarkdown(w, d, verbose)
 }
+
+// WriteCompareCSV writes a comparison as comma-separated values, a row for each
+// cell in each metric.
+func WriteCompareCSV(w io.Writer, d *Diff) error { return text.WriteCompareCSV(w, d) }
+
+// WriteCompareJSON writes a comparison as one JSON value.
+func WriteCompareJSON(w io.Writer, d *Diff) error { return text.WriteCompareJSON(w, d) }
 
 // WriteHTML writes a run as one self-contained page: no network request, no
 // foreign script or style, readable without JavaScript.

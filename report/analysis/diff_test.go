@@ -45,14 +45,14 @@ func TestFailedIsNoGain(t *testing.T) {
 		}
 		new := read(t, six("BenchmarkSave-8", 50)+six("BenchmarkTree/ok-8", 50)+failed)
 		d := Compare(old, new)
-		if d.Count(Throughput, Gained) != 1 || len(d.Failed) != 1 || !strings.HasPrefix(d.Failed[0], where+": ") || len(d.WasGood) != 1 || len(d.OnlyOld) != 0 {
-			t.Errorf("%s: %d gains, failed %q, was good %q, only old %q", name, d.Count(Throughput, Gained), d.Failed, d.WasGood, d.OnlyOld)
+		if d.Count(Gained) != 1 || len(d.Failed) != 1 || !strings.HasPrefix(d.Failed[0], where+": ") || len(d.WasGood) != 1 || len(d.OnlyOld) != 0 {
+			t.Errorf("%s: %d gains, failed %q, was good %q, only old %q", name, d.Count(Gained), d.Failed, d.WasGood, d.OnlyOld)
 		}
 		if s := d.Sentence(); !strings.HasSuffix(s, " 1 failure in the new run.") {
 			t.Errorf("%s: %s", name, s)
 		}
 		// The other way round it is no regression either, and it is said.
-		if back := Compare(new, old); back.Count(Throughput, Regressed) != 1 || len(back.Failed) != 0 || len(back.Repaired) != 1 {
+		if back := Compare(new, old); back.Count(Regressed) != 1 || len(back.Failed) != 0 || len(back.Repaired) != 1 {
 			t.Errorf("%s, the other way round: %+v", name, back)
 		}
 	}

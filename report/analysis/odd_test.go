@@ -26,12 +26,13 @@ func TestSentences(t *testing.T) {
 		"nothing in common":   {ok, six("Y-2", "ns/op", 5), "Nothing to compare: the runs have no case and model in common."},
 		"failed now":          {ok, failed, "Nothing to compare: no case and model has numbers in both runs. 1 failure in the new run."},
 		"failed then":         {failed, ok, "Nothing to compare: no case and model has numbers in both runs."},
-		"worse, and one fell": {ok, six("X-2", "ns/op", 200) + "--- FAIL: BenchmarkY-2\n    no\n", "Of 1 cell, throughput is worse in 1, better in 0, not different in 0, and cannot be told in 0. 1 failure in the new run."},
-		"better":              {ok, six("X-2", "ns/op", 50) + six("Y-2", "ns/op", 5), "Of 1 cell, throughput is worse in 0, better in 1, not different in 0, and cannot be told in 0."},
-		"the same":            {ok, ok, "Of 1 cell, throughput is worse in 0, better in 0, not different in 1, and cannot be told in 0."},
-		"few":                 {"BenchmarkX-2 1 5 ns/op\n", "BenchmarkX-2 1 9 ns/op\n", "Of 1 cell, throughput is worse in 0, better in 0, not different in 0, and cannot be told in 1."},
-		"of a unit":           {six("X-2", "Widgets", 100), six("X-2", "Widgets", 200), "Of 1 cell, Widgets is changed in 1, not different in 0, and cannot be told in 0."},
-		"units in order":      {six("X-2", "b/op", 1) + six("X-2", "a/op", 1), six("X-2", "b/op", 2) + six("X-2", "a/op", 1), "Of 1 cell, a/op is worse in 0, better in 0, not different in 1, and cannot be told in 0."},
+		"worse, and one fell": {ok, six("X-2", "ns/op", 200) + "--- FAIL: BenchmarkY-2\n    no\n", "1 comparison: 1 worse, 0 better. 1 failure in the new run."},
+		"better":              {ok, six("X-2", "ns/op", 50) + six("Y-2", "ns/op", 5), "1 comparison: 0 worse, 1 better."},
+		"the same":            {ok, ok, "1 comparison: 0 worse, 0 better, 1 the same within 5 %."},
+		"few":                 {"BenchmarkX-2 1 5 ns/op\n", "BenchmarkX-2 1 9 ns/op\n", "1 comparison: 0 worse, 0 better, 1 undecided (too few results)."},
+		"noisy":               {six("X-2", "ns/op", 1), six("X-2", "ns/op", 1), "1 comparison: 0 worse, 0 better, 1 undecided (could detect 28 %)."},
+		"of a unit":           {six("X-2", "Widgets", 100), six("X-2", "Widgets", 200), "1 comparison: 0 worse, 0 better, 1 changed."},
+		"two units":           {six("X-2", "b/op", 100) + six("X-2", "a/op", 100), six("X-2", "b/op", 200) + six("X-2", "a/op", 100), "2 comparisons: 1 worse, 0 better, 1 the same within 5 %."},
 	} {
 		if got := Compare(read(t, test.old), read(t, test.new)).Sentence(); got != test.want {
 			t.Errorf("%s: %s", name, got)
@@ -65,11 +66,11 @@ func TestKindsOfChange(t *testing.T) {
 			return s
 		}
 		d := Compare(read(t, text(test.old)), read(t, text(test.new)))
-		if len(d.Changes) != 1 || d.Changes[0].Kind != test.want || d.Changes[0].N1 != len(test.new) || d.Changes[0].N2 != len(test.old) {
+		if len(d.Changes) != 1 || d.Changes[0].Kind != test.want || d.Changes[0].New.N != len(test.new) || d.Changes[0].Old.N != len(test.old) {
 			t.Errorf("%s: %+v, want %s", name, d.Changes, test.want)
 		}
 	}
-	for k, want := range map[ChangeKind]string{Regressed: "worse", Moved: "changed", Gained: "better", Inconclusive: "?", Same: "~"} {
+	for k, want := range map[ChangeKind]string{Regressed: "worse", Moved: "changed", Gained: "better", Inconclusive: "undecided", Same: "same"} {
 		if k.String() != want {
 			t.Errorf("%d is %s, want %s", k, k, want)
 		}

@@ -5,14 +5,14 @@ import (
 
 	"switchyard/report/analysis"
 	"switchyard/report/format"
-	"switchyard/report/results"
 )
 
 // A pageCompare is the section that sets the run against an earlier one.
 type pageCompare struct {
 	Sentence string
 	Machine  bool
-	Old      string // name of the earlier run
+	Unlike   []string // what makes the two hard to compare
+	Old      string   // name of the earlier run
 	Hosts    []analysis.FactChange
 	Told     []changeRow // regressions first, then gains
 	Rest     []changeRow
@@ -32,7 +32,7 @@ type changeRow struct {
 	Model              pageModel
 	Metric             string
 	Old, New, Delta    string
-	Interval, Adjusted string
+	Interval, Noise    string
 	N1, N2             int
 	Kind               string
 	Note               string
@@ -41,14 +41,21 @@ type changeRow struct {
 // maxChanges bounds the rows of the comparison.
 const maxChanges = 400
 
-func (b *builder) compare(old *results.Run) *pageCompare {
-	if old == nil {
+func (b *builder) compare(opt Options) *pageCompare {
+	d := opt.Diff
+	if d == nil && opt.Baseline != nil {
+		d = analysis.Compare(opt.Baseline, b.run.Run)
+	}
+	if d == nil {
 		return nil
 	}
-	d := analysis.Compare(old, b.run.Run)
+	old := d.Old
 	p := &pageCompare{Sentence: d.Sentence(), Machine: d.Machine, Old: format.CleanTo(old.Path, 200)}
 	if at := old.Header.Started; !at.IsZero() {
 		p.Old = at.String()
+	}
+	for _, s := range d.Unlike {
+		p.Unlike = append(p.Unlike, format.CleanTo(s, 600))
 	}
 	for _, h := range d.Hosts {
 		p.Hosts = append(p.Hosts, analysis.FactChange{Key: format.Clean(h.Key), Old: format.OrNone(h.Old), New: format.OrNone(h.New), Machine: h.Machine})
@@ -62,7 +69,7 @@ func (b *builder) compare(old *results.Run) *pageCompare {
 		switch {
 		case len(p.Told)+len(p.Rest) >= maxChanges:
 			p.Cut++
-		case c.Differs:
+		case c.Told():
 			p.Told = append(p.Told, b.change(c))
 		case c.Metric.ID == main:
 			p.Rest = append(p.Rest, b.change(c))
@@ -97,18 +104,15 @@ func (b *builder) change(c *analysis.Change) changeRow {
 	r := changeRow{
 		Case: format.Clean(c.Case.Title()), Workload: format.Clean(c.Case.Workload.Name), ID: b.anchor(c.Case), Model: b.model(c.Model), Metric: format.Clean(c.Metric.Name),
 		Old: c.Metric.Format(c.Old.Center), New: c.Metric.Format(c.New.Center),
-		Delta: "~", Interval: format.Interval(c.Lo, c.Hi), Adjusted: format.P(c.Adjusted), N1: c.N2, N2: c.N1, Kind: c.Kind.String(),
+		Delta: c.Kind.String(), Interval: format.Interval(c.Lo, c.Hi), Noise: format.Percent(c.Floor), N1: c.Old.N, N2: c.New.N, Kind: c.Kind.String(),
 	}
 	switch {
-	case c.Differs:
+	case c.Told():
 		r.Delta = format.Delta(c.Delta())
 	case c.Kind == analysis.Inconclusive && !format.Finite(c.Detectable):
-		r.Delta, r.Note = "?", "too few results"
-	case !format.Finite(c.Detectable):
+		r.Note = "too few results"
 	case c.Kind == analysis.Inconclusive:
-		r.Delta, r.Note = "?", "only "+format.Percent(c.Detectable)+" would have shown"
-	default:
-		r.Note = format.Percent(c.Detectable) + " would have shown"
+		r.Note = "could detect " + format.Percent(c.Detectable)
 	}
 	return r
 }

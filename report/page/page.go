@@ -55,6 +55,9 @@ type Options struct {
 	// Baseline is an earlier run that the page sets this one against; nil
 	// leaves the section out.
 	Baseline *results.Run
+
+	// Diff is a comparison that is already there, instead of one with Baseline.
+	Diff *analysis.Diff
 }
 
 // Render writes the run as one self-contained page: no network request, no
@@ -121,7 +124,7 @@ func newPage(run *analysis.Analysis, opt Options) *page {
 	b := newBuilder(run)
 	data, cut := b.data()
 	used := len(data)
-	if opt.Baseline != nil {
+	if opt.Baseline != nil || opt.Diff != nil {
 		used += compareBytes
 	}
 	b.plan(used)
@@ -164,7 +167,7 @@ func newPage(run *analysis.Analysis, opt Options) *page {
 	}
 	p.Gains = b.gains()
 	p.Scaling = b.scaling()
-	p.Compare = b.compare(opt.Baseline)
+	p.Compare = b.compare(opt)
 	for _, w := range b.shown {
 		p.Workloads = append(p.Workloads, b.workload(w))
 	}

@@ -18,7 +18,7 @@ import (
 type Options struct {
 	Width   int  // columns; 0 means 80
 	Color   bool // with ANSI colours
-	Verbose bool // with the tables of all cases
+	Verbose bool // with the tables of all cases, or all comparisons
 
 	// Page is the path of the page that is written beside the text, for its
 	// last line; "" is none.

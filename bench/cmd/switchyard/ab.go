@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/bench/benchlog"
+	"switchyard/bench/host"
+	"switchyard/bench/output"
 	"switchyard/bench/run"
 	"switchyard/report"
 )
@@ -69,7 +72,7 @@ claimed.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return ab(cmd, f) },
 	}
-	f.runFlags.add(cmd, "results/null", benchlog.SteadyResults)
+	f.runFlags.add(cmd, "results/"+nullDir, benchlog.SteadyResults)
 	cmd.Flags().StringVar(&f.old, "runner", "", "the program to measure (default: runner beside this program)")
 	f.compareFlags.add(cmd, "")
 	return cmd
@@ -118,7 +121,11 @@ func ab(cmd *cobra.Command, f abFlags) error {
 		}
 	}
 	return measure(cmd, f.runFlags, runners, func(results *report.Run) error {
-		return f.show(cmd, results.Build(benchlog.OldBuild), results.Build(benchlog.NewBuild))
+		d := report.CompareBuilds(results)
+		page := output.Write(filepath.Join(f.out, reportFile), inputsOf(f.out), func(w io.Writer) error {
+			return report.WriteHTML(w, report.Analyze(d.New), report.PageOptions{Version: host.Commit(), Diff: d})
+		})
+		return errors.Join(f.show(cmd, d), page)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -68,16 +69,61 @@ func TestAB(t *testing.T) {
 	if n := strings.Count(text, "\nBenchmarkEven/build=control/n=2/model=b-1\t10000\t100 ns/op"); n != 10 {
 		t.Errorf("%d results of the control", n)
 	}
+	for _, want := range []string{"old: " + old + "; new: " + new, "Even n=1  a  10.0M/s  5.00M/s  -50.0 to -50.0 % worse    0.0 %", "8 comparisons: 4 worse, 0 better, 4 the same within 5 %.", "Only in the old run: Rare in ops of one o"} {
+		if !strings.Contains(strings.Join(strings.Fields(stdout), " "), strings.Join(strings.Fields(want), " ")) {
+			t.Errorf("no %q in\n%s", want, stdout)
+		}
+	}
+	if page := readFile(t, out, reportFile); !strings.Contains(page, `id="compare"`) || !strings.Contains(page, "4 worse, 0 better") {
+		t.Error("the page does not compare")
+	}
+	if !strings.HasSuffix(stderr, "\nswitchyard: worse by more than 5%: 4 comparisons\n") {
+		t.Errorf("printed %s", stderr)
+	}
 	for _, again := range []string{out, filepath.Join(out, benchlog.BenchFile)} {
 		if s, text, _ := result(t, "compare", again, "--fail-on", "5%"); s != status || text != stdout {
 			t.Errorf("compare %s: exit status %d, printed\n%s\nand not\n%s", again, s, text, stdout)
 		}
 	}
-	if status, _, stderr := result(t, abArgs("ab", out, "--old", old, "--new", old)...); status != 0 {
-		t.Errorf("of one program: exit status %d, printed %s", status, stderr)
+	if status, _, stderr := result(t, abArgs("ab", out, "--old", old, "--new", new, "--fail-on", "120%", "--count", "6")...); status != 0 {
+		t.Errorf("of less than --fail-on: exit status %d, printed %s", status, stderr)
 	}
-	if status, stdout, stderr := result(t, abArgs("null", out, "--runner", old, "--count", "6")...); status != 0 {
-		t.Errorf("null: exit status %d, printed %s%s", status, stdout, stderr)
+	if status, stdout, stderr := result(t, abArgs("ab", out, "--old", old, "--new", old, "--count", "6")...); status != 0 || !strings.Contains(stdout, ": 0 worse, 0 better") {
+		t.Errorf("of one program: exit status %d, printed %s%s", status, stdout, stderr)
+	}
+}
+
+// A null run shows the noise of the machine, and is found and heeded by compare
+// from where it lies: beside the results or above them.
+func TestNullRun(t *testing.T) {
+	dir := t.TempDir()
+	noisy := program(t, dir, "noisy", strings.Replace(fixedRunner(map[string]int{"Even": 100, "Odd": 300}), "n=${12:-1000}\n", "n=${12:-1000}; case $2 in Odd) ns=$((300 + 100 * ($(wc -l <"+dir+"/odd) % 3))); echo >>"+dir+"/odd ;; esac\n", 1))
+	program(t, dir, "odd", "")
+	null := filepath.Join(dir, "results", "null")
+	status, stdout, stderr := result(t, abArgs("null", null, "--runner", noisy, "--count", "6")...)
+	if status != 0 || !strings.Contains(stdout, "It is one build") || !strings.Contains(stdout, "Noise of this machine") {
+		t.Fatalf("exit status %d, printed %s%s", status, stdout, stderr)
+	}
+	var dirs []string
+	for _, ns := range []int{100, 114} {
+		dirs = append(dirs, filepath.Join(dir, "results", "kept", strconv.Itoa(ns)))
+		fixed := program(t, dir, "fixed", fixedRunner(map[string]int{"Even": ns}))
+		if status, _, stderr := result(t, "run", "--runner", fixed, "--count", "6", "--benchtime", "1ms", "--cpu", "1", "--repeats", "0", "--out", dirs[len(dirs)-1]); status != 0 {
+			t.Fatal(stderr)
+		}
+	}
+	status, stdout, stderr = result(t, "compare", dirs[0], dirs[1])
+	if status != 0 || !strings.Contains(strings.Join(strings.Fields(stdout), " "), "No change below the noise of this machine is claimed ("+null+").") {
+		t.Errorf("exit status %d, printed %s%s", status, stdout, stderr)
+	}
+	if err := os.Rename(null, filepath.Join(dir, "moved")); err != nil {
+		t.Fatal(err)
+	}
+	if _, stdout, _ := result(t, "compare", dirs[0], dirs[1]); !strings.Contains(stdout, "a null run (make null)") || !strings.Contains(stdout, ": 4 worse") {
+		t.Errorf("without a null run: printed %s", stdout)
+	}
+	if _, stdout, _ := result(t, "compare", dirs[0], dirs[1], "--null", filepath.Join(dir, "moved")); !strings.Contains(strings.Join(strings.Fields(stdout), " "), "is claimed ("+filepath.Join(dir, "moved")+").") {
+		t.Errorf("with one that is named: printed %s", stdout)
 	}
 }
 
@@ -241,6 +287,38 @@ func TestABBuilds(t *testing.T) {
 	program(t, repo, "sub/bench/cmd/runner/main.go", "package main\n\nfunc main() { none() }\n")
 	if status, printed := run(abArgs("ab", out, "--old", "HEAD", "--new", ".")...); status != exitFailed || !strings.Contains(printed, "main.go:3:15: undefined: none") {
 		t.Errorf("a build that fails: exit status %d, printed %q", status, printed)
+	}
+}
+
+// What the workflow that judges pull requests calls is there, and fills the
+// summary of its job.
+func TestJudgeWorkflow(t *testing.T) {
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("no go command here")
+	}
+	workflow := readFile(t, "../../../.github/workflows", "judge.yml")
+	lines := regexp.MustCompile(`(?m)^ +- run: (bin/switchyard .*)$`).FindStringSubmatch(workflow)
+	if len(lines) != 2 || !strings.Contains(workflow, "- run: make build\n") {
+		t.Fatalf("it calls %q", lines)
+	}
+	repo := repository(t, "", runnerModule(100))
+	for name, text := range runnerModule(150) {
+		program(t, repo, name, text)
+	}
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program(t, repo, "bin/switchyard", string(self))
+	summary := filepath.Join(repo, "summary")
+	cmd := exec.Command("sh", "-c", "go build -o bin/runner ./bench/cmd/runner && "+lines[1])
+	cmd.Dir, cmd.Env = repo, append(switchyard().Env, "BASE=HEAD", "GITHUB_STEP_SUMMARY="+summary, "GOFLAGS=-mod=mod", "GOPROXY=off")
+	text, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(text), "\nswitchyard: worse by more than 10%: 1 comparison\n") {
+		t.Errorf("%v, printed %s", err, text)
+	}
+	if md := readFile(t, repo, "summary"); !strings.HasPrefix(md, "**1 comparison: 1 worse, 0 better.**\n") || !strings.Contains(md, "| `W  a` | 10.0M/s | 6.67M/s | **-33.3% (-33.3 to -33.3) worse** | 0.0 % |\n") {
+		t.Errorf("the summary:\n%s", md)
 	}
 }
 

@@ -896,7 +896,7 @@ func TestCompare(t *testing.T) {
 			t.Fatal(stderr)
 		}
 	}
-	status, stdout, stderr := result(t, "compare", older, newer)
+	status, stdout, stderr := result(t, "compare", "-v", older, newer)
 	if status != 0 || !strings.Contains(stdout, "Good") {
 		t.Errorf("exit status %d, printed %q and %q", status, stdout, stderr)
 	}

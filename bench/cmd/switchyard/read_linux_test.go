@@ -22,6 +22,7 @@ func TestCompareStatus(t *testing.T) {
 	}
 	old := file("old.txt", strings.Repeat("BenchmarkSave-8 \t100\t200 ns/op\n", 6))
 	failed := file("failed new.txt", strings.Repeat("BenchmarkSave-8 \t100\t50 ns/op\n", 6)+"BenchmarkSave-8 \t--- FAIL: BenchmarkSave-8\n    wrote nothing\nFAIL\n")
+	slow := file("slow.txt", strings.Repeat("BenchmarkSave-8 \t100\t300 ns/op\n", 6))
 	first := file("first.txt", "BenchmarkSave-8 \t100\t50 ns/op\n--- FAIL: BenchmarkSave\n    wrote nothing\n")
 	built := file("built.txt", "FAIL\texample.com/x [build failed]\nFAIL\n")
 	for _, test := range []struct {
@@ -30,12 +31,26 @@ func TestCompareStatus(t *testing.T) {
 		stdout string
 		stderr string
 	}{
-		{[]string{old, old}, 0, "not different in 1", ""},
+		{[]string{old, old}, 0, "1 comparison: 0 worse, 0 better, 1 the same within 5 %.", ""},
 		{[]string{old, failed}, 1, "FAILED Save: wrote nothing", "1 failure in '" + failed + "'"},
 		{[]string{old, first}, 1, "FAILED Save: wrote nothing", "1 failure in " + first},
 		{[]string{old, built}, 1, "FAILED example.com/x: build failed", "1 failure in " + built},
 		{[]string{failed, old}, 0, "Failed in the old run: Save: wrote nothing", ""},
 		{[]string{"-", "-"}, exitUsage, "", "only one of OLD and NEW can be standard input"},
+		{[]string{old, slow}, 0, "Save        5.00M/s  3.33M/s  -33.3 to -33.3 % worse", ""},
+		{[]string{old, slow, "--fail-on", "5%"}, 1, "1 comparison: 1 worse, 0 better.", "worse by more than 5%: 1 comparison"},
+		{[]string{old, slow, "--fail-on=60%"}, 0, "1 comparison: 1 worse, 0 better.", ""},
+		{[]string{slow, old, "--fail-on=0%"}, 0, "1 comparison: 0 worse, 1 better.", ""},
+		{[]string{old, failed, "--fail-on=5%", "--format=json"}, 1, "\"failed\": [\n\t\t\"Save: wrote nothing\"\n\t]", "1 failure in '" + failed + "'"},
+		{[]string{old, slow, "--format", "markdown"}, 0, "| `Save` | 5.00M/s | 3.33M/s | **-33.3% (-33.3 to -33.3) worse** |\n", ""},
+		{[]string{old, slow, "--format", "csv"}, 0, ",Save,,8,,ops/s,worse,5e+06,3.33333e+06,6,6,", ""},
+		{[]string{old, slow, "--format", "json"}, 0, `"claim": "worse"`, ""},
+		{[]string{old, slow, "--format", "yaml"}, exitUsage, "", `--format "yaml": there are: csv json markdown text`},
+		{[]string{old, slow, "--fail-on", "5"}, exitUsage, "", `--fail-on "5": want a percentage such as 5%`},
+		{[]string{old, slow, "--fail-on", "-5%"}, exitUsage, "", `--fail-on "-5%": want a percentage such as 5%`},
+		{[]string{old, slow, "--fail-on", "NaN%"}, exitUsage, "", `--fail-on "NaN%": want a percentage such as 5%`},
+		{[]string{old, slow, "--null", filepath.Join(dir, "none")}, 1, "", "no such file"},
+		{[]string{old}, exitUsage, "", old + " is no A/B run: to compare it, name an older run before it"},
 		{[]string{old, filepath.Join(dir, "none")}, 1, "", "no such file"},
 		{[]string{filepath.Join(dir, "none"), old}, 1, "", "no such file"},
 	} {

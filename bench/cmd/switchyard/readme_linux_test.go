@@ -184,7 +184,10 @@ func (r *reader) command(b block, command, output string) {
 		r.contains(typed, r.sh(r.dir, typed), "WORKLOAD", "MODELS", "CASES", "PingPong", "tasks=2", "serial greenlet goroutine ants thread process")
 	case typed == "bin/switchyard run --help":
 		r.contains(typed, r.sh(r.dir, typed), "--cpu", "--budget", "--seed", "--resume")
-	case is("go tool benchstat before.txt after.txt"): // see above
+	case is("bin/switchyard compare before.txt after.txt"): // of benchmarks of the reader's
+	case is("bin/switchyard compare results/ab"):
+		r.sh(r.dir, "bin/switchyard ab --old bin/runner --workloads PingPong --count 3 --benchtime 1ms --repeats 0 --deadline 1m --fail-on '' --out results/ab")
+		r.contains(typed, r.sh(r.dir, typed), "PingPong", "It is one build")
 	case is("go tool benchstat"):
 		r.contains(typed, r.sh(readmeRoot, strings.ReplaceAll(typed, "results/latest", keptRun)), output)
 	case is("go test -run xxx -bench Python"):
@@ -197,10 +200,6 @@ func (r *reader) command(b block, command, output string) {
 	case is("bin/switchyard doctor"):
 		r.contains(typed, r.sh(r.dir, typed), " ")
 		r.doctor(b, output)
-	case is("bin/switchyard compare"):
-		r.copyRun("results/before")
-		r.copyRun("results/latest")
-		r.contains(typed, r.sh(r.dir, typed), "PingPong")
 	case is("go test"):
 		r.goTest(typed)
 	case is("git worktree"), is("for"): // commits of the reader's
