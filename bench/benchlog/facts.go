@@ -116,6 +116,7 @@ func factRules(cores float64) []factRule {
 		{key: "container"},
 		{key: "smt", kind: machine, grade: is(FactNote, "on", "1", "active"), trust: true, title: "SMT on", good: "off, or a CPU set without siblings",
 			effect: "Two CPUs may share one core: parallel models gain less from the second.", remedy: "Run on one CPU of each core, as in: taskset -c 0,2 make bench"},
+		{key: "threads-per-core", kind: machine},
 		{key: "governor", kind: machine, grade: unless(FactNote, "performance", "none"), trust: true, title: "frequency governor %s", good: "performance",
 			effect: "The processor's frequency follows the load: short results may be slower than long ones.", remedy: "cpupower frequency-set -g performance"},
 		{key: "cpu-frequency", kind: machine},

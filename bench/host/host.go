@@ -51,6 +51,7 @@ var facts = []struct {
 	{"hypervisor", (*Machine).hypervisor},
 	{"container", (*Machine).container},
 	{"smt", text("sys/devices/system/cpu/smt/control")},
+	{"threads-per-core", (*Machine).threads},
 	{"governor", text("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")},
 	{"cpu-frequency", (*Machine).frequency},
 	{"turbo", (*Machine).turbo},

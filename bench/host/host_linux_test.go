@@ -2,6 +2,7 @@ package host
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -197,6 +198,7 @@ func TestReadings(t *testing.T) {
 		{"numa-nodes", "1", "sys/devices/system/node/online", "0\n"},
 		{"numa-nodes", "6", "sys/devices/system/node/has_memory", "0-3,6,8\n"},
 		{"numa-nodes", unknown, "sys/devices/system/node/online", "0-x\n"},
+		{"threads-per-core", "2", "sys/devices/system/cpu/cpu0/topology/thread_siblings_list", "0,64\n"},
 		{"limit-processes", "96365", "proc/self/limits", limits},
 		{"limit-files", "unlimited", "proc/self/limits", limits},
 		{"limit-files", unknown, "proc/self/limits", "Max open files\n"},
@@ -244,6 +246,38 @@ func TestReadings(t *testing.T) {
 	arm["sys/class/dmi/id/product_name"] = "c7g.metal\n"
 	if got := fact(t, "virtual", arm); got != "no" {
 		t.Errorf("a metal instance is virtual: %q", got)
+	}
+}
+
+// A case on some of the CPUs has as many cores as it can: whether the kernel
+// numbers siblings apart, as on most of Intel's, or side by side.
+func TestSpread(t *testing.T) {
+	topology := func(groups ...string) *Machine {
+		files := make(map[string]string)
+		for _, g := range groups {
+			for _, cpu := range numbers(g) {
+				files[fmt.Sprintf("sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu)] = g + "\n"
+			}
+		}
+		return &Machine{Root: tree(files)}
+	}
+	for what, test := range map[string]struct {
+		m    *Machine
+		cpus []int
+		want string
+	}{
+		"apart":        {topology("0,4", "1,5", "2,6", "3,7"), []int{0, 1, 2, 3, 4, 5, 6, 7}, "[0 1 2 3 4 5 6 7]"},
+		"side by side": {topology("0-1", "2-3", "4-5"), []int{0, 1, 2, 3, 4, 5}, "[0 2 4 1 3 5]"},
+		"four of each": {topology("0-3", "4-7"), []int{0, 1, 2, 3, 4, 5, 6, 7}, "[0 4 1 5 2 6 3 7]"},
+		"some of them": {topology("0-1", "2-3"), []int{1, 2, 3}, "[1 2 3]"},
+		"no siblings":  {topology("0", "1"), []int{0, 1}, "[0 1]"},
+		"unknown":      {topology(), []int{3, 5}, "[3 5]"},
+		"none":         {topology(), nil, "[]"},
+	} {
+		given := fmt.Sprint(test.cpus)
+		if got := fmt.Sprint(test.m.Spread(test.cpus)); got != test.want || fmt.Sprint(test.cpus) != given {
+			t.Errorf("%s: %s of %v, want %s", what, got, test.cpus, test.want)
+		}
 	}
 }
 

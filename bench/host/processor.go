@@ -3,6 +3,7 @@ package host
 import (
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -146,7 +147,14 @@ func (m *Machine) nodes() string {
 	if list == "" {
 		list = m.file("sys/devices/system/node/online")
 	}
-	n := 0
+	if n := len(numbers(list)); n > 0 {
+		return strconv.Itoa(n)
+	}
+	return ""
+}
+
+// numbers reads a list as the kernel prints it, "0-3,8"; none if it is none.
+func numbers(list string) (all []int) {
 	for part := range strings.SplitSeq(list, ",") {
 		low, high, span := strings.Cut(part, "-")
 		first, err := strconv.Atoi(low)
@@ -154,10 +162,43 @@ func (m *Machine) nodes() string {
 		if err == nil && span {
 			last, err = strconv.Atoi(high)
 		}
-		if err != nil {
-			return ""
+		if err != nil || first < 0 || last > 1<<16 {
+			return nil
 		}
-		n += last - first + 1
+		for n := first; n <= last; n++ {
+			all = append(all, n)
+		}
 	}
-	return strconv.Itoa(n)
+	return all
+}
+
+// siblings returns the CPUs that share a core with one, itself included; none
+// if that is not known.
+func (m *Machine) siblings(cpu int) []int {
+	return numbers(m.file(cpus + "cpu" + strconv.Itoa(cpu) + "/topology/thread_siblings_list"))
+}
+
+// threads returns how many CPUs the first core has.
+func (m *Machine) threads() string {
+	if n := len(m.siblings(0)); n > 0 {
+		return strconv.Itoa(n)
+	}
+	return ""
+}
+
+// Spread puts CPUs into the order in which a case should use them: one of every
+// core first, then the second of every core. A case on two CPUs of four then
+// has two cores and not two halves of one. What is not known keeps its order.
+func (m *Machine) Spread(cpus []int) []int {
+	rank := make(map[int]int)
+	for _, cpu := range cpus {
+		for _, other := range m.siblings(cpu) {
+			if other < cpu && slices.Contains(cpus, other) {
+				rank[cpu]++
+			}
+		}
+	}
+	spread := slices.Clone(cpus)
+	slices.SortStableFunc(spread, func(a, b int) int { return rank[a] - rank[b] })
+	return spread
 }

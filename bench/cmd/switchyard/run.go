@@ -164,7 +164,7 @@ func planned(ctx context.Context, f runFlags, runners *run.Runners, p *progress)
 	if err != nil || refine >= 1 || f.p99Limit <= 0 {
 		return nil, usageErrorf("--refine %q: want a percentage below 100%%, and --p99-limit a positive time", f.refine)
 	}
-	runners.Use(cpus)
+	runners.Use(host.This(f.out).Spread(cpus))
 	r := &run.Run{Config: run.Config{Declared: runners.Models, Workloads: workloads, Header: benchlog.Header{
 		Models: models, Lanes: lanes, Count: f.count, Benchtime: f.benchtime, Budget: f.budget, Deadline: f.deadline, Repeats: f.repeats, Sessions: f.sessions, Seed: f.seed,
 		CPUs: cpuList(cpus), Command: commandLine(os.Args), Builds: f.builds, Refine: refine, P99Limit: f.p99Limit,
@@ -263,7 +263,7 @@ func resumed(cmd *cobra.Command, f runFlags, runners *run.Runners) (*run.Run, er
 		log.Close()
 		return nil, fmt.Errorf("cannot resume %s: %w", f.out, err)
 	}
-	runners.Use(cpus)
+	runners.Use(host.This(f.out).Spread(cpus))
 	c := run.Config{Header: past.Header, Declared: past.Models, Workloads: past.Workloads}
 	return &run.Run{Log: log, Checkpoint: past, Config: c}, nil
 }
