@@ -265,12 +265,12 @@ func TestWhy(t *testing.T) {
 BenchmarkA/n=1/model=b-2 1 20 ns/op 40 cpu-ns/op 2 csw/op 1 allocs/op 1000000 peak-RSS-bytes 10 units
 BenchmarkA/n=2/model=a-2 1 10 ns/op 10 cpu-ns/op 0 csw/op 1 allocs/op 1990000 peak-RSS-bytes 100 units
 BenchmarkA/n=2/model=b-2 1 20 ns/op 40 cpu-ns/op 2 csw/op 1 allocs/op 1900000 peak-RSS-bytes 99 units
-BenchmarkB/model=a-2 1 10 ns/op 10 cpu-ns/op 1 csw/op
-BenchmarkB/model=b-2 1 20 ns/op 10 cpu-ns/op 4 csw/op
+BenchmarkB/model=a-2 1 10 ns/op 10 cpu-ns/op 1 csw/op 30 instructions/op 9 kernel-instructions/op
+BenchmarkB/model=b-2 1 20 ns/op 10 cpu-ns/op 4 csw/op 20 instructions/op 90 kernel-instructions/op
 `
 	}
 	d := only(t, Of(read(t, text)))
-	if want := "Why, a against b: 0.50× the CPU time an op; CPUs in use 1.00 against 1.25; context switches an op 0.50 against 3.00."; d.Why != want {
+	if want := "Why, a against b: 0.50× the CPU time an op; CPUs in use 1.00 against 1.25; context switches an op 0.50 against 3.00; 1.50× the instructions an op; 0.10× those of the kernel."; d.Why != want {
 		t.Errorf("%s\nwant %s", d.Why, want)
 	}
 	if want := "Memory per unit: a 9.77KiB (A: 99 more units)."; d.Memory != want {

@@ -30,7 +30,8 @@ var reasons = []reason{
 	}, false, "CPUs in use"},
 	{unitReason("csw/op"), false, "context switches an op"},
 	{unitReason("allocs/op"), false, "allocations an op"},
-	{unitReason("copied-B/op"), false, "bytes copied an op"},
+	{unitReason("instructions/op"), true, "the instructions an op"},
+	{unitReason("kernel-instructions/op"), true, "those of the kernel"},
 }
 
 // why says what model a does that model b does not, over cases that both have:
