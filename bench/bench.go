@@ -31,6 +31,10 @@ type Workload struct {
 	Limit  func(*B) error   // why this machine cannot run the case (kernel limits); may be nil
 	Ledger func(*B) Ledger  // what the units must have done after b.N ops
 
+	// Exceptions are the rules of FAIRNESS.md that it cannot keep, by number,
+	// and why; printed in the report.
+	Exceptions map[int]string
+
 	Refine []string // parameters that take any size between those of the Cases; see [WorkloadInfo]
 
 	Control bool // measures the harness, in which all models should agree

@@ -25,7 +25,7 @@ func (w *Workload) Info(models []ModelInfo) WorkloadInfo {
 	info := WorkloadInfo{
 		Name: w.Name, Kind: w.Kind, Story: w.Story, Op: w.Op, Cases: w.Points(), NA: w.NA,
 		Source: "bench/workload/" + strings.ToLower(w.Name) + ".go",
-		Vary:   w.Points()[0].Keys(), Refine: w.Refine, Control: w.Control, Open: w.Open,
+		Vary:   w.Points()[0].Keys(), Refine: w.Refine, Control: w.Control, Open: w.Open, Exceptions: w.Exceptions,
 	}
 	for _, m := range models {
 		if w.Impls[m.Name] != nil {

@@ -272,6 +272,22 @@ func TestOddRuns(t *testing.T) {
 	}
 }
 
+// Where a workload cannot keep a rule of fairness, the page says so, and why;
+// what a foreign runner says is text.
+func TestExceptionsOfFairness(t *testing.T) {
+	const result = "BenchmarkX/model=a-2 1 5 ns/op\n"
+	workload := func(more string) string {
+		return `# workload {"name":"X","story":"S.","op":"op","source":"","vary":[],"cases":[""],"models":["a"]` + more + "}\n" + result
+	}
+	page := pageOf(t, read(t, workload(`,"exceptions":{"17":"no <b>reason</b>","2":"nobody waits"}`)))
+	if want := "<dt>Exceptions</dt><dd>X, rule 2: nobody waits. X, rule 17: no &lt;b&gt;reason&lt;/b&gt;.</dd>"; !strings.Contains(page, want) {
+		t.Errorf("the page has no %q", want)
+	}
+	if page := pageOf(t, read(t, workload(""))); strings.Contains(page, "<dt>Exceptions</dt>") {
+		t.Error("a workload without exceptions has some")
+	}
+}
+
 // Every number in the embedded data is the file's own.
 func TestDataIsTheFile(t *testing.T) {
 	dir := t.TempDir()

@@ -111,6 +111,10 @@ type WorkloadInfo struct {
 
 	Control bool `json:"control,omitempty"` // it measures the harness: shown, but not in the competition
 	Open    bool `json:"open,omitempty"`    // an open loop at the rate of the parameter "rate": throughput is given, latency is what differs
+
+	// Exceptions are the rules of fairness that it cannot keep, by number, and
+	// why.
+	Exceptions map[int]string `json:"exceptions,omitempty"`
 }
 
 // A Fact is a stable property of the machine or the build; facts are the

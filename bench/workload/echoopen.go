@@ -17,13 +17,14 @@ var echoOpen = &bench.Workload{
 		"on ten connections in turn, whether or not earlier ones have been answered. Latency counts from the time at which a request was to " +
 		"leave. The load is made by one goroutine that polls the clock: of the CPUs that the case has, the server " +
 		"has one less.",
-	Op:     "request",
-	Cases:  []bench.Params{"conns=10/rate=2000", "conns=10/rate=10000", "conns=10/rate=40000"},
-	Open:   true,
-	Refine: []string{bench.RateParam},
-	Want:   func(b *bench.B) uint64 { return uint64(b.N) },
-	Ledger: echo.Ledger,
-	Limit:  twoCPUs,
+	Op:         "request",
+	Cases:      []bench.Params{"conns=10/rate=2000", "conns=10/rate=10000", "conns=10/rate=40000"},
+	Open:       true,
+	Refine:     []string{bench.RateParam},
+	Want:       func(b *bench.B) uint64 { return uint64(b.N) },
+	Ledger:     echo.Ledger,
+	Limit:      twoCPUs,
+	Exceptions: echo.Exceptions,
 	Impls: map[bench.Model]bench.Func{
 		Greenlet:  echoGreenlet(openClients),
 		Goroutine: echoShared(goroutines, openClients),

@@ -2,6 +2,8 @@ package page
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"switchyard/bench/benchlog"
 	"switchyard/report/analysis"
@@ -23,6 +25,7 @@ type pageMethod struct {
 	Equivalence, Blunt  string   // limits, as shares
 	Baselines, Controls []string // what does not compete
 	Counters            string   // of the processor: why not all of them were read
+	Exceptions          []string // from the rules of fairness, each with its workload
 }
 
 func (b *builder) method() pageMethod {
@@ -54,6 +57,10 @@ func (b *builder) method() pageMethod {
 	for _, w := range b.run.Workloads {
 		if w.Info.Control {
 			m.Controls = append(m.Controls, format.Clean(w.Name))
+		}
+		for _, rule := range slices.Sorted(maps.Keys(w.Info.Exceptions)) {
+			text := fmt.Sprintf("%s, rule %d: %s", w.Name, rule, w.Info.Exceptions[rule])
+			m.Exceptions = append(m.Exceptions, format.CleanTo(text, 300))
 		}
 	}
 	if c := b.run.Fact("perf-counters"); c != "yes" {
