@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -105,5 +106,65 @@ func TestTenVerdicts(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A first look is short, however much was measured: at most sixteen lines of
+// matrix, a row per kind where workloads are too many, and twelve decisions,
+// within the width; what is left out is counted.
+func TestFirstLookIsShort(t *testing.T) {
+	many := func(workloads, models int, kind func(i int) string) string {
+		var b strings.Builder
+		b.WriteString("# switchyard {\"format\":1}\n")
+		for i := range workloads {
+			fmt.Fprintf(&b, "# workload {\"name\":\"W%02d\",\"kind\":%q}\n", i, kind(i))
+		}
+		for n := range 6 {
+			for i := range workloads {
+				for m := range models {
+					fmt.Fprintf(&b, "BenchmarkW%02d/model=a-long-name-%d-2 1 %d ns/op\n", i, m, 1000*(m+1)+n)
+				}
+			}
+		}
+		return b.String()
+	}
+	for name, test := range map[string]struct {
+		text      string
+		rows      int
+		decisions int
+		say       []string
+	}{
+		"few":       {many(14, 2, func(int) string { return "k" }), 14, 1, nil},
+		"kinds":     {many(30, 3, func(i int) string { return fmt.Sprintf("kind %d", i%7) }), 7, 7, []string{"\nKind 0  "}},
+		"all apart": {many(40, 10, func(int) string { return "" }), 14, 12, []string{"- 28 more with -v\n", "; 26 more rows and 5 more models with -v"}},
+	} {
+		var b, all bytes.Buffer
+		a := Analyze(read(t, test.text))
+		if err := errors.Join(WriteText(&b, a, TextOptions{}), WriteText(&all, a, TextOptions{Verbose: true})); err != nil {
+			t.Fatal(err)
+		}
+		text := b.String()
+		_, matrix, _ := strings.Cut(text, "\n\n")
+		matrix, _, _ = strings.Cut(matrix, "\n\n")
+		matrix = strings.Split(matrix, "Throughput over")[0]
+		if got := strings.Count(matrix, "\n") - 1; got != test.rows {
+			t.Errorf("%s: %d rows of %d", name, got, test.rows)
+		}
+		if got := strings.Count(text, "\n- ") - strings.Count(text, "\n- 28 more"); got != test.decisions {
+			t.Errorf("%s: %d decisions", name, got)
+		}
+		for _, say := range test.say {
+			if !strings.Contains(strings.ReplaceAll(text, "\n  ", " "), say) {
+				t.Errorf("%s: no %q in\n%s", name, say, text)
+			}
+		}
+		for _, line := range strings.Split(text, "\n") {
+			if len([]rune(line)) > 80 {
+				t.Errorf("%s: %s", name, line)
+			}
+		}
+		if got := strings.Count(all.String(), "\n- "); got != len(a.Verdict.Decisions) {
+			t.Errorf("%s: %d decisions of %d in the long text", name, got, len(a.Verdict.Decisions))
+		}
 	}
 }

@@ -30,9 +30,9 @@ func (t *textWriter) matrix() {
 	for _, m := range models {
 		head = append(head, textCell{format.Fit(format.Clean(results.ModelName(m)), 20), ansiBold})
 	}
-	key := "Throughput over the row's best; " + markKey
+	key, left := "Throughput over the row's best; "+markKey, []string{}
 	if room := matrixLines - 2; len(rows) > room {
-		key = fmt.Sprintf("%s; %d more rows with -v", key, len(rows)-room)
+		left = append(left, fmt.Sprintf("%d more rows", len(rows)-room))
 		rows = rows[:room]
 	}
 	rows = append([][]textCell{head}, rows...)
@@ -47,7 +47,10 @@ func (t *textWriter) matrix() {
 		}
 	}
 	if more := len(head) - fit; more > 0 {
-		key = fmt.Sprintf("%s; %s more with -v", key, format.Count(more, "model"))
+		left = append(left, format.Count(more, "more model"))
+	}
+	if len(left) > 0 {
+		key += "; " + format.List(left) + " with -v"
 	}
 	for _, row := range rows {
 		t.printf("%s", t.paint(row[0].code, pad(row[0].text, -widths[0])))
