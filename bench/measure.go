@@ -68,8 +68,12 @@ type measurement struct {
 	counters  *counters // of the warm-up
 }
 
-// batch returns the ops of a lap or round.
+// batch returns the ops of a lap or round. Of an open loop it is such that a
+// result, which has ten at the least, has a 99th percentile.
 func (m *measurement) batch() int {
+	if m.w.Open {
+		return fewestJudged / 10
+	}
 	if m.w.Batch == nil {
 		return 1
 	}
@@ -168,7 +172,7 @@ func (m *measurement) calibrate(benchtime time.Duration) (*Result, error) {
 	if m.w.Open { // how long it takes is decided
 		r, err := m.steady(m.requests(benchtime), 0)
 		if r != nil {
-			r.Passes, r.Timed = 1, r.Elapsed
+			r.Passes, r.Timed, r.Batch = 1, r.Elapsed, m.batch()
 		}
 		return r, err
 	}

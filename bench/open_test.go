@@ -193,7 +193,7 @@ func TestOpenLoopMutants(t *testing.T) {
 				}
 				return nil
 			})
-		}, "request 0 of 2 was not answered"},
+		}, "request 0 of 10 was not answered"},
 		"a closed loop": {func(b *B, l *OpenLoop) error { b.open = nil; return prompt(b, l) }, "the load was no open loop"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -230,11 +230,19 @@ func TestOpenLoopResult(t *testing.T) {
 // A calibration knows how many requests take the bench time, and never takes so
 // few that there is no 99th percentile.
 func TestOpenLoopCalibration(t *testing.T) {
+	w := openWorkload(prompt)
+	if r, err := Measure(w, Case{Workload: "Open", Params: "rate=10000", Model: "m"}, Options{Benchtime: time.Millisecond}); err == nil {
+		if r.N < fewestJudged || 10*r.Batch < fewestJudged || r.Passes != 1 {
+			t.Errorf("calibrated %d passes of %d requests, in batches of %d", r.Passes, r.N, r.Batch)
+		}
+	} else if _, busy := err.(*VoidError); !busy {
+		t.Error(err)
+	}
 	for _, tt := range []struct {
 		benchtime time.Duration
 		want      int
 	}{{time.Millisecond, fewestJudged}, {200 * time.Millisecond, 200}} {
-		m := measurement{w: openWorkload(prompt), c: Case{Params: "rate=1000"}}
+		m := measurement{w: w, c: Case{Params: "rate=1000"}}
 		if got := m.requests(tt.benchtime); got != tt.want {
 			t.Errorf("%d requests in %v at 1000 a second, want %d", got, tt.benchtime, tt.want)
 		}

@@ -33,6 +33,7 @@ type Decision struct {
 	Beside string // what else to know: results that are missing
 	Why    string // what the best spends less of, or more; "" where nothing is decided
 	Sizes  string // from which size on models pay, or ""
+	Rates  string // up to which rate of an open loop models keep a limit, or ""
 	Memory string // what a unit takes, or ""
 }
 
@@ -130,7 +131,7 @@ func (a *Analysis) decide(k *Kind) Decision {
 	case second != nil && len(d.Open) == 0:
 		d.Why = a.why(best.Model, second.Model, r.Cases)
 	}
-	d.Sizes, d.Memory = a.pays(k), a.perUnit(k)
+	d.Sizes, d.Rates, d.Memory = a.pays(k), a.rates(k), a.perUnit(k)
 	return d
 }
 

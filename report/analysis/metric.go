@@ -30,6 +30,9 @@ var (
 	Metrics = []Metric{Throughput, TailP99, CPUTime, Memory}
 )
 
+// MedianLatency is drawn beside the tail; models are not ranked by it.
+var MedianLatency = Metric{ID: "p50", Name: "Latency p50", Unit: "p50-ns"}
+
 // ownUnits are those whose meaning our runner decides. Under another tool's
 // name they may stand for anything.
 var ownUnits = []string{"ops/s", "cpu-ns/op", "p50-ns", "p90-ns", "p99-ns", "p99.9-ns", "max-ns", "peak-RSS-bytes", "csw/op", "units", "gcs", "lag-p99-ns", "lag-max-ns",

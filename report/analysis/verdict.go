@@ -33,11 +33,15 @@ type Tile struct {
 }
 
 func verdictOf(a *Analysis) Verdict {
-	v := Verdict{Profile: profile(a, Throughput), Trust: trust(a.Warnings)}
+	m := Throughput
+	if !slices.ContainsFunc(a.Workloads, func(w *results.Workload) bool { return !w.Info.Control && !w.Info.Open }) {
+		m = TailP99 // the run has nothing but open loops
+	}
+	v := Verdict{Profile: profile(a, m), Trust: trust(a.Warnings)}
 	v.Low = v.Trust.Level == "low"
 	v.Tiles = tiles(a)
 	var competing []string
-	for _, e := range a.overall[Throughput.ID].Entries {
+	for _, e := range a.overall[m.ID].Entries {
 		if e.Have > 0 && !a.Model(e.Model).Baseline {
 			competing = append(competing, e.Model)
 		}

@@ -380,13 +380,19 @@ func (b *builder) distributionChart(c *results.Case) (pageChart, bool) {
 }
 
 // curveCharts are a workload's scaling curves: throughput over the number
-// that varies, and the gain over the baseline where there is one.
+// that varies, and the gain over the baseline where there is one; of an open
+// loop, latency over the rate.
 func (b *builder) curveCharts(w *results.Workload) []pageChart {
 	all, _ := analysis.Curves(w)
 	var out []pageChart
 	for _, g := range all {
 		if len(out) >= 6 {
 			break
+		}
+		if w.Info.Open { // latency against load
+			if ch, ok := b.scalingChart(g, analysis.MedianLatency, "Lower is better, both axes logarithmic; bars are 95 % intervals."); ok {
+				out = append(out, ch)
+			}
 		}
 		if ch, ok := b.scalingChart(g, analysis.Throughput, "Higher is better, both axes logarithmic; bars are 95 % intervals."); ok {
 			out = append(out, ch)
@@ -427,6 +433,9 @@ func (b *builder) scalingChart(g analysis.Curve, m analysis.Metric, hint string)
 		return pageChart{}, false
 	}
 	row := b.run.Workload(g.Workload, m)
+	if row == nil { // it is none of those that are ranked
+		row = b.run.Workload(g.Workload, analysis.TailP99)
+	}
 	var all []series
 	var ys []float64
 	for i, model := range b.run.Models {

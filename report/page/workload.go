@@ -96,6 +96,11 @@ func (b *builder) takeaway(w *results.Workload) []string {
 	if w.Info.Control {
 		return controlTakeaway(b.run.Workload(w, analysis.Throughput))
 	}
+	for _, h := range b.run.HighestRates() {
+		if h.Workload == w {
+			out = append(out, h.Text)
+		}
+	}
 	for _, g := range groupByBest(b.run, w) {
 		out = append(out, g.sentence(len(w.Cases)))
 	}

@@ -32,6 +32,40 @@ func TestTakeaway(t *testing.T) {
 	}
 }
 
+// The section of an open loop says up to which rate each model keeps the limit,
+// and draws latency against load.
+func TestOpenLoopSection(t *testing.T) {
+	text := `# switchyard {"format":1,"run":"2026-11-27T12:00:00Z","models":["a","b"]}
+# workload {"name":"EchoOpen","op":"request","vary":["rate"],"cases":["rate=1000","rate=4000"],"open":true,"refine":["rate"]}
+--- SKIP: BenchmarkEchoOpen/rate=4000/model=b-2
+    saturated
+`
+	for i := range 6 {
+		for _, model := range []string{"a", "b"} {
+			for _, rate := range []int{1000, 2000, 4000} {
+				if model == "a" || rate < 4000 {
+					text += fmt.Sprintf("BenchmarkEchoOpen/rate=%d/model=%s-2 100 %d ns/op %d p50-ns %d p99-ns\n", rate, model, 1_000_000_000/rate, 20_000+i, 10*rate+i)
+				}
+			}
+		}
+	}
+	run := read(t, text)
+	b := newBuilder(analysis.Of(run))
+	b.room = 1 << 20
+	w := b.workload(run.Workloads[0])
+	want := "[a keeps a p99 of 1ms up to 4000 requests a second, the most that were asked. b keeps a p99 of 1ms up to 2000 requests a second, and no longer at 4000.]"
+	if got := fmt.Sprint(w.Takeaway); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	var titles []string
+	for _, c := range w.Curves {
+		titles = append(titles, c.Title)
+	}
+	if got := fmt.Sprint(titles); got != "[Latency p50 by rate Latency p99 by rate]" {
+		t.Errorf("charts %s", got)
+	}
+}
+
 // The processor's counters are columns where there are any; where there are
 // none the method says why. A file from before they were is silent.
 func TestCounters(t *testing.T) {

@@ -300,7 +300,7 @@ func (t *textWriter) verdict() {
 		}
 		d := &v.Decisions[i]
 		t.wrap(bold, "- "+d.Claim(), "  ")
-		for _, s := range []string{d.Except(), d.Sizes, d.Why, d.Memory} {
+		for _, s := range []string{d.Except(), d.Sizes, d.Rates, d.Why, d.Memory} {
 			if s != "" {
 				t.wrap(ansiDim, "  "+s, "  ")
 			}
