@@ -37,6 +37,7 @@ help:
 	$(info make smoke    a bench run of some seconds, one result of each case, to see that all works)
 	$(info make test     all tests, with the race detector)
 	$(info make check    formatting, vet, staticcheck, tidiness, builds for other systems, and make test)
+	$(info make stats    how often intervals hold the truth, by simulations of some minutes)
 	$(info make faults   a million tasks while a thousand workers are killed; minutes)
 	$(info make mutants  change N places of each of PKGS, one at a time, and print what no test sees; hours for all)
 	$(info make clean    remove what was built)
@@ -101,6 +102,10 @@ compare:
 .PHONY: test
 test:
 	$(GO) test -race -timeout 10m $(PACKAGES)
+
+.PHONY: stats
+stats:
+	STATS=long $(GO) test -count=1 -v -timeout 30m ./report/inference ./report/analysis
 
 .PHONY: faults
 faults:

@@ -32,16 +32,13 @@
 //
 //   - Of each case: the median and its 95 % confidence interval, by order
 //     statistics ([analysis.Summary]). Outliers are counted, never dropped.
-//   - Of two models: the U test, exact for small samples also where values are
-//     tied, and the ratio with the interval that is this test turned round
-//     ([analysis.Comparison]).
-//   - Of a row: who is best and who ties with it, by the test after Holm's
-//     correction over all pairs of the row ([analysis.Ranking]); never by
-//     overlap of intervals. Beside every "no difference" stands the smallest
-//     effect that would have been seen; where that is large, the row is not a
-//     tie but inconclusive.
-//   - Of a size that varies: from where on one model is better than another,
-//     when both sides of the crossing are shown ([analysis.BreakEven]).
+//   - Of two models: their ratio, paired by block, with its 95 % interval
+//     ([analysis.Comparison]; package switchyard/report/inference).
+//   - Of a row: who is best, who ties with it, and who is worse, each by the
+//     whole interval ([analysis.Ranking]). What is none of these is undecided,
+//     and beside it stands the smallest effect that would have been seen.
+//   - Of a size that varies: between which measured sizes one model becomes
+//     better than another ([analysis.BreakEven]).
 //   - Of a kind of work: who wins over its workloads, by how much and within
 //     which range, every workload where it is otherwise, and what the winner
 //     spends less of ([analysis.Decision]).
@@ -67,5 +64,5 @@
 // It measures nothing. It mixes no results of two machines silently: host facts
 // that change within a file are a grave warning, those that differ between two
 // runs stand above their comparison. And it gives no probabilities for a whole
-// page: each row in each metric is a family of its own.
+// page: each ratio is a claim of its own.
 package report

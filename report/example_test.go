@@ -25,7 +25,7 @@ func ExampleRead() {
 	fmt.Println(v.Decisions[0].Claim())
 	// Output:
 	// [greenlet]
-	// PingPong: greenlet, 3.06× goroutine (95 % interval 2.99 to 3.14 in PingPong).
+	// PingPong: greenlet, 3.06× goroutine (95 % interval 2.98 to 3.15 in PingPong).
 }
 
 // Any file in Go benchmark format can be read; a table and a verdict come out.
@@ -44,7 +44,7 @@ func ExampleWriteText() {
 	}
 	// Output:
 	// What to use, by kind of work:
-	// - Lock: goroutine, 7.46× process (95 % interval 7.00 to 8.00 in Lock tasks=2).
+	// - Lock: goroutine, 7.46× process (95 % interval 7.00 to 7.99 in Lock tasks=2).
 	//
 	//       goroutine  process
 	// Lock    1.00× *  0.13×
@@ -52,7 +52,7 @@ func ExampleWriteText() {
 	//
 	// Throughput ops/s: median ± 95 %, higher is better; * best, ~ alike, ? undecided
 	//                 goroutine        process
-	// Lock tasks=2  30.8M ±  8% *  4.12M ±  1%
+	// Lock tasks=2  30.8M ±  7% *  4.12M ±  1%
 	//
 	// Trust: moderate (1 of 2 intervals wider than ±5 %, results drift with run order,
 	//   6 results per case)

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"switchyard/report/format"
+	"switchyard/report/inference"
 	"switchyard/report/results"
 )
 
@@ -51,7 +52,7 @@ func (a *Analysis) summarize() {
 	for _, c := range a.Cases() {
 		for _, cell := range c.Cells {
 			if cell.Usable() {
-				a.sums[cell] = summaries(cell)
+				a.sums[cell] = summaries(a.Run, cell)
 			}
 		}
 	}
@@ -59,13 +60,13 @@ func (a *Analysis) summarize() {
 
 // summaries are a cell's by unit. Here zero is a value: no allocations are a
 // measurement. Metrics leave it out.
-func summaries(cell *results.Cell) map[string]Summary {
-	samples := map[string][]float64{}
+func summaries(run *results.Run, cell *results.Cell) map[string]Summary {
+	samples := map[string]inference.Sample{}
 	invalid := map[string]int{}
 	for i := range cell.Results {
 		for _, v := range cell.Results[i].Values {
 			if format.Finite(v.V) && v.V >= 0 {
-				samples[v.Unit] = append(samples[v.Unit], v.V)
+				samples[v.Unit] = append(samples[v.Unit], at(run, &cell.Results[i], v.V))
 			} else {
 				invalid[v.Unit]++
 			}
@@ -78,13 +79,13 @@ func summaries(cell *results.Cell) map[string]Summary {
 		}
 	}
 	if _, ok := samples[Throughput.Unit]; !ok {
-		if s, _ := Throughput.Sample(cell); len(s) > 0 {
+		if s := located(run, Throughput, cell); len(s) > 0 {
 			samples[Throughput.Unit] = s
 		}
 	}
 	out := map[string]Summary{}
 	for unit, s := range samples {
-		sum := Summarize(s)
+		sum := SummarizeSample(s)
 		sum.Invalid = invalid[unit]
 		out[unit] = sum
 	}

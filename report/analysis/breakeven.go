@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"switchyard/report/format"
+	"switchyard/report/inference"
 	"switchyard/report/results"
 )
 
@@ -66,7 +67,7 @@ func breakEvens(a *Analysis) []BreakEven {
 		all, _ := Curves(w)
 		for _, g := range all {
 			for _, q := range questions(a.Run) {
-				if b, ok := breakEven(g, q[0], q[1]); ok {
+				if b, ok := a.breakEven(g, q[0], q[1]); ok {
 					out = append(out, b)
 				}
 			}
@@ -75,31 +76,33 @@ func breakEvens(a *Analysis) []BreakEven {
 	return out
 }
 
-// RatioPoint is the throughput ratio of two models at one size.
-type RatioPoint struct{ X, Ratio, Lo, Hi float64 }
+// RatioPoint is the throughput ratio of two models at one size, and what may
+// be claimed of it.
+type RatioPoint struct {
+	X, Ratio, Lo, Hi float64
+	Claim            inference.Claim
+}
 
 // Ratios are the comparable points of two models along a curve.
-func (g *Curve) Ratios(a, b string) []RatioPoint {
+func (a *Analysis) Ratios(g *Curve, x, y string) []RatioPoint {
 	var out []RatioPoint
 	for i, c := range g.Cases {
-		sa, _ := Throughput.Sample(c.Cells[a])
-		sb, _ := Throughput.Sample(c.Cells[b])
-		if len(sa) == 0 || len(sb) == 0 {
-			continue
+		sx, sy := located(a.Run, Throughput, c.Cells[x]), located(a.Run, Throughput, c.Cells[y])
+		if len(sx) > 0 && len(sy) > 0 {
+			c := compare(x, y, sx, sy)
+			out = append(out, RatioPoint{g.X[i], c.Ratio, c.Lo, c.Hi, c.Claim})
 		}
-		cmp := compare(a, b, sa, sb, Summarize(sa).Center, Summarize(sb).Center)
-		out = append(out, RatioPoint{g.X[i], cmp.Ratio, cmp.Lo, cmp.Hi})
 	}
 	return out
 }
 
-func breakEven(g Curve, a, b string) (BreakEven, bool) {
-	pts := g.Ratios(a, b)
+func (a *Analysis) breakEven(g Curve, x, y string) (BreakEven, bool) {
+	pts := a.Ratios(&g, x, y)
 	if len(pts) < 2 {
 		return BreakEven{}, false
 	}
 	e := BreakEven{
-		Workload: g.Workload, Key: g.Key, Fixed: g.Fixed, A: a, B: b, Curve: g,
+		Workload: g.Workload, Key: g.Key, Fixed: g.Fixed, A: x, B: y, Curve: g,
 		Lo: math.NaN(), Hi: math.NaN(),
 	}
 	turns, before, after := turns(pts)
@@ -119,13 +122,13 @@ func breakEven(g Curve, a, b string) (BreakEven, bool) {
 	return e, true
 }
 
-// sign returns what is shown at a point: 1 if A is better by more than matters,
-// -1 if it is worse, 0 if neither is.
+// sign returns what is claimed at a point: 1 if A is better, -1 if it is worse,
+// 0 if neither is.
 func (p RatioPoint) sign() int {
-	switch {
-	case p.Lo > 1+Practical:
+	switch p.Claim {
+	case inference.Above:
 		return 1
-	case p.Hi < 1/(1+Practical):
+	case inference.Below:
 		return -1
 	}
 	return 0
@@ -163,7 +166,7 @@ func (e *BreakEven) sentence(pts []RatioPoint) (short, rest string) {
 	f := e.Curve.FormatX
 	first, last := pts[0], pts[len(pts)-1]
 	span := fmt.Sprintf("%s to %s", f(first.X), f(last.X))
-	better, worse := e.sizes(pts, 1), e.sizes(pts, -1)
+	better, worse := e.sizes(pts, inference.Above), e.sizes(pts, inference.Below)
 	n := len(better)
 	switch {
 	case e.Outcome == Crosses && e.Falling:
@@ -177,7 +180,7 @@ func (e *BreakEven) sentence(pts []RatioPoint) (short, rest string) {
 	case e.Outcome == MultipleCrossings:
 		return "at no single range of sizes", fmt.Sprintf(": better and worse take turns within %s", span)
 	case n == 0 && len(worse) == 0:
-		return "at no size that is shown", fmt.Sprintf(": undecided at all of %s", span)
+		return "at no size that is shown", e.open(pts)
 	case n == 0:
 		return "at no size that is shown", fmt.Sprintf(": not at %s%s", format.List(worse), e.open(pts))
 	case every(pts[len(pts)-n:], func(p RatioPoint) bool { return p.sign() > 0 }):
@@ -196,19 +199,23 @@ func (e *BreakEven) upTo(x float64) string {
 	return fmt.Sprintf("up to %s = %s at least", format.Clean(e.Key), e.Curve.FormatX(x))
 }
 
-// open names the sizes at which nothing is shown.
-func (e *BreakEven) open(pts []RatioPoint) string {
-	if open := e.sizes(pts, 0); len(open) > 0 {
-		return "; undecided at " + format.List(open)
+// open names the sizes at which neither is better: both are alike, or nothing
+// is shown.
+func (e *BreakEven) open(pts []RatioPoint) (s string) {
+	if alike := e.sizes(pts, inference.Tie); len(alike) > 0 {
+		s = "; alike at " + format.List(alike)
 	}
-	return ""
+	if open := e.sizes(pts, inference.Undecided); len(open) > 0 {
+		s += "; undecided at " + format.List(open)
+	}
+	return s
 }
 
-// sizes are those at which the sign is shown.
-func (e *BreakEven) sizes(pts []RatioPoint, sign int) []string {
+// sizes are those of which the claim is made.
+func (e *BreakEven) sizes(pts []RatioPoint, claim inference.Claim) []string {
 	var out []string
 	for _, p := range pts {
-		if p.sign() == sign {
+		if p.Claim == claim {
 			out = append(out, e.Curve.FormatX(p.X))
 		}
 	}

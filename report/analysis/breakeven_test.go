@@ -1,10 +1,14 @@
 package analysis
 
 import (
+	"math"
+	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 
 	"switchyard/report/internal/reporttest"
+	"switchyard/report/results"
 )
 
 func sizes(t *testing.T, count int, a, b map[string]float64) *Analysis {
@@ -27,15 +31,15 @@ func TestBreakEven(t *testing.T) {
 		// What lies between 10 and 100 us was not measured.
 		"crosses": {map[string]float64{"1us": 1, "10us": 10, "100us": 1000, "1ms": 1000}, Crosses, "from task = 100µs at the latest, not at 10µs; 1"},
 		"falling": {map[string]float64{"1us": 1000, "10us": 1000, "100us": 10, "1ms": 1}, Crosses, "up to task = 10µs at least, not at 100µs; 10.0× at 1µs"},
-		"a gap":   {map[string]float64{"1us": 1, "10us": 100, "100us": 103, "1ms": 300}, Crosses, "from task = 1ms at the latest, not at 1µs; undecided at 10µs and 100µs; 3"},
+		"a gap":   {map[string]float64{"1us": 1, "10us": 100, "100us": 103, "1ms": 300}, Crosses, "from task = 1ms at the latest, not at 1µs; alike at 10µs and 100µs; 3"},
 		"never":   {map[string]float64{"1us": 1, "10us": 5, "100us": 20, "1ms": 50}, Never, "at no size measured (1µs to 1ms): 0.010× to 0.5"},
 		"always":  {map[string]float64{"1us": 150, "10us": 180, "100us": 200, "1ms": 200}, Always, "at every size measured"},
 		"wanders": {map[string]float64{"1us": 1, "10us": 500, "100us": 1, "1ms": 500}, MultipleCrossings, "take turns"},
-		"partly":  {map[string]float64{"1us": 100, "10us": 100, "100us": 200, "1ms": 200}, Undecided, "from task = 100µs at the latest; undecided at 1µs and 10µs"},
-		"first":   {map[string]float64{"1us": 200, "10us": 100, "100us": 100, "1ms": 102}, Undecided, "up to task = 1µs at least; undecided at 10µs, 100µs and 1ms"},
-		"middle":  {map[string]float64{"1us": 100, "10us": 200, "100us": 100, "1ms": 100}, Undecided, "at 10µs; undecided at 1µs, 100µs and 1ms"},
-		"worse":   {map[string]float64{"1us": 50, "10us": 100, "100us": 100, "1ms": 100}, Undecided, "at no size that is shown: not at 1µs; undecided at 10µs, 100µs and 1ms"},
-		"nothing": {even, Undecided, "at no size that is shown: undecided at all of 1µs to 1ms"},
+		"partly":  {map[string]float64{"1us": 100, "10us": 100, "100us": 200, "1ms": 200}, Undecided, "from task = 100µs at the latest; alike at 1µs and 10µs"},
+		"first":   {map[string]float64{"1us": 200, "10us": 100, "100us": 100, "1ms": 102}, Undecided, "up to task = 1µs at least; alike at 10µs, 100µs and 1ms"},
+		"middle":  {map[string]float64{"1us": 100, "10us": 200, "100us": 100, "1ms": 100}, Undecided, "at 10µs; alike at 1µs, 100µs and 1ms"},
+		"worse":   {map[string]float64{"1us": 50, "10us": 100, "100us": 100, "1ms": 100}, Undecided, "at no size that is shown: not at 1µs; alike at 10µs, 100µs and 1ms"},
+		"nothing": {even, Undecided, "at no size that is shown; alike at 1µs, 10µs, 100µs and 1ms"},
 	} {
 		evens := sizes(t, 8, test.process, even).BreakEvens
 		if len(evens) != 1 {
@@ -55,4 +59,54 @@ func TestBreakEven(t *testing.T) {
 			t.Errorf("two results: outcome %d: %s", e.Outcome, e.Text)
 		}
 	}
+}
+
+// A bracket holds the size at which the ratio truly passes one, in 95 of 100
+// runs at least: of decades, and of sizes so close together that the claims
+// beside the crossing are hard.
+func TestBracketHoldsTheTruth(t *testing.T) {
+	rounds := 150
+	if os.Getenv("STATS") == "long" {
+		rounds = 3000
+	}
+	for _, step := range []float64{10, 2, 1.25} {
+		for _, noise := range []float64{0.01, 0.05} {
+			r := rand.New(rand.NewPCG(13, uint64(step)))
+			crossed, missed := 0, 0
+			for range rounds {
+				truth := math.Pow(step, 2+2*r.Float64())
+				a := &Analysis{Run: &results.Run{}}
+				g := Curve{Workload: &results.Workload{}, Key: "n"}
+				for k := range 7 {
+					x := math.Pow(step, float64(k))
+					g.X, g.Cases = append(g.X, x), append(g.Cases, sizeOf(r, 2*x/(x+truth), noise))
+				}
+				e, _ := a.breakEven(g, "a", "b")
+				if e.Outcome == Crosses {
+					crossed++
+				}
+				if e.Outcome == Crosses && (e.Falling || truth < e.Lo || truth > e.Hi) || e.Outcome == Always || e.Outcome == Never {
+					missed++
+				}
+			}
+			if missed > rounds/20 || step == 10 && crossed < rounds*9/10 {
+				t.Errorf("steps of %v, noise %v: %d crossings found, %d wrong, of %d", step, noise, crossed, missed, rounds)
+			}
+		}
+	}
+}
+
+// sizeOf is a case of two models whose throughputs have that ratio, in six
+// blocks.
+func sizeOf(r *rand.Rand, ratio, noise float64) *results.Case {
+	c := &results.Case{Cells: map[string]*results.Cell{"a": {}, "b": {}}}
+	for block := range 6 {
+		hit := 0.03 * r.NormFloat64()
+		for i, model := range []string{"a", "b"} {
+			rate := []float64{ratio, 1}[i]
+			v := rate * math.Exp(noise*r.NormFloat64()+hit)
+			c.Cells[model].Results = append(c.Cells[model].Results, results.Result{Block: block, Values: []results.Value{{V: v, Unit: "ops/s"}}})
+		}
+	}
+	return c
 }

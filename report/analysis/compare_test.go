@@ -1,138 +1,23 @@
 package analysis
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"switchyard/report/format"
+	"switchyard/report/inference"
 )
 
-// Worked by hand: 0.01, 0.02, 0.03, 0.04, 0.05 times 5, 4, 3, 2, 1, none below
-// the one before it.
-func TestHolm(t *testing.T) {
-	for _, test := range []struct{ in, want []float64 }{
-		{nil, nil},
-		{[]float64{0.04}, []float64{0.04}},
-		{[]float64{0.01, 0.02, 0.03, 0.04, 0.05}, []float64{0.05, 0.08, 0.09, 0.09, 0.09}},
-		{[]float64{0.01, 0.04, 0.03, 0.005}, []float64{0.03, 0.06, 0.06, 0.02}}, // Wikipedia's example
-		{[]float64{0.9, 0.8}, []float64{1, 1}},
-		{[]float64{0.02, 0.02, 0.02}, []float64{0.06, 0.06, 0.06}},
-	} {
-		got := holm(test.in)
-		if !slices.EqualFunc(got, test.want, func(a, b float64) bool { return math.Abs(a-b) < 1e-12 }) {
-			t.Errorf("holm(%v) = %v, want %v", test.in, got, test.want)
-		}
-	}
-}
-
-// Critical values of U, two-sided at 5 %, from the published table (Mann and
-// Whitney 1947; Milton 1964).
-func TestCriticalU(t *testing.T) {
-	for _, test := range []struct{ n1, n2, want int }{
-		{3, 3, -1}, {4, 4, 0}, {5, 5, 2}, {6, 6, 5}, {6, 8, 8}, {7, 7, 8}, {8, 8, 13}, {10, 10, 23}, {20, 20, 127},
-	} {
-		if got := criticalU(test.n1, test.n2, 0.05); got != test.want {
-			t.Errorf("criticalU(%d, %d) = %d, want %d", test.n1, test.n2, got, test.want)
-		}
-	}
-	// Where the exact distribution ends the approximation goes on smoothly.
-	exact, approx := criticalU(41, 41, 0.05), criticalU(42, 41, 0.05)
-	if step := approx - exact; step < 5 || step > 40 {
-		t.Errorf("from %d to %d at the end of the exact distribution", exact, approx)
-	}
-}
-
-func TestSmallestP(t *testing.T) {
-	for n, want := range map[int]float64{1: 1, 2: 1. / 3, 4: 2. / 70, 6: 2. / 924} {
-		if got := smallestP(n, n); math.Abs(got-want) > 1e-12 {
-			t.Errorf("smallestP(%d) = %v, want %v", n, got, want)
-		}
-	}
-	for family, want := range map[int]int{1: 4, 10: 6, 15: 6, 45: 7} {
-		if got := ResultsNeeded(family); got != want {
-			t.Errorf("ResultsNeeded(%d) = %d, want %d", family, got, want)
-		}
-	}
-}
-
-// draw makes samples of a distribution whose median is one.
-var distributions = map[string]func(*rand.Rand) float64{
-	"lognormal":   func(r *rand.Rand) float64 { return math.Exp(0.05 * r.NormFloat64()) },
-	"exponential": func(r *rand.Rand) float64 { return r.ExpFloat64() / math.Ln2 },
-	"uniform":     func(r *rand.Rand) float64 { return 0.5 + r.Float64() },
-	"two humps":   func(r *rand.Rand) float64 { return 1 + 0.3*math.Copysign(0.5+r.Float64(), r.Float64()-0.5) },
-}
-
-func sampleOf(r *rand.Rand, n int, f func(*rand.Rand) float64, factor float64) []float64 {
+func lognormal(r *rand.Rand, n int, noise, factor float64) []float64 {
 	out := make([]float64, n)
 	for i := range out {
-		out[i] = factor * f(r)
+		out[i] = factor * math.Exp(noise*r.NormFloat64())
 	}
 	return out
-}
-
-// The interval of the median covers the true median at least as often as it
-// says, whatever the distribution.
-func TestSummaryCoverage(t *testing.T) {
-	const rounds = 1500
-	for name, f := range distributions {
-		for _, n := range []int{6, 10, 25} {
-			r := rand.New(rand.NewPCG(7, uint64(n)))
-			hits := 0
-			for range rounds {
-				s := Summarize(sampleOf(r, n, f, 1))
-				hits += btoi(s.Lo <= 1 && 1 <= s.Hi)
-			}
-			// Three standard errors below the level.
-			if got, low := float64(hits)/rounds, Confidence-3*math.Sqrt(Confidence*alpha/rounds); got < low {
-				t.Errorf("%s, n = %d: coverage %.3f, want at least %.3f", name, n, got, low)
-			}
-		}
-	}
-}
-
-// The interval of a ratio covers the true ratio at least as often as it says.
-func TestRatioCoverage(t *testing.T) {
-	const rounds, truth = 800, 1.3
-	for name, f := range distributions {
-		for _, n := range []int{6, 12, 60} {
-			r := rand.New(rand.NewPCG(8, uint64(n)))
-			hits, all := 0, rounds
-			if n > 20 {
-				all = rounds / 8
-			}
-			for range all {
-				x, y := sampleOf(r, n, f, truth), sampleOf(r, n, f, 1)
-				c := compare("a", "b", x, y, Summarize(x).Center, Summarize(y).Center)
-				hits += btoi(c.Lo <= truth && truth <= c.Hi)
-			}
-			if got, low := float64(hits)/float64(all), Confidence-3*math.Sqrt(Confidence*alpha/float64(all)); got < low {
-				t.Errorf("%s, n = %d: coverage %.3f, want at least %.3f", name, n, got, low)
-			}
-		}
-	}
-}
-
-// The interval is the test turned round: it leaves one out exactly when the
-// uncorrected test rejects.
-func TestIntervalAgreesWithTest(t *testing.T) {
-	r := rand.New(rand.NewPCG(9, 9))
-	rejected := 0
-	for range 500 {
-		n1, n2 := 4+r.IntN(8), 4+r.IntN(8)
-		x, y := sampleOf(r, n1, distributions["lognormal"], 1+0.1*r.Float64()), sampleOf(r, n2, distributions["lognormal"], 1)
-		c := compare("a", "b", x, y, Summarize(x).Center, Summarize(y).Center)
-		rejects, excludes := c.P <= alpha, c.Lo > 1 || c.Hi < 1
-		rejected += btoi(rejects)
-		if rejects != excludes {
-			t.Fatalf("p %v, interval %v to %v, n %d and %d", c.P, c.Lo, c.Hi, n1, n2)
-		}
-	}
-	if rejected < 50 || rejected > 450 {
-		t.Errorf("%d of 500 rejected: the samples do not try the test", rejected)
-	}
 }
 
 // With all models alike, a row of five models calls one of them worse in at
@@ -144,72 +29,140 @@ func TestFamilyError(t *testing.T) {
 	for range rounds {
 		entries := make([]Entry, 5)
 		for i := range entries {
-			s := sampleOf(r, 8, distributions["lognormal"], 1)
-			entries[i] = Entry{Model: string(rune('a' + i)), Sample: s, Center: Summarize(s).Center}
+			s := lognormal(r, 8, 0.05, 1)
+			entries[i] = Entry{Model: string(rune('a' + i)), Sample: inference.Of(s), Center: Summarize(s).Center}
 		}
 		rank := rank(Throughput, entries)
 		wrong += btoi(slices.ContainsFunc(rank.Entries, func(e Entry) bool { return e.Relation == Worse }))
 	}
-	if got, high := float64(wrong)/rounds, alpha+3*math.Sqrt(Confidence*alpha/rounds); got > high {
+	if got, high := float64(wrong)/rounds, 0.05+3*math.Sqrt(0.95*0.05/rounds); got > high {
 		t.Errorf("a difference in %.3f of rows, want at most %.3f", got, high)
 	}
 }
 
-func TestEquivalent(t *testing.T) {
-	a := []float64{100, 100.1, 100.2, 99.9, 99.8, 100}
-	b := []float64{100.5, 100.6, 100.4, 100.7, 100.3, 100.5}
-	c := compare("a", "b", a, b, Summarize(a).Center, Summarize(b).Center)
-	if !c.Equivalent {
-		t.Errorf("half a per cent apart and steady: want equivalent, interval %v to %v", c.Lo, c.Hi)
+// in is a row of results in blocks: blocks[i] is what block i does to all, each
+// model's values are times that.
+func inBlocks(blocks []float64, models ...[]float64) []Entry {
+	entries := make([]Entry, len(models))
+	for i, values := range models {
+		e := &entries[i]
+		e.Model = string(rune('a' + i))
+		for k, v := range values {
+			e.Sample = append(e.Sample, inference.Value{V: v * blocks[k], Block: k, Session: 1})
+		}
+		e.Center = inference.Median(e.Sample).Center
 	}
-	if c.P > alpha {
-		t.Errorf("p = %v: different all the same", c.P)
+	return entries
+}
+
+// A claim needs the whole interval: beyond 5 % from the best, or within it.
+// Anything between is undecided, and says what would have been seen.
+func TestClaimsOfACase(t *testing.T) {
+	quiet, storm := []float64{1, 1, 1, 1, 1, 1}, []float64{1, 0.5, 2, 0.7, 1.4, 3}
+	steady := []float64{100, 100.5, 99.5, 100.2, 99.8, 100.1}
+	for _, test := range []struct {
+		name   string
+		blocks []float64
+		other  []float64
+		lower  Relation // of the other, where lower is better
+		higher Relation
+	}{
+		{"twice as much", quiet, []float64{200, 201, 199, 200, 202, 198}, Worse, Best},
+		{"half", quiet, []float64{50, 51, 49, 50, 50, 49}, Best, Worse},
+		{"two per cent more", quiet, []float64{102, 102, 102, 102, 102, 102}, Tied, Best},
+		{"six per cent more, and noisy", quiet, []float64{106, 112, 104, 107, 103, 108}, Unknown, Best},
+		{"five per cent more to a hair", quiet, []float64{105.2, 105.5, 104.6, 105.3, 104.7, 105}, Unknown, Best},
+		{"one result hit", quiet, []float64{200, 201, 199, 200, 202, 60}, Unknown, Best},
+		{"a storm that hits both", storm, []float64{120, 121, 119, 120, 122, 118}, Worse, Best},
+	} {
+		for _, m := range []Metric{CPUTime, Throughput} {
+			want := test.lower
+			if m.Higher {
+				want = test.higher
+			}
+			r := rank(m, inBlocks(test.blocks, steady, test.other))
+			e := r.Entries[1]
+			if e.Relation != want {
+				t.Errorf("%s, by %s: relation %d, want %d; %+v", test.name, m.Name, e.Relation, want, e.Versus)
+			}
+			if want == Unknown && !(e.Versus.Detectable > 0 && format.Finite(e.Versus.Detectable)) {
+				t.Errorf("%s: could detect %v", test.name, e.Versus.Detectable)
+			}
+		}
 	}
-	far := []float64{110, 110.1, 110.2, 109.9, 109.8, 110}
-	if c := compare("a", "b", a, far, 100, 110); c.Equivalent {
-		t.Error("ten per cent apart: not equivalent")
-	}
-	noisy := []float64{80, 120, 95, 105, 130, 70}
-	if c := compare("a", "b", noisy, b, 100, 100.5); c.Equivalent {
-		t.Error("noisy: alike, but not shown to be")
+	few := rank(Throughput, inBlocks(quiet, steady[:5], []float64{1, 1, 1, 1, 1}))
+	if e := few.Entries[1]; e.Relation != Unknown || !math.IsInf(e.Versus.Detectable, 1) {
+		t.Errorf("five results: relation %d, could detect %v", e.Relation, e.Versus.Detectable)
 	}
 }
 
-// The smallest effect that would have been seen is seen when it is there:
-// shifting one sample by a little more makes the test reject, by a little less
-// not.
+// Which is best is said block by block too: a model whose median is lower, for
+// its slow blocks were quiet ones, may be better in every block.
+func TestBestBlockByBlock(t *testing.T) {
+	a := inBlocks([]float64{1, 1, 1, 2, 2, 2, 2}, []float64{100, 100, 100, 100, 100, 100, 100})[0]
+	b := inBlocks([]float64{1, 1, 1, 1}, []float64{110, 110, 110, 110})[0]
+	b.Model = "b"
+	for k := 4; k < 7; k++ {
+		b.Sample = append(b.Sample, inference.Value{V: 220, Block: k, Session: 1})
+	}
+	b.Sample[3].V = 220
+	b.Sample = append(b.Sample, inference.Value{V: 1, Block: 7, Session: 1}, inference.Value{V: 1, Block: 8, Session: 1}, inference.Value{V: 1, Block: 9, Session: 1})
+	b.Center = inference.Median(b.Sample).Center
+	if a.Center <= b.Center {
+		t.Fatalf("centers %v and %v: this tries nothing", a.Center, b.Center)
+	}
+	r := rank(Throughput, []Entry{a, b})
+	if r.Best().Model != "b" || r.Second().Model != "a" || r.Entries[0].Relation != Worse || math.Abs(r.Best().Versus.Ratio-1.1) > 1e-9 {
+		t.Errorf("best %+v, second %+v", r.Best(), r.Second())
+	}
+}
+
+// The smallest effect that would have been seen is seen when it is there.
 func TestDetectable(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 11))
 	for range 50 {
-		x, y := sampleOf(r, 8, distributions["lognormal"], 1), sampleOf(r, 8, distributions["lognormal"], 1)
-		c := compare("a", "b", x, y, Summarize(x).Center, Summarize(y).Center)
-		c.Family = 10
-		c.detectable(x, y)
+		x, y := lognormal(r, 8, 0.05, 1), lognormal(r, 8, 0.05, 1)
+		c := compare("a", "b", inference.Of(x), inference.Of(y))
 		if !format.Finite(c.Detectable) {
-			t.Fatal("eight results can show something in a family of ten")
+			t.Fatal("eight results can show something")
 		}
 		// Moved so that the ratio of centers is that effect, up or down.
-		seen := false
-		for _, to := range []float64{1 + c.Detectable*1.001, 1 / (1 + c.Detectable*1.001)} {
+		for to, want := range map[float64]inference.Claim{1 + c.Detectable*1.001: inference.Above, 1 / (1 + c.Detectable*1.001): inference.Below} {
 			moved := make([]float64, len(x))
 			for i, v := range x {
 				moved[i] = v * to / c.Ratio
 			}
-			d := compare("a", "b", moved, y, 1, 1)
-			if d.P*10 > alpha {
-				t.Errorf("effect %v: p %v is not below %v", to, d.P, alpha/10)
+			if d := compare("a", "b", inference.Of(moved), inference.Of(y)); d.Claim != want {
+				t.Errorf("effect %v: claim %v, want %v", to, d.Claim, want)
 			}
-			seen = true
-		}
-		if !seen {
-			t.Fatal("nothing tried")
 		}
 	}
-	few := compare("a", "b", []float64{1, 2, 3}, []float64{4, 5, 6}, 2, 5)
-	few.Family = 10
-	few.detectable([]float64{1, 2, 3}, []float64{4, 5, 6})
-	if !math.IsInf(few.Detectable, 1) {
-		t.Errorf("three results show nothing, not %v", few.Detectable)
+}
+
+// Sessions are read from the blocks that the results stand in: what a session
+// did to a model is in no interval that one session alone gives.
+func TestSessionsWidenIntervals(t *testing.T) {
+	run := func(sessions bool) *Analysis {
+		var b strings.Builder
+		b.WriteString(`# switchyard {"format":1,"models":["a","b"]}` + "\n")
+		for block := range 18 {
+			at := fmt.Sprintf(`{"block":%d,"attempt":1`, block)
+			if sessions {
+				at += fmt.Sprintf(`,"session":%d`, 1+block/6)
+			}
+			shift := []float64{1, 1.1, 1.2}[block/6] * (1 + 0.001*float64(block%6))
+			fmt.Fprintf(&b, "# begin %s}\nBenchmarkX/model=a-2 1 %g ns/op\nBenchmarkX/model=b-2 1 100 ns/op\n# block %s}\n", at, 50*shift, at)
+		}
+		return Of(read(t, b.String()))
+	}
+	one, three := run(false), run(true)
+	c1, c3 := one.Workloads[0].Cases[0], three.Workloads[0].Cases[0]
+	narrow, wide := one.Case(c1, Throughput).Entry("b").Versus, three.Case(c3, Throughput).Entry("b").Versus
+	if !narrow.Paired || narrow.N != 18 || !(wide.Hi/wide.Lo > 1.4 && narrow.Hi/narrow.Lo < 1.25) {
+		t.Errorf("one session %+v, three %+v", narrow, wide)
+	}
+	if s := three.Summary(c3.Cells["a"], "ns/op"); !(s.Hi/s.Lo > 1.4) {
+		t.Errorf("a cell of three sessions: %+v", s)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"switchyard/report/format"
+	"switchyard/report/inference"
 	"switchyard/report/results"
 )
 
@@ -115,7 +116,7 @@ func (a *Analysis) decide(k *Kind) Decision {
 	}
 	if next != nil {
 		d.Next = next.Model
-		c := compare(weakest.Model, next.Model, weakest.Sample, next.Sample, weakest.Center, next.Center)
+		c := compare(weakest.Model, next.Model, weakest.Sample, next.Sample)
 		if !k.Metric.Higher {
 			c = c.reversed()
 		}
@@ -170,7 +171,7 @@ func workloadsOf(cases []*results.Case) map[*results.Workload]bool {
 	return seen
 }
 
-// losses finds every case of the kind in which a winner is worse by the test
+// losses finds every case of the kind in which a winner is worse by a claim
 // than the best, by workload, winner and rival.
 func (a *Analysis) losses(k *Kind, winners []string) []Loss {
 	var out []Loss
@@ -264,7 +265,7 @@ func (d *Decision) undecided() string {
 		blind = max(blind, e.Versus.Detectable)
 	}
 	if !format.Finite(blind) {
-		return fmt.Sprintf("%s (too few results: %d per case are needed)", strings.Join(parts, ", "), ResultsNeeded(d.Ranking.Family))
+		return fmt.Sprintf("%s (too few results: %d per case are needed)", strings.Join(parts, ", "), inference.Fewest)
 	}
 	return fmt.Sprintf("%s (less than %s would not have been seen)", strings.Join(parts, ", "), format.Percent(blind))
 }

@@ -276,26 +276,6 @@ func (d *Diff) rows(m Metric, old, new, control *results.Case) (rows []inference
 	return rows
 }
 
-// located is a cell's sample of a metric, with the place of each value.
-func located(r *results.Run, m Metric, c *results.Cell) (s inference.Sample) {
-	if !c.Usable() {
-		return nil
-	}
-	for i := range c.Results {
-		res := &c.Results[i]
-		v, ok := m.value(c, res)
-		if !ok || !format.Finite(v) || v <= 0 && !m.Foreign {
-			continue
-		}
-		at := inference.Value{V: v, Block: res.Block, Session: 1}
-		if res.Block >= 0 && res.Block < len(r.Blocks) {
-			at.Session = r.Blocks[res.Block].Session
-		}
-		s = append(s, at)
-	}
-	return s
-}
-
 // judge says of each row what may be claimed.
 func (d *Diff) judge(rows []inference.Row, threshold float64) {
 	judged := inference.Changes(rows, inference.ChangeOptions{Paired: d.Control != nil, Threshold: threshold})

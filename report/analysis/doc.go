@@ -2,8 +2,8 @@
 // row and who ties with it, from which size on a model pays, one verdict, how
 // far it can be trusted, and what changed between two runs.
 //
-// [Of] analyses one run, [Compare] two. Each statistical assumption has a file:
-// summaries by order statistics (summary.go), the exact U test (utest.go), the
-// interval of a ratio and Holm's correction (compare.go), families of models
-// and geometric means (rank.go).
+// [Of] analyses one run, [Compare] two. The statistics are those of package
+// switchyard/report/inference; what is claimed by them, and from which
+// difference on it matters, is decided here (compare.go, rank.go,
+// thresholds.go).
 package analysis

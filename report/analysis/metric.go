@@ -6,6 +6,7 @@ import (
 
 	"switchyard/bench/benchlog"
 	"switchyard/report/format"
+	"switchyard/report/inference"
 	"switchyard/report/results"
 )
 
@@ -121,20 +122,47 @@ func (m Metric) better(a, b float64) bool {
 // is zero where it could not be one: nothing takes no time and no memory.
 // Another tool's unit may be zero or below.
 func (m Metric) Sample(c *results.Cell) (values []float64, invalid int) {
+	m.each(c, func(_ *results.Result, v float64, ok bool) {
+		if ok {
+			values = append(values, v)
+		} else {
+			invalid++
+		}
+	})
+	return values, invalid
+}
+
+// located is a cell's sample of a metric, with the place of each value.
+func located(run *results.Run, m Metric, c *results.Cell) (s inference.Sample) {
+	m.each(c, func(r *results.Result, v float64, ok bool) {
+		if ok {
+			s = append(s, at(run, r, v))
+		}
+	})
+	return s
+}
+
+// at is a value with the place of its result.
+func at(run *results.Run, r *results.Result, v float64) inference.Value {
+	out := inference.Value{V: v, Block: r.Block, Session: 1}
+	if r.Block >= 0 && r.Block < len(run.Blocks) {
+		out.Session = run.Blocks[r.Block].Session
+	}
+	return out
+}
+
+// each calls f for each of the cell's values of the metric, and says of each
+// whether it is a measurement.
+func (m Metric) each(c *results.Cell, f func(r *results.Result, v float64, ok bool)) {
 	if !c.Usable() {
-		return nil, 0
+		return
 	}
 	for i := range c.Results {
-		v, ok := m.value(c, &c.Results[i])
-		switch {
-		case !ok:
-		case !format.Finite(v) || v <= 0 && !m.Foreign:
-			invalid++
-		default:
-			values = append(values, v)
+		r := &c.Results[i]
+		if v, ok := m.value(c, r); ok {
+			f(r, v, format.Finite(v) && (v > 0 || m.Foreign))
 		}
 	}
-	return values, invalid
 }
 
 // Format shows a value of the metric.

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"switchyard/report/inference"
 	"switchyard/report/results"
 )
 
@@ -13,23 +14,23 @@ type Relation int
 const (
 	Absent   Relation = iota // no numbers here
 	Best                     // the best center
-	Tied                     // the test sees no difference from the best, and would have seen a fair one
-	Unknown                  // too few or too noisy results to tell it from the best
-	Worse                    // the test says so
+	Tied                     // the whole interval of its ratio to the best is too near to one to matter
+	Unknown                  // undecided: too few or too noisy results for either claim
+	Worse                    // the whole interval is so far from one that it matters
 	Unranked                 // shown, but not in the competition
 	Partial                  // numbers in some of the row's cases only
 )
 
-// Good reports best or tied, by the test.
+// Good reports best or tied.
 func (r Relation) Good() bool { return r == Best || r == Tied }
 
 // An Entry is one model's place in a ranking.
 type Entry struct {
 	Model    string
-	Sample   []float64 // in run order
+	Sample   inference.Sample // in run order
 	Center   float64
 	Relation Relation
-	Ratio    float64    // center over the best's; NaN when absent
+	Ratio    float64    // to the best; NaN when absent
 	Versus   Comparison // against the best; of the best: against the runner-up
 	Have, Of int        // cases with numbers, of the row's
 }
@@ -42,7 +43,6 @@ type Ranking struct {
 	Entries []Entry         // in model order
 	best    int             // index of the best, -1 when nobody competes
 	second  int             // index of the runner-up, -1 when the best is alone
-	Family  int             // comparisons that the correction counts
 	Cases   []*results.Case // that the row is computed from: those all ranked models have
 }
 
@@ -69,7 +69,7 @@ func (r *Ranking) Entry(model string) *Entry {
 	return nil
 }
 
-// Clear reports whether the best is better than every other by the test.
+// Clear reports whether the best is better than every other by a claim.
 func (r *Ranking) Clear() bool {
 	if r.best < 0 || r.second < 0 {
 		return false
@@ -82,102 +82,67 @@ func (r *Ranking) Clear() bool {
 	return true
 }
 
-// rank orders the entries, whose Model, Sample and Center are filled in, and
-// decides by the test who ties with the best.
-//
-// The best is found by looking at the data, so a correction for comparisons
-// with it alone would be too mild. The family is therefore all pairs of
-// competing models in the row: whichever turns out best, its comparisons are
-// among them. Holm's correction over the whole run would be stricter, but six
-// results could then show nothing: the smallest p of two samples of six is
-// 0.002.
+// rank finds the best of the entries, whose Model, Sample and Center are filled
+// in, and judges the others against it. Each is a claim of its own, about one
+// ratio: there is no correction for their number. That belongs to a search for
+// changes.
 func rank(m Metric, entries []Entry) Ranking {
 	r := Ranking{Metric: m, Entries: entries, best: -1, second: -1}
-	r.order()
+	for i := range r.Entries {
+		r.Entries[i].Ratio = math.NaN()
+	}
+	r.best = r.leader()
+	for tries := len(entries); r.best >= 0 && tries > 0; tries-- {
+		better := r.versusBest()
+		if better < 0 {
+			break
+		}
+		r.best = better // block by block it is, though its center is not
+	}
 	if r.best < 0 {
 		return r
 	}
-	best := &r.Entries[r.best]
+	r.second = r.leader()
 	for i := range r.Entries {
-		if e := &r.Entries[i]; len(e.Sample) > 0 {
-			e.Ratio = e.Center / best.Center
-		} else {
-			e.Ratio = math.NaN()
-		}
-	}
-	r.test()
-	return r
-}
-
-// order finds the best and the runner-up by their centers.
-func (r *Ranking) order() {
-	for i := range r.Entries {
-		e := &r.Entries[i]
-		if len(e.Sample) == 0 || e.Relation == Unranked || e.Relation == Partial {
-			continue
-		}
-		switch {
-		case r.best < 0 || r.Metric.better(e.Center, r.Entries[r.best].Center):
-			r.best, r.second = i, r.best
-		case r.second < 0 || r.Metric.better(e.Center, r.Entries[r.second].Center):
-			r.second = i
-		}
-	}
-}
-
-// test compares all pairs of competing entries and judges each against the
-// best.
-func (r *Ranking) test() {
-	type pair struct{ a, b int }
-	var pairs []pair
-	var all []Comparison
-	var ps []float64
-	for i := range r.Entries {
-		for j := range i {
-			if !r.competes(i) || !r.competes(j) {
-				continue
-			}
-			p := pair{i, j}
-			if i == r.best { // write comparisons with the best against it
-				p = pair{j, i}
-			}
-			a, b := &r.Entries[p.a], &r.Entries[p.b]
-			c := compare(a.Model, b.Model, a.Sample, b.Sample, a.Center, b.Center)
-			pairs, all, ps = append(pairs, p), append(all, c), append(ps, c.P)
-		}
-	}
-	r.Family = len(all)
-	adjusted := holm(ps)
-	for k, p := range pairs {
-		c := &all[k]
-		c.Adjusted, c.Family, c.Differs = adjusted[k], r.Family, significant(adjusted[k])
-		if p.b == r.best {
-			c.detectable(r.Entries[p.a].Sample, r.Entries[p.b].Sample)
-			r.judge(&r.Entries[p.a], *c)
-		}
+		r.judge(&r.Entries[i])
 	}
 	best := r.Best()
-	best.Relation = Best
+	best.Relation, best.Ratio, best.Versus = Best, 1, Comparison{}
 	if s := r.Second(); s != nil {
 		best.Versus = s.Versus.reversed()
 	}
-	r.testUnranked()
+	return r
 }
 
-// testUnranked compares the entries outside the competition with the best,
-// each on its own.
-func (r *Ranking) testUnranked() {
+// leader is the index of the best center of those that compete, beside the
+// best; -1 if there is none.
+func (r *Ranking) leader() int {
+	first := -1
+	for i := range r.Entries {
+		if i != r.best && r.competes(i) && (first < 0 || r.Metric.better(r.Entries[i].Center, r.Entries[first].Center)) {
+			first = i
+		}
+	}
+	return first
+}
+
+// versusBest compares all with the best. It returns the first that is claimed
+// to be better, or -1.
+func (r *Ranking) versusBest() (better int) {
 	best := r.Best()
+	better = -1
 	for i := range r.Entries {
 		e := &r.Entries[i]
-		if e.Relation != Unranked || len(e.Sample) == 0 {
+		if i == r.best || len(e.Sample) == 0 {
 			continue
 		}
-		c := compare(e.Model, best.Model, e.Sample, best.Sample, e.Center, best.Center)
-		c.Adjusted, c.Family, c.Differs = c.P, 1, significant(c.P)
-		c.detectable(e.Sample, best.Sample)
-		e.Versus = c
+		e.Versus = compare(e.Model, best.Model, e.Sample, best.Sample)
+		e.Ratio = e.Versus.Ratio
+		if better < 0 && r.competes(i) && e.Versus.reversed().worse(r.Metric) {
+			better = i
+		}
 	}
+	return better
 }
 
 func (r *Ranking) competes(i int) bool {
@@ -185,45 +150,17 @@ func (r *Ranking) competes(i int) bool {
 	return len(e.Sample) > 0 && e.Relation != Unranked && e.Relation != Partial
 }
 
-func (r *Ranking) judge(e *Entry, c Comparison) {
-	e.Versus = c
+// judge says how an entry that competes stands to the best.
+func (r *Ranking) judge(e *Entry) {
 	switch {
-	case c.Differs:
+	case len(e.Sample) == 0 || e.Relation != Absent:
+	case e.Versus.worse(r.Metric):
 		e.Relation = Worse
-	case c.Equivalent:
+	case e.Versus.Claim == inference.Tie:
 		e.Relation = Tied
-	case c.Detectable > MaxDetectable || c.Lo > 1 || c.Hi < 1:
-		// Nothing was shown, but nothing much could have been; or the test
-		// alone would reject, and only the correction holds it back. Neither is
-		// a tie.
-		e.Relation = Unknown
 	default:
-		e.Relation = Tied
+		e.Relation = Unknown
 	}
-}
-
-// HeldBack reports whether the test alone would tell the model from the best,
-// and only the correction kept it from that.
-func (e *Entry) HeldBack() bool { return e.Relation == Unknown && e.Versus.Detectable <= MaxDetectable }
-
-// tooFew reports whether some model has too few results for any difference from
-// the best to be shown, however large.
-func (r *Ranking) tooFew() bool {
-	best := r.Best()
-	for i := range r.Entries {
-		e := &r.Entries[i]
-		if e.Relation == Unknown && !significant(smallestP(len(best.Sample), len(e.Sample))*float64(r.Family)) {
-			return true
-		}
-	}
-	return false
-}
-
-// reversed is the same comparison seen from B.
-func (c Comparison) reversed() Comparison {
-	c.A, c.B, c.N1, c.N2 = c.B, c.A, c.N2, c.N1
-	c.Ratio, c.Lo, c.Hi = 1/c.Ratio, 1/c.Hi, 1/c.Lo
-	return c
 }
 
 // rankCase ranks the models of one case.
@@ -232,9 +169,9 @@ func rankCase(run *results.Run, m Metric, c *results.Case) Ranking {
 	for i, model := range run.Models {
 		e := &entries[i]
 		e.Model, e.Of = model, 1
-		e.Sample, _ = m.Sample(c.Cells[model])
+		e.Sample = located(run, m, c.Cells[model])
 		if len(e.Sample) > 0 {
-			e.Center, e.Have = Summarize(e.Sample).Center, 1
+			e.Center, e.Have = inference.Median(e.Sample).Center, 1
 			if run.Model(model).Baseline {
 				e.Relation = Unranked
 			}
@@ -250,11 +187,11 @@ func rankCase(run *results.Run, m Metric, c *results.Case) Ranking {
 // ranked models have count; a model that would shrink them to less than half
 // is not ranked but shown as partial.
 func rankOver(run *results.Run, m Metric, models []string, cases []*results.Case) Ranking {
-	have := map[string]map[*results.Case][]float64{}
+	have := map[string]map[*results.Case]inference.Sample{}
 	for _, model := range models {
-		have[model] = map[*results.Case][]float64{}
+		have[model] = map[*results.Case]inference.Sample{}
 		for _, c := range cases {
-			if s, _ := m.Sample(c.Cells[model]); len(s) > 0 {
+			if s := located(run, m, c.Cells[model]); len(s) > 0 && (len(cases) == 1 || s.Positive()) {
 				have[model][c] = s
 			}
 		}
@@ -267,8 +204,7 @@ func rankOver(run *results.Run, m Metric, models []string, cases []*results.Case
 	entries := make([]Entry, len(models))
 	for i, model := range models {
 		e := &entries[i]
-		e.Model, e.Have, e.Of, e.Ratio = model, len(have[model]), len(cases), math.NaN()
-		over := common
+		e.Model, e.Have, e.Of = model, len(have[model]), len(cases)
 		switch {
 		case e.Have == 0:
 			continue
@@ -279,14 +215,15 @@ func rankOver(run *results.Run, m Metric, models []string, cases []*results.Case
 			e.Relation = Partial
 			continue
 		}
-		e.Sample, e.Center = geomeans(over, have[model])
+		e.Sample = geomeans(common, have[model])
+		e.Center = inference.Median(e.Sample).Center
 	}
 	r := rank(m, entries)
 	r.Cases = common
 	return r
 }
 
-func covers(have map[*results.Case][]float64, cases []*results.Case) bool {
+func covers(have map[*results.Case]inference.Sample, cases []*results.Case) bool {
 	for _, c := range cases {
 		if have[c] == nil {
 			return false
@@ -329,30 +266,20 @@ func commonCases(run *results.Run, models []string, cases []*results.Case, has f
 	}
 }
 
-// geomeans returns one geometric mean per pass over the cases, and that of the
-// centers. Pass k is made of each case's k-th result; the shortest sample says
-// how many passes there are.
-func geomeans(cases []*results.Case, samples map[*results.Case][]float64) (passes []float64, center float64) {
-	weight := map[*results.Workload]float64{}
-	n := math.MaxInt
+// geomeans returns the geometric mean over the cases in each block.
+func geomeans(cases []*results.Case, have map[*results.Case]inference.Sample) inference.Sample {
+	if len(cases) == 1 {
+		return have[cases[0]]
+	}
+	perWorkload := map[*results.Workload]float64{}
 	for _, c := range cases {
-		weight[c.Workload]++
-		n = min(n, len(samples[c]))
+		perWorkload[c.Workload]++
 	}
-	if len(cases) == 0 {
-		return nil, math.NaN()
-	}
-	logs := make([]float64, n)
-	var mid float64
+	var parts []inference.Sample
+	var weights []float64
 	for _, c := range cases {
-		w := 1 / (weight[c.Workload] * float64(len(weight)))
-		for k := range logs {
-			logs[k] += w * math.Log(samples[c][k])
-		}
-		mid += w * math.Log(Summarize(samples[c]).Center)
+		parts = append(parts, have[c])
+		weights = append(weights, 1/(perWorkload[c.Workload]*float64(len(perWorkload))))
 	}
-	for _, l := range logs {
-		passes = append(passes, math.Exp(l))
-	}
-	return passes, math.Exp(mid)
+	return inference.GeoMean(parts, weights)
 }

@@ -5,25 +5,17 @@ import (
 	"slices"
 
 	"github.com/montanaflynn/stats"
-	"golang.org/x/perf/benchmath"
 
 	"switchyard/report/format"
+	"switchyard/report/inference"
 )
 
-var thresholds = func() *benchmath.Thresholds {
-	t := benchmath.DefaultThresholds
-	t.CompareAlpha = alpha
-	return &t
-}()
-
 // A Summary is the middle of a sample and its bounds, with what describes its
-// scatter. Center, Lo and Hi are benchmath's for AssumeNothing: the median and
-// its confidence interval by order statistics. With fewer than six results the
-// interval is unbounded.
+// scatter. Center, Lo and Hi are the median and its 95 % interval; see
+// [inference.Median]. With too few results the interval is unbounded.
 type Summary struct {
 	N              int
 	Center, Lo, Hi float64
-	Confidence     float64 // of the interval; at least the level asked for
 
 	Min, Q1       float64
 	Q3, Max       float64
@@ -31,17 +23,20 @@ type Summary struct {
 	Invalid       int // values that are no measurement: NaN, infinite, not above zero
 }
 
-// Summarize summarizes a sample. The values are not changed. An empty sample
-// has N 0.
-func Summarize(values []float64) Summary {
-	s := Summary{N: len(values)}
+// Summarize summarizes numbers, of which no block is known. They are not
+// changed. An empty sample has N 0.
+func Summarize(values []float64) Summary { return SummarizeSample(inference.Of(values)) }
+
+// SummarizeSample summarizes a sample.
+func SummarizeSample(sample inference.Sample) Summary {
+	s := Summary{N: len(sample)}
 	if s.N == 0 {
 		return s
 	}
-	sample := benchmath.NewSample(slices.Clone(values), thresholds)
-	m := benchmath.AssumeNothing.Summary(sample, Confidence)
-	s.Center, s.Lo, s.Hi, s.Confidence = m.Center, m.Lo, m.Hi, m.Confidence
-	s.Min, s.Max = sample.Values[0], sample.Values[s.N-1]
+	e := inference.Median(sample)
+	values := sample.Values()
+	s.Center, s.Lo, s.Hi = e.Center, e.Lo, e.Hi
+	s.Min, s.Max = slices.Min(values), slices.Max(values)
 	s.Q1, s.Q3 = s.Center, s.Center
 	if s.N < 2 {
 		return s

@@ -81,7 +81,7 @@ func (t Trust) why() string {
 func warnings(a *Analysis) []Warning {
 	var out []Warning
 	for _, check := range []func(*Analysis) (Warning, bool){
-		warnFailed, warnMixed, warnOthers, warnControl, warnTruncated, warnFewResults, warnUnresolved, warnShort, warnDisturbed,
+		warnFailed, warnMixed, warnOthers, warnControl, warnTruncated, warnFewResults, warnShort, warnDisturbed,
 		warnSteal, warnPressure, warnCanary, warnLoad, warnWide, warnOutliers, warnTrend, warnInvalid, warnLeftOut,
 	} {
 		if w, ok := check(a); ok {
@@ -150,31 +150,14 @@ func warnFewResults(a *Analysis) (Warning, bool) {
 	w := Warning{
 		ID: "few", Grade: Notice, Title: format.Count(fewest, "result") + " per case", Value: format.Count(fewest, "result") + " in the smallest sample",
 		Threshold: strconv.Itoa(benchlog.SteadyResults),
-		Effect:    "Intervals are as wide as the whole sample; only differences that separate all results can be shown.",
+		Effect:    "Intervals are nearly as wide as the whole sample: one odd result leaves a case undecided.",
 		Remedy:    again(a.Run, "COUNT", strconv.Itoa(benchlog.SteadyResults)),
 	}
 	if len(cells) > 0 {
 		w.Grade, w.Cells = Grave, cells
-		w.Effect = fmt.Sprintf("With fewer than %d results there is no 95 %% interval at all, and the test can hardly show a difference.", benchlog.MinResults)
+		w.Effect = fmt.Sprintf("With fewer than %d results there is no 95 %% interval, and nothing is decided.", benchlog.MinResults)
 	}
 	return w, fewest < benchlog.SteadyResults
-}
-
-// warnUnresolved warns where the correction needs more results than there are.
-func warnUnresolved(a *Analysis) (Warning, bool) {
-	rows, family := 0, 0
-	for _, c := range a.Cases() {
-		r := a.Case(c, Throughput)
-		if r.Best() != nil && r.tooFew() {
-			rows, family = rows+1, max(family, r.Family)
-		}
-	}
-	return Warning{
-		ID: "unresolved", Grade: Caution, Title: "too few results for so many models",
-		Value: format.Count(rows, "case") + " undecided", Threshold: fmt.Sprintf("%d results for %d comparisons", ResultsNeeded(max(family, 1)), family),
-		Effect: "Models are marked ?: the test could not have shown a difference, however large.",
-		Remedy: again(a.Run, "COUNT", strconv.Itoa(ResultsNeeded(max(family, 1)))),
-	}, rows > 0
 }
 
 // warnShort warns of results of so few ops that a model had nothing to spread.

@@ -150,7 +150,6 @@ func TestWarningsAtTheirThresholds(t *testing.T) {
 		}
 		return text
 	}
-	slow := strings.ReplaceAll(result, "=a-2 10 5 ", "=b-2 10 500 ")
 	disturbed, quiet := block(`"disturbed":true`), block("")
 	ten := []float64{100, 100, 100, 100, 100, 100, 100, 100, 100}
 	for _, test := range []struct {
@@ -167,8 +166,8 @@ func TestWarningsAtTheirThresholds(t *testing.T) {
 		{"disturbed", result + quiet, result + disturbed + quiet, Caution, Grave, result + disturbed + disturbed + quiet},
 		{"few", strings.Repeat(result, 10), strings.Repeat(result, 9), Notice, Grave, strings.Repeat(result, 5)},
 		{"few", strings.Repeat(result, 10), strings.Repeat(result, 6), Notice, Grave, strings.Repeat(result, 5)},
-		{"wide", rates("a", 95, 100, 100, 100, 100, 100), rates("a", 94.9, 100, 100, 100, 100, 100) + rates("b", ten...) + rates("c", ten...) + rates("d", ten...),
-			Notice, Caution, rates("a", 94.9, 100, 100, 100, 100, 100) + rates("b", ten...) + rates("c", ten...)},
+		{"wide", rates("a", 92.3, 100, 100, 100, 100, 100), rates("a", 92.2, 100, 100, 100, 100, 100) + rates("b", ten...) + rates("c", ten...) + rates("d", ten...),
+			Notice, Caution, rates("a", 92.2, 100, 100, 100, 100, 100) + rates("b", ten...) + rates("c", ten...)},
 		{"order", rates("a", 100, 100, 103), rates("a", 100, 100, 103.1), Caution, Caution, rates("a", 100, 100, 96.9)},
 		{"order", rates("a", 100, 150), rates("a", 100, 1, 150), Caution, Caution, rates("a", 100, 90, 90, 90, 90, 90)},
 		// One mild outlier of ten results is a tenth of them; of nine it is
@@ -176,7 +175,6 @@ func TestWarningsAtTheirThresholds(t *testing.T) {
 		{"outliers", rates("a", 100, 101, 102, 103, 104, 105, 106, 107, 108, 118), rates("a", 100, 101, 102, 103, 104, 105, 106, 107, 117), Notice, Notice,
 			rates("a", append(append(ten, ten...), append(ten, 1000)...)...)},
 		{"invalid", result, result + "BenchmarkX/model=a-2 10 NaN ns/op\n", Grave, 0, ""},
-		{"unresolved", strings.Repeat(result+slow, 4), strings.Repeat(result+slow, 3), Caution, 0, ""},
 	} {
 		find := func(text string) *Warning {
 			for _, w := range Of(read(t, text)).Warnings {

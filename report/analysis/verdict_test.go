@@ -311,8 +311,8 @@ func TestBaselineAndControlDoNotCompete(t *testing.T) {
 		t.Errorf("%s, %+v", d.Claim(), run.Verdict.Profile)
 	}
 	r := run.Case(run.Workloads[1].Cases[0], Throughput)
-	if e := r.Entry("serial"); e.Relation != Unranked || e.Ratio < 1e6 || r.Family != 1 {
-		t.Errorf("serial %+v in a family of %d", e.Relation, r.Family)
+	if e := r.Entry("serial"); e.Relation != Unranked || e.Ratio < 1e6 {
+		t.Errorf("serial %+v", e.Relation)
 	}
 }
 

@@ -72,7 +72,9 @@ func Ratio(a, b Sample) Estimate {
 		e.Paired = true
 		return e.exp()
 	}
-	return apart(Median(x), Median(y)).exp()
+	e := apart(Median(x), Median(y)).exp()
+	e.Center = Median(a).Center / Median(b).Center
+	return e
 }
 
 // apart estimates the difference of two that have nothing in common.

@@ -72,8 +72,9 @@ func (s Sample) blocks() map[place]float64 {
 }
 
 // Paired takes the differences of two samples, block by block, in the blocks
-// that both have; none when they share no block. Of several values in a block
-// the mean counts.
+// that both have. Of several values in a block the mean counts. It returns none
+// when there would be fewer pairs than half of the smaller sample: blocks that
+// hold so many results, or that so few results share, are no pairs.
 func Paired(a, b Sample) Sample {
 	x, y := a.blocks(), b.blocks()
 	var out Sample
@@ -81,6 +82,9 @@ func Paired(a, b Sample) Sample {
 		if w, ok := y[at]; ok {
 			out = append(out, Value{v - w, at.block, at.session})
 		}
+	}
+	if 2*len(out) < min(len(a), len(b)) {
+		return nil
 	}
 	slices.SortFunc(out, func(a, b Value) int {
 		return cmp.Or(cmp.Compare(a.Session, b.Session), cmp.Compare(a.Block, b.Block))
@@ -103,10 +107,11 @@ func (s Sample) sessions() [][]float64 {
 
 // GeoMean sums up parts, such as the cases of a workload, by their weighted
 // geometric mean in each block. All values are above zero, and the weights add
-// up to one. Blocks that not all parts have are left out; where the parts have
-// no blocks in common each part's k-th value belongs to the k-th block. A value
-// that is far out for its part counts as the part's median: a geometric mean
-// over many parts says what is typical of each, not which of them was hit.
+// up to one. Blocks that not all parts have are left out; where that leaves
+// fewer blocks than half of the values of the smallest part, each part's k-th
+// value belongs to the k-th block instead. A value that is far out for its part
+// counts as the part's median: a geometric mean over many parts says what is
+// typical of each, not which of them was hit.
 func GeoMean(parts []Sample, weights []float64) Sample {
 	if len(parts) == 0 {
 		return nil
@@ -118,7 +123,10 @@ func GeoMean(parts []Sample, weights []float64) Sample {
 	if len(parts) > 1 {
 		logs, _ = tame(logs, farInSum, 1)
 	}
-	sums, n := map[place]float64{}, map[place]int{}
+	sums, n, fewest := map[place]float64{}, map[place]int{}, math.MaxInt
+	for _, part := range parts {
+		fewest = min(fewest, len(part))
+	}
 	for _, known := range []bool{true, false} {
 		for i, part := range logs {
 			if !known {
@@ -132,9 +140,10 @@ func GeoMean(parts []Sample, weights []float64) Sample {
 			}
 		}
 		maps.DeleteFunc(sums, func(at place, _ float64) bool { return n[at] < len(parts) })
-		if len(sums) > 0 {
+		if 2*len(sums) >= fewest {
 			break
 		}
+		clear(sums)
 		clear(n)
 	}
 	var out Sample

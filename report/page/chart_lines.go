@@ -509,7 +509,7 @@ func (b *builder) gainChart(g analysis.Curve, stress bool) (pageChart, bool) {
 		if stress {
 			s.class = map[bool]string{true: "best"}[b.run.Model(m).Processes]
 		}
-		for _, pt := range g.Ratios(m, baseline) {
+		for _, pt := range b.run.Ratios(&g, m, baseline) {
 			mk := mark{x: pt.X, y: pt.Ratio}
 			ys = append(ys, pt.Ratio)
 			if pt.Lo > 0 && format.Finite(pt.Hi) {

@@ -75,8 +75,8 @@ func (b *builder) rows(c *results.Case) []chartRow {
 		if len(e.Sample) == 0 {
 			continue
 		}
-		s := analysis.Summarize(e.Sample)
-		row := chartRow{model: b.models[i], center: s.Center, lo: s.Lo, hi: s.Hi, sum: s, values: e.Sample, best: e.Relation.Good()}
+		s := analysis.SummarizeSample(e.Sample)
+		row := chartRow{model: b.models[i], center: s.Center, lo: s.Lo, hi: s.Hi, sum: s, values: e.Sample.Values(), best: e.Relation.Good()}
 		row.note = format.Value(s.Center, analysis.Throughput.Unit)
 		mark := map[analysis.Relation]string{analysis.Best: "  ★", analysis.Tied: "  ≈ " + format.Ratio(e.Ratio), analysis.Unknown: "  ? " + format.Ratio(e.Ratio)}[e.Relation]
 		if mark == "" {

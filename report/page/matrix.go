@@ -128,9 +128,9 @@ func (b *builder) matrixCell(m analysis.Metric, e *analysis.Entry) matrixCell {
 	case analysis.Best:
 		c.Mark, c.Spoken = "★", "best"
 	case analysis.Tied:
-		c.Mark, c.Spoken = "≈", "no difference from the best"
+		c.Mark, c.Spoken = "≈", "too near to the best to matter"
 	case analysis.Unknown:
-		c.Mark, c.Spoken = "?", "too few or too noisy results to tell"
+		c.Mark, c.Spoken = "?", "undecided"
 	case analysis.Worse:
 		c.Mark, c.Spoken = "", "worse than the best"
 	case analysis.Unranked:
@@ -141,7 +141,7 @@ func (b *builder) matrixCell(m analysis.Metric, e *analysis.Entry) matrixCell {
 	if len(e.Sample) > 0 && format.Finite(e.Ratio) {
 		c.Ratio, c.Value = format.Ratio(e.Ratio), number(e.Ratio)
 		c.Class = fmt.Sprintf("r%d", logStep(e.Ratio))
-		c.Warn = analysis.Summarize(e.Sample).HalfWidth() > benchlog.IntervalWarns
+		c.Warn = analysis.SummarizeSample(e.Sample).HalfWidth() > benchlog.IntervalWarns
 	}
 	switch e.Relation {
 	case analysis.Best, analysis.Tied:
@@ -215,25 +215,18 @@ func (b *builder) entryTitle(m analysis.Metric, e *analysis.Entry, r *analysis.R
 		fmt.Fprintf(&s, "geometric mean of %s", format.Count(len(r.Cases), "case"))
 	}
 	if v := e.Versus; v.A != "" {
-		fmt.Fprintf(&s, "; %s %s (95 %% interval %s), adjusted p %s", format.Ratio(v.Ratio), format.Clean(v.B), format.Interval(v.Lo, v.Hi), format.P(v.Adjusted))
+		fmt.Fprintf(&s, "; %s %s (95 %% interval %s)", format.Ratio(v.Ratio), format.Clean(v.B), format.Interval(v.Lo, v.Hi))
 	}
 	switch e.Relation {
 	case analysis.Best:
 		s.WriteString("; best")
 	case analysis.Tied:
-		s.WriteString("; no difference seen")
-		if e.Versus.Equivalent {
-			s.WriteString(", equivalent within " + format.Percent(analysis.Equivalence))
-		} else {
-			fmt.Fprintf(&s, ", %s would have been", format.Percent(e.Versus.Detectable))
-		}
+		s.WriteString("; within " + format.Percent(analysis.Practical) + " of the best")
 	case analysis.Unknown:
-		if e.HeldBack() {
-			s.WriteString("; cannot be told: only the correction holds the test back")
-		} else if format.Finite(e.Versus.Detectable) {
-			fmt.Fprintf(&s, "; too noisy to tell: only %s would have shown", format.Percent(e.Versus.Detectable))
+		if format.Finite(e.Versus.Detectable) {
+			fmt.Fprintf(&s, "; undecided: could detect %s", format.Percent(e.Versus.Detectable))
 		} else {
-			fmt.Fprintf(&s, "; too few results: %d are needed", analysis.ResultsNeeded(r.Family))
+			fmt.Fprintf(&s, "; undecided: too few results, %d are needed", benchlog.MinResults)
 		}
 	case analysis.Unranked:
 		s.WriteString("; a baseline, not in the competition")

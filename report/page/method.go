@@ -19,10 +19,8 @@ type pageMethod struct {
 	Blocks              int
 	Trend               string
 	Canary              string
-	Needed              int // results for the largest family
-	Family              int
 	MinResults          int
-	Equivalence, Blunt  string   // limits, as shares
+	Practical           string   // a difference that matters, as a share
 	Baselines, Controls []string // what does not compete
 	Counters            string   // of the processor: why not all of them were read
 	Exceptions          []string // from the rules of fairness, each with its workload
@@ -44,11 +42,8 @@ func (b *builder) method() pageMethod {
 	if t, n := b.run.Trend(); n >= analysis.TrendPasses {
 		m.Trend = fmt.Sprintf("%+.1f %%", 100*t)
 	}
-	for _, c := range b.run.Cases() {
-		m.Family = max(m.Family, b.run.Case(c, analysis.Throughput).Family)
-	}
 	m.MinResults = benchlog.MinResults
-	m.Equivalence, m.Blunt = format.Percent(analysis.Equivalence), format.Percent(analysis.MaxDetectable)
+	m.Practical = format.Percent(analysis.Practical)
 	for _, model := range b.models {
 		if model.Baseline {
 			m.Baselines = append(m.Baselines, model.Name)
@@ -66,7 +61,6 @@ func (b *builder) method() pageMethod {
 	if c := b.run.Fact("perf-counters"); c != "yes" {
 		m.Counters = format.CleanTo(c, 200)
 	}
-	m.Needed = analysis.ResultsNeeded(max(1, m.Family))
 	return m
 }
 

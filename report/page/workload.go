@@ -133,7 +133,7 @@ func controlTakeaway(r *analysis.Ranking) []string {
 type bestGroup struct {
 	best  string
 	tied  []string
-	open  []string // not told apart: too few or too noisy results
+	open  []string // undecided: too few or too noisy results
 	cases []*results.Case
 	ranks []*analysis.Ranking
 }
@@ -191,11 +191,11 @@ func (g bestGroup) sentence(of int) string {
 	case second == "":
 		return fmt.Sprintf("%s%s alone has results, %s.", where, lead, rate)
 	case len(g.tied) > 0 && len(g.open) > 0:
-		return fmt.Sprintf("%s%s leads; no difference from %s is seen, and %s cannot be told from it.", where, lead, format.List(g.tied), format.List(g.open))
+		return fmt.Sprintf("%s%s leads; %s too near to it to matter, and undecided against %s.", where, lead, format.List(g.tied), format.List(g.open))
 	case len(g.tied) > 0:
-		return fmt.Sprintf("%s%s leads; no difference from %s is seen.", where, lead, format.List(g.tied))
+		return fmt.Sprintf("%s%s leads; %s too near to it to matter.", where, lead, format.List(g.tied))
 	case len(g.open) > 0:
-		return fmt.Sprintf("%s%s leads; these results cannot tell it from %s.", where, lead, format.List(g.open))
+		return fmt.Sprintf("%s%s leads, undecided against %s.", where, lead, format.List(g.open))
 	case len(g.ranks) == 1:
 		v := r.Best().Versus
 		return fmt.Sprintf("%s%s is fastest at %s: %s %s (%s).", where, lead, rate, format.Ratio(v.Ratio), format.Clean(second), format.Interval(v.Lo, v.Hi))
@@ -234,7 +234,7 @@ var ranking = []column{
 			return tableCell{fmt.Sprintf("needs %d results", benchlog.MinResults), "", ""}
 		}
 		return tableCell{fmt.Sprintf("%s – %s", strings.TrimSuffix(format.Value(s.Lo, analysis.Throughput.Unit), "/s"), format.Value(s.Hi, analysis.Throughput.Unit)), number(s.HalfWidth()),
-			fmt.Sprintf("±%s; actual confidence %.1f %%", format.Percent(s.HalfWidth()), 100*s.Confidence)}
+			"±" + format.Percent(s.HalfWidth())}
 	}},
 	{"of best", func(b *builder, c *results.Cell, e *analysis.Entry, s analysis.Summary) tableCell {
 		return tableCell{format.Ratio(e.Ratio), number(e.Ratio), ""}
@@ -248,28 +248,18 @@ var ranking = []column{
 		}
 		return tableCell{format.RatioDigits(e.Versus.Lo) + " – " + format.RatioDigits(e.Versus.Hi), number(e.Versus.Lo), "95 % interval of the ratio"}
 	}},
-	{"adj. p", func(b *builder, c *results.Cell, e *analysis.Entry, s analysis.Summary) tableCell {
-		if e.Relation == analysis.Best || e.Versus.A == "" {
-			return tableCell{}
-		}
-		return tableCell{format.P(e.Versus.Adjusted), number(e.Versus.Adjusted), fmt.Sprintf("U test, p %s before Holm's correction over %s", format.P(e.Versus.P), format.Count(e.Versus.Family, "comparison"))}
-	}},
 	{"verdict", func(b *builder, c *results.Cell, e *analysis.Entry, s analysis.Summary) tableCell {
 		switch {
 		case e.Relation == analysis.Best:
 			return tableCell{"best", "0", ""}
 		case e.Relation == analysis.Unranked:
 			return tableCell{"baseline", "4", "not in the competition; compared with the best on its own"}
-		case e.HeldBack():
-			return tableCell{"?, held back by correction", "3", "the test alone would call it different; after correction for so many comparisons it does not count"}
 		case e.Relation == analysis.Unknown && format.Finite(e.Versus.Detectable):
-			return tableCell{"?, ≥ " + format.Percent(e.Versus.Detectable) + " would show", "3", "too noisy to tell: a smaller effect than this would not have shown"}
+			return tableCell{"undecided, could detect " + format.Percent(e.Versus.Detectable), "3", "neither a difference that matters nor its absence is shown"}
 		case e.Relation == analysis.Unknown:
-			return tableCell{"?, too few results", "3", "no difference could have been shown, however large"}
-		case e.Relation == analysis.Tied && e.Versus.Equivalent:
-			return tableCell{"equivalent ±" + format.Percent(analysis.Equivalence), "1", "shown to lie within " + format.Percent(analysis.Equivalence) + " of the best"}
+			return tableCell{"undecided, too few results", "3", "no difference could have been shown, however large"}
 		case e.Relation == analysis.Tied:
-			return tableCell{"~, ≥ " + format.Percent(e.Versus.Detectable) + " would show", "1", "no difference seen; the smallest effect that results scattered like these would have shown"}
+			return tableCell{"within " + format.Percent(analysis.Practical), "1", "the whole interval of the ratio is that near to the best"}
 		}
 		return tableCell{"slower", "2", ""}
 	}},

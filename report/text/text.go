@@ -158,7 +158,7 @@ func (t *textWriter) row(m analysis.Metric, c *results.Case, models []string) []
 
 // number is a cell's center, half width and mark.
 func (t *textWriter) number(m analysis.Metric, e *analysis.Entry) string {
-	s := analysis.Summarize(e.Sample)
+	s := analysis.SummarizeSample(e.Sample)
 	half, mark := "∞", relationMark(e.Relation)
 	if m.Foreign {
 		mark = ""

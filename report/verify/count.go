@@ -14,10 +14,14 @@ type tally map[cell]map[string][]float64
 
 type cell struct{ workload, label, model string }
 
+// blockOf is the unit under which a cell has the blocks of its results.
+const blockOf = "# block"
+
 // A line is one result, or the name of a failure.
 type line struct {
 	cell
 	cpus   string
+	block  float64  // blocks that ended above it
 	fields []string // values and units
 }
 
@@ -56,15 +60,18 @@ func count(text string) tally {
 	out := tally{}
 	cpus := map[string]bool{}
 	var all, failed []line
+	blocks := 0.0
 	for text := range strings.Lines(text) {
 		fields := strings.Fields(text)
 		name, fails := strings.CutPrefix(text, "--- FAIL: Benchmark")
 		switch {
+		case strings.HasPrefix(text, "# block "):
+			blocks++
 		case fails:
 			failed = append(failed, parse(strings.TrimSpace(name)))
 		case strings.HasPrefix(text, "Benchmark") && len(fields) >= 4 && strings.HasSuffix(text, "\n"):
 			res := parse(strings.TrimPrefix(fields[0], "Benchmark"))
-			res.fields = fields[2:]
+			res.block, res.fields = blocks, fields[2:]
 			cpus[res.cpus] = true
 			all = append(all, res)
 		}
@@ -82,6 +89,9 @@ func count(text string) tally {
 		if out[res.cell] == nil {
 			out[res.cell] = map[string][]float64{}
 		}
+		if blocks > 0 { // else the file has none
+			out[res.cell][blockOf] = append(out[res.cell][blockOf], res.block)
+		}
 		for i := 0; i+1 < len(res.fields); i += 2 {
 			if v, err := strconv.ParseFloat(res.fields[i], 64); err == nil && v >= 0 && !math.IsInf(v, 0) {
 				out[res.cell][res.fields[i+1]] = append(out[res.cell][res.fields[i+1]], v)
@@ -91,16 +101,46 @@ func count(text string) tally {
 	return out
 }
 
-// median is NaN where there is nothing. A throughput that a file does not give
-// is the inverse of the time per op.
-func (t tally) median(c cell, unit string) float64 {
-	v := slices.Sorted(slices.Values(t[c][unit]))
+// values are a cell's in a unit, in their order. A throughput that a file does
+// not give is the inverse of the time per op.
+func (t tally) values(c cell, unit string) []float64 {
+	v := t[c][unit]
 	if len(v) == 0 && unit == "ops/s" {
 		for _, ns := range t[c]["ns/op"] {
 			v = append(v, 1e9/ns)
 		}
-		slices.Sort(v)
 	}
+	return v
+}
+
+// median is NaN where there is nothing.
+func (t tally) median(c cell, unit string) float64 { return middle(t.values(c, unit)) }
+
+// ratio is that of two cells' throughputs: the median, on the logarithmic
+// scale, of the ratios within each block, or the ratio of the medians where
+// blocks are not known.
+func (t tally) ratio(x, y cell) float64 {
+	var pairs []float64
+	vx, vy := t.values(x, "ops/s"), t.values(y, "ops/s")
+	in := map[float64]float64{} // one result of y in each block
+	for i, b := range t[y][blockOf] {
+		if i < len(vy) {
+			in[b] = vy[i]
+		}
+	}
+	for i, b := range t[x][blockOf] {
+		if v, ok := in[b]; ok && i < len(vx) {
+			pairs = append(pairs, math.Log(vx[i]/v))
+		}
+	}
+	if len(in) < len(vy) || len(pairs) == 0 {
+		return middle(vx) / middle(vy)
+	}
+	return math.Exp(middle(pairs))
+}
+
+func middle(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
 	n := len(v)
 	if n == 0 {
 		return math.NaN()
@@ -108,13 +148,13 @@ func (t tally) median(c cell, unit string) float64 {
 	return (v[(n-1)/2] + v[n/2]) / 2
 }
 
-// best is the largest median throughput of a case among models that compete.
-func (t tally) best(of cell, competes func(model string) bool) float64 {
-	best := 0.0
+// best is the cell of a case with the largest median throughput, among models
+// that compete.
+func (t tally) best(of cell, competes func(model string) bool) (best cell) {
 	for c := range t {
 		if c.workload == of.workload && c.label == of.label && competes(c.model) {
-			if m := t.median(c, "ops/s"); m > best {
-				best = m
+			if !(t.median(best, "ops/s") >= t.median(c, "ops/s")) {
+				best = c
 			}
 		}
 	}

@@ -55,7 +55,7 @@ func (r *Report) table(table *html.Node, workload string, t tally, competes func
 					c.model = shown
 				case shown == "":
 				case column == "of best":
-					r.number(c, "of the best", shown, t.median(c, "ops/s")/t.best(c, competes))
+					r.number(c, "of the best", shown, t.ratio(c, t.best(c, competes)))
 				case unitsOf[column] != "":
 					r.number(c, unitsOf[column], shown, t.median(c, unitsOf[column]))
 				}

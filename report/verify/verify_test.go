@@ -226,7 +226,16 @@ func checkFactor(t *testing.T, tally tally, d *analysis.Decision) {
 			weakest = w
 		}
 	}
-	if got := mean(weakest) / mean(d.Next); math.Abs(got/d.Factor-1) > 0.03 {
+	// How many times better it is, by the same mean of the ratios of each case.
+	ratio, n := 0.0, map[string]float64{}
+	for _, c := range d.Ranking.Cases {
+		n[c.Workload.Name]++
+	}
+	for _, c := range d.Ranking.Cases {
+		in := func(model string) cell { return cell{c.Workload.Name, c.Label(), model} }
+		ratio += math.Log(tally.ratio(in(weakest), in(d.Next))) / n[c.Workload.Name] / float64(len(n))
+	}
+	if got := math.Exp(ratio); math.Abs(got/d.Factor-1) > 0.03 {
 		t.Errorf("%s: %s is %v × %s, the verdict says %v", d.Kind.Name, weakest, got, d.Next, d.Factor)
 	}
 	for _, l := range d.Losses {
@@ -254,7 +263,7 @@ func checkProfile(t *testing.T, tally tally, run *results.Run, p *analysis.Profi
 				continue
 			}
 			of++
-			x := tally.best(cell{workload: c.Workload.Name, label: c.Label()}, competes) / tally.median(cell{c.Workload.Name, c.Label(), m.Model}, "ops/s")
+			x := tally.median(tally.best(cell{workload: c.Workload.Name, label: c.Label()}, competes), "ops/s") / tally.median(cell{c.Workload.Name, c.Label(), m.Model}, "ops/s")
 			for i, f := range analysis.Within {
 				if x <= f {
 					within[i]++
