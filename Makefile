@@ -43,7 +43,7 @@ help:
 	$(info make clean    remove what was built)
 	$(info )
 	$(info Variables, with their values: WORKLOADS='$(WORKLOADS)' MODELS='$(MODELS)' COUNT=$(COUNT))
-	$(info BENCHTIME=$(BENCHTIME) BUDGET=$(BUDGET) SESSIONS=$(SESSIONS) LIKE=$(LIKE) CPU=$(CPU) SEED=$(SEED) BASE=$(BASE) UNIT=$(UNIT) OUT=$(OUT), such as:)
+	$(info BENCHTIME=$(BENCHTIME) BUDGET=$(BUDGET) SESSIONS=$(SESSIONS) LIKE=$(LIKE) CPU=$(CPU) SEED=$(SEED) BASE=$(BASE) UNIT=$(UNIT) OLD=$(OLD) FAIL_ON=$(FAIL_ON) OUT=$(OUT), such as:)
 	$(info make bench WORKLOADS='PingPong|Lock' MODELS=greenlet,process COUNT=10 BENCHTIME=20ms)
 	$(info make mutants PKGS='./bench ./report/analysis' N=35 SEED=7)
 
@@ -66,6 +66,7 @@ ab null: COUNT = 10
 ab null: BUDGET = 10m
 ab: OUT = results/ab
 null: OUT = results/null
+null: SESSIONS = 2
 
 .PHONY: ab
 ab: build

@@ -5,6 +5,7 @@ import (
 
 	"switchyard/report/analysis"
 	"switchyard/report/format"
+	"switchyard/report/results"
 )
 
 // A pageCompare is the section that sets the run against an earlier one.
@@ -41,15 +42,11 @@ type changeRow struct {
 // maxChanges bounds the rows of the comparison.
 const maxChanges = 400
 
-func (b *builder) compare(opt Options) *pageCompare {
-	d := opt.Diff
-	if d == nil && opt.Baseline != nil {
-		d = analysis.Compare(opt.Baseline, b.run.Run)
-	}
-	if d == nil {
+func (b *builder) compare(old *results.Run) *pageCompare {
+	if old == nil {
 		return nil
 	}
-	old := d.Old
+	d := analysis.Compare(old, b.run.Run)
 	p := &pageCompare{Sentence: d.Sentence(), Machine: d.Machine, Old: format.CleanTo(old.Path, 200)}
 	if at := old.Header.Started; !at.IsZero() {
 		p.Old = at.String()

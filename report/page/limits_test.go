@@ -301,16 +301,16 @@ func TestComparisonAtItsLimits(t *testing.T) {
 		}
 	}
 	long := newBuilder(analysis.Of(read(t, a.String())))
-	if p := long.compare(Options{Baseline: long.run.Run}); len(p.Told) != 0 || len(p.Rest) != maxChanges || p.Cut != 3 || p.Old != "bench.txt" {
+	if p := long.compare(long.run.Run); len(p.Told) != 0 || len(p.Rest) != maxChanges || p.Cut != 3 || p.Old != "bench.txt" {
 		t.Errorf("%d and %d rows, %d cut, of %s", len(p.Told), len(p.Rest), p.Cut, p.Old)
 	}
-	if p := long.compare(Options{Baseline: read(t, c.String())}); len(p.Rest) != maxChanges || p.Cut != 0 || len(p.OnlyNew) != 3 {
+	if p := long.compare(read(t, c.String())); len(p.Rest) != maxChanges || p.Cut != 0 || len(p.OnlyNew) != 3 {
 		t.Errorf("%d rows, %d cut", len(p.Rest), p.Cut)
 	}
-	if p := long.compare(Options{Baseline: read(t, "# switchyard {\"format\":1,\"run\":\"2026-11-20T19:03:11.25Z\"}\n"+c.String())}); p.Old != "2026-11-20T19:03:11.25Z" {
+	if p := long.compare(read(t, "# switchyard {\"format\":1,\"run\":\"2026-11-20T19:03:11.25Z\"}\n"+c.String())); p.Old != "2026-11-20T19:03:11.25Z" {
 		t.Errorf("begun at %s", p.Old)
 	}
-	if long.compare(Options{}) != nil {
+	if long.compare(nil) != nil {
 		t.Error("compared with nothing")
 	}
 	run := read(t, "BenchmarkX-2 1 5 ns/op\n")

@@ -55,9 +55,6 @@ type Options struct {
 	// Baseline is an earlier run that the page sets this one against; nil
 	// leaves the section out.
 	Baseline *results.Run
-
-	// Diff is a comparison that is already there, instead of one with Baseline.
-	Diff *analysis.Diff
 }
 
 // Render writes the run as one self-contained page: no network request, no
@@ -124,7 +121,7 @@ func newPage(run *analysis.Analysis, opt Options) *page {
 	b := newBuilder(run)
 	data, cut := b.data()
 	used := len(data)
-	if opt.Baseline != nil || opt.Diff != nil {
+	if opt.Baseline != nil {
 		used += compareBytes
 	}
 	b.plan(used)
@@ -167,7 +164,7 @@ func newPage(run *analysis.Analysis, opt Options) *page {
 	}
 	p.Gains = b.gains()
 	p.Scaling = b.scaling()
-	p.Compare = b.compare(opt)
+	p.Compare = b.compare(opt.Baseline)
 	for _, w := range b.shown {
 		p.Workloads = append(p.Workloads, b.workload(w))
 	}

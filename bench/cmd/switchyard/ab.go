@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,8 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/bench/benchlog"
-	"switchyard/bench/host"
-	"switchyard/bench/output"
 	"switchyard/bench/run"
 	"switchyard/report"
 )
@@ -37,9 +34,9 @@ and stands beside each change.
 A build is a runner program of any kind, a directory with the source of ours, or
 a commit of the repository that this is called in, which is built in a temporary
 directory. Only what both have is measured. N is the same for both. The results
-are written as those of "switchyard run" are; their names have the build in them:
-"go tool benchstat -col /build" reads them, and "switchyard compare DIR" prints
-the comparison again.
+are written as those of "switchyard run" are, but no page; their names have the
+build in them: "go tool benchstat -col /build" reads them, and "switchyard compare
+DIR" prints the comparison again.
 
 Exit status: 0, or 1 if a case got worse by more than --fail-on, or failed, 2 for
 bad arguments, 130 when interrupted.`,
@@ -50,7 +47,7 @@ bad arguments, 130 when interrupted.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return ab(cmd, f) },
 	}
-	f.runFlags.add(cmd, "results/ab", benchlog.SteadyResults)
+	f.runFlags.add(cmd, "results/ab", benchlog.SteadyResults, 1)
 	cmd.Flags().StringVar(&f.old, "old", "", "the build to compare with: a commit, a directory or a runner program")
 	cmd.Flags().StringVar(&f.new, "new", "", "the build to judge, likewise (default: runner beside this program)")
 	f.compareFlags.add(cmd, "5%")
@@ -63,7 +60,8 @@ func newNull() *cobra.Command {
 		Use:   "null",
 		Short: "Measure one build as if it were two, and print what seems to have changed",
 		Long: `Null is "switchyard ab" with one and the same build as old and new: every change
-that it prints is false. It shows what this machine's noise is, in each metric.
+that it prints is false. It shows what this machine's noise is, in each metric,
+between two sessions of the run, or with --sessions 1 side by side.
 "switchyard compare" looks for a null run in the directory "null" beside the
 results that it compares; if it is of the same machine, no smaller change is
 claimed.`,
@@ -72,7 +70,7 @@ claimed.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return ab(cmd, f) },
 	}
-	f.runFlags.add(cmd, "results/"+nullDir, benchlog.SteadyResults)
+	f.runFlags.add(cmd, "results/"+nullDir, benchlog.SteadyResults, 2)
 	cmd.Flags().StringVar(&f.old, "runner", "", "the program to measure (default: runner beside this program)")
 	f.compareFlags.add(cmd, "")
 	return cmd
@@ -121,11 +119,7 @@ func ab(cmd *cobra.Command, f abFlags) error {
 		}
 	}
 	return measure(cmd, f.runFlags, runners, func(results *report.Run) error {
-		d := report.CompareBuilds(results)
-		page := output.Write(filepath.Join(f.out, reportFile), inputsOf(f.out), func(w io.Writer) error {
-			return report.WriteHTML(w, report.Analyze(d.New), report.PageOptions{Version: host.Commit(), Diff: d})
-		})
-		return errors.Join(f.show(cmd, d), page)
+		return f.show(cmd, report.CompareBuilds(results))
 	})
 }
 

@@ -74,8 +74,9 @@ func TestAB(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, stdout)
 		}
 	}
-	if page := readFile(t, out, reportFile); !strings.Contains(page, `id="compare"`) || !strings.Contains(page, "4 worse, 0 better") {
-		t.Error("the page does not compare")
+	// The page is a report's: it has the builds as cases.
+	if s, _, _ := result(t, "report", out); s != 0 || !strings.Contains(readFile(t, out, reportFile), "build=control") {
+		t.Errorf("a report of it: exit status %d", s)
 	}
 	if !strings.HasSuffix(stderr, "\nswitchyard: worse by more than 5%: 4 comparisons\n") {
 		t.Errorf("printed %s", stderr)
@@ -101,7 +102,7 @@ func TestNullRun(t *testing.T) {
 	program(t, dir, "odd", "")
 	null := filepath.Join(dir, "results", "null")
 	status, stdout, stderr := result(t, abArgs("null", null, "--runner", noisy, "--count", "6")...)
-	if status != 0 || !strings.Contains(stdout, "It is one build") || !strings.Contains(stdout, "Noise of this machine") {
+	if status != 0 || !strings.Contains(stdout, "It is one build") || !strings.Contains(stdout, "Noise of this machine, of one build between 2 sessions") {
 		t.Fatalf("exit status %d, printed %s%s", status, stdout, stderr)
 	}
 	var dirs []string

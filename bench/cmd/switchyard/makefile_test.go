@@ -52,6 +52,28 @@ func TestMakefileQuotes(t *testing.T) {
 	}
 }
 
+// The builds of an A/B run are measured as often and as long as one can tell
+// them apart, in directories of their own, unless the user says otherwise.
+func TestMakefileBuilds(t *testing.T) {
+	measure := func(count, budget, sessions, out string) []string {
+		return []string{"--workloads", "", "--models", "", "--count", count, "--benchtime", "50ms", "--budget", budget,
+			"--sessions", sessions, "--like", "", "--cpu", "all", "--seed", "1", "--out", out}
+	}
+	for _, tt := range []struct {
+		target     string
+		vars, want []string
+	}{
+		{"ab", nil, append([]string{"ab", "--old", "HEAD", "--fail-on", "5%"}, measure("10", "10m", "1", "results/ab")...)},
+		{"ab", []string{"OLD=it's", "FAIL_ON=1 %", "OUT=a b", "COUNT=20", "BUDGET=1h"}, append([]string{"ab", "--old", "it's", "--fail-on", "1 %"}, measure("20", "1h", "1", "a b")...)},
+		{"null", nil, append([]string{"null"}, measure("10", "10m", "2", "results/null")...)},
+		{"null", []string{"SESSIONS=5", "OUT=null"}, append([]string{"null"}, measure("10", "10m", "5", "null")...)},
+	} {
+		if got := makeWords(t, "bin/switchyard", tt.target, tt.vars...); !slices.Equal(got, tt.want) {
+			t.Errorf("make %s %q calls it with %q, want %q", tt.target, tt.vars, got, tt.want)
+		}
+	}
+}
+
 // compareWords are those that benchstat is called with for a model beside
 // another.
 func compareWords(base, model, out string) []string {

@@ -78,13 +78,13 @@ Exit status: 0, or 1 if a case failed, 2 for bad arguments, 130 when interrupted
 			})
 		},
 	}
-	f.add(cmd, "results/latest", benchlog.MinResults)
+	f.add(cmd, "results/latest", benchlog.MinResults, 1)
 	runnerFlag(cmd, &f.runners)
 	return cmd
 }
 
 // add adds the flags that all commands that measure have.
-func (f *runFlags) add(cmd *cobra.Command, out string, count int) {
+func (f *runFlags) add(cmd *cobra.Command, out string, count, sessions int) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.workloads, "workloads", "", "names of the workloads, separated by '|' or ',' (default all)")
 	flags.StringVar(&f.models, "models", "", "names of the models, likewise (default all)")
@@ -95,7 +95,7 @@ func (f *runFlags) add(cmd *cobra.Command, out string, count int) {
 	flags.StringVar(&f.refine, "refine", "20%", "share of the time that may go into sizes between those planned, to narrow where one model gets better than another (0% is none)")
 	flags.DurationVar(&f.p99Limit, "p99-limit", time.Millisecond, "the highest rate of an open loop is looked for that keeps this 99th percentile of latency")
 	flags.IntVar(&f.repeats, "repeats", 2, "disturbed blocks that are run again, at most, if the budget allows")
-	flags.IntVar(&f.sessions, "sessions", 1, "parts that the run is spread over, with pauses between; at most one per result")
+	flags.IntVar(&f.sessions, "sessions", sessions, "parts that the run is spread over, with pauses between; at most one per result")
 	flags.StringVar(&f.like, "like", "", "directory of an earlier run whose N and bench time are taken over")
 	flags.StringVar(&f.cpu, "cpu", "all", "sizes of the CPU set to measure with, such as 1,all; with four or more the report fits how each model scales")
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of the order inside blocks")
