@@ -112,7 +112,10 @@ var ledgerError = regexp.MustCompile(`^(warm-up: )?(\d+ units were alive|unit \d
 
 // Every mutant of every cell is found, but for those with the same ledger.
 func TestMutants(t *testing.T) {
-	points := map[string][]bench.Params{"Sleep": {"n=10/stack=0"}, "Spawn": {"n=100"}, "ProdCons": {"p=4/c=4"}, "Pipe": {"payload=4096"}, "Lock": {"tasks=2/yield=never", "tasks=2/yield=each"}}
+	points := map[string][]bench.Params{ // small, for what starts processes
+		"Ring": {"n=4"}, "Sleep": {"n=4/stack=0"}, "Spawn": {"n=2"}, "ProdCons": {"p=2/c=2"}, "Pipe": {"payload=4096"},
+		"Lock": {"tasks=2/yield=never", "tasks=2/yield=each"}, "EchoOpen": {"conns=3/rate=2000"},
+	}
 	for _, w := range All() {
 		if points[w.Name] == nil {
 			points[w.Name] = w.Points()[:1]
