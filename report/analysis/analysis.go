@@ -137,8 +137,8 @@ func (a *Analysis) Overall(m Metric) *Ranking { return a.overall[m.ID] }
 func (a *Analysis) Summary(c *results.Cell, unit string) Summary { return a.sums[c][unit] }
 
 // Untimed is the latency, in nanoseconds, below which none can be timed.
-func (a *Analysis) Untimed() float64 {
-	cost, err := strconv.ParseFloat(a.Fact("clock-read-ns"), 64)
+func Untimed(run *results.Run) float64 {
+	cost, err := strconv.ParseFloat(run.Fact("clock-read-ns"), 64)
 	if err != nil || !format.Finite(cost) || cost <= 0 {
 		cost = clockRead
 	}

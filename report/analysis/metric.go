@@ -142,6 +142,18 @@ func located(run *results.Run, m Metric, c *results.Cell) (s inference.Sample) {
 	return s
 }
 
+// ranked is the sample that models are ranked by: latencies that cannot be timed
+// are raised to the least that can, so that they are alike.
+func ranked(run *results.Run, m Metric, c *results.Cell) inference.Sample {
+	s := located(run, m, c)
+	if m.Latency() {
+		for i := range s {
+			s[i].V = max(s[i].V, Untimed(run))
+		}
+	}
+	return s
+}
+
 // at is a value with the place of its result.
 func at(run *results.Run, r *results.Result, v float64) inference.Value {
 	out := inference.Value{V: v, Block: r.Block, Session: 1}

@@ -70,18 +70,16 @@ func profile(a *Analysis, m Metric) Profile {
 
 // add counts a case, unless nobody can be compared there.
 func (p *Profile) add(a *Analysis, c *results.Case) {
-	floor := 0.0
-	if p.Metric.Latency() {
-		floor = a.Untimed()
-	}
-	centers, best, have := make([]float64, len(p.Models)), math.NaN(), 0
+	r := a.byCase[c][p.Metric.ID]
+	centers, best, have, untimed := make([]float64, len(p.Models)), math.NaN(), 0, false
 	for i := range p.Models {
-		s, _ := p.Metric.Sample(c.Cells[p.Models[i].Model])
+		e := r.Entry(p.Models[i].Model)
 		centers[i] = math.NaN()
-		if len(s) == 0 {
+		if len(e.Sample) == 0 {
 			continue
 		}
-		centers[i] = max(Summarize(s).Center, floor)
+		centers[i] = e.Center
+		untimed = untimed || e.Untimed
 		if have++; have == 1 || p.Metric.better(centers[i], best) {
 			best = centers[i]
 		}
@@ -90,15 +88,12 @@ func (p *Profile) add(a *Analysis, c *results.Case) {
 		return
 	}
 	p.Cases++
-	if best == floor {
+	if untimed {
 		p.Untimed++
 	}
 	for i := range p.Models {
 		m := &p.Models[i]
-		factor := centers[i] / best
-		if p.Metric.Higher {
-			factor = best / centers[i]
-		}
+		factor := p.Metric.times(best, centers[i])
 		switch {
 		case math.IsNaN(factor):
 			m.Missing = append(m.Missing, c)

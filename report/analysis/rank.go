@@ -29,6 +29,7 @@ type Entry struct {
 	Model    string
 	Sample   inference.Sample // in run order
 	Center   float64
+	Untimed  bool // a case's latency that cannot be timed: Center is the least that can
 	Relation Relation
 	Ratio    float64    // to the best; NaN when absent
 	Versus   Comparison // against the best; of the best: against the runner-up
@@ -169,9 +170,10 @@ func rankCase(run *results.Run, m Metric, c *results.Case) Ranking {
 	for i, model := range run.Models {
 		e := &entries[i]
 		e.Model, e.Of = model, 1
-		e.Sample = located(run, m, c.Cells[model])
+		e.Sample = ranked(run, m, c.Cells[model])
 		if len(e.Sample) > 0 {
 			e.Center, e.Have = inference.Median(e.Sample).Center, 1
+			e.Untimed = m.Latency() && e.Center <= Untimed(run)
 			if run.Model(model).Baseline {
 				e.Relation = Unranked
 			}
@@ -191,7 +193,7 @@ func rankOver(run *results.Run, m Metric, models []string, cases []*results.Case
 	for _, model := range models {
 		have[model] = map[*results.Case]inference.Sample{}
 		for _, c := range cases {
-			if s := located(run, m, c.Cells[model]); len(s) > 0 && (len(cases) == 1 || s.Positive()) {
+			if s := ranked(run, m, c.Cells[model]); len(s) > 0 && (len(cases) == 1 || s.Positive()) {
 				have[model][c] = s
 			}
 		}
@@ -200,7 +202,7 @@ func rankOver(run *results.Run, m Metric, models []string, cases []*results.Case
 	cases = slices.DeleteFunc(slices.Clone(cases), func(c *results.Case) bool {
 		return !slices.ContainsFunc(models, func(m string) bool { return have[m][c] != nil })
 	})
-	ranked, common := commonCases(run, models, cases, func(model string, c *results.Case) bool { return have[model][c] != nil })
+	competing, common := commonCases(run, models, cases, func(model string, c *results.Case) bool { return have[model][c] != nil })
 	entries := make([]Entry, len(models))
 	for i, model := range models {
 		e := &entries[i]
@@ -208,7 +210,7 @@ func rankOver(run *results.Run, m Metric, models []string, cases []*results.Case
 		switch {
 		case e.Have == 0:
 			continue
-		case slices.Contains(ranked, model):
+		case slices.Contains(competing, model):
 		case run.Model(model).Baseline && covers(have[model], common):
 			e.Relation = Unranked
 		default:

@@ -177,7 +177,7 @@ func metricTile(a *Analysis, m Metric) Tile {
 		t.Detail += fmt.Sprintf("; next %s, %s", modelNames(rest.Pick, "or"), format.Percent(rest.Of(rest.Pick[0]).ShareWithin(nearly)))
 	}
 	if n := p.Untimed; n > 0 {
-		t.Detail += fmt.Sprintf("; in %d below what can be timed, %s, where all are alike", n, format.Tick(a.Untimed(), "ns"))
+		t.Detail += fmt.Sprintf("; in %d below what can be timed, %s, where all are alike", n, format.Tick(Untimed(a.Run), "ns"))
 	}
 	return t
 }

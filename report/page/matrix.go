@@ -211,6 +211,9 @@ func (b *builder) entryTitle(m analysis.Metric, e *analysis.Entry, r *analysis.R
 	}
 	if len(r.Cases) == 1 && len(e.Sample) > 0 {
 		s.WriteString(format.Value(e.Center, m.Unit))
+		if e.Untimed {
+			s.WriteString(" or less, which cannot be timed")
+		}
 	} else if len(e.Sample) > 0 {
 		fmt.Fprintf(&s, "geometric mean of %s", format.Count(len(r.Cases), "case"))
 	}

@@ -169,7 +169,11 @@ func (t *textWriter) number(m analysis.Metric, e *analysis.Entry) string {
 	case format.Finite(h):
 		half = ">999%"
 	}
-	return fmt.Sprintf("%s ±%4s%s", strings.TrimSuffix(m.Format(s.Center), format.Suffix(m.Unit)), half, mark)
+	value := strings.TrimSuffix(m.Format(s.Center), format.Suffix(m.Unit))
+	if e.Untimed {
+		value = "<" + value
+	}
+	return fmt.Sprintf("%s ±%4s%s", value, half, mark)
 }
 
 // markKey explains the marks.
