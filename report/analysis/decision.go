@@ -16,9 +16,9 @@ import (
 type Decision struct {
 	Kind    *Kind
 	Ranking *Ranking // in the kind's metric, over its cases
-	Winners []string // the best, and those that tie with it
-	Open    []string // not decided against the best
-	Next    string   // the best of the others; "" when there is none
+	Winners []string // the best, those that are alike, and those that are not decided against it
+	Open    []string // the last of these
+	Next    string   // the best of the others, which are worse; "" when there is none
 
 	// Factor is how many times the weakest winner is better than Next, with its
 	// interval; Least and Most are its range over the kind's workloads, or
@@ -32,7 +32,7 @@ type Decision struct {
 	Rest   string // what it stands on; with Lead, and the kind's name before it, the sentence
 	Lost   string // how many cases the losses are: "2 of 5 cases"
 	Beside string // what else to know: results that are missing
-	Why    string // what the best spends less of, or more; "" where nothing is decided
+	Why    string // what the first of them spends less of, or more; "" where nothing is decided
 	Sizes  string // from which size on models pay, or ""
 	Rates  string // up to which rate of an open loop models keep a limit, or ""
 	Memory string // what a unit takes, or ""
@@ -80,7 +80,7 @@ func (d *Decision) weight() float64 {
 	switch {
 	case d.Next != "" && d.contradicted():
 		return 0.5
-	case d.Next != "" && len(d.Open) == 0 && d.Lo > 1:
+	case d.Next != "" && d.Lo > 1:
 		return d.Lo
 	case d.Next != "" || len(d.Open) == 0 && len(d.Winners) > 1:
 		return 1
@@ -101,13 +101,14 @@ func (a *Analysis) decide(k *Kind) Decision {
 	weakest, next := best, (*Entry)(nil)
 	for i := range r.Entries {
 		switch e := &r.Entries[i]; e.Relation {
-		case Best, Tied:
+		case Best, Tied, Unknown:
 			d.Winners = append(d.Winners, e.Model)
+			if e.Relation == Unknown {
+				d.Open = append(d.Open, e.Model)
+			}
 			if k.Metric.better(weakest.Center, e.Center) {
 				weakest = e
 			}
-		case Unknown:
-			d.Open = append(d.Open, e.Model)
 		case Worse:
 			if next == nil || k.Metric.better(e.Center, next.Center) {
 				next = e
@@ -128,9 +129,9 @@ func (a *Analysis) decide(k *Kind) Decision {
 	d.Lost, d.Beside = d.except(a)
 	switch second := r.Second(); {
 	case next != nil:
-		d.Why = a.why(best.Model, next.Model, r.Cases)
+		d.Why = a.why(d.Winners[0], next.Model, r.Cases)
 	case second != nil && len(d.Open) == 0:
-		d.Why = a.why(best.Model, second.Model, r.Cases)
+		d.Why = a.why(d.Winners[0], d.Winners[1], r.Cases)
 	}
 	d.Sizes, d.Rates, d.Memory = a.pays(k), a.rates(k), a.perUnit(k)
 	return d
@@ -227,11 +228,11 @@ func (d *Decision) claim() (lead, rest string) {
 		}
 		rest = winners + fmt.Sprintf(", %s %s (95 %% interval %s%s)", format.Ratio(d.Factor), format.Clean(d.Next), format.Interval(d.Lo, d.Hi), d.ranged())
 		if len(d.Open) > 0 {
-			rest += "; undecided against " + d.undecided()
+			rest += "; not decided among them: " + d.undecided()
 		}
 		return lead, rest + "."
 	case len(d.Open) > 0:
-		return "not decided", fmt.Sprintf(": %s leads with %s, over %s.", winners, d.undecided(), over(r.Cases))
+		return "not decided between " + modelNames(d.Winners, "and"), fmt.Sprintf(", over %s: %s.", over(r.Cases), d.undecided())
 	case len(d.Winners) > 1:
 		return modelNames(d.Winners, "and") + " alike", fmt.Sprintf(": none is shown to be worse, over %s.", over(r.Cases))
 	}
@@ -254,20 +255,18 @@ func (d *Decision) contradicted() bool {
 	return 2*fewest > len(d.Kind.Cases)
 }
 
-// undecided says what stands open, and how large a difference would have been
-// seen.
+// undecided says how far apart those are that are not decided, and how large a
+// difference would have been seen. It names none: which of them leads is chance.
 func (d *Decision) undecided() string {
-	var parts []string
-	blind := 0.0
+	apart, blind := 1.0, 0.0
 	for _, m := range d.Open {
 		e := d.Ranking.Entry(m)
-		parts = append(parts, fmt.Sprintf("%s %s", format.Ratio(d.Kind.Metric.times(1, e.Ratio)), format.Clean(m)))
-		blind = max(blind, e.Versus.Detectable)
+		apart, blind = max(apart, d.Kind.Metric.times(1, e.Ratio)), max(blind, e.Versus.Detectable)
 	}
 	if !format.Finite(blind) {
-		return fmt.Sprintf("%s (too few results: %d per case are needed)", strings.Join(parts, ", "), inference.Fewest)
+		return fmt.Sprintf("%s apart, with too few results: %d per case are needed", format.Ratio(apart), inference.Fewest)
 	}
-	return fmt.Sprintf("%s (less than %s would not have been seen)", strings.Join(parts, ", "), format.Percent(blind))
+	return fmt.Sprintf("%s apart, and less than %s would not have been seen", format.Ratio(apart), format.Percent(blind))
 }
 
 // ranged is the range of the factor, over what it is taken.
