@@ -256,7 +256,7 @@ func (d *Decision) contradicted() bool {
 }
 
 // undecided says how far apart those are that are not decided, and how large a
-// difference would have been seen. It names none: which of them leads is chance.
+// difference would have been seen. It names none: who leads is chance.
 func (d *Decision) undecided() string {
 	apart, blind := 1.0, 0.0
 	for _, m := range d.Open {

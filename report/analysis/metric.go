@@ -142,8 +142,8 @@ func located(run *results.Run, m Metric, c *results.Cell) (s inference.Sample) {
 	return s
 }
 
-// ranked is the sample that models are ranked by: latencies that cannot be timed
-// are raised to the least that can, so that they are alike.
+// ranked is the sample that models are ranked by: latencies that cannot be
+// timed are raised to the least that can, so that they are alike.
 func ranked(run *results.Run, m Metric, c *results.Cell) inference.Sample {
 	s := located(run, m, c)
 	if m.Latency() {
