@@ -345,3 +345,42 @@ func TestRefineOnlyWhatIsDeclared(t *testing.T) {
 		t.Errorf("%d cases, want the 12 of the plan", len(e.ops))
 	}
 }
+
+// A load that was once not the intended one costs an open loop that result, and
+// not the case; one that never is leaves the reason.
+func TestOpenLoopVoidInBlock(t *testing.T) {
+	for name, tt := range map[string]struct {
+		void          func(block int) bool // of the lower rate
+		results, skip int                  // of it
+	}{
+		"once":           {func(block int) bool { return block == 3 }, 5, 0},
+		"never":          {func(int) bool { return false }, 6, 0},
+		"from the first": {func(int) bool { return true }, 0, 1},
+	} {
+		w := openWorkload()
+		w.Refine = nil
+		dir := t.TempDir()
+		r, e := newCross(t, dir, w, nil, 1)
+		block := 0
+		r.Exec = execFunc(func(ctx context.Context, in Invocation) (Output, error) {
+			if rate, _ := in.Case.Params.Size("rate"); in.N > 0 && rate == 1000 {
+				if block++; tt.void(block) {
+					return Output{}, bench.Void("the generator was late")
+				}
+			}
+			return e.Run(ctx, in)
+		})
+		stats, err := r.Do(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := readCheckpoint([]byte(readBench(t, dir)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := file.Cases["EchoOpen/conns=10/rate=1000/model=goroutine-2"]
+		if got.Results != tt.results || count(got.Void) != tt.skip || stats.Void != 1+tt.skip { // the higher rate is void
+			t.Errorf("%s: %+v, stats %+v; want %d results and %d reasons", name, got, stats, tt.results, tt.skip)
+		}
+	}
+}

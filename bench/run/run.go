@@ -84,6 +84,7 @@ type Run struct {
 type caseState struct {
 	benchlog.Case
 	benchlog.CalibratedCase
+	results  int
 	kept     bool // N is an earlier run's
 	excluded bool // failed or void
 }
@@ -195,7 +196,7 @@ func (r *Run) prepare() error {
 		s := &caseState{Case: c, CalibratedCase: benchlog.CalibratedCase{Case: c.String(), Refined: i >= planned}}
 		if r.Checkpoint != nil {
 			past := r.Checkpoint.Cases[c.String()]
-			s.excluded = past.Failed || past.Void
+			s.results, s.excluded = past.Results, past.Failed || past.Void
 			r.stats.Failed += count(past.Failed)
 			r.stats.Void += count(past.Void)
 		}
