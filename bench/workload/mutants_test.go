@@ -203,7 +203,7 @@ func TestLedgers(t *testing.T) {
 		"Sleep/n=100/stack=0":      {"uest", "uest", "uest", "uest"},
 		"Echo/conns=1":             {"ub", "ub", "ub", "ub"}, // of the clients, which are the same
 
-		"PipeOpen/payload=65536/rate=1000": {"b", "ueb", "ueb", "ueb"}, // the next message may be there
+		"PipeOpen/payload=65536/rate=2000": {"b", "ueb", "ueb", "ueb"}, // the next message may be there
 		"EchoOpen/conns=10/rate=2000":      {"ub", "ub", "ub", "ub"},
 	} {
 		c := benchlog.ParseCase(key)

@@ -19,7 +19,7 @@ var pipeOpen = &bench.Workload{
 		"finds the pipe full or the helper at work is charged with its wait. The load is made by one goroutine that " +
 		"polls the clock; a helper that shares its thread, as a greenlet does, is late by what it works.",
 	Op:     "round trip",
-	Cases:  []bench.Params{"payload=65536/rate=1000", "payload=65536/rate=5000"},
+	Cases:  []bench.Params{"payload=65536/rate=2000", "payload=65536/rate=8000"},
 	Open:   true,
 	Refine: []string{bench.RateParam},
 	Want:   func(b *bench.B) uint64 { return uint64(b.N) },
