@@ -81,6 +81,7 @@ func breakEvens(a *Analysis) []BreakEven {
 type RatioPoint struct {
 	X, Ratio, Lo, Hi float64
 	Claim            inference.Claim
+	Refined          bool // the run has added the size, to bracket a crossing
 }
 
 // Ratios are the comparable points of two models along a curve.
@@ -89,8 +90,8 @@ func (a *Analysis) Ratios(g *Curve, x, y string) []RatioPoint {
 	for i, c := range g.Cases {
 		sx, sy := located(a.Run, Throughput, c.Cells[x]), located(a.Run, Throughput, c.Cells[y])
 		if len(sx) > 0 && len(sy) > 0 {
-			c := compare(x, y, sx, sy)
-			out = append(out, RatioPoint{g.X[i], c.Ratio, c.Lo, c.Hi, c.Claim})
+			r := compare(x, y, sx, sy)
+			out = append(out, RatioPoint{g.X[i], r.Ratio, r.Lo, r.Hi, r.Claim, c.Refined()})
 		}
 	}
 	return out
@@ -111,7 +112,7 @@ func (a *Analysis) breakEven(g Curve, x, y string) (BreakEven, bool) {
 		e.Outcome = MultipleCrossings
 	case len(turns) == 2:
 		e.Outcome, e.Falling = Crosses, turns[0] > 0
-		e.Lo, e.Hi = pts[before].X, pts[after].X
+		e.Lo, e.Hi = tighten(pts, before, after)
 	case len(turns) == 1 && every(pts, func(p RatioPoint) bool { return p.sign() != 0 }):
 		e.Outcome = map[int]Outcome{1: Always, -1: Never}[turns[0]]
 	default:
@@ -132,6 +133,35 @@ func (p RatioPoint) sign() int {
 		return -1
 	}
 	return 0
+}
+
+// tighten returns the bracket between two points of which opposite claims are
+// made, narrowed by the sizes that were added for that. At these it counts on
+// which side of one a whole interval is, not whether it is so by more than
+// matters: close to a crossing no difference is. Where they contradict each
+// other the bracket stays.
+func tighten(pts []RatioPoint, before, after int) (lo, hi float64) {
+	first := pts[before].sign()
+	i, j := before, after
+	for k := before + 1; k < after; k++ {
+		p, side := pts[k], 0
+		switch {
+		case p.Refined && p.Lo > 1:
+			side = 1
+		case p.Refined && p.Hi < 1:
+			side = -1
+		}
+		switch {
+		case side == first:
+			i = k
+		case side == -first:
+			j = min(j, k)
+		}
+	}
+	if i > j {
+		i, j = before, after
+	}
+	return pts[i].X, pts[j].X
 }
 
 // turns lists the signs along the points, without repetition and without what
@@ -202,6 +232,9 @@ func (e *BreakEven) upTo(x float64) string {
 // open names the sizes at which neither is better: both are alike, or nothing
 // is shown.
 func (e *BreakEven) open(pts []RatioPoint) (s string) {
+	if e.Outcome == Crosses { // what matters lies inside the bracket
+		pts = slices.DeleteFunc(slices.Clone(pts), func(p RatioPoint) bool { return p.X <= e.Lo || p.X >= e.Hi })
+	}
 	if alike := e.sizes(pts, inference.Tie); len(alike) > 0 {
 		s = "; alike at " + format.List(alike)
 	}

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -109,4 +110,38 @@ func sizeOf(r *rand.Rand, ratio, noise float64) *results.Case {
 		}
 	}
 	return c
+}
+
+// Sizes that a run has added narrow the bracket, though no model is better
+// there by more than matters; what it had planned is held to that. Sizes that
+// contradict each other leave the bracket as it was.
+func TestBreakEvenRefined(t *testing.T) {
+	for name, tt := range map[string]struct {
+		ratios map[string]float64 // of the two models, in thousandths
+		want   string
+	}{
+		"narrowed":         {map[string]float64{"1us": 500, "1.9us": 960, "2.1us": 1000, "2.35us": 1040, "10us": 1600}, "from task = 2.35µs at the latest, not at 1.9µs; alike at 2.1µs; 1.60× at 10µs"},
+		"contradictory":    {map[string]float64{"1us": 500, "1.9us": 1040, "2.35us": 960, "10us": 1600}, "from task = 10µs at the latest, not at 1µs; alike at 1.9µs and 2.35µs; 1.60× at 10µs"},
+		"one side":         {map[string]float64{"1us": 500, "1.9us": 960, "10us": 1600}, "from task = 10µs at the latest, not at 1.9µs; 1.60× at 10µs"},
+		"planned is alike": {map[string]float64{"1us": 500, "5us": 1040, "10us": 1600}, "from task = 10µs at the latest, not at 1µs; alike at 5µs; 1.60× at 10µs"},
+		"falling":          {map[string]float64{"1us": 1600, "1.9us": 1040, "2.35us": 960, "10us": 500}, "up to task = 1.9µs at least, not at 2.35µs; 1.60× at 1µs"},
+	} {
+		text := `# switchyard {"format":1,"run":"2026-11-27T12:00:00Z","models":["serial","a"]}
+# model {"name":"serial","note":"n","baseline":true}
+# model {"name":"a","note":"n"}
+# workload {"name":"Map","op":"task","vary":["task"],"cases":["task=1us","task=5us","task=10us"],"refine":["task"]}
+`
+		for block := range 8 {
+			text += fmt.Sprintf("# begin {\"block\":%d,\"attempt\":1}\n", block+1)
+			for size, ratio := range tt.ratios {
+				text += fmt.Sprintf("BenchmarkMap/task=%s/model=serial-2 10 %d ops/s\n", size, 100_000+50*block)
+				text += fmt.Sprintf("BenchmarkMap/task=%s/model=a-2 10 %d ops/s\n", size, int(100*ratio)+50*block+(block%2)*100)
+			}
+			text += fmt.Sprintf("# block {\"block\":%d,\"attempt\":1}\n", block+1)
+		}
+		evens := Of(read(t, text)).BreakEvens
+		if len(evens) != 1 || evens[0].Text != tt.want {
+			t.Errorf("%s: %+v, want %s", name, evens, tt.want)
+		}
+	}
 }
