@@ -54,7 +54,7 @@ func Pair(old, new *Runners) (r *Runners, onlyOld, onlyNew []string, err error) 
 			r.Workloads = append(r.Workloads, shared)
 		}
 	}
-	onlyOld, onlyNew = r.lacks(old), r.lacks(new)
+	onlyOld, onlyNew = r.lacks(old, new), r.lacks(new, old)
 	if len(r.Models) == 0 || len(r.Workloads) == 0 {
 		return nil, nil, nil, fmt.Errorf("the builds have nothing in common: one has %s, the other %s",
 			strings.Join(onlyOld, ", "), strings.Join(onlyNew, ", "))
@@ -100,17 +100,23 @@ func (r *Runners) share(old, w benchlog.WorkloadInfo) (benchlog.WorkloadInfo, er
 	return w, nil
 }
 
-// lacks names what one of the sides has, and the pair has not.
-func (r *Runners) lacks(side *Runners) (names []string) {
+// lacks names what one of the sides has, and the pair has not. A workload that
+// the other has too is another one there.
+func (r *Runners) lacks(side, other *Runners) (names []string) {
 	for _, m := range side.Models {
 		if !r.has(m.Name) {
 			names = append(names, "the model "+string(m.Name))
 		}
 	}
 	for _, w := range side.Workloads {
-		i := slices.IndexFunc(r.Workloads, func(have benchlog.WorkloadInfo) bool { return have.Name == w.Name })
-		if i < 0 {
-			names = append(names, fmt.Sprintf("%s in ops of one %s", w.Name, w.Op))
+		named := func(have benchlog.WorkloadInfo) bool { return have.Name == w.Name }
+		i := slices.IndexFunc(r.Workloads, named)
+		switch {
+		case i < 0 && slices.ContainsFunc(other.Workloads, named):
+			names = append(names, fmt.Sprintf("%s as it is there (an op is one %s)", w.Name, w.Op))
+			continue
+		case i < 0:
+			names = append(names, "the workload "+w.Name)
 			continue
 		}
 		shared := r.Workloads[i]

@@ -233,10 +233,10 @@ func TestPairNamesWhatOneLacks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := strings.Join(onlyOld, "; "), "the model process; A/n=3; B in goroutine; Gone in ops of one op; C in ops of one message"; got != want {
+	if got, want := strings.Join(onlyOld, "; "), "the model process; A/n=3; B in goroutine; the workload Gone; C as it is there (an op is one message)"; got != want {
 		t.Errorf("only old: %s, want %s", got, want)
 	}
-	if got, want := strings.Join(onlyNew, "; "), "the model thread; A/n=4/m=5; C in ops of one byte"; got != want {
+	if got, want := strings.Join(onlyNew, "; "), "the model thread; A/n=4/m=5; C as it is there (an op is one byte)"; got != want {
 		t.Errorf("only new: %s, want %s", got, want)
 	}
 	if got, want := fmt.Sprint(r.Workloads[0].Cases), "[build=old/n=1 build=new/n=1 build=control/n=1 build=old/n=2 build=new/n=2 build=control/n=2]"; got != want || fmt.Sprint(r.Workloads[1].Cases) != "[build=old build=new build=control]" {

@@ -149,7 +149,7 @@ func (d *Diff) unlike() {
 	d.trust("the old run", d.Old)
 	d.trust("the new run", d.New)
 	if was, is := benchtime(d.Old), benchtime(d.New); was != is && was > 0 && is > 0 {
-		add("The bench times differ: %v per result, was %v.", is, was)
+		add("The bench times differ: %s per result, was %s.", format.Value(float64(is), "ns"), format.Value(float64(was), "ns"))
 	}
 	d.otherN()
 	if n := d.few(); n > 0 && n == len(d.Changes) {
@@ -213,7 +213,7 @@ func (d *Diff) otherN() {
 			cells++
 		}
 		if factor > most {
-			most, where = factor, fmt.Sprintf("%s: %s, was %s", results.WithModel(c.Case.Title(), c.Model), format.Value(is, ""), format.Value(was, ""))
+			most, where = factor, fmt.Sprintf("%s: %.0f, was %.0f", results.WithModel(c.Case.Title(), c.Model), is, was)
 		}
 	}
 	if cells > 0 {

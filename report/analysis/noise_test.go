@@ -122,9 +122,9 @@ func TestUnlike(t *testing.T) {
 		new  *results.Run
 		want string
 	}{
-		{steady(t, "A", 100, `,"benchtime_ns":20000000`), "The bench times differ: 20ms per result, was 50ms."},
+		{steady(t, "A", 100, `,"benchtime_ns":20000000`), "The bench times differ: 20.0ms per result, was 50.0ms."},
 		{steady(t, "B", 100, `,"benchtime_ns":50000000`), "Different machines: what differs may be the machine, not the code."},
-		{otherN(steady(t, "A", 100, "")), "N differs in 1 of 2 cells, by up to 4.00× (W15, m: 4.00k, was 1.00k)."},
+		{otherN(steady(t, "A", 100, "")), "N differs in 1 of 2 cells, by up to 4.00× (W15, m: 4000, was 1000)."},
 		{failed(steady(t, "A", 100, "")), "Trust in the new run is low: 1 failed cell"},
 		{read(t, "# switchyard {\"format\":1}\nBenchmarkW0/model=m-2 1000 5 ns/op\n"), "No case has 3 results in both runs: nothing can be told."},
 	} {

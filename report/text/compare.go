@@ -24,12 +24,8 @@ func WriteCompare(w io.Writer, d *analysis.Diff, opt Options) error {
 	for _, s := range d.Unlike {
 		t.wrap(ansiRed, format.CleanTo(s, 600), "  ")
 	}
-	for _, h := range d.Hosts {
-		code := ""
-		if h.Machine {
-			code = ansiRed
-		}
-		t.wrap(code, fmt.Sprintf("%s: %s, was %s", format.Clean(h.Key), format.OrNone(h.New), format.OrNone(h.Old)), "  ")
+	for _, h := range facts(d, opt.Verbose) {
+		t.wrap(map[bool]string{true: ansiRed}[h.machine], h.text, "  ")
 	}
 	for _, m := range d.Metrics() {
 		t.changes(d, m)
@@ -46,6 +42,29 @@ func WriteCompare(w io.Writer, d *analysis.Diff, opt Options) error {
 	t.notes(d.Notes())
 	t.wrap(ansiBold, d.Sentence(), "")
 	return t.w.Flush()
+}
+
+// A fact is a line about the hosts.
+type fact struct {
+	text    string
+	machine bool
+}
+
+// facts say in what the hosts differ. Facts that one of the files lacks are
+// counted, or named if all are to be.
+func facts(d *analysis.Diff, all bool) (out []fact) {
+	missing := 0
+	for _, h := range d.Hosts {
+		if !all && (h.Old == "" || h.New == "") {
+			missing++
+			continue
+		}
+		out = append(out, fact{fmt.Sprintf("%s: %s, was %s", format.Clean(h.Key), format.OrNone(h.New), format.OrNone(h.Old)), h.Machine})
+	}
+	if missing > 0 {
+		out = append(out, fact{format.Count(missing, "fact") + " about a host that only one of the files has: see -v", false})
+	}
+	return out
 }
 
 // A nameList is a list of cells with what they have in common.

@@ -27,8 +27,8 @@ func WriteCompareMarkdown(w io.Writer, d *analysis.Diff, verbose bool) error {
 		list("", []string{s})
 	}
 	list("", d.Unlike)
-	for _, h := range d.Hosts {
-		fmt.Fprintf(&b, "- %s: %s, was %s\n", code(h.Key), code(format.OrNone(h.New)), code(format.OrNone(h.Old)))
+	for _, h := range facts(d, verbose) {
+		fmt.Fprintf(&b, "- %s\n", code(h.text))
 	}
 	list("failed: ", d.Failed)
 	if !strings.HasSuffix(b.String(), "\n\n") {

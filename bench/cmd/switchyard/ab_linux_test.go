@@ -62,14 +62,14 @@ func TestAB(t *testing.T) {
 	new := program(t, dir, "new", fixedRunner(map[string]int{"Even": 200, "Odd": 300}))
 	out := filepath.Join(dir, "out")
 	status, stdout, stderr := result(t, abArgs("ab", out, "--old", old, "--new", new)...)
-	if status != exitFailed || !strings.Contains(stderr, "note: not measured, since only the old build has it: Rare in ops of one o\n") {
+	if status != exitFailed || !strings.Contains(stderr, "note: not measured, since only the old build has it: the workload Rare\n") {
 		t.Errorf("exit status %d, printed %s", status, stderr)
 	}
 	text := readFile(t, out, benchlog.BenchFile)
 	if n := strings.Count(text, "\nBenchmarkEven/build=control/n=2/model=b-1\t10000\t100 ns/op"); n != 10 {
 		t.Errorf("%d results of the control", n)
 	}
-	for _, want := range []string{"old: " + old + "; new: " + new, "Even n=1  a  10.0M/s  5.00M/s  -50.0 to -50.0 % worse    0.0 %", "8 comparisons: 4 worse, 0 better, 4 the same within 5 %.", "Only in the old run: Rare in ops of one o"} {
+	for _, want := range []string{"old: " + old + "; new: " + new, "Even n=1  a  10.0M/s  5.00M/s  -50.0 to -50.0 % worse    0.0 %", "8 comparisons: 4 worse, 0 better, 4 the same within 5 %.", "Only in the old run: the workload Rare"} {
 		if !strings.Contains(strings.Join(strings.Fields(stdout), " "), strings.Join(strings.Fields(want), " ")) {
 			t.Errorf("no %q in\n%s", want, stdout)
 		}
