@@ -38,6 +38,7 @@ help:
 	$(info make test     all tests, with the race detector)
 	$(info make check    formatting, vet, staticcheck, tidiness, builds for other systems, and make test)
 	$(info make stats    how often intervals hold the truth, by simulations of some minutes)
+	$(info make browser  the page in a headless Chromium, if there is one)
 	$(info make faults   a million tasks while a thousand workers are killed; minutes)
 	$(info make mutants  change N places of each of PKGS, one at a time, and print what no test sees; hours for all)
 	$(info make clean    remove what was built)
@@ -118,7 +119,7 @@ mutants:
 	@bin/mutants -n $(call quote,$(N)) -seed $(call quote,$(SEED)) -known .mutants/known.txt $(PKGS)
 
 .PHONY: check
-check: fmt vet staticcheck tidy cross debug tools test
+check: fmt vet staticcheck tidy cross debug tools test browser
 
 .PHONY: fmt
 fmt:
@@ -138,7 +139,12 @@ debug:
 	$(GO) vet -tags greenletdebug ./greenlet/...
 	$(GO) test -tags greenletdebug ./greenlet/
 
-# The mutation tester is a module of its own.
+# The tests that need a browser are a module of their own, and so is the mutation
+# tester.
+.PHONY: browser
+browser:
+	cd .browser && $(GO) vet ./... && $(GO) test -count=1 ./...
+
 .PHONY: tools
 tools:
 	cd .mutants && $(GO) vet ./... && $(GO) test ./...

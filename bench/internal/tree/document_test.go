@@ -37,7 +37,7 @@ var (
 	code = regexp.MustCompile("`([^`\n]+)`")
 	// A file or folder of the module: several elements, or a file of a known
 	// kind; a folder that a pattern of the go command begins with.
-	treePath = regexp.MustCompile(`^\.?/?((?:bench|greenlet|procs|report|results|\.ci|\.github|\.mutants)(?:/[\w.-]+)*?)(?:/|/\.\.\.)?$`)
+	treePath = regexp.MustCompile(`^\.?/?((?:bench|greenlet|procs|report|results|\.browser|\.ci|\.github|\.mutants)(?:/[\w.-]+)*?)(?:/|/\.\.\.)?$`)
 	target   = regexp.MustCompile(`\bmake ([a-z]+)`)
 )
 
@@ -114,7 +114,7 @@ func hasHeading(t *testing.T, name, anchor string) bool {
 
 var (
 	// A file or folder of the module, and a Go file of the same package.
-	commentPath = regexp.MustCompile(`(?:^|[\s(])((?:bench|greenlet|procs|report|\.ci|\.github|\.mutants)/[\w./-]*\w)`)
+	commentPath = regexp.MustCompile(`(?:^|[\s(])((?:bench|greenlet|procs|report|\.browser|\.ci|\.github|\.mutants)/[\w./-]*\w)`)
 	commentFile = regexp.MustCompile(`(?:^|[\s(])(\w+\.go)(?:[\s),;]|\.\s|:\s)`)
 )
 
