@@ -80,7 +80,9 @@ func (c *Case) Name() string {
 
 // Refined reports whether the case is none of those that were planned: the run
 // added it to narrow a crossing, for the models that cross there.
-func (c *Case) Refined() bool { return c.Workload.Info.Refined(benchlog.Params(c.Name())) }
+func (c *Case) Refined() bool {
+	return c.Workload != nil && c.Workload.Info.Refined(benchlog.Params(c.Name()))
+}
 
 // Planned lists the workload's cases without the refined ones. Means and
 // verdicts are taken over these: the others were chosen because models are
