@@ -7,8 +7,8 @@
 //     once; a workload, a model and a parameter point make a [Case].
 //   - A [Func] does b.N ops and returns the answer. Only what lies between
 //     [B.Start] and [B.Stop] is timed. The answer is compared with
-//     [Workload.Want] on every result: a wrong answer is a failed case, never a
-//     number.
+//     [Workload.Want] on every result, and what its units entered with
+//     [Workload.Ledger]: what is wrong is a failed case, never a number.
 //   - Every result is measured in a fresh process ([Measure], called by the
 //     runner), so that one model's garbage is not another's pause.
 //   - How a whole run is ordered is package run; what a runner and a run write,

@@ -49,9 +49,7 @@ type Recorder struct {
 const sampleBytes = 8
 
 // NewRecorder returns a recorder that times one op in every (a power of two),
-// with room for the given number of ops. Worker processes use it, and hand
-// [Recorder.Samples] back to the parent for [B.AddSamples]; in-process models
-// call [B.Recorder].
+// with room for the given number of ops. See [Unit].
 func NewRecorder(every, ops int) *Recorder {
 	return &Recorder{mask: every - 1, epoch: time.Now(), samples: make([]int64, 0, ops/every+1)}
 }
@@ -119,14 +117,6 @@ func (l *Laps) Pass() {
 
 // Every returns k where one op in k is timed: 1 when an op is long enough.
 func (b *B) Every() int { return max(b.every, 1) }
-
-// Recorder returns a new latency recorder for a unit that will do about the
-// given number of ops.
-func (b *B) Recorder(ops int) *Recorder {
-	r := NewRecorder(b.Every(), ops)
-	b.recs = append(b.recs, r)
-	return r
-}
 
 // AddSamples adds latencies in nanoseconds that a worker process recorded.
 func (b *B) AddSamples(ns []int64) {

@@ -223,7 +223,7 @@ func TestSleepTruth(t *testing.T) {
 	const op = 3 * time.Millisecond
 	var all, least time.Duration // as measured from without, on a machine that may be busy
 	r := truth(t, 20, Options{Op: op}, func(b *B) (uint64, error) {
-		lat := b.Recorder(b.N)
+		lat := b.Unit(b.N)
 		time.Sleep(op)
 		all, least = 0, time.Hour
 		start := time.Now()
@@ -304,7 +304,7 @@ func TestResultLine(t *testing.T) {
 func TestLatencyMerge(t *testing.T) {
 	var b B
 	b.every = 4
-	r := b.Recorder(10)
+	r := b.Unit(10)
 	for i := range 10 {
 		r.End(r.Begin(i)) // ops 0, 4 and 8
 	}

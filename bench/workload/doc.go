@@ -11,12 +11,18 @@
 // The rules that hold for all of them, kept by the kit (kit.go for units of
 // this process, kit_process.go for worker processes):
 //
-//   - All units have arrived at a barrier before the clock starts. They stay
-//     until it has stopped and the memory has been read; outcomes travel after.
-//   - A process model's worker has GOMAXPROCS=1. A pool has as many workers as
-//     the CPU set has CPUs.
+//   - All units have arrived at a barrier before the clock starts; those that
+//     wait for each other have had a turn. The last one that has done its work
+//     ends the race. They stay until the memory has been read; outcomes travel
+//     after.
+//   - A unit enters what it has done in its own [bench.Unit], where it happens.
+//     What all of them must come to is the workload's Ledger; mutants_test.go
+//     shows that less is found.
+//   - A process model's worker has GOMAXPROCS=1. A pool of processes has as
+//     many workers as the CPU set has CPUs.
 //   - ants is used as its documentation shows: one pool, made in set-up, at
 //     least as large as the concurrency of its rivals.
 //   - thread is a goroutine locked to an OS thread of its own.
-//   - A unit that needs its own latencies has its own [bench.Recorder].
+//
+// FAIRNESS.md has all rules, and which test breaks which.
 package workload

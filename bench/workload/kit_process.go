@@ -23,9 +23,20 @@ type workerArgs[In any] struct {
 
 // A barrier is what the processes of a team and their parent share.
 type barrier struct {
-	Steps       *procs.Semaphore // released by each worker at the barrier, and after its work
+	Left        *procs.Value[int64] // workers that are not at the barrier yet, then those at work
+	Last        *procs.Semaphore    // released by the last of them, who wakes the parent once
 	Start, Home *procs.Event
 	Outcomes    *procs.Queue[outcome]
+}
+
+// step says that a worker is at the barrier, or has done its work.
+func (t *barrier) step(ctx context.Context) error {
+	last := false
+	err := t.Left.Update(ctx, func(left *int64) { *left--; last = *left == 0 })
+	if err != nil || !last {
+		return err
+	}
+	return t.Last.Release()
 }
 
 // An outcome is what one worker process did.
@@ -42,7 +53,7 @@ func registerWorker[In any](name string,
 ) *procs.Func[workerArgs[In], struct{}] {
 	return procs.Register(name, func(ctx context.Context, args workerArgs[In]) (none struct{}, err error) {
 		t, u := args.Barrier, bench.NewUnit(args.Every, args.Ops)
-		if err := t.Steps.Release(); err != nil {
+		if err := t.step(ctx); err != nil {
 			return none, err
 		}
 		if err := t.Start.Wait(ctx); err != nil {
@@ -51,7 +62,7 @@ func registerWorker[In any](name string,
 		if err := work(ctx, args.In, u); err != nil {
 			return none, err
 		}
-		if err := t.Steps.Release(); err != nil {
+		if err := t.step(ctx); err != nil {
 			return none, err
 		}
 		if err := t.Home.Wait(ctx); err != nil {
@@ -73,7 +84,7 @@ type workers struct {
 // waits until all of them are at the barrier. Call free in any case.
 func gatherWorkers[In any](b *bench.B, f *procs.Func[workerArgs[In], struct{}], ins []In) (*workers, error) {
 	w := new(workers)
-	if err := w.share(); err != nil {
+	if err := w.share(len(ins)); err != nil {
 		return w, err
 	}
 	for i, in := range ins {
@@ -85,15 +96,22 @@ func gatherWorkers[In any](b *bench.B, f *procs.Func[workerArgs[In], struct{}], 
 		w.procs = append(w.procs, p)
 	}
 	b.Units(len(ins))
-	return w, w.wait()
+	if err := w.wait(); err != nil {
+		return w, err
+	}
+	return w, w.Left.Set(int64(len(ins)))
 }
 
-// share makes the barrier.
-func (w *workers) share() (err error) {
-	if w.Steps, err = procs.NewSemaphore(0); err != nil {
+// share makes the barrier for n workers.
+func (w *workers) share(n int) (err error) {
+	if w.Left, err = procs.NewValue(int64(n)); err != nil {
 		return err
 	}
-	w.shared = append(w.shared, w.Steps)
+	w.shared = append(w.shared, w.Left)
+	if w.Last, err = procs.NewSemaphore(0); err != nil {
+		return err
+	}
+	w.shared = append(w.shared, w.Last)
 	if w.Start, err = procs.NewEvent(); err != nil {
 		return err
 	}
@@ -115,23 +133,17 @@ func (w *workers) open() error { return w.Start.Set() }
 // wait returns when every worker has come a step further: to the barrier, or to
 // the end of its work. One that has died is an error.
 func (w *workers) wait() error {
-	for range w.procs {
-		for {
-			err := w.Steps.AcquireTimeout(time.Second)
-			if err == nil {
-				break
-			}
-			if !errors.Is(err, procs.ErrTimeout) {
-				return err
-			}
-			for _, p := range w.procs {
-				if code, ended := p.ExitCode(); ended {
-					return fmt.Errorf("a worker ended with exit code %d before its work was done", code)
-				}
+	for {
+		err := w.Last.AcquireTimeout(time.Second)
+		if err == nil || !errors.Is(err, procs.ErrTimeout) {
+			return err
+		}
+		for _, p := range w.procs {
+			if code, ended := p.ExitCode(); ended {
+				return fmt.Errorf("a worker ended with exit code %d before its work was done", code)
 			}
 		}
 	}
-	return nil
 }
 
 // dismiss lets the workers end, and enters what they have done.

@@ -77,7 +77,7 @@ func doubles() []*bench.Workload {
 
 // good takes about a microsecond an op.
 func good(b *bench.B) (uint64, error) {
-	lat := b.Recorder(b.N)
+	lat := b.Unit(b.N)
 	b.Start()
 	for i := range b.N {
 		t := lat.Begin(i)
