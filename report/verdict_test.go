@@ -168,3 +168,31 @@ func TestFirstLookIsShort(t *testing.T) {
 		}
 	}
 }
+
+// However many kinds of work there are, or exceptions of one, the page stays
+// small and says what it left out.
+func TestVerdictsOfManyKindsFit(t *testing.T) {
+	for kind, want := range map[string]string{
+		"":   "What was decided of 920 kinds of work beyond the first 80 is left out of this page; switchyard report -v has it.",
+		"of": "100 more, in the matrix</a>: 400 of 1000 cases.",
+	} {
+		var b strings.Builder
+		b.WriteString("# switchyard {\"format\":1}\n")
+		for i := range 1000 {
+			fmt.Fprintf(&b, "# workload {\"name\":\"%090d\",\"kind\":%q}\n", i, kind)
+		}
+		for range 6 {
+			for i := range 1000 {
+				ns := 300
+				if i%5 < 2 {
+					ns = 70
+				}
+				fmt.Fprintf(&b, "Benchmark%090d/model=a-2 1 100 ns/op\nBenchmark%090d/model=b-2 1 %d ns/op\n", i, i, ns)
+			}
+		}
+		page := pageOf(t, read(t, b.String()))
+		if len(page) > 3<<20 || !strings.Contains(page, want) {
+			t.Errorf("%q: %d bytes, without %q", kind, len(page), want)
+		}
+	}
+}

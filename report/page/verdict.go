@@ -7,6 +7,9 @@ import (
 	"switchyard/report/format"
 )
 
+// maxLosses bounds the exceptions of one kind of work on the page.
+const maxLosses = 300
+
 // A pageVerdict is the verdict with the places on the page that it stands on.
 type pageVerdict struct {
 	analysis.Verdict
@@ -33,9 +36,18 @@ type pageShares struct {
 
 func (b *builder) verdict() pageVerdict {
 	v := pageVerdict{Verdict: b.run.Verdict}
-	for _, d := range v.Verdict.Decisions {
+	all := v.Verdict.Decisions
+	if more := len(all) - maxWorkloads; more > 0 {
+		b.cutOnce(fmt.Sprintf("What was decided of %s beyond the first %d is left out of this page; switchyard report -v has it.", format.Count(more, "kind")+" of work", maxWorkloads))
+		all = all[:maxWorkloads]
+	}
+	for _, d := range all {
 		one := pageDecision{Decision: d}
-		for _, l := range d.Losses {
+		for i, l := range d.Losses {
+			if i == maxLosses {
+				one.Losses = append(one.Losses, link{"matrix", fmt.Sprintf("%d more, in the matrix", len(d.Losses)-i)})
+				break
+			}
 			to := link{b.anchor(l.Workload), l.Text}
 			if len(l.Cases) == 1 {
 				to.ID = b.anchor(l.Cases[0])

@@ -70,6 +70,7 @@ func TestPagesSayWhatTheirResultsSay(t *testing.T) {
 	made := t.TempDir()
 	reporttest.Synthetic{Seed: 1, Count: 6, Only: "Lock"}.Write(t, made)
 	paths := append(keptRuns(t), made, file(t, reporttest.Small),
+		file(t, "# switchyard {\"format\":1}\n# workload {\"name\":\"O\",\"open\":true}\n"+strings.Repeat("BenchmarkO/rate=5/model=a-2 1 5 ns/op 5 ops/s 900 p99-ns\nBenchmarkO/rate=5/model=b-2 1 5 ns/op 5 ops/s 700 p99-ns\nBenchmarkW/build=old/n=2/model=a-2 1 5 ns/op\nBenchmarkW/build=new/n=2/model=a-2 1 6 ns/op\nBenchmarkW/build=control/n=2/model=a-2 1 5 ns/op\n", 6)),
 		file(t, strings.Repeat("BenchmarkX/a-2 1 5 ns/op 3 B/op\nBenchmarkX/a-4 1 4 ns/op\n", 6)),
 		file(t, "# switchyard {\"format\":1}\n"+strings.Repeat("BenchmarkX/n=1/model=a 1 5 ns/op 2e8 ops/s\nBenchmarkX/n=1/model=b 1 7 ns/op 14e7 ops/s\nBenchmarkX/n=1/model=a-4 1 4 ns/op\nBenchmarkX/n=1/model=b-4 1 NaN ns/op\n", 6)+"--- FAIL: BenchmarkX/n=1/model=b-4\n    no\n"))
 	for _, path := range paths {
@@ -226,16 +227,7 @@ func checkFactor(t *testing.T, tally tally, d *analysis.Decision) {
 			weakest = w
 		}
 	}
-	// How many times better it is, by the same mean of the ratios of each case.
-	ratio, n := 0.0, map[string]float64{}
-	for _, c := range d.Ranking.Cases {
-		n[c.Workload.Name]++
-	}
-	for _, c := range d.Ranking.Cases {
-		in := func(model string) cell { return cell{c.Workload.Name, c.Label(), model} }
-		ratio += math.Log(tally.ratio(in(weakest), in(d.Next))) / n[c.Workload.Name] / float64(len(n))
-	}
-	if got := math.Exp(ratio); math.Abs(got/d.Factor-1) > 0.03 {
+	if got := tally.factor(d.Ranking.Cases, weakest, d.Next); math.Abs(got/d.Factor-1) > 0.05 {
 		t.Errorf("%s: %s is %v × %s, the verdict says %v", d.Kind.Name, weakest, got, d.Next, d.Factor)
 	}
 	for _, l := range d.Losses {
@@ -245,6 +237,36 @@ func checkFactor(t *testing.T, tally tally, d *analysis.Decision) {
 			}
 		}
 	}
+}
+
+// factor is how many times model x is better than y: the median over the blocks
+// of the mean of the logarithms of all cases, every workload worth the same.
+// The report moves values that are far out to their median, so it differs a
+// little.
+func (t tally) factor(cases []*results.Case, x, y string) float64 {
+	n := map[string]float64{}
+	for _, c := range cases {
+		n[c.Workload.Name]++
+	}
+	sums, seen := map[float64]float64{}, map[float64]int{}
+	for _, c := range cases {
+		weight := 1 / n[c.Workload.Name] / float64(len(n))
+		for sign, model := range map[float64]string{1: x, -1: y} {
+			in := cell{c.Workload.Name, c.Label(), model}
+			values := t.values(in, "ops/s")
+			for i, block := range t[in][blockOf] {
+				sums[block] += sign * weight * math.Log(values[i])
+				seen[block]++
+			}
+		}
+	}
+	var all []float64
+	for block, sum := range sums {
+		if seen[block] == 2*len(cases) {
+			all = append(all, sum)
+		}
+	}
+	return math.Exp(middle(all))
 }
 
 func checkProfile(t *testing.T, tally tally, run *results.Run, p *analysis.Profile) {
