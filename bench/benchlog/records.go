@@ -144,6 +144,7 @@ type CalibratedCase struct {
 // pass takes over where it still suits.
 type Like struct {
 	Started Time `json:"run"`
+	Chosen  bool `json:"chosen,omitempty"` // by who asked for it; else it is the run before
 	Calibration
 }
 

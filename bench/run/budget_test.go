@@ -80,7 +80,7 @@ func TestFit(t *testing.T) {
 		"7 ms":                                 {100 * ms, 20 * ms, two, false, 1, 7 * ms, 5000, cut("7ms", "100ms")},
 		"7 ms and less":                        {60 * ms, 20 * ms, two, false, 1, 3 * ms, 2000, cut("3ms", "60ms")},
 		"two of three": {45 * ms, 20 * ms, two, false, 1, 2 * ms, 2000,
-			append([]string{"the budget of 45ms holds about 2 of 3 results per case"}, cut("2ms", "45ms")...)},
+			append(cut("2ms", "45ms"), "the budget of 45ms holds about 2 of 3 results per case")},
 		"no cases": {20 * ms, 20 * ms, nil, false, 1, 20 * ms, 1000, nil},
 		// Ten ops of 40 ms each, whatever the bench time: 3 * (5 + 440) ms.
 		"long ops":         {1700 * ms, 20 * ms, []time.Duration{us, 40 * ms}, false, 1, 20 * ms, 20000, nil},
@@ -99,6 +99,23 @@ func TestFit(t *testing.T) {
 		err := r.fit()
 		if got := r.cases[0].N; err != nil || r.Benchtime != tt.want || got != tt.n || !slices.Equal(told.texts, tt.notes) {
 			t.Errorf("%s: bench time %v, %d ops, notes %q, %v; want %v, %d, %q", name, r.Benchtime, got, told.texts, err, tt.want, tt.n, tt.notes)
+		}
+	}
+	// An earlier run had a shorter bench time than the budget holds now: much
+	// shorter, or chosen, or a little.
+	for name, tt := range map[string]struct {
+		had    time.Duration
+		chosen bool
+		want   time.Duration
+		n      int
+	}{"much": {7 * ms, false, 20 * ms, 20000}, "chosen": {7 * ms, true, 7 * ms, 1000}, "a little": {8 * ms, false, 8 * ms, 1000}} {
+		r, told := budgetRun(190*ms, tt.had, us, us)
+		r.asked, r.Like = 20*ms, &benchlog.Like{Chosen: tt.chosen}
+		for _, s := range r.cases {
+			s.kept = true
+		}
+		if err := r.fit(); err != nil || r.Benchtime != tt.want || r.cases[0].N != tt.n || len(told.texts) > 0 {
+			t.Errorf("%s: bench time %v, %d ops, notes %q, %v; want %v, %d", name, r.Benchtime, r.cases[0].N, told.texts, err, tt.want, tt.n)
 		}
 	}
 	// 14.4 ms a block: the budget does not hold the first one.

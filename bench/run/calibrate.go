@@ -82,9 +82,12 @@ func (r *Run) find(ctx context.Context, s *caseState, like benchlog.CalibratedCa
 
 // scale gives the case another N.
 func (s *caseState) scale(n int) {
-	s.Timed = time.Duration(float64(s.Timed) / float64(s.N) * float64(n))
+	s.Timed = time.Duration(s.length() * float64(n))
 	s.N = n
 }
+
+// length returns the length of an op in nanoseconds; it may be less than one.
+func (s *caseState) length() float64 { return float64(s.Timed) / float64(s.N) }
 
 // likeWithin is how far the length of a result may be from the bench time, as a
 // factor, where N is that of an earlier run. It is wide: N is what makes two
@@ -142,9 +145,14 @@ func overhead(took time.Duration, out Output, benchtime time.Duration) time.Dura
 	return max(took-timed-startUp, 0)*2/time.Duration(passes) + startUp
 }
 
-// Headroom that fit leaves, as blocks may take longer than the calibrating pass
-// says. The next run with the same plan leaves none: it would rather keep N.
+// Of what is left of the budget, headroom is the part that fit leaves free, as
+// blocks may take longer than the calibrating pass says. A run with the N of an
+// earlier one leaves none: it would rather keep N.
 const headroom = 0.08
+
+// likeGrows is how much longer, as a factor, the bench time would have to be
+// for the N of the run before to be given up: that may have had less time.
+const likeGrows = 2.5
 
 // fit gives every case its N, for the longest bench time with which the blocks
 // keep the budget. It returns an error if not even one of them does.
@@ -154,32 +162,46 @@ func (r *Run) fit() error {
 		return nil
 	}
 	was, left := r.Benchtime, r.left()-r.pauses()
-	share := 1 - headroom
-	if r.Like != nil {
-		share = 1
-	}
-	for {
-		block := r.blockCost()
-		if float64(block)*float64(r.Count) <= share*float64(left) {
-			break
-		}
-		if r.Benchtime <= minBenchtime {
-			if block > left {
-				return r.tooSmall(len(r.cases), r.spent()+r.pauses()+block*time.Duration(r.Count))
-			}
-			r.note(fmt.Sprintf("the budget of %v holds about %d of %d results per case", r.Budget, left/block, r.Count))
-			break
-		}
-		r.Benchtime, share = shorter(r.Benchtime), 1-headroom
+	longest := r.longest(time.Duration((1 - headroom) * float64(left)))
+	grown := r.Like == nil || !r.Like.Chosen && float64(longest) > likeGrows*float64(was)
+	if grown || r.blockCost()*time.Duration(r.Count) > left {
+		r.Benchtime = longest
 		for _, s := range r.cases {
 			s.kept = false
 		}
 		r.settle()
 	}
-	if r.Benchtime < was {
+	if r.Benchtime < r.asked && (r.Like == nil || r.Benchtime < was) {
 		r.note(fmt.Sprintf("bench time cut from %v to %v per result, to stay within the budget of %v", was, r.Benchtime, r.Budget))
 	}
+	switch block := r.blockCost(); {
+	case block > left:
+		return r.tooSmall(len(r.cases), r.spent()+r.pauses()+block*time.Duration(r.Count))
+	case block*time.Duration(r.Count) > left:
+		r.note(fmt.Sprintf("the budget of %v holds about %d of %d results per case", r.Budget, left/block, r.Count))
+	}
 	return nil
+}
+
+// longest returns the longest bench time that was asked for or is below, with
+// which all blocks take no more than that.
+func (r *Run) longest(all time.Duration) time.Duration {
+	benchtime := r.asked
+	for benchtime > minBenchtime {
+		var block time.Duration
+		for _, s := range r.cases {
+			if !s.excluded {
+				one := *s
+				one.scale(ops(one.length(), benchtime, one.Batch))
+				block += r.cost(&one)
+			}
+		}
+		if block*time.Duration(r.Count) <= all {
+			break
+		}
+		benchtime = shorter(benchtime)
+	}
+	return benchtime
 }
 
 // settle gives every case the N for the bench time, unless it has that of an
@@ -189,7 +211,7 @@ func (r *Run) settle() {
 		if s.excluded || s.kept || s.N == 0 {
 			continue
 		}
-		s.scale(ops(float64(s.Timed)/float64(s.N), r.Benchtime, s.Batch))
+		s.scale(ops(s.length(), r.Benchtime, s.Batch))
 	}
 }
 

@@ -59,7 +59,7 @@ func (e *costly) Run(ctx context.Context, in Invocation) (Output, error) {
 }
 
 // profile makes a run of random cases.
-func profile(t *testing.T, seed uint64) (*Run, *costly) {
+func profile(t *testing.T, seed uint64, budget time.Duration) (*Run, *costly) {
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	clock := &fakeClock{time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)}
 	exec := &costly{clock: clock, rand: rnd, noise: 0.1 * rnd.Float64(), of: make(map[string]costs)}
@@ -70,7 +70,7 @@ func profile(t *testing.T, seed uint64) (*Run, *costly) {
 	r := &Run{
 		Config: Config{Declared: testModels(), Workloads: []benchlog.WorkloadInfo{w}, Header: benchlog.Header{
 			Models: w.Models, Lanes: []int{2}, Count: 3 + rnd.IntN(8), Benchtime: time.Duration(10+rnd.IntN(90)) * time.Millisecond,
-			Repeats: rnd.IntN(3), Sessions: 1 + rnd.IntN(3), Seed: seed, CPUs: "0-1", Command: "test",
+			Repeats: rnd.IntN(3), Sessions: 1 + rnd.IntN(3), Seed: seed, Budget: budget, CPUs: "0-1", Command: "test",
 		}},
 		Exec: exec, Now: clock.Now, Canary: func() time.Duration { return time.Millisecond },
 		Watch: noisy(map[int]float64{1 + rnd.IntN(6): 50}),
@@ -98,16 +98,16 @@ func profile(t *testing.T, seed uint64) (*Run, *costly) {
 func TestBudgetIsKept(t *testing.T) {
 	binding, refused := 0, 0
 	for seed := range uint64(30) {
-		free, exec := profile(t, seed)
+		free, exec := profile(t, seed, 0)
 		began := exec.clock.now
 		if _, err := free.Do(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		whole := exec.clock.now.Sub(began)
 
-		r, exec := profile(t, seed)
+		budget := time.Duration(float64(whole) * (0.2 + rand.New(rand.NewPCG(seed, 2)).Float64()))
+		r, exec := profile(t, seed, budget)
 		began = exec.clock.now
-		r.Budget = time.Duration(float64(whole) * (0.2 + rand.New(rand.NewPCG(seed, 2)).Float64()))
 		stats, err := r.Do(t.Context())
 		took := exec.clock.now.Sub(began)
 		if took > r.Budget {
@@ -217,7 +217,7 @@ func likeRun(t *testing.T, like *benchlog.Like) (*Run, *fakeExec, *notes) {
 func TestRunLike(t *testing.T) {
 	const serial, goroutine = "A/n=1/model=serial-2", "A/n=1/model=goroutine-2"
 	like := &benchlog.Like{Started: benchlog.Time{Time: time.Date(2026, 11, 19, 0, 0, 0, 0, time.UTC)}}
-	like.Benchtime = 20 * time.Millisecond
+	like.Benchtime, like.Chosen = 20*time.Millisecond, true
 	for name, n := range map[string]int{ // an op takes 1 us
 		serial: 50_000, goroutine: 100_000, "A/n=2/model=serial-2": 5_000, "A/n=2/model=goroutine-2": 3_000, "B/model=ants-2": 10, "B/model=none-2": 7,
 	} {
@@ -241,7 +241,7 @@ func TestRunLike(t *testing.T) {
 			t.Errorf("%s has %d ops, want %d", res.Name, res.Iters, want[res.Name])
 		}
 	}
-	if past.Like == nil || len(past.Like.Cases) != 6 || past.Calibration.Benchtime != 20*time.Millisecond || exec.calls[len(exec.calls)-1].Benchtime != 20*time.Millisecond {
+	if past.Like == nil || len(past.Like.Cases) != 6 || !past.Like.Chosen || past.Calibration.Benchtime != 20*time.Millisecond || exec.calls[len(exec.calls)-1].Benchtime != 20*time.Millisecond {
 		t.Errorf("%+v", past.Like)
 	}
 	texts := []string{
@@ -364,5 +364,117 @@ func TestSessionOf(t *testing.T) {
 				t.Errorf("block %d of %d in %d sessions: %d, want %d", i+1, tt.count, tt.sessions, got, want)
 			}
 		}
+	}
+}
+
+// goOnAfter makes the rest of a run that a context ended: another process would
+// read what is on disk.
+func goOnAfter(t *testing.T, r *Run) *Run {
+	t.Helper()
+	text, _ := r.Log.Texts()
+	past, err := readCheckpoint(slices.Clone(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Run{
+		Config: Config{Header: past.Header, Declared: past.Models, Workloads: past.Workloads}, Log: r.Log, Checkpoint: past,
+		Exec: r.Exec, Now: r.Now, Canary: r.Canary, Watch: r.Watch, Pause: r.Pause, Observe: r.Observe,
+	}
+}
+
+// A run that is interrupted keeps its budget too: what its first part has used
+// counts, but for the call that was cut off.
+func TestBudgetIsKeptResumed(t *testing.T) {
+	for seed := range uint64(12) {
+		r, exec := profile(t, seed, 0)
+		began := exec.clock.now
+		if _, err := r.Do(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		whole, calls := exec.clock.now.Sub(began), exec.called
+
+		r, exec = profile(t, seed, whole*3/4)
+		began = exec.clock.now
+		ctx, cancel := context.WithCancel(t.Context())
+		stopAt := calls/2 + int(seed)
+		r.Exec = execFunc(func(ctx context.Context, in Invocation) (Output, error) {
+			if exec.called == stopAt {
+				cancel()
+			}
+			return exec.Run(ctx, in)
+		})
+		_, err := r.Do(ctx)
+		for parts := 0; err != nil && parts < 2; parts++ {
+			if !errors.Is(err, context.Canceled) {
+				if strings.Contains(err.Error(), "too small") {
+					break
+				}
+				t.Fatal(err)
+			}
+			r = goOnAfter(t, r)
+			_, err = r.Do(t.Context())
+		}
+		if took := exec.clock.now.Sub(began); took > r.Budget+r.Budget/20 || err == nil && took < r.Budget*85/100 {
+			t.Errorf("profile %d: both parts took %v of a budget of %v, %v", seed, took, r.Budget, err)
+		}
+	}
+}
+
+// Wherever a run that is like an earlier one is interrupted, the rest of it has
+// the N that the whole of it would have had.
+func TestResumeLike(t *testing.T) {
+	like := &benchlog.Like{Started: benchlog.Time{Time: time.Date(2026, 11, 19, 0, 0, 0, 0, time.UTC)}}
+	like.Benchtime = 20 * time.Millisecond
+	cases, _ := plan(twoWorkloads(), []benchlog.Model{Serial, Goroutine, Ants}, []int{2})
+	want := make(map[string]int)
+	for i, c := range cases {
+		n := 30_000 + 1000*i // an op takes 1 us
+		if want[c.String()] = n; i == 0 {
+			n, want[c.String()] = 1_000_000, 20_000
+		}
+		like.Cases = append(like.Cases, benchlog.CalibratedCase{Case: c.String(), N: n, Op: time.Microsecond, Batch: 1})
+	}
+	for stopAt := range 4*fakeCases + 2 {
+		r, exec, _ := likeRun(t, like)
+		ctx, cancel := context.WithCancel(t.Context())
+		exec.fail = func(Invocation) error {
+			if len(exec.calls) == stopAt+1 {
+				cancel()
+			}
+			return nil
+		}
+		if _, err := r.Do(ctx); err != nil {
+			r = goOnAfter(t, r)
+			if _, err = r.Do(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		text, _ := r.Log.Texts()
+		past, err := readCheckpoint(text)
+		if err != nil || len(past.Results) != 3*fakeCases {
+			t.Fatalf("interrupted at call %d: %d results, %v", stopAt, len(past.Results), err)
+		}
+		for _, res := range past.Results {
+			if res.Iters != want[res.Name] {
+				t.Errorf("interrupted at call %d: %s has %d ops, want %d", stopAt, res.Name, res.Iters, want[res.Name])
+			}
+		}
+	}
+}
+
+// What cases cost is estimated by how the last block went: here a call takes 65
+// ms where the calibrating pass says 70.
+func TestRunPace(t *testing.T) {
+	r, _ := newRun(t, t.TempDir())
+	if _, err := r.Do(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range r.past {
+		if math.Abs(b.Pace-65.0/70) > 1e-6 {
+			t.Errorf("block %d has pace %v, want %v", b.Block, b.Pace, 65.0/70)
+		}
+	}
+	if cost := r.cost(r.cases[0]).Round(time.Microsecond); len(r.past) != 3 || cost != 65*time.Millisecond {
+		t.Errorf("after %d blocks a result costs %v, want 65 ms", len(r.past), cost)
 	}
 }

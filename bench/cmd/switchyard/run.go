@@ -209,6 +209,7 @@ func like(f runFlags, plan run.Config, p *progress) (*benchlog.Like, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--like %s: %w", f.like, err)
 	}
+	before.Chosen = true
 	if differs := otherMachine(file); differs != "" {
 		p.Note(fmt.Sprintf("%s was measured elsewhere: %s; its N is taken over where it suits", f.like, differs))
 	}
