@@ -16,8 +16,8 @@ var unitsOf = map[string]string{
 }
 
 // numbers compares the medians of the workloads' tables, and their ratios to
-// those of the best, with our own.
-func (r *Report) numbers(d *document, t tally, competes func(string) bool) {
+// the best, with our own. Of several that are nearly so any may be the best.
+func (r *Report) numbers(d *document, t *tally, competes func(string) bool) {
 	each(d.root, "section", func(section *html.Node) {
 		workload := attr(section, "data-workload")
 		if workload == "" || strings.Contains(workload, "\\") {
@@ -31,7 +31,7 @@ func (r *Report) numbers(d *document, t tally, competes func(string) bool) {
 	})
 }
 
-func (r *Report) table(table *html.Node, workload string, t tally, competes func(string) bool) {
+func (r *Report) table(table *html.Node, workload string, t *tally, competes func(string) bool) {
 	var columns []string
 	each(table, "thead", func(head *html.Node) {
 		each(head, "th", func(th *html.Node) { columns = append(columns, content(th)) })
@@ -40,34 +40,44 @@ func (r *Report) table(table *html.Node, workload string, t tally, competes func
 	if len(columns) > 0 && columns[0] != "case" {
 		label = t.only(workload)
 	}
-	each(table, "tbody", func(body *html.Node) {
-		each(body, "tr", func(tr *html.Node) {
-			c, i := cell{workload: workload, label: label}, 0
-			for td := range tr.ChildNodes() {
-				if td.Type != html.ElementNode || i >= len(columns) {
-					continue
+	best := map[string]cell{} // as the page has it, by case
+	for _, found := range []bool{false, true} {
+		each(table, "tbody", func(body *html.Node) {
+			each(body, "tr", func(tr *html.Node) {
+				c, i := cell{workload: workload, label: label}, 0
+				for td := range tr.ChildNodes() {
+					if td.Type != html.ElementNode || i >= len(columns) {
+						continue
+					}
+					shown := attr(td, "data-v")
+					switch column := columns[i]; {
+					case column == "case":
+						c.label = shown
+					case column == "model":
+						c.model = shown
+					case column == "verdict" && content(td) == "best":
+						best[c.label] = c
+					case !found || shown == "":
+					case column == "of best":
+						r.number(c, "of the best", shown, t.ratio(c, best[c.label]))
+					case unitsOf[column] != "":
+						r.number(c, unitsOf[column], shown, t.median(c, unitsOf[column]))
+					}
+					i++
 				}
-				shown := attr(td, "data-v")
-				switch column := columns[i]; {
-				case column == "case":
-					c.label = shown
-				case column == "model":
-					c.model = shown
-				case shown == "":
-				case column == "of best":
-					r.number(c, "of the best", shown, t.ratio(c, t.best(c, competes)))
-				case unitsOf[column] != "":
-					r.number(c, unitsOf[column], shown, t.median(c, unitsOf[column]))
-				}
-				i++
-			}
+			})
 		})
-	})
+	}
+	for _, c := range best {
+		if most := t.best(c, competes); t.ratio(c, most) < 0.95 {
+			r.differ("numbers of "+workload, fmt.Sprintf("%s, %s: best", c.label, c.model), most.model)
+		}
+	}
 }
 
 // only is the label of a workload's only case.
-func (t tally) only(workload string) string {
-	for c := range t {
+func (t *tally) only(workload string) string {
+	for c := range t.cells {
 		if c.workload == workload {
 			return c.label
 		}

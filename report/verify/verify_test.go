@@ -69,7 +69,14 @@ func keptRuns(t *testing.T) []string {
 func TestPagesSayWhatTheirResultsSay(t *testing.T) {
 	made := t.TempDir()
 	reporttest.Synthetic{Seed: 1, Count: 6, Only: "Lock"}.Write(t, made)
-	paths := append(keptRuns(t), made, file(t, reporttest.Small),
+	sessions := "# switchyard {\"format\":1}\n"
+	for i := range 21 {
+		for m, ns := range map[string]int{"a": 100, "b": 150} {
+			sessions += fmt.Sprintf("BenchmarkX/n=1/model=%s-2 1 %d ns/op %d p99-ns\n", m, ns+i*i%31+40*(i/7), 1000+i)
+		}
+		sessions += fmt.Sprintf("# block {\"block\":%d,\"attempt\":1,\"session\":%d}\n", i+1, i/7+1)
+	}
+	paths := append(keptRuns(t), made, file(t, sessions), file(t, reporttest.Small),
 		file(t, "# switchyard {\"format\":1}\n# workload {\"name\":\"O\",\"open\":true}\n"+strings.Repeat("BenchmarkO/rate=5/model=a-2 1 5 ns/op 5 ops/s 900 p99-ns\nBenchmarkO/rate=5/model=b-2 1 5 ns/op 5 ops/s 700 p99-ns\nBenchmarkW/build=old/n=2/model=a-2 1 5 ns/op\nBenchmarkW/build=new/n=2/model=a-2 1 6 ns/op\nBenchmarkW/build=control/n=2/model=a-2 1 5 ns/op\n", 6)),
 		file(t, strings.Repeat("BenchmarkX/a-2 1 5 ns/op 3 B/op\nBenchmarkX/a-4 1 4 ns/op\n", 6)),
 		file(t, "# switchyard {\"format\":1}\n"+strings.Repeat("BenchmarkX/n=1/model=a 1 5 ns/op 2e8 ops/s\nBenchmarkX/n=1/model=b 1 7 ns/op 14e7 ops/s\nBenchmarkX/n=1/model=a-4 1 4 ns/op\nBenchmarkX/n=1/model=b-4 1 NaN ns/op\n", 6)+"--- FAIL: BenchmarkX/n=1/model=b-4\n    no\n"))
@@ -154,8 +161,8 @@ func TestChangesAreFound(t *testing.T) {
 // A median that the report itself computed wrongly would stand on both pages:
 // it is found by the other reader.
 func TestNumbersAreCountedByOtherCode(t *testing.T) {
-	const shown = `<section data-workload="X"><table class="numbers sortable"><thead><tr><th>model</th><th>throughput</th><th>of best</th><th>p99</th></tr></thead>
-<tbody><tr><th data-v="a">a</th><td data-v="%s"></td><td data-v="%s"></td><td data-v="%s"></td></tr></tbody></table></section>
+	const shown = `<section data-workload="X"><table class="numbers sortable"><thead><tr><th>model</th><th>throughput</th><th>of best</th><th>verdict</th><th>p99</th></tr></thead>
+<tbody><tr><th data-v="a">a</th><td data-v="%s"></td><td data-v="%s"></td><td></td><td data-v="%s"></td></tr><tr><th data-v="b">b</th><td data-v="1e+09"></td><td data-v="1"></td><td>best</td><td></td></tr></tbody></table></section>
 <section id="verdict">v</section><script id="results">{}</script>`
 	tally := count("BenchmarkX/model=a-2 1 1 ns/op 7 p99-ns\nBenchmarkX/model=a-2 1 2 ns/op 9 p99-ns\nBenchmarkX/model=b-2 1 1 ns/op\nBenchmarkX/model=serial-2 1 0.1 ns/op\nBenchmarkX/model=a-2 1 9")
 	for _, test := range []struct {
@@ -178,7 +185,7 @@ func TestNumbersAreCountedByOtherCode(t *testing.T) {
 		for _, d := range r.Differences {
 			got += d.Page
 		}
-		if got != test.want || r.Numbers != 3 {
+		if got != test.want || r.Numbers != 5 {
 			t.Errorf("%v: %q of %d, want %q", test.numbers, got, r.Numbers, test.want)
 		}
 	}
@@ -208,7 +215,7 @@ func TestVerdictIsCountedByOtherCode(t *testing.T) {
 	}
 }
 
-func checkFactor(t *testing.T, tally tally, d *analysis.Decision) {
+func checkFactor(t *testing.T, tally *tally, d *analysis.Decision) {
 	t.Helper()
 	// The weakest winner, by a mean in which every workload is worth the same.
 	mean := func(model string) float64 {
@@ -232,7 +239,7 @@ func checkFactor(t *testing.T, tally tally, d *analysis.Decision) {
 	}
 	for _, l := range d.Losses {
 		for _, c := range l.Cases {
-			if tally.median(cell{c.Workload.Name, c.Label(), l.Model}, "ops/s") < tally.median(cell{c.Workload.Name, c.Label(), l.Winner}, "ops/s") {
+			if tally.ratio(cell{c.Workload.Name, c.Label(), l.Model}, cell{c.Workload.Name, c.Label(), l.Winner}) < 1 {
 				t.Errorf("%s does not lose %s to %s", l.Winner, c.Title(), l.Model)
 			}
 		}
@@ -243,33 +250,32 @@ func checkFactor(t *testing.T, tally tally, d *analysis.Decision) {
 // of the mean of the logarithms of all cases, every workload worth the same.
 // The report moves values that are far out to their median, so it differs a
 // little.
-func (t tally) factor(cases []*results.Case, x, y string) float64 {
+func (t *tally) factor(cases []*results.Case, x, y string) float64 {
 	n := map[string]float64{}
 	for _, c := range cases {
 		n[c.Workload.Name]++
 	}
-	sums, seen := map[float64]float64{}, map[float64]int{}
+	sums, seen := map[int]float64{}, map[int]int{}
 	for _, c := range cases {
 		weight := 1 / n[c.Workload.Name] / float64(len(n))
 		for sign, model := range map[float64]string{1: x, -1: y} {
 			in := cell{c.Workload.Name, c.Label(), model}
-			values := t.values(in, "ops/s")
-			for i, block := range t[in][blockOf] {
-				sums[block] += sign * weight * math.Log(values[i])
-				seen[block]++
+			for _, r := range t.values(in, "ops/s") {
+				sums[r.block] += sign * weight * math.Log(r.v)
+				seen[r.block]++
 			}
 		}
 	}
-	var all []float64
+	var all []reading
 	for block, sum := range sums {
 		if seen[block] == 2*len(cases) {
-			all = append(all, sum)
+			all = append(all, reading{sum, block})
 		}
 	}
-	return math.Exp(middle(all))
+	return math.Exp(t.middle(all))
 }
 
-func checkProfile(t *testing.T, tally tally, run *results.Run, p *analysis.Profile) {
+func checkProfile(t *testing.T, tally *tally, run *results.Run, p *analysis.Profile) {
 	t.Helper()
 	competes := func(m string) bool { return !run.Model(m).Baseline }
 	for _, m := range p.Models {
