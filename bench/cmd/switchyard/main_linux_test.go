@@ -577,7 +577,7 @@ func TestRunFlags(t *testing.T) {
 	// An op takes a microsecond.
 	for line := range strings.Lines(text) {
 		if fields := strings.Fields(line); strings.HasPrefix(line, "BenchmarkGood/") {
-			if n, err := strconv.Atoi(fields[1]); err != nil || n < 300 || n > 6000 {
+			if n, err := strconv.Atoi(fields[1]); err != nil || n < 10 || n > 6000 { // a busy machine takes longer
 				t.Errorf("%s ops of 1 µs in a bench time of 3 ms", fields[1])
 			}
 		}
