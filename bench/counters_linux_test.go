@@ -34,7 +34,7 @@ func countSoftware(t *testing.T) *counters {
 // that is started after. The kernel's account of CPU time is the measure.
 func TestCountersOfTree(t *testing.T) {
 	c := countSoftware(t)
-	burn(20 * time.Millisecond) // before: not counted
+	burn(100 * time.Millisecond) // before: not counted
 	endEarly, err := child("")
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +59,7 @@ func TestCountersOfTree(t *testing.T) {
 	}
 	c.stop()
 	used := readUsage().cpu - before.cpu
-	burn(20 * time.Millisecond) // after: not counted
+	burn(100 * time.Millisecond) // after: not counted
 	counts := c.read()
 	if len(counts) != 2 {
 		t.Fatalf("counted %v", counts)
@@ -87,48 +87,74 @@ func TestCountersOfEarlyChild(t *testing.T) {
 	}
 }
 
-// The counts of a pass are per op of the warm-up, where its parts were touched:
-// as many pages as ops. What comes before Start and after Stop does not count.
-func TestCountersOfPass(t *testing.T) {
-	const pages, ops = 4096, 8
-	touch := func() error {
-		memory, err := unix.Mmap(-1, 0, pages<<12, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
-		if err != nil {
+const touchedPages = 1024
+
+// touch touches some pages that were not there before, several times.
+func touch(times int) error {
+	for range times {
+		if err := touchOnce(); err != nil {
 			return err
 		}
-		if err := unix.Madvise(memory, unix.MADV_NOHUGEPAGE); err != nil && !errors.Is(err, unix.EINVAL) {
-			return err
-		}
-		for i := 0; i < len(memory); i += 1 << 12 {
-			memory[i] = 1
-		}
-		return unix.Munmap(memory)
 	}
-	m := measurement{
-		w: &Workload{Name: "Touch", Want: func(b *B) uint64 { return uint64(b.N) }}, c: Case{Workload: "Touch", CPUs: 1},
-		counters: countSoftware(t),
-		impl: func(b *B) (uint64, error) {
-			err := touch()
-			b.Start()
-			for range b.N {
-				err = errors.Join(err, touch())
-			}
-			b.Stop()
-			return uint64(b.N), errors.Join(err, touch())
-		},
+	return nil
+}
+
+func touchOnce() error {
+	memory, err := unix.Mmap(-1, 0, touchedPages<<12, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		return err
 	}
-	r, err := m.pass(ops, 0)
+	if err := unix.Madvise(memory, unix.MADV_NOHUGEPAGE); err != nil && !errors.Is(err, unix.EINVAL) {
+		return err
+	}
+	for i := 0; i < len(memory); i += 1 << 12 {
+		memory[i] = 1
+	}
+	return unix.Munmap(memory)
+}
+
+// A result has the counts of its warm-up, per op of that: a fault for every
+// page that was touched there between Start and Stop. The timed pass is not
+// counted, and no counter is left open.
+func TestMeasureCounts(t *testing.T) {
+	countSoftware(t)
+	defer func(were []event) { hardware = were }(hardware)
+	hardware = software
+	const ops, warmUp = 80, 8
+	w := &Workload{Name: "Touch", Want: func(b *B) uint64 { return uint64(b.N) }, Impls: map[Model]Func{"a": func(b *B) (uint64, error) {
+		times := 0
+		if b.N == warmUp {
+			times = b.N
+		}
+		err := touch(2 * times)
+		b.Start()
+		err = errors.Join(err, touch(times))
+		b.Stop()
+		return uint64(b.N), errors.Join(err, touch(2*times))
+	}}}
+	open := func() int { entries, _ := os.ReadDir("/proc/self/fd"); return len(entries) }
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	c := Case{Workload: "Touch", Model: "a", CPUs: 1}
+	if _, err := Measure(w, c, Options{N: ops}); err != nil {
+		t.Fatal(err)
+	}
+	before := open()
+	r, err := Measure(w, c, Options{N: ops})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Counts) != 2 || r.Counts[1].Unit != "faults/op" || r.Counts[1].V < pages || r.Counts[1].V > pages*11/10 {
-		t.Errorf("counted %v per op, want %d faults", r.Counts, pages)
+	if after := open(); after != before {
+		t.Errorf("%d descriptors, %d before", after, before)
+	}
+	if len(r.Counts) != 2 || r.Counts[1].Unit != "faults/op" || r.Counts[1].V < touchedPages || r.Counts[1].V > touchedPages*2 {
+		t.Errorf("counted %v per op, want %d faults", r.Counts, touchedPages)
 	}
 	if line := r.String(); !strings.Contains(line, " faults/op") || strings.Index(line, "faults/op") < strings.Index(line, "ns/op") {
 		t.Errorf("the result is %q", line)
 	}
-	m.counters = nil
-	if r, err = m.pass(ops, 0); err != nil || len(r.Counts) > 0 || strings.Contains(r.String(), "faults") {
+	// Where there are no counters a result is without.
+	hardware = []event{{unit: "none/op", kind: math.MaxUint32 - 1}}
+	if r, err = Measure(w, c, Options{N: ops}); err != nil || len(r.Counts) > 0 || strings.Contains(r.String(), "none") {
 		t.Errorf("without counters: %v, %v", r, err)
 	}
 }

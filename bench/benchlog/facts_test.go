@@ -74,6 +74,14 @@ func TestJudge(t *testing.T) {
 			}
 		}
 	}
+	// Where the cores are not known there is one.
+	for _, cores := range []string{"0", "-1", "x", "unknown"} {
+		for load, want := range map[string]FactGrade{"0.25": FactGood, "0.26": FactBad} {
+			if all := Judge([]Fact{{"cores", cores}, {"load", load}}); all[len(all)-1].Grade != want {
+				t.Errorf("load %s on %q cores is %s, want %s", load, cores, all[len(all)-1].Grade, want)
+			}
+		}
+	}
 	if all := Judge([]Fact{{"commit", "x"}, {"pkg", "y"}, {"nofile", "1"}}); len(all) > 0 {
 		t.Errorf("something is held of what means nothing: %v", all)
 	}

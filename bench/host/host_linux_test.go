@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -76,6 +77,19 @@ func TestFacts(t *testing.T) {
 	}
 	if _, total := This("").Ticks(); total <= 0 {
 		t.Error("this machine has no ticks")
+	}
+}
+
+// The cost of a reading is that of one.
+func TestClockRead(t *testing.T) {
+	const n = 200_000
+	began := time.Now()
+	for range n {
+		time.Since(began)
+	}
+	one := float64(time.Since(began)) / n
+	if got := clockRead(); got < one/100 || got > one*100 { // it may be interrupted, and so may we
+		t.Errorf("%v ns, want some %v", got, one)
 	}
 }
 

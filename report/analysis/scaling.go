@@ -27,7 +27,7 @@ type Scaling struct {
 // CPUs. Controls and open loops, whose rate is given, have none.
 func scalings(a *Analysis) (out []Scaling) {
 	for _, w := range a.Workloads {
-		if w.Info.Control || w.Info.Open {
+		if w.Info.Control {
 			continue
 		}
 		for _, lanes := range lanesOf(w) {

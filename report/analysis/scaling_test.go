@@ -58,6 +58,19 @@ func TestScaling(t *testing.T) {
 	}
 }
 
+// Results are paired by the block that they stand in, also where one is
+// missing.
+func TestScalingOfBlocks(t *testing.T) {
+	text := scaled("cores: 8\n", []int{1, 2, 4, 8}, 0.1, 0.01)
+	begin := strings.Index(text, "# begin {\"block\":3")
+	lost := begin + strings.Index(text[begin:], "BenchmarkX/n=1/model=a-4 ")
+	end := lost + strings.Index(text[lost:], "\n") + 1
+	s := Of(read(t, text[:lost]+text[end:])).Scalings[0]
+	if s.Law.N != 5 || math.Abs(s.Law.Contention.Center-0.1) > 0.005 || s.Law.Contention.Hi-s.Law.Contention.Lo > 0.05 {
+		t.Errorf("%+v", s.Law)
+	}
+}
+
 // With fewer than four numbers of CPUs there are speed-ups, and the reason why
 // there is no more.
 func TestScalingLimit(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"switchyard/bench/benchlog"
 	"switchyard/report/internal/reporttest"
 )
 
@@ -120,6 +121,17 @@ func TestControlDisagrees(t *testing.T) {
 		}
 		if title != tt.title {
 			t.Errorf("%s %v: %q, want %q", tt.name, tt.rates, title, tt.title)
+		}
+	}
+}
+
+// What keeps cases from running, and what is seen block by block, does not
+// speak against the numbers; nor does what is good or not known.
+func TestFactsBesideTrust(t *testing.T) {
+	run := read(t, "cores: 2\nlimit-files: 10\npressure-cpu: 90 %\nsteal: 9 %\nvirtual: unknown\nsmt: off\nBenchmarkX/model=a-2 100 5 ns/op\n")
+	for _, w := range Of(run).Warnings {
+		if benchlog.KindOfFact(w.ID) != benchlog.FactOfProgram || strings.HasPrefix(w.ID, "limit") {
+			t.Errorf("%+v", w)
 		}
 	}
 }

@@ -321,13 +321,17 @@ func (l law) peak(cov [3][3]float64, t float64) Estimate {
 	b := rest*coherency + t*t*cov[1][2]
 	c := rest*rest - t*t*cov[1][1]
 	root := math.Sqrt(max(b*b-a*c, 0))
+	least := (b - root) / a
+	if b > 0 {
+		least = c / (b + root) // the same, without a loss of digits where a is small
+	}
 	switch {
 	case a > 0 && coherency > 0:
-		e.Lo, e.Hi = square((b-root)/a), square((b+root)/a)
+		e.Lo, e.Hi = square(least), square((b+root)/a)
 	case a > 0: // shown to be below zero: there is no peak
 		e.Lo = math.Inf(1)
 	case b*b > a*c: // the upper of two open ranges; the other has no peak
-		e.Lo = square((b - root) / a)
+		e.Lo = square(least)
 	}
 	e.Lo, e.Hi = min(e.Lo, e.Center), max(e.Hi, e.Center)
 	return e

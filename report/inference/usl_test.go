@@ -117,6 +117,58 @@ func TestScalingOfSessions(t *testing.T) {
 	}
 }
 
+// The interval of the peak holds all numbers of CPUs at which throughput is not
+// shown to rise or to fall: here looked for one by one.
+func TestPeakByLooking(t *testing.T) {
+	const t95 = 2.5
+	for _, l := range []law{{0, 0.1, 0.01}, {0, 0.1, 0.002}, {0, 0.3, -0.001}, {0, 0.3, -0.02}, {0, 0.02, 0.0004}} {
+		for _, sd := range [][2]float64{{0.01, 0.001}, {0.1, 0.001}, {0.01, 0.004}} {
+			for _, correlation := range []float64{-0.9, 0, 0.9} {
+				cov := [3][3]float64{1: {1: sd[0] * sd[0], 2: correlation * sd[0] * sd[1]}, 2: {1: correlation * sd[0] * sd[1], 2: sd[1] * sd[1]}}
+				lo, hi := math.Inf(1), 1.0
+				for n := 1.0; n < 1e4; n *= 1.001 {
+					r := n * n
+					slope := 1 - l[1] - r*l[2]
+					if scatter := cov[1][1] + 2*r*cov[1][2] + r*r*cov[2][2]; slope*slope <= t95*t95*scatter {
+						lo, hi = min(lo, n), max(hi, n)
+					}
+				}
+				got := l.peak(cov, t95)
+				if hi > 9e3 { // as far as we look
+					hi = math.Inf(1)
+				}
+				if got.Hi > 1e4 {
+					got.Hi = math.Inf(1)
+				}
+				if math.IsInf(lo, 1) { // no number of CPUs
+					hi = lo
+				}
+				same := func(a, b float64) bool { return a == b || math.Abs(a/b-1) < 0.01 }
+				if !same(got.Lo, lo) || !same(got.Hi, hi) {
+					t.Errorf("%v, sd %v, correlation %v: %v to %v, want %v to %v", l, sd, correlation, got.Lo, got.Hi, lo, hi)
+				}
+			}
+		}
+	}
+}
+
+// Of fewer rows than an interval needs none is far out.
+func TestTameRows(t *testing.T) {
+	rows := func(n int) (rows [][]float64) {
+		for j := range n {
+			rows = append(rows, []float64{0.001 * float64(j%3), 1 + 0.001*float64(j%2), 2 - 0.001*float64(j%4)})
+		}
+		rows[1][2] = 9
+		return rows
+	}
+	few, many := rows(Fewest-1), rows(Fewest)
+	tameRows(few)
+	tameRows(many)
+	if few[1][2] != 9 || many[1][2] > 3 || many[2][2] < 1.9 || many[2][2] > 2.1 {
+		t.Errorf("%v and %v", few, many)
+	}
+}
+
 // There is no fit where there is not enough to fit.
 func TestNoScaling(t *testing.T) {
 	l := law{10, 0.05, 0.002}
