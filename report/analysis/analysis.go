@@ -109,10 +109,10 @@ func (a *Analysis) rankAll(m Metric) {
 		if !w.Info.Control {
 			competing = append(competing, w.Planned()...)
 		}
-		r := rankOver(a.Run, m, a.Models, w.Planned())
+		r := a.rankOver(m, a.Models, w.Planned())
 		put(a.byWorkload, w, m.ID, &r)
 	}
-	r := rankOver(a.Run, m, a.Models, competing)
+	r := a.rankOver(m, a.Models, competing)
 	a.overall[m.ID] = &r
 }
 
@@ -131,6 +131,14 @@ func (a *Analysis) Workload(w *results.Workload, m Metric) *Ranking { return a.b
 
 // Overall returns the ranking of the run over all workloads in a metric.
 func (a *Analysis) Overall(m Metric) *Ranking { return a.overall[m.ID] }
+
+// sample is a model's sample of a metric in a case.
+func (a *Analysis) sample(m Metric, c *results.Case, model string) inference.Sample {
+	if r := a.byCase[c][m.ID]; r != nil && r.Entry(model) != nil {
+		return r.Entry(model).Sample
+	}
+	return ranked(a.Run, m, c.Cells[model])
+}
 
 // Summary returns a cell's summary in a unit as written in the file; its N is
 // 0 when there is none.

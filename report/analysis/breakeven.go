@@ -88,7 +88,7 @@ type RatioPoint struct {
 func (a *Analysis) Ratios(g *Curve, x, y string) []RatioPoint {
 	var out []RatioPoint
 	for i, c := range g.Cases {
-		sx, sy := located(a.Run, Throughput, c.Cells[x]), located(a.Run, Throughput, c.Cells[y])
+		sx, sy := a.sample(Throughput, c, x), a.sample(Throughput, c, y)
 		if len(sx) > 0 && len(sy) > 0 {
 			r := compare(x, y, sx, sy)
 			out = append(out, RatioPoint{g.X[i], r.Ratio, r.Lo, r.Hi, r.Claim, c.Refined()})

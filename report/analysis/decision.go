@@ -91,7 +91,7 @@ func (d *Decision) weight() float64 {
 }
 
 func (a *Analysis) decide(k *Kind) Decision {
-	r := rankOver(a.Run, k.Metric, a.Models, k.Cases)
+	r := a.rankOver(k.Metric, a.Models, k.Cases)
 	d := Decision{Kind: k, Ranking: &r, Factor: math.NaN(), Lo: math.NaN(), Hi: math.NaN(), Least: math.NaN(), Most: math.NaN()}
 	best := r.Best()
 	if best == nil {
@@ -201,7 +201,7 @@ func (a *Analysis) losses(k *Kind, winners []string) []Loss {
 // describe fills in ratio and text. Where there are several winners it says
 // which of them loses.
 func (l *Loss) describe(a *Analysis, m Metric, several bool) {
-	r := rankOver(a.Run, m, []string{l.Model, l.Winner}, l.Cases)
+	r := a.rankOver(m, []string{l.Model, l.Winner}, l.Cases)
 	l.Ratio = m.times(r.Entry(l.Model).Center, r.Entry(l.Winner).Center)
 	l.Text = format.Clean(l.Workload.Name)
 	if len(l.Cases) < len(l.Workload.Planned()) {

@@ -147,8 +147,9 @@ func located(run *results.Run, m Metric, c *results.Cell) (s inference.Sample) {
 func ranked(run *results.Run, m Metric, c *results.Cell) inference.Sample {
 	s := located(run, m, c)
 	if m.Latency() {
+		least := Untimed(run)
 		for i := range s {
-			s[i].V = max(s[i].V, Untimed(run))
+			s[i].V = max(s[i].V, least)
 		}
 	}
 	return s

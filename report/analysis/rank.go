@@ -188,12 +188,12 @@ func rankCase(run *results.Run, m Metric, c *results.Case) Ranking {
 // workload weighs the same, and within it every case. Only cases that all
 // ranked models have count; a model that would shrink them to less than half
 // is not ranked but shown as partial.
-func rankOver(run *results.Run, m Metric, models []string, cases []*results.Case) Ranking {
+func (a *Analysis) rankOver(m Metric, models []string, cases []*results.Case) Ranking {
 	have := map[string]map[*results.Case]inference.Sample{}
 	for _, model := range models {
 		have[model] = map[*results.Case]inference.Sample{}
 		for _, c := range cases {
-			if s := ranked(run, m, c.Cells[model]); len(s) > 0 && (len(cases) == 1 || s.Positive()) {
+			if s := a.sample(m, c, model); len(s) > 0 && (len(cases) == 1 || s.Positive()) {
 				have[model][c] = s
 			}
 		}
@@ -202,7 +202,7 @@ func rankOver(run *results.Run, m Metric, models []string, cases []*results.Case
 	cases = slices.DeleteFunc(slices.Clone(cases), func(c *results.Case) bool {
 		return !slices.ContainsFunc(models, func(m string) bool { return have[m][c] != nil })
 	})
-	competing, common := commonCases(run, models, cases, func(model string, c *results.Case) bool { return have[model][c] != nil })
+	competing, common := commonCases(a.Run, models, cases, func(model string, c *results.Case) bool { return have[model][c] != nil })
 	entries := make([]Entry, len(models))
 	for i, model := range models {
 		e := &entries[i]
@@ -211,7 +211,7 @@ func rankOver(run *results.Run, m Metric, models []string, cases []*results.Case
 		case e.Have == 0:
 			continue
 		case slices.Contains(competing, model):
-		case run.Model(model).Baseline && covers(have[model], common):
+		case a.Model(model).Baseline && covers(have[model], common):
 			e.Relation = Unranked
 		default:
 			e.Relation = Partial

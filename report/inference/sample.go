@@ -52,23 +52,49 @@ func (s Sample) Log() Sample {
 	return out
 }
 
-// A place is where a value stands.
-type place struct{ session, block int }
+// before orders values by where they stand.
+func before(a, b Value) int {
+	return cmp.Or(cmp.Compare(a.Session, b.Session), cmp.Compare(a.Block, b.Block))
+}
 
-// blocks is the sample's mean in each block.
-func (s Sample) blocks() map[place]float64 {
-	sum, n := map[place]float64{}, map[place]float64{}
-	for _, v := range s {
-		if v.Block >= 0 {
-			at := place{v.Session, v.Block}
-			sum[at] += v.V
-			n[at]++
+// blocks is the sample's mean in each block, in their order.
+func (s Sample) blocks() Sample {
+	if !slices.IsSortedFunc(s, before) {
+		s = slices.Clone(s)
+		slices.SortStableFunc(s, before)
+	}
+	out := make(Sample, 0, len(s))
+	for i := 0; i < len(s); {
+		sum, n := s[i], 1
+		for i++; i < len(s) && before(s[i], sum) == 0; i++ {
+			sum.V += s[i].V
+			n++
+		}
+		if sum.V /= float64(n); sum.Block >= 0 {
+			out = append(out, sum)
 		}
 	}
-	for at := range sum {
-		sum[at] /= n[at]
+	return out
+}
+
+// join puts two samples' values of each block that both have together. Both are
+// as blocks returns them; the result takes the place of the first.
+func join(a, b Sample, f func(x, y float64) float64) Sample {
+	out := a[:0]
+	for i, j := 0, 0; i < len(a) && j < len(b); {
+		switch order := before(a[i], b[j]); {
+		case order < 0:
+			i++
+		case order > 0:
+			j++
+		default:
+			v := a[i]
+			v.V = f(v.V, b[j].V)
+			out = append(out, v)
+			i, j = i+1, j+1
+		}
 	}
-	return sum
+	return out
 }
 
 // Paired takes the differences of two samples, block by block, in the blocks
@@ -76,19 +102,10 @@ func (s Sample) blocks() map[place]float64 {
 // when there would be fewer pairs than half of the smaller sample: blocks that
 // hold so many results, or that so few results share, are no pairs.
 func Paired(a, b Sample) Sample {
-	x, y := a.blocks(), b.blocks()
-	var out Sample
-	for at, v := range x {
-		if w, ok := y[at]; ok {
-			out = append(out, Value{v - w, at.block, at.session})
-		}
-	}
+	out := join(a.blocks(), b.blocks(), func(x, y float64) float64 { return x - y })
 	if 2*len(out) < min(len(a), len(b)) {
 		return nil
 	}
-	slices.SortFunc(out, func(a, b Value) int {
-		return cmp.Or(cmp.Compare(a.Session, b.Session), cmp.Compare(a.Block, b.Block))
-	})
 	return out
 }
 
@@ -123,36 +140,38 @@ func GeoMean(parts []Sample, weights []float64) Sample {
 	if len(parts) > 1 {
 		logs, _ = tame(logs, farInSum, 1)
 	}
-	sums, n, fewest := map[place]float64{}, map[place]int{}, math.MaxInt
+	fewest := math.MaxInt
 	for _, part := range parts {
 		fewest = min(fewest, len(part))
 	}
-	for _, known := range []bool{true, false} {
-		for i, part := range logs {
-			if !known {
-				for k := range part {
-					part[k].Block, part[k].Session = k, 0
-				}
-			}
-			for at, v := range part.blocks() {
-				sums[at] += weights[i] * v
-				n[at]++
+	out := weighted(logs, weights)
+	if 2*len(out) < fewest {
+		for _, part := range logs {
+			for k := range part {
+				part[k].Block, part[k].Session = k, 0
 			}
 		}
-		maps.DeleteFunc(sums, func(at place, _ float64) bool { return n[at] < len(parts) })
-		if 2*len(sums) >= fewest {
-			break
+		out = weighted(logs, weights)
+	}
+	for i := range out {
+		out[i].V = math.Exp(out[i].V)
+	}
+	return out
+}
+
+// weighted adds up the parts in each block that all of them have.
+func weighted(parts []Sample, weights []float64) (out Sample) {
+	for i, part := range parts {
+		blocks := part.blocks()
+		for k := range blocks {
+			blocks[k].V *= weights[i]
 		}
-		clear(sums)
-		clear(n)
+		if i == 0 {
+			out = blocks
+		} else {
+			out = join(out, blocks, func(x, y float64) float64 { return x + y })
+		}
 	}
-	var out Sample
-	for at, v := range sums {
-		out = append(out, Value{math.Exp(v), at.block, at.session})
-	}
-	slices.SortFunc(out, func(a, b Value) int {
-		return cmp.Or(cmp.Compare(a.Session, b.Session), cmp.Compare(a.Block, b.Block))
-	})
 	return out
 }
 

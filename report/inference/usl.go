@@ -93,7 +93,7 @@ func scalingRows(sizes []int, samples []Sample) (cpus []float64, rows [][]float6
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(sizes[a], sizes[b]) })
-	var blocks []map[place]float64
+	var blocks []Sample
 	for k, i := range order {
 		if sizes[i] < 1 || !samples[i].Positive() || k > 0 && sizes[i] == sizes[order[k-1]] {
 			return nil, nil
@@ -110,21 +110,15 @@ func scalingRows(sizes []int, samples []Sample) (cpus []float64, rows [][]float6
 	if len(blocks) == 0 {
 		return nil, nil
 	}
-	var places []place
-	for at := range blocks[0] {
-		if !slices.ContainsFunc(blocks, func(b map[place]float64) bool { _, has := b[at]; return !has }) {
-			places = append(places, at)
-		}
+	common := blocks[0]
+	for _, b := range blocks[1:] {
+		common = join(slices.Clone(common), b, func(x, _ float64) float64 { return x })
 	}
-	slices.SortFunc(places, func(a, b place) int {
-		return cmp.Or(cmp.Compare(a.session, b.session), cmp.Compare(a.block, b.block))
-	})
-	for _, at := range places {
-		row := make([]float64, len(cpus))
-		for i, n := range cpus {
-			row[i] = blocks[i][at] - math.Log(n)
+	rows = make([][]float64, len(common))
+	for i, n := range cpus {
+		for k, v := range join(slices.Clone(common), blocks[i], func(_, y float64) float64 { return y }) {
+			rows[k] = append(rows[k], v.V-math.Log(n))
 		}
-		rows = append(rows, row)
 	}
 	tameRows(rows)
 	return cpus, rows
