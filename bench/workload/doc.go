@@ -16,8 +16,8 @@
 //     ends the race. They stay until the memory has been read; outcomes travel
 //     after.
 //   - A unit enters what it has done in its own [bench.Unit], where it happens.
-//     What all of them must come to is the workload's Ledger; mutants_test.go
-//     shows that less is found.
+//     What all of them must come to is the workload's Ledger; tests run mutants
+//     of every model, and find them.
 //   - A process model's worker has GOMAXPROCS=1. A pool of processes has as
 //     many workers as the CPU set has CPUs.
 //   - ants is used as its documentation shows: one pool, made in set-up, at

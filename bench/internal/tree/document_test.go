@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"go/ast"
 	"os"
 	"path"
 	"path/filepath"
@@ -144,5 +145,32 @@ func TestCommentPaths(t *testing.T) {
 	}
 	if found < 20 {
 		t.Errorf("found %d names of files", found)
+	}
+}
+
+// The tests that a document names in code are there.
+func TestDocumentTestNamesExist(t *testing.T) {
+	tests := make(map[string]bool)
+	for _, s := range sources(t) {
+		for _, d := range s.file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && s.test {
+				tests[f.Name.Name] = true
+			}
+		}
+	}
+	found := 0
+	for _, name := range documents(t) {
+		data, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile("`(Test[A-Z]\\w*)`").FindAllStringSubmatch(string(data), -1) {
+			if found++; !tests[m[1]] && !foreign[m[1]] {
+				t.Errorf("%s names %s, and there is no such test", name, m[1])
+			}
+		}
+	}
+	if found < 32 {
+		t.Errorf("only %d tests are named", found)
 	}
 }
