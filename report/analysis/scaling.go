@@ -81,24 +81,14 @@ func (a *Analysis) scaling(lanes []*results.Case, model string) (s Scaling, ok b
 	return s, true
 }
 
-// throughputs are the cell's, each with the block that it was measured in. In
-// files without blocks the k-th results of all cells stand for one.
-func (a *Analysis) throughputs(c *results.Cell) (s inference.Sample) {
-	if !c.Usable() {
-		return nil
-	}
-	for k := range c.Results {
-		r := &c.Results[k]
-		v, ok := Throughput.value(c, r)
-		if !ok || !format.Finite(v) || v <= 0 {
-			continue
+// throughputs are the cell's. In files without blocks the k-th results of all
+// cells stand for one.
+func (a *Analysis) throughputs(c *results.Cell) inference.Sample {
+	s := located(a.Run, Throughput, c)
+	if len(a.Blocks) == 0 {
+		for k := range s {
+			s[k].Block = k
 		}
-		at := inference.Value{V: v, Block: k}
-		if len(a.Blocks) > 0 {
-			at.Block = r.Block
-			at.Session = a.Blocks[min(r.Block, len(a.Blocks)-1)].Session
-		}
-		s = append(s, at)
 	}
 	return s
 }
