@@ -107,7 +107,9 @@ func TestOpenLoopSeesStall(t *testing.T) {
 // A generator that a busy loop keeps from its work is late, and that is no
 // latency of the server's.
 func TestStarvedGeneratorIsVoid(t *testing.T) {
+	passes := 0
 	_, err := measureOpen("rate=1000", fewestJudged, func(b *B, l *OpenLoop) error {
+		passes++
 		return l.Run(func(i int) error {
 			l.Answered(i)
 			for began := time.Now(); time.Since(began) < 3*time.Millisecond; {
@@ -117,6 +119,9 @@ func TestStarvedGeneratorIsVoid(t *testing.T) {
 	})
 	if void, ok := err.(*VoidError); !ok || !strings.Contains(void.Reason, "the generator of the load was late") {
 		t.Errorf("got %v", err)
+	}
+	if passes != 1+attempts { // with the warm-up
+		t.Errorf("%d passes, want a warm-up and %d attempts", passes, attempts)
 	}
 }
 
@@ -138,6 +143,30 @@ func TestSaturatedIsVoid(t *testing.T) {
 	}
 }
 
+// What a server keeps the generator from is no lag of the generator's.
+func TestHeldIsNoLag(t *testing.T) {
+	b := &B{N: 100, Params: "rate=1000"}
+	l := b.OpenLoop()
+	b.Start()
+	err := l.Run(func(i int) error {
+		time.Sleep(3 * time.Millisecond)
+		l.Answered(i)
+		l.Held()
+		return nil
+	})
+	b.Stop()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := l.latencies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lag, p99 := l.lags().P99, time.Duration(h.ValueAtPercentile(99)); lag > p99/2 {
+		t.Errorf("a lag of %v in a latency of %v", lag, p99)
+	}
+}
+
 // What is judged, without a clock: a thousand requests, one a millisecond.
 func TestJudge(t *testing.T) {
 	const ms = int64(time.Millisecond)
@@ -154,6 +183,7 @@ func TestJudge(t *testing.T) {
 		"falls back a little":   {func(i int64) int64 { return i * ms / 50 }, func(int64) int64 { return 0 }, ""},
 		"stalls at the end":     {func(i int64) int64 { return ms/10 + max(0, i-900)*ms*5 }, func(int64) int64 { return 0 }, ""},
 		"stalls at the start":   {func(i int64) int64 { return ms/10 + max(0, 200-i)*ms }, func(int64) int64 { return 0 }, ""},
+		"stalls in the middle":  {func(i int64) int64 { return ms/10 + map[bool]int64{true: (700 - i) * ms}[400 <= i && i < 700] }, func(int64) int64 { return 0 }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := &OpenLoop{b: &B{Params: "rate=1000"}}

@@ -76,6 +76,11 @@ func (r *Run) refine(ctx context.Context) error {
 	if f.left <= 0 || len(r.Builds) > 0 {
 		return nil
 	}
+	for _, s := range r.cases { // what is void was found so by an earlier part of the run
+		if f.tried[s.Case] == nil && s.excluded && r.Checkpoint != nil && r.Checkpoint.Cases[s.Case.String()].Void {
+			f.tried[s.Case] = &trial{err: &bench.VoidError{}}
+		}
+	}
 	for _, q := range f.questions() {
 		if err := f.answer(ctx, q); err != nil {
 			return err

@@ -27,6 +27,7 @@ type crossExec struct {
 	capacity float64                    // of an open loop, in requests per second
 	calls    []Invocation
 	ops      map[benchlog.Case][]float64 // of the blocks
+	tries    map[benchlog.Case]int       // before them
 	stop     func(call int)
 }
 
@@ -39,7 +40,10 @@ func (e *crossExec) Run(ctx context.Context, in Invocation) (Output, error) {
 		return Output{}, context.Cause(ctx)
 	}
 	h := fnv.New64()
-	fmt.Fprint(h, in.Case, in.N, e.seed, len(e.ops[in.Case]), len(e.calls)*count(in.N == 0))
+	if in.N == 0 {
+		e.tries[in.Case]++
+	}
+	fmt.Fprint(h, in.Case, in.N, e.seed, len(e.ops[in.Case]), e.tries[in.Case])
 	noise := math.Exp(e.noise * rand.New(rand.NewPCG(h.Sum64(), 1)).NormFloat64())
 	line := func(n int, op float64, more string) (Output, error) {
 		e.clock.now = e.clock.now.Add(fakeOverhead + time.Duration(float64(n)*op*1.1))
@@ -76,7 +80,7 @@ func crossWorkload() benchlog.WorkloadInfo {
 
 func openWorkload() benchlog.WorkloadInfo {
 	return benchlog.WorkloadInfo{
-		Name: "EchoOpen", Op: "request", Story: "s", Models: []benchlog.Model{Goroutine}, Refine: []string{"rate"}, Open: true,
+		Name: "EchoOpen", Op: "request", Story: "s", Models: []benchlog.Model{Goroutine, Process}, Refine: []string{"rate"}, Open: true,
 		Cases: []benchlog.Params{"conns=10/rate=1000", "conns=10/rate=64000"},
 	}
 }
@@ -85,7 +89,7 @@ func openWorkload() benchlog.WorkloadInfo {
 func newCross(t *testing.T, dir string, w benchlog.WorkloadInfo, crossing map[benchlog.Model]float64, seed uint64) (*Run, *crossExec) {
 	t.Helper()
 	clock := &fakeClock{time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)}
-	e := &crossExec{clock: clock, seed: seed, crossing: crossing, noise: 0.02, capacity: 20_000, ops: make(map[benchlog.Case][]float64)}
+	e := &crossExec{clock: clock, seed: seed, crossing: crossing, noise: 0.02, capacity: 20_000, ops: make(map[benchlog.Case][]float64), tries: make(map[benchlog.Case]int)}
 	models := []benchlog.ModelInfo{{Name: Serial, Note: "n", Baseline: true}, {Name: Goroutine, Note: "n"}, {Name: Process, Note: "n", Processes: true}}
 	w.NA = make(map[benchlog.Model]string)
 	for _, m := range models {
@@ -198,7 +202,7 @@ func TestRefineKeepsShare(t *testing.T) {
 	if added != 0 {
 		t.Errorf("a share of nothing added %d cases", added)
 	}
-	for _, share := range []float64{.05, .2, .5, .9} {
+	for _, share := range []float64{.05, .2, .5, .7, .9, 1.2, 1.4} {
 		whole, added := took(share, 0, 6)
 		if most := plain + time.Duration(1.02*share*float64(plain)); whole > most {
 			t.Errorf("%.0f %%: %v with %d cases more, %v without: more than %v", 100*share, whole, added, plain, most)
@@ -226,6 +230,11 @@ func TestRefineResumes(t *testing.T) {
 		// part runs until a call; it returns the calls of its blocks.
 		part := func(dir string, stopAt int) ([]string, Stats, error) {
 			r, e := newCross(t, "", w, crossing, 5)
+			if w.Open { // whose blocks take time, of which refining has a share
+				more := crossWorkload()
+				more.Refine = nil
+				r.Workloads = append(r.Workloads, more)
+			}
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
 			e.stop = func(call int) {
@@ -363,7 +372,7 @@ func TestOpenLoopVoidInBlock(t *testing.T) {
 		r, e := newCross(t, dir, w, nil, 1)
 		block := 0
 		r.Exec = execFunc(func(ctx context.Context, in Invocation) (Output, error) {
-			if rate, _ := in.Case.Params.Size("rate"); in.N > 0 && rate == 1000 {
+			if rate, _ := in.Case.Params.Size("rate"); in.N > 0 && rate == 1000 && in.Case.Model == Goroutine {
 				if block++; tt.void(block) {
 					return Output{}, bench.Void("the generator was late")
 				}
@@ -379,8 +388,53 @@ func TestOpenLoopVoidInBlock(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := file.Cases["EchoOpen/conns=10/rate=1000/model=goroutine-2"]
-		if got.Results != tt.results || count(got.Void) != tt.skip || stats.Void != 1+tt.skip { // the higher rate is void
+		if got.Results != tt.results || count(got.Void) != tt.skip || stats.Void != 2+tt.skip { // the higher rate is, of both models
 			t.Errorf("%s: %+v, stats %+v; want %d results and %d reasons", name, got, stats, tt.results, tt.skip)
+		}
+	}
+}
+
+// Models that are alike at every size do not cross, and cost no call.
+func TestRefineNotTies(t *testing.T) {
+	r, e := newCross(t, t.TempDir(), crossWorkload(), nil, 1)
+	if _, err := r.Do(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(e.ops) != 12 || len(e.calls) != 12*(1+r.Count) {
+		t.Errorf("%d cases and %d calls, want 12 and %d", len(e.ops), len(e.calls), 12*(1+r.Count))
+	}
+}
+
+// A case of the plan that has been measured stays one, though it is tried again
+// and is void then.
+func TestRefineKeepsThePlan(t *testing.T) {
+	w := openWorkload()
+	w.Cases = []benchlog.Params{"conns=10/rate=1000", "conns=10/rate=6000", "conns=10/rate=64000"}
+	r, e := newCross(t, "", w, nil, 1)
+	r.P99Limit, e.noise = 150*time.Microsecond, 0 // 6000 are within it by 5 %
+	r.Workloads = append(r.Workloads, crossWorkload())
+	dir := t.TempDir()
+	var err error
+	if r.Log, err = CreateLog(dir, r.Plan(e.clock.now), nil); err != nil {
+		t.Fatal(err)
+	}
+	defer r.Log.Close()
+	tries := map[benchlog.Model]int{}
+	r.Exec = execFunc(func(ctx context.Context, in Invocation) (Output, error) {
+		if in.Case.Params == w.Cases[1] && in.N == 0 {
+			if tries[in.Case.Model]++; tries[in.Case.Model] > 1 {
+				return Output{}, bench.Void("the generator was late")
+			}
+		}
+		return e.Run(ctx, in)
+	})
+	if _, err := r.Do(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for m, n := range tries {
+		c := benchlog.Case{Workload: w.Name, Params: w.Cases[1], Model: m, CPUs: 2}
+		if n < 2 || len(e.ops[c]) != r.Count {
+			t.Errorf("%s: tried %d times, %d results; want more than one try and %d", c, n, len(e.ops[c]), r.Count)
 		}
 	}
 }
