@@ -158,21 +158,18 @@ func TestCheckRefuses(t *testing.T) {
 		budget   time.Duration
 		all      []benchlog.WorkloadInfo
 		sessions int
-		overhead time.Duration // of each case, in an earlier run
 		fail     error
 		want     string
 		calls    int
 	}{
 		// 7 cases, 4 times each: 28 calls of 10 ms and 2.2 ms.
-		"no budget":                {0, control, 1, 0, nil, "", 0},
-		"enough":                   {342 * time.Millisecond, control, 1, 0, nil, "", 3},
-		"not enough":               {341 * time.Millisecond, control, 1, 0, nil, "the budget of 341ms is too small for 7 cases with 3 results each: give it 1s, or take fewer workloads, models or results", 3},
-		"pauses":                   {10*time.Second + 341*time.Millisecond, control, 3, 0, nil, "the budget of 10.341s is too small for 7 cases with 3 results each: give it 11s, or take fewer workloads, models or results", 3},
-		"no control":               {174 * time.Millisecond, nil, 1, 0, nil, "", 0}, // of 4 ms each
-		"no control, not enough":   {173 * time.Millisecond, nil, 1, 0, nil, "the budget of 173ms is too small for 7 cases with 3 results each: give it 1s, or take fewer workloads, models or results", 0},
-		"a control that fails":     {174 * time.Millisecond, control, 1, 0, errors.New("no"), "", 1},
-		"an earlier run":           {2862 * time.Millisecond, control, 1, 100 * time.Millisecond, nil, "", 3},
-		"an earlier run, too slow": {2861 * time.Millisecond, control, 1, 100 * time.Millisecond, nil, "the budget of 2.861s is too small for 7 cases with 3 results each: give it 3s, or take fewer workloads, models or results", 3},
+		"no budget":              {0, control, 1, nil, "", 0},
+		"enough":                 {342 * time.Millisecond, control, 1, nil, "", 3},
+		"not enough":             {341 * time.Millisecond, control, 1, nil, "the budget of 341ms is too small for 7 cases with 3 results each: give it 1s, or take fewer workloads, models or results", 3},
+		"pauses":                 {10*time.Second + 341*time.Millisecond, control, 3, nil, "the budget of 10.341s is too small for 7 cases with 3 results each: give it 11s, or take fewer workloads, models or results", 3},
+		"no control":             {174 * time.Millisecond, nil, 1, nil, "", 0}, // of 4 ms each
+		"no control, not enough": {173 * time.Millisecond, nil, 1, nil, "the budget of 173ms is too small for 7 cases with 3 results each: give it 1s, or take fewer workloads, models or results", 0},
+		"a control that fails":   {174 * time.Millisecond, control, 1, errors.New("no"), "", 1},
 	} {
 		r, exec := newRun(t, t.TempDir())
 		r.Budget, r.Sessions = tt.budget, tt.sessions
@@ -181,13 +178,6 @@ func TestCheckRefuses(t *testing.T) {
 				t.Errorf("%s: called with %+v", name, in)
 			}
 			return tt.fail
-		}
-		if tt.overhead > 0 {
-			r.Like = new(benchlog.Like)
-			cases, _ := plan(r.Workloads, r.Models, r.Lanes)
-			for _, c := range cases {
-				r.Like.Cases = append(r.Like.Cases, benchlog.CalibratedCase{Case: c.String(), N: 1, Batch: 1, Overhead: tt.overhead})
-			}
 		}
 		err := r.Check(t.Context(), tt.all)
 		if got := fmt.Sprint(err); err == nil && tt.want != "" || err != nil && got != tt.want || len(exec.calls) != tt.calls {

@@ -142,26 +142,15 @@ func (r *Run) Do(ctx context.Context) (Stats, error) {
 
 // Check returns an error if the budget cannot hold the plan, whatever a
 // calibrating pass would find. All are the workloads that the runners have:
-// calling the one that measures the harness tells what a runner call costs. An
-// earlier run, if its N is taken over, tells more.
+// calling the one that measures the harness tells what a runner call costs.
 func (r *Run) Check(ctx context.Context, all []benchlog.WorkloadInfo) error {
 	r.defaults()
 	if r.Budget <= 0 {
 		return nil
 	}
-	call := r.callCost(ctx, all)
-	known := make(map[string]time.Duration)
-	if r.Like != nil {
-		for _, c := range r.Like.Cases {
-			known[c.Case] = c.Overhead
-		}
-	}
 	cases, _ := plan(r.Workloads, r.Models, r.Lanes)
-	need := r.pauses()
-	for _, c := range cases {
-		need += time.Duration(1+r.Count) * (max(call, known[c.String()]) + timed(minBenchtime))
-	}
-	if need > r.Budget {
+	calls := time.Duration(len(cases) * (1 + r.Count))
+	if need := r.pauses() + calls*(r.callCost(ctx, all)+timed(minBenchtime)); need > r.Budget {
 		return r.tooSmall(len(cases), need)
 	}
 	return ctx.Err()
