@@ -46,7 +46,7 @@ func TestCountersOfTree(t *testing.T) {
 	thread := make(chan bool)
 	go func() {
 		runtime.LockOSThread() // the thread ends with it
-		burn(30 * time.Millisecond)
+		burn(60 * time.Millisecond)
 		close(thread)
 	}()
 	<-thread
@@ -64,7 +64,7 @@ func TestCountersOfTree(t *testing.T) {
 	if len(counts) != 2 {
 		t.Fatalf("counted %v", counts)
 	}
-	if got := time.Duration(counts[0].n); used < 60*time.Millisecond+childBurn || got < used*8/10 || got > used*12/10 {
+	if got := time.Duration(counts[0].n); used < 90*time.Millisecond+childBurn || got < used*7/10 || got > used*13/10 {
 		t.Errorf("counted %v, and %v were used", got, used)
 	}
 }
