@@ -154,7 +154,7 @@ func TestBuildOfOtherN(t *testing.T) {
 		if got := fmt.Sprint(err); got != want && (err != nil || want != "") {
 			t.Errorf("%s: %v, want %q", build, err, want)
 		}
-		if err == nil && (out.N != 100 || out.Op != 7 || out.Line != "BenchmarkW/build="+build+"/model=m\t100\t7 ns/op") {
+		if err == nil && (out.N != 100 || out.Op != 7 || out.Passes != 2 || out.Timed != 770 || out.Line != "BenchmarkW/build="+build+"/model=m\t100\t7 ns/op") {
 			t.Errorf("%s: %+v", build, out)
 		}
 	}

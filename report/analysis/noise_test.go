@@ -20,8 +20,12 @@ func nullRun(t *testing.T, sessions int, cpu string) *results.Run {
 	for i := range 20 {
 		s += fmt.Sprintf(`# workload {"name":"W%d","kind":"%c","story":"s","op":"o","cases":["build=old","build=new","build=control"],"models":["m"]}`+"\n", i, 'a'+rune(i/10))
 	}
+	s += `# workload {"name":"Idle","kind":"a","control":true,"story":"s","op":"o","cases":["build=old","build=new","build=control"],"models":["m"]}` + "\n"
 	s += "cpu: " + cpu + "\n"
 	for session := range sessions {
+		for _, build := range []string{"old", "new", "control"} { // which measures the harness
+			s += fmt.Sprintf("BenchmarkIdle/build=%s/model=m-2 1000 %d ns/op\n", build, 10*(1+session+len(build)))
+		}
 		for i := range 20 {
 			faster := 1 + float64(session*(i+1))/100
 			for _, build := range []string{"old", "new", "control"} {
@@ -139,6 +143,10 @@ func TestUnlike(t *testing.T) {
 			t.Errorf("%q, want %q", d.Unlike, tt.want)
 		}
 	}
+	// What is not known does not differ.
+	if d := Compare(old, steady(t, "A", 100, "")); strings.Contains(strings.Join(d.Unlike, ""), "bench times") {
+		t.Errorf("%q", d.Unlike)
+	}
 	// Other tools choose N anew for every result.
 	if d := Compare(read(t, strings.Repeat("BenchmarkX-2 100 5 ns/op\n", 6)), read(t, strings.Repeat("BenchmarkX-2 900 5 ns/op\n", 6))); len(d.Unlike) != 0 {
 		t.Errorf("%q", d.Unlike)
@@ -205,5 +213,30 @@ func TestCompareOneBuild(t *testing.T) {
 		if d := abRun(t, seed, make([][2]float64, 100)...); d.Count(Regressed)+d.Count(Gained) > 0 || len(d.Changes) != 100 {
 			t.Errorf("seed %d: %s", seed, d.Sentence())
 		}
+	}
+}
+
+// A geometric mean is of a kind of work, in which each workload counts once,
+// however many cases it has; one that is of no kind is one of its own, and a
+// control of none.
+func TestKindChanges(t *testing.T) {
+	list := "# switchyard {\"format\":1}\n# model {\"name\":\"m\",\"note\":\"n\"}\n"
+	for _, w := range []string{`"A","kind":"k"`, `"B","kind":"k"`, `"C"`, `"D","control":true`} {
+		list += `# workload {"name":` + w + `,"story":"s","op":"o","cases":["n=1","n=2","n=3"],"models":["m"]}` + "\n"
+	}
+	run := func(ns map[string]int) *results.Run {
+		s := list
+		for _, name := range []string{"A/n=1", "A/n=2", "A/n=3", "B/n=1", "C/n=1", "D/n=1"} {
+			s += strings.Repeat(fmt.Sprintf("Benchmark%s/model=m-2 1 %d ns/op\n", name, ns[name[:1]]), 6)
+		}
+		return read(t, s)
+	}
+	d := Compare(run(map[string]int{"A": 100, "B": 100, "C": 100, "D": 100}), run(map[string]int{"A": 100, "B": 400, "C": 50, "D": 7}))
+	got := ""
+	for _, k := range d.Kinds {
+		got += fmt.Sprintf("%s %.2f %.2f %.2f %d, ", k.Kind, k.Center, k.Min, k.Max, k.N)
+	}
+	if want := "k 0.50 0.25 1.00 2, C 2.00 2.00 2.00 1, "; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }

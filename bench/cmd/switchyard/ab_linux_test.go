@@ -249,6 +249,8 @@ func TestABBuilds(t *testing.T) {
 		}
 		return string(text)
 	}
+	program(t, repo, "staged", "")
+	git("add", "staged") // the index is not that of the commit
 	commit, before := strings.TrimSpace(git("rev-parse", "HEAD")), git("status", "--porcelain")
 	tmp, out := t.TempDir(), filepath.Join(t.TempDir(), "out")
 	run := func(args ...string) (status int, printed string) {
@@ -265,7 +267,7 @@ func TestABBuilds(t *testing.T) {
 		return cmd.ProcessState.ExitCode(), string(text)
 	}
 	status, printed := run(abArgs("ab", out, "--old", "HEAD", "--new", ".", "--count", "6")...)
-	if status != exitFailed {
+	if status != exitFailed || !strings.Contains(printed, "old: "+commit[:12]+"; new: .\n") {
 		t.Errorf("exit status %d, printed %s", status, printed)
 	}
 	text := readFile(t, out, benchlog.BenchFile)

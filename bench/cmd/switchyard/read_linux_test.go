@@ -23,6 +23,7 @@ func TestCompareStatus(t *testing.T) {
 	old := file("old.txt", strings.Repeat("BenchmarkSave-8 \t100\t200 ns/op\n", 6))
 	failed := file("failed new.txt", strings.Repeat("BenchmarkSave-8 \t100\t50 ns/op\n", 6)+"BenchmarkSave-8 \t--- FAIL: BenchmarkSave-8\n    wrote nothing\nFAIL\n")
 	slow := file("slow.txt", strings.Repeat("BenchmarkSave-8 \t100\t300 ns/op\n", 6))
+	slower := file("slower.txt", strings.Repeat("BenchmarkSave-8 \t100\t206 ns/op\n", 6))
 	first := file("first.txt", "BenchmarkSave-8 \t100\t50 ns/op\n--- FAIL: BenchmarkSave\n    wrote nothing\n")
 	built := file("built.txt", "FAIL\texample.com/x [build failed]\nFAIL\n")
 	for _, test := range []struct {
@@ -39,6 +40,8 @@ func TestCompareStatus(t *testing.T) {
 		{[]string{"-", "-"}, exitUsage, "", "only one of OLD and NEW can be standard input"},
 		{[]string{old, slow}, 0, "Save        5.00M/s  3.33M/s  -33.3 to -33.3 % worse", ""},
 		{[]string{old, slow, "--fail-on", "5%"}, 1, "1 comparison: 1 worse, 0 better.", "worse by more than 5%: 1 comparison"},
+		{[]string{old, slower, "--fail-on", "5%"}, 0, "1 comparison: 0 worse, 0 better, 1 the same within 5 %.", ""},
+		{[]string{old, slower, "--fail-on", "1%"}, 1, "1 comparison: 1 worse, 0 better.", "worse by more than 1%: 1 comparison"},
 		{[]string{old, slow, "--fail-on=60%"}, 0, "1 comparison: 1 worse, 0 better.", ""},
 		{[]string{slow, old, "--fail-on=0%"}, 0, "1 comparison: 0 worse, 1 better.", ""},
 		{[]string{old, failed, "--fail-on=5%", "--format=json"}, 1, "\"failed\": [\n\t\t\"Save: wrote nothing\"\n\t]", "1 failure in '" + failed + "'"},
