@@ -219,9 +219,9 @@ func TestParseResult(t *testing.T) {
 		"BenchmarkX":               "missing iteration count",
 		"BenchmarkX 1":             "missing measurements",
 		"BenchmarkX 1 2":           "missing units",
-		"BenchmarkX one 2 a":       `parsing iteration count: invalid syntax`,
-		"BenchmarkX 1 two a":       `parsing measurement: invalid syntax`,
-		"BenchmarkX 1 2 a 1e400 b": `parsing measurement: value out of range`,
+		"BenchmarkX one 2 a":       `the iteration count "one" is no number`,
+		"BenchmarkX 1 two a":       `the measurement "two" is no number`,
+		"BenchmarkX 1 2 a 1e400 b": `the measurement "1e400" is too large`,
 	} {
 		if r, err := ParseResult(line); err == nil || err.Error() != want || r.Values != nil || line[0] == 'B' && r.Name != "X" {
 			t.Errorf("%q: %+v, error %v, want %q", line, r, err, want)

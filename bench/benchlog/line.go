@@ -62,7 +62,16 @@ type NumberError struct {
 	Err  error
 }
 
-func (e *NumberError) Error() string { return fmt.Sprintf("parsing %s: %v", e.What, e.Err) }
+func (e *NumberError) Error() string {
+	text := e.Text
+	if r := []rune(text); len(r) > 40 {
+		text = string(r[:40]) + "…"
+	}
+	if errors.Is(e.Err, strconv.ErrRange) {
+		return fmt.Sprintf("the %s %q is too large", e.What, text)
+	}
+	return fmt.Sprintf("the %s %q is no number", e.What, text)
+}
 func (e *NumberError) Unwrap() error { return e.Err }
 
 // ParseResult parses a line of the Go benchmark format: a name, iterations,

@@ -20,7 +20,10 @@ type pageMethod struct {
 	Trend               string
 	Canary              string
 	MinResults          int
-	Practical           string   // a difference that matters, as a share
+	Practical           string  // a difference that matters, as a share
+	Matters             float64 // the same for the script
+	IntervalWarns       string  // half width of an interval that is marked
+	Ramp                []float64
 	Baselines, Controls []string // what does not compete
 	Counters            string   // of the processor: why not all of them were read
 	Exceptions          []string // from the rules of fairness, each with its workload
@@ -43,7 +46,8 @@ func (b *builder) method() pageMethod {
 		m.Trend = fmt.Sprintf("%+.1f %%", 100*t)
 	}
 	m.MinResults = benchlog.MinResults
-	m.Practical = format.Percent(analysis.Practical)
+	m.Practical, m.Matters = format.Percent(analysis.Practical), analysis.Practical
+	m.IntervalWarns, m.Ramp = format.Percent(benchlog.IntervalWarns), ramp
 	for _, model := range b.models {
 		if model.Baseline {
 			m.Baselines = append(m.Baselines, model.Name)

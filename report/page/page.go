@@ -367,10 +367,13 @@ func number(v float64) string {
 	return fmt.Sprintf("%.6g", v)
 }
 
+// ramp are the steps of the matrix's colours, by how many times worse than the
+// best.
+var ramp = []float64{1 + analysis.Practical, 1.25, 1.6, 2.5, 5}
+
 func logStep(ratio float64) int {
-	// Steps of the ramp by how many times worse than the best.
 	worse := math.Max(ratio, 1/ratio)
-	for i, limit := range []float64{1.05, 1.25, 1.6, 2.5, 5} {
+	for i, limit := range ramp {
 		if worse <= limit {
 			return i
 		}

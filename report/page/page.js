@@ -48,6 +48,7 @@
     if (a >= 1e6 || (a < 0.00995 && a > 0)) return r.toPrecision(2);
     return r.toFixed(a >= 99.5 ? 0 : a >= 9.95 ? 1 : a >= 0.0995 ? 2 : 3);
   }
+  const matters = parseFloat($("main").dataset.matters); // a share
   function showBaseline() {
     const name = state.view.get("baseline") || "";
     const select = $("#baseline");
@@ -67,7 +68,7 @@
         out.dataset.best ??= out.textContent;
         if (!Number.isFinite(v)) continue;
         const gain = row.closest(".matrix").hasAttribute("data-higher") ? v / base : base / v;
-        td.classList.toggle("gain", col >= 0 && gain > 1.05);
+        td.classList.toggle("gain", col >= 0 && gain > 1 + matters);
         out.textContent = col < 0 ? out.dataset.best : Number.isFinite(base) ? format(v / base) + "×" : "no baseline";
       }
     }

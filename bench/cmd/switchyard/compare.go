@@ -48,8 +48,8 @@ func (f *compareFlags) check() error {
 	if _, err := percent(f.failOn); err != nil {
 		return usageErrorf("--fail-on %w", err)
 	}
-	if formats[f.format] == nil {
-		return usageErrorf("--format %q: there are: %s", f.format, strings.Join(slices.Sorted(maps.Keys(formats)), " "))
+	if err := oneOf("--format", f.format, slices.Sorted(maps.Keys(formats))); err != nil {
+		return err
 	}
 	return nil
 }

@@ -43,14 +43,24 @@ func TestStatus(t *testing.T) {
 // Bad usage says where the help is; no command at all is the help.
 func TestUsageHints(t *testing.T) {
 	for args, want := range map[string]string{
-		"run --nonsense":         "switchyard: unknown flag: --nonsense\nsee \"switchyard run --help\"\n",
-		"list more":              "switchyard: unknown command \"more\" for \"switchyard list\"\nsee \"switchyard list --help\"\n",
-		"version more":           "switchyard: unknown command \"more\" for \"switchyard version\"\nsee \"switchyard version --help\"\n",
-		"report a b":             "switchyard: accepts at most 1 arg(s), received 2\nsee \"switchyard report --help\"\n",
-		"compare":                "switchyard: accepts between 1 and 2 arg(s), received 0\nsee \"switchyard compare --help\"\n",
-		"compare a b c":          "switchyard: accepts between 1 and 2 arg(s), received 3\nsee \"switchyard compare --help\"\n",
-		"report - --baseline -":  "switchyard: only one of results and baseline can be standard input\n",
-		"list --runner /no/such": "switchyard: the runner is not there (make builds it): stat /no/such: no such file or directory\n",
+		"run --nonsense":                   "switchyard: unknown flag: --nonsense\nsee \"switchyard run --help\"\n",
+		"run --cuont=3":                    "switchyard: unknown flag: --cuont; did you mean \"--count\"?\nsee \"switchyard run --help\"\n",
+		"report --basline x":               "switchyard: unknown flag: --basline; did you mean \"--baseline\"?\nsee \"switchyard report --help\"\n",
+		"rnu":                              "switchyard: unknown command \"rnu\" for \"switchyard\"; did you mean \"run\"?\nsee \"switchyard --help\"\n",
+		"reports x":                        "switchyard: unknown command \"reports\" for \"switchyard\"; did you mean \"report\"?\nsee \"switchyard --help\"\n",
+		"benchmark":                        "switchyard: unknown command \"benchmark\" for \"switchyard\"\nsee \"switchyard --help\"\n",
+		"run --count ten":                  "switchyard: --count \"ten\": want a whole number\nsee \"switchyard run --help\"\n",
+		"run --seed=-1":                    "switchyard: --seed \"-1\": want a whole number that is not negative\nsee \"switchyard run --help\"\n",
+		"run --budget 90":                  "switchyard: --budget \"90\": want a time such as \"50ms\" or \"1m30s\"\nsee \"switchyard run --help\"\n",
+		"run --resume=maybe":               "switchyard: --resume \"maybe\": want true or false\nsee \"switchyard run --help\"\n",
+		"run --count 99999999999999999999": "switchyard: --count \"99999999999999999999\": want a whole number\nsee \"switchyard run --help\"\n",
+		"list more":                        "switchyard: unknown command \"more\" for \"switchyard list\"\nsee \"switchyard list --help\"\n",
+		"version more":                     "switchyard: unknown command \"more\" for \"switchyard version\"\nsee \"switchyard version --help\"\n",
+		"report a b":                       "switchyard: accepts at most 1 arg(s), received 2\nsee \"switchyard report --help\"\n",
+		"compare":                          "switchyard: accepts between 1 and 2 arg(s), received 0\nsee \"switchyard compare --help\"\n",
+		"compare a b c":                    "switchyard: accepts between 1 and 2 arg(s), received 3\nsee \"switchyard compare --help\"\n",
+		"report - --baseline -":            "switchyard: only one of results and baseline can be standard input\n",
+		"list --runner /no/such":           "switchyard: the runner is not there (make builds it): stat /no/such: no such file or directory\n",
 	} {
 		if status, stdout, stderr := result(t, strings.Fields(args)...); status != exitUsage || stdout != "" || stderr != want {
 			t.Errorf("%s: exit status %d, printed %q and %q, want %q", args, status, stdout, stderr, want)
@@ -172,7 +182,7 @@ func TestChoose(t *testing.T) {
 	if _, err := chooseWorkloads(workloads, "A|D"); err == nil || err.Error() != `unknown workload "D"; there are: A B C` {
 		t.Errorf("error %v", err)
 	}
-	if _, err := chooseModels(models, "A"); err == nil || err.Error() != `unknown model "A"; there are: a b c` {
+	if _, err := chooseModels(models, "A"); err == nil || err.Error() != `unknown model "A"; there are: a b c; did you mean "a"?` {
 		t.Errorf("error %v", err)
 	}
 	if _, err := chooseLanes("1,9", 8); err == nil || err.Error() != `--cpu "9": want "all" or a number of CPUs from 1 to 8` {
@@ -280,6 +290,22 @@ func TestResumable(t *testing.T) {
 	}
 }
 
+// A shell is offered the names that the runners have, in every command that
+// measures, and no files.
+func TestCompletion(t *testing.T) {
+	for args, want := range map[string]string{
+		"run --runner /proc/self/exe --workloads ":       "Good Wrong Hangs :6",
+		"run --runner /proc/self/exe --workloads Good|W": "Good|Wrong :6",
+		"run --runner /proc/self/exe --models greenlet,": "greenlet,serial greenlet,goroutine greenlet,ants greenlet,thread greenlet,process :6",
+		"run --runner /no/such --models ":                ":1",
+	} {
+		status, stdout, _ := result(t, append([]string{"__complete"}, strings.Split(args, " ")...)...)
+		if got := strings.Join(strings.Fields(stdout), " "); status != 0 || got != want {
+			t.Errorf("%s: exit status %d, %q, want %q", args, status, got, want)
+		}
+	}
+}
+
 // terminal opens a pseudo-terminal of that width.
 func terminal(t *testing.T, width uint16) *os.File {
 	t.Helper()
@@ -306,6 +332,7 @@ func terminal(t *testing.T, width uint16) *os.File {
 
 // A terminal has colours, unless the user wants none, its own width, and a bar.
 func TestTerminal(t *testing.T) {
+	t.Setenv("TERM", "xterm")
 	f := terminal(t, 100)
 	for _, noColor := range []string{"", "1"} {
 		t.Setenv("NO_COLOR", noColor)
@@ -326,5 +353,31 @@ func TestTerminal(t *testing.T) {
 	}
 	if p := newProgress(f); p.bar == nil || p.room != 28 {
 		t.Errorf("a bar %v with %d columns for the case, want 28", p.bar != nil, p.room)
+	}
+}
+
+// A terminal that obeys no control sequences gets none, neither colours nor a
+// bar, and one without the room for a bar gets lines; both keep their width.
+func TestPoorTerminals(t *testing.T) {
+	t.Setenv("NO_COLOR", "")
+	for _, test := range []struct {
+		term       string
+		width      uint16
+		color, bar bool
+	}{
+		{"dumb", 100, false, false},
+		{"dumb", 20, false, false},
+		{"xterm", leastWidth, true, true},
+		{"xterm", leastWidth - 1, true, false},
+		{"xterm", 1, true, false},
+		{"xterm", 0, true, true}, // it does not say
+		{"", 100, true, true},
+	} {
+		t.Setenv("TERM", test.term)
+		f := terminal(t, test.width)
+		opt := textOptions(f)
+		if bar := newProgress(f).bar != nil; opt.Color != test.color || opt.Width != int(test.width) || bar != test.bar {
+			t.Errorf("TERM=%s, %d columns: colour %v, width %d, bar %v", test.term, test.width, opt.Color, opt.Width, bar)
+		}
 	}
 }

@@ -54,11 +54,18 @@ func newVersion() *cobra.Command {
 		Short: "Print the commit and the Go version that this program was built with",
 		Args:  cobra.NoArgs,
 		Run: func(cmd *cobra.Command, _ []string) {
-			for _, f := range host.Build() {
-				if f.Key == "commit" || f.Key == "go" {
-					fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", f.Key, f.Value)
-				}
-			}
+			fmt.Fprint(cmd.OutOrStdout(), version())
 		},
 	}
+}
+
+// version is the commit and the Go version of this program, a line each.
+func version() string {
+	var b strings.Builder
+	for _, f := range host.Build() {
+		if f.Key == "commit" || f.Key == "go" {
+			fmt.Fprintf(&b, "%s %s\n", f.Key, f.Value)
+		}
+	}
+	return b.String()
 }

@@ -79,17 +79,21 @@ once, on this machine, and reports which is best, by how much, and from which
 task size on. "switchyard list" says which there are.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageErrorf("%w\nsee %q", err, cmd.CommandPath()+" --help")
-	})
+	root.SetFlagErrorFunc(badFlag)
+	root.Version = version()
+	root.SetVersionTemplate("{{.Version}}")
 	root.AddCommand(newRun(), newList(), newReport(), newVerify(), newCompare(), newAB(), newNull(), newDoctor(), newVersion())
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
 	}
-	root.Args = usageArgs(root.Args)
+	root.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return noCommand(cmd, args[0])
+		}
+		return nil
+	}
 	return root
 }
 

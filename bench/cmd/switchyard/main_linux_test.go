@@ -241,7 +241,7 @@ func TestUsage(t *testing.T) {
 		{runArgs(dir, "--models", "fork"), `unknown model "fork"; there are: serial greenlet goroutine ants thread process`},
 		{runArgs(dir, "--cpu", "1000000"), "want \"all\" or a number of CPUs"},
 		{runArgs(dir, "--count", "0"), "must be positive"},
-		{runArgs(dir, "--benchtime", "soon"), "invalid"},
+		{runArgs(dir, "--benchtime", "soon"), `want a time such as "50ms"`},
 		{runArgs(dir, "extra"), "extra"},
 		{runArgs(dir, "--resume", "--count", "3"), "cannot take --count"},
 		{[]string{"run", "--runner", "/proc/self/exe", "--resume", "--repeats", "1", "--out", dir}, "cannot take --repeats"},

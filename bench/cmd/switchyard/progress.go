@@ -3,17 +3,16 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"switchyard/bench"
 )
 
-// progress shows how a run goes on: a bar with the time left on a terminal,
-// else a plain line per phase and at most one every few seconds.
+// progress shows how a run goes on: a bar with the time left on a terminal that
+// has room for it and obeys, else a plain line per phase and at most one every
+// few seconds.
 type progress struct {
 	w     io.Writer
 	bar   *progressbar.ProgressBar
@@ -27,14 +26,17 @@ type progress struct {
 // plainEvery is how often plain progress lines come at the most.
 const plainEvery = 15 * time.Second
 
+// leastWidth is the width in columns below which there is no bar: it would
+// break into lines, and each drawing would leave some behind.
+const leastWidth = 40
+
 // barWidth is the width in columns below which a terminal gets the bar, the
 // count and the time left, but not the name of the case.
 const barWidth = 72
 
 func newProgress(w io.Writer) *progress {
 	p := &progress{w: w, began: time.Now(), now: time.Now}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		width, _, _ := term.GetSize(int(f.Fd())) // 0 if it is not known
+	if width, obeys, _ := console(w); obeys && (width == 0 || width >= leastWidth) {
 		p.draw(width)
 	}
 	return p

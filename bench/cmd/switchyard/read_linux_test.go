@@ -48,7 +48,7 @@ func TestCompareStatus(t *testing.T) {
 		{[]string{old, slow, "--format", "markdown"}, 0, "| `Save` | 5.00M/s | 3.33M/s | **-33.3% (-33.3 to -33.3) worse** |\n", ""},
 		{[]string{old, slow, "--format", "csv"}, 0, ",Save,,8,,ops/s,worse,5e+06,3.33333e+06,6,6,", ""},
 		{[]string{old, slow, "--format", "json"}, 0, `"claim": "worse"`, ""},
-		{[]string{old, slow, "--format", "yaml"}, exitUsage, "", `--format "yaml": there are: csv json markdown text`},
+		{[]string{old, slow, "--format", "yaml"}, exitUsage, "", `--format "yaml"; there are: csv json markdown text`},
 		{[]string{old, slow, "--fail-on", "5"}, exitUsage, "", `--fail-on "5": want a percentage such as 5%`},
 		{[]string{old, slow, "--fail-on", "-5%"}, exitUsage, "", `--fail-on "-5%": want a percentage such as 5%`},
 		{[]string{old, slow, "--fail-on", "NaN%"}, exitUsage, "", `--fail-on "NaN%": want a percentage such as 5%`},

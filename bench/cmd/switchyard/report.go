@@ -144,12 +144,18 @@ func inputsOf(path string) []string {
 }
 
 func textOptions(w io.Writer) report.TextOptions {
-	opt := report.TextOptions{}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		opt.Color = os.Getenv("NO_COLOR") == ""
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
-			opt.Width = width
-		}
+	width, obeys, ok := console(w)
+	return report.TextOptions{Width: width, Color: ok && obeys && os.Getenv("NO_COLOR") == ""}
+}
+
+// console returns the columns of a terminal, 0 if they are not known or there
+// is none, and whether it obeys control sequences: one that calls itself dumb,
+// such as an editor's, shows them.
+func console(w io.Writer) (width int, obeys, ok bool) {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0, false, false
 	}
-	return opt
+	width, _, _ = term.GetSize(int(f.Fd()))
+	return width, os.Getenv("TERM") != "dumb", true
 }

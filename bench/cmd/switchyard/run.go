@@ -101,6 +101,7 @@ func (f *runFlags) add(cmd *cobra.Command, out string, count, sessions int) {
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of the order inside blocks")
 	flags.StringVar(&f.out, "out", out, "directory of the results")
 	flags.BoolVar(&f.resume, "resume", false, "go on with the interrupted run in --out, as it was planned")
+	completeNames(cmd)
 }
 
 // check reports what is wrong with flags before any runner is asked.
@@ -377,11 +378,7 @@ func openRunners(ctx context.Context, paths []string) (*run.Runners, error) {
 
 // chooseWorkloads returns the named workloads in report order.
 func chooseWorkloads(all []benchlog.WorkloadInfo, names string) ([]benchlog.WorkloadInfo, error) {
-	var known []string
-	for _, w := range all {
-		known = append(known, w.Name)
-	}
-	chosen, err := choose("workload", known, names)
+	chosen, err := choose("workload", workloadNames(all), names)
 	if err != nil {
 		return nil, err
 	}
@@ -391,11 +388,7 @@ func chooseWorkloads(all []benchlog.WorkloadInfo, names string) ([]benchlog.Work
 }
 
 func chooseModels(all []benchlog.ModelInfo, names string) ([]benchlog.Model, error) {
-	var known []string
-	for _, m := range all {
-		known = append(known, string(m.Name))
-	}
-	chosen, err := choose("model", known, names)
+	chosen, err := choose("model", modelNames(all), names)
 	if err != nil {
 		return nil, err
 	}
@@ -415,8 +408,8 @@ func choose(what string, known []string, names string) ([]string, error) {
 		return known, nil
 	}
 	for _, name := range chosen {
-		if !slices.Contains(known, name) {
-			return nil, usageErrorf("unknown %s %q; there are: %s", what, name, strings.Join(known, " "))
+		if err := oneOf("unknown "+what, name, known); err != nil {
+			return nil, err
 		}
 	}
 	return chosen, nil

@@ -95,6 +95,7 @@ var suppliers = map[string]string{
 	"github.com/panjf2000/ants/v2/...":            "bench/workload procs/threads",
 	"github.com/schollz/progressbar/v3/...":       "bench/cmd/switchyard",
 	"github.com/spf13/cobra/...":                  "bench/cmd/switchyard",
+	"github.com/spf13/pflag/...":                  "bench/cmd/switchyard", // what cobra says of flags
 	"go.uber.org/goleak/...":                      "greenlet/hub/internal/hubtest",
 	"golang.org/x/net/html/...":                   "report/verify", // reads a page as a browser does
 	"golang.org/x/perf/...":                       "report/...",
