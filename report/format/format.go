@@ -219,6 +219,8 @@ var unitStyles = map[string]struct {
 	"p99-ns":         {1e-9, benchunit.Decimal, "s"},
 	"p99.9-ns":       {1e-9, benchunit.Decimal, "s"},
 	"max-ns":         {1e-9, benchunit.Decimal, "s"},
+	"lag-p99-ns":     {1e-9, benchunit.Decimal, "s"},
+	"lag-max-ns":     {1e-9, benchunit.Decimal, "s"},
 	"ns":             {1e-9, benchunit.Decimal, "s"},
 	"peak-RSS-bytes": {1, benchunit.Binary, "B"},
 	"bytes":          {1, benchunit.Binary, "B"},

@@ -272,6 +272,7 @@ var measures = []column{
 	{"p99", unitCell("p99-ns")},
 	{"p99.9", unitCell("p99.9-ns")},
 	{"max", unitCell("max-ns")},
+	{"lag p99", unitCell("lag-p99-ns")},
 	{"CPU/op", unitCell("cpu-ns/op")},
 	{"peak memory", unitCell("peak-RSS-bytes")},
 	{"spread", func(b *builder, c *results.Cell, e *analysis.Entry, s analysis.Summary) tableCell {
@@ -310,15 +311,19 @@ func (b *builder) table(w *results.Workload, title string, ranking, measures []c
 	columns := slices.Concat(ranking, measures)
 	used := make([]bool, len(columns))
 	out := pageTable{Title: title + " of " + format.Clean(w.Name), Cases: len(b.first[w]) > 1}
+	metric := analysis.Throughput
+	if w.Info.Open { // the columns about throughput stay empty
+		metric = analysis.TailP99
+	}
 	for _, c := range b.first[w] {
-		r := b.run.Case(c, analysis.Throughput)
+		r := b.run.Case(c, metric)
 		for i, m := range b.run.Models {
 			cell := c.Cells[m]
 			if !cell.Usable() {
 				continue
 			}
 			e := &r.Entries[i]
-			mc := b.matrixCell(analysis.Throughput, e)
+			mc := b.matrixCell(metric, e)
 			row := tableRow{Case: format.Clean(c.Label()), CaseID: b.id(c), Model: b.models[i], Mark: mc.Mark, Spoken: mc.Spoken}
 			if n := len(out.Rows); n > 0 {
 				row.First = out.Rows[n-1].CaseID != row.CaseID
@@ -329,7 +334,7 @@ func (b *builder) table(w *results.Workload, title string, ranking, measures []c
 			s := b.run.Summary(cell, analysis.Throughput.Unit)
 			for k, col := range columns {
 				var t tableCell
-				if e.Relation != analysis.Absent || k >= len(ranking) {
+				if e.Relation != analysis.Absent && !w.Info.Open || k >= len(ranking) {
 					t = col.cell(b, cell, e, s)
 				}
 				used[k] = used[k] || t.Text != ""

@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,18 +45,24 @@ func TestOpenLoopSection(t *testing.T) {
 		for _, model := range []string{"a", "b"} {
 			for _, rate := range []int{1000, 2000, 4000} {
 				if model == "a" || rate < 4000 {
-					text += fmt.Sprintf("BenchmarkEchoOpen/rate=%d/model=%s-2 100 %d ns/op %d p50-ns %d p99-ns\n", rate, model, 1_000_000_000/rate, 20_000+i, 10*rate+i)
+					text += fmt.Sprintf("BenchmarkEchoOpen/rate=%d/model=%s-2 100 %d ns/op %d p50-ns %d p99-ns 1500 lag-p99-ns\n", rate, model, 1_000_000_000/rate, 20_000+i, 10*rate+i)
 				}
 			}
 		}
 	}
 	run := read(t, text)
 	b := newBuilder(analysis.Of(run))
-	b.room = 1 << 20
+	b.plan(0)
 	w := b.workload(run.Workloads[0])
 	want := "[a keeps a p99 of 1ms up to 4000 requests a second, the most that were asked. b keeps a p99 of 1ms up to 2000 requests a second, and no longer at 4000.]"
 	if got := fmt.Sprint(w.Takeaway); got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+	if i := slices.Index(w.Tables[0].Columns, "lag p99"); i < 0 || w.Tables[0].Rows[0].Cells[i].Text != "1.50µs" {
+		t.Errorf("no lag of the generator in %+v", w.Tables[0])
+	}
+	if row := w.Tables[0].Rows[0]; row.Spoken == "not measured" || strings.Contains(fmt.Sprint(w.Tables[0].Columns), "throughput") {
+		t.Errorf("%q in columns %q: p99 is what counts", row.Spoken, w.Tables[0].Columns)
 	}
 	var titles []string
 	for _, c := range w.Curves {
