@@ -163,6 +163,11 @@ func TestSessionsWidenIntervals(t *testing.T) {
 	}
 	if s := three.Summary(c3.Cells["a"], "ns/op"); !(s.Hi/s.Lo > 1.4) {
 		t.Errorf("a cell of three sessions: %+v", s)
+	} else if !(s.Processes > 0.001 && s.Processes < 0.003 && s.Sessions > 0.08 && s.Sessions < 0.1) {
+		t.Errorf("between processes %v, between sessions %v", s.Processes, s.Sessions)
+	}
+	if s := one.Summary(c1.Cells["a"], "ns/op"); s.Processes != 0 || s.Sessions != 0 {
+		t.Errorf("one session has components: %+v", s)
 	}
 }
 

@@ -20,7 +20,12 @@ type Summary struct {
 	Min, Q1       float64
 	Q3, Max       float64
 	Mild, Extreme int // outliers beyond 1.5 and 3 interquartile ranges; counted, never dropped
-	Invalid       int // values that are no measurement: NaN, infinite, not above zero
+
+	// Between processes and between sessions, the standard deviations, as
+	// shares; see [inference.Components]. Both are zero in one session.
+	Processes, Sessions float64
+
+	Invalid int // values that are no measurement: NaN, infinite, not above zero
 }
 
 // Summarize summarizes numbers, of which no block is known. They are not
@@ -37,6 +42,7 @@ func SummarizeSample(sample inference.Sample) Summary {
 	values := sample.Values()
 	s.Center, s.Lo, s.Hi = e.Center, e.Lo, e.Hi
 	s.Min, s.Max = slices.Min(values), slices.Max(values)
+	s.Processes, s.Sessions, _ = inference.Components(sample)
 	s.Q1, s.Q3 = s.Center, s.Center
 	if s.N < 2 {
 		return s

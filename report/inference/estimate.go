@@ -29,10 +29,10 @@ const Fewest = 6
 // distribution.
 //
 // Of one session, the interval lies between order statistics, as the sign test
-// turned round has it, interpolated to the exact level (Hettmansperger and
-// Sheather 1986). Sessions differ by more than the values within them tell.
-// The interval of two sessions reaches over that of either; from three on it is
-// Student's, of the sessions' medians.
+// turned round has it, interpolated to the level (Hettmansperger and Sheather
+// 1986): exactly, unless values lie in two heaps far apart. Sessions differ by
+// more than the values within them tell. The interval of two sessions reaches
+// over that of either; from three on it is Student's, of the sessions' medians.
 //
 // It costs a sort.
 func Median(s Sample) Estimate {
@@ -133,6 +133,33 @@ func cut(n int) (k int, share float64) {
 	wide, narrow := 1-tail, 1-tail-2*one
 	i := (wide - Level) / (wide - narrow)
 	return k, float64(n-k) * i / (float64(k) + float64(n-2*k)*i)
+}
+
+// Components are the standard deviations that make up a sample's scatter, as
+// shares: of results within a session, each of which is a process of its own,
+// and of sessions, beside what their results' scatter explains (analysis of
+// variance). There are none of values not above zero, nor of one session or of
+// single results.
+func Components(s Sample) (processes, sessions float64, ok bool) {
+	if !s.Positive() {
+		return 0, 0, false
+	}
+	var means []float64
+	squares, freedom, inverse := 0.0, 0.0, 0.0
+	by := s.Log().sessions()
+	for _, values := range by {
+		means = append(means, mean(values))
+		inverse += 1 / float64(len(values)) / float64(len(by))
+		if n := float64(len(values)); n > 1 {
+			squares += variance(values) * (n - 1)
+			freedom += n - 1
+		}
+	}
+	if len(by) < 2 || freedom == 0 {
+		return 0, 0, false
+	}
+	within := squares / freedom
+	return math.Sqrt(within), math.Sqrt(max(0, variance(means)-within*inverse)), true
 }
 
 // median is the middle of any values; NaN of none.

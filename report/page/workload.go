@@ -279,7 +279,12 @@ var measures = []column{
 		if !format.Finite(s.Spread()) {
 			return tableCell{}
 		}
-		return tableCell{format.Percent(s.Spread()), number(s.Spread()), "interquartile range of throughput, as a share of the median"}
+		cell := tableCell{format.Percent(s.Spread()), number(s.Spread()), "interquartile range of throughput, as a share of the median"}
+		if s.Processes > 0 {
+			cell.Text += fmt.Sprintf("; processes ±%s, sessions ±%s", format.Percent(s.Processes), format.Percent(s.Sessions))
+			cell.Title += "; standard deviations between processes of a session, and between sessions"
+		}
+		return cell
 	}},
 }
 
