@@ -405,3 +405,40 @@ func TestLoad1(t *testing.T) {
 		}
 	}
 }
+
+// The idle and stolen time of some CPUs, and how many of them there are; the
+// line of all CPUs together is none.
+func TestCPUTimes(t *testing.T) {
+	const stat = "cpu  9 9 9 9 9 9 9 9\ncpu0 1 2 3 400 50 6 7 80 9 9\ncpu1 1 2 3 4 5 6 7 8 9 9\ncpu10 1 1 1 100 1 1 1 1 1 1\nintr 5\n"
+	for _, tt := range []struct {
+		text         string
+		cpus         []int
+		found        int
+		idle, stolen time.Duration
+	}{
+		{stat, []int{0}, 1, 4500 * time.Millisecond, 800 * time.Millisecond},
+		{stat, []int{0, 1}, 2, 4590 * time.Millisecond, 880 * time.Millisecond},
+		{stat, []int{1, 10, 11}, 2, 1100 * time.Millisecond, 90 * time.Millisecond},
+		{stat, nil, 0, 0, 0},
+		{"cpu0 1 2 3 4\n", []int{0}, 1, 40 * time.Millisecond, 0}, // a kernel that counts less
+		{"", []int{0}, 0, 0, 0},
+	} {
+		m := Machine{Root: tree(map[string]string{"proc/stat": tt.text})}
+		if found, idle, stolen := m.CPUTimes(tt.cpus); found != tt.found || idle != tt.idle || stolen != tt.stolen {
+			t.Errorf("%d of %q: %d, %v, %v, want %d, %v, %v", tt.cpus, tt.text, found, idle, stolen, tt.found, tt.idle, tt.stolen)
+		}
+	}
+}
+
+func TestStalled(t *testing.T) {
+	const file = "some avg10=5.82 avg60=4.11 avg300=12.71 total=14400161409\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=7\n"
+	for text, want := range map[string]time.Duration{file: 14400161409 * time.Microsecond, "some total=5": 5 * time.Microsecond, "some\nfull total=5\n": 0, "": 0, "x": 0} {
+		m := Machine{Root: tree(map[string]string{"proc/pressure/io": text})}
+		if got := m.Stalled("io"); got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+		if got := m.Stalled("memory"); got != 0 {
+			t.Errorf("a file that is not there: %v", got)
+		}
+	}
+}

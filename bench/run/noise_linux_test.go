@@ -74,7 +74,7 @@ func TestWatch(t *testing.T) {
 	if used := after.own - before.own; used <= 0 {
 		t.Errorf("this process used %v of CPU time", used)
 	}
-	if after.cpus != len(AllCPUs()) || after.idle < before.idle {
+	if after.cpus != len(AllCPUs()) { // idle times may go back a little
 		t.Errorf("from %+v to %+v", before, after)
 	}
 }
