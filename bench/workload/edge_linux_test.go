@@ -60,6 +60,12 @@ func TestArithmetic(t *testing.T) {
 	if got := steps(1); got != 7806831264735756412 {
 		t.Errorf("a step leads to %d", got)
 	}
+	// The least time is so little that no processor is quicker.
+	began := time.Now()
+	steps(1_000_000)
+	if took, least := time.Since(began), quickest(1_000_000); least != 400*time.Microsecond || took < least {
+		t.Errorf("a million steps took %v, %v at least", took, least)
+	}
 	if got := cpuTask(5, 2*time.Microsecond); got != steps(1800)+5 {
 		t.Errorf("a task of 2 µs is %d", got)
 	}
