@@ -40,9 +40,10 @@ func quoted(s string) string {
 
 // A Report is what came out.
 type Report struct {
-	Results     int // in the page's data that are as in the file
-	Numbers     int // of tables and matrix that were computed again by other code
-	Said        int // texts, numbers and marks that were compared with a new page
+	Results     int    // in the page's data that are as in the file
+	Numbers     int    // of tables and matrix that were computed again by other code
+	Said        int    // texts, numbers and marks that were compared with a new page
+	Version     string // of the program that wrote the page
 	Differences []Difference
 }
 
@@ -70,7 +71,7 @@ func Page(path, name string, baseline *results.Run) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{}
+	r := &Report{Version: said.version()}
 	r.data(said, run)
 	if bench := benchFile(run); bench != "" && run.Ours() {
 		file, err := os.ReadFile(bench)

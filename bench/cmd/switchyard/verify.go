@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/bench/host"
 	"switchyard/report"
 )
 
@@ -64,6 +65,9 @@ func verify(cmd *cobra.Command, dir, html, baseline string) error {
 		fmt.Fprintln(w, d)
 	}
 	if n := len(r.Differences); n > 0 {
+		if now := host.Commit(); r.Version != now {
+			fmt.Fprintf(w, "The page is of switchyard %s, and this is %s.\n", r.Version, now)
+		}
 		return &exitError{exitFailed, fmt.Errorf("%s says in %s what the results do not", report.ShellQuote(html), plural(n, "place"))}
 	}
 	fmt.Fprintf(w, "%s says what the results say: %s embedded, %s computed again, %s compared with a new page\n",
