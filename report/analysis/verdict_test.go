@@ -253,6 +253,41 @@ func TestVerdictIsTheSameOnTheNextRun(t *testing.T) {
 	}
 }
 
+// A kind that contradicts itself comes after those that say something, however
+// large its mean; what nobody has is missing of nobody; of several workloads
+// with more and more units the widest span tells what one takes; a CPU time of
+// nothing has no ratio; and of two models with one share within 2 the share
+// within 1.5 decides.
+func TestVerdictAtItsEdges(t *testing.T) {
+	text := strings.Replace(kindsHead, `"name":"D"`, `"name":"Odd","kind":"odd"}
+# workload {"name":"D"`, 1)
+	line := func(name string, a, b float64, more string) {
+		text += fmt.Sprintf("Benchmark%s/model=a-2 1 %g ns/op %s\nBenchmark%[1]s/model=b-2 1 %[4]g ns/op %[3]s\n", name, a, more, b)
+	}
+	for range 6 {
+		line("Odd/n=1", 1, 900, "")
+		line("Odd/n=2", 150, 100, "")
+		line("Odd/n=3", 150, 100, "")
+		line("A/n=1", 100, 190, "0 cpu-ns/op 1000 peak-RSS-bytes 1 units")
+		line("A/n=2", 100, 190, "0 cpu-ns/op 12000 peak-RSS-bytes 12 units")
+		line("B/n=1", 100, 140, "1000 peak-RSS-bytes 1 units")
+		line("B/n=2", 100, 140, "201000 peak-RSS-bytes 101 units")
+	}
+	text += "--- SKIP: BenchmarkA/n=3/model=a-2\n    no\n--- SKIP: BenchmarkA/n=3/model=b-2\n    no\n--- SKIP: BenchmarkB/n=3/model=a-2\n    no\nBenchmarkB/n=3/model=b-2 1 5 ns/op\n"
+	v := Of(read(t, text)).Verdict
+	got := ""
+	for _, d := range v.Decisions {
+		got += fmt.Sprintf("%s: %s. %s %s %s|", d.Kind.Name, d.Lead, d.Beside, d.Why, d.Memory)
+	}
+	if want := "Handing over: a. a has no result in B n=3.  Memory per unit: a 1.95KiB, b 1.95KiB (B: 100 more units).|Odd: no one model.   |"; got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	p := Profile{Models: []ProfileModel{{Model: "x", Share: []float64{.1, .5, .9, .95, 1}}, {Model: "y", Share: []float64{.1, .6, .9, .9, .9}}, {Model: "z", Share: []float64{.9, .9, .8, 1, 1}}}}
+	if p.pick(); fmt.Sprint(p.Pick) != "[y]" {
+		t.Error(p.Pick)
+	}
+}
+
 // The profile by hand: of four cases, of which one lacks a model, and one is
 // nobody's to compare.
 func TestProfile(t *testing.T) {

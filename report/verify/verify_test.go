@@ -124,6 +124,7 @@ func TestChangesAreFound(t *testing.T) {
 		"a fact":             {"AMD EPYC", "Intel", "verdict"},
 		"a whole section":    {`<section id="environment">`, `<section id="environs">`, "environment"},
 		"embedded data":      {`"units":["ns/op"`, `"units":["ms/op"`, "data"},
+		"a failure":          {`"failed":"block`, `"failed":"clock`, "data"},
 		"an embedded line":   {`"results":[[`, `"results":[[9`, "data"},
 	} {
 		if !bytes.Contains(good, []byte(test.old)) {
