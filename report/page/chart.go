@@ -185,7 +185,7 @@ func newPlot(x, y scale) *plot.Plot {
 // thinLabels takes away every other label until the rest have room.
 func thinLabels(ticks []plot.Tick) []plot.Tick {
 	out := slices.Clone(ticks)
-	for every := 1; every < len(out); every *= 2 {
+	for every := 1; ; every *= 2 {
 		w := vg.Length(0)
 		for i := range out {
 			if i%every > 0 {
@@ -194,11 +194,10 @@ func thinLabels(ticks []plot.Tick) []plot.Tick {
 				w += textStyle(inkMuted, draw.XCenter, draw.YTop).Width(out[i].Label) + 8
 			}
 		}
-		if w <= tickRoom {
-			break
+		if w <= tickRoom || every >= len(out) {
+			return out
 		}
 	}
-	return out
 }
 
 // A chart is a plot with its size and what it says to a screen reader.

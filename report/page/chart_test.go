@@ -104,3 +104,59 @@ func TestMarksOfRows(t *testing.T) {
 		t.Errorf("%v: %s", ok, ch.SVG)
 	}
 }
+
+// Labels of the axis below never run into each other: as many as needed go,
+// every other one at a time, and the first stays.
+func TestLabelsHaveRoom(t *testing.T) {
+	labelled := func(n int, label string) []plot.Tick {
+		var out []plot.Tick
+		for i := range n {
+			out = append(out, plot.Tick{Value: float64(i), Label: label})
+		}
+		return out
+	}
+	for _, test := range []struct {
+		n     int
+		label string
+		want  string
+	}{
+		{0, "", ""}, {1, strings.Repeat("wide", 50), "x"}, {5, "1µs", "xxxxx"}, {7, "500M/s", "x.x.x.x"}, {9, "1234567890", "x...x...x"}, {3, strings.Repeat("w", 40), "x.."},
+	} {
+		ticks := labelled(test.n, test.label)
+		got := ""
+		for i, tick := range thinLabels(ticks) {
+			if tick.Value != float64(i) {
+				t.Errorf("%q: a tick moved to %v", test.label, tick.Value)
+			}
+			got += map[bool]string{true: "x", false: "."}[tick.Label != ""]
+		}
+		if got != test.want || test.n > 1 && ticks[1].Label == "" {
+			t.Errorf("%d times %q: %q, want %q, and the ticks as they were", test.n, test.label, got, test.want)
+		}
+	}
+}
+
+// Long names are cut in charts, so that the plot beside them has room; the
+// titles have all of them.
+func TestLongNamesInCharts(t *testing.T) {
+	name := strings.Repeat("long_name_", 6)
+	var text strings.Builder
+	for i := range 6 {
+		for _, n := range []int{1, 10} {
+			fmt.Fprintf(&text, "BenchmarkX/n=%d/model=%s-2 10 %d ops/s\nBenchmarkX/n=%d/model=b-2 10 200 ops/s\n", n, name, 100*n+i, n)
+		}
+	}
+	run := analysis.Of(read(t, text.String()))
+	b := newBuilder(run)
+	b.room = 1e6
+	charts := append(b.caseCharts(run.Cases()[0]), b.curveCharts(run.Workloads[0])...)
+	if len(charts) < 3 {
+		t.Fatalf("%d charts", len(charts))
+	}
+	for _, ch := range charts {
+		svg := string(ch.SVG)
+		if strings.Contains(svg, ">"+name+"</text>") || !strings.Contains(svg, ">long_name_long_nam…</text>") || !strings.Contains(svg, "<title>"+name) {
+			t.Errorf("%s: %s", ch.Title, svg)
+		}
+	}
+}
