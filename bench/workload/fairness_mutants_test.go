@@ -226,17 +226,14 @@ func TestLedgers(t *testing.T) {
 	}
 }
 
-// A sleeper that does not sleep has slept too little; so has one that sleeps
-// half as often, and says otherwise.
+// A sleeper that does not sleep has slept too little, by ten seconds.
 func TestSleepMutants(t *testing.T) {
 	awake := func(time.Duration) error { return nil }
-	for name, doze := range map[string]func(time.Duration) error{"never": awake, "half": func(d time.Duration) error { return block(d / 2) }} {
-		err := tryMutant(sleep, sleepCase, 100, func(b *bench.B) (uint64, error) {
-			return race(b, goroutines, b.Int("n"), func(_ int, u *bench.Unit) error { return sleeper(b, u, doze) })
-		})
-		if err == nil || !strings.Contains(err.Error(), "which is less than") {
-			t.Errorf("%s: %v", name, err)
-		}
+	err := tryMutant(sleep, sleepCase, 100_000, func(b *bench.B) (uint64, error) {
+		return race(b, goroutines, b.Int("n"), func(_ int, u *bench.Unit) error { return sleeper(b, u, awake) })
+	})
+	if err == nil || !strings.Contains(err.Error(), "which is less than") {
+		t.Error(err)
 	}
 }
 
