@@ -87,19 +87,6 @@ func Interval(lo, hi float64) string {
 	return RatioDigits(lo) + " to " + RatioDigits(hi)
 }
 
-// P shows a probability.
-func P(p float64) string {
-	switch {
-	case math.IsNaN(p):
-		return ""
-	case p < 0.001:
-		return "<0.001"
-	case p >= 0.9995:
-		return "1"
-	}
-	return strconv.FormatFloat(p, 'f', 3, 64)
-}
-
 // Percent shows a share, 0.034 as "3.4 %".
 func Percent(x float64) string {
 	if !Finite(x) {
