@@ -129,7 +129,7 @@ func TestBuildFails(t *testing.T) {
 			return nil
 		}
 	}
-	r, old, new := newPair(t, t.TempDir())
+	r, _, new := newPair(t, t.TempDir())
 	new.fail = fails("B")
 	if stats, err := r.Do(context.Background()); err != nil || stats.Failed != 3 || stats.Results != 3*(21-3) {
 		t.Errorf("the new build fails: %+v, %v", stats, err)
@@ -139,7 +139,7 @@ func TestBuildFails(t *testing.T) {
 			t.Errorf("failed: %+v", v)
 		}
 	}
-	r, old, _ = newPair(t, t.TempDir())
+	r, old, _ := newPair(t, t.TempDir())
 	old.fail = fails("B")
 	if stats, err := r.Do(context.Background()); err != nil || stats.Failed != 9 || len(old.calls) != 3+2*4*4+4 {
 		t.Errorf("the old build fails: %+v, %v, after %d calls", stats, err, len(old.calls))

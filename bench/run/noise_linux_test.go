@@ -62,7 +62,9 @@ func TestWatch(t *testing.T) {
 	before := readMachine()
 	since := Watch()
 	for began := time.Now(); time.Since(began) < 200*time.Millisecond; {
-		spin(1000)
+		if spin(1000) == 0 {
+			t.Fatal("xorshift reached zero")
+		}
 	}
 	noise := since()
 	for _, share := range []float64{noise.Steal, noise.Others, noise.CPUPressure, noise.MemoryPressure, noise.IOPressure} {
