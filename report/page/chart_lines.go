@@ -127,8 +127,13 @@ func (ls endLabels) GlyphBoxes(*plot.Plot) []plot.GlyphBox {
 }
 
 // spreadApart moves ascending positions so that neighbours are at least gap
-// apart and all lie within lo and hi, if they fit.
+// apart and all lie within lo and hi; nearer to each other if they do not fit.
 func spreadApart(ys []float64, gap, lo, hi float64) {
+	last := len(ys) - 1
+	if last < 0 {
+		return
+	}
+	gap = min(gap, (hi-lo)/float64(max(last, 1)))
 	for range 40 {
 		moved := false
 		for i := 1; i < len(ys); i++ {
@@ -138,15 +143,20 @@ func spreadApart(ys []float64, gap, lo, hi float64) {
 				moved = true
 			}
 		}
-		if n := len(ys); n > 0 {
-			ys[0] = math.Max(ys[0], lo)
-			ys[n-1] = math.Min(ys[n-1], hi)
-		}
+		ys[0] = math.Max(ys[0], lo)
+		ys[last] = math.Min(ys[last], hi)
 		if !moved {
 			return
 		}
 	}
-	slices.Sort(ys)
+	// A crowd is not yet apart: the rest is pushed up, and down again.
+	for i := 1; i <= last; i++ {
+		ys[i] = math.Max(ys[i], ys[i-1]+gap)
+	}
+	ys[last] = math.Min(ys[last], hi)
+	for i := last - 1; i >= 0; i-- {
+		ys[i] = math.Min(ys[i], ys[i+1]-gap)
+	}
 }
 
 // lineChart draws series into a plot, the muted ones first so that the best
@@ -163,6 +173,7 @@ func (b *builder) lineChart(title, hint, label string, x, y scale, h vg.Length, 
 		}
 	}
 	p.Add(endLabels(all))
+	h = max(h, vg.Length(len(all))*12+60) // every line has a label
 	return b.draw(title, hint, chart{p, h, "lines", label})
 }
 

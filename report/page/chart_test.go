@@ -155,7 +155,7 @@ func TestLongNamesInCharts(t *testing.T) {
 	}
 	for _, ch := range charts {
 		svg := string(ch.SVG)
-		if strings.Contains(svg, ">"+name+"</text>") || !strings.Contains(svg, ">long_name_long_nam…</text>") || !strings.Contains(svg, "<title>"+name) {
+		if strings.Contains(svg, ">"+name+"</text>") || !strings.Contains(svg, ">long_nam…ong_name_</text>") || !strings.Contains(svg, "<title>"+name) {
 			t.Errorf("%s: %s", ch.Title, svg)
 		}
 	}

@@ -114,8 +114,16 @@ type pageModel struct {
 	look     look
 }
 
-// short is the name as charts have room for it.
-func (m pageModel) short() string { return format.CleanTo(m.Name, nameRoom) }
+// short is the name as charts have room for it: what tells names apart is often
+// at their end.
+func (m pageModel) short() string {
+	r := []rune(m.Name)
+	if len(r) <= nameRoom {
+		return m.Name
+	}
+	half := nameRoom / 2
+	return string(r[:nameRoom-half-1]) + "…" + string(r[len(r)-half:])
+}
 
 func newPage(run *analysis.Analysis, opt Options) *page {
 	b := newBuilder(run)

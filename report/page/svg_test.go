@@ -3,6 +3,7 @@ package page
 import (
 	"image/color"
 	"math"
+	"slices"
 	"testing"
 
 	"gonum.org/v1/plot"
@@ -116,8 +117,23 @@ func TestSpreadApart(t *testing.T) {
 	if ys[0] < 0 {
 		t.Errorf("a label left the chart: %v", ys)
 	}
-	crowd := make([]float64, 100)
-	spreadApart(crowd, 12, 0, 100) // cannot fit: it must end all the same
+	// However they lie: apart if they fit, as far as they can be if not, in
+	// their order and inside.
+	for _, n := range []int{2, 8, 9, 10, 24, 100} {
+		for _, at := range []float64{0, 50, 100} {
+			crowd := slices.Repeat([]float64{at}, n)
+			spreadApart(crowd, 12, 0, 100)
+			gap := min(12, 100/float64(n-1)) - .1
+			for i, y := range crowd {
+				if y < -1e-9 || y > 100+1e-9 || i > 0 && y-crowd[i-1] < gap {
+					t.Fatalf("%d at %v: %.1f", n, at, crowd)
+				}
+			}
+		}
+	}
+	for _, few := range [][]float64{nil, {5}} {
+		spreadApart(few, 12, 0, 100)
+	}
 }
 
 // What the canvas makes of dashes, widths, arcs, curves, turned text, groups.
