@@ -176,6 +176,9 @@ func TestLinks(t *testing.T) {
 	p := open(t, view{page: kept, hash: "#w-Lock-tasks-8?metric=p99&q=lock&theme=dark"})
 	p.await(`document.querySelector("#metric-p99").checked && document.querySelector("#w-Lock-tasks-8").checked`)
 	p.await(`document.querySelector("#filter").value == "lock" && document.documentElement.dataset.theme == "dark"`)
+	// A link that somebody broke is no error, and what is left of it holds.
+	p = open(t, view{page: kept, hash: "#%E0%A4?metric=p99&baseline=nobody"})
+	p.await(`document.querySelector("#metric-p99").checked && document.querySelector("#baseline").selectedIndex == 0`)
 }
 
 // Neither the page nor, on a desk, a table of the kept run scrolls sideways; on

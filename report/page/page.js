@@ -197,8 +197,7 @@
 
   // Anchors: a case's anchor picks the case and scrolls to its charts.
   function go() {
-    const id = decodeURIComponent(state.anchor);
-    const el = id && document.getElementById(id);
+    const el = state.anchor && document.getElementById(state.anchor);
     if (!el) return;
     if (el.closest("[hidden]")) { // a link leads to what the filter hides
       state.view.delete("q");
