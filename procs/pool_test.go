@@ -124,10 +124,12 @@ func TestPoolMap(t *testing.T) {
 	if vs, err := Map(soon(t), p, testSquare, nil); len(vs) != 0 || err != nil {
 		t.Fatal(vs, err)
 	}
-	_, err = Map(soon(t), p, testHalf, []int{2, 4, 5, 6}, Chunk(4))
-	var remote *RemoteError
-	if !errors.As(err, &remote) || remote.Index != 2 || !errors.Is(err, os.ErrPermission) || err.Error() != "5 is odd: permission denied" {
-		t.Fatalf("%#v", err)
+	for chunk := 1; chunk <= 4; chunk++ { // the index is that of the whole slice
+		_, err = Map(soon(t), p, testHalf, []int{2, 4, 5, 6}, Chunk(chunk))
+		var remote *RemoteError
+		if !errors.As(err, &remote) || remote.Index != 2 || !errors.Is(err, os.ErrPermission) || err.Error() != "5 is odd: permission denied" {
+			t.Fatalf("chunk %d: %#v", chunk, err)
+		}
 	}
 }
 
