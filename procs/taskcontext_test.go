@@ -43,7 +43,7 @@ func TestTaskContext(t *testing.T) {
 			default:
 				t.Errorf("by its parent %t, asked %t: it has an error, and its channel is open", byParent, asked)
 			}
-			if c.Done() != c.Done() || context.Cause(c) != context.Canceled {
+			if done := c.Done(); done != c.Done() || context.Cause(c) != context.Canceled {
 				t.Error(context.Cause(c))
 			}
 		}
