@@ -6,7 +6,7 @@ package benchlog
 const (
 	CanaryDisturbs   = 1.25
 	StealDisturbs    = 3.0  // percent of the CPUs' time, to the hypervisor
-	OthersDisturb    = 5.0  // percent of the CPUs' time, to other processes
+	OthersDisturb    = 10.0 // percent of the CPUs' time, to other processes
 	PressureDisturbs = 10.0 // percent of the time in which something waited for memory
 )
 
@@ -15,7 +15,7 @@ const (
 const (
 	CanaryWarns   = 1.05 // slowest canary of a block over the base
 	StealWarns    = 1.0  // percent of a block's time taken by other guests
-	OthersWarn    = 2.0  // percent of the CPUs' time used by other processes
+	OthersWarn    = 5.0  // percent of the CPUs' time used by other processes
 	PressureWarns = 5.0  // percent of a block's time in which something waited for memory or a disk
 	ControlWarns  = 1.05 // ratio of two models' medians in a workload that measures the harness
 	LoadWarns     = 1.5  // one-minute load per core at a block's end

@@ -430,6 +430,29 @@ func TestCPUTimes(t *testing.T) {
 	}
 }
 
+// The kernel's threads are the children of kthreadd, whatever they are called.
+func TestKernelThreads(t *testing.T) {
+	stat := func(name string, parent, user, system int) string {
+		return fmt.Sprintf("7 (%s) S %d 0 0 0 -1 69238880 0 0 0 0 %d %d 8 9 20 0 1 0 26 0 0", name, parent, user, system)
+	}
+	m := Machine{Root: tree(map[string]string{
+		"proc/2/stat":    stat("kthreadd", 0, 1000, 1000),
+		"proc/16/stat":   stat("ksoftirqd/0", 2, 0, 34),
+		"proc/22/stat":   stat("odd) R 1 0 (", 2, 5, 0),
+		"proc/300/stat":  stat("kthreadd) S 2 0", 1, 100, 100), // a program that would like to be one
+		"proc/301/stat":  "301 (",
+		"proc/302/stat":  "",
+		"proc/loadavg":   "1 2 3",
+		"proc/self/stat": stat("a second look", 2, 100, 100),
+	})}
+	if got := m.KernelThreads(); got != 390*time.Millisecond {
+		t.Errorf("they ran for %v, want 390ms", got)
+	}
+	if got := (&Machine{Root: tree(nil)}).KernelThreads(); got != 0 {
+		t.Errorf("where there are none they ran for %v", got)
+	}
+}
+
 func TestStalled(t *testing.T) {
 	const file = "some avg10=5.82 avg60=4.11 avg300=12.71 total=14400161409\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=7\n"
 	for text, want := range map[string]time.Duration{file: 14400161409 * time.Microsecond, "some total=5": 5 * time.Microsecond, "some\nfull total=5\n": 0, "": 0, "x": 0} {

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,3 +40,29 @@ func (m *Machine) Stalled(resource string) time.Duration {
 	us, _ := strconv.ParseInt(strings.TrimSpace(total), 10, 64)
 	return time.Duration(us) * time.Microsecond
 }
+
+// KernelThreads returns for how long the kernel's own threads have run so far.
+// What they do is mostly left over by programs: memory to be given back,
+// packets to be delivered. It is 0 where they are not to be seen, as in a
+// container with process numbers of its own.
+func (m *Machine) KernelThreads() (ran time.Duration) {
+	processes, _ := fs.ReadDir(m.Root, "proc")
+	for _, p := range processes {
+		if name := p.Name(); name[0] < '0' || name[0] > '9' {
+			continue
+		}
+		stat := m.file("proc/" + p.Name() + "/stat")
+		rest := stat[strings.LastIndexByte(stat, ')')+1:] // a name may hold anything
+		if word(rest, 1) != kthreadd {
+			continue
+		}
+		for _, field := range []int{11, 12} { // in user mode, and in the kernel
+			n, _ := strconv.ParseInt(word(rest, field), 10, 64)
+			ran += time.Duration(n) * tick
+		}
+	}
+	return ran
+}
+
+// kthreadd is the process number of the parent of all kernel threads.
+const kthreadd = "2"

@@ -10,7 +10,7 @@ import (
 // Watch begins to watch what else the machine does on the CPUs that this
 // process may use, and returns what tells of the time since. Between results
 // the run has no process but this one: what the CPUs did, less what this
-// process and its children used, is what others did.
+// process and its children used, and the kernel's threads, is what others did.
 func Watch() (since func() benchlog.Noise) { return watch(readMachine) }
 
 func watch(read func() machine) (since func() benchlog.Noise) {
@@ -24,7 +24,7 @@ type machine struct {
 	cpus     int           // that are looked at; 0 is not known
 	idle     time.Duration // of these CPUs, as all below
 	stolen   time.Duration // by the hypervisor
-	own      time.Duration // used by this process and all of its children that have ended
+	own      time.Duration // used by this process, its children that have ended, and the kernel for them
 	pressure struct{ cpu, memory, io time.Duration }
 	load1    float64
 }
@@ -33,6 +33,7 @@ type machine struct {
 func readMachine() machine {
 	this := host.This("")
 	m := machine{at: time.Now(), own: ownCPU(), load1: this.Load1()}
+	m.own += this.KernelThreads()
 	m.cpus, m.idle, m.stolen = this.CPUTimes(AllCPUs())
 	m.pressure.cpu, m.pressure.memory, m.pressure.io = this.Stalled("cpu"), this.Stalled("memory"), this.Stalled("io")
 	return m

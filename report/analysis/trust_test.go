@@ -32,7 +32,7 @@ func TestTrust(t *testing.T) {
 		"godebug":   "godebug: gctrace=1\n",
 		"disturbed": "# block {\"block\":1,\"disturbed\":true}\n",
 		"steal":     "# block {\"block\":1,\"steal_pct\":7}\n",
-		"others":    "# block {\"block\":1,\"others_pct\":3}\n",
+		"others":    "# block {\"block\":1,\"others_pct\":6}\n",
 		"pressure":  "# block {\"block\":1,\"pressure_io_pct\":6}\n",
 		"canary":    "# block {\"block\":1,\"canary_ns\":[100,130],\"canary_base_ns\":100}\n",
 		"load":      "cores: 2\n# block {\"block\":1,\"load1\":9}\n",
@@ -75,10 +75,10 @@ func TestBusyLoop(t *testing.T) {
 		head   string
 	}{
 		{[]float64{49.8, 50, 50.2}, Grave, "Indication only (something else used up to 50 % of the CPUs, 3 of 3 blocks disturbed): what to use, by kind of work"},
-		{[]float64{0, 5.1, 5.1}, Grave, "Indication only (something else used up to 5 % of the CPUs, 2 of 3 blocks disturbed): what to use, by kind of work"},
+		{[]float64{0, 10.1, 10.1}, Grave, "Indication only (something else used up to 10 % of the CPUs, 2 of 3 blocks disturbed): what to use, by kind of work"},
 		{[]float64{0, 50, 0.5}, Caution, "What to use, by kind of work"},
-		{[]float64{5, 5, 5}, Caution, "What to use, by kind of work"},
-		{[]float64{2, 2, 2}, -1, "What to use, by kind of work"},
+		{[]float64{10, 10, 10}, Caution, "What to use, by kind of work"},
+		{[]float64{5, 5, 5}, -1, "What to use, by kind of work"},
 		{nil, -1, "What to use, by kind of work"},
 	} {
 		a := Of(read(t, blocks(tt.others...)))
