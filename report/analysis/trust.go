@@ -136,10 +136,11 @@ func warnTruncated(a *Analysis) (Warning, bool) {
 
 // warnFewResults looks at the smallest sample.
 func warnFewResults(a *Analysis) (Warning, bool) {
-	fewest, cells := math.MaxInt, []*results.Cell{}
+	fewest, all, cells := math.MaxInt, 0, []*results.Cell{}
 	for _, c := range a.Cases() {
 		for _, m := range a.Models {
 			if cell := c.Cells[m]; cell.Usable() {
+				all++
 				fewest = min(fewest, len(cell.Results))
 				if len(cell.Results) < benchlog.MinResults {
 					cells = append(cells, cell)
@@ -156,6 +157,11 @@ func warnFewResults(a *Analysis) (Warning, bool) {
 	if len(cells) > 0 {
 		w.Grade, w.Cells = Grave, cells
 		w.Effect = fmt.Sprintf("With fewer than %d results there is no 95 %% interval, and nothing is decided.", benchlog.MinResults)
+	}
+	if len(cells) > 0 && 10*len(cells) < all { // an open loop that was disturbed loses that result
+		w.Grade = Caution
+		w.Title = fmt.Sprintf("%s with fewer than %d results", format.Count(len(cells), "cell"), benchlog.MinResults)
+		w.Effect = "These have no 95 % interval, and are not decided. The others are."
 	}
 	return w, fewest < benchlog.SteadyResults
 }

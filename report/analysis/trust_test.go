@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -207,6 +208,29 @@ func TestWarningsAtTheirThresholds(t *testing.T) {
 		}
 		if w := find(test.graver); w == nil || w.Grade != test.beside {
 			t.Errorf("%s: beyond the second threshold %+v, want a %s", test.id, w, test.beside)
+		}
+	}
+}
+
+// A few cells with too few results are undecided alone; many make the run an
+// indication.
+func TestFewCellsWithFewResults(t *testing.T) {
+	for few, want := range map[int]Grade{0: Notice, 1: Caution, 2: Grave} {
+		text := ""
+		for i := range 20 {
+			for range 6 {
+				text += fmt.Sprintf("BenchmarkX/n=%d/model=a-2 10 5 ns/op\n", i)
+				if i < few {
+					break
+				}
+			}
+		}
+		i := slices.IndexFunc(Of(read(t, text)).Warnings, func(w Warning) bool { return w.ID == "few" })
+		if i < 0 {
+			t.Fatal("no warning")
+		}
+		if w := Of(read(t, text)).Warnings[i]; w.Grade != want || len(w.Cells) != few {
+			t.Errorf("%d of 20 cells: %+v, want grade %d", few, w, want)
 		}
 	}
 }
