@@ -18,7 +18,7 @@ import (
 
 const (
 	readmeRoot = "../../.."
-	keptRun    = "results/amd-epyc-2-cores/2026-11-27-8eb5930eb643"
+	keptRun    = "results/amd-epyc-2-cores/2026-11-27-f10102f94875"
 	keptAB     = "results/amd-epyc-2-cores/2026-11-27-unoptimised"
 )
 
