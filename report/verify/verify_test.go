@@ -235,7 +235,8 @@ func checkFactor(t *testing.T, tally *tally, d *analysis.Decision) {
 			weakest = w
 		}
 	}
-	if got := tally.factor(d.Ranking.Cases, weakest, d.Next); math.Abs(got/d.Factor-1) > 0.05 {
+	// Where results are far out, by more than the report's own interval allows.
+	if got := tally.factor(d.Ranking.Cases, weakest, d.Next); math.Abs(got/d.Factor-1) > 0.05 && !(d.Lo <= got && got <= d.Hi) {
 		t.Errorf("%s: %s is %v × %s, the verdict says %v", d.Kind.Name, weakest, got, d.Next, d.Factor)
 	}
 	for _, l := range d.Losses {
