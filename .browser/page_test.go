@@ -161,8 +161,8 @@ func TestLinks(t *testing.T) {
 		p.lines("twice", `[...document.querySelectorAll("[id]")].map(e => e.id).filter((id, i, all) => all.indexOf(id) != i)`)
 		for _, link := range []struct{ hash, shows string }{
 			{"#w-Lock", "#w-Lock h2"},
-			{"#w-Lock-tasks-8", `[data-case="w-Lock-tasks-8"] svg`},
-			{"#w-Lock-tasks-2", `[data-case="w-Lock-tasks-2"] svg`},
+			{"#w-Lock-tasks-8-yield-each", `[data-case="w-Lock-tasks-8-yield-each"] svg`},
+			{"#w-Lock-tasks-2-yield-never", `[data-case="w-Lock-tasks-2-yield-never"] svg`},
 			{"#metric-memory", `.matrix[data-metric="memory"] td`},
 			{"#noise", "#noise h2"},
 		} {
@@ -173,8 +173,8 @@ func TestLinks(t *testing.T) {
 			p.lines("needs a script", `[...`+visible+`("button:not(.chip), select, input[type=search]")].map(e => e.outerHTML)`)
 		}
 	}
-	p := open(t, view{page: kept, hash: "#w-Lock-tasks-8?metric=p99&q=lock&theme=dark"})
-	p.await(`document.querySelector("#metric-p99").checked && document.querySelector("#w-Lock-tasks-8").checked`)
+	p := open(t, view{page: kept, hash: "#w-Lock-tasks-8-yield-each?metric=p99&q=lock&theme=dark"})
+	p.await(`document.querySelector("#metric-p99").checked && document.querySelector("#w-Lock-tasks-8-yield-each").checked`)
 	p.await(`document.querySelector("#filter").value == "lock" && document.documentElement.dataset.theme == "dark"`)
 	// A link that somebody broke is no error, and what is left of it holds.
 	p = open(t, view{page: kept, hash: "#%E0%A4?metric=p99&baseline=nobody"})
@@ -208,7 +208,8 @@ func TestPrint(t *testing.T) {
 	p.check(err)
 	pages := len(regexp.MustCompile(`/Type\s*/Page\b`).FindAll(pdf, -1))
 	t.Logf("%d pages, the comparison among them", pages)
-	if pages < 10 || pages > 40 || !bytes.HasPrefix(pdf, []byte("%PDF")) {
-		t.Errorf("%d pages", pages)
+	workloads := run[int](p, `document.querySelectorAll("section[data-workload]").length`)
+	if pages < 10 || pages > 4*workloads || !bytes.HasPrefix(pdf, []byte("%PDF")) {
+		t.Errorf("%d pages for %d workloads", pages, workloads)
 	}
 }
