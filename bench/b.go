@@ -22,6 +22,7 @@ type B struct {
 	elapsed time.Duration
 	before  usage
 	after   usage
+	alive   []int // children at Start
 	memory  int64
 	mem0    runtime.MemStats
 	mem1    runtime.MemStats
@@ -53,7 +54,7 @@ var (
 )
 
 // Start starts the timer. What came before is set-up and not measured. The
-// readings of CPU time and memory are taken first, the clock last.
+// readings of memory and CPU time are taken first, the clock last.
 func (b *B) Start() {
 	switch b.state {
 	case timerRunning, timerStopped:
@@ -62,13 +63,12 @@ func (b *B) Start() {
 	}
 	b.state = timerRunning
 	b.resumed = -resumptions()
-	b.before = readUsage()
-	runtime.ReadMemStats(&b.mem0) // after the usage: reading that allocates
+	b.before, b.alive = usageBefore(func() { runtime.ReadMemStats(&b.mem0) })
 	b.counters.start()
 	b.began = time.Now()
 }
 
-// Stop stops the timer: the clock first, then allocations and CPU time, then
+// Stop stops the timer: the clock first, then CPU time and allocations, then
 // the memory of the whole process tree while its units are still there. What
 // follows is tear-down and not measured.
 func (b *B) Stop() {
@@ -84,8 +84,7 @@ func (b *B) Stop() {
 	}
 	b.state = timerStopped
 	b.elapsed = elapsed
-	runtime.ReadMemStats(&b.mem1)
-	b.after = readUsage()
+	b.after = usageAfter(b.alive, func() { runtime.ReadMemStats(&b.mem1) })
 	b.memory = treeMemory(b.before, b.after)
 	b.resumed += resumptions()
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"testing"
+	"time"
 )
 
 // The lines of a status file that begin with a number are read, and the file is
@@ -54,6 +55,8 @@ func TestContextSwitches(t *testing.T) {
 	}
 }
 
+func readUsage() usage { return usageAfter(nil, func() {}) }
+
 // The tree's usage counts the living children, with their context switches.
 func TestUsageOfChildren(t *testing.T) {
 	before := readUsage()
@@ -75,5 +78,36 @@ func TestUsageOfChildren(t *testing.T) {
 	// What it used is in the sum while it lives, and when it has ended.
 	if living.cpu <= before.cpu || ended.cpu < living.cpu || living.switches <= before.switches || ended.switches < living.switches {
 		t.Errorf("CPU time %v, %v, %v; switches %d, %d, %d", before.cpu, living.cpu, ended.cpu, before.switches, living.switches, ended.switches)
+	}
+}
+
+// What it costs to read the usage of many processes is on nobody's bill.
+func TestReadingIsNotBilled(t *testing.T) {
+	for range 20 {
+		end, err := child("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := end(); err != nil {
+				t.Error(err)
+			}
+		}()
+	}
+	readUsage() // opens what is opened once
+	// The least of some: children, or the collector, may still be at work.
+	least, cost := time.Hour, time.Hour
+	for range 10 {
+		began := ownUsage()
+		before, alive := usageBefore(func() {})
+		after := usageAfter(alive, func() {})
+		cost = min(cost, ownUsage().cpu-began.cpu)
+		least = min(least, after.cpu-before.cpu)
+		if before.live < 20 || after.live < 20 {
+			t.Fatalf("%d and %d children live", before.live, after.live)
+		}
+	}
+	if least > cost/5 {
+		t.Errorf("reading takes %v, of which %v are on the bill", cost, least)
 	}
 }
