@@ -273,7 +273,11 @@ func TestSpread(t *testing.T) {
 	topology := func(groups ...string) *Machine {
 		files := make(map[string]string)
 		for _, g := range groups {
-			for _, cpu := range numbers(g) {
+			cpus, err := ParseCPUs(g)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, cpu := range cpus {
 				files[fmt.Sprintf("sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu)] = g + "\n"
 			}
 		}

@@ -147,35 +147,18 @@ func (m *Machine) nodes() string {
 	if list == "" {
 		list = m.file("sys/devices/system/node/online")
 	}
-	if n := len(numbers(list)); n > 0 {
-		return strconv.Itoa(n)
+	nodes, err := ParseCPUs(list)
+	if err != nil {
+		return ""
 	}
-	return ""
-}
-
-// numbers reads a list as the kernel prints it, "0-3,8"; none if it is none.
-func numbers(list string) (all []int) {
-	for part := range strings.SplitSeq(list, ",") {
-		low, high, span := strings.Cut(part, "-")
-		first, err := strconv.Atoi(low)
-		last := first
-		if err == nil && span {
-			last, err = strconv.Atoi(high)
-		}
-		if err != nil || first < 0 || last > 1<<16 {
-			return nil
-		}
-		for n := first; n <= last; n++ {
-			all = append(all, n)
-		}
-	}
-	return all
+	return strconv.Itoa(len(nodes))
 }
 
 // siblings returns the CPUs that share a core with one, itself included; none
 // if that is not known.
 func (m *Machine) siblings(cpu int) []int {
-	return numbers(m.file(cpus + "cpu" + strconv.Itoa(cpu) + "/topology/thread_siblings_list"))
+	all, _ := ParseCPUs(m.file(cpus + "cpu" + strconv.Itoa(cpu) + "/topology/thread_siblings_list"))
+	return all
 }
 
 // threads returns how many CPUs the first core has.

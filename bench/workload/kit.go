@@ -247,10 +247,3 @@ func steps(n int) uint64 {
 // quickest is less time than n steps take on any processor: a multiplication
 // and an addition that wait for each other are four cycles, here of 0.1 ns.
 func quickest(n int) time.Duration { return time.Duration(n) * 4 / 10 }
-
-func sum(parts []uint64) (total uint64) {
-	for _, p := range parts {
-		total += p
-	}
-	return total
-}

@@ -226,7 +226,13 @@ func (d *Decision) claim() (lead, rest string) {
 		} else {
 			winners = ""
 		}
-		rest = winners + fmt.Sprintf(", %s %s (95 %% interval %s%s)", format.Ratio(d.Factor), format.Clean(d.Next), format.Interval(d.Lo, d.Hi), d.ranged())
+		factor, next := format.Ratio(d.Factor), format.Clean(d.Next)
+		if rest = winners + ", " + factor + " " + next; len(d.Winners) > 1 && !(d.Lo > 1) {
+			// Each is better than next or undecided against the best; that does
+			// not make all of them better than next.
+			rest = winners + "; not all of them are shown to be better than " + next + ": " + factor
+		}
+		rest += fmt.Sprintf(" (95 %% interval %s%s)", format.Interval(d.Lo, d.Hi), d.ranged())
 		if len(d.Open) > 0 {
 			rest += "; not decided among them: " + d.undecided()
 		}

@@ -76,15 +76,12 @@ func upperFirst(s string) string {
 
 // over says how many cases and workloads something is taken over.
 func over(cases []*results.Case) string {
-	seen := map[*results.Workload]bool{}
-	for _, c := range cases {
-		seen[c.Workload] = true
-	}
+	n := len(workloadsOf(cases))
 	switch {
 	case len(cases) == 1:
 		return format.Clean(cases[0].Title())
-	case len(seen) == 1:
+	case n == 1:
 		return fmt.Sprintf("%d cases of %s", len(cases), format.Clean(cases[0].Workload.Name))
 	}
-	return fmt.Sprintf("%d cases of %d workloads", len(cases), len(seen))
+	return fmt.Sprintf("%d cases of %d workloads", len(cases), n)
 }

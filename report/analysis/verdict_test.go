@@ -419,3 +419,27 @@ func TestPartlyRecorded(t *testing.T) {
 		t.Errorf("p99 is ranked over %d cases, runner-up %v", len(r.Cases), r.Second())
 	}
 }
+
+// Winners that are not decided among each other need not all be better than the
+// next: the sentence does not say that they are.
+func TestVerdictOfWinnersThatAreNotAllBetter(t *testing.T) {
+	cases := read(t, "BenchmarkX/model=a-2 1 5 ns/op\n").Cases()
+	d := Decision{
+		Kind: &Kind{Name: "Kind", Metric: Throughput, Cases: cases}, Ranking: &Ranking{Metric: Throughput, Cases: cases},
+		Winners: []string{"a", "b"}, Next: "c", Factor: 1.1, Lo: 0.9, Hi: 1.3,
+	}
+	for _, tt := range []struct {
+		winners []string
+		lo      float64
+		want    string
+	}{
+		{[]string{"a", "b"}, 0.9, "; not all of them are shown to be better than c: 1.10× (95 % interval 0.90 to 1.30 in X)."},
+		{[]string{"a", "b"}, 1.05, ", 1.10× c (95 % interval 1.05 to 1.30 in X)."},
+		{[]string{"a"}, 0.9, ", 1.10× c (95 % interval 0.90 to 1.30 in X)."},
+	} {
+		d.Winners, d.Lo = tt.winners, tt.lo
+		if _, rest := d.claim(); rest != tt.want {
+			t.Errorf("%v, from %v: %q, want %q", tt.winners, tt.lo, rest, tt.want)
+		}
+	}
+}

@@ -45,7 +45,7 @@ Exit status: 0; with --strict 1 if anything is bad.`,
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "text or json")
 	cmd.Flags().BoolVar(&strict, "strict", false, "exit with status 1 if anything is bad")
-	cmd.Flags().StringVar(&out, "out", "results/latest", "directory of the results, for the room on its disk")
+	cmd.Flags().StringVar(&out, "out", latest, "directory of the results, for the room on its disk")
 	return cmd
 }
 

@@ -559,7 +559,7 @@ func TestRunFlags(t *testing.T) {
 	h := plan(t, dir)
 	if h.Count != 3 || h.Benchtime != 3*time.Millisecond || h.Budget != 7*time.Minute || h.Deadline != 99*time.Second ||
 		h.Repeats != 5 || h.Seed != 77 || len(h.Lanes) != 1 || h.Lanes[0] != 1 || len(h.Models) != 1 || h.Models[0] != workload.Serial ||
-		h.CPUs != cpuList(run.AllCPUs()) || time.Since(h.Started.Time) > time.Minute || time.Since(h.Started.Time) < 0 {
+		h.CPUs != host.FormatCPUs(run.AllCPUs()) || time.Since(h.Started.Time) > time.Minute || time.Since(h.Started.Time) < 0 {
 		t.Errorf("plan %+v", h)
 	}
 	if want := "exe " + shellWords(args); h.Command != want {

@@ -20,12 +20,6 @@ func TestChooseLanes(t *testing.T) {
 	}
 }
 
-func TestCPUList(t *testing.T) {
-	if got := cpuList([]int{0, 1, 2, 5, 7, 8}); got != "0-2,5,7-8" {
-		t.Errorf("got %s", got)
-	}
-}
-
 func TestCommandLine(t *testing.T) {
 	got := commandLine([]string{"/somewhere/switchyard", "run", "--workloads", "A|B", "it's", ""})
 	if want := `switchyard run --workloads 'A|B' 'it'\''s' ''`; got != want {
@@ -46,19 +40,5 @@ func TestShellWords(t *testing.T) {
 	}
 	if got := strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00"); !slices.Equal(got, words) {
 		t.Errorf("a shell reads %q as %q", shellWords(words), got)
-	}
-}
-
-// Both directions of a list of CPUs.
-func TestParseCPUs(t *testing.T) {
-	for _, text := range []string{"0", "0-2,5,7-8", "3,5", "8191"} {
-		if cpus, err := parseCPUs(text); err != nil || cpuList(cpus) != text {
-			t.Errorf("%q is read as %v, %v", text, cpus, err)
-		}
-	}
-	for _, text := range []string{"", "x", "1-", "-1", "2-1", "1,,2", "8192", "0-9999999999"} {
-		if cpus, err := parseCPUs(text); err == nil {
-			t.Errorf("%q is read as %v", text, cpus)
-		}
 	}
 }

@@ -41,11 +41,7 @@ exit status is 1.`,
   switchyard report results/latest --baseline results/latest/20261120T190311.000`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir := "results/latest"
-			if len(args) > 0 {
-				dir = args[0]
-			}
-			return writeReport(cmd, dir, html, baseline, verbose)
+			return writeReport(cmd, resultsOf(args), html, baseline, verbose)
 		},
 	}
 	cmd.Flags().StringVar(&html, "html", "", "where to write the page, - for standard output (default: report.html in the results directory, or FILE.html beside a file, unless it is there)")
@@ -158,4 +154,15 @@ func console(w io.Writer) (width int, obeys, ok bool) {
 	}
 	width, _, _ = term.GetSize(int(f.Fd()))
 	return width, os.Getenv("TERM") != "dumb", true
+}
+
+// latest is where a run writes unless it is told otherwise.
+const latest = "results/latest"
+
+// resultsOf returns the results that a command is about.
+func resultsOf(args []string) string {
+	if len(args) == 0 {
+		return latest
+	}
+	return args[0]
 }

@@ -78,7 +78,7 @@ Exit status: 0, or 1 if a case failed, 2 for bad arguments, 130 when interrupted
 			})
 		},
 	}
-	f.add(cmd, "results/latest", benchlog.MinResults, 1)
+	f.add(cmd, latest, benchlog.MinResults, 1)
 	runnerFlag(cmd, &f.runners)
 	return cmd
 }
@@ -168,7 +168,7 @@ func planned(ctx context.Context, f runFlags, runners *run.Runners, p *progress)
 	runners.Use(host.This(f.out).Spread(cpus))
 	r := &run.Run{Config: run.Config{Declared: runners.Models, Workloads: workloads, Header: benchlog.Header{
 		Models: models, Lanes: lanes, Count: f.count, Benchtime: f.benchtime, Budget: f.budget, Deadline: f.deadline, Repeats: f.repeats, Sessions: f.sessions, Seed: f.seed,
-		CPUs: cpuList(cpus), Command: commandLine(os.Args), Builds: f.builds, Refine: refine, P99Limit: f.p99Limit,
+		CPUs: host.FormatCPUs(cpus), Command: commandLine(os.Args), Builds: f.builds, Refine: refine, P99Limit: f.p99Limit,
 	}}}
 	if r.Like, err = like(f, r.Plan(time.Time{}), p); err != nil {
 		return nil, err
@@ -300,13 +300,13 @@ func resumable(past *run.Checkpoint, runners *run.Runners, usable []int) ([]int,
 			return nil, fmt.Errorf("the runner's %s is not the one that was planned", w.Name)
 		}
 	}
-	cpus, err := parseCPUs(past.Header.CPUs)
+	cpus, err := host.ParseCPUs(past.Header.CPUs)
 	if err != nil || len(cpus) < slices.Max(past.Header.Lanes) {
 		return nil, fmt.Errorf("its plan has the CPUs %q", past.Header.CPUs)
 	}
 	for _, cpu := range cpus {
 		if !slices.Contains(usable, cpu) {
-			return nil, fmt.Errorf("it was measured on the CPUs %s, and here are %s", past.Header.CPUs, cpuList(usable))
+			return nil, fmt.Errorf("it was measured on the CPUs %s, and here are %s", past.Header.CPUs, host.FormatCPUs(usable))
 		}
 	}
 	return cpus, nil
@@ -437,47 +437,6 @@ func chooseLanes(text string, all int) ([]int, error) {
 	slices.Sort(lanes)
 	return slices.Compact(lanes), nil
 }
-
-// cpuList prints CPU numbers as the kernel does: "0-3,8".
-func cpuList(cpus []int) string {
-	var parts []string
-	for i := 0; i < len(cpus); {
-		j := i
-		for j+1 < len(cpus) && cpus[j+1] == cpus[j]+1 {
-			j++
-		}
-		if i == j {
-			parts = append(parts, strconv.Itoa(cpus[i]))
-		} else {
-			parts = append(parts, fmt.Sprintf("%d-%d", cpus[i], cpus[j]))
-		}
-		i = j + 1
-	}
-	return strings.Join(parts, ",")
-}
-
-// parseCPUs reads what cpuList prints.
-func parseCPUs(text string) ([]int, error) {
-	var cpus []int
-	for part := range strings.SplitSeq(text, ",") {
-		low, high, span := strings.Cut(part, "-")
-		first, err := strconv.Atoi(low)
-		last := first
-		if err == nil && span {
-			last, err = strconv.Atoi(high)
-		}
-		if err != nil || first < 0 || last < first || last > maxCPU {
-			return nil, fmt.Errorf("%q is no list of CPUs", text)
-		}
-		for cpu := first; cpu <= last; cpu++ {
-			cpus = append(cpus, cpu)
-		}
-	}
-	return cpus, nil
-}
-
-// maxCPU is above the number of any CPU that Linux knows.
-const maxCPU = 8191
 
 // commandLine returns what the user typed, quoted for a shell, with the
 // program's base name: the path to it says nothing to a reader.

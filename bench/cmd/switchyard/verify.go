@@ -26,10 +26,7 @@ switchyard wrote may say things in other words; report --html writes it anew.`,
   switchyard verify results/latest --baseline results/latest/20261120T190311.000`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir := "results/latest"
-			if len(args) > 0 {
-				dir = args[0]
-			}
+			dir := resultsOf(args)
 			if dir == report.Stdin {
 				return usageErrorf("standard input has no page")
 			}
