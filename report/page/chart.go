@@ -166,7 +166,7 @@ func newPlot(x, y scale) *plot.Plot {
 		a.axis.Tick.LineStyle = lineStyle(inkGrid, 0)
 		ticks := a.s.ticks
 		if a.axis == &p.X {
-			ticks = thinLabels(ticks)
+			ticks = thinLabels(a.s)
 		}
 		a.axis.Tick.Marker = plot.ConstantTicks(ticks)
 		a.axis.Tick.Label.Color, a.axis.Tick.Label.Font = inkMuted, sans
@@ -182,22 +182,33 @@ func newPlot(x, y scale) *plot.Plot {
 	return p
 }
 
-// thinLabels takes away every other label until the rest have room.
-func thinLabels(ticks []plot.Tick) []plot.Tick {
-	out := slices.Clone(ticks)
-	for every := 1; ; every *= 2 {
-		w := vg.Length(0)
-		for i := range out {
-			if i%every > 0 {
-				out[i].Label = ""
-			} else {
-				w += textStyle(inkMuted, draw.XCenter, draw.YTop).Width(out[i].Label) + 8
-			}
+// thinLabels returns the ticks of an axis below, of which those have no label
+// that would run into the one before. Ticks need not be evenly spaced: sizes
+// that were added to a run lie close together.
+func thinLabels(s scale) []plot.Tick {
+	out := slices.Clone(s.ticks)
+	end := vg.Length(math.Inf(-1))
+	for i := range out {
+		if out[i].Label == "" {
+			continue
 		}
-		if w <= tickRoom || every >= len(out) {
-			return out
+		half := textStyle(inkMuted, draw.XCenter, draw.YTop).Width(out[i].Label) / 2
+		at := vg.Length(s.share(out[i].Value)) * tickRoom
+		if at-half < end {
+			out[i].Label = ""
+			continue
 		}
+		end = at + half + 3
 	}
+	return out
+}
+
+// share is where a value lies on the axis, from 0 to 1.
+func (s scale) share(v float64) float64 {
+	if s.log {
+		return math.Log(v/s.min) / math.Log(s.max/s.min)
+	}
+	return (v - s.min) / (s.max - s.min)
 }
 
 // A chart is a plot with its size and what it says to a screen reader.

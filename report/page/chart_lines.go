@@ -231,7 +231,7 @@ func (b *builder) latencyChart(c *results.Case, h vg.Length) (pageChart, bool) {
 		p     float64
 		label string
 	}{{0, "min"}, {50, "p50"}, {90, "p90"}, {99, "p99"}, {99.9, "p99.9"}, {99.99, "p99.99"}, {99.999, "p99.999"}} {
-		if v := nines(t.p); v <= x.max && !(t.p == 0 && x.max > 4) {
+		if v := nines(t.p); v <= x.max && !(t.p == 0 && x.max > 3) {
 			x.ticks = append(x.ticks, plot.Tick{Value: v, Label: t.label})
 		}
 	}

@@ -1,7 +1,9 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -105,8 +107,8 @@ func TestMarksOfRows(t *testing.T) {
 	}
 }
 
-// Labels of the axis below never run into each other: as many as needed go,
-// every other one at a time, and the first stays.
+// Labels of the axis below never run into each other: whichever would goes, and
+// the first stays.
 func TestLabelsHaveRoom(t *testing.T) {
 	labelled := func(n int, label string) []plot.Tick {
 		var out []plot.Tick
@@ -120,11 +122,11 @@ func TestLabelsHaveRoom(t *testing.T) {
 		label string
 		want  string
 	}{
-		{0, "", ""}, {1, strings.Repeat("wide", 50), "x"}, {5, "1µs", "xxxxx"}, {7, "500M/s", "x.x.x.x"}, {9, "1234567890", "x...x...x"}, {3, strings.Repeat("w", 40), "x.."},
+		{0, "", ""}, {1, strings.Repeat("wide", 50), "x"}, {5, "1µs", "xxxxx"}, {7, "500M/s", "x.x.x.x"}, {9, "1234567890", "x..x..x.."}, {3, strings.Repeat("w", 40), "x.."},
 	} {
 		ticks := labelled(test.n, test.label)
 		got := ""
-		for i, tick := range thinLabels(ticks) {
+		for i, tick := range thinLabels(scale{max: float64(max(test.n-1, 1)), ticks: ticks}) {
 			if tick.Value != float64(i) {
 				t.Errorf("%q: a tick moved to %v", test.label, tick.Value)
 			}
@@ -133,6 +135,22 @@ func TestLabelsHaveRoom(t *testing.T) {
 		if got != test.want || test.n > 1 && ticks[1].Label == "" {
 			t.Errorf("%d times %q: %q, want %q, and the ticks as they were", test.n, test.label, got, test.want)
 		}
+	}
+}
+
+// Sizes that were added to a run lie close together on its axis.
+func TestLabelsOfAddedSizesHaveRoom(t *testing.T) {
+	s := scale{min: 1, max: 10000, log: true}
+	for v, label := range map[float64]string{1: "1us", 1.25: "1.25us", 1.54: "1.54us", 10: "10us", 100: "100us", 1000: "1ms", 10000: "10ms"} {
+		s.ticks = append(s.ticks, plot.Tick{Value: v, Label: label})
+	}
+	slices.SortFunc(s.ticks, func(a, b plot.Tick) int { return cmp.Compare(a.Value, b.Value) })
+	var got []string
+	for _, tick := range thinLabels(s) {
+		got = append(got, tick.Label)
+	}
+	if want := []string{"1us", "", "", "10us", "100us", "1ms", "10ms"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 
