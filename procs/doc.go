@@ -24,7 +24,7 @@
 //   - Queue, SimpleQueue, JoinableQueue, Conn (NewPipe), SharedMemory,
 //     ShareableList.
 //   - Wait (on processes, futures, connections, files, sockets), Heartbeat,
-//     SetLog, AtExit, Exit.
+//     PIDFile, SetLog, AtExit, Exit.
 //   - Package connection: Listen and Dial, Python's Listener and Client.
 //     Package manager: Manager, its dicts, lists and queues, and those of your
 //     own types. Only programs that import them pay for them at every start.

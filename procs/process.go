@@ -52,6 +52,10 @@ type ProcessConfig struct {
 	// Detached: the process goes on when its parent dies. By default the kernel
 	// kills it, so that nothing survives a crash.
 	Detached bool
+	// NewSession: the process leads a session of its own, without a terminal,
+	// as services do: neither Ctrl-C there nor its end reaches it (setsid,
+	// Python's start_new_session).
+	NewSession bool
 	// Stdin is where the child reads; nil: nowhere. An *os.File is handed on,
 	// anything else is copied.
 	Stdin io.Reader
@@ -176,7 +180,7 @@ func (p *Process) Start() error {
 	b := boot{name: p.name, parent: CurrentProcess().name, daemon: p.config.Daemon, key: key, logLevel: logLevel(),
 		id: id, fname: fname, body: body}
 	spec := &child.Spec{Executable: p.config.Executable, Name: p.name, Dir: p.config.Dir, Env: p.config.Env,
-		GOMAXPROCS: p.config.GOMAXPROCS, Ended: p.ended, Kind: startProcess, Body: b.encode(), FDs: w.FDs}
+		GOMAXPROCS: p.config.GOMAXPROCS, NewSession: p.config.NewSession, Ended: p.ended, Kind: startProcess, Body: b.encode(), FDs: w.FDs}
 	if p.config.Detached {
 		spec.Kind, spec.Tie = startDetached, child.Detached
 	}

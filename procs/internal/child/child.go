@@ -49,6 +49,7 @@ type Spec struct {
 	GOMAXPROCS int         // 0: as the environment says
 	Files      [3]*os.File // nil: ours, and nothing to read
 	Tie        Tie
+	NewSession bool         // setsid
 	Ended      func(*Child) // nil, or called after the child was reaped
 
 	// The first message.

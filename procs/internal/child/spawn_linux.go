@@ -111,7 +111,7 @@ func spawn(spec *Spec, ours *Control, theirs int) (*Child, error) {
 		}
 	}
 	pidfd := -1
-	attr := &syscall.ProcAttr{Dir: spec.Dir, Env: env, Files: files, Sys: &syscall.SysProcAttr{PidFD: &pidfd}}
+	attr := &syscall.ProcAttr{Dir: spec.Dir, Env: env, Files: files, Sys: &syscall.SysProcAttr{PidFD: &pidfd, Setsid: spec.NewSession}}
 	var pid int
 	var err error
 	start := func() {
