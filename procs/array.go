@@ -59,7 +59,6 @@ func (a *Array[T]) adopt(w *wire) error {
 	}
 	n := a.param(1)
 	if flat[T]() != nil || a.param(0) != uint64(size) || size > 0 && n > uint64(a.seg.Size()-valueBase)/uint64(size) {
-		a.seg.Close()
 		return codec.ErrWire
 	}
 	a.open()

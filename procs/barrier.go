@@ -85,7 +85,6 @@ func (b *Barrier) adopt(w *wire) error {
 		return err
 	}
 	if p := b.param(0); p < 1 || p > maxParties || b.seg.Size() < bodyOffset+barrierSize(int(p)) {
-		b.seg.Close()
 		return codec.ErrWire
 	}
 	b.open()

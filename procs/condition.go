@@ -114,7 +114,6 @@ func (c *Condition) adopt(w *wire) error {
 		c.lock = new(RLock)
 	}
 	if err := c.lock.adopt(w); err != nil {
-		c.seg.Close()
 		return err
 	}
 	c.open()
@@ -147,10 +146,11 @@ func (c *Condition) Release() error {
 
 // Close lets go of the condition and of its lock in this process.
 func (c *Condition) Close() error {
-	if c.lock == nil {
-		return nil
+	err := c.shared.Close()
+	if c.lock != nil {
+		err = errors.Join(err, c.lock.Close())
 	}
-	return errors.Join(c.shared.Close(), c.lock.Close())
+	return err
 }
 
 // Wait releases the lock, waits for a notification, and acquires the lock

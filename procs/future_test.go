@@ -213,6 +213,30 @@ func (c *crosser) UnmarshalBinary(b []byte) error {
 
 var testCross = Register("test.cross", func(_ context.Context, c crosser) (crosser, error) { return c, nil })
 
+// What cannot be decoded is named: the argument or the result, its function,
+// and of many which, wherever the chunks begin.
+func TestUndecodableIsNamed(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 1})
+	const n, bad = 6, 4
+	for mode, what := range map[string]string{"error decoding worker": "argument", "error decoding parent": "result"} {
+		var xs [n]crosser
+		xs[bad].Mode = mode
+		_, err := Apply(soon(t), p, testCross, xs[bad])
+		if !errors.Is(err, os.ErrInvalid) || !strings.Contains(err.Error(), what+" of test.cross: ") {
+			t.Errorf("%s: %v", mode, err)
+		}
+		for _, chunk := range []int{1, 3, n} {
+			_, err := Map(soon(t), p, testCross, xs[:], Chunk(chunk))
+			remote, ok := errors.AsType[*RemoteError](err)
+			index := what == "argument" && ok && remote.Index == bad && strings.Contains(err.Error(), "argument of test.cross: ") ||
+				what == "result" && strings.Contains(err.Error(), fmt.Sprintf("result %d of test.cross: ", bad))
+			if !errors.Is(err, os.ErrInvalid) || !index {
+				t.Errorf("%s, chunks of %d: %v", mode, chunk, err)
+			}
+		}
+	}
+}
+
 // Whatever fails on the way fails the task, and only it.
 func TestExecutorSurvivesTransport(t *testing.T) {
 	e, err := NewExecutor(PoolConfig{Workers: 2})

@@ -69,7 +69,6 @@ func (l *Lock) adopt(w *wire) error {
 		return err
 	}
 	if bad {
-		l.seg.Close()
 		return codec.ErrWire
 	}
 	l.open(int(off))

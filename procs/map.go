@@ -220,7 +220,10 @@ func (m *mapJob[In, Out]) finish(piece int32, payload []byte, w *wire, err error
 func (m *mapJob[In, Out]) decode(piece int32, payload []byte, w *wire) (err error) {
 	c := m.fn.out
 	if m.single {
-		return c.Decode(payload, &m.out[piece], w)
+		if err = c.Decode(payload, &m.out[piece], w); err != nil {
+			err = m.badResult(int(piece), err)
+		}
+		return err
 	}
 	lo, hi := m.bounds(piece)
 	if c.Flat() {
@@ -232,10 +235,15 @@ func (m *mapJob[In, Out]) decode(piece int32, payload []byte, w *wire) (err erro
 	}
 	for i := lo; i < hi; i++ {
 		if payload, err = c.DecodeNext(payload, &m.out[i], w); err != nil {
-			return fmt.Errorf("procs: result %d of %s: %w", i, m.fn.fname, err)
+			return m.badResult(i, err)
 		}
 	}
 	return nil
+}
+
+// badResult says which result cannot be decoded.
+func (m *mapJob[In, Out]) badResult(i int, err error) error {
+	return fmt.Errorf("procs: result %d of %s: %w", i, m.fn.fname, err)
 }
 
 func (m *mapJob[In, Out]) begun() bool {

@@ -287,4 +287,9 @@ func (c *Conn) Writable() bool { return c.writable }
 
 // Close closes this process's copy of the end. Calls that wait return
 // os.ErrClosed.
-func (c *Conn) Close() error { return c.t.Close() }
+func (c *Conn) Close() error {
+	if c.t == nil { // never opened
+		return nil
+	}
+	return c.t.Close()
+}

@@ -88,9 +88,6 @@ func (q *Queue[T]) adopt(w *wire) error {
 	if q.codec, err = queueCodec[T](); err == nil {
 		q.q, err = shm.OpenQueue(q.seg)
 	}
-	if err != nil {
-		q.seg.Close()
-	}
 	return err
 }
 
@@ -235,6 +232,8 @@ func (q *Queue[T]) Close() error {
 		return nil
 	}
 	err := q.seg.Close()
-	q.q.WakeAll()
+	if q.q != nil { // adopted whole
+		q.q.WakeAll()
+	}
 	return err
 }

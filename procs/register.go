@@ -124,10 +124,15 @@ func findFunc(id uint64) (function, error) {
 	return nil, ErrUnknownFunc
 }
 
+// badArgument says whose argument cannot be decoded.
+func (f *erasedFunc[In, Out]) badArgument(err error) error {
+	return fmt.Errorf("procs: argument of %s: %w", f.fname, err)
+}
+
 func (f *erasedFunc[In, Out]) start(b []byte, w *wire) (func(context.Context) error, error) {
 	var in In
 	if err := f.in.Decode(b, &in, w); err != nil {
-		return nil, err
+		return nil, f.badArgument(err)
 	}
 	return func(ctx context.Context) error {
 		_, err := f.call(ctx, in)
@@ -138,7 +143,7 @@ func (f *erasedFunc[In, Out]) start(b []byte, w *wire) (func(context.Context) er
 func (f *erasedFunc[In, Out]) RunOne(ctx context.Context, b []byte, w *wire, out []byte, ow *wire) ([]byte, error) {
 	var in In
 	if err := f.in.Decode(b, &in, w); err != nil {
-		return out, err
+		return out, f.badArgument(err)
 	}
 	v, err := f.call(ctx, in)
 	if err != nil {
@@ -157,7 +162,7 @@ func (f *erasedFunc[In, Out]) RunChunk(ctx context.Context, n int, b []byte, w *
 		var in In
 		var err error
 		if b, err = f.in.DecodeNext(b, &in, w); err != nil {
-			return out[:start], err
+			return out[:start], &fault.Chunk{Index: i, Err: f.badArgument(err)}
 		}
 		v, err := f.call(ctx, in)
 		if err != nil {

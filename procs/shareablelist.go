@@ -123,11 +123,7 @@ func (l *ShareableList) adopt(w *wire) error {
 	if err := l.m.adopt(w); err != nil {
 		return err
 	}
-	if err := l.check(); err != nil {
-		l.m.Close()
-		return err
-	}
-	return nil
+	return l.check()
 }
 
 // check looks at what never changes: the head and the ends.

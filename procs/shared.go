@@ -139,7 +139,6 @@ func (s *shared) adoptAs(w *wire, kind uint64, size int) error {
 	}
 	s.seg = seg
 	if seg.Size() < bodyOffset+size || kind != kindAny && s.header().kind.Load() != kind {
-		seg.Close()
 		return fmt.Errorf("%w: not the object it should be", codec.ErrWire)
 	}
 	return nil

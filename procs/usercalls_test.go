@@ -240,7 +240,7 @@ var allowed = map[string][]string{
 		"*plan.planMarshaler: reflect.NewAt(t, v).Interface().(encoding.BinaryUnmarshaler).UnmarshalBinary",
 	},
 	"a function of our own": {
-		"init: c.encode", "callbacks: o.onError", "spawn: spec.ended", "*stdioEnds.copy: e.input", "*monitor.settle: w.try",
+		"init: c.encode", "*plan.decodeWhole: c.Close", "callbacks: o.onError", "spawn: spec.ended", "*stdioEnds.copy: e.input", "*monitor.settle: w.try",
 	},
 	"an error of our own, of the kernel, or of fault": {
 		"Random: err.Error", "munmap: err.Error", "*workers.start: err.Error", "*RemoteError.failed: failed.Error",

@@ -56,7 +56,6 @@ func (x *Value[T]) adopt(w *wire) error {
 		return err
 	}
 	if flat[T]() != nil || x.param(0) != uint64(sizeof[T]()) {
-		x.seg.Close()
 		return codec.ErrWire
 	}
 	x.open()

@@ -118,12 +118,7 @@ func (c *Codec[T]) Decode(src []byte, v *T, w *Wire) error {
 		*(*[]byte)(unsafe.Pointer(v)) = append([]byte{}, src...)
 		return nil
 	}
-	d := transfer{w: w}
-	rest, err := c.plan.decode(src, unsafe.Pointer(v), &d)
-	if err == nil && len(rest) != 0 {
-		err = fmt.Errorf("%w: %d bytes left over after a %T", ErrWire, len(rest), *v)
-	}
-	return err
+	return c.plan.decodeWhole(src, unsafe.Pointer(v), w)
 }
 
 // EncodeNext appends v so that DecodeNext finds its end: values of fixed length

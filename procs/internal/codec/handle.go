@@ -24,7 +24,8 @@ var families []family
 // the object as it was, and returns an error if that is closed. adopt turns a
 // new zero object into a handle on what share wrote: it takes exactly what
 // share put, in the same order, and owns the descriptors that it takes, also
-// when it fails.
+// when it fails; then Close is called, as for all that belongs to a value which
+// cannot be decoded.
 //
 // Packages procs and manager call it when they are initialised. The result is
 // nothing, for a variable without a name.

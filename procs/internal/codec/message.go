@@ -49,12 +49,8 @@ func (m *Message) Encode(dst []byte, v any, w *Wire) ([]byte, error) {
 // unless there is an error.
 func (m *Message) Decode(b []byte, into reflect.Value, w *Wire) error {
 	v := reflect.New(into.Type().Elem())
-	rest, err := m.plan.dec(b, v.UnsafePointer(), &transfer{w: w})
-	if err != nil {
+	if err := m.plan.decodeWhole(b, v.UnsafePointer(), w); err != nil {
 		return err
-	}
-	if len(rest) != 0 {
-		return fmt.Errorf("%w: bytes left over", ErrWire)
 	}
 	into.Elem().Set(v.Elem())
 	return nil

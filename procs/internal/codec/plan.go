@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"reflect"
 	"sync"
@@ -52,6 +53,24 @@ type transfer struct {
 	w     *Wire
 	depth int
 	seen  []any // handles already in this message, so that one lock in two fields stays one lock
+}
+
+// decodeWhole fills the zero value at v from all of src. What it has adopted of
+// a value that comes to nothing is closed: nobody else could.
+func (p *plan) decodeWhole(src []byte, v unsafe.Pointer, w *Wire) error {
+	x := transfer{w: w}
+	rest, err := p.decode(src, v, &x)
+	if err == nil && len(rest) != 0 {
+		err = fmt.Errorf("%w: %d bytes left over", ErrWire, len(rest))
+	}
+	if err != nil {
+		for _, h := range x.seen {
+			if c, ok := h.(io.Closer); ok {
+				c.Close()
+			}
+		}
+	}
+	return err
 }
 
 // maxDepth bounds nesting: deeper values are cyclic, or would overflow the
@@ -557,13 +576,15 @@ func (p *plan) planShared(t reflect.Type, share func(reflect.Value, *Wire) error
 		}
 		x.w.Buf = rest[:n]
 		h, err := adopt(x.w)
+		if h.IsValid() {
+			x.seen = append(x.seen, h.Interface())
+		}
 		if err != nil {
 			return nil, fmt.Errorf("procs: adopt %v: %w", t, err)
 		}
 		if len(x.w.Buf) != 0 {
 			return nil, fmt.Errorf("procs: adopt %v: %w: bytes left over", t, ErrWire)
 		}
-		x.seen = append(x.seen, h.Interface())
 		reflect.NewAt(t, v).Elem().Set(h)
 		return rest[n:], nil
 	}
