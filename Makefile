@@ -2,10 +2,11 @@
 
 # Variables of `make bench`; empty means all, or the default.
 WORKLOADS ?=
+PROFILE   ?= default
 MODELS    ?=
-COUNT     ?= 6
-BENCHTIME ?= 50ms
-BUDGET    ?= 240s
+COUNT     ?= $(if $(filter smoke,$(PROFILE)),1,6)
+BENCHTIME ?= $(if $(filter smoke,$(PROFILE)),1ms,50ms)
+BUDGET    ?= $(if $(filter default,$(PROFILE)),240s,0)
 SESSIONS  ?= 1
 LIKE      ?=
 CPU       ?= all
@@ -29,12 +30,12 @@ quote = '$(subst ','\'',$(1))'
 .PHONY: help
 help:
 	@:
-	$(info make bench    measure everything, write bench.txt, latency.hlog and report.html to $(OUT))
+	$(info make bench    measure what PROFILE says (default, full or smoke), write bench.txt, latency.hlog and report.html to $(OUT))
 	$(info make report   write the report of $(OUT) anew, and print the verdict)
 	$(info make ab       measure a change: OLD is a commit or a directory, beside what is here, in one run, in results/ab)
 	$(info make null     measure one build as if it were two: what this machine's noise is, in results/null)
 	$(info make compare  benchstat over $(OUT): UNIT of MODELS, each beside BASE)
-	$(info make smoke    a bench run of some seconds, one result of each case, to see that all works)
+	$(info make smoke    make bench PROFILE=smoke: the smallest case of each workload, once, to see that all works)
 	$(info make test     all tests, with the race detector)
 	$(info make check    formatting, vet, staticcheck, tidiness, builds for other systems, and make test)
 	$(info make stats    how often intervals hold the truth, by simulations of some minutes)
@@ -43,7 +44,7 @@ help:
 	$(info make mutants  change N places of each of PKGS, one at a time, and print what no test sees; hours for all)
 	$(info make clean    remove what was built)
 	$(info )
-	$(info Variables, with their values: WORKLOADS='$(WORKLOADS)' MODELS='$(MODELS)' COUNT=$(COUNT))
+	$(info Variables, with their values: WORKLOADS='$(WORKLOADS)' PROFILE=$(PROFILE) MODELS='$(MODELS)' COUNT=$(COUNT))
 	$(info BENCHTIME=$(BENCHTIME) BUDGET=$(BUDGET) SESSIONS=$(SESSIONS) LIKE=$(LIKE) CPU=$(CPU) SEED=$(SEED) BASE=$(BASE) UNIT=$(UNIT) OLD=$(OLD) FAIL_ON=$(FAIL_ON) OUT=$(OUT), such as:)
 	$(info make bench WORKLOADS='PingPong|Lock' MODELS=greenlet,process COUNT=10 BENCHTIME=20ms)
 	$(info make mutants PKGS='./bench ./report/analysis' N=35 SEED=7)
@@ -53,7 +54,7 @@ build:
 	@$(GO) build -buildvcs=auto -trimpath -o bin/ ./bench/cmd/...
 
 # What all commands that measure are told.
-measure = --workloads $(call quote,$(WORKLOADS)) --models $(call quote,$(MODELS)) \
+measure = --workloads $(call quote,$(WORKLOADS)) --profile $(call quote,$(PROFILE)) --models $(call quote,$(MODELS)) \
 		--count $(call quote,$(COUNT)) --benchtime $(call quote,$(BENCHTIME)) --budget $(call quote,$(BUDGET)) \
 		--sessions $(call quote,$(SESSIONS)) --like $(call quote,$(LIKE)) --cpu $(call quote,$(CPU)) --seed $(call quote,$(SEED)) --out $(call quote,$(OUT))
 
@@ -78,9 +79,11 @@ null: build
 	@bin/switchyard null $(measure)
 
 .PHONY: smoke
+smoke: PROFILE = smoke
+smoke: OUT = results/latest-smoke
 smoke: build
 	@rm -rf results/latest-smoke
-	@bin/switchyard run --count 1 --repeats 0 --benchtime 1ms --out results/latest-smoke
+	@bin/switchyard run $(measure)
 
 .PHONY: report
 report: build

@@ -23,7 +23,8 @@ type Workload struct {
 	Kind   string           // of work, for the verdict, which speaks of kinds: "handing over"
 	Story  string           // one paragraph: what real situation this stands for
 	Op     string           // what one op is: "round trip"
-	Cases  []Params         // parameter points, in report order
+	Cases  []Params         // parameter points that every run measures
+	More   []Params         // those that only the full profile adds
 	Batch  func(Params) int // ops come in multiples of this; nil means 1
 	Want   func(*B) uint64  // the answer after b.N ops, whatever the model
 	Impls  map[Model]Func   // how each model does it
@@ -35,7 +36,7 @@ type Workload struct {
 	// and why; printed in the report.
 	Exceptions map[int]string
 
-	Refine []string // parameters that take any size between those of the Cases; see [WorkloadInfo]
+	Refine []string // parameters that take any size between those of its points; see [WorkloadInfo]
 
 	Control bool // measures the harness, in which all models should agree
 	Open    bool // its load is an [OpenLoop], of the parameter "rate": models are judged by latency

@@ -34,12 +34,14 @@
 //	# workload {"name":"Fork","op":"child","cases":["n=1","n=8"],"models":["sh"], ...}
 //
 // A model belongs to one program; a workload may be had by several, with the
-// same op and cases. For each of its models that it does not implement, "na"
-// has the reason. A workload without parameters has the one case "".
+// same op and points. For each of its models that it does not implement, "na"
+// has the reason. A workload without parameters has the one case "". Points
+// that only a run of the full profile measures are listed under "more", beside
+// "cases".
 //
 // The other way measures one result of one case:
 //
-//   - D is a number of nanoseconds, as in 50000000ns. P is one of the cases, or
+//   - D is a number of nanoseconds, as in 50000000ns. P is one of the points, or
 //     differs from some of them in a parameter that the workload has listed
 //     under "refine", by any size between theirs ("task=2.41us"). C is the size
 //     of the CPU set, which the program has inherited; so it has the variable

@@ -22,10 +22,14 @@ const (
 // Info describes the workload among the given models. Its source file is named
 // after it.
 func (w *Workload) Info(models []ModelInfo) WorkloadInfo {
+	cases := w.Cases
+	if len(cases) == 0 {
+		cases = []Params{""}
+	}
 	info := WorkloadInfo{
-		Name: w.Name, Kind: w.Kind, Story: w.Story, Op: w.Op, Cases: w.Points(), NA: w.NA,
+		Name: w.Name, Kind: w.Kind, Story: w.Story, Op: w.Op, Cases: cases, More: w.More, NA: w.NA,
 		Source: "bench/workload/" + strings.ToLower(w.Name) + ".go",
-		Vary:   w.Points()[0].Keys(), Refine: w.Refine, Control: w.Control, Open: w.Open, Exceptions: w.Exceptions,
+		Vary:   cases[0].Keys(), Refine: w.Refine, Control: w.Control, Open: w.Open, Exceptions: w.Exceptions,
 	}
 	for _, m := range models {
 		if w.Impls[m.Name] != nil {
@@ -35,14 +39,9 @@ func (w *Workload) Info(models []ModelInfo) WorkloadInfo {
 	return info
 }
 
-// Points returns the workload's parameter points: its Cases, or the empty
-// point if it has none.
-func (w *Workload) Points() []Params {
-	if len(w.Cases) == 0 {
-		return []Params{""}
-	}
-	return w.Cases
-}
+// Points returns the workload's parameter points, Cases and More, in report
+// order; the empty point if it has no Cases.
+func (w *Workload) Points() []Params { return w.Info(nil).Points() }
 
 // infos describes all workloads.
 func (s Suite) infos() (infos []WorkloadInfo) {

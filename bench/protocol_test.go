@@ -44,14 +44,18 @@ func TestWorkloadCheckTexts(t *testing.T) {
 func TestInfo(t *testing.T) {
 	w := counting(honest)
 	w.Cases = []Params{"task=1us/chunk=2", "task=2us/chunk=2"}
+	w.More = []Params{"task=1us/chunk=1"}
 	w.Impls[Process] = honest
 	w.NA = map[Model]string{Ants: "none"}
 	w.Control = true
 	got, want := w.Info(testModels()), WorkloadInfo{
 		Name: "Counting", Story: "Counts.", Op: "count", Source: "bench/workload/counting.go",
-		Vary: []string{"task", "chunk"}, Cases: w.Cases, Models: []Model{Serial, Process}, NA: w.NA, Control: true,
+		Vary: []string{"task", "chunk"}, Cases: w.Cases, More: w.More, Models: []Model{Serial, Process}, NA: w.NA, Control: true,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
+	}
+	if got := w.Points(); len(got) != 3 || got[0] != w.More[0] {
+		t.Errorf("points %q", got)
 	}
 }

@@ -83,7 +83,7 @@ func CheckList(models []ModelInfo, workloads []WorkloadInfo) error {
 		if err := w.check(declared); err != nil {
 			return err
 		}
-		cases += len(w.Cases)
+		cases += len(w.Points())
 	}
 	if cells := cases * len(models); cells > MaxCases {
 		return fmt.Errorf("%d cells, and %d are the most", cells, MaxCases)
@@ -114,15 +114,16 @@ func (w WorkloadInfo) check(declared map[Model]bool) error {
 		}
 	}
 	for _, key := range w.Refine {
-		if !slices.ContainsFunc(w.Cases, func(p Params) bool { _, ok := p.Size(key); return ok }) {
+		if !slices.ContainsFunc(w.Points(), func(p Params) bool { _, ok := p.Size(key); return ok }) {
 			return fmt.Errorf("workload %s: no case has a size %.80q to refine", w.Name, key)
 		}
 	}
-	for i, p := range w.Cases {
+	points := slices.Concat(w.Cases, w.More)
+	for i, p := range points {
 		if err := p.Check(); err != nil {
 			return fmt.Errorf("workload %s: %w", w.Name, err)
 		}
-		if slices.Contains(w.Cases[:i], p) {
+		if slices.Contains(points[:i], p) {
 			return fmt.Errorf("workload %s: it has the case %q twice", w.Name, p)
 		}
 	}

@@ -97,8 +97,9 @@ type WorkloadInfo struct {
 	Source string           `json:"source"` // file of the implementations
 	Vary   []string         `json:"vary"`   // names of the parameters
 	Cases  []Params         `json:"cases"`
-	Models []Model          `json:"models"` // those with an implementation
-	NA     map[Model]string `json:"na"`     // why the others have none
+	More   []Params         `json:"more,omitempty"` // points that a run of the full profile adds; see [WorkloadInfo.Points]
+	Models []Model          `json:"models"`         // those with an implementation
+	NA     map[Model]string `json:"na"`             // why the others have none
 
 	// Kind is the kind of work, "handing over": the verdict has one sentence
 	// for all workloads of a kind. One without is a kind of its own.

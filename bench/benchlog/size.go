@@ -1,6 +1,7 @@
 package benchlog
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strconv"
@@ -59,17 +60,50 @@ func (p Params) Resize(key string, v float64) Params {
 	return Params(strings.Join(texts, "/"))
 }
 
+// Points returns all points of the workload, Cases and More. Where there are
+// both they are in the order of their parameters, sizes in that of numbers.
+func (w WorkloadInfo) Points() []Params {
+	points := slices.Concat(w.Cases, w.More)
+	if len(w.More) > 0 {
+		slices.SortStableFunc(points, Params.Compare)
+	}
+	return points
+}
+
+// Compare orders points by their first parameter, then by the second, and so
+// on: numbers and durations by size, other values as texts.
+func (p Params) Compare(q Params) int {
+	return slices.CompareFunc(p.Split(), q.Split(), func(a, b Param) int {
+		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.number(), b.number()), cmp.Compare(a.Value, b.Value))
+	})
+}
+
+// number returns the value as a number, of a duration in nanoseconds; NaN, which
+// comes first, if it is neither.
+func (p Param) number() float64 {
+	if v, err := strconv.ParseFloat(p.Value, 64); err == nil {
+		return v
+	}
+	if d, err := time.ParseDuration(p.Value); err == nil {
+		return float64(d)
+	}
+	return math.NaN()
+}
+
 // Has reports whether the workload can be measured at a point: one of its
-// cases, or one that differs from some in a parameter that may be refined and
+// points, or one that differs from some in a parameter that may be refined and
 // whose size lies between theirs.
-func (w WorkloadInfo) Has(p Params) bool { return w.Place(p) >= 0 }
+func (w WorkloadInfo) Has(p Params) bool {
+	w.Cases = w.Points()
+	return w.Place(p) >= 0
+}
 
-// Refined reports whether the workload has the point, and not as one of its
-// cases.
-func (w WorkloadInfo) Refined(p Params) bool { return w.Has(p) && !slices.Contains(w.Cases, p) }
+// Refined reports whether the point is none of the workload's cases, and its
+// size lies between theirs.
+func (w WorkloadInfo) Refined(p Params) bool { return w.Place(p) >= 0 && !slices.Contains(w.Cases, p) }
 
-// Place returns where a point that the workload has stands in the list of its
-// cases: at an index, or between two of them. It is -1 for any other.
+// Place returns where a point stands in the list of the workload's cases: at an
+// index, or between two of them if it may be refined. It is -1 for any other.
 func (w WorkloadInfo) Place(p Params) float64 {
 	if i := slices.Index(w.Cases, p); i >= 0 {
 		return float64(i)

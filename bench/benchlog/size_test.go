@@ -1,6 +1,10 @@
 package benchlog
 
-import "testing"
+import (
+	"cmp"
+	"slices"
+	"testing"
+)
 
 func TestResize(t *testing.T) {
 	for _, tt := range []struct {
@@ -57,6 +61,42 @@ func TestHas(t *testing.T) {
 	w.Refine = nil
 	if w.Has("task=2us/chunk=1") {
 		t.Error("a workload that names no parameter was refined")
+	}
+}
+
+// Points of the full profile stand among the others by size, whatever the order
+// in which they are declared; a runner has them, and sizes between them, and a
+// run that plans but the others has neither.
+func TestPoints(t *testing.T) {
+	w := WorkloadInfo{
+		Cases: []Params{"task=1ms/chunk=64", "task=10us/chunk=1"}, Refine: []string{"task"},
+	}
+	if got := w.Points(); !slices.Equal(got, w.Cases) {
+		t.Errorf("%q, want the cases as they are declared", got)
+	}
+	w.More = []Params{"task=2us/chunk=1", "task=10us/chunk=0", "task=1ms/chunk=8", "task=9us/chunk=none"}
+	want := []Params{"task=2us/chunk=1", "task=9us/chunk=none", "task=10us/chunk=0", "task=10us/chunk=1", "task=1ms/chunk=8", "task=1ms/chunk=64"}
+	if got := w.Points(); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	for p, want := range map[Params][2]bool{ // whether a runner has it, and whether a run has refined it
+		"task=10us/chunk=1": {true, false}, "task=2us/chunk=1": {true, false}, "task=3us/chunk=1": {true, false}, "task=1us/chunk=1": {false, false},
+	} {
+		if got := [2]bool{w.Has(p), w.Refined(p)}; got != want {
+			t.Errorf("%s: had, and refined: %v, want %v", p, got, want)
+		}
+	}
+	for _, order := range [][]Params{
+		{"", "n=1"}, {"n=2", "n=10", "n=10/m=1"}, {"wait=0", "wait=0.5", "wait=1"}, {"d=1us", "d=500us", "d=1ms"},
+		{"yield=each", "yield=never"}, {"a=9", "b=1"}, {"n=all", "n=1"},
+	} {
+		for i := range order {
+			for k := range order {
+				if got := order[i].Compare(order[k]); got != cmp.Compare(i, k) {
+					t.Errorf("%q beside %q: %d", order[i], order[k], got)
+				}
+			}
+		}
 	}
 }
 

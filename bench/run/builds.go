@@ -83,21 +83,32 @@ func (r *Runners) share(old, w benchlog.WorkloadInfo) (benchlog.WorkloadInfo, er
 			na[m.Name] = w.NA[m.Name]
 		}
 	}
-	var cases []benchlog.Params
-	for _, p := range w.Cases {
+	for _, p := range w.Points() {
 		if _, _, taken := p.Cut(benchlog.BuildKey); taken {
 			return w, fmt.Errorf("%s has a parameter %q of its own", w.Name, benchlog.BuildKey)
 		}
-		if !slices.Contains(old.Cases, p) {
+	}
+	w.Cases, w.More = inBuilds(w.Cases, old), inBuilds(w.More, old)
+	if len(w.Cases) == 0 {
+		w.Cases, w.More = w.More, nil
+	}
+	w.Models, w.NA = models, na
+	w.Vary = append([]string{benchlog.BuildKey}, w.Vary...)
+	return w, nil
+}
+
+// inBuilds returns those of the points that the old build has too, each once for
+// every build.
+func inBuilds(points []benchlog.Params, old benchlog.WorkloadInfo) (out []benchlog.Params) {
+	for _, p := range points {
+		if !slices.Contains(old.Points(), p) {
 			continue
 		}
 		for _, build := range []string{benchlog.OldBuild, benchlog.NewBuild, benchlog.ControlBuild} {
-			cases = append(cases, benchlog.Params(strings.TrimSuffix(benchlog.BuildKey+"="+build+"/"+string(p), "/")))
+			out = append(out, benchlog.Params(strings.TrimSuffix(benchlog.BuildKey+"="+build+"/"+string(p), "/")))
 		}
 	}
-	w.Cases, w.Models, w.NA = cases, models, na
-	w.Vary = append([]string{benchlog.BuildKey}, w.Vary...)
-	return w, nil
+	return out
 }
 
 // lacks names what one of the sides has, and the pair has not. A workload that
@@ -125,8 +136,8 @@ func (r *Runners) lacks(side, other *Runners) (names []string) {
 				names = append(names, w.Name+" in "+string(m))
 			}
 		}
-		for _, p := range w.Cases {
-			if !slices.ContainsFunc(shared.Cases, func(have benchlog.Params) bool {
+		for _, p := range w.Points() {
+			if !slices.ContainsFunc(shared.Points(), func(have benchlog.Params) bool {
 				_, have, _ = have.Cut(benchlog.BuildKey)
 				return have == p
 			}) {

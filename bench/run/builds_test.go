@@ -223,6 +223,7 @@ func TestPairNamesWhatOneLacks(t *testing.T) {
 	was[0].Cases = append(was[0].Cases, "n=3")
 	was = append(was, benchlog.WorkloadInfo{Name: "Gone", Op: "op", Story: "s", Cases: []benchlog.Params{""}, Models: []benchlog.Model{Serial}})
 	is[0].Cases = append(is[0].Cases, "n=4/m=5")
+	was[0].More, is[0].More = []benchlog.Params{"n=7"}, []benchlog.Params{"n=3", "n=8"} // n=3 moved
 	is[1].Models = []benchlog.Model{Serial, Ants, Thread}
 	is[1].NA = map[benchlog.Model]string{Goroutine: "too slow"}
 	other := benchlog.WorkloadInfo{Name: "C", Op: "byte", Story: "s", Cases: []benchlog.Params{""}, Models: []benchlog.Model{Serial}}
@@ -233,14 +234,17 @@ func TestPairNamesWhatOneLacks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := strings.Join(onlyOld, "; "), "the model process; A/n=3; B in goroutine; the workload Gone; C as it is there (an op is one message)"; got != want {
+	if got, want := strings.Join(onlyOld, "; "), "the model process; A/n=7; B in goroutine; the workload Gone; C as it is there (an op is one message)"; got != want {
 		t.Errorf("only old: %s, want %s", got, want)
 	}
-	if got, want := strings.Join(onlyNew, "; "), "the model thread; A/n=4/m=5; C as it is there (an op is one byte)"; got != want {
+	if got, want := strings.Join(onlyNew, "; "), "the model thread; A/n=4/m=5; A/n=8; C as it is there (an op is one byte)"; got != want {
 		t.Errorf("only new: %s, want %s", got, want)
 	}
 	if got, want := fmt.Sprint(r.Workloads[0].Cases), "[build=old/n=1 build=new/n=1 build=control/n=1 build=old/n=2 build=new/n=2 build=control/n=2]"; got != want || fmt.Sprint(r.Workloads[1].Cases) != "[build=old build=new build=control]" {
 		t.Errorf("cases %s and %v, want %s", got, r.Workloads[1].Cases, want)
+	}
+	if got := fmt.Sprint(r.Workloads[0].More); got != "[build=old/n=3 build=new/n=3 build=control/n=3]" {
+		t.Errorf("more %s", got)
 	}
 	if why := r.Workloads[1].NA[Goroutine]; why != "the new build has none: too slow" || r.Workloads[0].NA[Ants] != "no ants" {
 		t.Errorf("B has no goroutine because %q, A no ants because %q", why, r.Workloads[0].NA[Ants])

@@ -81,9 +81,9 @@ func (r *Runners) add(p *Program, models []benchlog.ModelInfo, workloads []bench
 			continue
 		}
 		other := workloads[k]
-		if w.Op != other.Op || !slices.Equal(w.Cases, other.Cases) {
+		if w.Op != other.Op || !samePoints(w, other) {
 			return fmt.Errorf("%s has another %s than the runner before it: its op is %q and its cases are %q, not %q and %q",
-				p.Path, w.Name, other.Op, other.Cases, w.Op, w.Cases)
+				p.Path, w.Name, other.Op, other.Points(), w.Op, w.Points())
 		}
 		w.Models = slices.Concat(w.Models, other.Models)
 		w.NA = union(w.NA, other.NA)
@@ -94,6 +94,13 @@ func (r *Runners) add(p *Program, models []benchlog.ModelInfo, workloads []bench
 		r.Workloads = append(r.Workloads, r.lacking(w, had))
 	}
 	return benchlog.CheckList(r.Models, r.Workloads)
+}
+
+// samePoints reports whether two have the same points, in any order; those that
+// are of the full profile alone are so as the first one says.
+func samePoints(a, b benchlog.WorkloadInfo) bool {
+	return slices.Equal(slices.SortedFunc(slices.Values(a.Points()), benchlog.Params.Compare),
+		slices.SortedFunc(slices.Values(b.Points()), benchlog.Params.Compare))
 }
 
 // lacking returns the workload with the reason why the models of other programs

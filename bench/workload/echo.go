@@ -23,7 +23,8 @@ var echo = &bench.Workload{
 		"answer before they ask again (closed loop). The clients are goroutines in every model and share the CPUs with the " +
 		"server. Greenlets serve on one thread; the process model has one process per connection.",
 	Op:    "request",
-	Cases: []bench.Params{"conns=1", "conns=10", "conns=100"},
+	Cases: []bench.Params{"conns=10"},
+	More:  []bench.Params{"conns=1", "conns=100"},
 	Batch: func(p bench.Params) int { return p.Int("conns") },
 	Want:  func(b *bench.B) uint64 { return uint64(b.N) },
 	Ledger: func(b *bench.B) bench.Ledger { // of the clients: they see what the servers do

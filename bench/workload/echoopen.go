@@ -18,7 +18,8 @@ var echoOpen = &bench.Workload{
 		"leave. The load is made by one goroutine that polls the clock: of the CPUs that the case has, the server " +
 		"has one less.",
 	Op:         "request",
-	Cases:      []bench.Params{"conns=10/rate=2000", "conns=10/rate=10000", "conns=10/rate=40000"},
+	Cases:      []bench.Params{"conns=10/rate=2000", "conns=10/rate=40000"},
+	More:       []bench.Params{"conns=10/rate=10000"},
 	Open:       true,
 	Refine:     []string{bench.RateParam},
 	Want:       func(b *bench.B) uint64 { return uint64(b.N) },

@@ -16,7 +16,8 @@ var ring = &bench.Workload{
 		"stacks no longer fit the processor's caches. Latency is a whole lap divided by its hops. One lap is before the " +
 		"clock starts.",
 	Op:    "hop",
-	Cases: []bench.Params{"n=10", "n=100", "n=1000"},
+	Cases: []bench.Params{"n=100"},
+	More:  []bench.Params{"n=10", "n=1000"},
 	Batch: func(p bench.Params) int { return p.Int("n") }, // whole laps
 	Want:  func(b *bench.B) uint64 { return uint64(b.N + b.Int("n")) },
 	Ledger: func(b *bench.B) bench.Ledger {

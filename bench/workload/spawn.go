@@ -21,7 +21,8 @@ var spawn = &bench.Workload{
 		"keeping workers. The process model starts a new process for each (cold; a pool is measured by CPUMap). " +
 		"Latency is that of a whole round divided by N.",
 	Op:    "task",
-	Cases: []bench.Params{"n=1", "n=100"},
+	Cases: []bench.Params{"n=100"},
+	More:  []bench.Params{"n=1"},
 	Batch: func(p bench.Params) int { return p.Int("n") },
 	Want:  func(b *bench.B) uint64 { return uint64(b.N) },
 	Ledger: func(b *bench.B) bench.Ledger {

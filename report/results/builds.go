@@ -46,12 +46,8 @@ func (r *Run) part(keep func(*Case) bool, keepResult func(*Result) bool) *Run {
 	out.Workloads, out.results = nil, 0
 	for _, w := range r.Workloads {
 		to := *w
-		to.Cases, to.Info.Cases = nil, nil
-		for _, p := range w.Info.Cases {
-			if _, p, _ = p.Cut(benchlog.BuildKey); !slices.Contains(to.Info.Cases, p) {
-				to.Info.Cases = append(to.Info.Cases, p)
-			}
-		}
+		to.Cases = nil
+		to.Info.Cases, to.Info.More = withoutBuilds(w.Info.Cases), withoutBuilds(w.Info.More)
 		for _, c := range w.Cases {
 			if keep(c) {
 				to.Cases = append(to.Cases, c.copy(&to, keepResult))
@@ -65,6 +61,16 @@ func (r *Run) part(keep func(*Case) bool, keepResult func(*Result) bool) *Run {
 		out.Workloads = append(out.Workloads, &to)
 	}
 	return &out
+}
+
+// withoutBuilds returns the points without the builds in their names.
+func withoutBuilds(points []benchlog.Params) (out []benchlog.Params) {
+	for _, p := range points {
+		if _, p, _ = p.Cut(benchlog.BuildKey); !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // copy copies a case into a workload.

@@ -129,6 +129,7 @@ func newRun(f *benchlog.File) *Run {
 		w := run.workload("", info.Name)
 		w.Info = info
 		w.Info.Cases = info.Cases[:min(len(info.Cases), 1000)]
+		w.Info.More = info.More[:min(len(info.More), 1000)]
 	}
 	p := &placer{Run: run, file: f, cells: map[string]*Cell{}}
 	over := f.Over

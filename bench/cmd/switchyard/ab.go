@@ -78,7 +78,7 @@ claimed.`,
 
 // ab measures two builds. Without a new one that is the old one again.
 func ab(cmd *cobra.Command, f abFlags) error {
-	if err := errors.Join(f.runFlags.check(), f.compareFlags.check()); err != nil {
+	if err := errors.Join(f.runFlags.check(cmd), f.compareFlags.check()); err != nil {
 		return err
 	}
 	if cmd.Name() == "null" {

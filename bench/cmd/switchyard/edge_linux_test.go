@@ -88,9 +88,9 @@ func TestUsageHints(t *testing.T) {
 // The list is a table of the workloads, and one of the models. A runner may be
 // named without a path.
 func TestListTable(t *testing.T) {
-	want := "WORKLOAD  OP  MODELS            CASES\n"
+	want := "WORKLOAD  OP  MODELS            CASES  MORE (--profile full)\n"
 	for _, name := range []string{"Good", "Wrong", "Hangs"} {
-		want += fmt.Sprintf("%-10sop  serial goroutine  \n", name)
+		want += fmt.Sprintf("%-10sop  serial goroutine         \n", name)
 	}
 	want += "\nMODEL      WHAT IT IS\n"
 	for _, m := range workload.Models() {
@@ -166,11 +166,11 @@ func TestSecondSignal(t *testing.T) {
 // Names are separated by any of three characters; what is chosen keeps its
 // order.
 func TestChoose(t *testing.T) {
-	workloads := []benchlog.WorkloadInfo{{Name: "A"}, {Name: "B"}, {Name: "C"}}
+	workloads := []benchlog.WorkloadInfo{{Name: "A", Cases: []benchlog.Params{""}}, {Name: "B"}, {Name: "C"}}
 	models := []benchlog.ModelInfo{{Name: "a"}, {Name: "b"}, {Name: "c"}}
 	for names, want := range map[string]string{"": "A B C", "C|A": "A C", "C,A": "A C", "C A": "A C", "B": "B", " B ,": "B", "|": "A B C", "A|B,C A": "A B C"} {
 		var got []string
-		chosen, err := chooseWorkloads(workloads, names)
+		chosen, err := chooseWorkloads(workloads, names, "default")
 		for _, w := range chosen {
 			got = append(got, w.Name)
 		}
@@ -179,7 +179,7 @@ func TestChoose(t *testing.T) {
 			t.Errorf("%q: %q and %q, %v, want %q", names, got, of, err, want)
 		}
 	}
-	if _, err := chooseWorkloads(workloads, "A|D"); err == nil || err.Error() != `unknown workload "D"; there are: A B C` {
+	if _, err := chooseWorkloads(workloads, "A|D", "full"); err == nil || err.Error() != `unknown workload "D"; there are: A B C` {
 		t.Errorf("error %v", err)
 	}
 	if _, err := chooseModels(models, "A"); err == nil || err.Error() != `unknown model "A"; there are: a b c; did you mean "a"?` {

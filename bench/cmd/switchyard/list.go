@@ -23,9 +23,9 @@ func newList() *cobra.Command {
 				return err
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 8, 2, ' ', 0)
-			fmt.Fprintln(w, "WORKLOAD\tOP\tMODELS\tCASES")
+			fmt.Fprintln(w, "WORKLOAD\tOP\tMODELS\tCASES\tMORE (--profile full)")
 			for _, info := range runners.Workloads {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", info.Name, info.Op, join(info.Models), join(info.Cases))
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", info.Name, info.Op, join(info.Models), join(info.Cases), join(info.More))
 			}
 			fmt.Fprintln(w, "\nMODEL\tWHAT IT IS")
 			for _, m := range runners.Models {

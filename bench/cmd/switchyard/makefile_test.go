@@ -34,8 +34,8 @@ func makeWords(t *testing.T, program, target string, vars ...string) []string {
 // quotes or what else means something to a shell.
 func TestMakefileQuotes(t *testing.T) {
 	for _, out := range []string{"results/x", "it's", "a b", `"x"`, "`false`", "a;false", "(b)", "x*", "-x", "a,b", `back\slash`, "'", "''"} {
-		got := makeWords(t, "bin/switchyard", "bench", "OUT="+out, "WORKLOADS=A|B", "MODELS=a,b c", "BENCHTIME=it's", "BUDGET=1 s", "SESSIONS=2 2", "LIKE=a b", "CPU=1,all", "COUNT=$$(false)", "SEED=;")
-		want := []string{"run", "--workloads", "A|B", "--models", "a,b c", "--count", "$(false)", "--benchtime", "it's", "--budget", "1 s", "--sessions", "2 2", "--like", "a b", "--cpu", "1,all", "--seed", ";", "--out", out}
+		got := makeWords(t, "bin/switchyard", "bench", "OUT="+out, "WORKLOADS=A|B", "PROFILE=it's", "MODELS=a,b c", "BENCHTIME=it's", "BUDGET=1 s", "SESSIONS=2 2", "LIKE=a b", "CPU=1,all", "COUNT=$$(false)", "SEED=;")
+		want := []string{"run", "--workloads", "A|B", "--profile", "it's", "--models", "a,b c", "--count", "$(false)", "--benchtime", "it's", "--budget", "1 s", "--sessions", "2 2", "--like", "a b", "--cpu", "1,all", "--seed", ";", "--out", out}
 		if !slices.Equal(got, want) {
 			t.Errorf("make bench OUT=%s calls it with %q, want %q", out, got, want)
 		}
@@ -56,7 +56,7 @@ func TestMakefileQuotes(t *testing.T) {
 // them apart, in directories of their own, unless the user says otherwise.
 func TestMakefileBuilds(t *testing.T) {
 	measure := func(count, budget, sessions, out string) []string {
-		return []string{"--workloads", "", "--models", "", "--count", count, "--benchtime", "50ms", "--budget", budget,
+		return []string{"--workloads", "", "--profile", "default", "--models", "", "--count", count, "--benchtime", "50ms", "--budget", budget,
 			"--sessions", sessions, "--like", "", "--cpu", "all", "--seed", "1", "--out", out}
 	}
 	for _, tt := range []struct {

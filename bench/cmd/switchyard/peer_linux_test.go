@@ -159,7 +159,7 @@ func TestRunnersThatDoNotFit(t *testing.T) {
 	cmd := switchyard("list", "--runner", "good")
 	cmd.Dir = dir
 	text, err := cmd.CombinedOutput()
-	want := "WORKLOAD  OP  MODELS  CASES\nW         o   m       \n\nMODEL  WHAT IT IS\nm      n\n"
+	want := "WORKLOAD  OP  MODELS  CASES  MORE (--profile full)\nW         o   m              \n\nMODEL  WHAT IT IS\nm      n\n"
 	if err != nil || string(text) != want {
 		t.Errorf("%v, printed %q, want %q", err, text, want)
 	}

@@ -24,6 +24,7 @@ import (
 // runFlags are the flags of "switchyard run".
 type runFlags struct {
 	workloads, models, cpu string
+	profile                string
 	count, repeats         int
 	benchtime, budget      time.Duration
 	deadline               time.Duration
@@ -66,7 +67,7 @@ Exit status: 0, or 1 if a case failed, 2 for bad arguments, 130 when interrupted
   switchyard run --resume --out results/long`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.check(); err != nil {
+			if err := f.check(cmd); err != nil {
 				return err
 			}
 			runners, err := openRunners(cmd.Context(), f.runners)
@@ -86,7 +87,8 @@ Exit status: 0, or 1 if a case failed, 2 for bad arguments, 130 when interrupted
 // add adds the flags that all commands that measure have.
 func (f *runFlags) add(cmd *cobra.Command, out string, count, sessions int) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.workloads, "workloads", "", "names of the workloads, separated by '|' or ',' (default all)")
+	flags.StringVar(&f.workloads, "workloads", "", "names of the workloads, separated by '|' or ',' (default all); one with a point, such as Ring/n=100, is measured there")
+	flags.StringVar(&f.profile, "profile", profiles[0], "points of the workloads: default; full, all of them; or smoke, the smallest, once, for no time")
 	flags.StringVar(&f.models, "models", "", "names of the models, likewise (default all)")
 	flags.IntVar(&f.count, "count", count, "results per case; six are the fewest that give a 95 % interval")
 	flags.DurationVar(&f.benchtime, "benchtime", 50*time.Millisecond, "time one result takes")
@@ -104,8 +106,16 @@ func (f *runFlags) add(cmd *cobra.Command, out string, count, sessions int) {
 	completeNames(cmd)
 }
 
-// check reports what is wrong with flags before any runner is asked.
-func (f *runFlags) check() error {
+// check reports what is wrong with flags before any runner is asked, and lets
+// the smoke profile shorten what they do not say.
+func (f *runFlags) check(cmd *cobra.Command) error {
+	if f.profile == "smoke" {
+		for name, value := range map[string]string{"count": "1", "repeats": "0", "benchtime": "1ms"} {
+			if !cmd.Flags().Changed(name) {
+				_ = cmd.Flags().Set(name, value) // both are right
+			}
+		}
+	}
 	if f.out == "" || f.out == output.Stdout {
 		return usageErrorf("--out %q: results need a directory", f.out)
 	}
@@ -142,7 +152,7 @@ func measure(cmd *cobra.Command, f runFlags, runners *run.Runners, present func(
 
 // planned makes the plan of a new run from the flags, and its log.
 func planned(ctx context.Context, f runFlags, runners *run.Runners, p *progress) (*run.Run, error) {
-	workloads, err := chooseWorkloads(runners.Workloads, f.workloads)
+	workloads, err := chooseWorkloads(runners.Workloads, f.workloads, f.profile)
 	if err != nil {
 		return nil, err
 	}
@@ -243,7 +253,7 @@ func otherMachine(before *benchlog.File) string {
 }
 
 // planFlags are those that an interrupted run has decided already.
-var planFlags = []string{"workloads", "models", "count", "benchtime", "budget", "deadline", "repeats", "sessions", "like", "cpu", "seed", "refine", "p99-limit"}
+var planFlags = []string{"workloads", "profile", "models", "count", "benchtime", "budget", "deadline", "repeats", "sessions", "like", "cpu", "seed", "refine", "p99-limit"}
 
 // resumed takes the plan of an interrupted run from its results: all of it, so
 // that both parts measure alike.
@@ -296,7 +306,10 @@ func resumable(past *run.Checkpoint, runners *run.Runners, usable []int) ([]int,
 		if i < 0 {
 			return nil, fmt.Errorf("no runner has the workload %q; name all runners that it was begun with", w.Name)
 		}
-		if !reflect.DeepEqual(runners.Workloads[i], w) {
+		have := runners.Workloads[i]
+		lacks := slices.ContainsFunc(w.Cases, func(p benchlog.Params) bool { return !have.Has(p) })
+		have.Cases, have.More = w.Cases, w.More // which of them are measured was chosen
+		if lacks || !reflect.DeepEqual(have, w) {
 			return nil, fmt.Errorf("the runner's %s is not the one that was planned", w.Name)
 		}
 	}
@@ -374,45 +387,6 @@ func openRunners(ctx context.Context, paths []string) (*run.Runners, error) {
 		programs = append(programs, &run.Program{Path: path})
 	}
 	return run.OpenRunners(ctx, programs)
-}
-
-// chooseWorkloads returns the named workloads in report order.
-func chooseWorkloads(all []benchlog.WorkloadInfo, names string) ([]benchlog.WorkloadInfo, error) {
-	chosen, err := choose("workload", workloadNames(all), names)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(slices.Clone(all), func(w benchlog.WorkloadInfo) bool {
-		return !slices.Contains(chosen, w.Name)
-	}), nil
-}
-
-func chooseModels(all []benchlog.ModelInfo, names string) ([]benchlog.Model, error) {
-	chosen, err := choose("model", modelNames(all), names)
-	if err != nil {
-		return nil, err
-	}
-	var models []benchlog.Model
-	for _, m := range all {
-		if slices.Contains(chosen, string(m.Name)) {
-			models = append(models, m.Name)
-		}
-	}
-	return models, nil
-}
-
-// choose returns the names in a list separated by '|' or ','; none is all.
-func choose(what string, known []string, names string) ([]string, error) {
-	chosen := strings.FieldsFunc(names, func(r rune) bool { return r == '|' || r == ',' || r == ' ' })
-	if len(chosen) == 0 {
-		return known, nil
-	}
-	for _, name := range chosen {
-		if err := oneOf("unknown "+what, name, known); err != nil {
-			return nil, err
-		}
-	}
-	return chosen, nil
 }
 
 // chooseLanes returns the sizes of CPU set, smallest first. Beside "all", those
