@@ -41,8 +41,8 @@
 //
 // The other way measures one result of one case:
 //
-//   - D is a number of nanoseconds, as in 50000000ns. P is one of the points, or
-//     differs from some of them in a parameter that the workload has listed
+//   - D is a number of nanoseconds, as in 50000000ns. P is one of the points,
+//     or differs from some of them in a parameter that the workload has listed
 //     under "refine", by any size between theirs ("task=2.41us"). C is the size
 //     of the CPU set, which the program has inherited; so it has the variable
 //     GOMAXPROCS. Standard input is not to be read.

@@ -78,8 +78,8 @@ func (p Params) Compare(q Params) int {
 	})
 }
 
-// number returns the value as a number, of a duration in nanoseconds; NaN, which
-// comes first, if it is neither.
+// number returns the value as a number, of a duration in nanoseconds; NaN,
+// which comes first, if it is neither.
 func (p Param) number() float64 {
 	if v, err := strconv.ParseFloat(p.Value, 64); err == nil {
 		return v

@@ -97,8 +97,8 @@ func (r *Runners) share(old, w benchlog.WorkloadInfo) (benchlog.WorkloadInfo, er
 	return w, nil
 }
 
-// inBuilds returns those of the points that the old build has too, each once for
-// every build.
+// inBuilds returns those of the points that the old build has too, each once
+// for every build.
 func inBuilds(points []benchlog.Params, old benchlog.WorkloadInfo) (out []benchlog.Params) {
 	for _, p := range points {
 		if !slices.Contains(old.Points(), p) {
