@@ -19,6 +19,8 @@
 //   - Process: one function in a process of its own. Pool and Executor: many
 //     tasks on some workers, with AsyncResult or Future. Package threads: an
 //     Executor over goroutines.
+//   - Supervisor: processes that are started in order, started again when they
+//     fail, and stopped in reverse (Erlang's, supervisord).
 //   - Lock, RLock, Semaphore, Condition, Event, Barrier, Value, Array: in
 //     shared memory, on futexes, robust.
 //   - Queue, SimpleQueue, JoinableQueue, Conn (NewPipe), SharedMemory,
