@@ -47,6 +47,7 @@ const (
 // exam is the listener's side. Any of the keys will do. Without keys no proof
 // is wanted.
 type exam struct {
+	rw        io.ReadWriter
 	keys      [][]byte
 	challenge [challengeSize]byte
 	answer    [answerSize]byte
@@ -54,26 +55,26 @@ type exam struct {
 
 // ask sends the challenge and reads the answer: all that takes the other side's
 // time. It reads no byte more than an answer has.
-func (e *exam) ask(rw io.ReadWriter) error {
+func (e *exam) ask() error {
 	copy(e.challenge[:], authMagic)
 	if e.keys != nil {
 		e.challenge[len(authMagic)] = authWanted
 		kernel.Random(e.challenge[16:])
 	}
-	if _, err := rw.Write(e.challenge[:]); err != nil {
+	if _, err := e.rw.Write(e.challenge[:]); err != nil {
 		return fmt.Errorf("connection: challenge: %w", err)
 	}
 	if e.keys == nil {
 		return nil
 	}
-	if _, err := io.ReadFull(rw, e.answer[:]); err != nil {
+	if _, err := io.ReadFull(e.rw, e.answer[:]); err != nil {
 		return fmt.Errorf("connection: answer to the challenge: %w", err)
 	}
 	return nil
 }
 
 // mark sends the verdict on the answer, and returns it.
-func (e *exam) mark(w io.Writer) error {
+func (e *exam) mark() error {
 	if e.keys == nil {
 		return nil
 	}
@@ -89,7 +90,7 @@ func (e *exam) mark(w io.Writer) error {
 	if verdict[0] == 1 {
 		copy(verdict[8:], authProof(known, "server", s, c))
 	}
-	if _, err := w.Write(verdict[:]); err != nil {
+	if _, err := e.rw.Write(verdict[:]); err != nil {
 		return fmt.Errorf("connection: verdict: %w", err)
 	}
 	if verdict[0] != 1 {

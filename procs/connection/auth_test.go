@@ -23,11 +23,11 @@ func bothEnds() (a, b twoWay) {
 
 // deliverChallenge is what a listener does.
 func deliverChallenge(rw io.ReadWriter, keys [][]byte) error {
-	e := exam{keys: keys}
-	if err := e.ask(rw); err != nil {
+	e := exam{rw: rw, keys: keys}
+	if err := e.ask(); err != nil {
 		return err
 	}
-	return e.mark(rw)
+	return e.mark()
 }
 
 func TestChallengeResponse(t *testing.T) {

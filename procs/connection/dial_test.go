@@ -41,7 +41,7 @@ func TestDialEndsWithContext(t *testing.T) {
 	if err := unix.Listen(full, 0); err != nil {
 		t.Fatal(err)
 	}
-	first, _, err := dialSocket(soon(t), name, &DialConfig{})
+	first, _, err := dialSocket(soon(t), name, nil, packets)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -311,8 +311,8 @@ func TestChallengesDiffer(t *testing.T) {
 	seen := map[string]bool{}
 	for range 100 {
 		var e exam
-		e.keys = [][]byte{{}}
-		e.ask(&failing{strings.NewReader(""), 1})
+		e.rw, e.keys = &failing{strings.NewReader(""), 1}, [][]byte{{}}
+		e.ask()
 		seen[string(e.challenge[16:])] = true
 		var sent strings.Builder
 		ask := make([]byte, challengeSize)

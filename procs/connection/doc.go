@@ -25,6 +25,10 @@
 //     Unix sockets with ListenerConfig.Poller. A process that passes on one
 //     over TCP should not use it any more.
 //   - Accept and Dial take a context; a Conn has deadlines.
+//   - Programs in Python have functions of their own, ListenPython and
+//     DialPython, which speak the protocol of multiprocessing.connection and
+//     exchange bytes, never pickles. Nothing else here speaks it, because its
+//     proof of a key is weaker.
 //
 // # What it is not
 //

@@ -34,7 +34,7 @@ func fullListener(t *testing.T, family, kind int, sa unix.Sockaddr) (fd int, add
 	case *unix.SockaddrUnix:
 		address = sa.Name
 	}
-	first, _, err := dialSocket(soon(t), address, &DialConfig{})
+	first, _, err := dialSocket(soon(t), address, nil, packets)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestDialFullQueue(t *testing.T) {
 		for range 3 {
 			before := proctest.Descriptors(t)
 			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
-			f, _, err := dialSocket(ctx, address, &DialConfig{})
+			f, _, err := dialSocket(ctx, address, nil, packets)
 			cancel()
 			if err == nil || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "connection: dial "+address+": ") || f != nil {
 				t.Error(address, f, err)
@@ -72,7 +72,7 @@ func TestDialFullQueue(t *testing.T) {
 		}
 		done := make(chan dialled, 1)
 		go func() {
-			f, network, err := dialSocket(soon(t), address, &DialConfig{})
+			f, network, err := dialSocket(soon(t), address, nil, packets)
 			done <- dialled{f, network, err}
 		}()
 		time.Sleep(20 * time.Millisecond) // it waits by now, most likely

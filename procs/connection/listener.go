@@ -5,16 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"switchyard/procs"
 	"switchyard/procs/internal/bridge"
-	"switchyard/procs/internal/clock"
-	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/transport"
 )
 
@@ -131,17 +127,7 @@ func (c *DialConfig) fill() {
 // socket with a path stays, and must be removed before the next Listen at that
 // path.
 type Listener struct {
-	config    ListenerConfig
-	keys      [][]byte
-	address   string
-	socket    listenSocket
-	dir       string // to be removed
-	ready     chan *procs.Conn
-	closed    chan struct{}
-	once      sync.Once
-	wg        sync.WaitGroup
-	strangers *strangers
-	refusals  refusals
+	acceptor[*procs.Conn]
 }
 
 // Listen makes a listener. The address is one of
@@ -161,19 +147,10 @@ type Listener struct {
 // tunnel.
 func Listen(address string, config ListenerConfig) (*Listener, error) {
 	l := newListener(config)
-	if address == "" {
-		dir, err := listenerDir()
-		if err != nil {
-			return nil, err
-		}
-		l.dir = dir
-		address = dir + "/socket"
-	}
-	if err := l.socket.listen(address); err != nil {
-		l.removeDir()
+	if err := l.listen(address); err != nil {
 		return nil, err
 	}
-	return l.start(), nil
+	return l, nil
 }
 
 // Bind makes a socket that listens at an address, not the empty one, but takes
@@ -183,7 +160,7 @@ func Listen(address string, config ListenerConfig) (*Listener, error) {
 // killed, remove it yourself.
 func Bind(address string) (f *os.File, bound string, err error) {
 	var s listenSocket
-	if err := s.listen(address); err != nil {
+	if err := s.listen(address, packets); err != nil {
 		return nil, "", err
 	}
 	return s.f, s.address, nil
@@ -198,53 +175,20 @@ func ListenFile(f *os.File, bound string, config ListenerConfig) (*Listener, err
 		f.Close()
 		return nil, err
 	}
-	return l.start(), nil
+	l.start()
+	return l, nil
 }
 
 func newListener(config ListenerConfig) *Listener {
 	config.fill()
-	closed := make(chan struct{})
-	return &Listener{config: config, keys: config.keys(), ready: make(chan *procs.Conn), closed: closed,
-		strangers: newStrangers(maxStrangers(), closed)}
-}
-
-// start takes connections.
-func (l *Listener) start() *Listener {
-	l.address = l.socket.address
-	l.refusals.hook, l.refusals.address = l.config.Refused, l.address
-	l.wg.Go(l.run)
+	keys := config.keys()
+	l := &Listener{acceptor[*procs.Conn]{timeout: config.HandshakeTimeout}}
+	l.refusals.hook = config.Refused
+	l.exam = func(f *os.File) examiner { return &exam{rw: f, keys: keys} }
+	l.open = func(f *os.File) (*procs.Conn, error) {
+		return connOf(f, l.socket.network == networkTCP, config.MaxMessage, config.Poller)
+	}
 	return l
-}
-
-// listenerDir makes a directory for a socket, and removes those of processes
-// that were killed.
-func listenerDir() (string, error) {
-	sweepListenerDirs()
-	dir, err := os.MkdirTemp(dirOfDirs(), listenerPrefix()+"*") // mode 0700
-	if err != nil {
-		return "", fmt.Errorf("connection: directory for a socket: %w", err)
-	}
-	return dir, nil
-}
-
-// dirOfDirs is where directories for sockets are made: that of temporary files,
-// or /tmp if its name is too long for a socket in it. It is absolute, to mean
-// the same to processes in other directories.
-func dirOfDirs() string {
-	const longest = len("/procs-socket-0123456789abcdef-0123456789/socket")
-	dir, err := filepath.Abs(os.TempDir())
-	if err != nil || len(dir)+longest > maxPath {
-		return "/tmp"
-	}
-	return dir
-}
-
-// removeDir removes the directory of our own, unless somebody has put something
-// there.
-func (l *Listener) removeDir() {
-	if l.dir != "" {
-		os.Remove(l.dir)
-	}
 }
 
 // Address returns the address to give to Dial.
@@ -252,136 +196,23 @@ func (l *Listener) Address() string { return l.address }
 
 // Accept waits for the next connection. It returns procs.ErrClosed when the
 // listener is closed.
-func (l *Listener) Accept(ctx context.Context) (*procs.Conn, error) {
-	select {
-	case c := <-l.ready:
-		return c, nil
-	case <-l.closed:
-		return nil, procs.ErrClosed
-	case <-ctx.Done():
-		return nil, fmt.Errorf("connection: accept: %w", ctx.Err())
-	}
-}
+func (l *Listener) Accept(ctx context.Context) (*procs.Conn, error) { return l.accept(ctx) }
 
 // Close stops listening, and removes the socket from the file system; if there
 // is another socket at its path by now, that one stays. Connections that were
 // accepted stay too; those that wait for Accept are closed.
-func (l *Listener) Close() error {
-	l.once.Do(func() {
-		close(l.closed)
-		l.socket.close()
-		l.strangers.close()
-		l.wg.Wait()
-		l.removeDir()
-	})
-	return nil
-}
-
-// Pauses after a failure to take a connection.
-const (
-	firstPause   = 5 * time.Millisecond
-	longestPause = time.Second
-)
-
-// run takes connections, each of which proves itself in a goroutine of its own.
-func (l *Listener) run() {
-	pause := time.Duration(0)
-	for {
-		h, err := l.socket.accept()
-		if err == nil {
-			pause = 0
-			l.take(h)
-			continue
-		}
-		if l.isClosed() {
-			return
-		}
-		if kernel.NoRoom(err) && l.strangers.pushOut() {
-			continue
-		}
-		pause = min(max(2*pause, firstPause), longestPause)
-		bridge.Logf(int32(procs.LevelWarning), "listener %s: %v", l.address, err)
-		select {
-		case <-l.closed:
-			return
-		case <-time.After(pause):
-		}
-	}
-}
-
-func (l *Listener) isClosed() bool {
-	select {
-	case <-l.closed:
-		return true
-	default:
-		return false
-	}
-}
-
-// take lets a connection prove itself.
-func (l *Listener) take(h *os.File) {
-	if !l.strangers.enter(h) {
-		h.Close()
-		return
-	}
-	l.wg.Go(func() {
-		c, err := l.handshake(h)
-		if err != nil {
-			h.Close()
-			if !l.isClosed() {
-				bridge.Logf(int32(procs.LevelWarning), "listener %s refused a connection: %v", l.address, err)
-				l.refusals.add(err)
-			}
-			return
-		}
-		select {
-		case l.ready <- c:
-		case <-l.closed:
-			c.Close()
-		}
-	})
-}
-
-func (l *Listener) handshake(h *os.File) (*procs.Conn, error) {
-	h.SetDeadline(clock.In(l.config.HandshakeTimeout))
-	e := exam{keys: l.keys}
-	err := e.ask(h)
-	if !l.strangers.leave(h) {
-		return nil, errPushedOut
-	}
-	if err == nil {
-		err = e.mark(h)
-	}
-	if err == nil {
-		err = h.SetDeadline(time.Time{})
-	}
-	if err != nil {
-		return nil, err
-	}
-	stream := l.socket.network == networkTCP
-	c, err := connOf(h, stream, l.config.MaxMessage, l.config.Poller)
-	for err != nil && kernel.NoRoom(err) && l.strangers.pushOut() {
-		c, err = connOf(h, stream, l.config.MaxMessage, l.config.Poller)
-	}
-	return c, err
-}
+func (l *Listener) Close() error { return l.close() }
 
 // Dial connects to the Listener at address, and proves to it that we know its
 // key; it proves the same to us. A wrong key on either side is
 // ErrAuthentication.
 func Dial(ctx context.Context, address string, config DialConfig) (*procs.Conn, error) {
 	config.fill()
-	f, network, err := dialSocket(ctx, address, &config)
+	f, network, err := dialSocket(ctx, address, config.LookupHost, packets)
 	if err != nil {
 		return nil, err
 	}
-	// A context that is done ends the wait; a deadline far ahead would do
-	// nothing but cost a timer.
-	stop := context.AfterFunc(ctx, func() { f.SetDeadline(time.Unix(1, 0)) })
-	err = answerChallenge(f, config.AuthKey)
-	if !stop() {
-		err = ctx.Err()
-	}
+	err = proveIn(ctx, f, func() error { return answerChallenge(f, config.AuthKey) })
 	var c *procs.Conn
 	if err == nil {
 		c, err = connOf(f, network == networkTCP, config.MaxMessage, config.Poller)
@@ -393,14 +224,33 @@ func Dial(ctx context.Context, address string, config DialConfig) (*procs.Conn, 
 	return c, nil
 }
 
+// proveIn does a handshake over f until ctx is done. A deadline far ahead would
+// do nothing but cost a timer.
+func proveIn(ctx context.Context, f *os.File, handshake func() error) error {
+	stop := context.AfterFunc(ctx, func() { f.SetDeadline(time.Unix(1, 0)) })
+	err := handshake()
+	if !stop() {
+		return ctx.Err()
+	}
+	return err
+}
+
 // connOf makes a Conn of a connected socket. It owns f, unless it fails.
-func connOf(f *os.File, stream bool, limit int, poller bool) (*procs.Conn, error) {
-	t, err := transport.OfSocket(f, stream, limit, poller)
+func connOf(f *os.File, tcp bool, limit int, poller bool) (*procs.Conn, error) {
+	t, err := transport.OfSocket(f, tcp, limit, poller)
 	if err != nil {
 		return nil, err
 	}
 	return bridge.NewConn(t).(*procs.Conn), nil
 }
+
+// unixKind is what a Unix socket is.
+type unixKind bool
+
+const (
+	packets unixKind = false // keeps messages apart
+	stream  unixKind = true  // only bytes, as over TCP
+)
 
 const (
 	networkUnix = "unix"
@@ -451,8 +301,11 @@ func parseIPv4(s string) (ip [4]byte, ok bool) {
 	return ip, true
 }
 
+// lookupHost is as in DialConfig.
+type lookupHost = func(ctx context.Context, host string) ([]string, error)
+
 // resolve turns a host into an address.
-func resolve(ctx context.Context, host string, lookup func(context.Context, string) ([]string, error)) ([4]byte, error) {
+func resolve(ctx context.Context, host string, lookup lookupHost) ([4]byte, error) {
 	if host == "" || host == "localhost" {
 		return [4]byte{127, 0, 0, 1}, nil
 	}

@@ -27,7 +27,7 @@ type listenSocket struct {
 	name    *kernel.Name // to be removed; nil if it is not in the file system
 }
 
-func (s *listenSocket) listen(address string) error {
+func (s *listenSocket) listen(address string, kind unixKind) error {
 	network, host, port, err := splitAddress(address)
 	if err != nil {
 		return err
@@ -35,7 +35,7 @@ func (s *listenSocket) listen(address string) error {
 	var sa unix.Sockaddr
 	fd := -1
 	if network == networkUnix {
-		fd, err = newSocket(unix.AF_UNIX, unix.SOCK_SEQPACKET)
+		fd, err = newSocket(unix.AF_UNIX, kind.number())
 		sa = &unix.SockaddrUnix{Name: address}
 	} else {
 		ip, rerr := resolve(context.Background(), host, nil)
@@ -172,22 +172,29 @@ func newSocket(family, kind int) (int, error) {
 	})
 }
 
+func (k unixKind) number() int {
+	if k == stream {
+		return unix.SOCK_STREAM
+	}
+	return unix.SOCK_SEQPACKET
+}
+
 // dialSocket connects.
-func dialSocket(ctx context.Context, address string, config *DialConfig) (f *os.File, network string, err error) {
+func dialSocket(ctx context.Context, address string, lookup lookupHost, kind unixKind) (f *os.File, network string, err error) {
 	network, host, port, err := splitAddress(address)
 	if err != nil {
 		return nil, "", err
 	}
 	var sa unix.Sockaddr = &unix.SockaddrUnix{Name: address}
-	family, kind := unix.AF_UNIX, unix.SOCK_SEQPACKET
+	family, number := unix.AF_UNIX, kind.number()
 	if network == networkTCP {
-		ip, err := resolve(ctx, host, config.LookupHost)
+		ip, err := resolve(ctx, host, lookup)
 		if err != nil {
 			return nil, "", err
 		}
-		sa, family, kind = &unix.SockaddrInet4{Port: int(port), Addr: ip}, unix.AF_INET, unix.SOCK_STREAM
+		sa, family, number = &unix.SockaddrInet4{Port: int(port), Addr: ip}, unix.AF_INET, unix.SOCK_STREAM
 	}
-	fd, err := newSocket(family, kind)
+	fd, err := newSocket(family, number)
 	if err != nil {
 		return nil, "", fmt.Errorf("connection: dial %s: %w", address, err)
 	}

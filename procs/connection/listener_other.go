@@ -19,11 +19,11 @@ type listenSocket struct {
 
 func (s *listenSocket) open(*os.File, string) error { return errPlatform }
 
-func (s *listenSocket) listen(string) error       { return errPlatform }
-func (s *listenSocket) accept() (*os.File, error) { return nil, errPlatform }
-func (s *listenSocket) close()                    {}
+func (s *listenSocket) listen(string, unixKind) error { return errPlatform }
+func (s *listenSocket) accept() (*os.File, error)     { return nil, errPlatform }
+func (s *listenSocket) close()                        {}
 
-func dialSocket(context.Context, string, *DialConfig) (*os.File, string, error) {
+func dialSocket(context.Context, string, lookupHost, unixKind) (*os.File, string, error) {
 	return nil, "", errPlatform
 }
 

@@ -295,7 +295,7 @@ func TestListenerSilent(t *testing.T) {
 		l := listen(t, address, ListenerConfig{HandshakeTimeout: 300 * time.Millisecond, Refused: func(_ string, err error) { refused <- err }})
 		var silent []*os.File
 		for range 20 {
-			f, _, err := dialSocket(soon(t), l.Address(), &DialConfig{})
+			f, _, err := dialSocket(soon(t), l.Address(), nil, packets)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -342,7 +342,7 @@ func TestListenerMaxMessage(t *testing.T) {
 	}
 	// A head that promises much takes no memory before the bytes come.
 	l2 := listen(t, ":0", ListenerConfig{NoAuth: true})
-	f, _, err := dialSocket(soon(t), l2.Address(), &DialConfig{})
+	f, _, err := dialSocket(soon(t), l2.Address(), nil, packets)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ import (
 // silent connects to l and says nothing.
 func silent(t *testing.T, l *Listener) *os.File {
 	t.Helper()
-	f, _, err := dialSocket(soon(t), l.Address(), &DialConfig{})
+	f, _, err := dialSocket(soon(t), l.Address(), nil, packets)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestListenerFlood(t *testing.T) {
 		for range 600 {
 			wg.Go(func() {
 				for ctx.Err() == nil {
-					f, _, err := dialSocket(ctx, l.Address(), &DialConfig{})
+					f, _, err := dialSocket(ctx, l.Address(), nil, packets)
 					if err != nil {
 						return
 					}

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -35,9 +34,15 @@ import (
 // A receiver reads no further than the message, and takes memory as the bytes
 // come, not as the head promises.
 type streamSocket struct {
+	byteStream
+	seals atomic.Uint64 // the last one, before it is mixed
+}
+
+// byteStream is what messages over a stream have in common, however they are
+// framed.
+type byteStream struct {
 	polledSocket
 	limit uint64
-	seals atomic.Uint64 // the last one, before it is mixed
 	// in and out are why a way cannot be used any more.
 	in, out atomic.Pointer[error]
 }
@@ -49,21 +54,27 @@ const (
 
 // newStreamSocket makes a Transport of a connected, non-blocking TCP socket.
 func newStreamSocket(f *os.File, rc syscall.RawConn, limit uint64) *streamSocket {
-	rc.Control(func(fd uintptr) {
-		unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-		unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
-		unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 15)
-		unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15)
-	})
-	s := &streamSocket{polledSocket: polledSocket{f: f, rc: rc}, limit: limit}
+	setTCPOptions(rc)
+	s := &streamSocket{byteStream: byteStream{polledSocket: polledSocket{f: f, rc: rc}, limit: limit}}
 	var seed [8]byte
 	kernel.Random(seed[:])
 	s.seals.Store(binary.LittleEndian.Uint64(seed[:]))
 	return s
 }
 
+// setTCPOptions lets short messages go at once, and the death of the other
+// machine be noticed. Unix sockets have none of these options.
+func setTCPOptions(rc syscall.RawConn) {
+	rc.Control(func(fd uintptr) {
+		unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+		unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+		unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 15)
+		unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15)
+	})
+}
+
 // Local reports that descriptors cannot be sent.
-func (s *streamSocket) Local() bool { return false }
+func (s *byteStream) Local() bool { return false }
 
 // Share passes the connection on, unless a message on it was cut short: nobody
 // else could know.
@@ -114,16 +125,30 @@ func (s *streamSocket) Send(kind uint32, body []byte, fds []int) error {
 	if len(fds) > 0 {
 		return fmt.Errorf("%w: files and objects in shared memory do not travel over TCP", codec.ErrEncode)
 	}
+	if err := s.sendable(body); err != nil {
+		return err
+	}
+	head := newStreamHeader(uint64(len(body)), kind, s.seal())
+	return s.write(head[:], body, head.seal())
+}
+
+// sendable returns why a message cannot be sent.
+func (s *byteStream) sendable(body []byte) error {
 	if uint64(len(body)) > s.limit {
 		return fmt.Errorf("%w: %d bytes over TCP", ErrMessageTooLong, len(body))
 	}
 	if broken := s.out.Load(); broken != nil {
 		return *broken
 	}
-	head := newStreamHeader(uint64(len(body)), kind, s.seal())
+	return nil
+}
+
+// write sends a framed message. If only a part of it goes out, the way is of no
+// use from then on.
+func (s *byteStream) write(bufs ...[]byte) error {
 	n, err := s.transfer(s.rc.Write, func(fd int, bufs [][]byte) (int, error) {
 		return unix.SendmsgBuffers(fd, bufs, nil, nil, unix.MSG_NOSIGNAL)
-	}, head[:], body, head.seal())
+	}, bufs...)
 	if err != nil {
 		err = fmt.Errorf("procs: send: %w", err)
 		if n > 0 {
@@ -135,13 +160,13 @@ func (s *streamSocket) Send(kind uint32, body []byte, fds []int) error {
 }
 
 // shutdown closes ways for all processes that hold the connection.
-func (s *streamSocket) shutdown(how int) {
+func (s *byteStream) shutdown(how int) {
 	s.rc.Control(func(fd uintptr) { unix.Shutdown(int(fd), how) })
 }
 
 // transfer moves all of bufs, and waits as often as it must. With an error, n
 // bytes were moved.
-func (s *streamSocket) transfer(wait func(func(fd uintptr) bool) error, move func(fd int, bufs [][]byte) (int, error),
+func (s *byteStream) transfer(wait func(func(fd uintptr) bool) error, move func(fd int, bufs [][]byte) (int, error),
 	bufs ...[]byte) (n int, err error) {
 	werr := wait(func(fd uintptr) bool {
 		for {
@@ -182,7 +207,7 @@ func (s *streamSocket) transfer(wait func(func(fd uintptr) bool) error, move fun
 
 // read fills all of bufs. The error is io.EOF only if the connection ended
 // before the first byte.
-func (s *streamSocket) read(bufs ...[]byte) (n int, err error) {
+func (s *byteStream) read(bufs ...[]byte) (n int, err error) {
 	n, err = s.transfer(s.rc.Read, func(fd int, bufs [][]byte) (int, error) {
 		got, _, _, _, err := unix.RecvmsgBuffers(fd, bufs, nil, 0)
 		if err == unix.ECONNRESET {
@@ -201,7 +226,7 @@ func (s *streamSocket) read(bufs ...[]byte) (n int, err error) {
 
 // broken notes why nothing more can be received. If what came is not what
 // anybody can have sent, the connection ends for everybody.
-func (s *streamSocket) broken(err error, garbage bool) error {
+func (s *byteStream) broken(err error, garbage bool) error {
 	s.in.Store(&err)
 	if garbage {
 		s.shutdown(unix.SHUT_RDWR)
@@ -210,36 +235,46 @@ func (s *streamSocket) broken(err error, garbage bool) error {
 }
 
 func (s *streamSocket) Recv(buf []byte) (kind uint32, body []byte, fds []int, err error) {
-	if broken := s.in.Load(); broken != nil {
-		return 0, nil, nil, *broken
-	}
 	var head streamHeader
-	if n, err := s.read(head[:]); err != nil {
-		if n > 0 {
-			s.broken(err, false)
-		}
+	if err := s.readHead(head[:]); err != nil {
 		return 0, nil, nil, err
 	}
-	switch size := head.length(); {
-	case !head.valid():
+	if !head.valid() {
 		return 0, nil, nil, s.broken(fmt.Errorf("procs: receive: %w", ErrMessageCut), true)
-	case size > s.limit || size > math.MaxInt:
-		err = s.broken(fmt.Errorf("%w: %d bytes announced", ErrMessageTooLong, size), false)
-		s.Close()
+	}
+	var seal [streamSeal]byte
+	body, err = s.readBody(buf, head.length(), seal[:])
+	if err != nil {
 		return 0, nil, nil, err
 	}
-	body, err = s.readBody(buf, &head)
-	if err != nil {
-		return 0, nil, nil, s.broken(err, errors.Is(err, ErrMessageCut))
+	if [streamSeal]byte(head.seal()) != seal {
+		return 0, nil, nil, s.broken(fmt.Errorf("procs: receive: %w", ErrMessageCut), true)
 	}
 	return head.kind(), body, nil, nil
 }
 
-// readBody appends the body to buf.
-func (s *streamSocket) readBody(buf []byte, head *streamHeader) (body []byte, err error) {
+// readHead reads the head of a message, unless an earlier one was cut short.
+func (s *byteStream) readHead(head []byte) error {
+	if broken := s.in.Load(); broken != nil {
+		return *broken
+	}
+	n, err := s.read(head)
+	if err != nil && n > 0 {
+		s.broken(err, false)
+	}
+	return err
+}
+
+// readBody appends a body of so many bytes to buf, and fills tail with what
+// comes after it. It closes the connection if there are too many.
+func (s *byteStream) readBody(buf []byte, length uint64, tail []byte) (body []byte, err error) {
+	if length > s.limit || length > math.MaxInt {
+		err = s.broken(fmt.Errorf("%w: %d bytes announced", ErrMessageTooLong, length), false)
+		s.Close()
+		return nil, err
+	}
 	body = buf
-	var seal [streamSeal]byte
-	for left := int(head.length()); ; {
+	for left := int(length); ; {
 		step := min(left, max(cap(body)-len(body), 64<<10, len(body))) // at most doubles what has come
 		at := len(body)
 		if cap(body)-at < step {
@@ -247,22 +282,23 @@ func (s *streamSocket) readBody(buf []byte, head *streamHeader) (body []byte, er
 		}
 		body = body[:at+step]
 		left -= step
-		last := seal[:0]
+		last := tail[:0]
 		if left == 0 {
-			last = seal[:]
+			last = tail
 		}
 		if _, err := s.read(body[at:], last); err != nil {
-			if err == io.EOF {
-				err = fmt.Errorf("procs: receive: %w", io.ErrUnexpectedEOF)
-			}
-			return nil, err
+			return nil, s.broken(inside(err), false)
 		}
 		if left == 0 {
-			break
+			return body, nil
 		}
 	}
-	if [streamSeal]byte(head.seal()) != seal {
-		return nil, fmt.Errorf("procs: receive: %w", ErrMessageCut)
+}
+
+// inside is err inside a message, where the end is none that was meant.
+func inside(err error) error {
+	if err == io.EOF {
+		return fmt.Errorf("procs: receive: %w", io.ErrUnexpectedEOF)
 	}
-	return body, nil
+	return err
 }

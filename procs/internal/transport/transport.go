@@ -9,6 +9,8 @@
 //     has many of them, and an idle one takes no thread.
 //   - TCP: a stream, which cannot carry descriptors, and where a message that
 //     was cut short ends the connection.
+//   - A stream to a Python program (OfPythonSocket): bytes alone, in Python's
+//     frames.
 //
 // The first two frame messages alike (packetHead). TCP frames them in another
 // way because it may cut or mix them anywhere: a seal at both ends tells. A

@@ -19,6 +19,9 @@ func NewPipe() (a, b Transport, err error) { return nil, nil, errPlatform }
 // OfSocket makes a Transport of a socket. Only Linux has them here.
 func OfSocket(*os.File, bool, int, bool) (Transport, error) { return nil, errPlatform }
 
+// OfPythonSocket makes a Transport of a socket. Only Linux has them here.
+func OfPythonSocket(*os.File, int) (Transport, error) { return nil, errPlatform }
+
 // Adopt is the inverse of Share.
 func Adopt(*codec.Wire) (t Transport, readable, writable bool, err error) {
 	return nil, false, false, errPlatform
