@@ -40,6 +40,7 @@ type Workload struct {
 
 	Control bool // measures the harness, in which all models should agree
 	Open    bool // its load is an [OpenLoop], of the parameter "rate": models are judged by latency
+	Paced   bool // its ops fall due at times that the workload gives: models are judged by latency
 }
 
 // A Func does b.N ops and returns the answer. Outside b.Start and b.Stop

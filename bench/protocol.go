@@ -29,7 +29,7 @@ func (w *Workload) Info(models []ModelInfo) WorkloadInfo {
 	info := WorkloadInfo{
 		Name: w.Name, Kind: w.Kind, Story: w.Story, Op: w.Op, Cases: cases, More: w.More, NA: w.NA,
 		Source: "bench/workload/" + strings.ToLower(w.Name) + ".go",
-		Vary:   cases[0].Keys(), Refine: w.Refine, Control: w.Control, Open: w.Open, Exceptions: w.Exceptions,
+		Vary:   cases[0].Keys(), Refine: w.Refine, Control: w.Control, Open: w.Open, Paced: w.Paced, Exceptions: w.Exceptions,
 	}
 	for _, m := range models {
 		if w.Impls[m.Name] != nil {

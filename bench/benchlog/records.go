@@ -112,11 +112,16 @@ type WorkloadInfo struct {
 
 	Control bool `json:"control,omitempty"` // it measures the harness: shown, but not in the competition
 	Open    bool `json:"open,omitempty"`    // an open loop at the rate of the parameter "rate": throughput is given, latency is what differs
+	Paced   bool `json:"paced,omitempty"`   // its ops fall due at given times: as with Open, latency is what differs
 
 	// Exceptions are the rules of fairness that it cannot keep, by number, and
 	// why.
 	Exceptions map[int]string `json:"exceptions,omitempty"`
 }
+
+// ByLatency reports whether models are judged by latency, since how many ops
+// there are in a second is given and not measured.
+func (w WorkloadInfo) ByLatency() bool { return w.Open || w.Paced }
 
 // A Fact is a stable property of the machine or the build; facts are the
 // configuration lines of the results.

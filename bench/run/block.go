@@ -219,7 +219,7 @@ func (r *Run) measure(ctx context.Context, s *caseState, phase string) error {
 	began := r.Now()
 	out, err := r.exec(ctx, Invocation{Case: s.Case, N: s.N, Op: s.Op, Benchtime: r.Benchtime})
 	var void *bench.VoidError
-	if errors.As(err, &void) && s.results > 0 && r.open(s.Case.Workload) && ctx.Err() == nil {
+	if errors.As(err, &void) && s.results > 0 && r.info(s.Case.Workload).Open && ctx.Err() == nil {
 		// The case can be measured: this time something else kept the load from
 		// being the intended one.
 		r.note(fmt.Sprintf("%s has no result in %s: %s", s.Case, phase, void.Reason))

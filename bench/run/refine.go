@@ -136,7 +136,7 @@ func (r *Run) scout(c benchlog.Case, out Output, err error) {
 	ns := float64(out.Op)
 	if result, err := benchlog.ParseResult(out.Line); err == nil {
 		for _, unit := range []string{"ns/op", "p99-ns"} {
-			if v, ok := result.Get(unit); ok && (unit == "ns/op" || r.open(c.Workload)) {
+			if v, ok := result.Get(unit); ok && (unit == "ns/op" || r.info(c.Workload).ByLatency()) {
 				ns = v
 			}
 		}
@@ -144,8 +144,12 @@ func (r *Run) scout(c benchlog.Case, out Output, err error) {
 	t.ns = append(t.ns, ns)
 }
 
-func (r *Run) open(workload string) bool {
-	return slices.ContainsFunc(r.Workloads, func(w benchlog.WorkloadInfo) bool { return w.Name == workload && w.Open })
+// info returns what is declared of a workload.
+func (r *Run) info(workload string) (info benchlog.WorkloadInfo) {
+	if i := slices.IndexFunc(r.Workloads, func(w benchlog.WorkloadInfo) bool { return w.Name == workload }); i >= 0 {
+		info = r.Workloads[i]
+	}
+	return info
 }
 
 // questions lists what is asked of the plan's workloads: of every model against

@@ -20,5 +20,6 @@ func All() []*bench.Workload {
 		sleep, // IO
 		echo,
 		echoOpen,
+		heartbeat, // scheduling
 	}
 }

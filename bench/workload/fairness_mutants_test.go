@@ -53,7 +53,7 @@ func set(p bench.Params, value string, names ...string) bench.Params {
 // fewerUnits is two instead of what the parameters say, or one CPU's.
 func fewerUnits(b *bench.B) {
 	b.CPUs = 1
-	b.Params = set(set(b.Params, "2", "n", "conns"), "1", "tasks", "p", "c")
+	b.Params = set(set(b.Params, "2", "n", "conns"), "1", "tasks", "p", "c", "hogs")
 }
 
 // waitForClock lets the clock move.
@@ -115,6 +115,7 @@ func TestMutants(t *testing.T) {
 	points := map[string][]bench.Params{ // small, for what starts processes
 		"Ring": {"n=4"}, "Sleep": {"n=4/stack=0"}, "Spawn": {"n=2"}, "ProdCons": {"p=2/c=2"}, "Pipe": {"payload=4096"},
 		"Lock": {"tasks=2/yield=never", "tasks=2/yield=each"}, "EchoOpen": {"conns=3/rate=2000"},
+		"Heartbeat": {"hogs=2/burst=1ms"},
 	}
 	for _, w := range All() {
 		if points[w.Name] == nil {
@@ -129,6 +130,9 @@ func TestMutants(t *testing.T) {
 				for _, mutant := range mutants {
 					c := bench.Case{Workload: w.Name, Params: p, Model: m.Name, CPUs: 2}
 					n := 30
+					if w.Paced { // an op takes its time, whoever does it
+						n = 5
+					}
 					if mutant.name == nobodyWaitsName {
 						n = enoughOps
 					}
@@ -205,6 +209,8 @@ func TestLedgers(t *testing.T) {
 
 		"PipeOpen/payload=65536/rate=2000": {"b", "ueb", "ueb", "ueb"}, // the next message may be there
 		"EchoOpen/conns=10/rate=2000":      {"ub", "ub", "ub", "ub"},
+		"Heartbeat/hogs=0/burst=1ms":       {"ust", "ust", "ust", "ust"},
+		"Heartbeat/hogs=2/burst=1ms":       {"ust", "ust", "ust", "ust"},
 	} {
 		c := benchlog.ParseCase(key)
 		i := slices.IndexFunc(All(), func(w *bench.Workload) bool { return w.Name == c.Workload })
@@ -234,6 +240,64 @@ func TestSleepMutants(t *testing.T) {
 	})
 	if err == nil || !strings.Contains(err.Error(), "which is less than") {
 		t.Error(err)
+	}
+}
+
+// A beat is due at its time, however late the one before it was: a stall makes
+// all those late that fall into it.
+func TestBeatsAreDue(t *testing.T) {
+	const stall = 5*beatEvery + beatEvery/2
+	u, stalled := bench.NewUnit(1, 10), false
+	err := beat(10, u, func(d time.Duration) error {
+		if !stalled {
+			stalled = true
+			d = stall
+		}
+		return block(d)
+	})
+	late := u.Samples()
+	if err != nil || len(late) != 10 || u.Ops != 10 || u.Answer != 10 {
+		t.Fatalf("%d beats of 10, %+v, %v", len(late), u.Entry, err)
+	}
+	for i, ns := range late[:5] { // the first is due after one interval
+		if least := stall - time.Duration(i+1)*beatEvery; time.Duration(ns) < least {
+			t.Errorf("beat %d is %v late, after a stall of %v", i, time.Duration(ns), stall)
+		}
+	}
+}
+
+// A hog gives way after each burst, and a burst is work.
+func TestHogs(t *testing.T) {
+	u, gaps := bench.NewUnit(1, 0), 0
+	err := hog(7, 900, u, func() error { gaps++; return nil })
+	if gaps != 7 || u.Ops != 7 || u.Answer != 7*steps(900) || err != nil {
+		t.Errorf("%d gaps after %d bursts, answer %d, %v", gaps, u.Ops, u.Answer, err)
+	}
+	for _, tt := range []struct {
+		n, cpus int
+		p       bench.Params
+		want    int
+	}{
+		{10, 1, "hogs=1/burst=1ms", 100}, {10, 2, "hogs=1/burst=1ms", 100}, {10, 2, "hogs=2/burst=1ms", 100},
+		{10, 2, "hogs=8/burst=1ms", 25}, {10, 1, "hogs=8/burst=1ms", 12}, {10, 2, "hogs=8/burst=50ms", 1},
+		{100, 2, "hogs=2/burst=50ms", 20}, {10, 2, "hogs=0/burst=1ms", 100},
+	} {
+		if got := bursts(&bench.B{N: tt.n, CPUs: tt.cpus, Params: tt.p}); got != tt.want {
+			t.Errorf("%d beats, %s on %d CPUs: %d bursts, want %d", tt.n, tt.p, tt.cpus, got, tt.want)
+		}
+	}
+	idle := func(b *bench.B) (uint64, error) {
+		return race(b, goroutines, 2, func(i int, u *bench.Unit) error {
+			if i == 0 {
+				return beat(b.N, u, block)
+			}
+			u.Ops = bursts(b)
+			return nil
+		})
+	}
+	c := bench.Case{Workload: "Heartbeat", Params: "hogs=1/burst=1ms", Model: Goroutine, CPUs: 1}
+	if err := tryMutant(heartbeat, c, 3, idle); err == nil || !strings.Contains(err.Error(), "wrong answer") {
+		t.Errorf("a hog that computes nothing: %v", err)
 	}
 }
 

@@ -128,6 +128,8 @@ func namedUnits(c bench.Case) int {
 		return p.Int("p") + p.Int("c")
 	case "Lock":
 		return p.Int("tasks")
+	case "Heartbeat":
+		return 1 + p.Int("hogs")
 	}
 	return -1
 }

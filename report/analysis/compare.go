@@ -40,6 +40,17 @@ func (c Comparison) reversed() Comparison {
 	return c
 }
 
+// Times is the comparison by how many times A is better than B, whichever way
+// is better in the metric.
+func (c Comparison) Times(m Metric) Comparison {
+	if m.Higher {
+		return c
+	}
+	out := c.reversed()
+	out.A, out.B = c.A, c.B
+	return out
+}
+
 // worse reports whether A is claimed to be worse than B.
 func (c Comparison) worse(m Metric) bool {
 	if m.Higher {

@@ -117,10 +117,7 @@ func (a *Analysis) decide(k *Kind) Decision {
 	}
 	if next != nil {
 		d.Next = next.Model
-		c := compare(weakest.Model, next.Model, weakest.Sample, next.Sample)
-		if !k.Metric.Higher {
-			c = c.reversed()
-		}
+		c := compare(weakest.Model, next.Model, weakest.Sample, next.Sample).Times(k.Metric)
 		d.Factor, d.Lo, d.Hi = c.Ratio, c.Lo, c.Hi
 		d.Least, d.Most = a.spread(k, r.Cases, weakest.Model, next.Model)
 	}

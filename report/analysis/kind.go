@@ -11,8 +11,8 @@ import (
 )
 
 // A Kind is a kind of work on one number of CPUs: the cases of all workloads of
-// that kind. The verdict has a sentence for each. Open loops, whose throughput
-// is given, are apart from the others, and are judged by latency.
+// that kind. The verdict has a sentence for each. Workloads whose throughput is
+// given are apart from the others, and are judged by latency.
 type Kind struct {
 	Name      string // as a sentence begins: "Handing over", "Computing on 2 CPUs"
 	Metric    Metric // that it is judged by
@@ -25,7 +25,7 @@ type Kind struct {
 func kinds(run *results.Run) []*Kind {
 	type key struct {
 		declared, workload, cpus string
-		open                     bool
+		open, paced              bool
 	}
 	var out []*Kind
 	known := map[key]*Kind{}
@@ -33,13 +33,16 @@ func kinds(run *results.Run) []*Kind {
 		if w.Info.Control {
 			continue
 		}
-		id, metric := key{declared: w.Info.Kind, open: w.Info.Open}, Throughput
+		id, metric := key{declared: w.Info.Kind, open: w.Info.Open, paced: w.Info.Paced}, Judging(w)
 		name := upperFirst(format.CleanTo(w.Info.Kind, 64))
 		if id.declared == "" {
 			id.workload, name = w.Name, format.Clean(w.Name)
 		}
 		if id.open {
-			name, metric = name+" at a given rate, by p99 latency", TailP99
+			name += " at a given rate"
+		}
+		if w.Info.ByLatency() {
+			name += ", by p99 latency"
 		}
 		for _, c := range w.Planned() {
 			id.cpus = c.CPUSet()
@@ -56,6 +59,14 @@ func kinds(run *results.Run) []*Kind {
 		}
 	}
 	return out
+}
+
+// Judging is the metric that the workload's models are judged by.
+func Judging(w *results.Workload) Metric {
+	if w.Info.ByLatency() {
+		return TailP99
+	}
+	return Throughput
 }
 
 // of are the kind's cases that are the workload's.

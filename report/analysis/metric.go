@@ -82,7 +82,7 @@ func (m Metric) value(c *results.Cell, r *results.Result) (float64, bool) {
 	if c.Foreign && !m.Foreign && m.ID != Throughput.ID {
 		return 0, false
 	}
-	if m.ID == Throughput.ID && c.Case != nil && c.Case.Workload.Info.Open {
+	if m.ID == Throughput.ID && c.Case != nil && c.Case.Workload.Info.ByLatency() {
 		return 0, false // it was decided, not measured
 	}
 	if !c.Foreign || m.Foreign {

@@ -56,17 +56,19 @@ func TestValuesThatAreNoMeasurement(t *testing.T) {
 // The rate of an open loop is its parameter: no model has a throughput there,
 // though its lines have a time per op, as all must.
 func TestOpenLoopHasNoThroughput(t *testing.T) {
-	run := read(t, `# switchyard {"format":1,"run":"2026-11-27T12:00:00Z","models":["a","b"]}
-# workload {"name":"EchoOpen","op":"request","vary":["rate"],"cases":["rate=1000"],"open":true}
+	for _, pace := range []string{"open", "paced"} {
+		run := read(t, `# switchyard {"format":1,"run":"2026-11-27T12:00:00Z","models":["a","b"]}
+# workload {"name":"EchoOpen","op":"request","vary":["rate"],"cases":["rate=1000"],"`+pace+`":true}
 BenchmarkEchoOpen/rate=1000/model=a-2 100 1000000 ns/op 20000 p99-ns
 BenchmarkEchoOpen/rate=1000/model=b-2 100 1000000 ns/op 90000 p99-ns
 `)
-	c := run.Workloads[0].Cases[0]
-	if s, invalid := Throughput.Sample(c.Cells["a"]); len(s)+invalid > 0 {
-		t.Errorf("throughput %v", s)
-	}
-	if best := Of(run).Case(c, TailP99).Best(); best == nil || best.Model != "a" {
-		t.Errorf("the best p99 is %+v", best)
+		c := run.Workloads[0].Cases[0]
+		if s, invalid := Throughput.Sample(c.Cells["a"]); len(s)+invalid > 0 {
+			t.Errorf("%s: throughput %v", pace, s)
+		}
+		if best := Of(run).Case(c, TailP99).Best(); best == nil || best.Model != "a" {
+			t.Errorf("%s: the best p99 is %+v", pace, best)
+		}
 	}
 }
 

@@ -34,8 +34,8 @@ type Tile struct {
 
 func verdictOf(a *Analysis) Verdict {
 	m := Throughput
-	if !slices.ContainsFunc(a.Workloads, func(w *results.Workload) bool { return !w.Info.Control && !w.Info.Open }) {
-		m = TailP99 // the run has nothing but open loops
+	if !slices.ContainsFunc(a.Workloads, func(w *results.Workload) bool { return !w.Info.Control && !w.Info.ByLatency() }) {
+		m = TailP99 // no workload of the run has a throughput
 	}
 	v := Verdict{Profile: profile(a, m), Trust: trust(a.Warnings)}
 	v.Low = v.Trust.Level == "low"

@@ -157,12 +157,14 @@ func TestVerdictOfLanes(t *testing.T) {
 	}
 }
 
-// An open loop's rate is given: its models are judged by latency, apart from
-// closed loops of the same kind, and are not part of the profile.
+// An open loop's rate is given, and so is the pace of a clock: their models are
+// judged by latency, each apart from closed loops of the same kind, and are not
+// part of the profile.
 func TestVerdictOfOpenLoops(t *testing.T) {
 	text := `# switchyard {"format":1}
 # workload {"name":"A","kind":"messaging"}
 # workload {"name":"O","kind":"messaging","open":true}
+# workload {"name":"P","kind":"messaging","paced":true}
 `
 	for i := range 6 {
 		text += fmt.Sprintf(`BenchmarkA/n=1/model=a-2 1 10 ns/op
@@ -173,7 +175,9 @@ BenchmarkO/rate=2/model=a-2 1 10 ns/op 200 ops/s 90%d00 p99-ns
 BenchmarkO/rate=2/model=b-2 1 50 ns/op 200 ops/s 10%d00 p99-ns
 BenchmarkO/rate=4/model=a-2 1 10 ns/op 200 ops/s 50%d00 p99-ns
 BenchmarkO/rate=4/model=b-2 1 50 ns/op 200 ops/s 90%d00 p99-ns
-`, i, i, i, i, i, i)
+BenchmarkP/n=1/model=a-2 1 10 ns/op 100 ops/s 30%d00 p99-ns
+BenchmarkP/n=1/model=b-2 1 20 ns/op 50 ops/s 10%d00 p99-ns
+`, i, i, i, i, i, i, i, i)
 	}
 	v := Of(read(t, text)).Verdict
 	got := ""
@@ -181,6 +185,7 @@ BenchmarkO/rate=4/model=b-2 1 50 ns/op 200 ops/s 90%d00 p99-ns
 		got += fmt.Sprintf("%s: %v %.2f %.2f %.2f %s\n", d.Kind.Name, d.Winners, d.Factor, d.Least, d.Most, d.Except())
 	}
 	if want := `Messaging: [a] 5.00 5.00 5.00 ` + `
+Messaging, by p99 latency: [b] 2.95 2.95 2.95 ` + `
 Messaging at a given rate, by p99 latency: [b] 2.14 0.56 8.80 Except O with rate of 4 or more (a 1.80×): 1 of 3 cases.
 `; got != want || v.Profile.Cases != 1 {
 		t.Errorf("profile of %d;\n%s\nwant\n%s", v.Profile.Cases, got, want)

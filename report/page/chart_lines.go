@@ -391,8 +391,8 @@ func (b *builder) distributionChart(c *results.Case) (pageChart, bool) {
 }
 
 // curveCharts are a workload's scaling curves: throughput over the number
-// that varies, and the gain over the baseline where there is one; of an open
-// loop, latency over the rate.
+// that varies, and the gain over the baseline where there is one; where models
+// are judged by it, latency.
 func (b *builder) curveCharts(w *results.Workload) []pageChart {
 	all, _ := analysis.Curves(w)
 	var out []pageChart
@@ -400,7 +400,7 @@ func (b *builder) curveCharts(w *results.Workload) []pageChart {
 		if len(out) >= 6 {
 			break
 		}
-		if w.Info.Open { // latency against load
+		if w.Info.ByLatency() { // against load
 			if ch, ok := b.scalingChart(g, analysis.MedianLatency, "Lower is better, both axes logarithmic; bars are 95 % intervals."); ok {
 				out = append(out, ch)
 			}

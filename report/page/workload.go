@@ -140,8 +140,11 @@ type bestGroup struct {
 
 func groupByBest(run *analysis.Analysis, w *results.Workload) []bestGroup {
 	var out []bestGroup
+	if w.Info.Open { // up to which rate is the answer
+		return nil
+	}
 	for _, c := range w.Cases {
-		r := run.Case(c, analysis.Throughput)
+		r := run.Case(c, analysis.Judging(w))
 		best := r.Best()
 		if best == nil {
 			continue
@@ -181,12 +184,15 @@ func (g bestGroup) sentence(of int) string {
 	lo, hi, second := math.Inf(1), 0.0, ""
 	for _, r := range g.ranks {
 		if s := r.Second(); s != nil {
-			x := r.Best().Versus.Ratio
+			x := r.Best().Versus.Times(r.Metric).Ratio
 			lo, hi, second = min(lo, x), max(hi, x), s.Model
 		}
 	}
 	r := g.ranks[len(g.ranks)-1]
-	rate := format.Value(r.Best().Center, analysis.Throughput.Unit)
+	is, rate := "is fastest", r.Metric.Format(r.Best().Center)
+	if r.Metric.Latency() {
+		is = "is best by p99 latency"
+	}
 	switch {
 	case second == "":
 		return fmt.Sprintf("%s%s alone has results, %s.", where, lead, rate)
@@ -197,10 +203,10 @@ func (g bestGroup) sentence(of int) string {
 	case len(g.open) > 0:
 		return fmt.Sprintf("%s%s leads, undecided against %s.", where, lead, format.List(g.open))
 	case len(g.ranks) == 1:
-		v := r.Best().Versus
-		return fmt.Sprintf("%s%s is fastest at %s: %s %s (%s).", where, lead, rate, format.Ratio(v.Ratio), format.Clean(second), format.Interval(v.Lo, v.Hi))
+		v := r.Best().Versus.Times(r.Metric)
+		return fmt.Sprintf("%s%s %s at %s: %s %s (%s).", where, lead, is, rate, format.Ratio(v.Ratio), format.Clean(second), format.Interval(v.Lo, v.Hi))
 	}
-	return fmt.Sprintf("%s%s is fastest, %s to %s the next.", where, lead, format.Ratio(lo), format.Ratio(hi))
+	return fmt.Sprintf("%s%s %s, %s to %s the next.", where, lead, is, format.Ratio(lo), format.Ratio(hi))
 }
 
 func (b *builder) panel(c *results.Case, first bool) pagePanel {
@@ -316,10 +322,7 @@ func (b *builder) table(w *results.Workload, title string, ranking, measures []c
 	columns := slices.Concat(ranking, measures)
 	used := make([]bool, len(columns))
 	out := pageTable{Title: title + " of " + format.Clean(w.Name), Cases: len(b.first[w]) > 1}
-	metric := analysis.Throughput
-	if w.Info.Open { // the columns about throughput stay empty
-		metric = analysis.TailP99
-	}
+	metric := analysis.Judging(w) // where that is latency, the columns about throughput stay empty
 	for _, c := range b.first[w] {
 		r := b.run.Case(c, metric)
 		for i, m := range b.run.Models {
@@ -339,7 +342,7 @@ func (b *builder) table(w *results.Workload, title string, ranking, measures []c
 			s := b.run.Summary(cell, analysis.Throughput.Unit)
 			for k, col := range columns {
 				var t tableCell
-				if e.Relation != analysis.Absent && !w.Info.Open || k >= len(ranking) {
+				if e.Relation != analysis.Absent && !w.Info.ByLatency() || k >= len(ranking) {
 					t = col.cell(b, cell, e, s)
 				}
 				used[k] = used[k] || t.Text != ""

@@ -73,6 +73,41 @@ func TestOpenLoopSection(t *testing.T) {
 	}
 }
 
+// Where the pace of the ops is given, as by a clock, the section says whose
+// latency is the lowest, and draws it.
+func TestPacedSection(t *testing.T) {
+	text := `# switchyard {"format":1,"run":"2026-11-27T12:00:00Z","models":["a","b"]}
+# workload {"name":"Heartbeat","op":"beat","vary":["hogs"],"cases":["hogs=1","hogs=2"],"paced":true}
+`
+	for i := range 6 {
+		for _, hogs := range []int{1, 2} {
+			text += fmt.Sprintf("BenchmarkHeartbeat/hogs=%d/model=a-2 5 10000000 ns/op 100 ops/s 20000 p50-ns %d p99-ns\n", hogs, 30_000+i)
+			text += fmt.Sprintf("BenchmarkHeartbeat/hogs=%d/model=b-2 5 90000000 ns/op 11 ops/s 20000 p50-ns %d p99-ns\n", hogs, hogs*60_000+i)
+		}
+	}
+	run := read(t, text)
+	b := newBuilder(analysis.Of(run))
+	b.plan(0)
+	w := b.workload(run.Workloads[0])
+	if got, want := fmt.Sprint(w.Takeaway), "[In all cases a is best by p99 latency, 2.00× to 4.00× the next.]"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	run.Workloads[0].Cases = run.Workloads[0].Cases[:1]
+	if got, want := fmt.Sprint(b.takeaway(run.Workloads[0])), "[a is best by p99 latency at 30.0µs: 2.00× b (2.00 to 2.00).]"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if columns := fmt.Sprint(w.Tables[0].Columns); strings.Contains(columns, "throughput") {
+		t.Errorf("the columns %s", columns)
+	}
+	titles := ""
+	for _, c := range w.Curves {
+		titles += c.Title + "; "
+	}
+	if titles != "Latency p50 by hogs; Latency p99 by hogs; " {
+		t.Errorf("charts %s", titles)
+	}
+}
+
 // The processor's counters are columns where there are any; where there are
 // none the method says why. A file from before they were is silent.
 func TestCounters(t *testing.T) {
