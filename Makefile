@@ -6,7 +6,7 @@ PROFILE   ?= default
 MODELS    ?=
 COUNT     ?= $(if $(filter smoke,$(PROFILE)),1,6)
 BENCHTIME ?= $(if $(filter smoke,$(PROFILE)),1ms,50ms)
-BUDGET    ?= $(if $(filter default,$(PROFILE)),240s,0)
+BUDGET    ?= $(if $(filter default,$(PROFILE)),$(if $(PEERS),20m,240s),0)
 SESSIONS  ?= 1
 LIKE      ?=
 CPU       ?= all
@@ -14,6 +14,7 @@ SEED      ?= 1
 BASE      ?= goroutine
 UNIT      ?= ns/op
 OUT       ?= results/latest
+PEERS     ?=
 OLD       ?= HEAD
 FAIL_ON   ?= 5%
 
@@ -35,6 +36,7 @@ help:
 	$(info make ab       measure a change: OLD is a commit or a directory, beside what is here, in one run, in results/ab)
 	$(info make null     measure one build as if it were two: what this machine's noise is, in results/null)
 	$(info make compare  benchstat over $(OUT): UNIT of MODELS, each beside BASE)
+	$(info make peers-deps  what PEERS=python needs, from Debian: python3 with greenlet and gevent)
 	$(info make smoke    make bench PROFILE=smoke: the smallest case of each workload, once, to see that all works)
 	$(info make test     all tests, with the race detector)
 	$(info make check    formatting, vet, staticcheck, tidiness, builds for other systems, and make test)
@@ -45,7 +47,7 @@ help:
 	$(info make clean    remove what was built)
 	$(info )
 	$(info Variables, with their values: WORKLOADS='$(WORKLOADS)' PROFILE=$(PROFILE) MODELS='$(MODELS)' COUNT=$(COUNT))
-	$(info BENCHTIME=$(BENCHTIME) BUDGET=$(BUDGET) SESSIONS=$(SESSIONS) LIKE=$(LIKE) CPU=$(CPU) SEED=$(SEED) BASE=$(BASE) UNIT=$(UNIT) OLD=$(OLD) FAIL_ON=$(FAIL_ON) OUT=$(OUT), such as:)
+	$(info BENCHTIME=$(BENCHTIME) BUDGET=$(BUDGET) SESSIONS=$(SESSIONS) LIKE=$(LIKE) CPU=$(CPU) SEED=$(SEED) BASE=$(BASE) UNIT=$(UNIT) PEERS=$(PEERS) OLD=$(OLD) FAIL_ON=$(FAIL_ON) OUT=$(OUT), such as:)
 	$(info make bench WORKLOADS='PingPong|Lock' MODELS=greenlet,process COUNT=10 BENCHTIME=20ms)
 	$(info make mutants PKGS='./bench ./report/analysis' N=35 SEED=7)
 
@@ -58,9 +60,18 @@ measure = --workloads $(call quote,$(WORKLOADS)) --profile $(call quote,$(PROFIL
 		--count $(call quote,$(COUNT)) --benchtime $(call quote,$(BENCHTIME)) --budget $(call quote,$(BUDGET)) \
 		--sessions $(call quote,$(SESSIONS)) --like $(call quote,$(LIKE)) --cpu $(call quote,$(CPU)) --seed $(call quote,$(SEED)) --out $(call quote,$(OUT))
 
+comma := ,
+
+# The runners of PEERS stand beside ours in the same run.
+peers = $(if $(PEERS),--runner bin/runner $(foreach peer,$(subst $(comma), ,$(PEERS)),--runner $(call quote,bench/peers/$(peer)/runner)))
+
 .PHONY: bench
 bench: build
-	@bin/switchyard run $(measure)
+	@bin/switchyard run $(measure) $(peers)
+
+.PHONY: peers-deps
+peers-deps:
+	apt-get update && apt-get install -y --no-install-recommends python3 python3-greenlet python3-gevent
 
 # Both measure three times as much as bench: the old build, the new one, and the
 # old one again.
@@ -98,8 +109,6 @@ define beside
 	sed -e '/^pkg: /d' -e 's/ (p=[^)]*)//' -e 's/  *\([│¹²³⁴⁵]*\)$$/ \1/'
 
 endef
-
-comma := ,
 
 .PHONY: compare
 compare:

@@ -32,12 +32,17 @@
 //
 //	# model {"name":"sh","note":"subshells of a POSIX shell","processes":true}
 //	# workload {"name":"Fork","op":"child","cases":["n=1","n=8"],"models":["sh"], ...}
+//	# workload {"name":"PingPong","models":["sh"]}
 //
 // A model belongs to one program; a workload may be had by several, with the
-// same op and points. For each of its models that it does not implement, "na"
-// has the reason. A workload without parameters has the one case "". Points
-// that only a run of the full profile measures are listed under "more", beside
-// "cases".
+// same op and points. A program that is named after another, and has models for
+// workloads of that one, lists them with their names, "models" and "na" alone.
+// For each of its models that it does not implement, "na" has the reason. A
+// workload without parameters has the one case "". Points that only a run of
+// the full profile measures are listed under "more", beside "cases". The model
+// of another program that a model is made after is "beside". A program that
+// cannot run on this machine says why on standard error, with exit status 3;
+// the run goes on without it.
 //
 // The other way measures one result of one case:
 //

@@ -91,11 +91,16 @@ func CheckList(models []ModelInfo, workloads []WorkloadInfo) error {
 	return nil
 }
 
+// Shared reports whether the workload is one of another program, which has
+// declared what it is: this one has models for it.
+func (w WorkloadInfo) Shared() bool { return w.Story == "" && w.Op == "" && len(w.Cases) == 0 }
+
 // check reports what is wrong with a workload among the declared models.
 func (w WorkloadInfo) check(declared map[Model]bool) error {
 	switch {
 	case !goodName(w.Name, "/,=-"):
 		return fmt.Errorf("workload %.80q: not a benchmark name", w.Name)
+	case w.Shared():
 	case w.Story == "" || w.Op == "":
 		return fmt.Errorf("workload %s: no story or no op", w.Name)
 	case w.Kind != "" && !goodName(strings.ReplaceAll(w.Kind, " ", ""), ""):

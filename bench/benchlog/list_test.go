@@ -8,13 +8,14 @@ import (
 )
 
 func TestListRoundTrip(t *testing.T) {
-	models := []ModelInfo{{Name: "a", Note: "alone", Baseline: true}, {Name: "py-b", Note: "line\nbreak", Processes: true}}
+	models := []ModelInfo{{Name: "a", Note: "alone", Baseline: true}, {Name: "py-b", Note: "line\nbreak", Processes: true, Beside: "b", For: "computing"}}
 	workloads := []WorkloadInfo{
 		{Name: "Lock", Kind: "handing over", Story: "s", Op: "o", Source: "x.go", Vary: []string{"n"}, Cases: []Params{"n=1", "n=2"}, More: []Params{"n=3"}, Models: []Model{"a"}, NA: map[Model]string{"py-b": "why"}},
 		{Name: "Nop", Story: "s", Op: "o", Cases: []Params{""}, Models: []Model{"a", "py-b"}},
+		{Name: "Ring", Models: []Model{"a"}, NA: map[Model]string{"py-b": "why"}}, // another program says what it is
 	}
 	text, err := WriteList(models, workloads)
-	if err != nil || strings.Count(string(text), "\n") != 4 {
+	if err != nil || strings.Count(string(text), "\n") != 5 {
 		t.Fatalf("%q, %v", text, err)
 	}
 	for _, text := range []string{string(text), strings.TrimSpace(string(text)), "\n" + strings.ReplaceAll(string(text), "\n", "\r\n")} {

@@ -87,9 +87,19 @@ type ModelInfo struct {
 	Note      string `json:"note"`                // what it is, in a few words
 	Baseline  bool   `json:"baseline,omitempty"`  // what others are compared with: shown, but not in the competition
 	Processes bool   `json:"processes,omitempty"` // its units are processes of their own
+
+	// Beside is the model of another program that it is set beside, as the
+	// same thing made elsewhere: such a peer is shown, and competes only where
+	// nobody else does.
+	Beside Model `json:"beside,omitempty"`
+
+	// For is the kind of work that tutorials take the model for.
+	For string `json:"for,omitempty"`
 }
 
-// A WorkloadInfo describes a workload to programs that do not link it.
+// A WorkloadInfo describes a workload to programs that do not link it. One that
+// says nothing of its story, op and cases is another program's: see
+// [WorkloadInfo.Shared].
 type WorkloadInfo struct {
 	Name   string           `json:"name"`
 	Story  string           `json:"story"`

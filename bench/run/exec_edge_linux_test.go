@@ -101,6 +101,27 @@ func TestListGivenUp(t *testing.T) {
 	}
 }
 
+// A program that cannot run on this machine is left out, with its reason, and
+// is an error where it is the only one.
+func TestRunnersThatCannotRunHere(t *testing.T) {
+	void := &Program{Path: script(t, "echo no python3 >&2; exit 3")}
+	list := `echo '# model {"name":"m","note":"n"}'; echo '# workload {"name":"W","story":"s","op":"o","cases":[""],"models":["m"]}'`
+	good := &Program{Path: script(t, list)}
+	for _, programs := range [][]*Program{{good, void}, {void, good}} {
+		r, err := OpenRunners(t.Context(), programs)
+		if err != nil || len(r.Models) != 1 || len(r.Workloads) != 1 || !slices.Equal(r.Notes, []string{void.Path + " is left out: no python3"}) {
+			t.Errorf("%+v, error %v", r, err)
+		}
+	}
+	if r, err := OpenRunners(t.Context(), []*Program{void}); r != nil || err == nil || err.Error() != void.Path+" -list: void: no python3" {
+		t.Errorf("%v, error %v", r, err)
+	}
+	fails := &Program{Path: script(t, "echo broken >&2; exit 1")}
+	if r, err := OpenRunners(t.Context(), []*Program{good, fails}); r != nil || err == nil {
+		t.Errorf("%v, error %v", r, err)
+	}
+}
+
 // A buffer keeps what it may, and says whether there was more.
 func TestLimitedBuffer(t *testing.T) {
 	b := &limitedBuffer{max: 5}
@@ -156,6 +177,24 @@ func TestRunnersAdd(t *testing.T) {
 		t.Errorf("CPUs %v and %v, programs %v", one.CPUs, two.CPUs, r.programs)
 	}
 	if _, err := r.Run(t.Context(), Invocation{Case: benchlog.Case{Model: "e"}}); err == nil || err.Error() != `no runner has the model "e"` {
+		t.Errorf("error %v", err)
+	}
+	shared := func(name string) benchlog.WorkloadInfo {
+		return benchlog.WorkloadInfo{Name: name, Models: []benchlog.Model{"c"}}
+	}
+	r = open()
+	if err := r.add(&Program{Path: "/y/one"}, models("c"), []benchlog.WorkloadInfo{shared("Both")}); err != nil {
+		t.Fatal(err)
+	}
+	want = []benchlog.WorkloadInfo{
+		w("Both", "op", map[benchlog.Model]string{"b": "why"}, "a", "c"),
+		w("First", "op", map[benchlog.Model]string{"c": "y/one has no First"}, "a", "b"),
+	}
+	if !reflect.DeepEqual(r.Workloads, want) {
+		t.Errorf("workloads\n%v, want\n%v", r.Workloads, want)
+	}
+	if err := open().add(two, models("c"), []benchlog.WorkloadInfo{shared("New")}); err == nil ||
+		err.Error() != "/y/two does not say what New is: it has no story, op or cases, and no runner before it has any" {
 		t.Errorf("error %v", err)
 	}
 	if err := open().add(two, models("c", "b"), nil); err == nil || err.Error() != "/x/one and /y/two both have the model b" {

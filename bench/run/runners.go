@@ -2,11 +2,13 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
 
+	"switchyard/bench"
 	"switchyard/bench/benchlog"
 )
 
@@ -15,13 +17,15 @@ import (
 type Runners struct {
 	Models    []benchlog.ModelInfo    // of all programs, in their order
 	Workloads []benchlog.WorkloadInfo // with the models of all programs
+	Notes     []string                // programs that cannot run here, and why
 
 	programs map[benchlog.Model]*Program
 	builds   *builds // of an A/B run, instead of programs
 }
 
-// OpenRunners asks the programs what they have. The error is a sentence about
-// what one of them said wrong, or about what two have in common and differ in.
+// OpenRunners asks the programs what they have. One that cannot run on this
+// machine is left out, with a note. The error is a sentence about what one of
+// them said wrong, or about what two have in common and differ in.
 func OpenRunners(ctx context.Context, programs []*Program) (*Runners, error) {
 	if err := Adopt(); err != nil {
 		return nil, err
@@ -29,6 +33,11 @@ func OpenRunners(ctx context.Context, programs []*Program) (*Runners, error) {
 	r := &Runners{programs: make(map[benchlog.Model]*Program)}
 	for _, p := range programs {
 		models, workloads, err := p.List(ctx)
+		var void *bench.VoidError
+		if errors.As(err, &void) && len(programs) > 1 {
+			r.Notes = append(r.Notes, fmt.Sprintf("%s is left out: %s", p.Path, void.Reason))
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +90,7 @@ func (r *Runners) add(p *Program, models []benchlog.ModelInfo, workloads []bench
 			continue
 		}
 		other := workloads[k]
-		if w.Op != other.Op || !samePoints(w, other) {
+		if !other.Shared() && (w.Op != other.Op || !samePoints(w, other)) {
 			return fmt.Errorf("%s has another %s than the runner before it: its op is %q and its cases are %q, not %q and %q",
 				p.Path, w.Name, other.Op, other.Points(), w.Op, w.Points())
 		}
@@ -91,6 +100,9 @@ func (r *Runners) add(p *Program, models []benchlog.ModelInfo, workloads []bench
 		workloads = slices.Delete(slices.Clone(workloads), k, k+1)
 	}
 	for _, w := range workloads {
+		if w.Shared() {
+			return fmt.Errorf("%s does not say what %s is: it has no story, op or cases, and no runner before it has any", p.Path, w.Name)
+		}
 		r.Workloads = append(r.Workloads, r.lacking(w, had))
 	}
 	return benchlog.CheckList(r.Models, r.Workloads)
@@ -108,10 +120,22 @@ func samePoints(a, b benchlog.WorkloadInfo) bool {
 func (r *Runners) lacking(w benchlog.WorkloadInfo, models []benchlog.ModelInfo) benchlog.WorkloadInfo {
 	why := make(map[benchlog.Model]string)
 	for _, m := range models {
-		why[m.Name] = fmt.Sprintf("%s has no %s", filepath.Base(r.programs[m.Name].Path), w.Name)
+		why[m.Name] = fmt.Sprintf("%s has no %s", r.called(r.programs[m.Name]), w.Name)
 	}
 	w.NA = union(w.NA, why)
 	return w
+}
+
+// called returns the name of a program's file, with that of its directory where
+// another has the same.
+func (r *Runners) called(p *Program) string {
+	name := filepath.Base(p.Path)
+	for _, other := range r.programs {
+		if other != p && filepath.Base(other.Path) == name {
+			return filepath.Join(filepath.Base(filepath.Dir(p.Path)), name)
+		}
+	}
+	return name
 }
 
 func union(a, b map[benchlog.Model]string) map[benchlog.Model]string {

@@ -52,6 +52,22 @@ func TestMakefileQuotes(t *testing.T) {
 	}
 }
 
+// The runners of peers stand beside ours, and have time of their own.
+func TestMakefilePeers(t *testing.T) {
+	got := makeWords(t, "bin/switchyard", "bench", "PEERS=python,it's go")
+	peers := []string{"--runner", "bin/runner", "--runner", "bench/peers/python/runner", "--runner", "bench/peers/it's/runner", "--runner", "bench/peers/go/runner"}
+	if len(got) < len(peers) || !slices.Equal(got[len(got)-len(peers):], peers) {
+		t.Errorf("%q, want in the end %q", got, peers)
+	}
+	without := makeWords(t, "bin/switchyard", "bench")
+	if at := slices.Index(got, "--budget"); at < 0 || got[at+1] == without[at+1] || slices.Contains(without, "--runner") {
+		t.Errorf("%q, and without peers %q", got, without)
+	}
+	if got := makeWords(t, "bin/switchyard", "bench", "PEERS=python", "BUDGET=7s"); !slices.Contains(got, "7s") {
+		t.Errorf("%q", got)
+	}
+}
+
 // The builds of an A/B run are measured as often and as long as one can tell
 // them apart, in directories of their own, unless the user says otherwise.
 func TestMakefileBuilds(t *testing.T) {

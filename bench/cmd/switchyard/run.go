@@ -127,6 +127,9 @@ func (f *runFlags) check(cmd *cobra.Command) error {
 func measure(cmd *cobra.Command, f runFlags, runners *run.Runners, present func(*report.Run) error) error {
 	var err error
 	p := newProgress(cmd.ErrOrStderr())
+	for _, n := range runners.Notes {
+		p.Note(n)
+	}
 	var r *run.Run
 	if f.resume {
 		r, err = resumed(cmd, f, runners)
