@@ -18,6 +18,22 @@ var (
 	wobbly = procs.Register("example.wobbly", func(_ context.Context, x int) (int, error) { panic("fell over") })
 )
 
+// joinAll starts processes, and waits for all of them.
+func joinAll(ps ...*procs.Process) error {
+	for i, p := range ps {
+		if err := p.Start(); err != nil {
+			for _, started := range ps[:i] {
+				started.Kill()
+			}
+			return err
+		}
+	}
+	for _, p := range ps {
+		p.Join(context.Background())
+	}
+	return nil
+}
+
 func Example() {
 	pool, err := procs.NewPool(procs.PoolConfig{Workers: 2})
 	if err != nil {

@@ -62,3 +62,30 @@ func ExampleJob() {
 	// Output:
 	// 0 editor 1 compiler 10 editor 11 compiler 20 editor 21 compiler 33 <nil>
 }
+
+// Of what is there, the shortest is first, and keeps the processor.
+func ExampleSJF() {
+	result, err := sched.Run(sched.SJF(),
+		sched.Job{Name: "P1", Burst: 6}, sched.Job{Name: "P2", Burst: 8}, sched.Job{Name: "P3", Burst: 7}, sched.Job{Name: "P4", Burst: 3})
+	fmt.Print(result)
+	fmt.Println(err)
+	// Output:
+	// SJF
+	//    job  arrival  done  turnaround  response  waiting
+	//     P1        0     9           9         3        3
+	//     P2        0    24          24        16       16
+	//     P3        0    16          16         9        9
+	//     P4        0     3           3         0        0
+	//   mean                      13.00      7.00     7.00
+	// <nil>
+}
+
+// Everyone in turn, for four at the most.
+func ExampleRoundRobin() {
+	result, err := sched.Run(sched.RoundRobin(4), sched.Job{Name: "P1", Burst: 24}, sched.Job{Name: "P2", Burst: 3}, sched.Job{Name: "P3", Burst: 3})
+	fmt.Println(result.Gantt(), err)
+	fmt.Printf("mean waiting %.2f\n", result.MeanWaiting())
+	// Output:
+	// 0 P1 4 P2 7 P3 10 P1 30 <nil>
+	// mean waiting 5.67
+}

@@ -3,6 +3,7 @@
 package manager_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -44,6 +45,50 @@ func ExampleNew() {
 	}
 	fmt.Println(words.Copy())
 	// Output: map[be:20 not:10 or:10 to:20] <nil>
+}
+
+// shared is what the ten processes of the next example have in common.
+type shared struct {
+	Number  int
+	Squares *manager.Dict[int, int]
+	Seen    *manager.List[int]
+}
+
+var enter = procs.Register("example.enter", func(_ context.Context, s shared) (int, error) {
+	if err := s.Squares.Set(s.Number, s.Number*s.Number); err != nil {
+		return 0, err
+	}
+	return 0, s.Seen.Append(s.Number)
+})
+
+// Ten processes fill one dict and append to one list.
+func ExampleNewList() {
+	m, err := manager.New(manager.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer m.Close()
+	squares, _ := manager.NewDict[int, int](m)
+	seen, _ := manager.NewList(m, -2, -1)
+	var children []*procs.Process
+	for i := range 10 {
+		p := procs.NewProcess(enter, shared{i, squares, seen}, procs.ProcessConfig{})
+		if err := p.Start(); err != nil {
+			fmt.Println(err)
+			return
+		}
+		children = append(children, p)
+	}
+	for _, p := range children {
+		p.Join(context.Background())
+	}
+	fmt.Println(squares.Copy())
+	seen.SortFunc(cmp.Compare) // they came in any order
+	fmt.Println(seen.All())
+	// Output:
+	// map[0:0 1:1 2:4 3:9 4:16 5:25 6:36 7:49 8:64 9:81] <nil>
+	// [-2 -1 0 1 2 3 4 5 6 7 8 9] <nil>
 }
 
 // The worker of the distributed example: on any machine, it knows no more than

@@ -26,7 +26,7 @@ func init() {
 	for _, names := range []string{
 		"KiB MiB GiB NaN GitHub JavaScript PowerShell HdrHistogram",
 		// Python, gevent
-		"BaseManager GreenletExit LoopExit PoolFull ProcessPoolExecutor SyncManager ThreadPoolExecutor ValueError",
+		"BaseManager GreenletExit LoopExit PoolFull MainProcess ProcessPoolExecutor SyncManager ThreadPoolExecutor ValueError",
 		// the standard library, x/sys, x/perf
 		"CmsgSpace DialTLSContext FailNow HypothesisTests InsecureSkipVerify ReadFrom TestMain",
 		"PingPong",
