@@ -42,11 +42,17 @@ var percentiles = []struct {
 }{{"p50-ns", 50}, {"p90-ns", 90}, {"p99-ns", 99}, {"p99.9-ns", 99.9}, {benchlog.LongestLatency, 100}}
 
 // String returns the result as a line of the Go benchmark format, without a
-// newline. Allocations are given for in-process models alone: those of worker
-// processes cannot be read from here.
+// newline.
 func (r *Result) String() string {
-	line := benchlog.Result{Name: r.Case.String(), Iters: r.N}
-	add := func(v float64, unit string) { line.Values = append(line.Values, benchlog.Value{V: v, Unit: unit}) }
+	line := benchlog.Result{Name: r.Case.String(), Iters: r.N, Values: r.Values()}
+	return line.String()
+}
+
+// Values returns the measurements as they stand in that line. Allocations are
+// given for in-process models alone: those of worker processes cannot be read
+// from here.
+func (r *Result) Values() (values []benchlog.Value) {
+	add := func(v float64, unit string) { values = append(values, benchlog.Value{V: v, Unit: unit}) }
 	per := func(total float64, unit string) { add(total/float64(r.N), unit) }
 	per(float64(r.Elapsed), "ns/op")
 	if r.Lag == nil { // an open loop's rate is its parameter, and its generator polls
@@ -75,11 +81,11 @@ func (r *Result) String() string {
 		per(float64(r.Csw), "csw/op")
 	}
 	if r.Lag == nil {
-		line.Values = append(line.Values, r.Counts...)
+		values = append(values, r.Counts...)
 	}
 	if r.Units > 0 {
 		add(float64(r.Units), "units")
 	}
 	add(float64(r.GCs), "gcs")
-	return line.String()
+	return values
 }
