@@ -34,8 +34,8 @@ func BenchmarkEchoOpen(b *testing.B) { measure(b, echoOpen) }
 
 // measure lets Go's benchmarks choose how many ops there are, and has the rest
 // from the harness: every case of the workload in every model, under the names
-// of bench.txt, its answer and its ledger checked, with the same units. Those of
-// the full profile are added by PROFILE=full in the environment.
+// of bench.txt, its answer and its ledger checked, with the same units. The
+// variable PROFILE=full adds the points of that profile.
 func measure(b *testing.B, w *bench.Workload) {
 	points := w.Info(nil).Cases
 	if os.Getenv("PROFILE") == "full" {
