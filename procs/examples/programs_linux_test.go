@@ -93,41 +93,72 @@ func master(t *testing.T, n int, patience string) (address string, results func(
 	}
 }
 
+// client connects this program to a master as a worker.
+func client(t *testing.T, address string) (m *manager.Manager, tasks *manager.Queue[int], results *manager.Queue[[2]int]) {
+	t.Helper()
+	m = proctest.Must(manager.Connect(proctest.Soon(t), address, manager.Config{AuthKey: []byte("abc")}))(t)
+	tasks = proctest.Must(manager.Lookup[*manager.Queue[int]](m, "get_task_queue"))(t)
+	results = proctest.Must(manager.Lookup[*manager.Queue[[2]int]](m, "get_result_queue"))(t)
+	return m, tasks, results
+}
+
 func TestMasterAndWorkers(t *testing.T) {
 	address, results := master(t, 20, "1h")
-	outs := make(chan string, 2)
-	for range cap(outs) {
-		go func() {
-			out, err := program(proctest.Soon(t), "abc", "worker", "-address", address).CombinedOutput()
-			outs <- fmt.Sprint(string(out), err)
-		}()
+	m, tasks, squares := client(t, address)
+	defer m.Close()
+	mine := proctest.Must(tasks.Get(proctest.Soon(t)))(t) // the master waits for it
+	var workers []*exec.Cmd
+	var outs []*bufio.Reader
+	for range 2 {
+		cmd := program(proctest.Soon(t), "abc", "worker", "-address", address)
+		cmd.Stderr = os.Stderr
+		outs = append(outs, bufio.NewReader(proctest.Must(cmd.StdoutPipe())(t)))
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+		workers = append(workers, cmd)
+	}
+	for _, out := range outs {
+		if line, err := out.ReadString('\n'); line != "connected\n" || err != nil {
+			t.Fatal(line, err)
+		}
+	}
+	if err := squares.Put(proctest.Soon(t), [2]int{mine, mine * mine}); err != nil {
+		t.Fatal(err)
 	}
 	results()
-	var tasks []string
-	for range cap(outs) {
-		lines := strings.Split(<-outs, "\n")
-		if n := len(lines) - 2; n < 0 || lines[n] != "worker exit" || lines[n+1] != "<nil>" {
-			t.Errorf("%q", lines)
+	var done []string
+	for i, out := range outs {
+		text, err := io.ReadAll(out)
+		lines := strings.Split(string(text), "\n")
+		if n := len(lines) - 2; n < 0 || lines[n] != "worker exit" || err != nil {
+			t.Errorf("%q %v", lines, err)
 		} else {
-			tasks = append(tasks, lines[:n]...)
+			done = append(done, lines[:n]...)
+		}
+		if err := workers[i].Wait(); err != nil {
+			t.Error(err)
 		}
 	}
 	var want []string
 	for x := range 20 {
+		if x == mine {
+			continue
+		}
 		want = append(want, fmt.Sprintf("run task %d * %d", x, x))
 	}
-	slices.Sort(tasks)
+	slices.Sort(done)
 	slices.Sort(want)
-	if !slices.Equal(tasks, want) {
-		t.Errorf("%q", tasks)
+	if !slices.Equal(done, want) {
+		t.Errorf("%q", done)
 	}
 }
 
 // A worker, here this very program, takes tasks and is gone: others get them.
 func TestMasterLosesWorker(t *testing.T) {
 	address, results := master(t, 5, "50ms")
-	m := proctest.Must(manager.Connect(proctest.Soon(t), address, manager.Config{AuthKey: []byte("abc")}))(t)
-	tasks := proctest.Must(manager.Lookup[*manager.Queue[int]](m, "get_task_queue"))(t)
+	m, tasks, _ := client(t, address)
 	for range 3 {
 		proctest.Must(tasks.Get(proctest.Soon(t)))(t)
 	}

@@ -151,11 +151,11 @@ func stop(pidFile string) error {
 			return err
 		}
 	}
-	for begin := time.Now(); time.Since(begin) < 10*time.Second; time.Sleep(10 * time.Millisecond) {
+	for begin := time.Now(); time.Since(begin) < time.Minute; time.Sleep(10 * time.Millisecond) {
 		if holder, err := procs.PIDFileHolder(pidFile); holder != pid || err != nil {
 			fmt.Println("stopped")
 			return err
 		}
 	}
-	return fmt.Errorf("process %d has not ended within 10 s", pid)
+	return fmt.Errorf("process %d has not ended within a minute", pid)
 }

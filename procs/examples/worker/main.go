@@ -43,6 +43,7 @@ func work(address, key string) error {
 	if err != nil {
 		return err
 	}
+	fmt.Println("connected")
 	for {
 		x, err := tasks.Get(context.Background())
 		if err == nil {
