@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"time"
 
 	"switchyard/bench"
@@ -14,11 +15,12 @@ import (
 )
 
 // workerArgs is what a worker process is given: its barrier, how to record
-// latencies, and the arguments of its workload.
-type workerArgs[In any] struct {
+// latencies, which program it runs, and where the arguments of that come from.
+type workerArgs struct {
 	Barrier    barrier
 	Every, Ops int
-	In         In
+	Program    string
+	In         *procs.Conn
 }
 
 // A barrier is what the processes of a team and their parent share.
@@ -46,31 +48,62 @@ type outcome struct {
 	GOMAXPROCS int
 }
 
-// registerWorker registers the work of a worker process. It begins when the
-// barrier opens; u has room for the latencies of the worker's share of the ops.
-func registerWorker[In any](name string,
-	work func(ctx context.Context, in In, u *bench.Unit) error,
-) *procs.Func[workerArgs[In], struct{}] {
-	return procs.Register(name, func(ctx context.Context, args workerArgs[In]) (none struct{}, err error) {
-		t, u := args.Barrier, bench.NewUnit(args.Every, args.Ops)
-		if err := t.step(ctx); err != nil {
-			return none, err
-		}
-		if err := t.Start.Wait(ctx); err != nil {
-			return none, err
-		}
-		if err := work(ctx, args.In, u); err != nil {
-			return none, err
-		}
-		if err := t.step(ctx); err != nil {
-			return none, err
-		}
-		if err := t.Home.Wait(ctx); err != nil {
-			return none, err
-		}
-		return none, t.Outcomes.Put(ctx, outcome{u.Entry, u.Samples(), runtime.GOMAXPROCS(0)})
-	})
+// A worker is the work of a worker process, known there by its name.
+type worker[In any] struct{ name string }
+
+// programs has all workers. They are one function to package procs, because it
+// looks at the types of each that it is given, before main, in every process.
+var programs []program
+
+type program struct {
+	name string
+	// prepare receives the arguments and returns what is to be timed.
+	prepare func(c *procs.Conn) (work func(context.Context, *bench.Unit) error, err error)
 }
+
+// registerWorker registers the work of a worker process. It begins when the
+// barrier opens; what a method prepare of its arguments does comes before. u
+// has room for the latencies of the worker's share of the ops.
+func registerWorker[In any](name string, work func(ctx context.Context, in In, u *bench.Unit) error) worker[In] {
+	programs = append(programs, program{name, func(c *procs.Conn) (func(context.Context, *bench.Unit) error, error) {
+		var in In
+		if err := c.Recv(&in); err != nil {
+			return nil, err
+		}
+		if in, ok := any(in).(interface{ prepare() error }); ok {
+			if err := in.prepare(); err != nil {
+				return nil, err
+			}
+		}
+		return func(ctx context.Context, u *bench.Unit) error { return work(ctx, in, u) }, c.Close()
+	}})
+	return worker[In]{name}
+}
+
+var runWorker = procs.Register("bench.worker", func(ctx context.Context, args workerArgs) (none struct{}, err error) {
+	t, u := args.Barrier, bench.NewUnit(args.Every, args.Ops)
+	i := slices.IndexFunc(programs, func(p program) bool { return p.name == args.Program })
+	work, err := programs[i].prepare(args.In)
+	if err != nil {
+		return none, err
+	}
+	if err := t.step(ctx); err != nil {
+		return none, err
+	}
+	if err := t.Start.Wait(ctx); err != nil {
+		return none, err
+	}
+	if err := work(ctx, u); err != nil {
+		return none, err
+	}
+	if err := t.step(ctx); err != nil {
+		return none, err
+	}
+	if err := t.Home.Wait(ctx); err != nil {
+		return none, err
+	}
+	return none, t.Outcomes.Put(ctx, outcome{u.Entry, u.Samples(), runtime.GOMAXPROCS(0)})
+})
 
 // workers is a team of processes. [raceWorkers] is all that most workloads
 // need; one whose parent takes part calls the steps by itself.
@@ -82,24 +115,39 @@ type workers struct {
 
 // gatherWorkers starts one process with GOMAXPROCS=1 per element of ins, and
 // waits until all of them are at the barrier. Call free in any case.
-func gatherWorkers[In any](b *bench.B, f *procs.Func[workerArgs[In], struct{}], ins []In) (*workers, error) {
+func gatherWorkers[In any](b *bench.B, f worker[In], ins []In) (*workers, error) {
 	w := new(workers)
 	if err := w.share(len(ins)); err != nil {
 		return w, err
 	}
 	for i, in := range ins {
-		args := workerArgs[In]{w.barrier, b.Every(), b.Share(i, len(ins)), in}
-		p := procs.NewProcess(f, args, procs.ProcessConfig{Daemon: true, GOMAXPROCS: 1})
-		if err := p.Start(); err != nil {
+		args := workerArgs{Barrier: w.barrier, Every: b.Every(), Ops: b.Share(i, len(ins)), Program: f.name}
+		if err := startWorker(w, args, in); err != nil {
 			return w, err
 		}
-		w.procs = append(w.procs, p)
 	}
 	b.Units(len(ins))
 	if err := w.wait(); err != nil {
 		return w, err
 	}
 	return w, w.Left.Set(int64(len(ins)))
+}
+
+// startWorker starts a process, and sends it the arguments of its program.
+func startWorker[In any](w *workers, args workerArgs, in In) error {
+	from, to, err := procs.NewPipe(procs.OneWay)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	defer to.Close()
+	args.In = from
+	p := procs.NewProcess(runWorker, args, procs.ProcessConfig{Daemon: true, GOMAXPROCS: 1})
+	if err := p.Start(); err != nil {
+		return err
+	}
+	w.procs = append(w.procs, p)
+	return to.Send(in)
 }
 
 // share makes the barrier for n workers.
@@ -191,7 +239,7 @@ func (w *workers) free() {
 }
 
 // raceWorkers is race for processes.
-func raceWorkers[In any](b *bench.B, f *procs.Func[workerArgs[In], struct{}], ins []In) (answer uint64, err error) {
+func raceWorkers[In any](b *bench.B, f worker[In], ins []In) (answer uint64, err error) {
 	w, err := gatherWorkers(b, f, ins)
 	defer w.free()
 	if err != nil {
@@ -210,7 +258,7 @@ func raceWorkers[In any](b *bench.B, f *procs.Func[workerArgs[In], struct{}], in
 }
 
 // relayWorkers is relay for processes; this one, which leads, is a unit too.
-func relayWorkers[In any](b *bench.B, f *procs.Func[workerArgs[In], struct{}], ins []In, lead func() error) (answer uint64, err error) {
+func relayWorkers[In any](b *bench.B, f worker[In], ins []In, lead func() error) (answer uint64, err error) {
 	err = serveWorkers(b, f, ins, func() error {
 		b.Units(1 + len(ins))
 		return lead()
@@ -221,7 +269,7 @@ func relayWorkers[In any](b *bench.B, f *procs.Func[workerArgs[In], struct{}], i
 // serveWorkers is for workers that answer their parent: measure is called once
 // they are at work. It starts and stops the timer, and sees to it that they
 // end.
-func serveWorkers[In any](b *bench.B, f *procs.Func[workerArgs[In], struct{}], ins []In, measure func() error) error {
+func serveWorkers[In any](b *bench.B, f worker[In], ins []In, measure func() error) error {
 	w, err := gatherWorkers(b, f, ins)
 	defer w.free()
 	if err != nil {
@@ -239,7 +287,7 @@ func serveWorkers[In any](b *bench.B, f *procs.Func[workerArgs[In], struct{}], i
 // duplex is relayWorkers for two: lead has one end of a pipe, and the worker,
 // whose arguments are made from it, the other. The worker ends when lead has
 // returned.
-func duplex[In any](b *bench.B, f *procs.Func[workerArgs[In], struct{}], in func(*procs.Conn) In,
+func duplex[In any](b *bench.B, f worker[In], in func(*procs.Conn) In,
 	lead func(c *procs.Conn) error,
 ) (answer uint64, err error) {
 	ours, theirs, err := procs.NewPipe(procs.Duplex)
