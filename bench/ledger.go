@@ -19,6 +19,7 @@ type Ledger struct {
 	Bytes       int           // received by all units together
 	Suspensions int           // how often units gave way and were resumed, about
 	Elapsed     time.Duration // no machine is quicker
+	Inside      int           // at most so many units in a section at once; 0: there is none
 }
 
 // An Entry is what one unit has done. It counts for itself, where it sees that
@@ -28,6 +29,7 @@ type Entry struct {
 	Ops    int
 	Bytes  int
 	Waits  int // how often it was resumed, where neither a hub nor Go's scheduler counts that
+	Inside int // the most units that it has seen in the section at once, itself included
 }
 
 // A Unit is one of the units that are alive at once: its latencies, and its
@@ -35,7 +37,7 @@ type Entry struct {
 type Unit struct {
 	Recorder
 	Entry
-	_ [24]byte // units of different threads do not share a cache line
+	_ [16]byte // units of different threads do not share a cache line
 }
 
 // unitBytes is the size of a Unit.
@@ -72,13 +74,16 @@ func (b *B) Suspended(n int) { b.suspended += n }
 // audit compares the ledger with what it must be.
 func (b *B) audit(want Ledger) error {
 	var got Ledger
-	uneven := -1
+	uneven, crowded := -1, -1
 	for i, e := range b.entries {
 		got.Ops += e.Ops
 		got.Bytes += e.Bytes
 		got.Suspensions += e.Waits
 		if want.Each > 0 && e.Ops != want.Each {
 			uneven = i
+		}
+		if want.Inside > 0 && (e.Inside < 1 || e.Inside > want.Inside) {
+			crowded = i
 		}
 	}
 	got.Suspensions += b.suspended + sampledResumptions*b.resumed
@@ -89,6 +94,8 @@ func (b *B) audit(want Ledger) error {
 		return fmt.Errorf("%d units entered what they did, want %d", len(b.entries), want.Units)
 	case uneven >= 0:
 		return fmt.Errorf("unit %d of %d did %d ops, want %d", uneven+1, len(b.entries), b.entries[uneven].Ops, want.Each)
+	case crowded >= 0:
+		return fmt.Errorf("unit %d of %d saw %d units inside at once, want 1 to %d", crowded+1, len(b.entries), b.entries[crowded].Inside, want.Inside)
 	case got.Ops != want.Ops:
 		return fmt.Errorf("the units did %d ops, want %d", got.Ops, want.Ops)
 	case got.Bytes != want.Bytes:

@@ -45,6 +45,9 @@ func TestLedger(t *testing.T) {
 		"too quick":         {Ledger{Elapsed: time.Hour}, 0, nil, "1 ops took "},
 		"suspended":         {Ledger{Suspensions: 1e6}, 0, two(Entry{Waits: 5e5}), ""},
 		"hardly suspended":  {Ledger{Suspensions: 1e6}, 0, two(Entry{Waits: 1e5}), "units were suspended 2"},
+		"three inside":      {Ledger{Inside: 3}, 0, []Entry{{Inside: 1}, {Inside: 3}}, ""},
+		"four inside":       {Ledger{Inside: 3}, 0, []Entry{{Inside: 1}, {Inside: 4}}, "unit 2 of 2 saw 4 units inside at once, want 1 to 3"},
+		"never inside":      {Ledger{Inside: 3}, 0, []Entry{{Inside: 0}, {Inside: 3}}, "unit 1 of 2 saw 0 units inside at once, want 1 to 3"},
 		"shared as it came": {Ledger{Units: 2, Ops: 10}, 2, []Entry{{Ops: 10}, {}}, ""},
 	} {
 		w := counting(entered(tt.alive, tt.entries...))

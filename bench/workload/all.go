@@ -11,12 +11,19 @@ func All() []*bench.Workload {
 		nop,      // floor
 		pingPong, // switching
 		ring,
-		spawn,    // life cycle
-		cpuMap,   // CPU
+		spawn,  // life cycle
+		cpuMap, // CPU
+		mixed,
 		prodCons, // messaging
+		joinQueue,
 		pipe,
 		pipeOpen,
-		lock,  // synchronising
+		sharedDict,
+		sharedArray,
+		lock, // synchronising
+		semaphore,
+		event,
+		parties,
 		sleep, // IO
 		echo,
 		echoOpen,

@@ -16,8 +16,14 @@ import (
 func TestRefinedSizes(t *testing.T) {
 	for _, w := range All() {
 		for _, key := range w.Refine {
-			p := w.Points()[0]
-			size, _ := p.Size(key)
+			var p bench.Params
+			var size float64
+			for _, p = range w.Points() { // the first may be zero, which is no size
+				if v, ok := p.Size(key); ok {
+					size = v
+					break
+				}
+			}
 			p = p.Resize(key, 1.37*size)
 			for _, m := range Models() {
 				if w.Impls[m.Name] == nil {

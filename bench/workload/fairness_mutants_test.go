@@ -12,6 +12,7 @@ import (
 
 	"switchyard/bench"
 	"switchyard/bench/benchlog"
+	"switchyard/greenlet/hub"
 )
 
 // A mutant is made from an implementation, by doing something else and yet
@@ -53,8 +54,11 @@ func set(p bench.Params, value string, names ...string) bench.Params {
 // fewerUnits is two instead of what the parameters say, or one CPU's.
 func fewerUnits(b *bench.B) {
 	b.CPUs = 1
-	b.Params = set(set(b.Params, "2", "n", "conns"), "1", "tasks", "p", "c", "hogs")
+	b.Params = set(set(b.Params, "2", "n", "conns", "guests"), "1", "tasks", "p", "c", "hogs")
 }
+
+// fewerBytes is eight instead of what the parameters say.
+func fewerBytes(b *bench.B) { b.Params = set(b.Params, "8", "payload", "size") }
 
 // waitForClock lets the clock move.
 func waitForClock() {
@@ -82,7 +86,7 @@ var mutants = []mutant{
 			return answer, err
 		}
 	}},
-	{"fewer bytes", with(func(b *bench.B) { b.Params = set(b.Params, "8", "payload") })},
+	{"fewer bytes", with(fewerBytes)},
 	{nobodyWaitsName, func(w *bench.Workload, _ bench.Func) bench.Func { return nobodyWaits(w) }},
 }
 
@@ -108,7 +112,7 @@ func nobodyWaits(w *bench.Workload) bench.Func {
 	}
 }
 
-var ledgerError = regexp.MustCompile(`^(warm-up: )?(\d+ units were alive|unit \d+ of \d+ did|\d+ units entered|the units did|the units received|\d+ ops took|units were suspended|the load was no open loop)`)
+var ledgerError = regexp.MustCompile(`^(warm-up: )?(\d+ units were alive|unit \d+ of \d+ (did|saw)|\d+ units entered|the units did|the units received|\d+ ops took|units were suspended|the load was no open loop)`)
 
 // Every mutant of every cell is found, but for those with the same ledger.
 func TestMutants(t *testing.T) {
@@ -116,6 +120,8 @@ func TestMutants(t *testing.T) {
 		"Ring": {"n=4"}, "Sleep": {"n=4/stack=0"}, "Spawn": {"n=2"}, "ProdCons": {"p=2/c=2"}, "Pipe": {"payload=4096"},
 		"Lock": {"tasks=2/yield=never", "tasks=2/yield=each"}, "EchoOpen": {"conns=3/rate=2000"},
 		"Heartbeat": {"hogs=2/burst=1ms"},
+		"Mixed":     {"tasks=2/wait=80"}, "JoinQueue": {"c=2/batch=8"}, "SharedArray": {"size=8192"}, "SharedDict": {"tasks=2/read=50"},
+		"Semaphore": {"guests=4/permits=2"}, "Event": {"n=4"}, "Barrier": {"n=4"},
 	}
 	for _, w := range All() {
 		if points[w.Name] == nil {
@@ -173,7 +179,7 @@ func unseen(w *bench.Workload, c bench.Case, mutant string) bool {
 	want := w.Ledger(&b)
 	switch mutant {
 	case "fewer bytes":
-		b.Params = set(b.Params, "8", "payload")
+		fewerBytes(&b)
 		return w.Ledger(&b).Bytes == want.Bytes
 	case "fewer units", "fewer units that say they are all": // the kit does not say so
 		fewerUnits(&b)
@@ -185,27 +191,36 @@ func unseen(w *bench.Workload, c bench.Case, mutant string) bool {
 		}
 		b.N = enoughOps
 		want = w.Ledger(&b)
-		return want.Suspensions == 0 && want.Elapsed == 0
+		return want.Suspensions == 0 && want.Elapsed == 0 && want.Inside == 0
 	}
 	return false
 }
 
 // What the ledgers ask for, beside ops, of a task alone, of greenlets, of what
 // Go's scheduler runs, and of processes: units, the same share for each, bytes,
-// suspensions, a least time.
+// suspensions, a least time, no more than so many inside at once.
 func TestLedgers(t *testing.T) {
 	for key, want := range map[string][4]string{
-		"Nop":                      {"t", "ut", "ut", "ut"},
-		"PingPong":                 {"", "ues", "ues", "ues"},
-		"Ring/n=10":                {"", "ues", "ues", "ues"},
-		"Spawn/n=1":                {"", "", "", ""}, // tasks come and go
-		"CPUMap/task=1us/chunk=1":  {"t", "ut", "ut", "ut"},
-		"ProdCons/p=1/c=1":         {"", "us", "u", "u"}, // both sides may be at work at once
-		"Pipe/payload=8":           {"b", "uebs", "uebs", "uebs"},
-		"Lock/tasks=2/yield=never": {"", "u", "u", "u"},
-		"Lock/tasks=2/yield=each":  {"", "us", "us", "us"},
-		"Sleep/n=100/stack=0":      {"uest", "uest", "uest", "uest"},
-		"Echo/conns=1":             {"ub", "ub", "ub", "ub"}, // of the clients, which are the same
+		"Nop":                       {"t", "ut", "ut", "ut"},
+		"PingPong":                  {"", "ues", "ues", "ues"},
+		"Ring/n=10":                 {"", "ues", "ues", "ues"},
+		"Spawn/n=1":                 {"", "", "", ""}, // tasks come and go
+		"CPUMap/task=1us/chunk=1":   {"t", "ut", "ut", "ut"},
+		"ProdCons/p=1/c=1":          {"", "us", "u", "u"}, // both sides may be at work at once
+		"Pipe/payload=8":            {"b", "uebs", "uebs", "uebs"},
+		"Lock/tasks=2/yield=never":  {"", "u", "u", "u"},
+		"Lock/tasks=2/yield=each":   {"", "us", "us", "us"},
+		"Sleep/n=100/stack=0":       {"uest", "uest", "uest", "uest"},
+		"Echo/conns=1":              {"ub", "ub", "ub", "ub"}, // of the clients, which are the same
+		"Mixed/tasks=8/wait=80":     {"t", "uest", "uest", "uest"},
+		"Mixed/tasks=8/wait=0":      {"t", "uet", "uet", "uet"},
+		"JoinQueue/c=4/batch=64":    {"", "us", "u", "u"},
+		"SharedDict/tasks=4/read=0": {"", "ue", "ue", "ues"}, // who shares memory may never wait
+		"SharedArray/size=8192":     {"bt", "uebst", "uebst", "uebst"},
+		"Event/n=10":                {"ues", "ues", "ues", "ues"},
+		"Barrier/n=10":              {"ues", "ues", "ues", "ues"},
+
+		"Semaphore/guests=20/permits=3": {"i", "uesi", "uesi", "uesi"},
 
 		"PipeOpen/payload=65536/rate=2000": {"b", "ueb", "ueb", "ueb"}, // the next message may be there
 		"EchoOpen/conns=10/rate=2000":      {"ub", "ub", "ub", "ub"},
@@ -220,7 +235,7 @@ func TestLedgers(t *testing.T) {
 			for _, is := range []struct {
 				name string
 				has  bool
-			}{{"u", l.Units > 0}, {"e", l.Each > 0}, {"b", l.Bytes > 0}, {"s", l.Suspensions > 0}, {"t", l.Elapsed > 0}} {
+			}{{"u", l.Units > 0}, {"e", l.Each > 0}, {"b", l.Bytes > 0}, {"s", l.Suspensions > 0}, {"t", l.Elapsed > 0}, {"i", l.Inside > 0}} {
 				if is.has {
 					got += is.name
 				}
@@ -364,6 +379,113 @@ func TestRingMutants(t *testing.T) {
 			if want := map[int]string{10: "10 units were alive", 1000: "entered what they did"}[say]; err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s, %s: %v", m, name, err)
 			}
+		}
+	}
+}
+
+// One room more than there are, and guests who were in none.
+func TestSemaphoreMutants(t *testing.T) {
+	more := with(func(b *bench.B) { b.Params = set(b.Params, "4", "permits") })
+	none := func(w *bench.Workload, impl bench.Func) bench.Func {
+		return func(b *bench.B) (uint64, error) {
+			return raceGreenlets(b, b.Int("guests"), func(h *hub.Hub) work {
+				return func(_ int, u *bench.Unit) error {
+					for range b.N / b.Int("guests") {
+						u.Ops++
+						u.Answer++
+						if err := h.Yield(); err != nil {
+							return err
+						}
+					}
+					return nil
+				}
+			})
+		}
+	}
+	c := bench.Case{Workload: "Semaphore", Params: "guests=20/permits=3", Model: Greenlet, CPUs: 1}
+	for name, make := range map[string]func(*bench.Workload, bench.Func) bench.Func{"4": more, "0": none} {
+		err := tryMutant(semaphore, c, 100, make(semaphore, semaphore.Impls[Greenlet]))
+		if err == nil || !strings.Contains(err.Error(), "saw "+name+" units inside at once, want 1 to 3") {
+			t.Errorf("%s rooms: %v", name, err)
+		}
+	}
+}
+
+// A barrier that is open: the first to come does not see the others.
+func TestBarrierMutants(t *testing.T) {
+	c := bench.Case{Workload: "Barrier", Params: "n=10", Model: Greenlet, CPUs: 1}
+	err := tryMutant(parties, c, 100, func(b *bench.B) (uint64, error) {
+		come := newPlaces(10)
+		return raceGreenlets(b, 10, func(h *hub.Hub) work {
+			return func(i int, u *bench.Unit) error { return attend(i, b.N/10, come, u, func() error { return nil }) }
+		})
+	})
+	if err == nil || !strings.Contains(err.Error(), "wrong answer: ") {
+		t.Error(err)
+	}
+}
+
+// Cars that miss a turn, or have one twice, which the sum of their numbers need
+// not show.
+func TestEventMutants(t *testing.T) {
+	for _, tt := range []struct {
+		turns []int
+		want  uint64
+	}{{[]int{1, 2, 3}, 3}, {[]int{1, 1, 3}, 2}, {[]int{2, 2, 2}, 1}, {[]int{2, 3, 4}, 0}} {
+		u, c := bench.NewUnit(1, len(tt.turns)), newClock()
+		for _, n := range tt.turns {
+			(&turn{Number: n, Green: c.now()}).drive(c, u)
+		}
+		if u.Answer != tt.want || u.Ops != 3 || len(u.Samples()) != 3 {
+			t.Errorf("turns %v: %d of %d right, %d latencies", tt.turns, u.Answer, u.Ops, len(u.Samples()))
+		}
+	}
+}
+
+// A producer that does not wait for its consumers.
+func TestJoinQueueMutants(t *testing.T) {
+	u, put := bench.NewUnit(1, 0), 0
+	nothing := func() error { return nil }
+	err := produceBatches(30, 10, newPlaces(3), u, func(uint64) error { put++; return nil }, nothing, nothing)
+	if err == nil || err.Error() != "joined when 0 of 10 items were done" || put != 10 {
+		t.Errorf("%v, %d items put", err, put)
+	}
+}
+
+// A task that waits for nothing has waited too little, by most of a second.
+func TestMixedMutants(t *testing.T) {
+	awake := func(time.Duration) error { return nil }
+	c := bench.Case{Workload: "Mixed", Params: "tasks=4/wait=99", Model: Goroutine, CPUs: 1}
+	err := tryMutant(mixed, c, 4000, func(b *bench.B) (uint64, error) {
+		return race(b, goroutines, 4, func(_ int, u *bench.Unit) error {
+			return mix(b.N/4, mixedSteps(b), mixedWait(b), u, awake)
+		})
+	})
+	if err == nil || !strings.Contains(err.Error(), "which is less than") {
+		t.Error(err)
+	}
+}
+
+// An array in which one element was left out, had twice, or taken for another.
+func TestSharedArrayMutants(t *testing.T) {
+	for name, change := range map[string]func(array []uint64){
+		"as it is":  func([]uint64) {},
+		"left out":  func(array []uint64) { array[7] = 7 },
+		"had twice": func(array []uint64) { array[7] = transform(array[7]) },
+		"another":   func(array []uint64) { array[7] = array[8] },
+	} {
+		c := bench.Case{Workload: "SharedArray", Params: "size=8192", Model: Serial, CPUs: 1}
+		err := tryMutant(sharedArray, c, 5, func(b *bench.B) (uint64, error) {
+			u, array := b.Unit(b.N), make([]uint64, elements(b))
+			fill(array)
+			b.Start()
+			err := passes(0, 1, b.N, array, u, func() error { return nil })
+			b.Stop()
+			change(array)
+			return sum(array), err
+		})
+		if (err == nil) != (name == "as it is") || err != nil && !strings.Contains(err.Error(), "wrong answer: ") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

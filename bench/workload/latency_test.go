@@ -32,6 +32,9 @@ func TestLatencies(t *testing.T) {
 			case ring, spawn:
 				ops = c.Params.Int("n")
 				want = r.N / ops
+			case joinQueue:
+				ops = c.Params.Int("batch")
+				want = r.N / ops
 			}
 			if r.Latency == nil {
 				if want > 0 {

@@ -118,15 +118,21 @@ func namedUnits(c bench.Case) int {
 	switch c.Workload {
 	case "Nop":
 		return 1
+	case "Event": // and the light
+		return 1 + p.Int("n")
+	case "JoinQueue": // and the producer
+		return 1 + p.Int("c")
+	case "Semaphore":
+		return p.Int("guests")
 	case "PingPong", "Pipe", "PipeOpen":
 		return 2
-	case "Ring", "Sleep":
+	case "Ring", "Sleep", "Barrier":
 		return p.Int("n")
-	case "CPUMap":
+	case "CPUMap", "SharedArray":
 		return c.CPUs
 	case "ProdCons":
 		return p.Int("p") + p.Int("c")
-	case "Lock":
+	case "Lock", "Mixed", "SharedDict":
 		return p.Int("tasks")
 	case "Heartbeat":
 		return 1 + p.Int("hogs")

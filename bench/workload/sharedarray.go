@@ -1,0 +1,168 @@
+package workload
+
+import (
+	"context"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"switchyard/bench"
+	"switchyard/greenlet/hub"
+	"switchyard/procs"
+)
+
+var sharedArray = &bench.Workload{
+	Name: "SharedArray",
+	Kind: "computing",
+	Story: "One array of so many bytes is transformed in place, again and again, by as many units as CPUs: an image, a grid, a matrix. " +
+		"In a pass each unit does one part, in the next pass its neighbour's, so that all wait for each other in between: " +
+		"from which size on is a pass worth sharing? Latency is that of a pass.",
+	Op:     "pass",
+	Cases:  []bench.Params{"size=1048576"},
+	More:   []bench.Params{"size=8192", "size=65536", "size=16777216"},
+	Refine: []string{"size"},
+	Want: func(b *bench.B) uint64 {
+		n, factor, plus := uint64(elements(b)), uint64(1), uint64(0)
+		for range b.N {
+			factor, plus = transform(factor)-transform(0), transform(plus)
+		}
+		return factor*(n*(n-1)/2) + plus*n
+	},
+	Ledger: func(b *bench.B) bench.Ledger {
+		all := b.N * elements(b)
+		want := bench.Ledger{
+			Units: b.CPUs, Ops: b.N * parts(b), Each: b.N, Bytes: all * elementBytes, Suspensions: b.N * (b.CPUs - 1),
+			Elapsed: time.Duration(all) / 10 / time.Duration(runtime.NumCPU()), // a multiplication a cycle, of 0.1 ns
+		}
+		return concurrent(b, want)
+	},
+	Exceptions: map[int]string{2: "on one CPU there is one unit, which waits for nobody"},
+	Impls: map[bench.Model]bench.Func{
+		Serial:    sharedArraySerial,
+		Greenlet:  sharedArrayGreenlet,
+		Goroutine: sharedArrayShared(goroutines),
+		Ants:      sharedArrayShared(pooled),
+		Thread:    sharedArrayShared(threads),
+		Process:   sharedArrayProcess,
+	},
+}
+
+const elementBytes = 8
+
+func elements(b *bench.B) int { return b.Int("size") / elementBytes }
+
+// parts is how many units share out the array.
+func parts(b *bench.B) int {
+	if b.Model == Serial {
+		return 1
+	}
+	return b.CPUs
+}
+
+// transform is what happens to every element in a pass: a step of a generator
+// of random numbers, so that a sum tells how often it was done to each.
+func transform(v uint64) uint64 { return v*6364136223846793005 + 1442695040888963407 }
+
+// fill makes the first value of each element its index.
+func fill(array []uint64) {
+	for i := range array {
+		array[i] = uint64(i)
+	}
+}
+
+func sum(array []uint64) (sum uint64) {
+	for _, v := range array {
+		sum += v
+	}
+	return sum
+}
+
+// passes is the work of unit i of n.
+func passes(i, n, passes int, array []uint64, u *bench.Unit, wait func() error) error {
+	for p := range passes {
+		t := u.Begin(p)
+		k := (i + p) % n
+		part := array[k*len(array)/n : (k+1)*len(array)/n]
+		for j, v := range part {
+			part[j] = transform(v)
+		}
+		if err := wait(); err != nil {
+			return err
+		}
+		u.End(t)
+		u.Bytes += len(part) * elementBytes
+		u.Ops++
+	}
+	return nil
+}
+
+func sharedArraySerial(b *bench.B) (uint64, error) {
+	u, array := b.Unit(b.N), make([]uint64, elements(b))
+	fill(array)
+	b.Start()
+	err := passes(0, 1, b.N, array, u, func() error { return nil })
+	b.Stop()
+	return sum(array), err
+}
+
+func sharedArrayGreenlet(b *bench.B) (uint64, error) {
+	n, array := parts(b), make([]uint64, elements(b))
+	fill(array)
+	_, err := raceGreenlets(b, n, func(h *hub.Hub) work {
+		all := newHubBarrier(h, n)
+		return func(i int, u *bench.Unit) error { return passes(i, n, b.N, array, u, all.wait) }
+	})
+	return sum(array), err
+}
+
+func sharedArrayShared(launch launcher) bench.Func {
+	return func(b *bench.B) (uint64, error) {
+		n, array := parts(b), make([]uint64, elements(b))
+		fill(array)
+		all := newGoBarrier(n)
+		_, err := race(b, launch, n, func(i int, u *bench.Unit) error { return passes(i, n, b.N, array, u, all.wait) })
+		return sum(array), err
+	}
+}
+
+type sharedArrayArgs struct {
+	Array        *procs.RawArray[uint64]
+	All          *procs.Barrier
+	I, N, Passes int
+}
+
+// prepare maps every page of the array, as those have who filled it.
+func (in sharedArrayArgs) prepare() error {
+	array := in.Array.Raw()
+	for i := 0; i < len(array); i += pageSize / elementBytes {
+		atomic.LoadUint64(&array[i])
+	}
+	return nil
+}
+
+const pageSize = 4096 // or more
+
+var sharedArrayWorker = registerWorker("bench.sharedarray", func(ctx context.Context, in sharedArrayArgs, u *bench.Unit) error {
+	return passes(in.I, in.N, in.Passes, in.Array.Raw(), u, procsBarrier(ctx, in.All, u))
+})
+
+func sharedArrayProcess(b *bench.B) (uint64, error) {
+	n := parts(b)
+	array, err := procs.NewRawArray[uint64](elements(b))
+	if err != nil {
+		return 0, err
+	}
+	defer array.Close()
+	fill(array.Raw())
+	all, err := procs.NewBarrier(n, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer all.Close()
+	args := make([]sharedArrayArgs, n)
+	for i := range args {
+		args[i] = sharedArrayArgs{array, all, i, n, b.N}
+	}
+	_, err = raceWorkers(b, sharedArrayWorker, args)
+	return sum(array.Raw()), err
+}
