@@ -315,8 +315,13 @@ class Team:
     even if that has died: everybody is woken once.
     """
 
-    def __init__(self, context, b, n, work):
-        self._b = b
+    def __init__(self, context, b, n, work, ready=lambda: None, wait=True):
+        """Start n units, each of which calls ready, and at the barrier waits.
+
+        Without wait the caller waits for that by itself: for the end of the
+        file arrived.
+        """
+        self._b, self._ready = b, ready
         self._arrived, self._worked = os.pipe(), os.pipe()
         self._opened, self._home = os.pipe(), os.pipe()
         self._processes, self._outcomes = [], []
@@ -329,16 +334,26 @@ class Team:
             self._outcomes.append(ours)
         os.close(self._arrived[1])
         os.close(self._worked[1])
-        self.worked = self._worked[0]  # for who waits for it otherwise
-        os.read(self._arrived[0], 1)
+        self.arrived, self.worked = self._arrived[0], self._worked[0]
+        if wait:
+            os.read(self.arrived, 1)
 
-    def _unit(self, work, i, outcome):
+    def let_go(self):
+        """Close what a process that is not of the team has of it."""
         os.close(self._opened[1])
         os.close(self._home[1])
+
+    def _unit(self, work, i, outcome):
+        self.let_go()
         u = Unit(self._b.every)
-        os.close(self._arrived[1])
-        os.read(self._opened[0], 1)
-        work(i, u)
+        try:
+            self._ready()
+            os.close(self._arrived[1])
+            os.read(self._opened[0], 1)
+            work(i, u)
+        except Exception as e:
+            outcome.send(f"{type(e).__name__}: {e}")
+            return
         os.close(self._worked[1])
         os.read(self._home[0], 1)
         outcome.send((u.answer, u.ops, u.bytes, u.samples))
@@ -355,7 +370,10 @@ class Team:
         for outcome in self._outcomes:
             u = self._b.unit()
             try:
-                u.answer, u.ops, u.bytes, u.samples = outcome.recv()
+                did = outcome.recv()
+                if isinstance(did, str):
+                    raise Failed(did)
+                u.answer, u.ops, u.bytes, u.samples = did
             except EOFError:
                 raise Failed("a process ended before its work was done") from None
         for p in self._processes:

@@ -19,7 +19,7 @@ MODELS = {
 }
 PROCESSES = ("py-process", "py-executor")
 
-WORKLOADS = "pingpong ring spawn cpumap".split()
+WORKLOADS = "pingpong ring spawn cpumap prodcons pipe lock sleep echo".split()
 
 USAGE = """the Python runner measures one result of one case; switchyard starts it
   -list, or -workload NAME -model MODEL -params P -cpus C -benchtime NANOSECONDSns [-n N -op NANOSECONDSns]"""
@@ -210,12 +210,6 @@ def main(words):
     if words == ["-list"]:
         print_list()
         return OK
-    if any(w.endswith("py-gevent") for w in words):
-        # As programs with gevent begin: then sockets and sleeps of the
-        # standard library switch to other greenlets too.
-        from gevent import monkey
-
-        monkey.patch_all()
     if words[:1] == ["-try"]:
         die_together()
         attempt(words[1])
