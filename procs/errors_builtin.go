@@ -47,6 +47,7 @@ func builtinErrors() map[string]error {
 		"procs.ErrEmpty":          ErrEmpty,
 		"procs.ErrEncode":         ErrEncode,
 		"procs.ErrFull":           ErrFull,
+		"procs.ErrGaveUp":         ErrGaveUp,
 		"procs.ErrMessageTooLong": ErrMessageTooLong,
 		"procs.ErrMessageCut":     ErrMessageCut,
 		"procs.ErrMessageType":    ErrMessageType,

@@ -50,7 +50,8 @@ func newChecker(t *testing.T) *checker {
 			t.Fatal(err)
 		}
 		exports[p.ImportPath] = p.Export
-		if in(p.ImportPath, procsPath) && !in(p.ImportPath, procsPath+"/internal/proctest") {
+		// Those of the examples are programs of users.
+		if in(p.ImportPath, procsPath) && !in(p.ImportPath, procsPath+"/internal/proctest") && !in(p.ImportPath, procsPath+"/examples") {
 			c.packages = append(c.packages, p)
 		}
 	}
@@ -241,7 +242,7 @@ var allowed = map[string][]string{
 	},
 	"a function of our own": {
 		"init: c.encode", "*plan.decodeWhole: c.Close", "callbacks: o.onError", "spawn: spec.ended", "*stdioEnds.copy: e.input", "*monitor.settle: w.try",
-		"*Supervisor.start: c.make",
+		"*Supervisor.start: c.make", "*acceptor[C].take: c.Close", "*acceptor[C].handshake: l.exam", "*acceptor[C].handshake: l.open",
 	},
 	"an error of our own, of the kernel, or of fault": {
 		"Random: err.Error", "munmap: err.Error", "*workers.start: err.Error", "*RemoteError.failed: failed.Error",
