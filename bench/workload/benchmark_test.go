@@ -19,19 +19,26 @@ import (
 	"switchyard/bench/benchlog"
 )
 
-func BenchmarkNop(b *testing.B)       { measure(b, nop) }
-func BenchmarkPingPong(b *testing.B)  { measure(b, pingPong) }
-func BenchmarkRing(b *testing.B)      { measure(b, ring) }
-func BenchmarkSpawn(b *testing.B)     { measure(b, spawn) }
-func BenchmarkCPUMap(b *testing.B)    { measure(b, cpuMap) }
-func BenchmarkProdCons(b *testing.B)  { measure(b, prodCons) }
-func BenchmarkPipe(b *testing.B)      { measure(b, pipe) }
-func BenchmarkPipeOpen(b *testing.B)  { measure(b, pipeOpen) }
-func BenchmarkLock(b *testing.B)      { measure(b, lock) }
-func BenchmarkSleep(b *testing.B)     { measure(b, sleep) }
-func BenchmarkEcho(b *testing.B)      { measure(b, echo) }
-func BenchmarkEchoOpen(b *testing.B)  { measure(b, echoOpen) }
-func BenchmarkHeartbeat(b *testing.B) { measure(b, heartbeat) }
+func BenchmarkNop(b *testing.B)         { measure(b, nop) }
+func BenchmarkPingPong(b *testing.B)    { measure(b, pingPong) }
+func BenchmarkRing(b *testing.B)        { measure(b, ring) }
+func BenchmarkSpawn(b *testing.B)       { measure(b, spawn) }
+func BenchmarkCPUMap(b *testing.B)      { measure(b, cpuMap) }
+func BenchmarkMixed(b *testing.B)       { measure(b, mixed) }
+func BenchmarkProdCons(b *testing.B)    { measure(b, prodCons) }
+func BenchmarkJoinQueue(b *testing.B)   { measure(b, joinQueue) }
+func BenchmarkPipe(b *testing.B)        { measure(b, pipe) }
+func BenchmarkPipeOpen(b *testing.B)    { measure(b, pipeOpen) }
+func BenchmarkSharedDict(b *testing.B)  { measure(b, sharedDict) }
+func BenchmarkSharedArray(b *testing.B) { measure(b, sharedArray) }
+func BenchmarkLock(b *testing.B)        { measure(b, lock) }
+func BenchmarkSemaphore(b *testing.B)   { measure(b, semaphore) }
+func BenchmarkEvent(b *testing.B)       { measure(b, event) }
+func BenchmarkBarrier(b *testing.B)     { measure(b, parties) }
+func BenchmarkSleep(b *testing.B)       { measure(b, sleep) }
+func BenchmarkEcho(b *testing.B)        { measure(b, echo) }
+func BenchmarkEchoOpen(b *testing.B)    { measure(b, echoOpen) }
+func BenchmarkHeartbeat(b *testing.B)   { measure(b, heartbeat) }
 
 // measure lets Go's benchmarks choose how many ops there are, and has the rest
 // from the harness: every case of the workload in every model, under the names
