@@ -30,6 +30,18 @@ type Entry struct {
 	Bytes  int
 	Waits  int // how often it was resumed, where neither a hub nor Go's scheduler counts that
 	Inside int // the most units that it has seen in the section at once, itself included
+
+	// CPU and Switches are what its own children have used, where it is a
+	// process and has reaped them: the parent of the unit cannot see it.
+	CPU      time.Duration
+	Switches int64
+}
+
+// EnterReaped enters what the children that this process has reaped have used.
+// It is for a unit in a worker process.
+func (e *Entry) EnterReaped() {
+	u := reapedUsage()
+	e.CPU, e.Switches = u.cpu, u.switches
 }
 
 // A Unit is one of the units that are alive at once: its latencies, and its
@@ -37,7 +49,6 @@ type Entry struct {
 type Unit struct {
 	Recorder
 	Entry
-	_ [16]byte // units of different threads do not share a cache line
 }
 
 // unitBytes is the size of a Unit.
@@ -65,6 +76,15 @@ func (b *B) Answer() (sum uint64) {
 		sum += e.Answer
 	}
 	return sum
+}
+
+// entered returns what the units have entered of CPU time and context switches.
+func (b *B) entered() (cpu time.Duration, switches int64) {
+	for _, e := range b.entries {
+		cpu += e.CPU
+		switches += e.Switches
+	}
+	return cpu, switches
 }
 
 // Suspended enters suspensions that a scheduler of its own has counted, such as

@@ -204,3 +204,19 @@ func BenchmarkRecorder(b *testing.B) {
 		})
 	}
 }
+
+// What units have entered of the CPU time and context switches of their own
+// children is the result's too.
+func TestEnteredUsage(t *testing.T) {
+	plain := truth(t, 1, Options{N: 1}, func(b *B) (uint64, error) {
+		b.Start()
+		burn(time.Millisecond)
+		b.Stop()
+		b.Enter(Entry{CPU: time.Hour, Switches: 1 << 40})
+		b.Enter(Entry{CPU: time.Hour, Switches: 1 << 40})
+		return 1, nil
+	})
+	if plain.CPU < 2*time.Hour || plain.CPU > 3*time.Hour || plain.Csw < 2<<40 || plain.Csw > 3<<40 {
+		t.Errorf("%v and %d context switches", plain.CPU, plain.Csw)
+	}
+}

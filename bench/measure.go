@@ -120,16 +120,17 @@ func (m *measurement) pass(n int, op time.Duration) (*Result, error) {
 		}
 	}
 	resident, bytes, allocs := b.bookkeeping()
+	cpu, switches := b.entered()
 	r := &Result{
 		Case:    m.c,
 		N:       n,
 		Elapsed: b.elapsed,
-		CPU:     b.after.cpu - b.before.cpu,
+		CPU:     b.after.cpu - b.before.cpu + cpu,
 		Memory:  max(b.memory-resident, 0),
 		Bytes:   b.mem1.TotalAlloc - b.mem0.TotalAlloc - min(bytes, b.mem1.TotalAlloc-b.mem0.TotalAlloc),
 		Allocs:  b.mem1.Mallocs - b.mem0.Mallocs - min(allocs, b.mem1.Mallocs-b.mem0.Mallocs),
 		GCs:     b.mem1.NumGC - b.mem0.NumGC,
-		Csw:     b.after.switches - b.before.switches,
+		Csw:     b.after.switches - b.before.switches + switches,
 		Units:   b.units,
 		Counts:  perOp(b.counters.read(), n),
 

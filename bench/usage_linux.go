@@ -16,19 +16,28 @@ import (
 
 // ownUsage is what this process and the children that it has reaped have
 // consumed so far. It neither allocates nor takes long.
-func ownUsage() (u usage) {
-	for _, who := range []int{unix.RUSAGE_SELF, unix.RUSAGE_CHILDREN} {
-		var ru unix.Rusage
-		if unix.Getrusage(who, &ru) != nil {
-			continue
-		}
-		u.cpu += time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
-		u.switches += int64(ru.Nvcsw) + int64(ru.Nivcsw)
-		if who == unix.RUSAGE_CHILDREN {
-			u.reaped = int64(ru.Maxrss) << 10
-		}
-	}
+func ownUsage() usage {
+	u, _ := rusage(unix.RUSAGE_SELF)
+	children, largest := rusage(unix.RUSAGE_CHILDREN)
+	u.cpu, u.switches, u.reaped = u.cpu+children.cpu, u.switches+children.switches, largest
 	return u
+}
+
+// reapedUsage is what the children that this process has reaped have consumed.
+func reapedUsage() usage {
+	u, _ := rusage(unix.RUSAGE_CHILDREN)
+	return u
+}
+
+// rusage returns what getrusage says, and the largest resident set in bytes.
+func rusage(who int) (u usage, largest int64) {
+	var ru unix.Rusage
+	if unix.Getrusage(who, &ru) != nil {
+		return u, 0
+	}
+	u.cpu = time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
+	u.switches = int64(ru.Nvcsw) + int64(ru.Nivcsw)
+	return u, int64(ru.Maxrss) << 10
 }
 
 // descendants returns the living descendants of this process. It takes about a

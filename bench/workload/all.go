@@ -28,5 +28,7 @@ func All() []*bench.Workload {
 		echo,
 		echoOpen,
 		heartbeat, // scheduling
+		command,   // processes
+		crash,
 	}
 }

@@ -129,8 +129,8 @@ func TestLimitsAndBatches(t *testing.T) {
 			t.Errorf("%s of %s with %s: %q, want %q", tt.w.Name, tt.model, tt.params, got, tt.want)
 		}
 	}
-	for w, want := range map[*bench.Workload]int{cpuMap: 24, echo: 3, ring: 3, sleep: 3, spawn: 3} {
-		if got := w.Batch("n=3/chunk=3/conns=3"); got != want {
+	for w, want := range map[*bench.Workload]int{command: 3, cpuMap: 24, crash: 3, echo: 3, ring: 3, sleep: 3, spawn: 3} {
+		if got := w.Batch("n=3/chunk=3/conns=3/tasks=3/every=3"); got != want {
 			t.Errorf("a batch of %s is %d, want %d", w.Name, got, want)
 		}
 	}

@@ -122,6 +122,7 @@ func TestMutants(t *testing.T) {
 		"Heartbeat": {"hogs=2/burst=1ms"},
 		"Mixed":     {"tasks=2/wait=80"}, "JoinQueue": {"c=2/batch=8"}, "SharedArray": {"size=8192"}, "SharedDict": {"tasks=2/read=50"},
 		"Semaphore": {"guests=4/permits=2"}, "Event": {"n=4"}, "Barrier": {"n=4"},
+		"Crash": {"every=10"},
 	}
 	for _, w := range All() {
 		if points[w.Name] == nil {
@@ -221,6 +222,8 @@ func TestLedgers(t *testing.T) {
 		"Barrier/n=10":              {"ues", "ues", "ues", "ues"},
 
 		"Semaphore/guests=20/permits=3": {"i", "uesi", "uesi", "uesi"},
+		"Command/tasks=4":               {"b", "uebs", "uebs", "uebs"},
+		"Crash/every=100":               {"t", "ut", "ut", "ut"},
 
 		"PipeOpen/payload=65536/rate=2000": {"b", "ueb", "ueb", "ueb"}, // the next message may be there
 		"EchoOpen/conns=10/rate=2000":      {"ub", "ub", "ub", "ub"},
@@ -359,6 +362,23 @@ func TestLockMutants(t *testing.T) {
 	for _, m := range []bench.Model{Greenlet, Process} {
 		c := bench.Case{Workload: "Lock", Params: "tasks=2/yield=each", Model: m, CPUs: 1}
 		if err := tryMutant(lock, c, enoughOps, never(lock, lock.Impls[m])); err == nil || !strings.Contains(err.Error(), "units were suspended") {
+			t.Errorf("%s: %v", m, err)
+		}
+	}
+}
+
+// A worker that is not killed is no crash, whatever else is right.
+func TestCrashMutants(t *testing.T) {
+	for m, impl := range crash.Impls {
+		none := func(b *bench.B) (uint64, error) {
+			every := b.Params
+			b.Params = "every=1000000000"
+			answer, err := impl(b)
+			b.Params = every
+			return answer, err
+		}
+		err := tryMutant(crash, bench.Case{Workload: "Crash", Params: "every=10", Model: m, CPUs: 1}, 100, none)
+		if err == nil || !strings.Contains(err.Error(), "wrong answer: ") {
 			t.Errorf("%s: %v", m, err)
 		}
 	}

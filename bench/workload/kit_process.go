@@ -102,6 +102,7 @@ var runWorker = procs.Register("bench.worker", func(ctx context.Context, args wo
 	if err := t.Home.Wait(ctx); err != nil {
 		return none, err
 	}
+	u.EnterReaped()
 	return none, t.Outcomes.Put(ctx, outcome{u.Entry, u.Samples(), runtime.GOMAXPROCS(0)})
 })
 
@@ -309,15 +310,18 @@ const joinTimeout = 10 * time.Second
 
 // newPool returns a process pool of n workers with GOMAXPROCS=1, all of them
 // at work already: starting them is no part of any result.
-func newPool(n int) (*procs.Pool, error) {
-	pool, err := procs.NewPool(procs.PoolConfig{Workers: n})
+func newPool(n int) (*procs.Pool, error) { return startPool(procs.PoolConfig{Workers: n}) }
+
+// startPool is newPool for a pool that is told more.
+func startPool(config procs.PoolConfig) (*procs.Pool, error) {
+	pool, err := procs.NewPool(config)
 	if err != nil {
 		return nil, err
 	}
 	// A worker is asked only when it is ready, and tasks of some milliseconds
 	// last until the slowest is.
 	var busy []*procs.AsyncResult[uint64]
-	for range n {
+	for range config.Workers {
 		busy = append(busy, procs.ApplyAsync(pool, nopSteps, 2000*stepsPerMicrosecond))
 	}
 	for _, r := range busy {

@@ -128,11 +128,11 @@ func namedUnits(c bench.Case) int {
 		return 2
 	case "Ring", "Sleep", "Barrier":
 		return p.Int("n")
-	case "CPUMap", "SharedArray":
+	case "CPUMap", "Crash", "SharedArray":
 		return c.CPUs
 	case "ProdCons":
 		return p.Int("p") + p.Int("c")
-	case "Lock", "Mixed", "SharedDict":
+	case "Command", "Lock", "Mixed", "SharedDict":
 		return p.Int("tasks")
 	case "Heartbeat":
 		return 1 + p.Int("hogs")
