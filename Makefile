@@ -67,6 +67,7 @@ peers = $(if $(PEERS),--runner bin/runner $(foreach peer,$(subst $(comma), ,$(PE
 
 .PHONY: bench
 bench: build
+	@$(if $(filter go,$(subst $(comma), ,$(PEERS))),$(GO) -C bench/peers/go build -trimpath -o runner .)
 	@bin/switchyard run $(measure) $(peers)
 
 .PHONY: peers-deps
@@ -132,7 +133,7 @@ mutants:
 	@bin/mutants -n $(call quote,$(N)) -seed $(call quote,$(SEED)) -known .mutants/known.txt $(PKGS)
 
 .PHONY: check
-check: fmt vet staticcheck tidy cross debug tools test browser
+check: fmt vet staticcheck tidy cross debug tools peers-test test browser
 
 .PHONY: fmt
 fmt:
@@ -161,6 +162,11 @@ browser:
 .PHONY: tools
 tools:
 	cd .mutants && $(GO) vet ./... && $(GO) test ./...
+
+# The runner of models from other Go modules is a module of its own, too.
+.PHONY: peers-test
+peers-test:
+	cd bench/peers/go && $(GO) vet ./... && $(GO) test -count=1 ./...
 
 .PHONY: tidy
 tidy:
