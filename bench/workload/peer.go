@@ -59,5 +59,5 @@ func Upper(line []byte) { upper(line) }
 // returns how many answers were right.
 func AskEcho(b *bench.B, addr string) (answered uint64, err error) { return echoClients(b, addr) }
 
-// AskEchoOpen is the load of EchoOpen, likewise, at a given rate.
+// AskEchoOpen is likewise the load of the open loop, at a given rate.
 func AskEchoOpen(b *bench.B, addr string) (answered uint64, err error) { return openClients(b, addr) }
