@@ -3,8 +3,8 @@ package workload
 import "switchyard/bench"
 
 // What runners of other modules need to have these workloads in models of their
-// own, as bench/peers/go has: what must be the same in every model, the work and
-// the load. How units are started and given work is the model's own.
+// own, as bench/peers/go has: what must be the same in every model, the work
+// and the load. How units are started and given work is the model's own.
 
 // Find returns the workload of that name; it panics if there is none. Its copy
 // with other Impls is the same workload in other models.
