@@ -196,11 +196,35 @@ func TestPIDFileErrors(t *testing.T) {
 	if pid, err := PIDFileHolder("a\x00b"); pid != 0 || !errors.Is(err, unix.EINVAL) {
 		t.Error(pid, err)
 	}
+	torn := must(HoldPIDFile(filepath.Join(dir, "torn")))(t)
+	torn.file.Close()
+	if err := torn.Release(); !errors.Is(err, os.ErrClosed) {
+		t.Error(err)
+	}
 	readOnly := must(os.Open(dir))(t)
 	defer readOnly.Close()
 	if err := hold(readOnly, os.Getpid()); !errors.Is(err, unix.EBADF) {
 		t.Error(err)
 	}
+}
+
+// Everybody may read it, and only its owner write. Many may release it at once.
+func TestPIDFileShared(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "service.pid")
+	f := must(HoldPIDFile(path))(t)
+	if s, err := os.Stat(path); err != nil || s.Mode().Perm()|0o044 != 0o644 {
+		t.Error(s.Mode(), err)
+	}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if err := f.Release(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	heldBy(t, path, 0)
 }
 
 var testSession = Register("test.session", func(context.Context, int) (int, error) {

@@ -213,9 +213,7 @@ func connect(ctx context.Context, fd int, sa unix.Sockaddr) error {
 		switch err {
 		case nil, unix.EISCONN:
 			return nil
-		case unix.EINTR:
-			continue
-		case unix.EAGAIN, unix.EINPROGRESS, unix.EALREADY: // a full queue of the listener; TCP on its way
+		case unix.EINTR, unix.EAGAIN, unix.EINPROGRESS, unix.EALREADY: // a full queue of the listener; TCP on its way
 		default:
 			return err
 		}
