@@ -75,7 +75,10 @@ func registerWorker[In any](name string, work func(ctx context.Context, in In, u
 				return nil, err
 			}
 		}
-		return func(ctx context.Context, u *bench.Unit) error { return work(ctx, in, u) }, c.Close()
+		return func(ctx context.Context, u *bench.Unit) error {
+			defer runtime.KeepAlive(&in) // memory shared by it is gone with it
+			return work(ctx, in, u)
+		}, c.Close()
 	}})
 	return worker[In]{name}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 
 	"switchyard/bench"
 	"switchyard/greenlet/hub"
+	"switchyard/procs"
 )
 
 var launchers = map[string]launcher{"goroutine": goroutines, "ants": pooled, "thread": threads}
@@ -138,4 +140,27 @@ func BenchmarkLauncher(b *testing.B) {
 	slices.Sort(direct)
 	b.ReportMetric(launched[rounds/2], "ns/op")
 	b.ReportMetric(launched[rounds/2]/direct[rounds/2], "x-direct")
+}
+
+var rawWorker = registerWorker("bench.raw", func(_ context.Context, in *procs.RawValue[uint64], u *bench.Unit) error {
+	raw := in.Raw()
+	for range 5 { // what nobody refers to is let go
+		runtime.GC()
+		time.Sleep(time.Millisecond)
+	}
+	u.Answer = *raw
+	return nil
+})
+
+// What a worker was given lasts as long as its work, even if that knows no more
+// than the address of memory that is shared.
+func TestWorkerKeepsArguments(t *testing.T) {
+	v, err := procs.NewRawValue[uint64](7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	if answer, err := raceWorkers(&bench.B{N: 1}, rawWorker, []*procs.RawValue[uint64]{v}); answer != 7 || err != nil {
+		t.Errorf("%d, %v", answer, err)
+	}
 }
