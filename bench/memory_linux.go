@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"math"
 	"os"
 
 	"switchyard/bench/proctree"
@@ -32,4 +33,13 @@ func processMemory(pid int) int64 {
 		size = pss
 	}
 	return (size + max(peak-rss, 0)) << 10
+}
+
+// AvailableMemory returns how many bytes programs can have before the machine
+// runs out of them, or the greatest number where that cannot be read.
+func AvailableMemory() int64 {
+	if kib, ok := statusFields("/proc/meminfo")["MemAvailable"]; ok {
+		return kib << 10
+	}
+	return math.MaxInt64
 }

@@ -11,8 +11,13 @@ func All() []*bench.Workload {
 		nop,      // floor
 		pingPong, // switching
 		ring,
-		spawn,  // life cycle
+		chain,
+		spawn, // life cycle
+		skynet,
+		parked,
 		cpuMap, // CPU
+		submit,
+		gc,
 		mixed,
 		prodCons, // messaging
 		joinQueue,

@@ -30,7 +30,7 @@ var parties = &bench.Workload{
 		Process:   barrierProcess,
 	},
 	NA:    map[bench.Model]string{Serial: "one task has nobody to wait for"},
-	Limit: fewProcesses,
+	Limit: fewUnits,
 }
 
 // attend is a party's part. Its answer is in how many rounds its neighbour had

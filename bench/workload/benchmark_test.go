@@ -22,8 +22,13 @@ import (
 func BenchmarkNop(b *testing.B)         { measure(b, nop) }
 func BenchmarkPingPong(b *testing.B)    { measure(b, pingPong) }
 func BenchmarkRing(b *testing.B)        { measure(b, ring) }
+func BenchmarkChain(b *testing.B)       { measure(b, chain) }
 func BenchmarkSpawn(b *testing.B)       { measure(b, spawn) }
+func BenchmarkSkynet(b *testing.B)      { measure(b, skynet) }
+func BenchmarkParked(b *testing.B)      { measure(b, parked) }
 func BenchmarkCPUMap(b *testing.B)      { measure(b, cpuMap) }
+func BenchmarkSubmit(b *testing.B)      { measure(b, submit) }
+func BenchmarkGC(b *testing.B)          { measure(b, gc) }
 func BenchmarkMixed(b *testing.B)       { measure(b, mixed) }
 func BenchmarkProdCons(b *testing.B)    { measure(b, prodCons) }
 func BenchmarkJoinQueue(b *testing.B)   { measure(b, joinQueue) }
@@ -39,6 +44,8 @@ func BenchmarkSleep(b *testing.B)       { measure(b, sleep) }
 func BenchmarkEcho(b *testing.B)        { measure(b, echo) }
 func BenchmarkEchoOpen(b *testing.B)    { measure(b, echoOpen) }
 func BenchmarkHeartbeat(b *testing.B)   { measure(b, heartbeat) }
+func BenchmarkCommand(b *testing.B)     { measure(b, command) }
+func BenchmarkCrash(b *testing.B)       { measure(b, crash) }
 
 // measure lets Go's benchmarks choose how many ops there are, and has the rest
 // from the harness: every case of the workload in every model, under the names

@@ -115,10 +115,10 @@ func TestLimitsAndBatches(t *testing.T) {
 		{sleep, Thread, "n=9999", ""},
 		{sleep, Thread, "n=10000", "void: a Go program ends when it has 10,000 threads"},
 		{sleep, Process, "n=100", ""},
-		{sleep, Process, "n=101", "void: 101 processes, at some 1 MiB and more than a millisecond of start-up each, are no way to sleep"},
+		{sleep, Process, "n=101", "void: 101 processes, at some 1 MiB and more than a millisecond of start-up each, are too many for a result"},
 		{sleep, Goroutine, "n=10000", ""},
 		{ring, Process, "n=100", ""},
-		{ring, Process, "n=101", "void: 101 processes, at some 1 MiB and more than a millisecond of start-up each, are no ring"},
+		{ring, Process, "n=101", "void: 101 processes, at some 1 MiB and more than a millisecond of start-up each, are too many for a result"},
 		{ring, Thread, "n=1000", ""},
 	} {
 		got := ""

@@ -34,7 +34,7 @@ var event = &bench.Workload{
 		Process:   eventProcess,
 	},
 	NA:    map[bench.Model]string{Serial: "one task cannot wait for what it does itself"},
-	Limit: fewProcesses,
+	Limit: fewUnits,
 }
 
 // A turn is what the light shows the cars; it stays as it is until all of them

@@ -123,6 +123,7 @@ func TestMutants(t *testing.T) {
 		"Mixed":     {"tasks=2/wait=80"}, "JoinQueue": {"c=2/batch=8"}, "SharedArray": {"size=8192"}, "SharedDict": {"tasks=2/read=50"},
 		"Semaphore": {"guests=4/permits=2"}, "Event": {"n=4"}, "Barrier": {"n=4"},
 		"Crash": {"every=10"},
+		"Chain": {"n=4"}, "GC": {"heapMiB=0"}, "Submit": {"inflight=4"}, "Parked": {"n=4/stack=1024"}, "Skynet": {"leaves=10"},
 	}
 	for _, w := range All() {
 		if points[w.Name] == nil {
@@ -229,6 +230,12 @@ func TestLedgers(t *testing.T) {
 		"EchoOpen/conns=10/rate=2000":      {"ub", "ub", "ub", "ub"},
 		"Heartbeat/hogs=0/burst=1ms":       {"ust", "ust", "ust", "ust"},
 		"Heartbeat/hogs=2/burst=1ms":       {"ust", "ust", "ust", "ust"},
+
+		"Chain/n=10":           {"", "us", "us", "us"},
+		"Skynet/leaves=10":     {"", "s", "s", ""}, // what goes on in worker processes is their own
+		"Parked/n=100/stack=0": {"ues", "ues", "ues", "ues"},
+		"Submit/inflight=64":   {"", "s", "", "u"}, // tasks come and go, but for the workers of an executor
+		"GC/heapMiB=64":        {"", "us", "u", "u"},
 	} {
 		c := benchlog.ParseCase(key)
 		i := slices.IndexFunc(All(), func(w *bench.Workload) bool { return w.Name == c.Workload })

@@ -40,12 +40,20 @@ func pooled(n int, fn func(i int)) (free func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range n {
-		if err := pool.Submit(func() { fn(i) }); err != nil {
-			return nil, err
+	_, err = pooledIn(pool)(n, fn)
+	return func() { release(pool) }, err
+}
+
+// pooledIn launches goroutines of a pool that is there, and stays.
+func pooledIn(pool *ants.Pool) launcher {
+	return func(n int, fn func(i int)) (free func(), err error) {
+		for i := range n {
+			if err := pool.Submit(func() { fn(i) }); err != nil {
+				return nil, err
+			}
 		}
+		return func() {}, nil
 	}
-	return func() { release(pool) }, nil
 }
 
 // threads launches goroutines that are locked to a thread each.
@@ -144,6 +152,15 @@ func units(b *bench.B, n int) []*bench.Unit {
 // raceGreenlets is race for n greenlets of a hub. makeWork is called in it, to
 // make what they share; the first error of a work ends the race.
 func raceGreenlets(b *bench.B, n int, makeWork func(h *hub.Hub) work) (answer uint64, err error) {
+	return contestGreenlets(b, n, makeWork, b.Start, b.Stop)
+}
+
+// relayGreenlets is relay for n greenlets of a hub.
+func relayGreenlets(b *bench.B, n int, makeWork func(h *hub.Hub) work) (answer uint64, err error) {
+	return contestGreenlets(b, n, makeWork, func() {}, func() {})
+}
+
+func contestGreenlets(b *bench.B, n int, makeWork func(h *hub.Hub) work, begin, end func()) (answer uint64, err error) {
 	members := units(b, n)
 	err = hub.Run(func(h *hub.Hub) error {
 		do := makeWork(h)
@@ -173,10 +190,10 @@ func raceGreenlets(b *bench.B, n int, makeWork func(h *hub.Hub) work) (answer ui
 		}
 		b.Units(n)
 		before := h.Switches()
-		b.Start()
+		begin()
 		start.Set()
 		err := worked.Wait()
-		b.Stop()
+		end()
 		b.Suspended(int(h.Switches() - before))
 		if err := cmp.Or(err, failed); err != nil {
 			return err
@@ -185,6 +202,15 @@ func raceGreenlets(b *bench.B, n int, makeWork func(h *hub.Hub) work) (answer ui
 		return h.GetAll(greenlets...)
 	})
 	return b.Answer(), err
+}
+
+// runHub calls do on a hub, and counts how often it switches.
+func runHub(b *bench.B, do func(h *hub.Hub) error) error {
+	return hub.Run(func(h *hub.Hub) error {
+		err := do(h)
+		b.Suspended(int(h.Switches()))
+		return err
+	})
 }
 
 // concurrent returns the ledger of a model's units; for one task that does all
@@ -196,17 +222,22 @@ func concurrent(b *bench.B, want bench.Ledger) bench.Ledger {
 	return want
 }
 
-// frameBytes is how much stack one call of onStack touches.
+// frameBytes is how much stack one call of onFrame touches.
 const frameBytes = 1 << 10
 
 // onStack calls fn when it has touched so many bytes of its stack, which stay
 // in use meanwhile.
-//
-//go:noinline
 func onStack(bytes int, fn func() error) error {
 	if bytes <= 0 {
 		return fn()
 	}
+	return onFrame(bytes, fn)
+}
+
+// onFrame is the part of onStack that has a frame.
+//
+//go:noinline
+func onFrame(bytes int, fn func() error) error {
 	var frame [frameBytes]byte
 	touch(&frame, byte(bytes/frameBytes))
 	err := onStack(bytes-frameBytes, fn)

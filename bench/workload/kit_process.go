@@ -8,6 +8,7 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"switchyard/bench"
@@ -23,22 +24,42 @@ type workerArgs struct {
 	In         *procs.Conn
 }
 
-// A barrier is what the processes of a team and their parent share.
-type barrier struct {
-	Left        *procs.Value[int64] // workers that are not at the barrier yet, then those at work
-	Last        *procs.Semaphore    // released by the last of them, who wakes the parent once
-	Start, Home *procs.Event
-	Outcomes    *procs.Queue[outcome]
+// A countdown is shared by N units that take steps together.
+type countdown struct {
+	N    int64
+	Left *procs.RawValue[int64] // units that have not taken the step yet
+	Last *procs.Semaphore       // released by the last of them, who wakes the one that waits once
 }
 
-// step says that a worker is at the barrier, or has done its work.
-func (t *barrier) step(ctx context.Context) error {
-	last := false
-	err := t.Left.Update(ctx, func(left *int64) { *left--; last = *left == 0 })
-	if err != nil || !last {
-		return err
+func newCountdown(n int) (c countdown, err error) {
+	c.N = int64(n)
+	if c.Left, err = procs.NewRawValue(c.N); err != nil {
+		return c, err
 	}
-	return t.Last.Release()
+	if c.Last, err = procs.NewSemaphore(0); err != nil {
+		return c, errors.Join(err, c.Left.Close())
+	}
+	return c, nil
+}
+
+func (c countdown) Close() error { return errors.Join(c.Left.Close(), c.Last.Close()) }
+
+// step says that a unit has taken the step. After the last of them the next
+// one may begin.
+func (c countdown) step() error {
+	left := c.Left.Raw()
+	if atomic.AddInt64(left, -1) > 0 {
+		return nil
+	}
+	atomic.StoreInt64(left, c.N)
+	return c.Last.Release()
+}
+
+// A barrier is what the processes of a team and their parent share.
+type barrier struct {
+	Steps       countdown // to the barrier, and to the end of the work
+	Start, Home *procs.Event
+	Outcomes    *procs.Queue[outcome]
 }
 
 // An outcome is what one worker process did.
@@ -90,7 +111,7 @@ var runWorker = procs.Register("bench.worker", func(ctx context.Context, args wo
 	if err != nil {
 		return none, err
 	}
-	if err := t.step(ctx); err != nil {
+	if err := t.Steps.step(); err != nil {
 		return none, err
 	}
 	if err := t.Start.Wait(ctx); err != nil {
@@ -99,7 +120,7 @@ var runWorker = procs.Register("bench.worker", func(ctx context.Context, args wo
 	if err := work(ctx, u); err != nil {
 		return none, err
 	}
-	if err := t.step(ctx); err != nil {
+	if err := t.Steps.step(); err != nil {
 		return none, err
 	}
 	if err := t.Home.Wait(ctx); err != nil {
@@ -131,10 +152,7 @@ func gatherWorkers[In any](b *bench.B, f worker[In], ins []In) (*workers, error)
 		}
 	}
 	b.Units(len(ins))
-	if err := w.wait(); err != nil {
-		return w, err
-	}
-	return w, w.Left.Set(int64(len(ins)))
+	return w, w.wait()
 }
 
 // startWorker starts a process, and sends it the arguments of its program.
@@ -156,14 +174,10 @@ func startWorker[In any](w *workers, args workerArgs, in In) error {
 
 // share makes the barrier for n workers.
 func (w *workers) share(n int) (err error) {
-	if w.Left, err = procs.NewValue(int64(n)); err != nil {
+	if w.Steps, err = newCountdown(n); err != nil {
 		return err
 	}
-	w.shared = append(w.shared, w.Left)
-	if w.Last, err = procs.NewSemaphore(0); err != nil {
-		return err
-	}
-	w.shared = append(w.shared, w.Last)
+	w.shared = append(w.shared, w.Steps)
 	if w.Start, err = procs.NewEvent(); err != nil {
 		return err
 	}
@@ -186,7 +200,7 @@ func (w *workers) open() error { return w.Start.Set() }
 // the end of its work. One that has died is an error.
 func (w *workers) wait() error {
 	for {
-		err := w.Last.AcquireTimeout(time.Second)
+		err := w.Steps.Last.AcquireTimeout(time.Second)
 		if err == nil || !errors.Is(err, procs.ErrTimeout) {
 			return err
 		}
@@ -308,6 +322,17 @@ func duplex[In any](b *bench.B, f worker[In], in func(*procs.Conn) In,
 // maxProcesses bounds those that are made anew for every result.
 const maxProcesses = 100
 
+// fewUnits is the Limit of workloads whose units are n.
+func fewUnits(b *bench.B) error {
+	switch n := b.Int("n"); {
+	case b.Model == Thread && n >= 10_000:
+		return bench.Void("a Go program ends when it has 10,000 threads")
+	case b.Model == Process && n > maxProcesses:
+		return bench.Void("%d processes, at some 1 MiB and more than a millisecond of start-up each, are too many for a result", n)
+	}
+	return nil
+}
+
 // joinTimeout is how long tear-down waits for workers that were told to end.
 const joinTimeout = 10 * time.Second
 
@@ -321,19 +346,32 @@ func startPool(config procs.PoolConfig) (*procs.Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A worker is asked only when it is ready, and tasks of some milliseconds
-	// last until the slowest is.
+	return pool, warm(pool, config.Workers)
+}
+
+// newExecutor is newPool for an executor.
+func newExecutor(n int) (*procs.Executor, error) {
+	executor, err := procs.NewExecutor(procs.PoolConfig{Workers: n})
+	if err != nil {
+		return nil, err
+	}
+	return executor, warm(executor.Pool(), n)
+}
+
+// warm waits until all workers of a pool are at work: one is asked only when it
+// is ready, and tasks of some milliseconds last until the slowest is.
+func warm(pool *procs.Pool, workers int) error {
 	var busy []*procs.AsyncResult[uint64]
-	for range config.Workers {
+	for range workers {
 		busy = append(busy, procs.ApplyAsync(pool, nopSteps, 2000*stepsPerMicrosecond))
 	}
 	for _, r := range busy {
 		if _, err := r.Get(context.Background()); err != nil {
 			pool.Terminate()
-			return nil, err
+			return err
 		}
 	}
-	return pool, nil
+	return nil
 }
 
 func sendUint64(c *procs.Conn, v uint64) error {

@@ -29,9 +29,11 @@ func TestLatencies(t *testing.T) {
 			switch w {
 			case nop, cpuMap:
 				want = 0
-			case ring, spawn:
-				ops = c.Params.Int("n")
+			case ring, spawn, chain, skynet, parked:
+				ops = w.Batch(c.Params)
 				want = r.N / ops
+			case crash: // those of kills
+				want = r.N / c.Params.Int("every")
 			case joinQueue:
 				ops = c.Params.Int("batch")
 				want = r.N / ops

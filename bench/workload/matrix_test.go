@@ -52,6 +52,9 @@ func TestMatrix(t *testing.T) {
 						if testing.Short() && i > 0 {
 							t.Skip("short: first parameter point only")
 						}
+						if w.Batch != nil && w.Batch(p) > maxBatch {
+							t.Skip("does what its smaller points do, for too long")
+						}
 						testCase(t, w, c)
 					})
 				}
@@ -75,9 +78,10 @@ func warmUp(t *testing.T) {
 // fewOps are enough to see every step of a workload; manyOps to fill its
 // queues, to wrap round its rings and to use up what is not given back.
 const (
-	fewOps  = 3
-	manyOps = 200
-	maxOps  = 5000
+	fewOps   = 3
+	manyOps  = 200
+	maxOps   = 5000
+	maxBatch = 10_000
 )
 
 func testCase(t *testing.T, w *bench.Workload, c bench.Case) {
@@ -112,10 +116,16 @@ func namedUnits(c bench.Case) int {
 	switch {
 	case c.Workload == "Echo", c.Workload == "EchoOpen": // connections, whoever serves them
 		return p.Int("conns")
-	case c.Model == Serial, c.Workload == "Spawn":
+	case c.Model == Serial, c.Workload == "Spawn", c.Workload == "Skynet":
 		return 0
 	}
 	switch c.Workload {
+	case "GC":
+		return c.CPUs
+	case "Parked": // and the one who wakes them
+		return 1 + p.Int("n")
+	case "Chain":
+		return p.Int("n")
 	case "Nop":
 		return 1
 	case "Event": // and the light

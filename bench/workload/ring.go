@@ -32,12 +32,7 @@ var ring = &bench.Workload{
 		Thread:    ringShared(threads),
 		Process:   ringProcess,
 	},
-	Limit: func(b *bench.B) error {
-		if n := b.Int("n"); b.Model == Process && n > maxProcesses {
-			return bench.Void("%d processes, at some 1 MiB and more than a millisecond of start-up each, are no ring", n)
-		}
-		return nil
-	},
+	Limit: fewUnits,
 }
 
 // ringLaps is the leader's part: one lap before Start, in which every unit has

@@ -106,11 +106,3 @@ type clock struct{ made time.Time }
 func newClock() clock { return clock{time.Now()} }
 
 func (c clock) now() int64 { return c.made.UnixNano() + int64(time.Since(c.made)) }
-
-// fewProcesses is the limit of workloads with a process for each of n units.
-func fewProcesses(b *bench.B) error {
-	if n := b.Int("n"); b.Model == Process && n > maxProcesses {
-		return bench.Void("%d processes, at some 1 MiB and more than a millisecond of start-up each, are too many", n)
-	}
-	return nil
-}

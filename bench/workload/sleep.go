@@ -39,15 +39,7 @@ var sleep = &bench.Workload{
 	NA: map[bench.Model]string{
 		Serial: "one task cannot sleep for many at once; one after another would take N times as long",
 	},
-	Limit: func(b *bench.B) error {
-		switch n := b.Int("n"); {
-		case b.Model == Thread && n >= 10_000:
-			return bench.Void("a Go program ends when it has 10,000 threads")
-		case b.Model == Process && n > maxProcesses:
-			return bench.Void("%d processes, at some 1 MiB and more than a millisecond of start-up each, are no way to sleep", n)
-		}
-		return nil
-	},
+	Limit: fewUnits,
 }
 
 // A sleeper naps again and again, on top of a stack that it has touched, and

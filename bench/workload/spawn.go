@@ -149,7 +149,6 @@ var spawnTask = procs.Register("bench.spawn", func(context.Context, struct{}) (s
 
 func spawnProcess(b *bench.B) (uint64, error) {
 	n := b.Int("n")
-	ctx := context.Background()
 	ps := make([]*procs.Process, n)
 	ended := uint64(0)
 	return rounds(b, n, func() error {
@@ -159,16 +158,21 @@ func spawnProcess(b *bench.B) (uint64, error) {
 				return err
 			}
 		}
-		for _, p := range ps {
-			if err := p.Join(ctx); err != nil {
-				return err
-			}
-			if code, _ := p.ExitCode(); code != 0 {
-				return fmt.Errorf("a process ended with exit code %d", code)
-			}
-			_ = p.Close()
-			ended++
-		}
-		return nil
+		ended += uint64(n)
+		return joinAll(ps)
 	}, func() uint64 { return ended })
+}
+
+// joinAll waits for processes that have nothing more to do.
+func joinAll(ps []*procs.Process) error {
+	for _, p := range ps {
+		if err := p.Join(context.Background()); err != nil {
+			return err
+		}
+		if code, _ := p.ExitCode(); code != 0 {
+			return fmt.Errorf("a process ended with exit code %d", code)
+		}
+		_ = p.Close()
+	}
+	return nil
 }
