@@ -30,6 +30,8 @@
 //   - Package connection: Listen and Dial, Python's Listener and Client.
 //     Package manager: Manager, its dicts, lists and queues, and those of your
 //     own types. Only programs that import them pay for them at every start.
+//   - Package examples: whole programs, a master with its workers and a service
+//     in the background.
 //
 // Free functions stand where Python has methods with a function among their
 // arguments (Apply, Map, Submit, ...), because methods in Go have no type

@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -95,4 +96,30 @@ func TestLockErrors(t *testing.T) {
 	if holder, err := LockHolder(-1); holder != 0 || !errors.Is(err, unix.EBADF) {
 		t.Error(holder, err)
 	}
+}
+
+// A holder that lets go between the two questions "may I" and "who then" makes
+// nobody believe that it has the lock.
+func TestLockAsRace(t *testing.T) {
+	fds := opened(t, 5)
+	var all sync.WaitGroup
+	for i, fd := range fds[1:] {
+		all.Go(func() {
+			for range 5000 {
+				if holder, err := LockAs(fd, 100+i); err != nil {
+					t.Error(err)
+					return
+				} else if holder != 0 {
+					continue
+				}
+				if holder, err := LockHolder(fds[0]); holder != 100+i || err != nil {
+					t.Error("has the lock, and", holder, "holds it", err)
+				}
+				if err := unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_UNLCK}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
