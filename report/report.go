@@ -3,6 +3,7 @@ package report
 import (
 	"io"
 
+	"switchyard/report/advice"
 	"switchyard/report/analysis"
 	"switchyard/report/format"
 	"switchyard/report/page"
@@ -23,6 +24,7 @@ type (
 	Run            = results.Run
 	Analysis       = analysis.Analysis
 	Diff           = analysis.Diff
+	Question       = advice.Question
 	CompareOptions = analysis.CompareOptions
 	TextOptions    = text.Options
 	PageOptions    = page.Options
@@ -42,6 +44,12 @@ func FromMemory(dir string, bench, latency []byte) (*Run, error) {
 
 // Analyze computes what text and page say of a run.
 func Analyze(run *Run) *Analysis { return analysis.Of(run) }
+
+// Advise answers which model suits some work; see [advice.Of].
+func Advise(a *Analysis, q Question) *advice.Answer { return advice.Of(a, q) }
+
+// Bytes reads a number of bytes, such as "4KiB".
+func Bytes(s string) (v float64, ok bool) { return analysis.Bytes(s) }
 
 // Compare compares a run with an earlier one; see [analysis.Compare].
 func Compare(old, new *Run) *Diff { return analysis.Compare(old, new) }

@@ -74,13 +74,13 @@ func (w WorkloadInfo) Points() []Params {
 // on: numbers and durations by size, other values as texts.
 func (p Params) Compare(q Params) int {
 	return slices.CompareFunc(p.Split(), q.Split(), func(a, b Param) int {
-		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.number(), b.number()), cmp.Compare(a.Value, b.Value))
+		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Number(), b.Number()), cmp.Compare(a.Value, b.Value))
 	})
 }
 
-// number returns the value as a number, of a duration in nanoseconds; NaN,
+// Number returns the value as a number, of a duration in nanoseconds; NaN,
 // which comes first, if it is neither.
-func (p Param) number() float64 {
+func (p Param) Number() float64 {
 	if v, err := strconv.ParseFloat(p.Value, 64); err == nil {
 		return v
 	}

@@ -25,6 +25,12 @@ var quantityUnits = []struct {
 	{"%", 1, "%"}, {"k", 1e3, ""}, {"K", 1e3, ""}, {"M", 1e6, ""}, {"", 1, ""},
 }
 
+// Bytes reads a number of bytes, such as "4KiB".
+func Bytes(s string) (v float64, ok bool) {
+	q, ok := parseQuantity(s)
+	return q.v, ok && q.v > 0 && (q.kind == "B" || q.kind == "")
+}
+
 // parseQuantity reads a parameter's value as a number, if it is one.
 func parseQuantity(s string) (quantity, bool) {
 	for _, u := range quantityUnits {

@@ -84,7 +84,7 @@ task size on. "switchyard list" says which there are.`,
 	root.SetFlagErrorFunc(badFlag)
 	root.Version = version()
 	root.SetVersionTemplate("{{.Version}}")
-	root.AddCommand(newRun(), newList(), newReport(), newVerify(), newCompare(), newAB(), newNull(), newDoctor(), newVersion())
+	root.AddCommand(newRun(), newList(), newReport(), newAdvise(), newVerify(), newCompare(), newAB(), newNull(), newDoctor(), newVersion())
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
 	}

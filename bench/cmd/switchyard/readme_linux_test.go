@@ -190,6 +190,9 @@ func (r *reader) command(b block, command, output string) {
 	case is("bin/switchyard compare results/ab"):
 		r.copyRun(keptAB, "results/ab")
 		r.contains(typed, r.sh(r.dir, typed), cmp.Or(output, "PingPong"))
+	case is("bin/switchyard advise"):
+		r.copyRun(keptRun, "results/latest")
+		r.contains(typed, r.sh(r.dir, typed), output)
 	case is("go tool benchstat"):
 		r.contains(typed, r.sh(readmeRoot, strings.ReplaceAll(typed, "results/latest", keptRun)), output)
 	case is("go test -run xxx -bench Python"):

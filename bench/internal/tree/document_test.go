@@ -39,7 +39,7 @@ var (
 	// A file or folder of the module: several elements, or a file of a known
 	// kind; a folder that a pattern of the go command begins with.
 	treePath = regexp.MustCompile(`^\.?/?((?:bench|greenlet|procs|report|results|\.browser|\.ci|\.github|\.mutants)(?:/[\w.-]+)*?)(?:/|/\.\.\.)?$`)
-	target   = regexp.MustCompile(`\bmake ([a-z]+)`)
+	target   = regexp.MustCompile(`\bmake ([a-z][a-z-]*)`)
 )
 
 // What a document links to, the paths that it names, and the targets of make
