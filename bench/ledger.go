@@ -51,7 +51,8 @@ type Unit struct {
 	Entry
 }
 
-// unitBytes is the size of a Unit.
+// unitBytes is the size of a Unit: whole cache lines, so that units of different
+// threads share none.
 const unitBytes = 128
 
 // NewUnit returns a unit with a recorder; see [NewRecorder]. Worker processes
