@@ -51,8 +51,8 @@ type Unit struct {
 	Entry
 }
 
-// unitBytes is the size of a Unit: whole cache lines, so that units of different
-// threads share none.
+// unitBytes is the size of a Unit: whole cache lines, so that units of other
+// threads share none with it.
 const unitBytes = 128
 
 // NewUnit returns a unit with a recorder; see [NewRecorder]. Worker processes
