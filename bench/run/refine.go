@@ -156,19 +156,27 @@ func (r *Run) info(workload string) (info benchlog.WorkloadInfo) {
 // the baselines, whether it pays, and against the others, which of them is
 // better; of open loops, up to which rate it keeps the limit.
 func (f *refiner) questions() (all []question) {
-	baseline := func(m benchlog.Model) bool {
-		return slices.ContainsFunc(f.Declared, func(d benchlog.ModelInfo) bool { return d.Name == m && d.Baseline })
+	declared := func(m benchlog.Model) (info benchlog.ModelInfo) {
+		if i := slices.IndexFunc(f.Declared, func(d benchlog.ModelInfo) bool { return d.Name == m }); i >= 0 {
+			info = f.Declared[i]
+		}
+		return info
 	}
+	baseline := func(m benchlog.Model) bool { return declared(m).Baseline }
+	peer := func(m benchlog.Model) bool { return declared(m).Beside != "" }
 	var pays, better []question
 	for _, q := range f.curves() {
 		for i, a := range f.Models {
+			if peer(a) {
+				continue // shown, and not in the competition
+			}
 			if q.a = a; q.w.Open {
 				pays = append(pays, q)
 				continue
 			}
 			for k, b := range f.Models {
 				switch q.b = b; {
-				case baseline(a), i == k:
+				case baseline(a), i == k, peer(b):
 				case baseline(b):
 					pays = append(pays, q)
 				case k < i:

@@ -18,6 +18,7 @@ type Analysis struct {
 	Warnings   []Warning   // what speaks against trusting the numbers, gravest first
 	BreakEvens []BreakEven // from which size on each model pays
 	Scalings   []Scaling   // how throughput depends on the number of CPUs
+	Besides    []Beside    // how peers stand to our models; none without peers
 	Foreign    []Metric    // of the cells of other tools, beside time per op
 
 	byCase     map[*results.Case]map[string]*Ranking // by metric ID
@@ -44,6 +45,7 @@ func Of(run *results.Run) *Analysis {
 	a.Scalings = scalings(a)
 	a.Warnings = warnings(a)
 	a.Verdict = verdictOf(a)
+	a.Besides = besides(a)
 	return a
 }
 

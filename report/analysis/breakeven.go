@@ -48,7 +48,7 @@ const (
 func questions(run *results.Run) (pairs [][2]string) {
 	for i, a := range run.Models {
 		for k, b := range run.Models {
-			if i != k && a != "" && b != "" && !run.Model(a).Baseline && (run.Model(b).Baseline || k < i) {
+			if i != k && a != "" && b != "" && !run.Aside(a) && (run.Model(b).Baseline || !run.Aside(b) && k < i) {
 				pairs = append(pairs, [2]string{a, b})
 			}
 		}

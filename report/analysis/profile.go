@@ -43,7 +43,7 @@ type ProfileModel struct {
 func profile(a *Analysis, m Metric) Profile {
 	p := Profile{Metric: m}
 	for _, model := range a.Models {
-		if !a.Model(model).Baseline {
+		if !a.Aside(model) {
 			p.Models = append(p.Models, ProfileModel{Model: model, Worst: math.NaN()})
 		}
 	}

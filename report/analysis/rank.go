@@ -174,7 +174,7 @@ func rankCase(run *results.Run, m Metric, c *results.Case) Ranking {
 		if len(e.Sample) > 0 {
 			e.Center, e.Have = inference.Median(e.Sample).Center, 1
 			e.Untimed = m.Latency() && e.Center <= Untimed(run)
-			if run.Model(model).Baseline {
+			if run.Aside(model) {
 				e.Relation = Unranked
 			}
 		}
@@ -211,7 +211,7 @@ func (a *Analysis) rankOver(m Metric, models []string, cases []*results.Case) Ra
 		case e.Have == 0:
 			continue
 		case slices.Contains(competing, model):
-		case a.Model(model).Baseline && covers(have[model], common):
+		case a.Aside(model) && covers(have[model], common):
 			e.Relation = Unranked
 		default:
 			e.Relation = Partial
@@ -244,7 +244,7 @@ func commonCases(run *results.Run, models []string, cases []*results.Case, has f
 				counts[model]++
 			}
 		}
-		if counts[model] > 0 && !run.Model(model).Baseline {
+		if counts[model] > 0 && !run.Aside(model) {
 			ranked = append(ranked, model)
 		}
 	}

@@ -42,7 +42,7 @@ func verdictOf(a *Analysis) Verdict {
 	v.Tiles = tiles(a)
 	var competing []string
 	for _, e := range a.overall[m.ID].Entries {
-		if e.Have > 0 && !a.Model(e.Model).Baseline {
+		if e.Have > 0 && !a.Aside(e.Model) {
 			competing = append(competing, e.Model)
 		}
 	}
@@ -93,7 +93,7 @@ func (a *Analysis) mean() string {
 func leftOut(a *Analysis, r *Ranking) []string {
 	var out []string
 	for _, e := range r.Entries {
-		if e.Relation == Partial && !a.Model(e.Model).Baseline {
+		if e.Relation == Partial && !a.Aside(e.Model) {
 			out = append(out, fmt.Sprintf("%s (%d of %d cases)", format.Clean(results.ModelName(e.Model)), e.Have, e.Of))
 		}
 	}

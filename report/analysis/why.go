@@ -139,7 +139,7 @@ func (a *Analysis) perUnit(k *Kind) string {
 	models := map[string][]string{}
 	for _, m := range a.Models {
 		f, ok := a.footprint(k, m)
-		if !ok || a.Model(m).Baseline {
+		if !ok || a.Aside(m) {
 			continue
 		}
 		span := fmt.Sprintf("%s: %s more units", format.Clean(f.from.Workload.Name), format.Tick(f.units, ""))

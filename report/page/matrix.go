@@ -71,7 +71,7 @@ func (b *builder) matrix(m analysis.Metric) pageMatrix {
 		c.Title = b.entryTitle(m, &r.Entries[i], r)
 		out.Geomean = append(out.Geomean, c)
 		win := matrixWin{Count: "–"}
-		if !b.models[i].Baseline {
+		if !b.run.Aside(b.models[i].Name) {
 			win = matrixWin{fmt.Sprint(wins[i]), wins[i]}
 		}
 		out.Wins = append(out.Wins, win)
@@ -134,7 +134,7 @@ func (b *builder) matrixCell(m analysis.Metric, e *analysis.Entry) matrixCell {
 	case analysis.Worse:
 		c.Mark, c.Spoken = "", "worse than the best"
 	case analysis.Unranked:
-		c.Mark, c.Spoken = "", "baseline, not in the competition"
+		c.Mark, c.Spoken = "", b.aside(e.Model)+", not in the competition"
 	case analysis.Partial:
 		c.Mark, c.Spoken = "◐", "only some of the cases"
 	}
@@ -153,6 +153,14 @@ func (b *builder) matrixCell(m analysis.Metric, e *analysis.Entry) matrixCell {
 		c.Class, c.Ratio = "part", fmt.Sprintf("%d of %d", e.Have, e.Of)
 	}
 	return c
+}
+
+// aside says why a model does not compete.
+func (b *builder) aside(model string) string {
+	if b.run.Model(model).Baseline {
+		return "baseline"
+	}
+	return "peer"
 }
 
 // state overrides a cell that failed, or says why there is none. A nil case
@@ -232,7 +240,7 @@ func (b *builder) entryTitle(m analysis.Metric, e *analysis.Entry, r *analysis.R
 			fmt.Fprintf(&s, "; undecided: too few results, %d are needed", benchlog.MinResults)
 		}
 	case analysis.Unranked:
-		s.WriteString("; a baseline, not in the competition")
+		s.WriteString("; a " + b.aside(e.Model) + ", not in the competition")
 	}
 	return s.String()
 }

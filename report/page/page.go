@@ -399,6 +399,9 @@ func (p *page) Class(model string) string {
 	return ""
 }
 
+// KindLinks lead to the workloads of a kind.
+func (p *page) KindLinks(k *analysis.Kind) []link { return p.b.kindLinks(k) }
+
 // CellLinks are the cells that a warning touches, at most forty.
 func (p *page) CellLinks(w analysis.Warning) []link {
 	var out []link

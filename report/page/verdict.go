@@ -54,9 +54,7 @@ func (b *builder) verdict() pageVerdict {
 			}
 			one.Losses = append(one.Losses, to)
 		}
-		for _, w := range d.Kind.Workloads {
-			one.Evidence = append(one.Evidence, link{b.anchor(w), format.Clean(w.Name)})
-		}
+		one.Evidence = b.kindLinks(d.Kind)
 		v.Decisions = append(v.Decisions, one)
 	}
 	if v.Advice == "" {
@@ -75,6 +73,14 @@ func (b *builder) verdict() pageVerdict {
 	}
 	v.Chart = b.profileChart(&v.Profile)
 	return v
+}
+
+// kindLinks lead to the workloads of a kind.
+func (b *builder) kindLinks(k *analysis.Kind) (out []link) {
+	for _, w := range k.Workloads {
+		out = append(out, link{b.anchor(w), format.Clean(w.Name)})
+	}
+	return out
 }
 
 // profileChart draws the share of cases over the factor: a step where a case

@@ -186,6 +186,16 @@ func (r *Run) Model(name string) benchlog.ModelInfo {
 	return benchlog.ModelInfo{Name: benchlog.Model(name)}
 }
 
+// Aside reports whether a model is shown and does not compete: a baseline, or a
+// peer of models of ours that do.
+func (r *Run) Aside(name string) bool {
+	m := r.Model(name)
+	return m.Baseline || m.Beside != "" && slices.ContainsFunc(r.Models, func(other string) bool {
+		o := r.Model(other)
+		return !o.Baseline && o.Beside == ""
+	})
+}
+
 // Baseline returns the first of the run's models that is a baseline, or "".
 func (r *Run) Baseline() string {
 	for _, m := range r.Models {

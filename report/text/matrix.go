@@ -2,6 +2,7 @@ package text
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -24,7 +25,7 @@ func (t *textWriter) matrix() {
 	if len(t.run.Verdict.Decisions) == 0 {
 		return
 	}
-	models := t.models(analysis.Throughput)
+	models := slices.DeleteFunc(t.models(analysis.Throughput), func(m string) bool { return t.run.Aside(m) && !t.run.Model(m).Baseline })
 	rows := t.matrixRows(models)
 	head := []textCell{{"", ansiBold}}
 	for _, m := range models {

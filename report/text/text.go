@@ -42,6 +42,7 @@ func Write(w io.Writer, run *analysis.Analysis, opt Options) error {
 	}
 	t := &textWriter{w: bufio.NewWriter(w), run: run, opt: opt}
 	t.verdict()
+	t.besides()
 	t.matrix()
 	if opt.Verbose || len(run.Verdict.Decisions) == 0 {
 		for _, m := range append([]analysis.Metric{analysis.Throughput, analysis.TailP99, analysis.Memory}, run.Foreign...) {
@@ -313,6 +314,22 @@ func (t *textWriter) verdict() {
 	for _, s := range []string{v.Advice, v.Mean} {
 		if s != "" {
 			t.wrap("", s, "  ")
+		}
+	}
+	t.printf("\n")
+}
+
+// besides prints how peers stand to our models.
+func (t *textWriter) besides() {
+	if len(t.run.Besides) == 0 {
+		return
+	}
+	t.wrap("", "Beside others, who are not in the competition:", "")
+	for i := range t.run.Besides {
+		b := &t.run.Besides[i]
+		t.wrap("", "- "+b.Kind.Name+": "+b.Sentence(), "  ")
+		for _, s := range b.Taken {
+			t.wrap(ansiDim, "  "+s, "  ")
 		}
 	}
 	t.printf("\n")

@@ -78,7 +78,7 @@ func Page(path, name string, baseline *results.Run) (*Report, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.numbers(said, count(string(file)), func(model string) bool { return !run.Model(model).Baseline })
+		r.numbers(said, count(string(file)), func(model string) bool { return !run.Aside(model) })
 	}
 	r.compare(said, want)
 	return r, nil

@@ -79,24 +79,6 @@ def process(b, way):
     return rounds(b, n, once)
 
 
-def add_one(v):
-    return v + 1
-
-
-def executor(b):
-    from concurrent.futures import ProcessPoolExecutor, wait
-
-    n = b.int("n")
-    with ProcessPoolExecutor(min(n, b.cpus)) as pool:
-        wait([pool.submit(add_one, 0) for _ in range(4 * b.cpus)])
-
-        def once():
-            futures = [pool.submit(add_one, 0) for _ in range(n)]
-            return sum(f.result() for f in futures)
-
-        return rounds(b, n, once)
-
-
 async def tasks(b):
     import asyncio
 
@@ -126,6 +108,5 @@ MODELS = {
     "py-asyncio": coroutines(tasks),
     "py-thread": threads(thread),
     "py-process": processes(process),
-    "py-executor": executor,
 }
-NA = {}
+NA = {"py-executor": "the processes of a pool have been started before: see Submit"}
