@@ -101,7 +101,8 @@ func (r *Runners) add(p *Program, models []benchlog.ModelInfo, workloads []bench
 	}
 	for _, w := range workloads {
 		if w.Shared() {
-			return fmt.Errorf("%s does not say what %s is: it has no story, op or cases, and no runner before it has any", p.Path, w.Name)
+			r.Notes = append(r.Notes, fmt.Sprintf("%s of %s is left out: no runner before it has %s", w.Name, p.Path, w.Name))
+			continue
 		}
 		r.Workloads = append(r.Workloads, r.lacking(w, had))
 	}

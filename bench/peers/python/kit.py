@@ -201,6 +201,10 @@ class Laps:
 class _Shared:
     """Units in this process."""
 
+    def counts(self, n):
+        """Return n numbers, for everybody to write their own."""
+        return [0] * n
+
     def race(self, b, n, work):
         return self._contest(b, n, work, b.start, b.stop)
 
@@ -219,7 +223,7 @@ class _Shared:
             opened.wait()
             try:
                 work(i, members[i])
-            except BaseException as e:
+            except Exception as e:
                 errors.append(e)
             with lock:
                 left -= 1
@@ -248,8 +252,9 @@ class _Threads(_Shared):
         import queue
         import threading
 
-        self.Queue = queue.Queue
+        self.Queue = self.JoinableQueue = queue.Queue
         self.Lock, self.Event, self.Semaphore = threading.Lock, threading.Event, threading.Semaphore
+        self.Barrier = threading.Barrier
         self.sleep = time.sleep
         self._thread = threading.Thread
 
@@ -266,8 +271,7 @@ class _Gevent(_Shared):
         import gevent.lock
         import gevent.queue
 
-        self.Queue = gevent.queue.Queue
-        self.Lock = self.Semaphore = None
+        self.Queue, self.JoinableQueue = gevent.queue.Queue, gevent.queue.JoinableQueue
         self.Lock, self.Event, self.Semaphore = gevent.lock.RLock, gevent.event.Event, gevent.lock.Semaphore
         self.sleep, self.spawn = gevent.sleep, gevent.spawn
 
@@ -279,12 +283,18 @@ class _Processes:
         import multiprocessing
 
         self._fork = multiprocessing.get_context("fork")
-        self.Queue, self.Pipe, self.Value = self._fork.Queue, self._fork.Pipe, self._fork.Value
-        self.Lock, self.Event, self.Semaphore = self._fork.Lock, self._fork.Event, self._fork.Semaphore
+        f = self._fork
+        self.Queue, self.JoinableQueue, self.Pipe, self.Value = f.Queue, f.JoinableQueue, f.Pipe, f.Value
+        self.Lock, self.Event, self.Semaphore, self.Barrier = f.Lock, f.Event, f.Semaphore, f.Barrier
         self.sleep = time.sleep
 
-    def race(self, b, n, work):
-        with self.team(b, n, work) as team:
+    def counts(self, n):
+        """Return n numbers in shared memory, for everybody to write their own."""
+        return self._fork.RawArray("q", n)
+
+    def race(self, b, n, work, prepare=lambda: None):
+        """Race; each unit calls prepare before it comes to the barrier."""
+        with Team(self._fork, b, n, work, prepare) as team:
             b.units(n)
             b.start()
             team.open()
@@ -296,15 +306,12 @@ class _Processes:
     def relay(self, b, n, work):
         """Run unit 0 in this process."""
         u = b.unit()
-        with self.team(b, n - 1, lambda i, u: work(i + 1, u)) as team:
+        with Team(self._fork, b, n - 1, lambda i, u: work(i + 1, u)) as team:
             b.units(n)
             team.open()
             work(0, u)
             team.dismiss()
         return b.answer()
-
-    def team(self, b, n, work):
-        return Team(self._fork, b, n, work)
 
 
 class Team:
@@ -445,7 +452,7 @@ async def race(b, n, work, relay=False):
         await opened.wait()
         try:
             await work(i, members[i])
-        except BaseException as e:
+        except Exception as e:
             errors.append(e)
         left -= 1
         if not left or errors:
@@ -478,6 +485,19 @@ def rounds(b, n, round_):
     for _ in range(b.n // n):
         laps.passed()
         u.ops += round_()
+    laps.passed()
+    b.stop()
+    u.answer = u.ops
+    return b.answer()
+
+
+async def rounds_of_tasks(b, n, round_):
+    """Do rounds of n tasks of asyncio."""
+    u, laps = b.unit(), Laps(b, n)
+    b.start()
+    for _ in range(b.n // n):
+        laps.passed()
+        u.ops += await round_()
     laps.passed()
     b.stop()
     u.answer = u.ops

@@ -19,7 +19,7 @@ MODELS = {
 }
 PROCESSES = ("py-process", "py-executor")
 
-WORKLOADS = "pingpong ring spawn cpumap prodcons pipe lock sleep echo".split()
+WORKLOADS = "pingpong ring chain spawn skynet cpumap submit prodcons joinqueue pipe shareddict lock semaphore event barrier sleep echo fetch heartbeat command".split()
 
 USAGE = """the Python runner measures one result of one case; switchyard starts it
   -list, or -workload NAME -model MODEL -params P -cpus C -benchtime NANOSECONDSns [-n N -op NANOSECONDSns]"""

@@ -19,7 +19,7 @@ def want(b):
 def ledger(b):
     n = b.int("n")
     rounds = b.n // n
-    return Ledger(units=n, ops=b.n, each=rounds, elapsed=rounds * NAP_NS)
+    return Ledger(units=n, ops=b.n, each=rounds, elapsed=rounds * NAP_NS * 95 // 100)  # a loop may count from when it last looked
 
 
 def limit(b):

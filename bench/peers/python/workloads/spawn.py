@@ -1,6 +1,6 @@
 """Start N tasks that do next to nothing, and wait until all have ended."""
 
-from kit import Failed, Ledger, coroutines, gevents, processes, rounds, threads
+from kit import Failed, Ledger, coroutines, gevents, processes, rounds, rounds_of_tasks, threads
 
 NAME = "Spawn"
 
@@ -82,24 +82,17 @@ def process(b, way):
 async def tasks(b):
     import asyncio
 
-    from kit import Laps
-
     n = b.int("n")
 
     async def task(ended):
         ended.append(1)
 
-    u, laps = b.unit(), Laps(b, n)
-    b.start()
-    for _ in range(b.n // n):
-        laps.passed()
+    async def once():
         ended = []
         await asyncio.gather(*(task(ended) for _ in range(n)))
-        u.ops += len(ended)
-    laps.passed()
-    b.stop()
-    u.answer = u.ops
-    return b.answer()
+        return len(ended)
+
+    return await rounds_of_tasks(b, n, once)
 
 
 MODELS = {
