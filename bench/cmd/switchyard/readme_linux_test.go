@@ -167,6 +167,14 @@ func (r *reader) command(b block, command, output string) {
 		r.contains(typed, r.bench(typed, "--workloads 'Nop|PingPong' --count 2"),
 			"Files: "+r.here("results/latest/bench.txt  results/latest/latency.hlog  results/latest/report.html"))
 		r.contains(command, readFile(r.T, r.dir, "results/latest/report.html"), "PingPong")
+	case is("make bench") && strings.Contains(typed, "PEERS=python"):
+		heading, _, _ := strings.Cut(output, "\n")
+		list, err := exec.Command(filepath.Join(readmeRoot, "bench/peers/python/runner"), "-list").CombinedOutput()
+		if err != nil || bytes.Contains(list, []byte("make peers-deps")) {
+			r.Logf("not tried: %s", list)
+			break
+		}
+		r.contains(typed, r.bench(typed, "--count 1"), heading+"\n- Handing over: greenlet ", " py-greenlet ", " py-process ")
 	case is("make bench"):
 		r.bench(typed, "--count 1")
 		text := readFile(r.T, r.dir, "results/latest/bench.txt")
