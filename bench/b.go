@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"runtime"
 	"time"
+
+	"switchyard/bench/benchlog"
 )
 
 // B is what a [Func] is given: how many ops to do, with which parameters, and
@@ -28,6 +30,7 @@ type B struct {
 	mem1    runtime.MemStats
 	units   int
 	entries []*Entry
+	own     []benchlog.Value
 	recs    []*Recorder
 	open    *OpenLoop
 
@@ -108,6 +111,10 @@ func (b *B) Share(i, n int) int {
 // Units records how many concurrent units the workload had alive at the same
 // moment: those that met at a barrier before [B.Start].
 func (b *B) Units(alive int) { b.units = alive }
+
+// Report adds a measurement of the workload's own to the result, in a unit of
+// its own: "turnaround-ns". Call it after [B.Stop], once per unit.
+func (b *B) Report(v float64, unit string) { b.own = append(b.own, benchlog.Value{V: v, Unit: unit}) }
 
 // fail keeps the first misuse; [Measure] turns it into a failed case.
 func (b *B) fail(err error) {

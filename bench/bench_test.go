@@ -208,3 +208,27 @@ func TestEvery(t *testing.T) {
 		}
 	}
 }
+
+// What a workload reports stands in the result, in its own unit.
+func TestReport(t *testing.T) {
+	w := &Workload{
+		Name: "Reporting", Story: "A test's.", Op: "op",
+		Want: func(*B) uint64 { return 0 },
+		Impls: map[Model]Func{"m": func(b *B) (uint64, error) {
+			b.Start()
+			for began := time.Now(); time.Since(began) <= 0; {
+			}
+			b.Stop()
+			b.Report(float64(b.N)/2, "waiting-ns")
+			b.Report(0.25, "lost/op")
+			return 0, nil
+		}},
+	}
+	r, err := Measure(w, Case{Workload: "Reporting", Model: "m", CPUs: 1}, Options{N: 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if line := r.String(); !strings.Contains(line, "\t15 waiting-ns\t") && !strings.Contains(line, "\t15.00 waiting-ns\t") || !strings.Contains(line, "\t0.250000 lost/op\t") {
+		t.Error(line)
+	}
+}

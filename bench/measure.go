@@ -132,6 +132,7 @@ func (m *measurement) pass(n int, op time.Duration) (*Result, error) {
 		GCs:     b.mem1.NumGC - b.mem0.NumGC,
 		Csw:     b.after.switches - b.before.switches + switches,
 		Units:   b.units,
+		Own:     b.own,
 		Counts:  perOp(b.counters.read(), n),
 
 		Processes: m.processes,

@@ -21,6 +21,7 @@ type Result struct {
 	Csw     int64                   // context switches of the tree
 	Units   int                     // units alive at the same moment; 0 is not counted
 	Counts  []benchlog.Value        // of the processor, per op of the warm-up; none where it has no counters
+	Own     []benchlog.Value        // what the workload has reported
 	Latency *hdrhistogram.Histogram // nil if no op was timed
 	Lag     *Lag                    // of the generator of an open loop; else nil
 
@@ -70,6 +71,7 @@ func (r *Result) Values() (values []benchlog.Value) {
 		add(float64(r.Lag.P99), "lag-p99-ns")
 		add(float64(r.Lag.Max), "lag-max-ns")
 	}
+	values = append(values, r.Own...)
 	if r.Memory > 0 {
 		add(float64(r.Memory), "peak-RSS-bytes")
 	}

@@ -32,8 +32,11 @@ func All() []*bench.Workload {
 		sleep, // IO
 		echo,
 		echoOpen,
+		fetch,
+		files,
 		heartbeat, // scheduling
-		command,   // processes
+		policies,
+		command, // processes
 		crash,
 	}
 }

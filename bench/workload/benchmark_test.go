@@ -43,7 +43,10 @@ func BenchmarkBarrier(b *testing.B)     { measure(b, parties) }
 func BenchmarkSleep(b *testing.B)       { measure(b, sleep) }
 func BenchmarkEcho(b *testing.B)        { measure(b, echo) }
 func BenchmarkEchoOpen(b *testing.B)    { measure(b, echoOpen) }
+func BenchmarkFetch(b *testing.B)       { measure(b, fetch) }
+func BenchmarkFiles(b *testing.B)       { measure(b, files) }
 func BenchmarkHeartbeat(b *testing.B)   { measure(b, heartbeat) }
+func BenchmarkPolicies(b *testing.B)    { measure(b, policies) }
 func BenchmarkCommand(b *testing.B)     { measure(b, command) }
 func BenchmarkCrash(b *testing.B)       { measure(b, crash) }
 

@@ -1,11 +1,15 @@
 package workload
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -13,7 +17,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
 	"switchyard/bench"
 	"switchyard/procs"
 )
@@ -117,6 +120,9 @@ func TestLimitsAndBatches(t *testing.T) {
 		{sleep, Process, "n=100", ""},
 		{sleep, Process, "n=101", "void: 101 processes, at some 1 MiB and more than a millisecond of start-up each, are too many for a result"},
 		{sleep, Goroutine, "n=10000", ""},
+		{fetch, Process, "tasks=100/payload=8", ""},
+		{fetch, Process, "tasks=101/payload=8", "void: 101 processes, at some 1 MiB and more than a millisecond of start-up each, are no way to wait for answers"},
+		{fetch, Greenlet, "tasks=256/payload=8", ""},
 		{ring, Process, "n=100", ""},
 		{ring, Process, "n=101", "void: 101 processes, at some 1 MiB and more than a millisecond of start-up each, are too many for a result"},
 		{ring, Thread, "n=1000", ""},
@@ -212,6 +218,106 @@ func TestServe(t *testing.T) {
 		io.Writer
 	}{strings.NewReader(line), closed}); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("nobody takes the answer: %v", err)
+	}
+}
+
+// What a server may answer, and what counts of it: the bytes that have come.
+func TestDownload(t *testing.T) {
+	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n"
+	body := string(words(make([]byte, 16), 4)) // 5 and 13
+	for answer, want := range map[string]struct {
+		entry bench.Entry
+		err   string
+	}{
+		ok + body:                              {bench.Entry{Answer: 18, Bytes: 16}, ""},
+		ok + body + "more":                     {bench.Entry{Answer: 18, Bytes: 16}, ""},
+		ok + body[:15]:                         {bench.Entry{Bytes: 15}, "unexpected EOF"},
+		ok[:len(ok)-2]:                         {bench.Entry{}, "EOF"},
+		"HTTP/1.1 200 OK\r\n\r\n" + body:       {bench.Entry{}, ""}, // the ledger misses the bytes
+		"HTTP/1.1 404 Not Found\r\n\r\n":       {bench.Entry{}, `answered by "HTTP/1.1 404 Not Found"`},
+		strings.Replace(ok, "16", "many", 1):   {bench.Entry{}, "invalid syntax"},
+		strings.Replace(ok, "OK", "\x00ok", 1): {bench.Entry{}, "answered by"},
+	} {
+		var asked bytes.Buffer
+		u := bench.NewUnit(1, 1)
+		err := download(&asked, bufio.NewReader(strings.NewReader(answer)), make([]byte, 64), 4, u)
+		if (err == nil) != (want.err == "") || err != nil && !strings.Contains(err.Error(), want.err) || u.Entry != want.entry {
+			t.Errorf("%q: %+v, %v; want %+v, %q", answer, u.Entry, err, want.entry, want.err)
+		}
+		if !strings.HasPrefix(asked.String(), "GET /4 HTTP/1.1\r\n") || !strings.HasSuffix(asked.String(), "\r\n\r\n") {
+			t.Errorf("asked %q", &asked)
+		}
+	}
+}
+
+// The server answers what it was asked for, whole, and a download of it adds up
+// to what is wanted; what is no request has no answer.
+func TestUpload(t *testing.T) {
+	serve := func(client func(conn net.Conn) error) error {
+		ours, theirs := net.Pipe()
+		var answered error
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			answered = upload(theirs, words(make([]byte, 4096), 0))
+			theirs.Close()
+		})
+		err := client(ours)
+		ours.Close()
+		wg.Wait()
+		return errors.Join(err, answered)
+	}
+	u := bench.NewUnit(1, 3)
+	for i := range 3 {
+		err := serve(func(conn net.Conn) error { return download(conn, bufio.NewReader(conn), make([]byte, 512), i, u) })
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if want := fetch.Want(&bench.B{N: 3, Params: "payload=4096"}); u.Answer != want || u.Bytes != 3*4096 {
+		t.Errorf("%+v, want %d of %d bytes", u.Entry, want, 3*4096)
+	}
+	err := serve(func(conn net.Conn) error {
+		_, err := io.WriteString(conn, "HELO /4\r\n\r\n")
+		if answer, _ := io.ReadAll(conn); len(answer) > 0 {
+			t.Errorf("answered %q", answer)
+		}
+		return err
+	})
+	if err == nil {
+		t.Error("what is no request is none to the server")
+	}
+}
+
+// A spool leaves no file, reads back what it has written, and takes none that
+// is somebody else's.
+func TestSpool(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	for sync, want := range map[string]bool{"each": true, "never": false} {
+		s, err := newSpool(&bench.B{Params: bench.Params("tasks=1/sync=" + sync)})
+		if err != nil || s.Sync != want {
+			t.Errorf("sync=%s: %+v, %v", sync, s, err)
+		}
+		u := bench.NewUnit(1, 3)
+		if err := s.handleAll(1, 2, 5, u, here); err != nil {
+			t.Error(err)
+		}
+		sum := sumWords(words(make([]byte, fileSize), 1)) + sumWords(words(make([]byte, fileSize), 3))
+		if u.Ops != 2 || u.Bytes != 2*fileSize || u.Answer != sum {
+			t.Errorf("sync=%s: %+v, want the sum %d", sync, u.Entry, sum)
+		}
+		if left, err := os.ReadDir(s.Dir); len(left) > 0 || err != nil {
+			t.Errorf("sync=%s: left %v, %v", sync, left, err)
+		}
+		if err := os.WriteFile(filepath.Join(s.Dir, "7"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.handleAll(7, 1, 8, bench.NewUnit(1, 1), here); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("a file that is there: %v", err)
+		}
+		s.remove()
+		if _, err := os.Stat(s.Dir); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the directory is still there: %v", err)
+		}
 	}
 }
 

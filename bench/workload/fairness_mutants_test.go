@@ -119,8 +119,9 @@ func TestMutants(t *testing.T) {
 	points := map[string][]bench.Params{ // small, for what starts processes
 		"Ring": {"n=4"}, "Sleep": {"n=4/stack=0"}, "Spawn": {"n=2"}, "ProdCons": {"p=2/c=2"}, "Pipe": {"payload=4096"},
 		"Lock": {"tasks=2/yield=never", "tasks=2/yield=each"}, "EchoOpen": {"conns=3/rate=2000"},
-		"Heartbeat": {"hogs=2/burst=1ms"},
-		"Mixed":     {"tasks=2/wait=80"}, "JoinQueue": {"c=2/batch=8"}, "SharedArray": {"size=8192"}, "SharedDict": {"tasks=2/read=50"},
+		"Heartbeat": {"hogs=2/burst=1ms"}, "Fetch": {"tasks=2/payload=4096"}, "Files": {"tasks=2/sync=never"},
+		"Policies": {"policy=SRTF/unit=50us"},
+		"Mixed":    {"tasks=2/wait=80"}, "JoinQueue": {"c=2/batch=8"}, "SharedArray": {"size=8192"}, "SharedDict": {"tasks=2/read=50"},
 		"Semaphore": {"guests=4/permits=2"}, "Event": {"n=4"}, "Barrier": {"n=4"},
 		"Crash": {"every=10"},
 		"Chain": {"n=4"}, "GC": {"heapMiB=0"}, "Submit": {"inflight=4"}, "Parked": {"n=4/stack=1024"}, "Skynet": {"leaves=10"},
@@ -228,6 +229,9 @@ func TestLedgers(t *testing.T) {
 
 		"PipeOpen/payload=65536/rate=2000": {"b", "ueb", "ueb", "ueb"}, // the next message may be there
 		"EchoOpen/conns=10/rate=2000":      {"ub", "ub", "ub", "ub"},
+		"Fetch/tasks=4/payload=16384":      {"bt", "ubst", "ubst", "ubst"},
+		"Files/tasks=8/sync=each":          {"b", "ubs", "ub", "ub"}, // the kernel blocks a thread
+		"Policies/policy=RR/unit=1ms":      {"t", "uest", "uest", "uest"},
 		"Heartbeat/hogs=0/burst=1ms":       {"ust", "ust", "ust", "ust"},
 		"Heartbeat/hogs=2/burst=1ms":       {"ust", "ust", "ust", "ust"},
 
@@ -323,6 +327,61 @@ func TestHogs(t *testing.T) {
 	c := bench.Case{Workload: "Heartbeat", Params: "hogs=1/burst=1ms", Model: Goroutine, CPUs: 1}
 	if err := tryMutant(heartbeat, c, 3, idle); err == nil || !strings.Contains(err.Error(), "wrong answer") {
 		t.Errorf("a hog that computes nothing: %v", err)
+	}
+}
+
+// The policies of all cases are done with the jobs when the textbook says; one
+// that is not is no result.
+func TestTextbooks(t *testing.T) {
+	for _, p := range policies.Points() {
+		name, _ := p.Get("policy")
+		book, err := textbooks(name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if plan, err := book.plan(); err != nil || len(plan.Jobs) != len(jobMix) {
+			t.Errorf("%s: %v", p, err)
+		}
+		book.done[4]++
+		if _, err := book.plan(); err == nil || !strings.Contains(err.Error(), "in the textbook at ") {
+			t.Errorf("%s with another table: %v", p, err)
+		}
+	}
+	c := bench.Case{Workload: "Policies", Params: "policy=LIFO/unit=1ms", Model: Greenlet, CPUs: 1}
+	if err := tryMutant(policies, c, 5, policies.Impls[Greenlet]); err == nil || !strings.Contains(err.Error(), `no policy "LIFO"`) {
+		t.Errorf("no policy: %v", err)
+	}
+}
+
+// The times of a job, and when it is to arrive.
+func TestJobTimes(t *testing.T) {
+	p, u := pace{1, time.Millisecond}, bench.NewUnit(1, 9)
+	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+	for _, tt := range []struct {
+		i, due, began, ended int
+		want                 spent
+	}{
+		{0, 5, 7, 12, spent{ms(7), ms(2), ms(4)}}, // it computes for 3
+		{1, 2, 2, 8, spent{ms(6), 0, 0}},
+		{4, 8, 7, 9, spent{ms(1), 0, 0}}, // begun and done a little early
+	} {
+		if got := p.did(tt.i, u, ms(tt.due), ms(tt.began), ms(tt.ended)); got != tt.want {
+			t.Errorf("%+v: %+v", tt, got)
+		}
+	}
+	if got := fmt.Sprint(u.Samples()); u.Ops != 3 || got != "[7000000 6000000 1000000]" {
+		t.Errorf("%d jobs, latencies %s", u.Ops, got)
+	}
+	if mixUnits() != 20 || p.due(0, 0) != 0 || p.due(0, 4) != ms(8) || p.due(ms(120), 2) != ms(124) {
+		t.Errorf("%d units; due at %v, %v, %v", mixUnits(), p.due(0, 0), p.due(0, 4), p.due(ms(120), 2))
+	}
+	b := &bench.B{N: 2}
+	all := spent{ms(1), ms(2), ms(3)}
+	all.add(spent{ms(3), ms(2), ms(1)})
+	all.report(b)
+	if all != (spent{ms(4), ms(4), ms(4)}) {
+		t.Errorf("together %+v", all)
 	}
 }
 

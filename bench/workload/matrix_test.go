@@ -144,6 +144,10 @@ func namedUnits(c bench.Case) int {
 		return p.Int("p") + p.Int("c")
 	case "Command", "Lock", "Mixed", "SharedDict":
 		return p.Int("tasks")
+	case "Fetch", "Files":
+		return p.Int("tasks")
+	case "Policies":
+		return len(jobMix)
 	case "Heartbeat":
 		return 1 + p.Int("hogs")
 	}

@@ -25,6 +25,26 @@
 //   - Time ends at Forever, the largest Time: a run that gets there is given up
 //     with ErrLimit.
 //
+// # A table
+//
+// Five jobs, A to E, of Stallings, "Operating Systems", chapter "Uniprocessor
+// scheduling", arrive at 0, 2, 4, 6 and 8 and compute for 3, 6, 4, 5 and 2. When
+// each is done, and the means, under each policy; the feedback queues are
+// Patient and Considerate, with as many levels as are needed:
+//
+//	policy         A   B   C   D   E  turnaround  response  waiting
+//	FCFS           3   9  13  18  20        8.60      4.60     4.60
+//	SJF            3   9  15  20  11        7.60      3.60     3.60
+//	SRTF           3  15   8  20  10        7.20      2.00     3.20
+//	RR(1)          4  18  17  20  15       10.80      0.80     6.80
+//	RR(4)          3  17  11  20  19       10.00      3.60     6.00
+//	MLFQ[1 1 ...]  4  20  16  19  11       10.00      0.00     6.00
+//	MLFQ[1 2 ...]  4  17  18  20  14       10.60      0.20     6.60
+//
+// The shortest turnaround is that of who knows how long a job will take, the
+// shortest response that of who interrupts the others. Turnaround and the times
+// when jobs are done are the book's; response and waiting follow from them.
+//
 // The definitions are those of Silberschatz, Galvin and Gagne, "Operating
 // System Concepts", chapter "CPU scheduling", and of Arpaci-Dusseau, "Operating
 // Systems: Three Easy Pieces", chapters 7 and 8; the tests are their examples,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -93,6 +94,37 @@ func TestStallings(t *testing.T) {
 		r := simulate(t, c.policy, jobs)
 		if got := each(r, finish); !slices.Equal(got, c.finish) || r.MeanTurnaround() != c.turnaround {
 			t.Errorf("%v: done %v, want %v; turnaround %v, want %v; %s", c.policy, got, c.finish, r.MeanTurnaround(), c.turnaround, r.Gantt())
+		}
+	}
+}
+
+// TestTable: the documentation's table of the same jobs.
+func TestTable(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	jobs := bursts([2]Time{0, 3}, [2]Time{2, 6}, [2]Time{4, 4}, [2]Time{6, 5}, [2]Time{8, 2})
+	policies := map[string]Policy{
+		"FCFS": FCFS(), "SJF": SJF(), "SRTF": SRTF(), "RR(1)": RoundRobin(1), "RR(4)": RoundRobin(4),
+		"MLFQ[1 1 ...]": Feedback{Quanta: []Time{1, 1, 1, 1, 1, 1}, Patient: true, Considerate: true}.Policy(),
+		"MLFQ[1 2 ...]": Feedback{Quanta: []Time{1, 2, 4, 8}, Patient: true, Considerate: true}.Policy(),
+	}
+	_, table, _ := strings.Cut(string(doc), "//	policy ")
+	for _, line := range strings.Split(table, "\n")[1 : 1+len(policies)] {
+		if len(line) < 20 {
+			t.Fatalf("the line %q", line)
+		}
+		name := strings.TrimSpace(line[3:17])
+		policy := policies[name]
+		if policy == nil {
+			t.Fatalf("no policy %q, or twice", name)
+		}
+		delete(policies, name)
+		r := simulate(t, policy, jobs)
+		want := strings.Trim(fmt.Sprint(each(r, finish)), "[]") + fmt.Sprintf(" %.2f %.2f %.2f", r.MeanTurnaround(), r.MeanResponse(), r.MeanWaiting())
+		if got := strings.Join(strings.Fields(line[17:]), " "); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
 		}
 	}
 }

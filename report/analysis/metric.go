@@ -37,6 +37,7 @@ var MedianLatency = Metric{ID: "p50", Name: "Latency p50", Unit: "p50-ns"}
 // ownUnits are those whose meaning our runner decides. Under another tool's
 // name they may stand for anything.
 var ownUnits = []string{"ops/s", "cpu-ns/op", "p50-ns", "p90-ns", "p99-ns", "p99.9-ns", "max-ns", "peak-RSS-bytes", "csw/op", "units", "gcs", "lag-p99-ns", "lag-max-ns",
+	"turnaround-ns", "response-ns", "waiting-ns", "virtual-turnaround-ns",
 	"instructions/op", "cycles/op", "cache-misses/op", "kernel-instructions/op", "kernel-cycles/op", "kernel-cache-misses/op"}
 
 // foreignMetric is the metric of another tool's unit. Which way is better the

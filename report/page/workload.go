@@ -279,6 +279,10 @@ var measures = []column{
 	{"p99.9", unitCell("p99.9-ns")},
 	{"max", unitCell("max-ns")},
 	{"lag p99", unitCell("lag-p99-ns")},
+	{"turnaround", unitCell("turnaround-ns")},
+	{"in virtual time", unitCell("virtual-turnaround-ns")},
+	{"response", unitCell("response-ns")},
+	{"waiting", unitCell("waiting-ns")},
 	{"CPU/op", unitCell("cpu-ns/op")},
 	{"peak memory", unitCell("peak-RSS-bytes")},
 	{"spread", func(b *builder, c *results.Cell, e *analysis.Entry, s analysis.Summary) tableCell {

@@ -81,7 +81,7 @@ func TestPacedSection(t *testing.T) {
 `
 	for i := range 6 {
 		for _, hogs := range []int{1, 2} {
-			text += fmt.Sprintf("BenchmarkHeartbeat/hogs=%d/model=a-2 5 10000000 ns/op 100 ops/s 20000 p50-ns %d p99-ns\n", hogs, 30_000+i)
+			text += fmt.Sprintf("BenchmarkHeartbeat/hogs=%d/model=a-2 5 10000000 ns/op 100 ops/s 20000 p50-ns %d p99-ns 7000000 turnaround-ns\n", hogs, 30_000+i)
 			text += fmt.Sprintf("BenchmarkHeartbeat/hogs=%d/model=b-2 5 90000000 ns/op 11 ops/s 20000 p50-ns %d p99-ns\n", hogs, hogs*60_000+i)
 		}
 	}
@@ -98,6 +98,9 @@ func TestPacedSection(t *testing.T) {
 	}
 	if columns := fmt.Sprint(w.Tables[0].Columns); strings.Contains(columns, "throughput") {
 		t.Errorf("the columns %s", columns)
+	}
+	if i := slices.Index(w.Tables[0].Columns, "turnaround"); i < 0 || w.Tables[0].Rows[0].Cells[i].Text != "7.00ms" {
+		t.Errorf("no turnaround in %+v", w.Tables[0])
 	}
 	titles := ""
 	for _, c := range w.Curves {

@@ -11,7 +11,9 @@ import (
 
 // unitsOf are the units whose medians stand in columns of the tables.
 var unitsOf = map[string]string{
-	"throughput": "ops/s", "p50": "p50-ns", "p99": "p99-ns", "p99.9": "p99.9-ns", "max": "max-ns", "lag p99": "lag-p99-ns", "CPU/op": "cpu-ns/op",
+	"throughput": "ops/s", "p50": "p50-ns", "p99": "p99-ns", "p99.9": "p99.9-ns", "max": "max-ns", "lag p99": "lag-p99-ns",
+	"turnaround": "turnaround-ns", "in virtual time": "virtual-turnaround-ns", "response": "response-ns", "waiting": "waiting-ns",
+	"CPU/op":      "cpu-ns/op",
 	"peak memory": "peak-RSS-bytes", "B/op": "B/op", "allocs/op": "allocs/op", "context switches/op": "csw/op", "collections": "gcs",
 }
 

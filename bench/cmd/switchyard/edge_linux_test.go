@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -379,5 +380,46 @@ func TestPoorTerminals(t *testing.T) {
 		if bar := newProgress(f).bar != nil; opt.Color != test.color || opt.Width != int(test.width) || bar != test.bar {
 			t.Errorf("TERM=%s, %d columns: colour %v, width %d, bar %v", test.term, test.width, opt.Color, opt.Width, bar)
 		}
+	}
+}
+
+// What runners write for a while is in the directory of the results, and gone
+// afterwards: what they left, and what a killed run did.
+func TestScratch(t *testing.T) {
+	out := t.TempDir()
+	t.Setenv("TMPDIR", "/before")
+	left := filepath.Join(out, ".switchyard-scratch-1", "file")
+	for _, dir := range []string{filepath.Dir(left), filepath.Join(out, "kept")} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(left, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	boom := errors.New("boom")
+	err := withScratch(out, func() error {
+		dir := os.TempDir()
+		if filepath.Dir(dir) != out {
+			t.Errorf("temporary files are in %s, want a directory in %s", dir, out)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+			t.Error(err)
+		}
+		return boom
+	})
+	entries, readErr := os.ReadDir(out)
+	if err != boom || readErr != nil || len(entries) != 1 || entries[0].Name() != "kept" || os.TempDir() != "/before" {
+		t.Errorf("%v, left %v (%v), temporary files are in %s", err, entries, readErr, os.TempDir())
+	}
+	os.Unsetenv("TMPDIR") // t.Setenv puts back what was
+	if err := withScratch(out, func() error { return nil }); err != nil {
+		t.Error(err)
+	}
+	if v, had := os.LookupEnv("TMPDIR"); had {
+		t.Errorf("TMPDIR is %q, and was not set", v)
+	}
+	if err := withScratch(filepath.Join(out, "none"), func() error { return nil }); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no directory: %v", err)
 	}
 }

@@ -142,7 +142,11 @@ func measure(cmd *cobra.Command, f runFlags, runners *run.Runners, present func(
 	defer r.Log.Close()
 	r.Exec = runners
 	r.Observe = p
-	stats, err := r.Do(cmd.Context())
+	var stats run.Stats
+	err = withScratch(f.out, func() (err error) {
+		stats, err = r.Do(cmd.Context())
+		return err
+	})
 	p.done()
 	if err := finish(cmd, f, r.Log, stats, err, present); err != nil {
 		return err
@@ -151,6 +155,37 @@ func measure(cmd *cobra.Command, f runFlags, runners *run.Runners, present func(
 		return &exitError{exitFailed, fmt.Errorf("%s failed", plural(stats.Failed, "case"))}
 	}
 	return nil
+}
+
+// withScratch runs f while runners keep their temporary files on the disk of
+// the results, which need not be that of /tmp. What they leave is removed, also
+// that of an earlier run in this directory that was killed.
+func withScratch(out string, f func() error) error {
+	const variable, prefix = "TMPDIR", ".switchyard-scratch-"
+	out, err := filepath.Abs(out)
+	if err != nil {
+		return err
+	}
+	entries, _ := os.ReadDir(out)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), prefix) {
+			_ = os.RemoveAll(filepath.Join(out, e.Name()))
+		}
+	}
+	dir, err := os.MkdirTemp(out, prefix)
+	if err != nil {
+		return fmt.Errorf("a directory for temporary files: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	if old, had := os.LookupEnv(variable); had {
+		defer os.Setenv(variable, old)
+	} else {
+		defer os.Unsetenv(variable)
+	}
+	if err := os.Setenv(variable, dir); err != nil {
+		return err
+	}
+	return f()
 }
 
 // planned makes the plan of a new run from the flags, and its log.
