@@ -306,6 +306,12 @@ func TestHandshakeSteps(t *testing.T) {
 	}
 }
 
+func TestFormatInet4(t *testing.T) {
+	if s := formatInet4(&unix.SockaddrInet4{Addr: [4]byte{1, 23, 4, 56}, Port: 789}); s != "1.23.4.56:789" {
+		t.Error(s)
+	}
+}
+
 // No two challenges, and no two answers, are alike: an old proof is of no use.
 func TestChallengesDiffer(t *testing.T) {
 	seen := map[string]bool{}

@@ -247,6 +247,11 @@ func testStrangers(t *testing.T) {
 	if !s.leave(b) || s.leave(b) || !s.enter(d) || isClosed(b) || isClosed(c) {
 		t.Fatal("who left was pushed out")
 	}
+	select { // for whoever is about to wait
+	case <-s.left:
+	default:
+		t.Error("nobody heard that b left")
+	}
 	entered := make(chan bool)
 	go func() { entered <- s.enter(file()) }()
 	time.Sleep(strangerGrace / 5)
