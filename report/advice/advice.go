@@ -128,7 +128,7 @@ func (s *Aspect) fill(a *analysis.Analysis, g *curve, src source, x float64) {
 		one := Standing{Model: model, Beside: beside(a.Run, model)}
 		e, err := g.at(x, model, func(c *results.Cell) (analysis.Summary, bool) {
 			sum := a.Summary(c, src.unit)
-			if src.per {
+			if src.per && sum.Bounded() { // else it is not used
 				sum.Center, sum.Lo, sum.Hi = 1e9/sum.Center, 1e9/sum.Hi, 1e9/sum.Lo
 			}
 			return sum, sum.N > 0 && sum.Center > 0 && format.Finite(sum.Center)

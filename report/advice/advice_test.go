@@ -202,6 +202,34 @@ func TestNotDecided(t *testing.T) {
 	}
 }
 
+// Too few results have no interval, at a measured size and between two; nothing
+// is said of them but that.
+func TestTooFew(t *testing.T) {
+	text := declared
+	for range 5 {
+		for _, c := range []string{"CPUMap/task=10us/chunk=1/model=greenlet", "CPUMap/task=10us/chunk=1/model=goroutine", "CPUMap/task=100us/chunk=1/model=greenlet", "Sleep/n=100/stack=0/model=greenlet"} {
+			text += "Benchmark" + c + "-2 100 1000 ns/op 1e6 ops/s 1000 cpu-ns/op 1e6 peak-RSS-bytes\n"
+		}
+	}
+	run, err := results.Read("hand-made", strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, us := range []time.Duration{10, 30} {
+		got := Of(analysis.Of(run), Question{Task: us * time.Microsecond, IO: -1, Concurrency: 100, Memory: 1})
+		for _, s := range got.Aspects {
+			for _, m := range s.Models {
+				if m.Why == "" {
+					t.Errorf("%s: %s has %v to %v of five results", s.Ask, m.Model, m.Lo, m.Hi)
+				}
+			}
+		}
+		if len(got.Best)+len(got.TooBig) > 0 || got.Decided || got.Command() == "" {
+			t.Errorf("%v: %s %s", us, got.Headline(), got.Command())
+		}
+	}
+}
+
 // Between two measured sizes the interval holds what the curve has there, be it
 // a fixed price and one per unit, or a power of the size.
 func TestBetweenSizes(t *testing.T) {
