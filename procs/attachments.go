@@ -3,6 +3,7 @@ package procs
 import (
 	"encoding/binary"
 	"errors"
+	"os"
 	"sync"
 
 	"switchyard/procs/internal/child"
@@ -18,6 +19,8 @@ type attachments struct {
 	cond   sync.Cond
 	came   map[uint64]attachment
 	closed bool
+
+	store taskring.Store // of the other end
 }
 
 type attachment struct {
@@ -60,20 +63,75 @@ func (a *attachments) take(seq uint64) ([]int, error) {
 
 // open waits for the descriptors of task seq if flags say that there are any,
 // and puts them into w, whose owner closes them. It returns the payload, which
-// may be in the first of them.
+// may be in the first of them, or in the other end's store: it is valid until
+// done.
 func (a *attachments) open(seq uint64, flags uint32, payload []byte, w *wire) (_ []byte, err error) {
-	if flags&taskring.Attached == 0 {
-		return payload, nil
+	if flags&taskring.Attached != 0 {
+		if w.FDs, err = a.take(seq); err != nil {
+			return nil, err
+		}
+		if flags&(taskring.Blob|taskring.NewStore) != 0 && len(w.FDs) > 0 {
+			fd := w.FDs[0]
+			w.FDs = w.FDs[1:]
+			if flags&taskring.Blob != 0 {
+				payload, err = transport.ReadBlob(fd)
+				kernel.CloseFD(fd)
+				return payload, err
+			}
+			if err := a.store.Adopt(os.NewFile(uintptr(fd), "store")); err != nil {
+				return nil, err
+			}
+		}
 	}
-	if w.FDs, err = a.take(seq); err != nil {
-		return nil, err
+	if flags&taskring.Stored != 0 {
+		return a.store.Message(payload)
 	}
-	if flags&taskring.Blob != 0 && len(w.FDs) > 0 {
-		payload, err = transport.ReadBlob(w.FDs[0])
-		kernel.CloseFD(w.FDs[0])
-		w.FDs = w.FDs[1:]
+	return payload, nil
+}
+
+// done lets go of the payload of a task or result with these flags.
+func (a *attachments) done(flags uint32) {
+	if flags&taskring.Stored != 0 {
+		a.store.Done()
 	}
-	return payload, err
+}
+
+// skip lets go of a task that is not run.
+func (a *attachments) skip(seq uint64, flags uint32) {
+	var w wire
+	a.open(seq, flags, nil, &w)
+	w.Close()
+	a.done(flags)
+}
+
+// fit finds a place for a payload that is too long for the ring: in the store,
+// or else in memory of its own. It returns what the record is to hold, with its
+// flags, and puts the memory in front of the descriptors of w if it has to go
+// along.
+func fit(s *taskring.Store, b []byte, w *wire) (payload []byte, flags uint32, err error) {
+	fd := -1
+	payload, seg, ok := s.Lay(b)
+	switch {
+	case ok && seg == nil:
+		return payload, taskring.Stored, nil
+	case ok:
+		flags = taskring.Stored | taskring.NewStore
+		err = seg.WithFD(func(own int) (err error) {
+			fd, err = kernel.DupFD(own)
+			return err
+		})
+		if err != nil {
+			s.Withdraw()
+		}
+	default:
+		flags = taskring.Blob
+		fd, err = transport.NewBlob(b)
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	w.FDs = append([]int{fd}, w.FDs...)
+	return payload, flags, nil
 }
 
 // attach sends the descriptors of task seq, which the other end's attachments
@@ -97,4 +155,5 @@ func (a *attachments) drop() {
 		kernel.CloseAll(got.fds)
 	}
 	a.came = nil
+	a.store.Close()
 }

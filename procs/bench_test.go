@@ -184,6 +184,38 @@ func BenchmarkPoolApply(b *testing.B) {
 	proctest.Beside(b, osEcho(b, 8), 1, apply)
 }
 
+// BenchmarkPoolLarge is a task whose argument and result are so many bytes.
+// x-gob: in units of the same as encoding/gob through pipes of the operating
+// system.
+func BenchmarkPoolLarge(b *testing.B) {
+	for _, size := range []int{64 << 10, 256 << 10, 1 << 20, 16 << 20, 64 << 20} {
+		b.Run("size="+strconv.Itoa(size), func(b *testing.B) {
+			p := newPool(b, PoolConfig{Workers: 1})
+			ctx, arg := soon(b), make([]byte, size)
+			b.SetBytes(int64(2 * size))
+			f := gobEcho(b, size)
+			b.ReportAllocs()
+			apply := func(n int) {
+				for i := range n {
+					arg[size-1] = byte(i)
+					v, err := Apply(ctx, p, testIncrement, arg)
+					if err != nil || len(v) != size || v[0] != 1 || v[size-1] != byte(i) {
+						b.Fatal(err, len(v))
+					}
+				}
+			}
+			apply(2)
+			proctest.Beside(b, f, 1, apply)
+		})
+	}
+}
+
+// testIncrement adds one to the first byte.
+var testIncrement = Register("test.increment", func(_ context.Context, b []byte) ([]byte, error) {
+	b[0]++
+	return b, nil
+})
+
 // applying starts a pool, and returns what calls Apply n times, one after the
 // other.
 func applying(b *testing.B) func(n int) {

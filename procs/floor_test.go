@@ -3,8 +3,11 @@
 package procs
 
 import (
+	"bufio"
 	"context"
 	"encoding/binary"
+	"encoding/gob"
+	"errors"
 	"io"
 	"os"
 	"sync"
@@ -53,6 +56,21 @@ var (
 			}
 		}
 	})
+	// testGob adds one to the first byte of each message.
+	testGob = Register("test.gob", func(_ context.Context, a osPipeArgs) (int, error) {
+		out := bufio.NewWriter(a.Out)
+		enc, dec := gob.NewEncoder(out), gob.NewDecoder(bufio.NewReader(a.In))
+		for {
+			var msg []byte
+			if err := dec.Decode(&msg); err != nil {
+				return 0, nil
+			}
+			msg[0]++
+			if err := errors.Join(enc.Encode(msg), out.Flush()); err != nil {
+				return 0, nil
+			}
+		}
+	})
 	// testCount writes 0 to n-1 for every n that it reads, each at once, as a
 	// Queue's Put does it.
 	testCount = Register("test.count", func(_ context.Context, a osPipeArgs) (int, error) {
@@ -87,6 +105,26 @@ func osEcho(b *testing.B, size int) proctest.Floor {
 			}
 			if _, err := io.ReadFull(r, buf); err != nil || buf[0] != byte(i) {
 				b.Fatal(err)
+			}
+		}
+	}}
+}
+
+// gobEcho is a call with so many bytes there and back by encoding/gob.
+func gobEcho(b *testing.B, size int) proctest.Floor {
+	r, w := osPipes(b, testGob, size)
+	out := bufio.NewWriter(w)
+	enc, dec := gob.NewEncoder(out), gob.NewDecoder(bufio.NewReader(r))
+	msg := make([]byte, size)
+	return proctest.Floor{Unit: "x-gob", Do: func(n int) {
+		for i := range n {
+			msg[size-1] = byte(i)
+			var got []byte
+			if err := errors.Join(enc.Encode(msg), out.Flush(), dec.Decode(&got)); err != nil {
+				b.Fatal(err)
+			}
+			if len(got) != size || got[0] != 1 || got[size-1] != byte(i) {
+				b.Fatal(len(got))
 			}
 		}
 	}}

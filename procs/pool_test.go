@@ -199,6 +199,66 @@ func TestPoolTimeout(t *testing.T) {
 	}
 }
 
+// The time limit, or the cancellation, of a task that was behind others in its
+// worker's ring reaches that task and no other: it ends, and its worker stays.
+func TestPoolStopsTheRightTask(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 1, Grace: time.Hour})
+	gate := closing(t, must(NewSemaphore(0))(t), nil)
+	begun := closing(t, must(NewSemaphore(0))(t), nil)
+	pid, err := Apply(soon(t), p, testPID, struct{}{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, limit := range []bool{true, false} {
+		var before []*AsyncResult[largeTask]
+		for range 3 {
+			before = append(before, ApplyAsync(p, testLarge, largeTask{Go: gate}))
+		}
+		var opts []Option
+		if limit {
+			opts = append(opts, Timeout(time.Millisecond))
+		}
+		stopped := ApplyAsync(p, testWaits, begun, opts...)
+		after := ApplyAsync(p, testSquare, 7)
+		for range before {
+			if err := gate.Release(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := begun.Acquire(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+		want := ErrTimeout
+		if !limit {
+			want = ErrCancelled
+			stopped.Cancel()
+		}
+		if _, err := stopped.Get(soon(t)); !errors.Is(err, want) {
+			t.Error(err)
+		}
+		for _, r := range before {
+			if _, err := r.Get(soon(t)); err != nil {
+				t.Error(err)
+			}
+		}
+		if v, err := after.Get(soon(t)); v != 49 || err != nil {
+			t.Error(v, err)
+		}
+		if now, err := Apply(soon(t), p, testPID, struct{}{}); now != pid || err != nil {
+			t.Errorf("the worker is %d, not %d any more (%v)", now, pid, err)
+		}
+	}
+}
+
+// testWaits says that it has begun, and waits until it is stopped.
+var testWaits = Register("test.waits", func(ctx context.Context, begun *Semaphore) (int, error) {
+	if err := begun.Release(); err != nil {
+		return 0, err
+	}
+	<-ctx.Done()
+	return 0, ctx.Err()
+})
+
 func TestPoolTerminate(t *testing.T) {
 	p := newPool(t, PoolConfig{Workers: 2})
 	var rs []*AsyncResult[int]

@@ -122,9 +122,8 @@ func (p *Pool) watchLimits() {
 		if !w.state.running() {
 			continue
 		}
-		for i := w.head; i < len(w.entries); i++ {
-			e := &w.entries[i]
-			if e.revoked || e.limit == 0 && e.killAt.IsZero() {
+		for seq, e := range w.oldestFirst {
+			if e.limit == 0 && e.killAt.IsZero() {
 				continue
 			}
 			more = true
@@ -138,7 +137,7 @@ func (p *Pool) watchLimits() {
 				break // nor was any behind it
 			}
 			if s := e.task.Started.Load(); s != 0 && time.Duration(mono-s) > e.limit {
-				p.stopTask(w, e, w.headSeq+uint64(i-w.head), ErrTimeout)
+				p.stopTask(w, e, seq, ErrTimeout)
 			}
 		}
 	}

@@ -255,6 +255,7 @@ func (p *Pool) deliver(w *worker, a *arrival) {
 	*x = wire{}
 	defer x.Close()
 	payload, err := w.att.open(a.seq, a.flags, a.payload, x)
+	defer w.att.done(a.flags) // also when the job ends this goroutine
 	switch {
 	case err == errNothingAttached: // its end of the socket is closed: it has died, or must
 		w.child.Signal(sigKill)
@@ -325,6 +326,7 @@ func (p *Pool) rescue() {
 		}
 		able = able || w.state == workerServing
 	}
+	p.scratch = nil // it may be as long as the longest arguments ever
 	if able {
 		for _, w := range idle {
 			logf(LevelWarning, "%s does not begin its tasks: others get them", w.name)

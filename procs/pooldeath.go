@@ -86,7 +86,7 @@ func (p *Pool) requeueFrom(w *worker) {
 		}
 	}
 	w.become(workerReaped)
-	w.entries, w.load = nil, 0
+	w.entries, w.head, w.headSeq, w.load = nil, 0, w.nextSeq, 0
 	w.free()
 	p.balance()
 }

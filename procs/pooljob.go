@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"switchyard/procs/internal/taskring"
-	"switchyard/procs/internal/transport"
 )
 
 // job is what a pool works on: a call, or a Map of many pieces. All methods but
@@ -124,13 +123,21 @@ func (p *Pool) pick() *worker {
 func (p *Pool) place(w *worker, t ticket) {
 	fn, n, limit := t.job.head(t.piece)
 	var x wire
-	b, err := t.job.encode(t.piece, p.scratch[:0], &x)
+	room := w.store.Room()
+	dst := room
+	if room == nil {
+		dst = p.scratch[:0]
+	}
+	b, err := t.job.encode(t.piece, dst, &x)
 	if err != nil {
+		w.store.Leave()
 		x.Close()
 		p.fail(t, fmt.Errorf("%w: %w", ErrEncode, err))
 		return
 	}
-	p.scratch = b
+	if room == nil {
+		p.scratch = b
+	}
 	var flags uint32
 	if n > 0 {
 		flags |= taskring.Chunk
@@ -138,32 +145,37 @@ func (p *Pool) place(w *worker, t ticket) {
 	if limit > 0 {
 		flags |= taskring.Timed
 	}
-	fds := x.FDs
 	if len(b) > w.ring.MaxTask() {
-		blob, err := transport.NewBlob(b)
-		if err != nil {
+		place := uint32(0)
+		if b, place, err = fit(&w.store, b, &x); err != nil {
 			x.Close()
 			p.fail(t, err)
 			return
 		}
-		x.FDs = append(x.FDs, blob) // for closing
-		fds = append([]int{blob}, fds...)
-		b, flags = nil, flags|taskring.Blob
+		flags |= place
+	} else if room != nil {
+		defer w.store.Leave()
 	}
-	if len(fds) > 0 {
+	if len(x.FDs) > 0 {
 		flags |= taskring.Attached
 		defer x.Close()
 	}
 	task := w.ring.Put(w.nextSeq, fn, n, flags, b)
 	if task == nil {
+		if flags&taskring.Stored != 0 {
+			w.store.Withdraw()
+		}
 		w.full = true
 		p.requeued = append(p.requeued, t)
 		return
 	}
-	if len(fds) > 0 {
-		if err := attach(w.control, w.nextSeq, fds); err != nil { // the task was not published yet: nobody saw it
+	if len(x.FDs) > 0 {
+		if err := attach(w.control, w.nextSeq, x.FDs); err != nil { // the task was not published yet: nobody saw it
 			task.Revoke()
-			task.Flags &^= taskring.Attached // the worker would wait for them
+			if flags&taskring.Stored != 0 {
+				w.store.Withdraw()
+			}
+			task.Flags &^= taskring.Attached | taskring.Stored | taskring.NewStore // the worker would wait for them
 			w.push(entry{revoked: true, task: task, end: w.ring.Tail()})
 			w.load--
 			if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
@@ -176,7 +188,7 @@ func (p *Pool) place(w *worker, t ticket) {
 		}
 	}
 	t.job.placed(t.piece, w, w.nextSeq)
-	w.push(entry{ticket: t, task: task, end: w.ring.Tail(), limit: limit, attached: len(fds) > 0})
+	w.push(entry{ticket: t, task: task, end: w.ring.Tail(), limit: limit, attached: len(x.FDs) > 0})
 	if limit > 0 {
 		p.startWatch()
 	}

@@ -15,7 +15,9 @@ import "fmt"
 // Each worker shares memory with the pool (package taskring): tasks one way,
 // results the other. All workers share the Parker that wakes the collector. The
 // control socket carries what is rare: descriptors, cancellation, and the
-// worker's report that it is ready.
+// worker's report that it is ready. What is too long for a ring lies in the
+// sender's Store, one message at a time; if that is taken, in memory of its
+// own, which goes along as a descriptor.
 //
 // # States
 //
@@ -95,6 +97,9 @@ import "fmt"
 //  11. Descriptors are sent before the task or result that they belong to is
 //     published, and one whose descriptors were not sent is never published as
 //     having any. Test: TestAttachFails.
+//  12. What lies in a store is overwritten only after the receiver has done
+//     with it, and its memory is given back only then. Test: TestStore,
+//     TestStoreGivesMemoryBack, TestPoolLargeMessages.
 
 // poolState is what a pool still accepts.
 type poolState uint8

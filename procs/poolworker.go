@@ -40,6 +40,8 @@ type worker struct {
 	attached int // and those of them that have descriptors
 	given    int // tasks in all
 
+	store taskring.Store // of arguments
+
 	att attachments // has its own mutex
 }
 
@@ -63,19 +65,26 @@ type mark struct {
 
 // front returns the first entry that was not revoked, or nil.
 func (w *worker) front() *entry {
-	for i := w.head; i < len(w.entries); i++ {
-		if !w.entries[i].revoked {
-			return &w.entries[i]
-		}
+	for _, e := range w.oldestFirst {
+		return e
 	}
 	return nil
 }
 
-// newestFirst yields the entries that were not revoked, with their numbers. The
-// loop may revoke them.
+// oldestFirst yields the entries that were not revoked, with their numbers.
+func (w *worker) oldestFirst(yield func(uint64, *entry) bool) {
+	for seq := w.headSeq; seq < w.nextSeq; seq++ {
+		if e := w.at(seq); !e.revoked && !yield(seq, e) {
+			return
+		}
+	}
+}
+
+// newestFirst is oldestFirst the other way round. The loop may revoke them.
 func (w *worker) newestFirst(yield func(uint64, *entry) bool) {
-	for i := len(w.entries) - 1; i >= w.head; i-- {
-		if e := &w.entries[i]; !e.revoked && !yield(w.headSeq+uint64(i-w.head), e) {
+	for seq := w.nextSeq; seq > w.headSeq; {
+		seq--
+		if e := w.at(seq); !e.revoked && !yield(seq, e) {
 			return
 		}
 	}
@@ -257,5 +266,6 @@ func (w *worker) ready(body []byte) {
 func (w *worker) free() {
 	w.seg.Unmap()
 	w.control.Close()
+	w.store.Close()
 	w.att.drop()
 }

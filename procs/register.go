@@ -140,36 +140,35 @@ func (f *erasedFunc[In, Out]) start(b []byte, w *wire) (func(context.Context) er
 	}, nil
 }
 
-func (f *erasedFunc[In, Out]) RunOne(ctx context.Context, b []byte, w *wire, out []byte, ow *wire) ([]byte, error) {
+func (f *erasedFunc[In, Out]) RunOne(ctx context.Context, b []byte, w *wire, out bridge.Buffer, ow *wire) ([]byte, error) {
 	var in In
 	if err := f.in.Decode(b, &in, w); err != nil {
-		return out, f.badArgument(err)
+		return nil, f.badArgument(err)
 	}
 	v, err := f.call(ctx, in)
 	if err != nil {
-		return out, err
+		return nil, err
 	}
-	n := len(out)
-	if out, err = f.out.Encode(out, &v, ow); err != nil {
-		return out[:n], fmt.Errorf("%w: result of %s: %w", ErrEncode, f.fname, err)
+	if b, err = f.out.Encode(out(), &v, ow); err != nil {
+		return nil, fmt.Errorf("%w: result of %s: %w", ErrEncode, f.fname, err)
 	}
-	return out, nil
+	return b, nil
 }
 
-func (f *erasedFunc[In, Out]) RunChunk(ctx context.Context, n int, b []byte, w *wire, out []byte, ow *wire) ([]byte, error) {
-	start := len(out)
+func (f *erasedFunc[In, Out]) RunChunk(ctx context.Context, n int, b []byte, w *wire, buffer bridge.Buffer, ow *wire) ([]byte, error) {
+	out := buffer()
 	for i := range n {
 		var in In
 		var err error
 		if b, err = f.in.DecodeNext(b, &in, w); err != nil {
-			return out[:start], &fault.Chunk{Index: i, Err: f.badArgument(err)}
+			return nil, &fault.Chunk{Index: i, Err: f.badArgument(err)}
 		}
 		v, err := f.call(ctx, in)
 		if err != nil {
-			return out[:start], &fault.Chunk{Index: i, Err: err}
+			return nil, &fault.Chunk{Index: i, Err: err}
 		}
 		if out, err = f.out.EncodeNext(out, &v, ow); err != nil {
-			return out[:start], &fault.Chunk{Index: i, Err: fmt.Errorf("%w: result of %s: %w", ErrEncode, f.fname, err)}
+			return nil, &fault.Chunk{Index: i, Err: fmt.Errorf("%w: result of %s: %w", ErrEncode, f.fname, err)}
 		}
 	}
 	return out, nil

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"syscall"
 
+	"switchyard/procs/internal/bridge"
 	"switchyard/procs/internal/child"
 	"switchyard/procs/internal/codec"
 	"switchyard/procs/internal/endsignal"
@@ -18,7 +19,6 @@ import (
 	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/shm"
 	"switchyard/procs/internal/taskring"
-	"switchyard/procs/internal/transport"
 )
 
 // taskServer is what runs in a worker process; worker is the pool's view of it.
@@ -27,7 +27,10 @@ type taskServer struct {
 	ring    *taskring.Worker
 	segs    []*shm.Segment // keep the mappings
 	att     attachments
+	store   taskring.Store // of results
 	out     []byte
+	room    []byte        // what buffer got from the store, or nil
+	buf     bridge.Buffer // the method buffer, which would be made anew for each task
 
 	mu      sync.Mutex
 	seq     uint64 // of the task that runs
@@ -43,6 +46,7 @@ func runWorker(c *child.Control, b *boot, fds []int) {
 		fatal(codec.ErrWire)
 	}
 	s := &taskServer{control: c, current: newTaskContext()} // the initializer counts as a task
+	s.buf = s.buffer
 	endsignal.Watch(s.ask)
 	s.att.init()
 	var parker *shm.Parker
@@ -196,9 +200,8 @@ func (s *taskServer) serve(done chan struct{}) {
 			cur = t
 			s.run(t, ctx, payload)
 			cur = nil
-		} else if t.Flags&taskring.Attached != 0 {
-			fds, _ := s.att.take(t.Seq)
-			kernel.CloseAll(fds)
+		} else {
+			s.att.skip(t.Seq, t.Flags)
 		}
 		s.ring.Done()
 		s.finished()
@@ -220,62 +223,74 @@ func (s *taskServer) run(t *taskring.Task, ctx *taskContext, payload []byte) {
 		return
 	}
 	defer out.Close() // of what is left, also when the task ends this goroutine
+	s.room = nil
 	b, err := s.call(t, ctx, payload, &in, &out)
 	ctx.cancel()
 	if err != nil {
 		s.fail(t.Seq, err)
 		return
 	}
-	s.out = b
-	fds := out.FDs
-	out.FDs = nil // publish closes them
-	if err := s.publish(t.Seq, 0, b, fds); err != nil {
+	if s.room == nil && len(b) <= s.ring.MaxResult() { // do not keep a large buffer for small results
+		s.out = b
+	}
+	if err := s.publish(t.Seq, 0, b, &out); err != nil {
 		s.fail(t.Seq, err)
 	}
 }
 
-// publish puts a result into the ring, or into a descriptor of its own if it is
-// too long for that. It closes fds, which go along.
-func (s *taskServer) publish(seq uint64, flags uint32, b []byte, fds []int) error {
+// buffer returns memory for a result: of the store, if that has any.
+func (s *taskServer) buffer() []byte {
+	if s.room = s.store.Room(); s.room != nil {
+		return s.room
+	}
+	return s.out[:0]
+}
+
+// publish puts a result into the ring, or elsewhere if it is too long for that,
+// with the descriptors of w, which are closed.
+func (s *taskServer) publish(seq uint64, flags uint32, b []byte, w *wire) error {
 	if len(b) > s.ring.MaxResult() {
-		blob, err := transport.NewBlob(b)
+		at, place, err := fit(&s.store, b, w)
 		if err != nil {
-			kernel.CloseAll(fds)
 			return err
 		}
-		s.out = nil // do not keep a large buffer for small results
-		fds = append([]int{blob}, fds...)
-		b, flags = nil, flags|taskring.Blob
+		b, flags = at, flags|place
 	}
-	if len(fds) > 0 {
+	if len(w.FDs) > 0 {
 		flags |= taskring.Attached
-		err := attach(s.control, seq, fds)
-		kernel.CloseAll(fds)
-		if err != nil {
+		if err := attach(s.control, seq, w.FDs); err != nil {
+			if flags&taskring.Stored != 0 {
+				s.store.Withdraw()
+			}
 			return err
 		}
 	}
 	s.ring.Put(seq, flags, b, s.ring.Idle())
+	s.store.Leave()
 	return nil
 }
 
 // call calls the function, and turns a panic into an error.
 func (s *taskServer) call(t *taskring.Task, ctx context.Context, payload []byte, in, out *wire) (b []byte, err error) {
+	defer s.att.done(t.Flags) // before the pool has the result, and lays the next argument there
 	defer fault.Recover(&err)
 	f, err := findFunc(t.Func)
 	if err != nil {
 		return nil, err
 	}
 	if t.Flags&taskring.Chunk != 0 {
-		return f.RunChunk(ctx, int(t.N), payload, in, s.out[:0], out)
+		return f.RunChunk(ctx, int(t.N), payload, in, s.buf, out)
 	}
-	return f.RunOne(ctx, payload, in, s.out[:0], out)
+	return f.RunOne(ctx, payload, in, s.buf, out)
 }
 
 // fail publishes an error as the result of task seq.
 func (s *taskServer) fail(seq uint64, err error) {
+	s.store.Leave()
 	e := describe(err)
-	if s.publish(seq, taskring.Failed, e.encode(), nil) != nil { // it was too long to do without memory and a descriptor
+	var none wire
+	defer none.Close()
+	if s.publish(seq, taskring.Failed, e.encode(), &none) != nil { // it was too long to do without memory and a descriptor
 		text := e.Message
 		e.Message, e.Stack = fmt.Sprintf("an error of %d bytes, which begins: %s", len(text), text[:min(len(text), 1000)]), ""
 		s.ring.Put(seq, taskring.Failed, e.encode(), s.ring.Idle())

@@ -40,9 +40,9 @@ func runTask(ctx context.Context, t rawTask) ([]byte, error) {
 		return nil, fmt.Errorf("%w %q", err, t.Name)
 	}
 	if t.N == 0 {
-		return f.RunOne(ctx, t.In, new(codec.Wire), nil, new(codec.Wire))
+		return f.RunOne(ctx, t.In, new(codec.Wire), bridge.NoBuffer, new(codec.Wire))
 	}
-	return f.RunChunk(ctx, t.N, t.In, new(codec.Wire), nil, new(codec.Wire))
+	return f.RunChunk(ctx, t.N, t.In, new(codec.Wire), bridge.NoBuffer, new(codec.Wire))
 }
 
 // poolObject is a pool in the manager: its workers are the manager's children.

@@ -94,7 +94,7 @@ func runInitializer(ctx context.Context, w *codec.Wire) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w: initializer %q", err, name)
 	}
-	_, err = f.RunOne(ctx, body, new(codec.Wire), nil, new(codec.Wire))
+	_, err = f.RunOne(ctx, body, new(codec.Wire), bridge.NoBuffer, new(codec.Wire))
 	return err
 }
 

@@ -14,11 +14,18 @@ import (
 // Function is a registered function without its types.
 type Function interface {
 	// RunOne decodes one argument, runs the function and appends the encoded
-	// result to out.
-	RunOne(ctx context.Context, in []byte, w *codec.Wire, out []byte, ow *codec.Wire) ([]byte, error)
+	// result to what out returns, which is called only then. On an error the
+	// result is empty.
+	RunOne(ctx context.Context, in []byte, w *codec.Wire, out Buffer, ow *codec.Wire) ([]byte, error)
 	// RunChunk does the same for n arguments.
-	RunChunk(ctx context.Context, n int, in []byte, w *codec.Wire, out []byte, ow *codec.Wire) ([]byte, error)
+	RunChunk(ctx context.Context, n int, in []byte, w *codec.Wire, out Buffer, ow *codec.Wire) ([]byte, error)
 }
+
+// A Buffer returns an empty slice to append to.
+type Buffer func() []byte
+
+// NoBuffer is the Buffer of who has no memory to reuse.
+func NoBuffer() []byte { return nil }
 
 // Task is one call of an executor over goroutines. It does not panic, but it
 // may end its goroutine (runtime.Goexit).

@@ -72,6 +72,8 @@ const (
 	Timed                       // the worker notes when it begins
 	Failed                      // a result: the payload is an error
 	Chunk                       // N arguments, or results, one after the other
+	Stored                      // the payload is in the sender's Store
+	NewStore                    // which is the first attached descriptor
 )
 
 // Task is the head of a task record; the payload follows.
