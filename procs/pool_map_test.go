@@ -300,3 +300,35 @@ func TestPoolMapNoFailFast(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// testRefuse fails for negative numbers, and says which.
+var testRefuse = Register("test.refuse", func(_ context.Context, x int) (int, error) {
+	if x < 0 {
+		return 0, fmt.Errorf("refused %d", x)
+	}
+	return x, nil
+})
+
+// Of several elements that fail, the first error to arrive is the Map's, and
+// neither a later one nor a later success takes its place.
+func TestMapFirstError(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 1}) // so that they arrive in order
+	xs := []int{0, 1, -2, 3, 4, -5, 6, -7}
+	for _, chunk := range []int{1, 2, 3, 8} {
+		for name, do := range map[string]func() error{
+			"Map":       func() error { _, err := Map(soon(t), p, testRefuse, xs, Chunk(chunk)); return err },
+			"MapAsync":  func() error { _, err := MapAsync(p, testRefuse, xs, Chunk(chunk)).Get(soon(t)); return err },
+			"MapAsync2": func() error { _, err := MapAsync(p, testRefuse, xs[1:], Chunk(chunk)).Get(soon(t)); return err },
+		} {
+			want := 2
+			if name == "MapAsync2" {
+				want = 1
+			}
+			err := do()
+			remote, ok := errors.AsType[*RemoteError](err)
+			if !ok || remote.Index != want || !strings.Contains(err.Error(), "refused -2") {
+				t.Errorf("%s in chunks of %d: %v", name, chunk, err)
+			}
+		}
+	}
+}
