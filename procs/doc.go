@@ -89,8 +89,9 @@
 // ever in the copy. So a child is always a new image of the same program
 // (Python's start method "spawn"), made by vfork and exec: started in little
 // more time than an empty Go program, whatever the parent's heap, where
-// Python's fork takes longer the larger it is. PoolConfig.Spares keeps workers
-// ready that take over in microseconds (what Python's "forkserver" is for).
+// Python's fork takes longer the larger it is. SetReserve keeps processes
+// started for Process.Start to use, and PoolConfig.Spares workers of a pool
+// (what Python's "forkserver" is for).
 //
 // # What it costs
 //

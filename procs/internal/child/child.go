@@ -22,6 +22,7 @@ package child
 
 import (
 	"fmt"
+	"io"
 	"os"
 )
 
@@ -56,14 +57,17 @@ type Spec struct {
 	Kind byte
 	Body []byte
 	FDs  []int
+
+	reserved bool // it is to wait for that: see SetReserve
 }
 
 // arg tells a process that it is a child, whose parent listens at descriptor
 // controlFD. It is an argument because looking at the environment costs a Go
 // program some microseconds.
 const (
-	arg       = "--procs-child"
-	controlFD = 3
+	arg         = "--procs-child"
+	argReserved = "--procs-reserved" // there may never be a message
+	controlFD   = 3
 )
 
 // First is what a child learns first.
@@ -77,13 +81,17 @@ type First struct {
 // Begin returns the first message, in a process that Start has made, and nil in
 // another one. It takes its own argument out of os.Args.
 func Begin() (*First, error) {
-	if len(os.Args) < 2 || os.Args[1] != arg {
+	if len(os.Args) < 2 || os.Args[1] != arg && os.Args[1] != argReserved {
 		return nil, nil
 	}
+	reserved := os.Args[1] == argReserved
 	os.Args = os.Args[:1]
 	f := &First{Control: &Control{fd: controlFD}}
 	var err error
 	f.Kind, f.Body, f.FDs, err = f.Control.Recv(make([]byte, 0, 1<<10))
+	if reserved && err == io.EOF {
+		os.Exit(0)
+	}
 	if err != nil {
 		return f, fmt.Errorf("%s is an argument that only package procs gives: there is no parent at descriptor %d: %w", arg, controlFD, err)
 	}

@@ -33,6 +33,9 @@ type Child struct{ PID int }
 // Start fails.
 func Start(*Spec) (*Child, *Control, error) { return nil, nil, errPlatform }
 
+// SetReserve fails.
+func SetReserve(size, gomaxprocs int) error { return errPlatform }
+
 // HeedLifeline fails.
 func HeedLifeline() error { return errPlatform }
 

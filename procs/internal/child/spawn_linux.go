@@ -64,6 +64,9 @@ func onLauncher(f func()) {
 // there. The descriptors stay the caller's. With TiedToThread the Control is
 // our end of the socket to it, in the runtime's poller.
 func Start(spec *Spec) (*Child, *Control, error) {
+	if c, err := fromReserve(spec); c != nil || err != nil {
+		return c, nil, err
+	}
 	ours, theirs, err := newControl()
 	if err != nil {
 		return nil, nil, err
@@ -112,11 +115,15 @@ func spawn(spec *Spec, ours *Control, theirs int) (*Child, error) {
 	}
 	pidfd := -1
 	attr := &syscall.ProcAttr{Dir: spec.Dir, Env: env, Files: files, Sys: &syscall.SysProcAttr{PidFD: &pidfd, Setsid: spec.NewSession}}
+	first := arg
+	if spec.reserved {
+		first = argReserved
+	}
 	var pid int
 	var err error
 	start := func() {
 		for { // other errors, EAGAIN and ENOMEM too, are the caller's to try again
-			if pid, err = syscall.ForkExec(exe, []string{argv0, arg, "[" + spec.Name + "]"}, attr); err != unix.EINTR {
+			if pid, err = syscall.ForkExec(exe, []string{argv0, first, "[" + spec.Name + "]"}, attr); err != unix.EINTR {
 				return
 			}
 		}

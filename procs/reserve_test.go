@@ -1,0 +1,259 @@
+//go:build linux
+
+package procs
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"switchyard/procs/internal/proctest"
+)
+
+// whoArgs is where a process tells about itself.
+type whoArgs struct {
+	To  *Queue[who]
+	Big []byte // more than fits in a packet
+}
+
+type who struct {
+	PID, GOMAXPROCS, Big     int
+	Args, Env, Dir, Name, By string
+	Daemon                   bool
+}
+
+const reserveVariable = "PROCS_TEST_RESERVE"
+
+var testWho = Register("test.who", func(ctx context.Context, in whoArgs) (int, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return 0, err
+	}
+	raw, err := os.ReadFile("/proc/self/cmdline")
+	if err != nil {
+		return 0, err
+	}
+	me := CurrentProcess()
+	return 0, in.To.Put(ctx, who{os.Getpid(), runtime.GOMAXPROCS(0), len(in.Big), fmt.Sprint(len(os.Args), string(raw)), os.Getenv(reserveVariable), dir,
+		me.Name(), ParentProcess().Name(), me.Daemon()})
+})
+
+// tell starts a process and returns what it tells about itself, and whether it
+// was in reserve.
+func tell(t *testing.T, q *Queue[who], config ProcessConfig, big int) (who, bool) {
+	t.Helper()
+	p := proctest.Started(t, NewProcess(testWho, whoArgs{q, make([]byte, big)}, config))
+	proctest.Join(t, p)
+	w := must(q.GetNowait())(t)
+	if w.PID != p.PID() {
+		t.Errorf("%d tells, and %d was started", w.PID, p.PID())
+	}
+	return w, strings.Contains(w.Args, "[reserved]")
+}
+
+func setReserve(t *testing.T, n, gomaxprocs int) {
+	t.Helper()
+	if err := SetReserve(n, gomaxprocs); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { SetReserve(0, 0) })
+}
+
+// reservedNow returns the ids of the processes in reserve, when there are n.
+func reservedNow(t *testing.T, n int) (pids []int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%d processes are in reserve", n), func() bool {
+		pids = nil
+		files, _ := filepath.Glob("/proc/self/task/*/children")
+		for _, f := range files {
+			list, _ := os.ReadFile(f)
+			for _, pid := range strings.Fields(string(list)) {
+				line, _ := os.ReadFile("/proc/" + pid + "/cmdline")
+				if strings.Contains(string(line), "[reserved]") {
+					var n int
+					fmt.Sscan(pid, &n)
+					pids = append(pids, n)
+				}
+			}
+		}
+		return len(pids) == n
+	})
+	return pids
+}
+
+// A process out of the reserve is like any other.
+func TestReserve(t *testing.T) {
+	q := must(NewQueue[who](0))(t)
+	defer q.Close()
+	cold, was := tell(t, q, ProcessConfig{Name: "who", GOMAXPROCS: 1, Daemon: true}, 100_000)
+	if was {
+		t.Fatal("there is no reserve yet")
+	}
+	setReserve(t, 2, 1)
+	for range 3 {
+		reservedNow(t, 2)
+		warm, was := tell(t, q, ProcessConfig{Name: "who", GOMAXPROCS: 1, Daemon: true}, 100_000)
+		if !was {
+			t.Error("it was not in reserve")
+		}
+		warm.PID, warm.Args = cold.PID, cold.Args
+		if warm != cold {
+			t.Errorf("%+v, one that is started anew is %+v", warm, cold)
+		}
+	}
+	reservedNow(t, 2)
+	p := proctest.Started(t, NewProcess(testExit, 7, ProcessConfig{GOMAXPROCS: 1}))
+	if err := p.Join(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	if code, ok := p.ExitCode(); code != 7 || !ok {
+		t.Error(code, ok)
+	}
+	reservedNow(t, 2)
+	if left := ActiveChildren(); len(left) > 0 {
+		t.Errorf("these are no children of the program's: %v", left)
+	}
+	p = proctest.Started(t, NewProcess(testHang, 0, ProcessConfig{GOMAXPROCS: 1}))
+	p.Terminate()
+	if err := p.Join(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	if code, _ := p.ExitCode(); code != -15 {
+		t.Error(code)
+	}
+}
+
+// One that is to be otherwise than those in reserve is started anew.
+func TestReserveDoesNotFit(t *testing.T) {
+	q := must(NewQueue[who](0))(t)
+	defer q.Close()
+	setReserve(t, 2, 1)
+	for name, config := range map[string]ProcessConfig{
+		"GOMAXPROCS": {GOMAXPROCS: 2}, "environment": {GOMAXPROCS: 1, Env: []string{reserveVariable + "=x"}},
+		"directory": {GOMAXPROCS: 1, Dir: "/"}, "session": {GOMAXPROCS: 1, NewSession: true}, "output": {GOMAXPROCS: 1, Stdout: new(strings.Builder)},
+	} {
+		reservedNow(t, 2)
+		if w, was := tell(t, q, config, 0); was || w.GOMAXPROCS != config.GOMAXPROCS || config.Dir != "" && w.Dir != config.Dir {
+			t.Errorf("%s: %+v", name, w)
+		}
+	}
+	reservedNow(t, 2)
+	t.Setenv(reserveVariable, "new")
+	if w, was := tell(t, q, ProcessConfig{GOMAXPROCS: 1}, 0); was || w.Env != "new" {
+		t.Errorf("the environment has changed: %+v", w)
+	}
+	eventually(t, "the reserve has changed with it", func() bool {
+		w, was := tell(t, q, ProcessConfig{GOMAXPROCS: 1}, 0)
+		return was && w.Env == "new"
+	})
+	reservedNow(t, 2)
+	t.Chdir("/")
+	if w, was := tell(t, q, ProcessConfig{GOMAXPROCS: 1}, 0); was || w.Dir != "/" {
+		t.Errorf("the directory has changed: %+v", w)
+	}
+	setReserve(t, 1, 0)
+	reservedNow(t, 1)
+	if w, was := tell(t, q, ProcessConfig{}, 0); !was || w.Dir != "/" {
+		t.Errorf("the reserve is another one: %+v", w)
+	}
+}
+
+// Processes in reserve that are killed are no loss.
+func TestReserveKilled(t *testing.T) {
+	q := must(NewQueue[who](0))(t)
+	defer q.Close()
+	setReserve(t, 3, 1)
+	for range 10 {
+		pids := reservedNow(t, 3)
+		syscall.Kill(pids[0], syscall.SIGKILL)
+		syscall.Kill(pids[1], syscall.SIGKILL)
+		allGone(t, pids[:2]...) // else it is as if they were killed once they are started
+		tell(t, q, ProcessConfig{GOMAXPROCS: 1}, 0)
+	}
+}
+
+var testKeepReserve = Register("test.keepreserve", func(ctx context.Context, up *Queue[int]) (int, error) {
+	if err := SetReserve(3, 1); err != nil {
+		return 0, err
+	}
+	defer SetReserve(0, 0)
+	if err := up.Put(ctx, 1); err != nil {
+		return 0, err
+	}
+	time.Sleep(time.Hour)
+	return 0, nil
+})
+
+// They die with their parent, those that are stopped too.
+func TestReserveOfKilledParent(t *testing.T) {
+	up := must(NewQueue[int](0))(t)
+	defer up.Close()
+	p := proctest.Started(t, NewProcess(testKeepReserve, up, ProcessConfig{}))
+	must(up.Get(soon(t)))(t)
+	var pids []int
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", p.PID()))
+	for _, f := range files {
+		list, _ := os.ReadFile(f)
+		for _, s := range strings.Fields(string(list)) {
+			var pid int
+			fmt.Sscan(s, &pid)
+			pids = append(pids, pid)
+		}
+	}
+	if len(pids) != 3 {
+		t.Fatalf("children %v", pids)
+	}
+	syscall.Kill(pids[0], syscall.SIGSTOP)
+	proctest.Slay(t, p)
+	allGone(t, pids...)
+}
+
+// The reserve is let go, with what it has open.
+func TestReserveEnds(t *testing.T) {
+	proctest.Tidy(t)
+	before := proctest.Descriptors(t)
+	setReserve(t, 3, 1)
+	pids := reservedNow(t, 3)
+	setReserve(t, 0, 0)
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
+			t.Errorf("%d is left: %v", pid, err)
+		}
+	}
+	eventually(t, "descriptors are closed", func() bool { return proctest.Descriptors(t) <= before })
+}
+
+// BenchmarkProcessReserved starts and joins processes out of a reserve, in turn
+// with new ones: x-new is the ratio of the medians.
+func BenchmarkProcessReserved(b *testing.B) {
+	start := func() time.Duration {
+		begin := time.Now()
+		p := NewProcess(testNothing, 0, ProcessConfig{GOMAXPROCS: 1})
+		if err := p.Start(); err != nil {
+			b.Fatal(err)
+		}
+		p.Join(context.Background())
+		return time.Since(begin)
+	}
+	var warm, cold []time.Duration
+	defer SetReserve(0, 0)
+	for range b.N {
+		if err := SetReserve(1, 1); err != nil {
+			b.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond) // it has come to where it waits
+		warm = append(warm, start())
+		if err := SetReserve(0, 0); err != nil {
+			b.Fatal(err)
+		}
+		cold = append(cold, start())
+	}
+	b.ReportMetric(proctest.Median(warm), "ns/op")
+	b.ReportMetric(proctest.Median(warm)/proctest.Median(cold), "x-new")
+}
