@@ -28,9 +28,9 @@
 // # A table
 //
 // Five jobs, A to E, of Stallings, "Operating Systems", chapter "Uniprocessor
-// scheduling", arrive at 0, 2, 4, 6 and 8 and compute for 3, 6, 4, 5 and 2. When
-// each is done, and the means, under each policy; the feedback queues are
-// Patient and Considerate, with as many levels as are needed:
+// scheduling", arrive at 0, 2, 4, 6 and 8 and compute for 3, 6, 4, 5 and 2.
+// This is when each is done, and the means, under each policy; the feedback
+// queues are Patient and Considerate, with as many levels as are needed:
 //
 //	policy         A   B   C   D   E  turnaround  response  waiting
 //	FCFS           3   9  13  18  20        8.60      4.60     4.60
