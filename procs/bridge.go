@@ -1,18 +1,26 @@
 package procs
 
 import (
+	"reflect"
+	"time"
+
 	"switchyard/procs/internal/bridge"
 	"switchyard/procs/internal/codec"
 	"switchyard/procs/internal/transport"
 )
 
-// What packages connection, manager and threads use beyond the exported API.
+// What packages connection, manager, remote and threads use beyond the exported API.
 func init() {
 	bridge.NewConn = func(t transport.Transport) any { return &Conn{readable: true, writable: true, t: t} }
 	bridge.TransportOf = func(c any) transport.Transport { return c.(*Conn).t }
 	bridge.Find = func(id uint64) (bridge.Function, error) { return findFunc(id) }
 	bridge.Registered = func(f any) bridge.Registration {
 		return f.(interface{ registration() bridge.Registration }).registration()
+	}
+	bridge.Functions = functions.registrations
+	bridge.OptionsOf = func(timeout time.Duration, opts any) bridge.Options {
+		o := gather(timeout, opts.([]Option))
+		return bridge.Options{OnResult: o.onResult, OnError: o.onError, Timeout: o.timeout, Chunk: o.chunk}
 	}
 	bridge.CallOf = func(i any, w *codec.Wire) (bridge.Call, error) {
 		c := i.(*Initializer)
@@ -30,5 +38,10 @@ func init() {
 }
 
 func (f *Func[In, Out]) registration() bridge.Registration {
-	return bridge.Registration{ID: f.id, Name: f.fname, In: f.in, Out: f.out}
+	return bridge.Registration{ID: f.id, Name: f.fname, In: f.in, Out: f.out,
+		InType: reflect.TypeFor[In](), OutType: reflect.TypeFor[Out]()}
+}
+
+func (f *erasedFunc[In, Out]) registration() bridge.Registration {
+	return (*Func[In, Out])(f).registration()
 }

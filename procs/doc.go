@@ -29,7 +29,8 @@
 //     PIDFile, SetLog, AtExit, Exit.
 //   - Package connection: Listen and Dial, Python's Listener and Client.
 //     Package manager: Manager, its dicts, lists and queues, and those of your
-//     own types. Only programs that import them pay for them at every start.
+//     own types. Package remote: pools whose workers are on other machines.
+//     Only programs that import them pay for them at every start.
 //   - Package examples: whole programs, a master with its workers and a service
 //     in the background.
 //
@@ -106,7 +107,8 @@
 // # What it is not
 //
 // Not a sandbox: processes of one program trust each other. Not for other
-// machines, except through packages connection and manager with a key. On Linux
+// machines, except through packages connection, manager and remote with a key.
+// On Linux
 // everything works; elsewhere only what needs no other process (Future, package
 // threads, Heartbeat, Log) does, and the rest returns errors.ErrUnsupported.
 package procs

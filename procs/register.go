@@ -80,6 +80,7 @@ func RegisterType[T any]() { codec.RegisterType(reflect.TypeFor[T]()) }
 type function interface {
 	bridge.Function
 	name() string
+	registration() bridge.Registration
 	// start decodes the argument, and returns what runs the function.
 	start(in []byte, w *wire) (func(context.Context) error, error)
 }
@@ -107,6 +108,17 @@ type registered struct {
 // place depends on the name alone, so that all functions of one name are found
 // together.
 func (s *functionSet) place(id uint64) **registered { return &s.places[id>>32%uint64(len(s.places))] }
+
+func (s *functionSet) registrations() (all []bridge.Registration) {
+	s.RLock()
+	defer s.RUnlock()
+	for _, r := range s.places {
+		for ; r != nil; r = r.next {
+			all = append(all, r.f.registration())
+		}
+	}
+	return all
+}
 
 // ErrUnknownFunc means that the other process has no function of this name and
 // these types. It happens when it runs another program

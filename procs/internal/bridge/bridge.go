@@ -1,11 +1,13 @@
-// Package bridge lets packages connection, manager and threads, which import
-// package procs, use what procs does not export. Package procs sets these
-// variables when it is initialised; nobody else does. Values of its types pass
-// as any, because this package cannot name them.
+// Package bridge lets packages connection, manager, remote and threads, which
+// import package procs, use what procs does not export. Package procs sets
+// these variables when it is initialised; nobody else does. Values of its types
+// pass as any, because this package cannot name them.
 package bridge
 
 import (
 	"context"
+	"reflect"
+	"time"
 
 	"switchyard/procs/internal/codec"
 	"switchyard/procs/internal/transport"
@@ -53,10 +55,19 @@ type Backend interface {
 
 // Registration is what is inside a *procs.Func[In, Out].
 type Registration struct {
-	ID   uint64
-	Name string
-	In   any // *codec.Codec[In]
-	Out  any // *codec.Codec[Out]
+	ID              uint64
+	Name            string
+	In              any // *codec.Codec[In]
+	Out             any // *codec.Codec[Out]
+	InType, OutType reflect.Type
+}
+
+// Options is what options of a call say.
+type Options struct {
+	OnResult any // func(T), or nil
+	OnError  func(error)
+	Timeout  time.Duration // 0: none
+	Chunk    int           // 0: automatic
 }
 
 // Call is what is inside a *procs.Initializer: a function, and its argument,
@@ -77,6 +88,10 @@ var (
 	Find func(id uint64) (Function, error)
 	// Registered looks into a *procs.Func.
 	Registered func(fn any) Registration
+	// Functions returns all registered functions.
+	Functions func() []Registration
+	// OptionsOf looks into a []procs.Option. timeout is the default.
+	OptionsOf func(timeout time.Duration, opts any) Options
 	// CallOf looks into a *procs.Initializer that is not nil. Descriptors of
 	// the argument stay in w.
 	CallOf func(init any, w *codec.Wire) (Call, error)

@@ -1,0 +1,43 @@
+// Package remote runs the registered functions of package procs on other
+// machines: pools and workers that meet at a NATS server (nats.io), which this
+// package can start itself.
+//
+//	// One program.
+//	server, err := remote.Serve(remote.ServerConfig{AuthKey: key})
+//	session, err := remote.Connect(ctx, server.URL(), remote.Config{AuthKey: key})
+//	pool, err := remote.NewPool(session, remote.PoolConfig{})
+//	squares, err := remote.Map(ctx, pool, square, []int{1, 2, 3})
+//
+//	// Others, on any machine, which register the same functions.
+//	err := remote.Work(ctx, url, remote.WorkerConfig{Config: remote.Config{AuthKey: key}})
+//
+// # What it is
+//
+//   - Serve starts a server in this process, on loopback unless told otherwise.
+//     Connect goes to it, to any other NATS server, or to a cluster of them.
+//   - Work makes a program a worker. Workers come and go at any time, and need
+//     not be known to anybody: they announce themselves.
+//   - Pool, with Apply, Map, MapAsync, Submit and futures, has tasks done. Its
+//     lane is at most once, low latency: see Pool.
+//
+// # The rules
+//
+//   - Everybody needs a key, unless NoAuth says otherwise on both sides. It is
+//     not sent. Without TLS nothing is encrypted, and nobody knows whether the
+//     server is the right one: use TLS, or a tunnel, beyond one machine. Who
+//     knows the key can have all functions of all workers run.
+//   - A function is known by its name and all types of its argument and its
+//     result. Workers that have it with other types, or whose machine lays
+//     numbers out in another way, do not get its tasks, and the error says so
+//     if no others are there.
+//   - Arguments and results are copied as by package procs. Files and shared
+//     objects cannot travel to another machine: procs.ErrEncode.
+//   - Tasks that cannot be sent wait; how many may be unfinished has a limit
+//     (MaxUnfinished), beyond which callers wait.
+//
+// # What it is not
+//
+// Nothing here survives the process that began a task: it belongs to its
+// caller. A pool over the processes of one machine, package procs, is ten
+// times as fast and more: use it there, and inside workers.
+package remote

@@ -1,0 +1,135 @@
+//go:build linux
+
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"switchyard/procs"
+	"switchyard/procs/internal/proctest"
+)
+
+func TestMain(m *testing.M) {
+	procs.Init()
+	os.Exit(proctest.Main(m))
+}
+
+var (
+	soon       = proctest.Soon
+	eventually = proctest.Eventually
+	testKey    = []byte("0123456789abcdef0123456789abcdef")
+	testConfig = Config{AuthKey: testKey}
+	errTest    = errors.New("remote test: an error with a name")
+)
+
+func must[T any](v T, err error) func(t testing.TB) T { return proctest.Must(v, err) }
+
+func init() { procs.RegisterError("remote.errTest", errTest) }
+
+type point struct {
+	X, Y int
+	Name string
+}
+
+var (
+	square = procs.Register("remotetest.square", func(_ context.Context, x int) (int, error) { return x * x, nil })
+	moved  = procs.Register("remotetest.moved", func(_ context.Context, p point) (point, error) {
+		return point{p.X + 1, p.Y - 1, p.Name + "!"}, nil
+	})
+	fails = procs.Register("remotetest.fails", func(_ context.Context, how string) (int, error) {
+		switch how {
+		case "panic":
+			panic("oh")
+		case "goexit":
+			runtime.Goexit()
+		case "exit":
+			os.Exit(3)
+		case "file":
+		}
+		return 0, fmt.Errorf("as was wished: %w", errTest)
+	})
+	untilCancelled = procs.Register("remotetest.untilCancelled", func(ctx context.Context, path string) (int, error) {
+		os.WriteFile(path, []byte("begun"), 0o600)
+		<-ctx.Done()
+		os.WriteFile(path, []byte("cancelled"), 0o600)
+		return 0, ctx.Err()
+	})
+	slow = procs.Register("remotetest.slow", func(ctx context.Context, d time.Duration) (int, error) {
+		select {
+		case <-time.After(d):
+			return os.Getpid(), nil
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	})
+	bytesBack = procs.Register("remotetest.bytes", func(_ context.Context, n int) ([]byte, error) { return make([]byte, n), nil })
+	length    = procs.Register("remotetest.length", func(_ context.Context, b []byte) (int, error) { return len(b), nil })
+	withFile  = procs.Register("remotetest.withFile", func(_ context.Context, f *os.File) (*os.File, error) { return os.Stdin, nil })
+)
+
+// workerProcess is a worker in a process of its own.
+var workerProcess = procs.Register("remotetest.worker", func(ctx context.Context, url string) (int, error) {
+	return 0, Work(ctx, url, WorkerConfig{Config: testConfig, Slots: 2})
+})
+
+func serve(t testing.TB, config ServerConfig) *Server {
+	t.Helper()
+	if config.AuthKey == nil && !config.NoAuth {
+		config.AuthKey = testKey
+	}
+	s := must(Serve(config))(t)
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func connect(t testing.TB, url string) *Session {
+	t.Helper()
+	s := must(Connect(soon(t), url, testConfig))(t)
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func newPool(t testing.TB, url string, config PoolConfig) *Pool {
+	t.Helper()
+	p := must(NewPool(connect(t, url), config))(t)
+	t.Cleanup(p.Terminate)
+	return p
+}
+
+// worksHere starts a worker in this process, and returns what ends it.
+func worksHere(t testing.TB, url string, config WorkerConfig) (leave func()) {
+	t.Helper()
+	config.Config = testConfig
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- Work(ctx, url, config) }()
+	left := false
+	leave = func() {
+		if left {
+			return
+		}
+		left = true
+		cancel()
+		if err := <-done; err != nil {
+			t.Error("worker:", err)
+		}
+	}
+	t.Cleanup(leave)
+	return leave
+}
+
+func startWorker(t testing.TB, url string) *procs.Process {
+	t.Helper()
+	return proctest.Started(t, procs.NewProcess(workerProcess, url, procs.ProcessConfig{}))
+}
+
+func hasWorkers(t testing.TB, p *Pool, n int) {
+	t.Helper()
+	eventually(t, fmt.Sprint(n, " workers are there"), func() bool { return len(p.Workers()) == n })
+}

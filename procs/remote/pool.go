@@ -1,0 +1,209 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"switchyard/procs"
+)
+
+// ErrNoWorker means that no worker came within PoolConfig.Patience that has the
+// function, with the same types. The error says what those that are there have.
+var ErrNoWorker = errors.New("remote: no worker has the function")
+
+func init() {
+	procs.RegisterError("remote.ErrNoWorker", ErrNoWorker)
+	procs.RegisterError("remote.ErrConnectionLost", ErrConnectionLost)
+	procs.RegisterError("remote.ErrAuthentication", ErrAuthentication)
+}
+
+// PoolConfig says how a Pool works.
+type PoolConfig struct {
+	// TaskTimeout is how long a task may run, from when a worker begins it.
+	// Then its context is cancelled, and the task fails with procs.ErrTimeout,
+	// whether its function has returned or not. 0: no limit. The option
+	// procs.Timeout sets it per call.
+	TaskTimeout time.Duration
+	// MaxUnfinished is how many tasks may be unfinished: a call that would
+	// begin one more waits. 0: 65536.
+	MaxUnfinished int
+	// Ahead is how many tasks a worker is sent beyond its slots, so that it
+	// need not wait for the next one. 0: 32. Negative: none.
+	Ahead int
+	// Patience is how long a task waits for the first worker that has its
+	// function. 0: 10 s. Negative: for ever.
+	Patience time.Duration
+	// DeadAfter is how long a worker that does not answer counts as alive. Its
+	// tasks then fail with procs.ErrWorkerDied. One whose process has ended is
+	// found dead within two seconds. 0: 10 s.
+	DeadAfter time.Duration
+}
+
+func (c *PoolConfig) fill() error {
+	if c.MaxUnfinished < 0 || c.TaskTimeout < 0 || c.DeadAfter < 0 {
+		return errors.New("remote: NewPool: MaxUnfinished, TaskTimeout and DeadAfter must not be negative")
+	}
+	set := func(d *time.Duration, to time.Duration) {
+		if *d == 0 {
+			*d = to
+		}
+	}
+	set(&c.Patience, 10*time.Second)
+	set(&c.DeadAfter, 10*time.Second)
+	if c.MaxUnfinished == 0 {
+		c.MaxUnfinished = 1 << 16
+	}
+	if c.Ahead == 0 {
+		c.Ahead = 32
+	}
+	c.Ahead = max(c.Ahead, 0)
+	return nil
+}
+
+// Pool has tasks done by the workers that are connected to the server: those
+// that are there, and those that come. It assigns each task to the worker that
+// has the fewest for its slots.
+//
+// Its lane is at most once, low latency: a task is a message to one worker, and
+// its result one back, which no disk sees. If the worker or the connection is
+// lost meanwhile the task fails, with procs.ErrWorkerDied or ErrConnectionLost,
+// because nobody knows how much of it was done. A task that was not begun goes
+// to another worker.
+//
+// One goroutine handles results and callbacks, so a callback should return
+// soon; one that waits for another result of the pool, or for room for another
+// task, waits in vain.
+type Pool struct {
+	s      *Session
+	config PoolConfig
+	room   chan struct{} // one for each unfinished task
+	ended  chan struct{}
+
+	mu    sync.Mutex
+	state poolState
+	calls int // unfinished
+	lane  *direct
+}
+
+type poolState uint8
+
+const (
+	poolOpen poolState = iota
+	poolClosed
+	poolEnded
+)
+
+// NewPool makes a pool. It does not wait for workers.
+func NewPool(s *Session, config PoolConfig) (*Pool, error) {
+	if err := config.fill(); err != nil {
+		return nil, err
+	}
+	p := &Pool{s: s, config: config, room: make(chan struct{}, config.MaxUnfinished), ended: make(chan struct{})}
+	var err error
+	if p.lane, err = newDirect(p); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// request is one call that a pool has to bring to an end.
+type request struct {
+	name string
+	task
+	finish func(result, error) // called once, with no lock held
+
+	sent sending // the lane's
+}
+
+// begin hands a call to the lane. It waits for room. If it returns an error,
+// finish will not be called.
+func (p *Pool) begin(r *request) error {
+	if limit := p.s.nc.MaxPayload(); limit > 0 && int64(taskHead+len(r.body)) > limit {
+		return fmt.Errorf("%w: arguments of %d bytes, where the server takes %d", procs.ErrMessageTooLong, len(r.body), limit-taskHead)
+	}
+	select {
+	case p.room <- struct{}{}:
+	case <-p.ended:
+		return procs.ErrClosed
+	}
+	p.mu.Lock()
+	if p.state != poolOpen {
+		p.mu.Unlock()
+		<-p.room
+		return procs.ErrClosed
+	}
+	p.calls++
+	p.mu.Unlock()
+	p.lane.begin(r)
+	return nil
+}
+
+// end ends a call. The lane calls it once for each.
+func (p *Pool) end(r *request, res result, err error) {
+	r.finish(res, err)
+	<-p.room
+	p.mu.Lock()
+	p.calls--
+	p.endIfDone()
+	p.mu.Unlock()
+}
+
+func (p *Pool) endIfDone() {
+	if p.state == poolClosed && p.calls == 0 {
+		p.state = poolEnded
+		close(p.ended)
+		p.lane.close()
+	}
+}
+
+// Close stops the pool from accepting tasks. It ends when all are done.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.state == poolOpen {
+		p.state = poolClosed
+	}
+	p.endIfDone()
+}
+
+// Join waits until a closed pool has done all its tasks, or until ctx is done.
+func (p *Pool) Join(ctx context.Context) error {
+	p.mu.Lock()
+	open := p.state == poolOpen
+	p.mu.Unlock()
+	if open {
+		return errors.New("remote: Join of a pool that was not closed")
+	}
+	select {
+	case <-p.ended:
+		p.lane.wait()
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("remote: join: %w", ctx.Err())
+	}
+}
+
+// Terminate ends the pool at once: tasks that were not done fail with
+// procs.ErrTerminated, and the contexts of those that run are cancelled. It is
+// meant for defer, and does nothing to a pool that has ended.
+func (p *Pool) Terminate() {
+	p.Close()
+	p.lane.stopAll()
+	<-p.ended
+	p.lane.wait()
+}
+
+// Worker is one that a pool knows.
+type Worker struct {
+	ID    string
+	Host  string
+	PID   int
+	Slots int
+	Tasks int // of this pool, that it has
+}
+
+// Workers returns the workers that are there.
+func (p *Pool) Workers() []Worker { return p.lane.workers() }
