@@ -9,7 +9,8 @@ import (
 	"switchyard/procs/internal/transport"
 )
 
-// What packages connection, manager, remote and threads use beyond the exported API.
+// What packages connection, manager, remote and threads use beyond the exported
+// API.
 func init() {
 	bridge.NewConn = func(t transport.Transport) any { return &Conn{readable: true, writable: true, t: t} }
 	bridge.TransportOf = func(c any) transport.Transport { return c.(*Conn).t }

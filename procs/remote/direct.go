@@ -24,8 +24,8 @@ import (
 //
 //	here             announcements of workers
 //	who              asks all workers to announce themselves to the reply
-//	task.WORKER      a task; the reply has its result
-//	stop.WORKER      the reply of a task, whose context is to be cancelled
+//	task.WORKER      a task; the reply has its result. Without a reply: the
+//	                 reply of an earlier one, whose context is to be cancelled
 //	ping.WORKER      is answered by the worker
 //	to.POOL.t.SEQ    results
 //	to.POOL.p.WORKER answers to pings
@@ -259,7 +259,8 @@ func (d *direct) finish(seq uint64, data []byte, nobody bool) {
 	again := nobody || err == nil && res.outcome == outcomeRefused
 	switch {
 	case nobody:
-		d.goes(p)
+		d.forget(p) // until it announces itself
+		d.ping(p)   // it may have gone, or only leave
 	case again:
 		d.refused(p, r, string(res.body))
 	default:
@@ -286,6 +287,10 @@ func (d *direct) refused(p *peer, r *request, why string) {
 	p.rest = time.Now().Add(beat)
 }
 
+func (d *direct) ping(p *peer) {
+	d.s.nc.PublishRequest(d.s.subject("ping", p.ID), d.inbox+"p."+p.ID, nil)
+}
+
 // goes notes that a worker has gone. What it had begun is given up in a moment:
 // what it had not comes back by itself.
 func (d *direct) goes(p *peer) {
@@ -305,6 +310,15 @@ func (d *direct) forget(p *peer) {
 	}
 }
 
+// remember is the opposite of forget.
+func (d *direct) remember(p *peer) {
+	for f := range p.can {
+		if !slices.Contains(d.able[f], p) {
+			d.able[f] = append(d.able[f], p)
+		}
+	}
+}
+
 // meet takes an announcement.
 func (d *direct) meet(data []byte) {
 	var a announcement
@@ -320,18 +334,21 @@ func (d *direct) meet(data []byte) {
 		p = nil
 	}
 	switch {
-	case p != nil && a.Leaving:
+	case a.Leaving && p != nil:
 		d.forget(p)
-	case p == nil && !a.Leaving:
+	case a.Leaving:
+	case p == nil:
 		p = &peer{announcement: a, can: map[identity]bool{}, heard: time.Now()}
-		d.peers[a.ID] = p
 		for _, text := range a.Functions {
 			var f identity
-			if n, err := hex.Decode(f[:], []byte(text)); err == nil && n == len(f) && !p.can[f] {
+			if n, err := hex.Decode(f[:], []byte(text)); err == nil && n == len(f) {
 				p.can[f] = true
-				d.able[f] = append(d.able[f], p)
 			}
 		}
+		d.peers[a.ID] = p
+		fallthrough
+	default:
+		d.remember(p)
 	}
 	all = append(all, d.dispatchAll()...)
 	d.mu.Unlock()
@@ -350,7 +367,7 @@ func (d *direct) look(askAll bool) {
 		case now.Sub(p.heard) >= d.p.config.DeadAfter:
 			all = append(all, d.bury(p, fmt.Sprintf("it has said nothing for %v", now.Sub(p.heard).Round(time.Second)))...)
 		case p.gone.IsZero() && d.connected:
-			d.s.nc.PublishRequest(d.s.subject("ping", p.ID), d.inbox+"p."+p.ID, nil)
+			d.ping(p)
 		}
 	}
 	for f := range d.waiting {
@@ -484,17 +501,20 @@ func (d *direct) cancel(r *request, why error) {
 	}
 }
 
-// stop has the context of a task cancelled.
+// stop has the context of a task cancelled. It must not overtake the task, so
+// it goes the same way.
 func (d *direct) stop(r *request) {
-	d.s.nc.Publish(d.s.subject("stop", r.sent.peer.ID), []byte(d.reply(r)))
+	d.s.nc.Publish(d.s.subject("task", r.sent.peer.ID), []byte(d.reply(r)))
 }
 
 // stopAll ends all requests, and those to come.
 func (d *direct) stopAll() {
 	d.mu.Lock()
 	d.terminated = true
-	for _, r := range d.inflight {
-		if !r.sent.ended {
+	// The last ones first: those have not begun, and are not to begin when the
+	// first ones end.
+	for _, seq := range slices.Backward(slices.Sorted(maps.Keys(d.inflight))) {
+		if r := d.inflight[seq]; !r.sent.ended {
 			d.stop(r)
 		}
 	}

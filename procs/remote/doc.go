@@ -17,8 +17,8 @@
 //     Connect goes to it, to any other NATS server, or to a cluster of them.
 //   - Work makes a program a worker. Workers come and go at any time, and need
 //     not be known to anybody: they announce themselves.
-//   - Pool, with Apply, Map, MapAsync, Submit and futures, has tasks done. Its
-//     lane is at most once, low latency: see Pool.
+//   - Pool, with Apply, Map, MapAsync, Submit and futures, has tasks done, in
+//     one of two lanes: AtMostOnce, low latency, or AtLeastOnce, durable.
 //
 // # The rules
 //
@@ -37,7 +37,10 @@
 //
 // # What it is not
 //
-// Nothing here survives the process that began a task: it belongs to its
-// caller. A pool over the processes of one machine, package procs, is ten
-// times as fast and more: use it there, and inside workers.
+// Futures do not survive the process that began their tasks; a task of the lane
+// AtLeastOnce is done nevertheless, and its result kept for a day. Streams
+// survive a server that is killed, not always a machine that loses its power:
+// the server of Serve leaves it to the system when the disk gets them. A pool
+// over the processes of one machine, package procs, is ten times as fast and
+// more: use it there, and inside workers.
 package remote

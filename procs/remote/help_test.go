@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,7 +18,20 @@ import (
 
 func TestMain(m *testing.M) {
 	procs.Init()
-	os.Exit(proctest.Main(m))
+	code := proctest.Main(m)
+	for deadline := time.Now().Add(30 * time.Second); code == 0 && strings.Contains(stacks(), "nats-io"); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			fmt.Println("goroutines of NATS are left:", stacks())
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// stacks returns those of all goroutines.
+func stacks() string {
+	buf := make([]byte, 1<<20)
+	return string(buf[:runtime.Stack(buf, true)])
 }
 
 var (

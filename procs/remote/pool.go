@@ -16,12 +16,34 @@ var ErrNoWorker = errors.New("remote: no worker has the function")
 
 func init() {
 	procs.RegisterError("remote.ErrNoWorker", ErrNoWorker)
+	procs.RegisterError("remote.ErrPoisoned", ErrPoisoned)
 	procs.RegisterError("remote.ErrConnectionLost", ErrConnectionLost)
 	procs.RegisterError("remote.ErrAuthentication", ErrAuthentication)
 }
 
+// Lane is how a pool delivers tasks and results.
+type Lane uint8
+
+const (
+	// AtMostOnce has low latency: a task is a message to one worker, and its
+	// result one back, which no disk sees. If the worker or the connection is
+	// lost meanwhile the task fails, with procs.ErrWorkerDied or
+	// ErrConnectionLost, because nobody knows how much of it was done. A task
+	// that was not begun goes to another worker.
+	AtMostOnce Lane = iota
+	// AtLeastOnce is durable: tasks and results are in streams of the server,
+	// on its disk, until they are done with, so that neither the death of
+	// workers nor that of the server loses any. A task may be done twice: by
+	// the worker that was lost, and by the next one. Its result is delivered
+	// once. A task that kills its workers is given up after PoolConfig.Tries
+	// (ErrPoisoned), and kept in the stream NAMESPACE-dead with the reason.
+	AtLeastOnce
+)
+
 // PoolConfig says how a Pool works.
 type PoolConfig struct {
+	// Lane is AtMostOnce or AtLeastOnce.
+	Lane Lane
 	// TaskTimeout is how long a task may run, from when a worker begins it.
 	// Then its context is cancelled, and the task fails with procs.ErrTimeout,
 	// whether its function has returned or not. 0: no limit. The option
@@ -38,8 +60,15 @@ type PoolConfig struct {
 	Patience time.Duration
 	// DeadAfter is how long a worker that does not answer counts as alive. Its
 	// tasks then fail with procs.ErrWorkerDied. One whose process has ended is
-	// found dead within two seconds. 0: 10 s.
+	// found dead within two seconds. 0: 10 s. Ahead, Patience and DeadAfter are
+	// of the lane AtMostOnce.
 	DeadAfter time.Duration
+	// Lease is, in the lane AtLeastOnce, how long a worker may say nothing
+	// before its tasks go to another, at least 2 s. 0: 30 s. Tries is how many
+	// workers may begin a task. 0: 5. The last pool to use a function
+	// determines both.
+	Lease time.Duration
+	Tries int
 }
 
 func (c *PoolConfig) fill() error {
@@ -53,6 +82,13 @@ func (c *PoolConfig) fill() error {
 	}
 	set(&c.Patience, 10*time.Second)
 	set(&c.DeadAfter, 10*time.Second)
+	set(&c.Lease, 30*time.Second)
+	if c.Tries == 0 {
+		c.Tries = 5
+	}
+	if c.Lease < minLease || c.Tries < 0 || c.Lane > AtLeastOnce {
+		return errors.New("remote: NewPool: Lease must be 2 s at least, Tries not negative, and Lane one of the two")
+	}
 	if c.MaxUnfinished == 0 {
 		c.MaxUnfinished = 1 << 16
 	}
@@ -64,14 +100,10 @@ func (c *PoolConfig) fill() error {
 }
 
 // Pool has tasks done by the workers that are connected to the server: those
-// that are there, and those that come. It assigns each task to the worker that
-// has the fewest for its slots.
-//
-// Its lane is at most once, low latency: a task is a message to one worker, and
-// its result one back, which no disk sees. If the worker or the connection is
-// lost meanwhile the task fails, with procs.ErrWorkerDied or ErrConnectionLost,
-// because nobody knows how much of it was done. A task that was not begun goes
-// to another worker.
+// that are there, and those that come. How it does depends on its lane. In the
+// lane AtMostOnce each task is assigned to the worker that has the fewest for
+// its slots; in the lane AtLeastOnce workers fetch the next one when they have
+// room.
 //
 // One goroutine handles results and callbacks, so a callback should return
 // soon; one that waits for another result of the pool, or for room for another
@@ -85,7 +117,18 @@ type Pool struct {
 	mu    sync.Mutex
 	state poolState
 	calls int // unfinished
-	lane  *direct
+	lane  lane
+}
+
+// lane is how tasks get to workers, and results back.
+type lane interface {
+	begin(r *request)             // it calls Pool.end once for each
+	cancel(r *request, why error) // ends a request that has not ended
+	stopAll()                     // ends all, and all to come
+	close()                       // nothing will come; does not wait
+	wait()                        // for the end of what close ends
+	workers() []Worker
+	chunk(n int) int // how many of n elements make a task
 }
 
 type poolState uint8
@@ -103,7 +146,12 @@ func NewPool(s *Session, config PoolConfig) (*Pool, error) {
 	}
 	p := &Pool{s: s, config: config, room: make(chan struct{}, config.MaxUnfinished), ended: make(chan struct{})}
 	var err error
-	if p.lane, err = newDirect(p); err != nil {
+	if config.Lane == AtLeastOnce {
+		p.lane, err = newDurable(p)
+	} else {
+		p.lane, err = newDirect(p)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -205,5 +253,6 @@ type Worker struct {
 	Tasks int // of this pool, that it has
 }
 
-// Workers returns the workers that are there.
+// Workers returns the workers that are there; in the lane AtLeastOnce, where
+// the server knows them, none.
 func (p *Pool) Workers() []Worker { return p.lane.workers() }

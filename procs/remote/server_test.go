@@ -78,12 +78,13 @@ func TestStrangers(t *testing.T) {
 	}
 	// Who knows the key may be of another program.
 	nc := connect(t, server.URL()).nc
-	for _, subject := range []string{"here", "who", "task." + p.Workers()[0].ID, "stop." + p.Workers()[0].ID, "ping.x"} {
+	for _, subject := range []string{"here", "who", "task." + p.Workers()[0].ID, "ping.x"} {
 		nc.PublishRequest("switchyard."+subject, "nobody", []byte("garbage"))
 	}
-	nc.Publish(p.lane.inbox+"t.1", []byte("garbage"))
-	nc.Publish(p.lane.inbox+"t.?", nil)
-	nc.Publish(p.lane.inbox+"here", []byte(`{"ID":"x","Slots":-1}`))
+	nc.Publish("switchyard.task."+p.Workers()[0].ID, []byte("garbage"))
+	nc.Publish(p.lane.(*direct).inbox+"t.1", []byte("garbage"))
+	nc.Publish(p.lane.(*direct).inbox+"t.?", nil)
+	nc.Publish(p.lane.(*direct).inbox+"here", []byte(`{"ID":"x","Slots":-1}`))
 	nc.Flush()
 	if v, err := Apply(soon(t), p, square, 9); v != 81 || err != nil {
 		t.Fatal(v, err)

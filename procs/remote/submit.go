@@ -77,7 +77,8 @@ func (s *signature[In, Out]) decode(r result, out []Out, chunk bool) (err error)
 // including procs.ErrClosed after Close, are reported by the future.
 //
 // Cancel and Stop of the future are alike: it is cancelled, and so is the
-// task's context, if a worker has begun it.
+// task's context, if a worker has begun it. In the lane AtLeastOnce a task that
+// nobody had begun may still be done.
 func Submit[In, Out any](p *Pool, f *procs.Func[In, Out], in In, opts ...procs.Option) *procs.Future[Out] {
 	o := bridge.OptionsOf(p.config.TaskTimeout, opts)
 	future := procs.NewFuture[Out]()

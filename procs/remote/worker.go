@@ -80,6 +80,8 @@ type worker struct {
 
 	mu   sync.Mutex
 	live map[string]*running // by their reply subjects
+
+	taker *taker
 }
 
 // running is a task that was taken.
@@ -89,6 +91,8 @@ type running struct {
 	ctx   context.Context
 	stop  context.CancelFunc
 	once  sync.Once // the answer
+
+	durable *delivery // nil: it came over the direct lane
 }
 
 // queued is how many tasks wait in a worker for a slot: pools send far fewer.
@@ -121,14 +125,19 @@ func newWorker(s *Session, config WorkerConfig) (*worker, error) {
 	return w, nil
 }
 
-func (w *worker) work(ctx context.Context) error {
+func (w *worker) work(ctx context.Context) (err error) {
 	defer w.stop()
 	var slots sync.WaitGroup
 	for range w.self.Slots {
 		slots.Go(w.slot)
 	}
+	if w.taker, err = newTaker(w); err != nil {
+		return err
+	}
 	tasks, err := w.subscribe()
 	if err == nil {
+		slots.Go(w.taker.renew)
+		go w.taker.lookAround()
 		w.s.watch(w)
 		defer w.s.unwatch(w)
 		w.announce(w.s.subject("here"))
@@ -146,8 +155,9 @@ func (w *worker) work(ctx context.Context) error {
 func (w *worker) subscribe() (tasks *nats.Subscription, err error) {
 	for subject, take := range map[string]nats.MsgHandler{
 		w.s.subject("task", w.self.ID): w.take,
-		w.s.subject("stop", w.self.ID): w.cancel,
 		w.s.subject("ping", w.self.ID): func(m *nats.Msg) { m.Respond([]byte(w.self.ID)) },
+		w.s.subject("wanted"):          func(m *nats.Msg) { w.taker.wanted(string(m.Data)) },
+		w.s.subject("drop"):            w.cancel,
 		w.s.subject("who"):             func(m *nats.Msg) { w.announce(m.Reply) },
 	} {
 		sub, err := w.s.nc.Subscribe(subject, take)
@@ -174,25 +184,35 @@ func (w *worker) announce(subject string) {
 	}
 }
 
-// lost ends all tasks: their callers have given them up, or will.
+// lost ends the tasks of the direct lane: their callers have given them up, or
+// will.
 func (w *worker) lost() {
 	w.mu.Lock()
 	all := slices.Collect(maps.Values(w.live))
 	w.mu.Unlock()
 	for _, r := range all {
-		w.answer(r, result{outcomeFailed, bridge.EncodeError(ErrConnectionLost)})
-		r.stop()
+		if r.durable == nil {
+			w.answer(r, result{outcomeFailed, bridge.EncodeError(ErrConnectionLost)})
+			r.stop()
+		}
 	}
 }
 
 // back lets pools know what they may have missed.
-func (w *worker) back() { w.announce(w.s.subject("here")) }
+func (w *worker) back() {
+	w.announce(w.s.subject("here"))
+	go w.taker.lookAround()
+}
 
-// take takes a task, or refuses it.
+// take takes a task, or refuses it, or has one cancelled that it took before.
 func (w *worker) take(m *nats.Msg) {
+	if m.Reply == "" {
+		w.cancel(m)
+		return
+	}
 	t, err := decodeTask(m.Data)
 	switch {
-	case err != nil || m.Reply == "":
+	case err != nil:
 		bridge.Logf(int32(procs.LevelWarning), "remote: worker: %d bytes that are no task", len(m.Data))
 		return
 	case w.functions[t.function] == nil:
@@ -279,9 +299,17 @@ func timedOut(limited context.Context, r result) result {
 // answer sends the result, the first that there is.
 func (w *worker) answer(r *running, res result) {
 	r.once.Do(func() {
+		if r.durable != nil && res.outcome == outcomeFailed && w.base.Err() != nil {
+			r.durable.handBack() // it was this worker that ended it
+			return
+		}
 		b := res.encode()
 		if limit := w.s.nc.MaxPayload(); int64(len(b)) > limit {
 			b = result{outcomeFailed, bridge.EncodeError(fmt.Errorf("%w: a result of %d bytes, where the server takes %d", procs.ErrMessageTooLong, len(b), limit))}.encode()
+		}
+		if r.durable != nil {
+			w.taker.loops.Go(func() { w.taker.store(r, result{outcome(b[0]), b[1:]}) })
+			return
 		}
 		if err := w.s.nc.Publish(r.reply, b); err != nil {
 			bridge.Logf(int32(procs.LevelWarning), "remote: worker: a result is lost: %v", err)
@@ -321,13 +349,18 @@ var errShared = fmt.Errorf("%w: files and shared objects do not travel between m
 func (w *worker) leave(tasks *nats.Subscription) error {
 	w.left.Store(true)
 	w.announce(w.s.subject("here"))
+	w.taker.stop()
 	tasks.Drain()
 	begin, stopped := time.Now(), false
 	for w.busy() || tasks.IsValid() && w.s.nc.IsConnected() {
 		select {
 		case r := <-w.tasks:
 			w.drop(r)
-			w.refuse(r.reply, "it leaves")
+			if r.durable != nil {
+				r.durable.handBack()
+			} else {
+				w.refuse(r.reply, "it leaves")
+			}
 			continue
 		case <-time.After(10 * time.Millisecond):
 		}
@@ -339,6 +372,7 @@ func (w *worker) leave(tasks *nats.Subscription) error {
 			w.stop()
 		}
 	}
+	w.taker.loops.Wait()
 	if w.s.nc.IsConnected() {
 		w.s.nc.FlushTimeout(connectTimeout)
 	}

@@ -1,0 +1,176 @@
+//go:build linux
+
+package remote
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"switchyard/procs"
+	"switchyard/procs/internal/proctest"
+)
+
+func durablePool(t testing.TB, url string, config PoolConfig) *Pool {
+	t.Helper()
+	config.Lane = AtLeastOnce
+	return newPool(t, url, config)
+}
+
+func TestDurable(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "task") // first: the worker ends before it
+	server := serve(t, ServerConfig{})
+	early := worksHere(t, server.URL(), WorkerConfig{Slots: 2}) // before there is a stream
+	p := durablePool(t, server.URL(), PoolConfig{})
+	xs := make([]int, 100)
+	for i := range xs {
+		xs[i] = i
+	}
+	for range 2 {
+		vs, err := Map(soon(t), p, square, xs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range vs {
+			if v != i*i {
+				t.Fatal(i, v)
+			}
+		}
+		early()
+		worksHere(t, server.URL(), WorkerConfig{Slots: 2}) // after
+	}
+	if v, err := Apply(soon(t), p, moved, point{1, 2, "a"}); v != (point{2, 1, "a!"}) || err != nil {
+		t.Fatal(v, err)
+	}
+	if _, err := Apply(soon(t), p, fails, ""); !errors.Is(err, errTest) {
+		t.Fatal(err)
+	}
+	if _, err := Apply(soon(t), p, untilCancelled, path, procs.Timeout(20*time.Millisecond)); !errors.Is(err, procs.ErrTimeout) {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	os.Remove(path)
+	go func() {
+		eventually(t, "it is begun", func() bool { _, err := os.Stat(path); return err == nil })
+		cancel()
+	}()
+	if _, err := Apply(ctx, p, untilCancelled, path); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	eventually(t, "it is cancelled", func() bool { b, _ := os.ReadFile(path); return string(b) == "cancelled" })
+	p.Close()
+	if err := p.Join(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Tasks wait for a worker on the server's disk, and are done when one comes,
+// though the server was started anew meanwhile.
+func TestDurableWaitsOnDisk(t *testing.T) {
+	dir := t.TempDir()
+	server := serve(t, ServerConfig{StoreDir: dir})
+	address := strings.TrimPrefix(server.URL(), "nats://")
+	p := durablePool(t, server.URL(), PoolConfig{})
+	var fs []*procs.Future[int]
+	for i := range 100 {
+		fs = append(fs, Submit(p, square, i))
+	}
+	server.Close()
+	server = serve(t, ServerConfig{StoreDir: dir, Address: address})
+	worksHere(t, server.URL(), WorkerConfig{})
+	for i, f := range fs {
+		if v, err := f.Result(soon(t)); v != i*i || err != nil {
+			t.Fatal(i, v, err)
+		}
+	}
+}
+
+// Workers are killed and the server is started anew, in the midst of a thousand
+// tasks: none is lost, and each result comes once.
+//
+// PROCS_FAULTS=long (make faults) does a hundred thousand, starts the server
+// anew twice and kills a third of the workers each time.
+func TestFaultDurable(t *testing.T) {
+	n, restarts := 1000, 1
+	if os.Getenv("PROCS_FAULTS") == "long" {
+		n, restarts = 100_000, 2
+	}
+	durableFaults(t, n, restarts)
+}
+
+func durableFaults(t *testing.T, n, restarts int) {
+	dir := t.TempDir()
+	server := serve(t, ServerConfig{StoreDir: dir})
+	url := server.URL()
+	p := durablePool(t, url, PoolConfig{Lease: minLease, Tries: 100})
+	var workers []*procs.Process
+	for range 3 {
+		workers = append(workers, startWorker(t, url))
+	}
+	var results atomic.Int64
+	var fs []*procs.Future[int]
+	for i := range n {
+		fs = append(fs, Submit(p, square, i, procs.OnResult(func(int) { results.Add(1) })))
+	}
+	reach := func(k int) {
+		t.Helper()
+		for deadline := time.Now().Add(30*time.Second + time.Duration(n)*10*time.Millisecond); results.Load() < int64(k); time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%d results, where there should be %d", results.Load(), k)
+			}
+		}
+	}
+	for k := range restarts {
+		reach((2*k + 1) * n / (2*restarts + 1))
+		proctest.Slay(t, workers[k%len(workers)])
+		workers[k%len(workers)] = startWorker(t, url)
+		reach((2*k + 2) * n / (2*restarts + 1))
+		server.Close()
+		server = serve(t, ServerConfig{StoreDir: dir, Address: strings.TrimPrefix(url, "nats://")})
+	}
+	for i, f := range fs {
+		if v, err := f.Result(soon(t)); v != i*i || err != nil {
+			t.Fatal(i, v, err)
+		}
+	}
+	if k := results.Load(); k != int64(n) {
+		t.Errorf("%d results of %d tasks", k, n)
+	}
+}
+
+// A task that kills its workers is given up after so many tries, and kept with
+// the reason.
+func TestDurablePoison(t *testing.T) {
+	server := serve(t, ServerConfig{})
+	p := durablePool(t, server.URL(), PoolConfig{Lease: minLease, Tries: 2})
+	victims := []*procs.Process{startWorker(t, server.URL()), startWorker(t, server.URL())}
+	f := Submit(p, fails, "exit")
+	for _, v := range victims {
+		if err := v.Join(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	worksLast := startWorker(t, server.URL())
+	if _, err := f.Result(soon(t)); !errors.Is(err, ErrPoisoned) || !strings.Contains(err.Error(), "2 workers") {
+		t.Fatal(err)
+	}
+	if v, err := Apply(soon(t), p, square, 3); v != 9 || err != nil {
+		t.Error(v, err)
+	}
+	if _, ended := worksLast.ExitCode(); ended {
+		t.Error("the third worker was killed too")
+	}
+	js := must(jetstream.New(p.s.nc))(t)
+	stream := must(js.Stream(soon(t), "switchyard-dead"))(t)
+	m := must(stream.GetMsg(soon(t), 1))(t)
+	if !strings.Contains(m.Header.Get(headerReason), "2 workers") || m.Header.Get(headerName) != "remotetest.fails" {
+		t.Error(m.Header)
+	}
+}
