@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
-	"github.com/panjf2000/gnet/v2/pkg/logging"
 
 	"switchyard/bench"
 	"switchyard/bench/workload"
@@ -45,7 +44,7 @@ func echoGnet(ask func(b *bench.B, addr string) (uint64, error)) bench.Func {
 		s := &server{ready: make(chan gnet.Engine, 1)}
 		ended := make(chan error, 1)
 		go func() {
-			ended <- gnet.Run(s, "tcp://127.0.0.1:0", gnet.WithNumEventLoop(b.CPUs), gnet.WithLogLevel(logging.ErrorLevel))
+			ended <- gnet.Run(s, "tcp://127.0.0.1:0", gnet.WithNumEventLoop(b.CPUs), gnet.WithLogger(quiet{}))
 		}()
 		var e gnet.Engine
 		select {
@@ -62,6 +61,16 @@ func echoGnet(ask func(b *bench.B, addr string) (uint64, error)) bench.Func {
 		return answered, cmp.Or(err, e.Stop(ctx), <-ended)
 	}
 }
+
+// quiet keeps what gnet logs, which goes to standard output by default, out of
+// what the runner prints. Errors show in the answers.
+type quiet struct{}
+
+func (quiet) Debugf(string, ...any) {}
+func (quiet) Infof(string, ...any)  {}
+func (quiet) Warnf(string, ...any)  {}
+func (quiet) Errorf(string, ...any) {}
+func (quiet) Fatalf(string, ...any) {}
 
 // address returns the address that the engine listens on.
 func address(e gnet.Engine) (string, error) {

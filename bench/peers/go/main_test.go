@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"os"
+	"os/exec"
 	"regexp"
 	"runtime"
 	"strings"
@@ -11,6 +13,35 @@ import (
 	"switchyard/bench"
 	"switchyard/bench/benchlog"
 )
+
+func TestMain(m *testing.M) {
+	if os.Getenv("PEERS_GO_RUNNER") != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// A runner prints nothing but its result, whatever its libraries log.
+func TestOutput(t *testing.T) {
+	for _, w := range suite().Workloads {
+		for m := range w.Impls {
+			cmd := exec.Command(os.Args[0], "-workload", w.Name, "-model", string(m), "-params", string(w.Points()[0]), "-cpus", "2", "-benchtime", "1ms")
+			cmd.Env = append(os.Environ(), "PEERS_GO_RUNNER=1")
+			out, err := cmd.Output()
+			if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == bench.ExitVoid {
+				continue
+			}
+			if err != nil {
+				t.Errorf("%s in %s: %v", w.Name, m, err)
+			}
+			for line := range strings.Lines(string(out)) {
+				if word, _, _ := strings.Cut(line, " "); !strings.HasPrefix(word, "Benchmark"+w.Name+"/") && word != "calibrated" && word != "latency" {
+					t.Errorf("%s in %s prints %q", w.Name, m, line)
+				}
+			}
+		}
+	}
+}
 
 func TestDeclarations(t *testing.T) {
 	if err := suite().Check(); err != nil {
