@@ -317,6 +317,10 @@ func (w *worker) answer(r *running, res result) {
 	})
 }
 
+// newBuffer is where the result of a task is encoded: memory of its own, since
+// the connection may keep it.
+func newBuffer() []byte { return nil }
+
 // call runs a function.
 func call(ctx context.Context, f bridge.Function, t *task) result {
 	var in, out codec.Wire
@@ -325,9 +329,9 @@ func call(ctx context.Context, f bridge.Function, t *task) result {
 	var err error
 	failed := fault.Apart(func() {
 		if t.count == 0 {
-			body, err = f.RunOne(ctx, t.body, &in, nil, &out)
+			body, err = f.RunOne(ctx, t.body, &in, newBuffer, &out)
 		} else {
-			body, err = f.RunChunk(ctx, t.count, t.body, &in, nil, &out)
+			body, err = f.RunChunk(ctx, t.count, t.body, &in, newBuffer, &out)
 		}
 	})
 	if failed != nil {
