@@ -237,16 +237,21 @@ var allowed = map[string][]string{
 	"what calls it catches what it does": {
 		"NewProcess: f.call", "*erasedFunc[In, Out].start: f.call", "*erasedFunc[In, Out].RunOne: f.call", "*erasedFunc[In, Out].RunChunk: f.call",
 		"*Type[T, In].construct: t.make", "*Method[T, In, Out].invoke: m.call",
+		"notify: o.OnError", // Future.AddDoneCallback
 		"*plan.planMarshaler: reflect.NewAt(t, v).Interface().(encoding.BinaryMarshaler).MarshalBinary",
 		"*plan.planMarshaler: reflect.NewAt(t, v).Interface().(encoding.BinaryUnmarshaler).UnmarshalBinary",
 	},
 	"a function of our own": {
 		"init: c.encode", "*plan.decodeWhole: c.Close", "callbacks: o.onError", "spawn: spec.ended", "*stdioEnds.copy: e.input", "*monitor.settle: w.try",
 		"*Supervisor.start: c.make", "*acceptor[C].take: c.Close", "*acceptor[C].handshake: l.exam", "*acceptor[C].handshake: l.open",
+		"*delivery.handBack: d.done", "*taker.store: r.durable.done", "*taker.bury: r.durable.done", "*Pool.end: r.finish",
 		"*erasedFunc[In, Out].RunOne: out", "*erasedFunc[In, Out].RunChunk: buffer",
 	},
+	"a connection of package net, and what package nats says of its own": {
+		"*dialer.Dial: c.Close", "*taker.fetch: batch.Error",
+	},
 	"an error of our own, of the kernel, or of fault": {
-		"Random: err.Error", "munmap: err.Error", "*workers.start: err.Error", "*RemoteError.failed: failed.Error",
+		"Random: err.Error", "munmap: err.Error", "*workers.start: err.Error", "*RemoteError.failed: failed.Error", "*mapping[Out].end: errors.As",
 		"*Condition.waitFor: errors.Is", "*streamSocket.recv: errors.Is", "*Process.String: errors.Is",
 		"linkTo: errors.Is", "*clientLink.send: errors.Is", "*Manager.Shutdown: errors.Is",
 	},
