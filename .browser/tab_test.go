@@ -28,7 +28,9 @@ const limit = 2 * time.Minute
 // The pages that tests look at, written by switchyard itself, and the browser.
 var (
 	kept    string // of the run in results, against itself as an earlier one
+	keptRun string // its folder
 	foreign string // of another tool: 24 models with long names, no histograms
+	program string // switchyard, which writes them
 	browser context.Context
 )
 
@@ -98,11 +100,11 @@ func writePages(dir string) error {
 	if err := os.WriteFile(other, []byte(text.String()), 0o644); err != nil {
 		return err
 	}
-	program := filepath.Join(dir, "switchyard")
+	program, keptRun = filepath.Join(dir, "switchyard"), filepath.Dir(runs[0])
 	kept, foreign = filepath.Join(dir, "kept.html"), filepath.Join(dir, "foreign.html")
 	for _, command := range []*exec.Cmd{
 		exec.Command("go", "build", "-C", "..", "-buildvcs=false", "-o", program, "./bench/cmd/switchyard"),
-		exec.Command(program, "report", filepath.Dir(runs[0]), "--baseline", filepath.Dir(runs[0]), "--html", kept),
+		exec.Command(program, "report", keptRun, "--baseline", keptRun, "--html", kept),
 		exec.Command(program, "report", other, "--html", foreign),
 	} {
 		if out, err := command.CombinedOutput(); err != nil {

@@ -66,27 +66,48 @@ type source struct {
 	per           bool // of a rate: time per op
 }
 
+// Where each part of a question is looked for.
+var (
+	computing = source{"CPUMap", "task", "chunk=1", analysis.Throughput.Unit, true}
+	mixing    = source{"Mixed", "wait", "", analysis.Throughput.Unit, true}
+	messaging = source{"Pipe", "payload", "", analysis.Throughput.Unit, true}
+	waiting   = source{"Sleep", "n", "stack=0", analysis.CPUTime.Unit, false}
+	keeping   = []source{{"Parked", "n", "stack=0", analysis.Memory.Unit, false}, {"Sleep", "n", "stack=0", analysis.Memory.Unit, false}}
+)
+
+// shown is the unit of the source's estimates.
+func (src *source) shown() string {
+	if src.per {
+		return "ns/op"
+	}
+	return src.unit
+}
+
+// value is what a cell has in that unit, and whether it has anything.
+func (src *source) value(a *analysis.Analysis, c *results.Cell) (analysis.Summary, bool) {
+	sum := a.Summary(c, src.unit)
+	if src.per && sum.Bounded() { // else it is not used
+		sum.Center, sum.Lo, sum.Hi = 1e9/sum.Center, 1e9/sum.Hi, 1e9/sum.Lo
+	}
+	return sum, sum.N > 0 && sum.Center > 0 && format.Finite(sum.Center)
+}
+
 // Of answers a question from a run.
 func Of(a *analysis.Analysis, q Question) *Answer {
 	out := &Answer{}
 	if q.Task > 0 && q.IO < 1 {
 		d := time.Duration(math.Round(float64(q.Task) * (1 - max(q.IO, 0))))
-		out.ask(a, fmt.Sprintf("a task that computes for %v", d), "time per task", float64(d),
-			source{"CPUMap", "task", "chunk=1", analysis.Throughput.Unit, true})
+		out.ask(a, fmt.Sprintf("a task that computes for %v", d), "time per task", float64(d), computing)
 	}
 	if q.IO >= 0 {
-		out.ask(a, fmt.Sprintf("a task that waits for %s of its time", format.Percent(q.IO)), "time per task", 100*q.IO,
-			source{"Mixed", "wait", "", analysis.Throughput.Unit, true})
+		out.ask(a, fmt.Sprintf("a task that waits for %s of its time", format.Percent(q.IO)), "time per task", 100*q.IO, mixing)
 	}
 	if q.Payload > 0 {
-		out.ask(a, "a message of "+format.Value(q.Payload, "bytes")+" and its answer", "time per round trip", q.Payload,
-			source{"Pipe", "payload", "", analysis.Throughput.Unit, true})
+		out.ask(a, "a message of "+format.Value(q.Payload, "bytes")+" and its answer", "time per round trip", q.Payload, messaging)
 	}
 	if n := float64(q.Concurrency); n > 0 {
-		out.ask(a, fmt.Sprintf("%d that wait at once", q.Concurrency), "CPU time per wait", n,
-			source{"Sleep", "n", "stack=0", analysis.CPUTime.Unit, false})
-		m := out.ask(a, fmt.Sprintf("%d that are there at once", q.Concurrency), "memory of all", n,
-			source{"Parked", "n", "stack=0", analysis.Memory.Unit, false}, source{"Sleep", "n", "stack=0", analysis.Memory.Unit, false})
+		out.ask(a, fmt.Sprintf("%d that wait at once", q.Concurrency), "CPU time per wait", n, waiting)
+		m := out.ask(a, fmt.Sprintf("%d that are there at once", q.Concurrency), "memory of all", n, keeping...)
 		m.Limit = q.Memory
 		out.limit(m)
 	}
@@ -119,20 +140,11 @@ func (out *Answer) ask(a *analysis.Analysis, ask, of string, x float64, from ...
 
 // fill estimates every model at x.
 func (s *Aspect) fill(a *analysis.Analysis, g *curve, src source, x float64) {
-	s.Unit, s.Models = src.unit, nil
-	if src.per {
-		s.Unit = "ns/op"
-	}
+	s.Unit, s.Models = src.shown(), nil
 	s.Where = strings.TrimSpace(g.workload.Name + " " + src.key + " " + g.around(x))
 	for _, model := range a.Models {
 		one := Standing{Model: model, Beside: beside(a.Run, model)}
-		e, err := g.at(x, model, func(c *results.Cell) (analysis.Summary, bool) {
-			sum := a.Summary(c, src.unit)
-			if src.per && sum.Bounded() { // else it is not used
-				sum.Center, sum.Lo, sum.Hi = 1e9/sum.Center, 1e9/sum.Hi, 1e9/sum.Lo
-			}
-			return sum, sum.N > 0 && sum.Center > 0 && format.Finite(sum.Center)
-		})
+		e, err := g.at(x, model, func(c *results.Cell) (analysis.Summary, bool) { return src.value(a, c) })
 		if one.Estimate = e; err != nil {
 			one.Why = err.Error()
 			s.lacks = s.lacks || !errors.As(err, new(noneError)) && !one.Beside

@@ -3,5 +3,6 @@
 // gonum plots drawn through a canvas of our own (svg.go), which writes classes
 // in place of colours, so that the style sheet decides for light, dark and
 // print. The page stays below three megabytes; what does not fit is left out
-// with a note.
+// with a note. The form for advice answers as package advice does, from the
+// curves that stand below it as tables; tests in a browser compare the two.
 package page

@@ -89,6 +89,7 @@ type page struct {
 	TaskEvens  []pageBreakEven // of the size of a task: the main question
 	PlainEvens []pageBreakEven
 	Gains      []pageChart  // drawn beside them
+	Advice     *pageAdvice  // nil without curves
 	Scaling    *pageScaling // nil without several numbers of CPUs
 	Compare    *pageCompare // nil without an earlier run
 	Workloads  []pageWorkload
@@ -132,8 +133,10 @@ func newPage(run *analysis.Analysis, opt Options) *page {
 	if opt.Baseline != nil {
 		used += compareBytes
 	}
-	b.plan(used)
+	curves, size := b.advise()
+	b.plan(used + size)
 	p := &page{
+		Advice:   curves,
 		Data:     data,
 		DataCut:  cut,
 		b:        b,

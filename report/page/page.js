@@ -174,6 +174,161 @@
     });
   }
 
+  // Advice: what package advice answers, from the tables of the curves.
+  const SI = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""], [1e-3, "m"], [1e-6, "µ"], [1e-9, "n"]];
+  const IEC = [[2 ** 40, "Ti"], [2 ** 30, "Gi"], [2 ** 20, "Mi"], [2 ** 10, "Ki"], [1, ""]];
+  function fixed(x, digits) { // ties to even
+    const k = x * 10 ** digits;
+    return (Math.abs(k % 1) === 0.5 ? 2 * Math.round(k / 2) / 10 ** digits : x).toFixed(digits);
+  }
+  function amount(v, unit) {
+    if (!Number.isFinite(v)) return "∞";
+    const bytes = unit.endsWith("bytes"), scales = bytes ? IEC : SI;
+    if (!bytes) v *= 1e-9;
+    if (!v) return "0" + (bytes ? "B" : "s");
+    const [scale, prefix] = scales.find(s => v >= 0.99995 * s[0]) || scales.at(-1);
+    const x = v / scale;
+    const text = x < 0.00095 ? x.toPrecision(2) : fixed(x, x >= 99.95 ? 0 : x >= 9.995 ? 1 : x >= 0.9995 ? 2 : 3);
+    return text + prefix + (bytes ? "B" : "s");
+  }
+  function duration(ns) {
+    if (!ns) return "0s";
+    if (ns < 1e9) return ns < 1e3 ? ns + "ns" : ns < 1e6 ? ns / 1e3 + "µs" : ns / 1e6 + "ms";
+    const h = Math.floor(ns / 3.6e12), m = Math.floor(ns % 3.6e12 / 6e10);
+    return (h ? h + "h" : "") + (h || m ? m + "m" : "") + ns % 6e10 / 1e9 + "s";
+  }
+  function percent(x) {
+    return (x >= 0.0995 ? fixed(100 * x, 0) : x >= 0.00095 || !x ? fixed(100 * x, 1).replace(/\.0$/, "") : (100 * x).toPrecision(2)) + " %";
+  }
+  const list = words => words.length < 2 ? words.join("") : words.slice(0, -1).join(", ") + " and " + words.at(-1);
+  const same = (a, b) => a === b || (a > 0 && Math.abs(b / a - 1) < 0.005);
+  const linear = (a, b, at) => a + (b - a) * at;
+  const geometric = (a, b, at) => Math.exp(linear(Math.log(a), Math.log(b), at));
+
+  // What a model has at x: an estimate, or why there is none. That reason is
+  // for good where no measurement would give one.
+  function estimate(curve, rows, th, x) {
+    let below, above, failed = "", never = "";
+    for (const row of rows) {
+      const d = row.td[th.cellIndex - 1].dataset;
+      if (d.v === undefined && d.few === undefined) {
+        failed ||= d.failed || "";
+        if (row.x <= x) never ||= d.skipped || "";
+        continue;
+      }
+      const at = { ...row, v: +d.v, lo: +d.lo, hi: +d.hi, few: d.few !== undefined };
+      if (same(row.x, x)) return at.few ? { why: "too few results at " + row.case } : at;
+      if (row.x < x) below = at; else above ??= at;
+    }
+    const key = curve.key, share = curve.share !== undefined;
+    if (!below && !above && th.dataset.none) return { why: th.dataset.none, good: true };
+    if (!above && never) return { why: never, good: true };
+    if (!below && !above) return { why: failed || "not measured" };
+    if (!below) return { why: `measured from ${key}=${above.size} on` };
+    if (!above) return { why: `measured up to ${key}=${below.size}` };
+    if (below.few || above.few) return { why: "too few results" };
+    if (!share && !(below.x > 0 && above.x / below.x <= farthest)) return { why: `measured at ${key}=${below.size} and ${above.size} only` };
+    const straight = (x - below.x) / (above.x - below.x);
+    const bent = below.x > 0 && !share ? Math.log(x / below.x) / Math.log(above.x / below.x) : straight;
+    return {
+      v: geometric(below.v, above.v, bent),
+      lo: Math.min(linear(below.lo, above.lo, straight), geometric(below.lo, above.lo, bent)),
+      hi: Math.max(linear(below.hi, above.hi, straight), geometric(below.hi, above.hi, bent)),
+    };
+  }
+  function around(rows, x) {
+    for (const [i, row] of rows.entries()) {
+      if (same(row.x, x)) return "at " + row.size;
+      if (row.x > x) return i ? `between ${rows[i - 1].size} and ${row.size}` : `from ${row.size} on`;
+    }
+    return "up to " + rows.at(-1).size;
+  }
+
+  const advise = $("#advise");
+  const matter = +advise?.dataset.matters, farthest = +advise?.dataset.farthest;
+  function aspect(name, ask, of, x, limit) {
+    const s = { ask, of, models: [], best: [], why: "", where: "", lacks: false, limit };
+    for (const el of $$(`.curve[data-ask=${name}]`, advise)) {
+      const curve = el.dataset;
+      if (curve.key === undefined) {
+        s.why = curve.name + " was not measured";
+        s.lacks = true;
+        continue;
+      }
+      const rows = $$("tbody tr", el).map(tr => ({ x: +tr.cells[0].dataset.x, size: tr.cells[0].textContent, case: tr.cells[0].dataset.case, td: $$("td", tr) }));
+      Object.assign(s, { why: "", unit: curve.unit, where: `${curve.name} ${curve.key} ${around(rows, x)}` });
+      s.models = $$("thead th[data-model]", el).map(th => ({ name: th.dataset.model, beside: th.dataset.beside !== undefined, ...estimate(curve, rows, th, x) }));
+      s.lacks = s.models.some(m => m.why && !m.good && !m.beside);
+      if (!s.lacks) break;
+    }
+    const rivals = s.models.filter(m => !m.why && !m.beside);
+    const best = Math.min(...rivals.map(m => m.hi));
+    for (const m of rivals) m.behind = m.lo > best * (1 + matter);
+    s.best = rivals.filter(m => !m.behind).map(m => m.name);
+    if (!rivals.length) s.why ||= "no model has an estimate there";
+    if (limit !== undefined) { // all that memory decides is what there is too little of
+      s.best = [];
+      for (const m of s.models) m.behind = limit > 0 && !m.why && m.lo > limit;
+    }
+    return s;
+  }
+  function aspectsOf(q) {
+    const out = [];
+    if (q.task > 0 && !(q.io >= 1)) {
+      const ns = Math.round(q.task * (1 - (q.io || 0)));
+      out.push(aspect("task", `a task that computes for ${duration(ns)}`, "time per task", ns));
+    }
+    if (q.io !== undefined) out.push(aspect("io", `a task that waits for ${percent(q.io)} of its time`, "time per task", 100 * q.io));
+    if (q.payload > 0) out.push(aspect("payload", `a message of ${amount(q.payload, "bytes")} and its answer`, "time per round trip", q.payload));
+    if (q.concurrency > 0) {
+      out.push(aspect("wait", `${q.concurrency} that wait at once`, "CPU time per wait", q.concurrency));
+      out.push(aspect("memory", `${q.concurrency} that are there at once`, "memory of all", q.concurrency, q.memory || 0));
+    }
+    return out;
+  }
+  function headline(all) {
+    const large = all.flatMap(s => s.limit === undefined ? [] : s.models.filter(m => m.behind).map(m => m.name));
+    const told = all.filter(s => s.best.length);
+    const best = (told[0]?.best || []).filter(m => told.every(s => s.best.includes(m)) && !large.includes(m));
+    let text = "Not decided: " + told.map(s => s.best.join(" or ") + " for " + s.ask).join("; ") + ".";
+    if (!all.length) text = "Nothing was asked.";
+    else if (!told.length) text = "Nothing asked can be answered from these results.";
+    else if (best.length > 1) text = "Not decided between " + list(best) + ".";
+    else if (best.length) text = all.some(s => s.why || s.lacks) ? `Not decided: ${best[0]} is ahead, and part of the question was not measured.` : best[0] + ".";
+    return text + (large.length ? " Too large for the memory: " + list(large) + "." : "");
+  }
+  function note(m, s) {
+    if (s.limit > 0 && m.behind) return "more than " + amount(s.limit, "bytes");
+    return m.beside ? "shown only" : m.behind ? "behind" : s.best.length === 1 ? "best" : s.best.length ? "undecided" : "";
+  }
+  function showAdvice() {
+    const form = $("#ask"), answer = $("#answer");
+    const read = (name, factor) => form[name].value === "" ? undefined : form[name].valueAsNumber * factor;
+    const q = { task: Math.round(read("task", 1e3) || 0), concurrency: read("concurrency", 1), payload: read("payload", 1), memory: read("memory", 2 ** 20) };
+    q.io = form.io.value === "" ? undefined : form.io.valueAsNumber / 100;
+    const add = (to, tag, text) => { const el = document.createElement(tag); if (text !== undefined) el.textContent = text; to.append(el); return el; };
+    answer.replaceChildren();
+    if (!form.checkValidity()) { add(answer, "p", "A number is out of its range."); return; }
+    if (q.memory > 0 && !q.concurrency) { add(answer, "p", "Say how many share the memory."); return; }
+    const all = aspectsOf(q);
+    add(add(answer, "p"), "b", headline(all));
+    for (const s of all) {
+      add(answer, "h3", s.ask[0].toUpperCase() + s.ask.slice(1) + ": " + s.of + (s.where ? ` (${s.where})` : ""));
+      if (s.why) add(answer, "p", s.why);
+      if (!s.models.length) continue;
+      const table = add(answer, "table");
+      table.className = "numbers";
+      const body = add(table, "tbody");
+      for (const m of s.models) {
+        const tr = add(body, "tr");
+        add(tr, "th", m.name).scope = "row";
+        for (const text of m.why ? ["-", m.why, ""] : [amount(m.v, s.unit), amount(m.lo, s.unit) + " to " + amount(m.hi, s.unit), note(m, s)]) add(tr, "td", text);
+      }
+    }
+  }
+  $("#ask")?.addEventListener("input", showAdvice);
+  $("#ask")?.addEventListener("submit", e => e.preventDefault());
+
   // Downloads, from the results embedded in the page.
   function save(name, type, text) {
     const a = document.createElement("a");
@@ -231,7 +386,7 @@
   $("#baseline").addEventListener("change", e => { set("baseline", e.target.selectedIndex ? e.target.value : ""); showBaseline(); });
   $("#filter").addEventListener("input", e => { set("q", e.target.value); showFilter(); });
   document.addEventListener("keydown", e => {
-    if (e.ctrlKey || e.metaKey || e.altKey || e.target.matches("input[type=search], select")) return;
+    if (e.ctrlKey || e.metaKey || e.altKey || e.target.matches("input[type=search], input[type=number], select")) return;
     if (e.key === "/") { e.preventDefault(); $("#filter").focus(); }
     if (e.key === "t") nextTheme();
     if (e.key === "m") {

@@ -25,7 +25,7 @@ func newAdvise() *cobra.Command {
 work that is known by its numbers. Each number is asked of one curve: how long a
 task computes of CPUMap, the share that it waits of Mixed, how many there are at
 once of Parked and Sleep, the size of a message of Pipe. Between two measured
-sizes, at most ten times apart, it interpolates. It says how far each model's
+sizes, at most 20 times apart, it interpolates. It says how far each model's
 number is known, on which cases it rests, and what to measure where it is not
 known or not decided.`,
 		Example: `  switchyard advise --task 200us --io 0.8 --concurrency 1000 --payload 4KiB --memory 1GiB
