@@ -40,6 +40,7 @@ help:
 	$(info make smoke    make bench PROFILE=smoke: the smallest case of each workload, once, to see that all works)
 	$(info make test     all tests, with the race detector)
 	$(info make check    formatting, vet, staticcheck, tidiness, builds for other systems, and make test)
+	$(info make matrix   every point of every workload in every model once; many minutes)
 	$(info make stats    how often intervals hold the truth, by simulations of some minutes)
 	$(info make browser  the page in a headless Chromium, if there is one)
 	$(info make faults   a million tasks while a thousand workers are killed; minutes)
@@ -118,6 +119,10 @@ compare:
 .PHONY: test
 test:
 	$(GO) test -race -timeout 10m $(PACKAGES)
+
+.PHONY: matrix
+matrix:
+	MATRIX=long $(GO) test -count=1 -timeout 60m -run '^TestMatrix$$' ./bench/workload
 
 .PHONY: stats
 stats:

@@ -73,7 +73,7 @@ func noCommand(root *cobra.Command, word string) error {
 
 // wanted says what the values of a kind of flag look like.
 var wanted = map[string]string{
-	"int": "a whole number", "uint64": "a whole number that is not negative", "duration": `a time such as "50ms" or "1m30s"`, "bool": "true or false",
+	"int": "a whole number", "uint64": "a whole number that is not negative", "duration": `a time such as "50ms" or "1m30s"`, "bool": "true or false", "float64": "a number such as 0.8",
 }
 
 // badFlag is the error of a flag, in the words of who types it.
