@@ -4,6 +4,7 @@ import (
 	"iter"
 	"runtime"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -179,6 +180,49 @@ func BenchmarkSpawn(b *testing.B) {
 		}
 	}
 	against(b, "ns/op", subject, floor)
+}
+
+// BenchmarkPark starts so many greenlets, all suspended at once, and ends them;
+// one op is all of that. The floor does the same with bare iter.Pulls.
+func BenchmarkPark(b *testing.B) {
+	for _, size := range []int{10, 100, 1000, 10_000} {
+		if raceEnabled && size > 1000 {
+			continue // the race detector allows 8128 goroutines
+		}
+		b.Run("n="+strconv.Itoa(size), func(b *testing.B) {
+			main := Main[int]()
+			defer main.Close()
+			subject := func(n int) {
+				gs := make([]*Greenlet[int], size)
+				for range n {
+					for i := range gs {
+						gs[i] = New(main, func(_ *Greenlet[int], v int) (int, error) { return main.Switch(v) })
+						gs[i].Switch(i)
+					}
+					for i, g := range gs {
+						if v, err := g.Switch(i); v != i || err != nil || !g.Dead() {
+							b.Fatal(v, err)
+						}
+					}
+				}
+			}
+			floor := func(n int) {
+				nexts := make([]func() (int, bool), size)
+				for range n {
+					for i := range nexts {
+						nexts[i], _ = iter.Pull(func(yield func(int) bool) { yield(i) })
+						nexts[i]()
+					}
+					for _, next := range nexts {
+						if _, ok := next(); ok {
+							b.Fatal("goes on")
+						}
+					}
+				}
+			}
+			against(b, "ns/op", subject, floor)
+		})
+	}
 }
 
 var sink int

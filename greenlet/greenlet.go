@@ -17,6 +17,7 @@ import (
 // only from the goroutine of the family's running greenlet.
 type Greenlet[T any] struct {
 	*core[T]
+	_ [56]byte // see wean
 }
 
 // core is what a greenlet is, apart from its handle. Stacks and lists of the
@@ -51,7 +52,7 @@ const (
 // Close when that is no longer needed, or use Run.
 func Main[T any]() *Greenlet[T] {
 	f := &family[T]{spare: keep}
-	g := &Greenlet[T]{&core[T]{family: f, state: active}}
+	g := &Greenlet[T]{core: &core[T]{family: f, state: active}}
 	f.main, f.current = g, g
 	if debug {
 		f.owner = caller()
@@ -88,7 +89,7 @@ func New[T any](parent *Greenlet[T], run func(self *Greenlet[T], v T) (T, error)
 		f.check()
 	}
 	f.made++
-	return &Greenlet[T]{&core[T]{family: f, parent: parent, run: run, id: f.made}}
+	return &Greenlet[T]{core: &core[T]{family: f, parent: parent, run: run, id: f.made}}
 }
 
 // Switch suspends the running greenlet and runs g: with v as the argument of

@@ -15,6 +15,7 @@ import (
 // given are apart from the others, and are judged by latency.
 type Kind struct {
 	Name      string // as a sentence begins: "Handing over", "Computing on 2 CPUs"
+	Short     string // for a row of a table: "Scheduling, 1/p99"
 	Metric    Metric // that it is judged by
 	Cases     []*results.Case
 	Workloads []*results.Workload
@@ -38,17 +39,20 @@ func kinds(run *results.Run) []*Kind {
 		if id.declared == "" {
 			id.workload, name = w.Name, format.Clean(w.Name)
 		}
+		short := name
 		if id.open {
 			name += " at a given rate"
 		}
 		if w.Info.ByLatency() {
 			name += ", by p99 latency"
+			short += ", 1/p99"
 		}
 		for _, c := range w.Planned() {
 			id.cpus = c.CPUSet()
 			k := known[id]
 			if k == nil {
-				k = &Kind{Name: strings.TrimSuffix(name+" on "+id.cpus, " on "), Metric: metric}
+				on := func(s string) string { return strings.TrimSuffix(s+" on "+id.cpus, " on ") }
+				k = &Kind{Name: on(name), Short: on(short), Metric: metric}
 				known[id] = k
 				out = append(out, k)
 			}

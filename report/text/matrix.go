@@ -31,7 +31,11 @@ func (t *textWriter) matrix() {
 	for _, m := range models {
 		head = append(head, textCell{format.Fit(format.Clean(results.ModelName(m)), 20), ansiBold})
 	}
-	key, left := "Throughput over the row's best; "+markKey, []string{}
+	what := "Throughput"
+	if slices.ContainsFunc(t.run.Verdict.Decisions, func(d analysis.Decision) bool { return !d.Kind.Metric.Higher }) && len(t.run.Workloads) > matrixLines-2 {
+		what += ", or 1/p99 latency,"
+	}
+	key, left := what+" over the row's best; "+markKey, []string{}
 	if room := matrixLines - 2; len(rows) > room {
 		left = append(left, fmt.Sprintf("%d more rows", len(rows)-room))
 		rows = rows[:room]
@@ -78,7 +82,7 @@ func (t *textWriter) matrixRows(models []string) [][]textCell {
 		return rows
 	}
 	for _, d := range t.run.Verdict.Decisions {
-		rows = append(rows, matrixRow(format.Fit(d.Kind.Name, 24), d.Ranking, models))
+		rows = append(rows, matrixRow(format.Fit(d.Kind.Short, 24), d.Ranking, models))
 	}
 	return rows
 }
@@ -91,7 +95,11 @@ func matrixRow(name string, r *analysis.Ranking, models []string) []textCell {
 		case e == nil || len(e.Sample) == 0:
 			row = append(row, textCell{"-  ", ansiDim})
 		default:
-			row = append(row, textCell{format.Ratio(e.Ratio) + relationMark(e.Relation), relationCode(e.Relation)})
+			ratio := e.Ratio
+			if !r.Metric.Higher {
+				ratio = 1 / ratio
+			}
+			row = append(row, textCell{format.Ratio(ratio) + relationMark(e.Relation), relationCode(e.Relation)})
 		}
 	}
 	return row
