@@ -103,12 +103,13 @@ report: build
 	@bin/switchyard report $(call quote,$(OUT)) --html $(call quote,$(OUT)/report.html)
 
 # beside sets one model against BASE, without the p values: they are what makes
-# benchstat's tables wider than a terminal, and "~" says what they say. The time
+# benchstat's tables wider than a terminal, and "~" says what they say; so are the
+# decimals of thousands of per cent. The time
 # of an op in an open loop (it has a rate) is the one that it was asked at.
 define beside
 @$(GO) tool benchstat -table pkg -col $(call quote,/model@($(BASE) $(1))) \
 	-filter $(call quote,.unit:$(UNIT) /model:($(BASE) OR $(1))$(if $(filter ns/op,$(UNIT)), -/rate:/./)) $(call quote,$(OUT)/bench.txt) | \
-	sed -e '/^pkg: /d' -e 's/ (p=[^)]*)//' -e 's/  *\([│¹²³⁴⁵]*\)$$/ \1/'
+	sed -e '/^pkg: /d' -e 's/ (p=[^)]*)//' -e 's/± /±/g' -e '/^geomean/s/    / /' -e 's/\([0-9]\{4\}\)\.[0-9]*%$$/\1%/' -e 's/  *\([│¹²³⁴⁵]*\)$$/ \1/'
 
 endef
 

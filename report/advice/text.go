@@ -27,7 +27,7 @@ func (out *Answer) Write(w io.Writer) error {
 		t := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
 		for _, m := range s.Models {
 			if m.Why != "" {
-				fmt.Fprintf(t, "  %s\t-\t%s\n", format.Clean(m.Model), format.Clean(m.Why))
+				fmt.Fprintf(t, "  %s\t-\t%s\n", format.Clean(m.Model), format.CleanTo(m.Why, 400))
 				continue
 			}
 			fmt.Fprintf(t, "  %s\t%s\t%s to %s\t%s\n", format.Clean(m.Model), format.Value(m.Center, s.Unit),

@@ -26,32 +26,22 @@ func (t *textWriter) matrix() {
 		return
 	}
 	models := slices.DeleteFunc(t.models(analysis.Throughput), func(m string) bool { return t.run.Aside(m) && !t.run.Model(m).Baseline })
-	rows := t.matrixRows(models)
-	head := []textCell{{"", ansiBold}}
-	for _, m := range models {
-		head = append(head, textCell{format.Fit(format.Clean(results.ModelName(m)), 20), ansiBold})
-	}
 	what := "Throughput"
 	if slices.ContainsFunc(t.run.Verdict.Decisions, func(d analysis.Decision) bool { return !d.Kind.Metric.Higher }) && len(t.run.Workloads) > matrixLines-2 {
 		what += ", or 1/p99 latency,"
 	}
 	key, left := what+" over the row's best; "+markKey, []string{}
-	if room := matrixLines - 2; len(rows) > room {
+	rows, widths, fit := t.matrixOf(models)
+	all := len(models)
+	if fit <= all { // the baselines do not compete
+		models = slices.DeleteFunc(models, func(m string) bool { return t.run.Model(m).Baseline })
+		rows, widths, fit = t.matrixOf(models)
+	}
+	if room := matrixLines - 1; len(rows) > room {
 		left = append(left, fmt.Sprintf("%d more rows", len(rows)-room))
 		rows = rows[:room]
 	}
-	rows = append([][]textCell{head}, rows...)
-	widths, used, fit := []int{}, 0, 0
-	for i := range head {
-		widths = append(widths, 0)
-		for _, row := range rows {
-			widths[i] = max(widths[i], utf8.RuneCountInString(row[i].text))
-		}
-		if used += widths[i] + 2; used-2 <= t.opt.Width || i < 2 {
-			fit = i + 1
-		}
-	}
-	if more := len(head) - fit; more > 0 {
+	if more := 1 + all - fit; more > 0 {
 		left = append(left, format.Count(more, "more model"))
 	}
 	if len(left) > 0 {
@@ -70,6 +60,27 @@ func (t *textWriter) matrix() {
 	}
 	t.wrap(ansiDim, key, "  ")
 	t.printf("\n")
+}
+
+// matrixOf returns the head and the rows for these models, how wide each column
+// is, and how many of them fit the terminal.
+func (t *textWriter) matrixOf(models []string) (rows [][]textCell, widths []int, fit int) {
+	head := []textCell{{"", ansiBold}}
+	for _, m := range models {
+		head = append(head, textCell{format.Fit(format.Clean(results.ModelName(m)), 20), ansiBold})
+	}
+	rows = append([][]textCell{head}, t.matrixRows(models)...)
+	used := 0
+	for i := range head {
+		widths = append(widths, 0)
+		for _, row := range rows[:min(len(rows), matrixLines-1)] {
+			widths[i] = max(widths[i], utf8.RuneCountInString(row[i].text))
+		}
+		if used += widths[i] + 2; used-2 <= t.opt.Width || i < 2 {
+			fit = i + 1
+		}
+	}
+	return rows, widths, fit
 }
 
 // matrixRows are those of the workloads, or of the kinds.

@@ -18,7 +18,7 @@ import (
 
 const (
 	readmeRoot = "../../.."
-	keptRun    = "results/amd-epyc-2-cores/2026-11-27-acd8a5765c36"
+	keptRun    = "results/amd-epyc-2-cores/2026-11-27-d8fe5992a522"
 	keptAB     = "results/amd-epyc-2-cores/2026-11-27-unoptimised"
 )
 
