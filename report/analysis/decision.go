@@ -145,9 +145,11 @@ func (a *Analysis) spread(k *Kind, cases []*results.Case, x, y string) (least, m
 			if !slices.Contains(cases, c) {
 				continue
 			}
-			sx, _ := k.Metric.Sample(c.Cells[x])
-			sy, _ := k.Metric.Sample(c.Cells[y])
-			ratio := k.Metric.times(Summarize(sx).Center, Summarize(sy).Center)
+			pair := compare(x, y, a.sample(k.Metric, c, x), a.sample(k.Metric, c, y)) // paired, as the factor is
+			if !k.Metric.Higher {
+				pair = pair.reversed()
+			}
+			ratio := pair.Ratio
 			if one {
 				least, most = min(least, ratio), max(most, ratio)
 			}
