@@ -75,7 +75,7 @@ func (b *builder) advise() (p *pageAdvice, size int) {
 func (b *builder) curve(t advice.Table) pageCurve {
 	c := pageCurve{Table: t, Title: askTitles[t.Ask]}
 	for _, m := range t.Models {
-		c.Models = append(c.Models, curveModel{b.model(m.Name), m.Beside, format.Clean(m.None)})
+		c.Models = append(c.Models, curveModel{b.model(m.Name), m.Beside, format.CleanTo(m.None, 400)})
 	}
 	for _, r := range t.Rows {
 		row := curveRow{X: exact(r.X), Size: format.Clean(r.Size), Case: format.Clean(r.Case)}
@@ -93,7 +93,7 @@ func curveCellOf(c advice.TableCell, unit, none string) curveCell {
 		if c == (advice.TableCell{}) && none != "" {
 			why = none
 		}
-		return curveCell{Text: "–", Interval: format.Clean(why), Few: c.Few, Failed: format.Clean(c.Failed), Skipped: format.Clean(c.Skipped)}
+		return curveCell{Text: "–", Interval: format.CleanTo(why, 400), Few: c.Few, Failed: format.CleanTo(c.Failed, 400), Skipped: format.CleanTo(c.Skipped, 400)}
 	}
 	return curveCell{Text: format.Value(c.Center, unit), Interval: format.Value(c.Lo, unit) + " to " + format.Value(c.Hi, unit),
 		Center: exact(c.Center), Lo: exact(c.Lo), Hi: exact(c.Hi)}
