@@ -82,10 +82,31 @@ var (
 			return 0, ctx.Err()
 		}
 	})
+	// quits returns what its caller cannot decode, for the reason that it is
+	// given.
+	quits = procs.Register("remotetest.quits", func(_ context.Context, how string) (unruly, error) { return unruly(how), nil })
+
 	bytesBack = procs.Register("remotetest.bytes", func(_ context.Context, n int) ([]byte, error) { return make([]byte, n), nil })
 	length    = procs.Register("remotetest.length", func(_ context.Context, b []byte) (int, error) { return len(b), nil })
 	withFile  = procs.Register("remotetest.withFile", func(_ context.Context, f *os.File) (*os.File, error) { return os.Stdin, nil })
 )
+
+// unruly is a result with a method of its own.
+type unruly string
+
+func (u unruly) MarshalBinary() ([]byte, error) { return []byte(u), nil }
+
+func (u *unruly) UnmarshalBinary(b []byte) error {
+	switch *u = unruly(b); *u {
+	case "goexit":
+		runtime.Goexit()
+	case "panic":
+		panic("oh")
+	case "error":
+		return errTest
+	}
+	return nil
+}
 
 // workerProcess is a worker in a process of its own.
 var workerProcess = procs.Register("remotetest.worker", func(ctx context.Context, url string) (int, error) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"switchyard/procs"
+	"switchyard/procs/internal/fault"
 )
 
 // ErrNoWorker means that no worker came within PoolConfig.Patience that has the
@@ -161,7 +162,7 @@ func NewPool(s *Session, config PoolConfig) (*Pool, error) {
 type request struct {
 	name string
 	task
-	finish func(result, error) // called once, with no lock held
+	finish func(result, error) // called with no lock held
 
 	sent sending // the lane's
 }
@@ -189,9 +190,14 @@ func (p *Pool) begin(r *request) error {
 	return nil
 }
 
-// end ends a call. The lane calls it once for each.
+// end ends a call. The lane calls it once for each, in a goroutine that many
+// calls need: methods of the result and callbacks are run apart, where
+// runtime.Goexit does no harm. If one of them has called it, the call fails,
+// unless it was done.
 func (p *Pool) end(r *request, res result, err error) {
-	r.finish(res, err)
+	if failed := fault.Apart(func() { r.finish(res, err) }); failed != nil {
+		fault.Apart(func() { r.finish(res, fmt.Errorf("remote: result of %s: %w", r.name, failed)) })
+	}
 	<-p.room
 	p.mu.Lock()
 	p.calls--

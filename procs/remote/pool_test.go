@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -344,5 +345,40 @@ func TestPoolServerRestart(t *testing.T) {
 	serve(t, ServerConfig{Address: address})
 	if v, err := waits.Result(soon(t)); v != 36 || err != nil {
 		t.Fatal(v, err)
+	}
+}
+
+// Methods of results and callbacks that fail, or end their goroutine, fail their
+// own call at most; the pool goes on. An error says which result it was.
+func TestPoolUnruly(t *testing.T) {
+	server := serve(t, ServerConfig{})
+	worksHere(t, server.URL(), WorkerConfig{})
+	for _, lane := range []Lane{AtMostOnce, AtLeastOnce} {
+		p := newPool(t, server.URL(), PoolConfig{Lane: lane})
+		for how, want := range map[string]string{"goexit": "Goexit", "panic": "oh", "error": errTest.Error()} {
+			if _, err := Apply(soon(t), p, quits, how); err == nil || !strings.Contains(err.Error(), "result of remotetest.quits") || !strings.Contains(err.Error(), want) {
+				t.Errorf("lane %d, %s: %v", lane, how, err)
+			}
+			_, err := Map(soon(t), p, quits, []string{"", "", how, ""}, procs.Chunk(3))
+			if err == nil || !strings.Contains(err.Error(), want) || how != "goexit" && !strings.Contains(err.Error(), "result 2 of remotetest.quits") {
+				t.Errorf("lane %d, %s in a chunk: %v", lane, how, err)
+			}
+		}
+		var called atomic.Int32
+		for _, option := range []procs.Option{
+			procs.OnResult(func(int) { called.Add(1); runtime.Goexit() }),
+			procs.OnResult(func(int) { called.Add(1); panic("oh") }),
+		} {
+			if v, err := Submit(p, square, 3, option).Result(soon(t)); v != 9 || err != nil {
+				t.Errorf("lane %d: %v %v", lane, v, err)
+			}
+		}
+		if vs, err := Map(soon(t), p, square, []int{1, 2, 3}); len(vs) != 3 || err != nil {
+			t.Errorf("lane %d: %v %v", lane, vs, err)
+		}
+		p.Close()
+		if err := p.Join(soon(t)); err != nil || called.Load() != 2 {
+			t.Errorf("lane %d: %v, %d callbacks", lane, err, called.Load())
+		}
 	}
 }

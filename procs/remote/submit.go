@@ -54,19 +54,23 @@ func (s *signature[In, Out]) encode(xs []In, chunk bool) (body []byte, err error
 	return body, nil
 }
 
-// decode decodes a result into out, whose length is how many there are.
-func (s *signature[In, Out]) decode(r result, out []Out, chunk bool) (err error) {
+// decode decodes a result into out, whose length is how many there are; the
+// first of a chunk is that of element at.
+func (s *signature[In, Out]) decode(r result, out []Out, chunk bool, at int) (err error) {
 	if r.outcome == outcomeFailed {
 		return bridge.DecodeError(r.body)
 	}
 	var w codec.Wire
 	if !chunk {
-		return s.out.Decode(r.body, &out[0], &w)
+		if err = s.out.Decode(r.body, &out[0], &w); err != nil {
+			err = fmt.Errorf("remote: result of %s: %w", s.name, err)
+		}
+		return err
 	}
 	b := r.body
 	for i := range out {
 		if b, err = s.out.DecodeNext(b, &out[i], &w); err != nil {
-			return fmt.Errorf("remote: result of %s: %w", s.name, err)
+			return fmt.Errorf("remote: result %d of %s: %w", at+i, s.name, err)
 		}
 	}
 	return nil
@@ -90,7 +94,7 @@ func Submit[In, Out any](p *Pool, f *procs.Func[In, Out], in In, opts ...procs.O
 			finish: func(r result, err error) {
 				var out [1]Out
 				if err == nil {
-					err = s.decode(r, out[:], false)
+					err = s.decode(r, out[:], false, 0)
 				}
 				complete(future, out[0], err)
 			}})
@@ -201,7 +205,7 @@ func MapAsync[In, Out any](p *Pool, f *procs.Func[In, Out], xs []In, opts ...pro
 			err = submit(p, m.future, &request{name: s.name, task: task{function: s.id, count: len(in), limit: o.Timeout, body: body},
 				finish: func(r result, err error) {
 					if err == nil {
-						err = s.decode(r, out, true)
+						err = s.decode(r, out, true, at)
 					}
 					m.end(at, err)
 				}})

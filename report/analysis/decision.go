@@ -145,11 +145,7 @@ func (a *Analysis) spread(k *Kind, cases []*results.Case, x, y string) (least, m
 			if !slices.Contains(cases, c) {
 				continue
 			}
-			pair := compare(x, y, a.sample(k.Metric, c, x), a.sample(k.Metric, c, y)) // paired, as the factor is
-			if !k.Metric.Higher {
-				pair = pair.reversed()
-			}
-			ratio := pair.Ratio
+			ratio := compare(x, y, a.sample(k.Metric, c, x), a.sample(k.Metric, c, y)).Times(k.Metric).Ratio // paired, as the factor is
 			if one {
 				least, most = min(least, ratio), max(most, ratio)
 			}
