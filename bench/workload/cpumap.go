@@ -21,8 +21,8 @@ var cpuMap = &bench.Workload{
 		"The size of a task varies, since handing one over has a fixed price: from which size on does each model pay? " +
 		"The results are in the order of the inputs. Latency is not recorded: a map answers when all is done.",
 	Op:     "task",
-	Cases:  []bench.Params{"task=1us/chunk=1", "task=100us/chunk=1", "task=1ms/chunk=1"},
-	More:   []bench.Params{"task=10us/chunk=1", "task=10ms/chunk=1", "task=1us/chunk=64", "task=10us/chunk=64"},
+	Cases:  []bench.Params{"task=1us/chunk=1", "task=10us/chunk=1", "task=100us/chunk=1", "task=1ms/chunk=1"},
+	More:   []bench.Params{"task=10ms/chunk=1", "task=1us/chunk=64", "task=10us/chunk=64"},
 	Refine: []string{"task"},
 	// At least eight chunks, however long a task is: with one or two, nothing
 	// can be done at once.

@@ -348,8 +348,8 @@ func TestPoolServerRestart(t *testing.T) {
 	}
 }
 
-// Methods of results and callbacks that fail, or end their goroutine, fail their
-// own call at most; the pool goes on. An error says which result it was.
+// Methods of results and callbacks that fail, or end their goroutine, fail
+// their own call at most; the pool goes on. An error says which result it was.
 func TestPoolUnruly(t *testing.T) {
 	server := serve(t, ServerConfig{})
 	worksHere(t, server.URL(), WorkerConfig{})
