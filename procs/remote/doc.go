@@ -30,6 +30,10 @@
 //     result. Workers that have it with other types, or whose machine lays
 //     numbers out in another way, do not get its tasks, and the error says so
 //     if no others are there.
+//   - A shared object is opened by its name, and made by the first who opens
+//     it; its types are checked as those of functions are. A method waits
+//     while there is no connection, until its context is done.
+//   - In a cluster, Config.Replicas says how many servers keep what there is.
 //   - Arguments and results are copied as by package procs. Files and shared
 //     objects cannot travel to another machine: procs.ErrEncode.
 //   - Tasks that cannot be sent wait; how many may be unfinished has a limit

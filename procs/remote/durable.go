@@ -70,6 +70,7 @@ func (s *Session) makeStreams(ctx context.Context, js jetstream.JetStream) error
 		{Name: s.stream("results"), Subjects: []string{s.subject("done", "*", "*")}, Retention: jetstream.WorkQueuePolicy, MaxAge: resultsAge},
 		{Name: s.stream("dead"), Subjects: []string{s.subject("dead", "*")}},
 	} {
+		c.Replicas = s.replicas
 		if _, err := js.CreateStream(ctx, c); err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 			return fmt.Errorf("remote: stream %s: %w", c.Name, err)
 		}

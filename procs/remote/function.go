@@ -17,10 +17,12 @@ import (
 // identity understand each other's values.
 type identity [16]byte
 
-func identityOf(r bridge.Registration) identity {
+func identityOf(r bridge.Registration) identity { return identityOfTypes(r.Name, r.InType, r.OutType) }
+
+func identityOfTypes(name string, types ...reflect.Type) identity {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\x00%d-bit %x\x00", r.Name, reflect.TypeFor[uintptr]().Bits(), binary.NativeEndian.AppendUint16(nil, 1))
-	for _, t := range []reflect.Type{r.InType, r.OutType} {
+	fmt.Fprintf(&b, "%s\x00%d-bit %x\x00", name, reflect.TypeFor[uintptr]().Bits(), binary.NativeEndian.AppendUint16(nil, 1))
+	for _, t := range types {
 		describe(&b, t, map[reflect.Type]bool{})
 		b.WriteByte(0)
 	}

@@ -140,7 +140,9 @@ func newPool(t testing.TB, url string, config PoolConfig) *Pool {
 // worksHere starts a worker in this process, and returns what ends it.
 func worksHere(t testing.TB, url string, config WorkerConfig) (leave func()) {
 	t.Helper()
-	config.Config = testConfig
+	if config.AuthKey == nil {
+		config.Config = testConfig
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- Work(ctx, url, config) }()

@@ -47,6 +47,10 @@ type Config struct {
 	// can share one server: letters, digits, '-' and '_'. Default:
 	// "switchyard".
 	Namespace string
+	// Replicas is how many servers of a cluster keep each stream and each
+	// shared object, 1 to 5: with 3 or more, one of them may be lost. What is
+	// there already stays as it is. 0: 1.
+	Replicas int
 	// Options are further options of the client of NATS, for servers that want
 	// other credentials for instance.
 	Options []nats.Option
@@ -55,8 +59,10 @@ type Config struct {
 const (
 	defaultNamespace = "switchyard"
 	minAuthKey       = 16
+	maxReplicas      = 5
 	connectTimeout   = 10 * time.Second
 	reconnectWait    = 100 * time.Millisecond
+	pingInterval     = 10 * time.Second
 )
 
 func checkKey(key []byte, noAuth bool) error {
@@ -77,6 +83,9 @@ func (c *Config) check() error {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
 	}) {
 		return fmt.Errorf("remote: namespace %q: letters, digits, '-' and '_' only", c.Namespace)
+	}
+	if c.Replicas < 0 || c.Replicas > maxReplicas {
+		return fmt.Errorf("remote: %d Replicas: 1 to %d", c.Replicas, maxReplicas)
 	}
 	return checkKey(c.AuthKey, c.NoAuth)
 }
@@ -110,6 +119,7 @@ func PublicKey(authKey []byte) (string, error) {
 type Session struct {
 	nc        *nats.Conn
 	namespace string
+	replicas  int
 
 	mu       sync.Mutex
 	watchers map[watcher]bool
@@ -127,13 +137,14 @@ func Connect(ctx context.Context, url string, config Config) (*Session, error) {
 	if err := config.check(); err != nil {
 		return nil, err
 	}
-	s := &Session{namespace: config.Namespace, watchers: map[watcher]bool{}}
+	s := &Session{namespace: config.Namespace, replicas: config.Replicas, watchers: map[watcher]bool{}}
 	d := &dialer{ctx: ctx}
 	opts := []nats.Option{
 		nats.Name("switchyard"),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(reconnectWait),
 		nats.Timeout(connectTimeout),
+		nats.PingInterval(pingInterval), // two of them without an answer: it is lost
 		nats.SetCustomDialer(d),
 		nats.IgnoreAuthErrorAbort(), // a server that is started anew may be slow to know its users
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { s.each(err, watcher.lost) }),
@@ -165,7 +176,8 @@ func connectError(ctx context.Context, url string, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		err = ctx.Err()
-	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired):
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired),
+		errors.Is(err, nats.ErrAuthRevoked), errors.Is(err, nats.ErrAccountAuthExpired):
 		return fmt.Errorf("remote: connect to %s: %w: the server does not take this key", url, ErrAuthentication)
 	}
 	return fmt.Errorf("remote: connect to %s: %w", url, err)
