@@ -78,11 +78,14 @@ func chainShared(launch launcher) bench.Func {
 			for i := range values {
 				values[i] = make(chan uint64)
 			}
-			if _, err := launch(n, func(i int) { values[i] <- 1 + <-values[i+1] }); err != nil {
+			free, err := launch(n, func(i int) { values[i] <- 1 + <-values[i+1] })
+			if err != nil {
 				return 0, err
 			}
 			values[n] <- 0
-			return <-values[0], nil
+			v := <-values[0]
+			free()
+			return v, nil
 		})
 	}
 }

@@ -169,8 +169,19 @@ func dialTCP(addr string) dialer {
 
 // downloads fetches first, first+step and so on up to n, one after the other.
 func downloads(first, step, n int, u *bench.Unit, dial dialer) error {
-	r, buf := bufio.NewReader(nil), make([]byte, 64<<10)
+	fetch := fetcher(u, dial)
 	for i := first; i < n; i += step {
+		if err := fetch(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetcher returns what fetches number i, with a buffer of its own.
+func fetcher(u *bench.Unit, dial dialer) func(i int) error {
+	r, buf := bufio.NewReader(nil), make([]byte, 64<<10)
+	return func(i int) error {
 		t := u.Begin(u.Ops)
 		conn, err := dial()
 		if err != nil {
@@ -183,8 +194,8 @@ func downloads(first, step, n int, u *bench.Unit, dial dialer) error {
 		}
 		u.End(t)
 		u.Ops++
+		return nil
 	}
-	return nil
 }
 
 // download asks for number i, and adds up the body as it comes.

@@ -112,8 +112,19 @@ func (s *spool) write(path string, content []byte) error {
 
 // handleAll handles the files first, first+step and so on up to n.
 func (s spool) handleAll(first, step, n int, u *bench.Unit, call func(func() error) error) error {
-	s.content = make([]byte, fileSize)
+	handle := s.handler(u, call)
 	for i := first; i < n; i += step {
+		if err := handle(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// handler returns what handles file i, with a buffer of its own.
+func (s spool) handler(u *bench.Unit, call func(func() error) error) func(i int) error {
+	s.content = make([]byte, fileSize)
+	return func(i int) error {
 		t := u.Begin(u.Ops)
 		if err := call(func() error { return s.handle(i) }); err != nil {
 			return err
@@ -122,8 +133,8 @@ func (s spool) handleAll(first, step, n int, u *bench.Unit, call func(func() err
 		u.Answer += sumWords(s.content)
 		u.Bytes += len(s.content)
 		u.Ops++
+		return nil
 	}
-	return nil
 }
 
 // here calls as every model does but greenlets.

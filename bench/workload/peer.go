@@ -1,6 +1,10 @@
 package workload
 
-import "switchyard/bench"
+import (
+	"fmt"
+
+	"switchyard/bench"
+)
 
 // What runners of other modules need to have these workloads in models of their
 // own, as bench/peers/go has: what must be the same in every model, the work
@@ -17,11 +21,89 @@ func Find(name string) *bench.Workload {
 	panic("workload: no " + name)
 }
 
-// Sleeping returns Sleep for units that launch starts: fn(0) to fn(n-1), each
-// in its own, at once. Launch does not wait for them; free does, after their
-// end.
-func Sleeping(launch func(n int, fn func(i int)) (free func(), err error)) bench.Func {
-	return sleepShared(launch)
+// A Launcher starts fn(0) to fn(n-1), each in a unit of its own, at once. It
+// does not wait for them; free does, after their end.
+type Launcher = launcher
+
+// Sleeping returns Sleep for units that launch starts.
+func Sleeping(launch Launcher) bench.Func { return sleepShared(launch) }
+
+// Chaining returns Chain for units that launch starts, while the clock runs.
+func Chaining(launch Launcher) bench.Func { return chainShared(launch) }
+
+// Dividing returns Skynet for tasks that fork starts: do(0) to do(n-1), each in
+// a task of its own. It returns when all of them have ended.
+func Dividing(fork func(n int, do func(i int))) bench.Func {
+	return func(b *bench.B) (uint64, error) {
+		return trees(b, func(root subtree) (leafSum, error) { return addForked(fork, root), nil })
+	}
+}
+
+func addForked(fork func(n int, do func(i int)), t subtree) (sum leafSum) {
+	if t.Leaves == 1 {
+		return leafSum{uint64(t.First), 1}
+	}
+	var children [10]leafSum
+	fork(len(children), func(i int) { children[i] = addForked(fork, t.child(i)) })
+	for _, s := range children {
+		sum.add(s)
+	}
+	return sum
+}
+
+// Submitting is the body of Submit: start runs each task at once, in one of as
+// many goroutines as tasks are in flight, or more.
+func Submitting(b *bench.B, start func(task func()) error) (uint64, error) {
+	return submitJobs(b, start)
+}
+
+// An Each calls do(0) to do(n-1), each in a task of its own, of which no more
+// than limit are there at once. When all have ended it returns the error of one
+// of them, if one had any.
+type Each func(n, limit int, do func(i int) error) error
+
+// Fetching returns Fetch with a task for each download.
+func Fetching(each Each) bench.Func {
+	return func(b *bench.B) (uint64, error) {
+		return withServer(b, func(addr string) (uint64, error) {
+			return each.race(b, func(u *bench.Unit) func(i int) error { return fetcher(u, dialTCP(addr)) })
+		})
+	}
+}
+
+// Filing returns Files with a task for each file.
+func Filing(each Each) bench.Func {
+	return func(b *bench.B) (uint64, error) {
+		s, err := newSpool(b)
+		if err != nil {
+			return 0, err
+		}
+		defer s.remove()
+		return each.race(b, func(u *bench.Unit) func(i int) error { return s.handler(u, here) })
+	}
+}
+
+// race times b.N ops. A unit is a place, with what place makes for it to do
+// op i by: a task takes one that is free, and leaves it to the next.
+func (each Each) race(b *bench.B, place func(u *bench.Unit) (op func(i int) error)) (uint64, error) {
+	n := b.Int("tasks")
+	free := make(chan func(i int) error, n)
+	for _, u := range units(b, n) {
+		free <- place(u)
+	}
+	b.Units(n)
+	b.Start()
+	err := each(b.N, n, func(i int) error {
+		select {
+		case op := <-free:
+			defer func() { free <- op }()
+			return op(i)
+		default:
+			return fmt.Errorf("more than %d tasks are there at once", n)
+		}
+	})
+	b.Stop()
+	return b.Answer(), err
 }
 
 // Rounds is the body of Spawn: it calls round, which does n ops, until b.N are

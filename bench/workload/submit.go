@@ -150,6 +150,15 @@ func (j job) do(t *tally) {
 
 func (j job) get() (uint64, error) { return <-j.result, nil }
 
+// submitJobs has start run the tasks, each at once.
+func submitJobs(b *bench.B, start func(task func()) error) (uint64, error) {
+	t := newTally(b)
+	return submissions(b, t, func(x uint64) (job, error) {
+		j := newJob(x)
+		return j, start(func() { j.do(t) })
+	}, job.get)
+}
+
 func submitGoroutine(b *bench.B) (uint64, error) {
 	t := newTally(b)
 	return submissions(b, t, func(x uint64) (job, error) {
@@ -165,11 +174,7 @@ func submitAnts(b *bench.B) (uint64, error) {
 		return 0, err
 	}
 	defer release(pool)
-	t := newTally(b)
-	return submissions(b, t, func(x uint64) (job, error) {
-		j := newJob(x)
-		return j, pool.Submit(func() { j.do(t) })
-	}, job.get)
+	return submitJobs(b, pool.Submit)
 }
 
 // submitThread feeds one thread per CPU by a channel.

@@ -10,9 +10,13 @@ import (
 
 	"switchyard/bench"
 	"switchyard/bench/workload"
+	"switchyard/procs"
 )
 
-func main() { os.Exit(bench.Runner(os.Args[1:], suite(), os.Stdout, os.Stderr)) }
+func main() {
+	procs.Init() // the server of Fetch is a process of this program
+	os.Exit(bench.Runner(os.Args[1:], suite(), os.Stdout, os.Stderr))
+}
 
 // The models.
 const (
@@ -24,19 +28,24 @@ const (
 // suite is what this runner can measure: workloads of ours in these models.
 func suite() bench.Suite {
 	s := bench.Suite{Models: []bench.ModelInfo{
-		{Name: Conc, Note: "goroutines of " + module("github.com/sourcegraph/conc") + ": its pool, and its iterator to map"},
-		{Name: Errgroup, Note: "goroutines of " + module("golang.org/x/sync") + ": errgroup, with a limit to map"},
+		{Name: Conc, Note: "goroutines of " + module("github.com/sourcegraph/conc") + ": its pool, its wait group for trees, and its iterator to map"},
+		{Name: Errgroup, Note: "goroutines of " + module("golang.org/x/sync") + ": errgroup, with a limit where only so many may run at once"},
 		{Name: Gnet, Note: "event loops of " + module("github.com/panjf2000/gnet/v2") + ", one per CPU"},
 	}}
 	for _, has := range []struct {
 		workload string
 		impls    map[bench.Model]bench.Func
 	}{
+		{"Chain", map[bench.Model]bench.Func{Conc: workload.Chaining(launchConc), Errgroup: workload.Chaining(launchErrgroup)}},
 		{"Spawn", map[bench.Model]bench.Func{Conc: spawnConc, Errgroup: spawnErrgroup}},
+		{"Skynet", map[bench.Model]bench.Func{Conc: workload.Dividing(forkConc), Errgroup: workload.Dividing(forkErrgroup)}},
 		{"CPUMap", map[bench.Model]bench.Func{Conc: cpuMapConc, Errgroup: cpuMapErrgroup}},
+		{"Submit", map[bench.Model]bench.Func{Conc: submitConc, Errgroup: submitErrgroup}},
 		{"Sleep", map[bench.Model]bench.Func{Conc: workload.Sleeping(launchConc), Errgroup: workload.Sleeping(launchErrgroup)}},
 		{"Echo", map[bench.Model]bench.Func{Gnet: echoGnet(workload.AskEcho)}},
 		{"EchoOpen", map[bench.Model]bench.Func{Gnet: echoGnet(workload.AskEchoOpen)}},
+		{"Fetch", map[bench.Model]bench.Func{Conc: workload.Fetching(eachConc), Errgroup: workload.Fetching(eachErrgroup)}},
+		{"Files", map[bench.Model]bench.Func{Conc: workload.Filing(eachConc), Errgroup: workload.Filing(eachErrgroup)}},
 	} {
 		w := *workload.Find(has.workload)
 		w.Impls, w.NA = has.impls, make(map[bench.Model]string)

@@ -12,9 +12,11 @@ import (
 
 	"switchyard/bench"
 	"switchyard/bench/benchlog"
+	"switchyard/procs"
 )
 
 func TestMain(m *testing.M) {
+	procs.Init() // the server of Fetch ends in here
 	if os.Getenv("PEERS_GO_RUNNER") != "" {
 		main()
 	}
@@ -57,7 +59,7 @@ func TestList(t *testing.T) {
 		t.Fatalf("status %d: %s", status, &errs)
 	}
 	models, workloads, err := benchlog.ReadList([]byte(out.String()))
-	if err != nil || len(models) != 3 || len(workloads) != 5 {
+	if err != nil || len(models) != 3 || len(workloads) != 10 {
 		t.Fatalf("%d models, %d workloads, %v", len(models), len(workloads), err)
 	}
 	for _, m := range models {

@@ -3,6 +3,7 @@ package main
 import (
 	"sync/atomic"
 
+	"github.com/sourcegraph/conc"
 	"github.com/sourcegraph/conc/iter"
 	"github.com/sourcegraph/conc/pool"
 	"golang.org/x/sync/errgroup"
@@ -27,6 +28,56 @@ func launchErrgroup(n int, fn func(i int)) (free func(), err error) {
 		g.Go(func() error { fn(i); return nil })
 	}
 	return func() { _ = g.Wait() }, nil // they return none
+}
+
+// eachConc has a pool with so many goroutines, that stay for the next tasks.
+func eachConc(n, limit int, do func(i int) error) error {
+	p := pool.New().WithMaxGoroutines(limit).WithErrors()
+	for i := range n {
+		p.Go(func() error { return do(i) })
+	}
+	return p.Wait()
+}
+
+// eachErrgroup starts a goroutine per task, so many at once.
+func eachErrgroup(n, limit int, do func(i int) error) error {
+	var g errgroup.Group
+	g.SetLimit(limit)
+	for i := range n {
+		g.Go(func() error { return do(i) })
+	}
+	return g.Wait()
+}
+
+// forkConc has a wait group, since a pool is for many tasks.
+func forkConc(n int, do func(i int)) {
+	var wg conc.WaitGroup
+	for i := range n {
+		wg.Go(func() { do(i) })
+	}
+	wg.Wait()
+}
+
+func forkErrgroup(n int, do func(i int)) {
+	wait, _ := launchErrgroup(n, do)
+	wait()
+}
+
+// submitConc has a pool, whose goroutines stay for the next tasks.
+func submitConc(b *bench.B) (uint64, error) {
+	p := pool.New().WithMaxGoroutines(b.Int("inflight"))
+	defer p.Wait()
+	return workload.Submitting(b, func(task func()) error { p.Go(task); return nil })
+}
+
+func submitErrgroup(b *bench.B) (uint64, error) {
+	var g errgroup.Group
+	g.SetLimit(b.Int("inflight"))
+	defer func() { _ = g.Wait() }() // no task returns an error
+	return workload.Submitting(b, func(task func()) error {
+		g.Go(func() error { task(); return nil })
+		return nil
+	})
 }
 
 // spawnConc makes a pool for each round: one cannot be used again once it has
@@ -68,12 +119,7 @@ func cpuMapConc(b *bench.B) (uint64, error) {
 // CPUs.
 func cpuMapErrgroup(b *bench.B) (uint64, error) {
 	return cpuMap(b, func(chunks int, do func(i int)) error {
-		var g errgroup.Group
-		g.SetLimit(b.CPUs)
-		for i := range chunks {
-			g.Go(func() error { do(i); return nil })
-		}
-		return g.Wait()
+		return eachErrgroup(chunks, b.CPUs, func(i int) error { do(i); return nil })
 	})
 }
 
