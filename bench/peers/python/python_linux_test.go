@@ -146,14 +146,29 @@ func firstPoints(w *bench.Workload) (points []benchlog.Params) {
 	return points
 }
 
-// wanted is the answer that our own models must give.
+// wanted is the answer that our own models must give. Hogs are the exception:
+// they compute as long as ours, and get less done.
 func wanted(c benchlog.Case, n int) uint64 {
+	if c.Workload == "Heartbeat" && c.Params.Int("hogs") > 0 {
+		hogs, burst := c.Params.Int("hogs"), c.Params.Duration("burst")
+		each := time.Duration(n) * 10 * time.Millisecond * time.Duration(min(hogs, len(run.AllCPUs()))) / time.Duration(hogs)
+		return uint64(n) + uint64(hogs)*uint64(max(1, each/burst))*steps(int(burst/time.Microsecond)*10)
+	}
 	for _, w := range workload.All() {
 		if w.Name == c.Workload && n > 0 {
 			return w.Want(&bench.B{N: n, Model: c.Model, Params: c.Params, CPUs: 1})
 		}
 	}
 	return 0
+}
+
+// steps is what CPUMap and hogs compute.
+func steps(n int) uint64 {
+	x := uint64(1)
+	for range n {
+		x = x*6364136223846793005 + 1442695040888963407
+	}
+	return x
 }
 
 // An attempt is what one case came to: its answer, or what was wrong.
@@ -274,6 +289,8 @@ var mutants = []mutant{
 	{"workloads/fetch.py", "content = answer.read()", "content = answer.read(8)", "py-thread", "Fetch", "tasks=16/payload=16384", "wrong answer"},
 	{"workloads/submit.py", "self.values.append(v)", "self.values.append(v + 1)", "py-executor", "Submit", "inflight=64", "wrong answer"},
 	{"workloads/skynet.py", "return first, 1", "return first, 2", "py-gevent", "Skynet", "leaves=1000", "ops, want"},
+	{"workloads/heartbeat.py", "for _ in range(n)", "for _ in range(n - 1)", "py-gevent", "Heartbeat", "hogs=2/burst=1ms", "wrong answer"},
+	{"workloads/heartbeat.py", "steps(count)\n                u.ops", "steps(count - 1)\n                u.ops", "py-process", "Heartbeat", "hogs=2/burst=1ms", "wrong answer"},
 	{"workloads/command.py", "u.answer += code(i) + status", "u.answer += code(i)", "py-process", "Command", "tasks=4", "wrong answer"},
 }
 
