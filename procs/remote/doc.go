@@ -39,6 +39,21 @@
 //   - Tasks that cannot be sent wait; how many may be unfinished has a limit
 //     (MaxUnfinished), beyond which callers wait.
 //
+// # Servers of others
+//
+// Connect goes to any NATS server with JetStream, and to a cluster, whose
+// addresses are separated by commas: when one server is lost, the session goes
+// on with another. What the server wants to see goes into Config: an AuthKey,
+// after the server was told its PublicKey; certificates in TLS; or, with
+// NoAuth, another option of NATS's client:
+//
+//	config := remote.Config{NoAuth: true, Options: []nats.Option{nats.UserCredentials("user.creds")}, Replicas: 3}
+//
+// and nats.NkeyOptionFromSeed, nats.UserInfo, nats.Token in the same way. A
+// server that does not take them is ErrAuthentication. The user needs the
+// subjects NAMESPACE.>, $JS.API.>, $JS.ACK.>, $KV.NAMESPACE-*.>,
+// $O.NAMESPACE-*.> and _INBOX.>.
+//
 // # What it is not
 //
 // Futures do not survive the process that began their tasks; a task of the lane

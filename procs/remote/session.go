@@ -22,7 +22,8 @@ import (
 )
 
 var (
-	// ErrAuthentication means that the server does not take our key.
+	// ErrAuthentication means that the server does not take our key, or our
+	// certificate.
 	ErrAuthentication = errors.New("remote: authentication failed")
 	// ErrConnectionLost means that the connection to the server was lost while
 	// a task was under way: nobody knows whether it was done.
@@ -52,7 +53,8 @@ type Config struct {
 	// there already stays as it is. 0: 1.
 	Replicas int
 	// Options are further options of the client of NATS, for servers that want
-	// other credentials for instance.
+	// other credentials for instance: nats.UserCredentials,
+	// nats.NkeyOptionFromSeed.
 	Options []nats.Option
 }
 
@@ -179,8 +181,18 @@ func connectError(ctx context.Context, url string, err error) error {
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired),
 		errors.Is(err, nats.ErrAuthRevoked), errors.Is(err, nats.ErrAccountAuthExpired):
 		return fmt.Errorf("remote: connect to %s: %w: the server does not take this key", url, ErrAuthentication)
+	case refusesCertificate(err):
+		return fmt.Errorf("remote: connect to %s: %w: the server does not take this certificate: %w", url, ErrAuthentication, err)
 	}
 	return fmt.Errorf("remote: connect to %s: %w", url, err)
+}
+
+// refusesCertificate reports whether the server wants another certificate from
+// us, or one at all. It says so after the handshake; who writes meanwhile finds
+// it gone.
+func refusesCertificate(err error) bool {
+	var op *net.OpError
+	return errors.Is(err, nats.ErrTLS) || errors.As(err, &op) && op.Op == "remote error" && strings.Contains(op.Error(), "certificate")
 }
 
 // dialer ends the first attempt to connect when its context is done.
