@@ -21,6 +21,7 @@ func All() []*bench.Workload {
 		mixed,
 		prodCons, // messaging
 		joinQueue,
+		taskQueue,
 		pipe,
 		pipeOpen,
 		sharedDict,

@@ -32,6 +32,7 @@ func BenchmarkGC(b *testing.B)          { measure(b, gc) }
 func BenchmarkMixed(b *testing.B)       { measure(b, mixed) }
 func BenchmarkProdCons(b *testing.B)    { measure(b, prodCons) }
 func BenchmarkJoinQueue(b *testing.B)   { measure(b, joinQueue) }
+func BenchmarkTaskQueue(b *testing.B)   { measure(b, taskQueue) }
 func BenchmarkPipe(b *testing.B)        { measure(b, pipe) }
 func BenchmarkPipeOpen(b *testing.B)    { measure(b, pipeOpen) }
 func BenchmarkSharedDict(b *testing.B)  { measure(b, sharedDict) }

@@ -54,7 +54,7 @@ func set(p bench.Params, value string, names ...string) bench.Params {
 // fewerUnits is two instead of what the parameters say, or one CPU's.
 func fewerUnits(b *bench.B) {
 	b.CPUs = 1
-	b.Params = set(set(b.Params, "2", "n", "conns", "guests"), "1", "tasks", "p", "c", "hogs")
+	b.Params = set(set(b.Params, "2", "n", "conns", "guests"), "1", "tasks", "p", "c", "hogs", "workers")
 }
 
 // fewerBytes is eight instead of what the parameters say.
@@ -121,7 +121,7 @@ func TestMutants(t *testing.T) {
 		"Lock": {"tasks=2/yield=never", "tasks=2/yield=each"}, "EchoOpen": {"conns=3/rate=2000"},
 		"Heartbeat": {"hogs=2/burst=1ms"}, "Fetch": {"tasks=2/payload=4096"}, "Files": {"tasks=2/sync=never"},
 		"Policies": {"policy=SRTF/unit=50us"},
-		"Mixed":    {"tasks=2/wait=80"}, "JoinQueue": {"c=2/batch=8"}, "SharedArray": {"size=8192"}, "SharedDict": {"tasks=2/read=50"},
+		"Mixed":    {"tasks=2/wait=80"}, "JoinQueue": {"c=2/batch=8"}, "TaskQueue": {"workers=2/inflight=8"}, "SharedArray": {"size=8192"}, "SharedDict": {"tasks=2/read=50"},
 		"Semaphore": {"guests=4/permits=2"}, "Event": {"n=4"}, "Barrier": {"n=4"},
 		"Crash": {"every=10"},
 		"Chain": {"n=4"}, "GC": {"heapMiB=0"}, "Submit": {"inflight=4"}, "Parked": {"n=4/stack=1024"}, "Skynet": {"leaves=10"},
@@ -228,6 +228,7 @@ func TestLedgers(t *testing.T) {
 		"Crash/every=100":               {"t", "ut", "ut", "ut"},
 
 		"PipeOpen/payload=65536/rate=2000": {"b", "ueb", "ueb", "ueb"}, // the next message may be there
+		"TaskQueue/workers=2/inflight=64":  {"", "us", "u", "u"},
 		"EchoOpen/conns=10/rate=2000":      {"ub", "ub", "ub", "ub"},
 		"Fetch/tasks=4/payload=16384":      {"bt", "ubst", "ubst", "ubst"},
 		"Files/tasks=8/sync=each":          {"b", "ubs", "ub", "ub"}, // the kernel blocks a thread
@@ -535,6 +536,61 @@ func TestJoinQueueMutants(t *testing.T) {
 	err := produceBatches(30, 10, newPlaces(3), u, func(uint64) error { put++; return nil }, nothing, nothing)
 	if err == nil || err.Error() != "joined when 0 of 10 items were done" || put != 10 {
 		t.Errorf("%v, %d items put", err, put)
+	}
+}
+
+// A queue that loses a result and delivers another twice, workers that do not do
+// their tasks, a master that stops early: the ledger is the same.
+func TestTaskQueueMutants(t *testing.T) {
+	c := bench.Case{Workload: "TaskQueue", Params: "workers=2/inflight=8", Model: Goroutine, CPUs: 1}
+	for name, tt := range map[string]struct {
+		n      int
+		result func(task uint64) uint64
+	}{
+		"as it is": {30, addOne},
+		"twice":    {30, func(task uint64) uint64 { return min(task, 29) + 1 }},
+		"not done": {30, func(task uint64) uint64 { return task }},
+		"early":    {29, addOne},
+	} {
+		err := tryMutant(taskQueue, c, 30, func(b *bench.B) (uint64, error) {
+			if b.N < 30 { // the warm-up
+				return taskQueue.Impls[Goroutine](b)
+			}
+			u, tasks := b.Unit(b.N), make(chan uint64, 8)
+			b.Units(3)
+			b.Start()
+			err := manage(tt.n, 8, u, func(task uint64) error { tasks <- task; return nil },
+				func() (uint64, error) { return tt.result(<-tasks), nil })
+			waitForClock()
+			b.Stop()
+			u.Ops = 2 * b.N
+			return u.Answer, err
+		})
+		if (err == nil) != (name == "as it is") || err != nil && !strings.Contains(err.Error(), "wrong answer: ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Results may come in any order: each has the latency of its own task. No more
+// tasks are in flight than may be.
+func TestTaskQueueOrder(t *testing.T) {
+	for _, inflight := range []int{1, 4, 10, 99} {
+		u, flying, most := bench.NewUnit(1, 10), []uint64{}, 0
+		put := func(task uint64) error {
+			flying = append(flying, task)
+			most = max(most, len(flying))
+			return nil
+		}
+		last := func() (uint64, error) {
+			v := flying[len(flying)-1] + 1
+			flying = flying[:len(flying)-1]
+			return v, nil
+		}
+		if err := manage(10, inflight, u, put, last); err != nil || u.Answer != 65 || u.Ops != 10 || len(u.Samples()) != 10 ||
+			len(flying) > 0 || most != min(inflight, 10) {
+			t.Errorf("inflight=%d: %v, %+v, %d latencies, %d in flight at once, %v left", inflight, err, u.Entry, len(u.Samples()), most, flying)
+		}
 	}
 }
 

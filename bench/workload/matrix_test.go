@@ -143,6 +143,8 @@ func namedUnits(c bench.Case) int {
 		return 1 + p.Int("n")
 	case "JoinQueue": // and the producer
 		return 1 + p.Int("c")
+	case "TaskQueue": // and the master
+		return 1 + p.Int("workers")
 	case "Semaphore":
 		return p.Int("guests")
 	case "PingPong", "Pipe", "PipeOpen":
