@@ -68,7 +68,7 @@ peers = $(if $(PEERS),--runner bin/runner $(foreach peer,$(subst $(comma), ,$(PE
 
 .PHONY: bench
 bench: build
-	@$(if $(filter go,$(subst $(comma), ,$(PEERS))),$(GO) -C bench/peers/go build -trimpath -o runner .)
+	@$(foreach peer,$(filter go remote,$(subst $(comma), ,$(PEERS))),$(GO) -C bench/peers/$(peer) build -trimpath -o runner . && ):
 	@bin/switchyard run $(measure) $(peers)
 
 .PHONY: peers-deps

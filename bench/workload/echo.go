@@ -287,7 +287,7 @@ func serveProcesses(b *bench.B, ask clientele) (answered uint64, err error) {
 		return 0, err
 	}
 	defer file.Close()
-	err = serveWorkers(b, echoWorker, slices.Repeat([]*os.File{file}, b.Int("conns")), func() (err error) {
+	err = serveWorkers(b, echoWorker, slices.Repeat([]*os.File{file}, b.Int("conns")), func(*workers) (err error) {
 		answered, err = ask(b, ln.Addr().String())
 		return err
 	})

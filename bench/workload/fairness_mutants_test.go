@@ -539,8 +539,8 @@ func TestJoinQueueMutants(t *testing.T) {
 	}
 }
 
-// A queue that loses a result and delivers another twice, workers that do not do
-// their tasks, a master that stops early: the ledger is the same.
+// A queue that loses a result and delivers another twice, workers that do not
+// do their tasks, a master that stops early: the ledger is the same.
 func TestTaskQueueMutants(t *testing.T) {
 	c := bench.Case{Workload: "TaskQueue", Params: "workers=2/inflight=8", Model: Goroutine, CPUs: 1}
 	for name, tt := range map[string]struct {

@@ -204,12 +204,20 @@ func (w *workers) wait() error {
 		if err == nil || !errors.Is(err, procs.ErrTimeout) {
 			return err
 		}
-		for _, p := range w.procs {
-			if code, ended := p.ExitCode(); ended {
-				return fmt.Errorf("a worker ended with exit code %d before its work was done", code)
-			}
+		if err := w.alive(); err != nil {
+			return err
 		}
 	}
+}
+
+// alive returns an error if a worker has ended.
+func (w *workers) alive() error {
+	for _, p := range w.procs {
+		if code, ended := p.ExitCode(); ended {
+			return fmt.Errorf("a worker ended with exit code %d before its work was done", code)
+		}
+	}
+	return nil
 }
 
 // dismiss lets the workers end, and enters what they have done.
@@ -277,7 +285,7 @@ func raceWorkers[In any](b *bench.B, f worker[In], ins []In) (answer uint64, err
 
 // relayWorkers is relay for processes; this one, which leads, is a unit too.
 func relayWorkers[In any](b *bench.B, f worker[In], ins []In, lead func() error) (answer uint64, err error) {
-	err = serveWorkers(b, f, ins, func() error {
+	err = serveWorkers(b, f, ins, func(*workers) error {
 		b.Units(1 + len(ins))
 		return lead()
 	})
@@ -287,7 +295,7 @@ func relayWorkers[In any](b *bench.B, f worker[In], ins []In, lead func() error)
 // serveWorkers is for workers that answer their parent: measure is called once
 // they are at work. It starts and stops the timer, and sees to it that they
 // end.
-func serveWorkers[In any](b *bench.B, f worker[In], ins []In, measure func() error) error {
+func serveWorkers[In any](b *bench.B, f worker[In], ins []In, measure func(*workers) error) error {
 	w, err := gatherWorkers(b, f, ins)
 	defer w.free()
 	if err != nil {
@@ -296,7 +304,7 @@ func serveWorkers[In any](b *bench.B, f worker[In], ins []In, measure func() err
 	if err := w.open(); err != nil {
 		return err
 	}
-	if err := measure(); err != nil {
+	if err := measure(w); err != nil {
 		return err
 	}
 	return w.dismiss(b)

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"context"
 	"fmt"
 
 	"switchyard/bench"
@@ -143,3 +144,26 @@ func AskEcho(b *bench.B, addr string) (answered uint64, err error) { return echo
 
 // AskEchoOpen is likewise the load of the open loop, at a given rate.
 func AskEchoOpen(b *bench.B, addr string) (answered uint64, err error) { return openClients(b, addr) }
+
+// Manage is the master of the task queue, from Start to Stop: it puts tasks 1
+// to b.N, with as many in flight as the parameter says, and takes their
+// results. That of a task is its number plus one.
+func Manage(b *bench.B, put func(task uint64) error, take func() (result uint64, err error)) error {
+	u := b.Unit(b.N)
+	b.Start()
+	err := manage(b.N, b.Int("inflight"), u, put, take)
+	b.Stop()
+	return err
+}
+
+// Serving registers what a worker process does, under a name; call it before
+// main. It returns what starts a worker with each of ins, and calls measure
+// once they are at work, which starts and stops the timer, and sees to it that
+// they end. Alive returns an error if one of them has ended.
+func Serving[In any](name string, work func(ctx context.Context, in In, u *bench.Unit) error,
+) func(b *bench.B, ins []In, measure func(alive func() error) error) error {
+	f := registerWorker(name, work)
+	return func(b *bench.B, ins []In, measure func(alive func() error) error) error {
+		return serveWorkers(b, f, ins, func(w *workers) error { return measure(w.alive) })
+	}
+}

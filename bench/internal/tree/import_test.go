@@ -62,6 +62,7 @@ var arrows = map[string]string{
 	"bench/...":            "bench bench/benchlog bench/host bench/output bench/proctree bench/run/...",
 	"bench/workload":       "bench greenlet/... procs/...",
 	"bench/cmd/runner":     "bench bench/workload procs",
+	"bench/peers/remote":   "bench bench/workload procs procs/remote",
 	"bench/cmd/switchyard": "bench bench/benchlog bench/host bench/output bench/run/... report",
 	"report/...":           "report/... bench/benchlog",
 	"report/inference":     "",
