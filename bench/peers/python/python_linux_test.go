@@ -36,10 +36,11 @@ func list(t *testing.T) ([]benchlog.ModelInfo, []benchlog.WorkloadInfo) {
 }
 
 // The list goes together with ours: its workloads leave it to ours what they
-// are, and each model is set beside one of ours.
+// are, and each model is set beside one of ours. (The runner of remote tests
+// that it has the model.)
 func TestList(t *testing.T) {
 	models, workloads := list(t)
-	ours := workload.Models()
+	ours := append(workload.Models(), benchlog.ModelInfo{Name: "remote"})
 	for _, m := range models {
 		if !slices.ContainsFunc(ours, func(our benchlog.ModelInfo) bool { return our.Name == m.Beside }) {
 			t.Errorf("%s is set beside %q", m.Name, m.Beside)
@@ -281,6 +282,9 @@ var mutants = []mutant{
 	{"workloads/chain.py", "for _ in range(n)", "for _ in range(n - 1)", "py-greenlet", "Chain", "n=100", "wrong answer"},
 	{"workloads/joinqueue.py", "            items.join()\n", "", "py-gevent", "JoinQueue", "c=4/batch=64", "joined when 0 of 64"},
 	{"workloads/joinqueue.py", "                await items.put(u.ops)\n", "", "py-asyncio", "JoinQueue", "c=4/batch=64", "joined when 0 of 64"},
+	{"workloads/taskqueue.py", "put(add_one(task))", "put(task)", "py-manager", "TaskQueue", "workers=2/inflight=64", "wrong answer"},
+	{"workloads/taskqueue.py", "            u.ops += 1\n            results", "            results", "py-process", "TaskQueue", "workers=2/inflight=64", "ops, want"},
+	{"workloads/taskqueue.py", "Queues(manager.address, key)", "Queues(manager.address, key[1:])", "py-manager", "TaskQueue", "workers=2/inflight=64", "AuthenticationError"},
 	{"workloads/shareddict.py", "with lock:\n                    scores[known[name]] += 1", "with lock:\n                    scores[known[name]] += 2", "py-thread", "SharedDict", "tasks=4/read=90", "wrong answer"},
 	{"workloads/shareddict.py", "if reads:", "if True:", "py-process", "SharedDict", "tasks=4/read=90", "wrong answer"},
 	{"workloads/semaphore.py", "way.Semaphore(permits)", "way.Semaphore(permits + 1)", "py-gevent", "Semaphore", "guests=20/permits=3", "4 guests were in 3 rooms"},

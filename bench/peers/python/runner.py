@@ -16,10 +16,12 @@ MODELS = {
     "py-thread": ("threads of threading", "thread", None, None),
     "py-process": ("forked processes of multiprocessing", "process", "computing", None),
     "py-executor": ("a pool of forked processes of concurrent.futures", "process", "computing", None),
+    "py-manager": ("forked processes, and the queues of a BaseManager over TCP", "remote", None, None),
 }
-PROCESSES = ("py-process", "py-executor")
+PROCESSES = ("py-process", "py-executor", "py-manager")
+ALONE = {"py-manager": "it shares work out between machines: that is TaskQueue"}  # why models of one workload lack others
 
-WORKLOADS = "pingpong ring chain spawn skynet cpumap submit prodcons joinqueue pipe shareddict lock semaphore event barrier sleep echo fetch heartbeat command".split()
+WORKLOADS = "pingpong ring chain spawn skynet cpumap submit prodcons joinqueue taskqueue pipe shareddict lock semaphore event barrier sleep echo fetch heartbeat command".split()
 
 USAGE = """the Python runner measures one result of one case; switchyard starts it
   -list, or -workload NAME -model MODEL -params P -cpus C -benchtime NANOSECONDSns [-n N -op NANOSECONDSns]"""
@@ -62,7 +64,7 @@ def print_list():
         print("# model", json.dumps(model))
     for name in WORKLOADS:
         w = load(name)
-        na = {m: gone[m] or w.NA.get(m, "") for m in MODELS if gone[m] or m not in w.MODELS}
+        na = {m: gone[m] or w.NA.get(m) or ALONE.get(m, "") for m in MODELS if gone[m] or m not in w.MODELS}
         models = [m for m in MODELS if m not in na]
         print("# workload", json.dumps({"name": w.NAME, "models": models, "na": na}))
 
