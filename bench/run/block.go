@@ -217,7 +217,7 @@ func (r *Run) canary() time.Duration {
 // measure takes one result and logs it.
 func (r *Run) measure(ctx context.Context, s *caseState, phase string) error {
 	began := r.Now()
-	out, err := r.exec(ctx, Invocation{Case: s.Case, N: s.N, Op: s.Op, Benchtime: r.Benchtime})
+	out, err := r.exec(ctx, Invocation{Case: s.Case, N: s.N, Op: s.Op, Benchtime: r.Benchtime}, r.cost(s))
 	var void *bench.VoidError
 	if errors.As(err, &void) && s.results > 0 && r.info(s.Case.Workload).Open && ctx.Err() == nil {
 		// The case can be measured: this time something else kept the load from
@@ -233,13 +233,19 @@ func (r *Run) measure(ctx context.Context, s *caseState, phase string) error {
 	return r.Log.Result(s.Case, out, began, r.Now().Sub(began))
 }
 
-// exec calls the runner under the case's deadline.
-func (r *Run) exec(ctx context.Context, in Invocation) (Output, error) {
+// patience is how many times as long as expected a call may take.
+const patience = 4
+
+// exec calls the runner. A call that takes more than the deadline has hung,
+// unless it was expected to take long: it has to do ten laps or rounds at the
+// least, and one of a million units takes seconds.
+func (r *Run) exec(ctx context.Context, in Invocation, expected time.Duration) (Output, error) {
 	if err := ctx.Err(); err != nil {
 		return Output{}, context.Cause(ctx)
 	}
-	hung := fmt.Errorf("no result within %v: killed", r.Deadline)
-	ctx, cancel := context.WithTimeoutCause(ctx, r.Deadline, hung)
+	deadline := max(r.Deadline, patience*expected)
+	hung := fmt.Errorf("no result within %v: killed", deadline)
+	ctx, cancel := context.WithTimeoutCause(ctx, deadline, hung)
 	defer cancel()
 	out, err := r.Exec.Run(ctx, in)
 	r.scout(in.Case, out, err)

@@ -64,12 +64,12 @@ func (r *Run) calibrate(ctx context.Context) error {
 func (r *Run) find(ctx context.Context, s *caseState, like benchlog.CalibratedCase) error {
 	if like.N > 0 {
 		s.Batch = like.Batch
-		err := r.probe(ctx, s, Invocation{Case: s.Case, N: like.N, Op: like.Op, Benchtime: r.Benchtime})
+		err := r.probe(ctx, s, Invocation{Case: s.Case, N: like.N, Op: like.Op, Benchtime: r.Benchtime}, r.cost(&caseState{CalibratedCase: like}))
 		if s.kept = s.suits(r.Benchtime); err != nil || s.kept {
 			return err
 		}
 	}
-	if err := r.probe(ctx, s, Invocation{Case: s.Case, Benchtime: r.Benchtime}); err != nil || like.N == 0 {
+	if err := r.probe(ctx, s, Invocation{Case: s.Case, Benchtime: r.Benchtime}, 0); err != nil || like.N == 0 {
 		return err
 	}
 	found := s.CalibratedCase
@@ -101,9 +101,9 @@ func (s *caseState) suits(benchtime time.Duration) bool {
 }
 
 // probe calls the runner once, and learns from it.
-func (r *Run) probe(ctx context.Context, s *caseState, in Invocation) error {
+func (r *Run) probe(ctx context.Context, s *caseState, in Invocation, expected time.Duration) error {
 	began := r.Now()
-	out, err := r.exec(ctx, in)
+	out, err := r.exec(ctx, in, expected)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,8 @@ import (
 // A Config says what to measure and for how long. Of the header's fields zero
 // Models are all that are declared, zero Lanes {1}, a zero Count is
 // benchlog.MinResults, a zero Benchtime 50 ms, a zero Deadline 20 s and 20
-// bench times.
+// bench times. A result that is expected to take long has more time than the
+// deadline: four times that.
 type Config struct {
 	benchlog.Header
 	Like      *benchlog.Like       // an earlier run, whose N and bench time are taken over; may be nil
@@ -167,7 +168,7 @@ func (r *Run) callCost(ctx context.Context, all []benchlog.WorkloadInfo) time.Du
 	for range 3 {
 		began := r.Now()
 		c := benchlog.Case{Workload: all[i].Name, Params: all[i].Cases[0], Model: all[i].Models[0], CPUs: 1}
-		if _, err := r.exec(ctx, Invocation{Case: c, N: 1, Benchtime: minBenchtime}); err != nil {
+		if _, err := r.exec(ctx, Invocation{Case: c, N: 1, Benchtime: minBenchtime}, 0); err != nil {
 			return startUp
 		}
 		least = min(least, r.Now().Sub(began))

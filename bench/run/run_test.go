@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -264,6 +265,53 @@ func TestRunDeadline(t *testing.T) {
 	}
 	if !strings.Contains(readBench(t, dir), "no result within 1ms: killed") {
 		t.Error("the deadline is not in the log")
+	}
+}
+
+// A result that takes long by itself has not hung: ten rounds of a million
+// units, of which the calibrating pass did one.
+func TestRunPatience(t *testing.T) {
+	const minute = time.Minute
+	for _, tt := range []struct{ round, deadline, want time.Duration }{
+		{time.Millisecond, 0, 21 * time.Second},
+		{time.Millisecond, minute, minute},
+		{time.Second, minute, minute},
+		{2 * time.Second, minute, 4 * 11 * 2 * time.Second},
+		{minute, time.Hour, time.Hour},
+		{3 * minute, time.Hour, 4 * 11 * 3 * minute},
+	} {
+		first := true
+		var like *benchlog.Like
+		for range 2 { // the second time with the N of the first
+			r, exec := newRun(t, t.TempDir())
+			r.Deadline, r.Like = tt.deadline, like
+			r.Exec = execFunc(func(ctx context.Context, in Invocation) (Output, error) {
+				const units = 1_000_000
+				want := tt.want
+				if in.N == 0 {
+					in.N, want = units, cmp.Or(tt.deadline, 21*time.Second)
+				}
+				ends, ok := ctx.Deadline()
+				if left := time.Until(ends); !ok || left > want+time.Second || left < want-minute {
+					t.Errorf("rounds of %v, deadline %v: a call of %d has %v, want %v", tt.round, tt.deadline, in.N, left, want)
+				}
+				took := time.Duration(in.N/units) * tt.round
+				exec.clock.now = exec.clock.now.Add(took * 11 / 10)
+				out := Output{Line: fmt.Sprintf("Benchmark%s\t%d\t%d ns/op", in.Case, in.N, tt.round/units), N: in.N, Op: tt.round / units, Elapsed: took}
+				if first {
+					out.Passes, out.Timed, out.Batch = 1, took*11/10, units
+				}
+				return out, nil
+			})
+			if stats, err := r.Do(t.Context()); err != nil || stats.Failed > 0 {
+				t.Fatalf("%+v, %v", stats, err)
+			}
+			like = &benchlog.Like{Calibration: benchlog.Calibration{Benchtime: r.Benchtime}}
+			for _, s := range r.cases {
+				like.Cases = append(like.Cases, s.CalibratedCase)
+			}
+			first = false
+		}
 	}
 }
 
