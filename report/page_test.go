@@ -248,7 +248,7 @@ func TestOddRuns(t *testing.T) {
 		"NaN":               repeat(6, "BenchmarkX/n=1/model=a-2 1 NaN ns/op NaN ops/s\nBenchmarkX/n=1/model=b-2 1 5 ns/op\n"),
 		"infinite":          repeat(6, "BenchmarkX/n=1/model=a-2 1 +Inf ns/op Inf ops/s -Inf p99-ns\n"),
 		"far apart":         repeat(6, "BenchmarkX/n=1/model=a-2 1 1e-9 ns/op 1e18 ops/s\nBenchmarkX/n=1/model=b-2 1 1e9 ns/op 1e-15 ops/s\n"),
-		"bad numbers":       "# block {\"canary_ns\":[0],\"canary_base_ns\":0,\"steal_pct\":1e308,\"load1\":-1}\n# switchyard {\"benchtime_ns\":1e308,\"count\":-5}\nBenchmarkX/model=a-2 1 5 ns/op\n",
+		"bad numbers":       "# block {\"canary_ns\":[0],\"canary_base_ns\":0,\"steal_pct\":1e308,\"run_queue_pct\":1e308,\"load1\":-1}\n# switchyard {\"benchtime_ns\":1e308,\"count\":-5}\nBenchmarkX/model=a-2 1 5 ns/op\n",
 		"many results":      repeat(300, "BenchmarkX/model=a-2 1 5 ns/op\nBenchmarkX/model=b-2 1 5.5 ns/op\n"),
 		"two lanes":         repeat(6, "BenchmarkX/n=1/model=a-1 1 5 ns/op\nBenchmarkX/n=1/model=a-8 1 2 ns/op\n"),
 		"no story, skipped": "--- SKIP: BenchmarkX/model=a-2\n",
@@ -269,6 +269,25 @@ func TestOddRuns(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// How long tasks waited for a CPU in a block stands beside what the hypervisor
+// took, where the kernel says it; of a run whose file says it of no block there
+// is no column.
+func TestBlocksOfRunQueue(t *testing.T) {
+	const result = "BenchmarkX/model=a-2 1 5 ns/op\n"
+	const head, row = `<th scope="col">waiting for a CPU</th>`, "<td>0.0 %%</td><td>%s</td><td>1.00</td>"
+	page := pageOf(t, read(t, result+`# block {"block":1,"attempt":1,"run_queue_pct":212.4,"load1":1}`+"\n"+
+		result+`# block {"block":2,"attempt":1,"load1":1}`+"\n"))
+	for _, want := range []string{head, fmt.Sprintf(row, "212 %"), fmt.Sprintf(row, "–")} {
+		if strings.Count(page, want) != 1 {
+			t.Errorf("the page has not one %q", want)
+		}
+	}
+	page = pageOf(t, read(t, result+`# block {"block":1,"attempt":1,"steal_pct":0,"load1":1}`+"\n"))
+	if !strings.Contains(page, "<td>0.0 %</td><td>1.00</td>") || strings.Contains(page, "waiting for a CPU") {
+		t.Error("a run that does not know how long tasks waited has a column for it")
 	}
 }
 

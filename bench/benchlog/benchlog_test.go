@@ -102,7 +102,7 @@ func TestRoundTrip(t *testing.T) {
 	at := Case{"Lock", "tasks=2", "a", 2}
 	result := Result{Name: at.String(), Iters: 100, Values: []Value{{1012, "ns/op"}, {0.5, "csw/op"}, {3, "gcs"}}}
 	text = append(text, result.String()+"\n"...)
-	block := BlockNote{BlockStart{1, 1, 1, 7}, time.Second, []int64{100, 130}, 100, Noise{1.5, 2.5, 3, 4, 5, 0.25}, 1.25, true}
+	block := BlockNote{BlockStart{1, 1, 1, 7}, time.Second, []int64{100, 130}, 100, Noise{1.5, 2.5, 3.5, 3, 4, 5, 0.25}, 1.25, true}
 	text = append(text, must(t, block)...)
 	text = append(text, must(t, BlockStart{2, 1, 3, 8})...)
 	text = append(text, Failure(at, "block 2", errors.New("no\nnot at all"))...)

@@ -191,10 +191,13 @@ type BlockNote struct {
 // Noise is what the machine did during a block besides it. Shares are in
 // percent; 0 is none, or not known. Pressure is the share of the time in which
 // something waited for a processor, for memory or for a disk
-// (/proc/pressure): for a processor the benchmark's own tasks wait too.
+// (/proc/pressure). RunQueue is how long all tasks together waited for a
+// processor (/proc/schedstat), of the CPUs' time; it may be more than all of it.
+// For a processor the benchmark's own tasks wait too, in all blocks alike.
 type Noise struct {
 	Steal          float64 `json:"steal_pct"`            // of the CPUs' time: taken by the hypervisor
 	Others         float64 `json:"others_pct,omitempty"` // of the CPUs' time: used by what is not of the run
+	RunQueue       float64 `json:"run_queue_pct,omitempty"`
 	CPUPressure    float64 `json:"pressure_cpu_pct,omitempty"`
 	MemoryPressure float64 `json:"pressure_memory_pct,omitempty"`
 	IOPressure     float64 `json:"pressure_io_pct,omitempty"`

@@ -434,6 +434,30 @@ func TestCPUTimes(t *testing.T) {
 	}
 }
 
+// How long tasks have waited on some CPUs is the eighth number of each in
+// Documentation/scheduler/sched-stats.rst; the lines of domains are none.
+func TestRunQueueWait(t *testing.T) {
+	const stat = "version 17\ntimestamp 4295\ncpu0 1 0 3 4 5 6 7000 8000000 9\ndomain0 MC 3 1 2 3 4 5 6 7 8 9\ncpu1 1 0 3 4 5 6 7 1000 9\ncpu10 1 0 3 4 5 6 7 500 9\n"
+	for _, tt := range []struct {
+		text string
+		cpus []int
+		want time.Duration
+	}{
+		{stat, []int{0}, 8 * time.Millisecond},
+		{stat, []int{0, 1}, 8*time.Millisecond + time.Microsecond},
+		{stat, []int{1, 10, 11}, 1500},
+		{stat, nil, 0},
+		{"version 15\ncpu0 0 0\n", []int{0}, 0}, // a kernel that counts less
+		{"cpu0 1 0 3 4 5 6 7 x 9\n", []int{0}, 0},
+		{"", []int{0}, 0},
+	} {
+		m := Machine{Root: tree(map[string]string{"proc/schedstat": tt.text})}
+		if got := m.RunQueueWait(tt.cpus); got != tt.want {
+			t.Errorf("%d of %q: %v, want %v", tt.cpus, tt.text, got, tt.want)
+		}
+	}
+}
+
 // The kernel's threads are the children of kthreadd, whatever they are called.
 func TestKernelThreads(t *testing.T) {
 	stat := func(name string, parent, user, system int) string {

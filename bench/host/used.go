@@ -32,6 +32,22 @@ func (m *Machine) CPUTimes(cpus []int) (found int, idle, stolen time.Duration) {
 	return found, idle, stolen
 }
 
+// RunQueueWait sums over some CPUs for how long tasks that could run have waited
+// there so far, those that have ended too; 0 where the kernel does not count
+// that (/proc/schedstat).
+func (m *Machine) RunQueueWait(cpus []int) (waited time.Duration) {
+	for line := range strings.Lines(m.file("proc/schedstat")) {
+		number, ok := strings.CutPrefix(word(line, 0), "cpu")
+		cpu, err := strconv.Atoi(number)
+		if !ok || err != nil || !slices.Contains(cpus, cpu) {
+			continue
+		}
+		ns, _ := strconv.ParseInt(word(line, 8), 10, 64)
+		waited += time.Duration(ns)
+	}
+	return waited
+}
+
 // Stalled returns for how long some task has waited for a resource so far:
 // "cpu", "memory" or "io"; 0 where the kernel does not count that.
 func (m *Machine) Stalled(resource string) time.Duration {

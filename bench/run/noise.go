@@ -25,6 +25,7 @@ type machine struct {
 	idle     time.Duration // of these CPUs, as all below
 	stolen   time.Duration // by the hypervisor
 	own      time.Duration // used by this process, its children that have ended, and the kernel for them
+	queued   time.Duration // waited by tasks that could run, all together
 	pressure struct{ cpu, memory, io time.Duration }
 	load1    float64
 }
@@ -35,6 +36,7 @@ func readMachine() machine {
 	m := machine{at: time.Now(), own: ownCPU(), load1: this.Load1()}
 	m.own += this.KernelThreads()
 	m.cpus, m.idle, m.stolen = this.CPUTimes(AllCPUs())
+	m.queued = this.RunQueueWait(AllCPUs())
 	m.pressure.cpu, m.pressure.memory, m.pressure.io = this.Stalled("cpu"), this.Stalled("memory"), this.Stalled("io")
 	return m
 }
@@ -49,10 +51,15 @@ func (m machine) noise(now machine) benchlog.Noise {
 		return 100 * min(max(float64(d)/float64(of), 0), 1)
 	}
 	all := time.Duration(now.cpus) * took
+	queue := 0.0 // two that wait for one CPU all the time are 200 %
+	if all > 0 {
+		queue = 100 * max(float64(now.queued-m.queued)/float64(all), 0)
+	}
 	used := all - (now.idle - m.idle) - (now.stolen - m.stolen)
 	return benchlog.Noise{
 		Steal:          share(now.stolen-m.stolen, all),
 		Others:         share(used-(now.own-m.own), all),
+		RunQueue:       queue,
 		CPUPressure:    share(now.pressure.cpu-m.pressure.cpu, took),
 		MemoryPressure: share(now.pressure.memory-m.pressure.memory, took),
 		IOPressure:     share(now.pressure.io-m.pressure.io, took),

@@ -56,6 +56,32 @@ func (m *machine) pressures() []*time.Duration {
 	return []*time.Duration{&m.pressure.cpu, &m.pressure.memory, &m.pressure.io}
 }
 
+// How long tasks waited is a share of the CPUs' time, of more than all of it if
+// many wait; a counter that goes back, as it does where one is unplugged, is
+// none.
+func TestNoiseRunQueue(t *testing.T) {
+	at := time.Unix(1_000_000_000, 0)
+	for _, tt := range []struct {
+		cpus   int
+		took   time.Duration
+		queued time.Duration
+		want   float64
+	}{
+		{2, 10 * time.Second, 0, 0},
+		{2, 10 * time.Second, time.Second, 5},
+		{2, 10 * time.Second, 60 * time.Second, 300},
+		{2, 10 * time.Second, -time.Second, 0},
+		{0, 10 * time.Second, time.Second, 0},
+		{2, 0, time.Second, 0},
+	} {
+		before := machine{at: at, cpus: 2, queued: time.Minute}
+		got := before.noise(machine{at: at.Add(tt.took), cpus: tt.cpus, queued: time.Minute + tt.queued})
+		if got.RunQueue != tt.want {
+			t.Errorf("%+v: %v", tt, got.RunQueue)
+		}
+	}
+}
+
 // On this machine, whatever runs on it, shares are shares. What this process
 // does is not others' doing: a second of work is in its own time.
 func TestWatch(t *testing.T) {

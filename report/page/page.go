@@ -402,6 +402,11 @@ func (p *page) Class(model string) string {
 	return ""
 }
 
+// Queued reports whether a block says how long tasks waited for a CPU.
+func (p *page) Queued() bool {
+	return slices.ContainsFunc(p.Blocks, func(b results.Block) bool { return b.RunQueue > 0 })
+}
+
 // KindLinks lead to the workloads of a kind.
 func (p *page) KindLinks(k *analysis.Kind) []link { return p.b.kindLinks(k) }
 
