@@ -45,7 +45,9 @@ type DictConfig struct {
 // made before.
 //
 // A change whose answer is lost with the connection is asked for again, until
-// ctx is done, and made once. Each method costs a round trip to the server.
+// ctx is done, and made once. When the connection stays away for nearly two
+// minutes it is ErrConnectionLost, and the change was made or not. Each method
+// costs a round trip to the server.
 type Dict[V any] struct {
 	object
 	codec *codec.Codec[V]
@@ -200,7 +202,7 @@ func (d *Dict[V]) send(ctx context.Context, m *nats.Msg, expected uint64) (revis
 		opts = append(opts, jetstream.WithExpectLastSequencePerSubject(expected))
 	}
 	lost := false
-	err = d.s.ask(ctx, func(ctx context.Context) error {
+	err = d.s.askOnce(ctx, func(ctx context.Context) error {
 		ack, err := d.js.PublishMsg(ctx, m, opts...)
 		if err == nil {
 			revision = ack.Sequence

@@ -31,6 +31,9 @@ const (
 	maxStreamName = 200  // characters: the server makes folders of these names
 	maxKey        = 1024 // characters, encoded: a line of the protocol has 4096
 	metaType      = "switchyard-type"
+
+	duplicates = 2 * time.Minute             // for which the server knows what it was told
+	remembered = duplicates - 20*time.Second // for which we can be sure of that
 )
 
 // object is what queues, dictionaries, events and stores have in common: a
@@ -96,7 +99,7 @@ func (s *Session) open(ctx context.Context, what string, c jetstream.StreamConfi
 		return o, o.failed(err)
 	}
 	typ := identityOfTypes("", types...).String()
-	c.Replicas, c.Metadata = s.replicas, map[string]string{metaType: typ}
+	c.Duplicates, c.Replicas, c.Metadata = duplicates, s.replicas, map[string]string{metaType: typ}
 	err = s.ask(ctx, func(ctx context.Context) (err error) {
 		if _, err = o.js.AccountInfo(ctx); err != nil { // says so where there is no JetStream
 			return err
@@ -155,6 +158,28 @@ func (s *Session) ask(ctx context.Context, do func(ctx context.Context) error) e
 			return err
 		}
 	}
+}
+
+// askOnce is ask for what the server does once, however often it is told to.
+// It knows for two minutes what it has done: when a first try was not answered
+// and these are nearly over, nobody knows any more, and it is
+// ErrConnectionLost.
+func (s *Session) askOnce(ctx context.Context, do func(ctx context.Context) error) error {
+	var first time.Time
+	return s.ask(ctx, func(ctx context.Context) error {
+		switch {
+		case !s.nc.IsConnected() && !s.nc.IsClosed():
+			if first.IsZero() || time.Since(first) < s.remembered {
+				return nats.ErrDisconnected // nothing was sent
+			}
+		case first.IsZero():
+			first = time.Now()
+		}
+		if time.Since(first) > s.remembered {
+			return fmt.Errorf("%w: nobody knows whether it was done", ErrConnectionLost)
+		}
+		return do(ctx)
+	})
 }
 
 // sleep waits, or returns ctx's error.

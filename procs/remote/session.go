@@ -26,7 +26,7 @@ var (
 	// certificate.
 	ErrAuthentication = errors.New("remote: authentication failed")
 	// ErrConnectionLost means that the connection to the server was lost while
-	// a task was under way: nobody knows whether it was done.
+	// a task or a change was under way: nobody knows whether it was done.
 	ErrConnectionLost = errors.New("remote: connection lost")
 )
 
@@ -123,6 +123,8 @@ type Session struct {
 	namespace string
 	replicas  int
 
+	remembered time.Duration // see askOnce
+
 	mu       sync.Mutex
 	watchers map[watcher]bool
 }
@@ -139,7 +141,7 @@ func Connect(ctx context.Context, url string, config Config) (*Session, error) {
 	if err := config.check(); err != nil {
 		return nil, err
 	}
-	s := &Session{namespace: config.Namespace, replicas: config.Replicas, watchers: map[watcher]bool{}}
+	s := &Session{namespace: config.Namespace, replicas: config.Replicas, remembered: remembered, watchers: map[watcher]bool{}}
 	d := &dialer{ctx: ctx}
 	opts := []nats.Option{
 		nats.Name("switchyard"),
