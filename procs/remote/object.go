@@ -45,8 +45,8 @@ type object struct {
 	what   string // "queue tasks", for errors
 }
 
-// objectName returns what a shared object's stream is called, without what the kind
-// of stream wants in front.
+// objectName returns what a shared object's stream is called, without what the
+// kind of stream wants in front.
 func (s *Session) objectName(kind, name string) (string, error) {
 	full := s.stream(kind + "-" + token(name))
 	if name == "" || len(full) > maxStreamName {

@@ -133,9 +133,9 @@ func (q *Queue[T]) openConsumer(ctx context.Context, config QueueConfig) error {
 // Put puts v at the end, and waits while the queue is full. When it returns nil
 // the value is on the server's disk, once. If ctx ends it meanwhile, the value
 // may be there or not; likewise after ErrConnectionLost: the server took it, or
-// not, and did not answer again for nearly two minutes. A server that is started
-// anew does not know the values that were removed: if one was taken before Put
-// heard of its being there, it is put twice.
+// not, and did not answer again for nearly two minutes. A server that is
+// started anew does not know the values that were removed: if one was taken
+// before Put heard of its being there, it is put twice.
 func (q *Queue[T]) Put(ctx context.Context, v T) error { return q.put(ctx, v, true) }
 
 // TryPut is Put without waiting for room: it returns procs.ErrFull if there is
