@@ -134,6 +134,7 @@ func (c Config) Run(f func(h *Hub) error) (err error) {
 	}
 	h.main = &Greenlet{h: h, name: &mainName, co: greenlet.Main[struct{}]()}
 	h.cur = h.main
+	h.main.co.Keep() // all end here
 	h.main.timer.g = h.main
 	h.quantum = 1
 	if c.Watchdog.Threshold > 0 {
