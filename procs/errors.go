@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -85,11 +84,19 @@ func (e *RemoteError) Is(target error) bool {
 // sentinels are the errors that keep their identity between processes.
 var sentinels sentinelSet
 
-// sentinelSet is changed by copying: whoever looks through it calls methods of
-// the program's errors, and must not hold a lock meanwhile.
+// A sentinel is one of them, by the name under which it travels.
+type sentinel struct {
+	name string
+	err  error
+}
+
+// sentinelSet changes for those alone who look at it later: whoever looks
+// through it calls methods of the program's errors, and must not hold a lock
+// meanwhile. It is no map, since RegisterError is called before main, in every
+// process.
 type sentinelSet struct {
 	mu   sync.Mutex // one change at a time
-	errs atomic.Pointer[map[string]error]
+	errs atomic.Pointer[[]sentinel]
 }
 
 // RegisterError makes errors.Is work for err across processes: an error that
@@ -107,18 +114,17 @@ func RegisterError(name string, err error) {
 func (s *sentinelSet) add(name string, err error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := maps.Clone(s.all())
-	if _, ok := all[name]; ok {
+	all := s.all()
+	if slices.ContainsFunc(all, func(e sentinel) bool { return e.name == name }) {
 		return false
 	}
-	all[name] = err
+	all = append(all, sentinel{name, err}) // behind what others look at
 	s.errs.Store(&all)
 	return true
 }
 
-// all returns the sentinels, not to be changed. The map is made when somebody
-// asks: every process would pay for it before main.
-func (s *sentinelSet) all() map[string]error {
+// all returns the sentinels, not to be changed.
+func (s *sentinelSet) all() []sentinel {
 	if all := s.errs.Load(); all != nil {
 		return *all
 	}
@@ -136,9 +142,9 @@ func (s *sentinelSet) name(err error) (string, bool) {
 	if err == nil || !reflect.TypeOf(err).Comparable() {
 		return "", false
 	}
-	for n, e := range s.all() {
-		if fault.Same(e, err) {
-			return n, true
+	for _, e := range s.all() {
+		if fault.Same(e.err, err) {
+			return e.name, true
 		}
 	}
 	return "", false
@@ -163,9 +169,9 @@ func (s *sentinelSet) of(err error) (names []string) {
 		case syscall.Errno:
 			add(errnoName(err))
 		}
-		for name, sentinel := range all {
-			if fault.Same(err, sentinel) || fault.Is(err, sentinel) {
-				add(name)
+		for _, e := range all {
+			if fault.Same(err, e.err) || fault.Is(err, e.err) {
+				add(e.name)
 			}
 		}
 		return false

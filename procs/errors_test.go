@@ -10,7 +10,6 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
-	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -26,7 +25,7 @@ func init() { RegisterError("net.ErrClosed", net.ErrClosed) }
 var (
 	// testSentinel returns an error that wraps a sentinel twice over.
 	testSentinel = Register("test.sentinel", func(_ context.Context, name string) (int, error) {
-		return 0, fmt.Errorf("the task failed: %w", errors.Join(errors.New("not this"), sentinels.all()[name]))
+		return 0, fmt.Errorf("the task failed: %w", errors.Join(errors.New("not this"), sentinelNamed(name)))
 	})
 	testErrno = Register("test.errno", func(_ context.Context, n int) (int, error) {
 		return 0, &fs.PathError{Op: "open", Path: "somewhere", Err: syscall.Errno(n)}
@@ -45,21 +44,27 @@ var (
 	})
 )
 
+func sentinelNamed(name string) error {
+	all := sentinels.all()
+	return all[slices.IndexFunc(all, func(s sentinel) bool { return s.name == name })].err
+}
+
 // Every sentinel of the table comes back from a worker as itself, and as no
 // other.
 func TestSentinelErrors(t *testing.T) {
 	p := newPool(t, PoolConfig{Workers: 1})
-	all := maps.Clone(sentinels.all())
-	for name, sentinel := range all {
+	all := sentinels.all()
+	for _, s := range all {
+		name, sentinel := s.name, s.err
 		_, err := Apply(soon(t), p, testSentinel, name)
 		var remote *RemoteError
 		if !errors.As(err, &remote) || !strings.Contains(err.Error(), "the task failed: ") || !strings.Contains(err.Error(), sentinel.Error()) {
 			t.Errorf("%s came back as %v", name, err)
 			continue
 		}
-		for other, s := range all {
-			if is, want := errors.Is(err, s), errors.Is(sentinel, s); is != want {
-				t.Errorf("errors.Is of a remote %s and %s is %v", name, other, is)
+		for _, other := range all {
+			if is, want := errors.Is(err, other.err), errors.Is(sentinel, other.err); is != want {
+				t.Errorf("errors.Is of a remote %s and %s is %v", name, other.name, is)
 			}
 		}
 	}
@@ -72,7 +77,13 @@ func TestSentinelsComplete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, found := builtinErrors(), 0
+	table, found := map[string]error{}, 0
+	for _, e := range builtinErrors() {
+		if table[e.name] != nil {
+			t.Errorf("%s is twice in the table", e.name)
+		}
+		table[e.name] = e.err
+	}
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
