@@ -43,7 +43,14 @@ var mixed = &bench.Workload{
 		return concurrent(b, want)
 	},
 	Exceptions: map[int]string{2: "with wait=0 nobody waits"},
-	Impls:      byModel(mixedSerial, mixedGreenlet, mixedShared, mixedProcess),
+	Impls: map[bench.Model]bench.Func{
+		Serial:    mixedSerial,
+		Greenlet:  mixedGreenlet,
+		Goroutine: mixedShared(goroutines),
+		Ants:      mixedShared(pooled),
+		Thread:    mixedShared(threads),
+		Process:   mixedProcess,
+	},
 }
 
 // mixedWait is how long a task waits, mixedSteps how much it computes.
@@ -68,7 +75,11 @@ func mix(n, compute int, wait time.Duration, u *bench.Unit, sleep func(time.Dura
 }
 
 func mixedSerial(b *bench.B) (uint64, error) {
-	return alone(b, func(u *bench.Unit) error { return mix(b.N, mixedSteps(b), mixedWait(b), u, block) })
+	u := b.Unit(b.N)
+	b.Start()
+	err := mix(b.N, mixedSteps(b), mixedWait(b), u, block)
+	b.Stop()
+	return u.Answer, err
 }
 
 func mixedGreenlet(b *bench.B) (uint64, error) {
@@ -79,10 +90,12 @@ func mixedGreenlet(b *bench.B) (uint64, error) {
 	})
 }
 
-func mixedShared(b *bench.B, launch launcher) (uint64, error) {
-	return race(b, launch, b.Int("tasks"), func(_ int, u *bench.Unit) error {
-		return mix(b.N/b.Int("tasks"), mixedSteps(b), mixedWait(b), u, block)
-	})
+func mixedShared(launch launcher) bench.Func {
+	return func(b *bench.B) (uint64, error) {
+		return race(b, launch, b.Int("tasks"), func(_ int, u *bench.Unit) error {
+			return mix(b.N/b.Int("tasks"), mixedSteps(b), mixedWait(b), u, block)
+		})
+	}
 }
 
 type mixedArgs struct {

@@ -4,6 +4,7 @@ package remote
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -45,9 +46,12 @@ func startCluster(t *testing.T) *cluster {
 			c.stop(i)
 		}
 	})
-	eventually(t, "the cluster has a leader, who knows all", func() bool {
-		return slices.ContainsFunc(c.nodes[:], func(s *server.Server) bool { return s.JetStreamIsLeader() && len(s.JetStreamClusterPeers()) == 3 })
-	})
+	knowsAll := func(s *server.Server) bool { return s.JetStreamIsLeader() && len(s.JetStreamClusterPeers()) == 3 }
+	for ctx := patient(t); !slices.ContainsFunc(c.nodes[:], knowsAll); time.Sleep(10 * time.Millisecond) {
+		if ctx.Err() != nil {
+			t.Fatal("the cluster has no leader, who knows all")
+		}
+	}
 	return c
 }
 
@@ -65,6 +69,14 @@ func (c *cluster) start(t *testing.T, i int) {
 
 const startPatience = 20 * time.Second
 
+// patient is soon for what waits for elections: each takes 4 to 9 seconds, and
+// more of them when the votes are split.
+func patient(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 func (c *cluster) stop(i int) {
 	c.nodes[i].Shutdown()
 	c.nodes[i].WaitForShutdown()
@@ -81,64 +93,62 @@ func (c *cluster) url() string {
 // In a cluster of three servers, one is lost, the one that had the queue, and
 // comes back: nothing else is lost, and all goes on.
 func TestClusterLosesNode(t *testing.T) {
-	if testing.Short() {
-		t.Skip("elections take seconds")
-	}
 	c := startCluster(t)
 	config := testConfig
 	config.Replicas = 3
 	session := func() *Session {
 		t.Helper()
-		s := must(Connect(soon(t), c.url(), config))(t)
+		s := must(Connect(patient(t), c.url(), config))(t)
 		t.Cleanup(func() { s.Close() })
 		return s
 	}
 	a, b := session(), session()
-	tasks := openQueue[int](t, a, "tasks", QueueConfig{Size: 40})
-	sums := openTestDict[int](t, b, "sums", DictConfig{})
-	objects := openStore(t, a, "objects", StoreConfig{})
-	event := must(OpenEvent(soon(t), b, "over"))(t)
+	tasks := must(OpenQueue[int](patient(t), a, "tasks", QueueConfig{Size: 40}))(t)
+	other := must(OpenQueue[int](patient(t), b, "tasks", QueueConfig{}))(t)
+	sums := must(OpenDict[int](patient(t), b, "sums", DictConfig{}))(t)
+	objects := must(OpenStore(patient(t), a, "objects", StoreConfig{}))(t)
+	event := must(OpenEvent(patient(t), b, "over"))(t)
 	worksHere(t, c.url(), WorkerConfig{Config: config})
 	p := must(NewPool(a, PoolConfig{Lane: AtLeastOnce}))(t)
 	t.Cleanup(p.Terminate)
 	object := noise(objectChunk + 1)
 	woken := make(chan error, 1)
-	go func() { woken <- event.Wait(soon(t)) }()
-	if _, err := objects.Put(soon(t), "a", bytes.NewReader(object)); err != nil {
+	go func() { woken <- event.Wait(patient(t)) }()
+	if _, err := objects.Put(patient(t), "a", bytes.NewReader(object)); err != nil {
 		t.Fatal(err)
 	}
 	put := func(from, to int) {
 		t.Helper()
 		for i := from; i < to; i++ {
-			if err := tasks.Put(soon(t), i); err != nil {
+			if err := tasks.Put(patient(t), i); err != nil {
 				t.Fatal(i, err)
 			}
 		}
 	}
 	work := func(from, to int) {
 		t.Helper()
-		other := openQueue[int](t, b, "tasks", QueueConfig{})
 		for i := from; i < to; i++ {
-			v, err := other.Get(soon(t))
+			v, err := other.Get(patient(t))
 			if v != i || err != nil {
 				t.Fatal(i, v, err)
 			}
-			if v, err = Apply(soon(t), p, square, v); v != i*i || err != nil {
+			if v, err = Apply(patient(t), p, square, v); v != i*i || err != nil {
 				t.Fatal(i, v, err)
 			}
-			if _, err := sums.Modify(soon(t), "sum", func(s int, _ bool) (int, bool) { return s + v, true }); err != nil {
+			if _, err := sums.Modify(patient(t), "sum", func(s int, _ bool) (int, bool) { return s + v, true }); err != nil {
 				t.Fatal(i, err)
 			}
 		}
 	}
 	put(0, 30)
 	work(0, 10)
-	leader := must(tasks.stream.Info(soon(t)))(t).Cluster.Leader
+	leader := must(tasks.stream.Info(patient(t)))(t).Cluster.Leader
 	lost := slices.IndexFunc(c.opts[:], func(o *server.Options) bool { return o.ServerName == leader })
 	c.stop(lost)
 	work(10, 20)
-	if got, err := get(t, objects, "a"); !bytes.Equal(got, object) || err != nil {
-		t.Error(len(got), err)
+	var got bytes.Buffer
+	if _, err := objects.Get(patient(t), "a", &got); !bytes.Equal(got.Bytes(), object) || err != nil {
+		t.Error(got.Len(), err)
 	}
 	c.start(t, lost)
 	put(30, 40)
@@ -147,10 +157,10 @@ func TestClusterLosesNode(t *testing.T) {
 	for i := range 40 {
 		want += i * i
 	}
-	if v, _, err := sums.Get(soon(t), "sum"); v != want || err != nil {
+	if v, _, err := sums.Get(patient(t), "sum"); v != want || err != nil {
 		t.Error(v, want, err)
 	}
-	if err := errors.Join(event.Set(soon(t)), event.Clear(soon(t))); err != nil {
+	if err := errors.Join(event.Set(patient(t)), event.Clear(patient(t))); err != nil {
 		t.Error(err)
 	}
 	if err := <-woken; err != nil {

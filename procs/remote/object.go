@@ -142,11 +142,18 @@ func (o *object) remove(ctx context.Context) error {
 }
 
 // ask makes a request to the server until that answers: it may be starting
-// anew, or a cluster choosing another leader. do may be called several times.
+// anew, or a cluster choosing another leader. do may be called several times;
+// its context ends when the answer cannot come any more, as the connection is
+// lost.
 func (s *Session) ask(ctx context.Context, do func(ctx context.Context) error) error {
 	for {
 		attempt, cancel := context.WithTimeout(ctx, callTimeout)
+		stop := func() bool { return true }
+		if connection := s.connection(); connection.Err() == nil {
+			stop = context.AfterFunc(connection, cancel)
+		}
 		err := do(attempt)
+		stop()
 		cancel()
 		switch {
 		case !unanswered(err):
@@ -195,7 +202,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 // unanswered reports whether nobody knows what became of a request, or it came
 // to nothing for the moment.
 func unanswered(err error) bool {
-	for _, e := range []error{context.DeadlineExceeded, nats.ErrTimeout, nats.ErrNoResponders, jetstream.ErrNoStreamResponse,
+	for _, e := range []error{context.DeadlineExceeded, context.Canceled, nats.ErrTimeout, nats.ErrNoResponders, jetstream.ErrNoStreamResponse,
 		nats.ErrDisconnected, nats.ErrConnectionReconnecting, nats.ErrReconnectBufExceeded} {
 		if errors.Is(err, e) {
 			return true

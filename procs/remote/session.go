@@ -127,6 +127,8 @@ type Session struct {
 
 	mu       sync.Mutex
 	watchers map[watcher]bool
+	link     context.Context // until the connection is lost
+	cut      context.CancelFunc
 }
 
 // watcher is told of the connection, in one goroutine.
@@ -142,6 +144,7 @@ func Connect(ctx context.Context, url string, config Config) (*Session, error) {
 		return nil, err
 	}
 	s := &Session{namespace: config.Namespace, replicas: config.Replicas, remembered: remembered, watchers: map[watcher]bool{}}
+	s.newLink()
 	d := &dialer{ctx: ctx}
 	opts := []nats.Option{
 		nats.Name("switchyard"),
@@ -151,8 +154,8 @@ func Connect(ctx context.Context, url string, config Config) (*Session, error) {
 		nats.PingInterval(pingInterval), // two of them without an answer: it is lost
 		nats.SetCustomDialer(d),
 		nats.IgnoreAuthErrorAbort(), // a server that is started anew may be slow to know its users
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { s.each(err, watcher.lost) }),
-		nats.ReconnectHandler(func(*nats.Conn) { s.each(nil, watcher.back) }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { s.cutLink(); s.each(err, watcher.lost) }),
+		nats.ReconnectHandler(func(*nats.Conn) { s.newLink(); s.each(nil, watcher.back) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			bridge.Logf(int32(procs.LevelWarning), "remote: %v", err)
 		}),
@@ -239,6 +242,25 @@ func (s *Session) each(err error, tell func(watcher)) {
 	}
 }
 
+func (s *Session) newLink() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.link, s.cut = context.WithCancel(context.Background())
+}
+
+func (s *Session) cutLink() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cut()
+}
+
+// connection returns a context that ends when the connection is lost.
+func (s *Session) connection() context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.link
+}
+
 func (s *Session) watch(w watcher) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -257,13 +279,8 @@ func (s *Session) subject(parts ...string) string {
 }
 
 // Close closes the connection. Pools that use it should have been closed
-// before: tasks that are under way fail. It waits, for a second at most, until
-// the server has what was sent: it would not read on if we close a connection
-// that it writes to, and cancelled tasks would go on.
+// before: tasks that are under way fail.
 func (s *Session) Close() error {
-	if s.nc.IsConnected() {
-		s.nc.FlushTimeout(time.Second)
-	}
 	s.nc.Close()
 	return nil
 }

@@ -47,7 +47,7 @@ type Store struct {
 const (
 	defaultMaxObject = 1 << 30
 	objectChunk      = 128 << 10
-	objectStall      = 10 * time.Second // without a piece, when the server has no more
+	objectStall      = 10 * time.Second // without a piece
 )
 
 // OpenStore opens the store of this name, and makes it if there is none. It
@@ -162,17 +162,12 @@ func (o *Store) copy(ctx context.Context, info *jetstream.ObjectInfo, w io.Write
 	hash := sha256.New()
 	if info.Size > 0 {
 		var pieces jetstream.MessagesContext
-		subject := "$O." + o.bucket + ".C." + info.NUID
+		if err := o.whole(ctx, info); err != nil {
+			return 0, err
+		}
 		err = o.s.ask(ctx, func(ctx context.Context) error {
-			here, err := o.stream.Info(ctx, jetstream.WithSubjectFilter(subject))
-			if err != nil {
-				return err
-			}
-			if here.State.Subjects[subject] != uint64(info.Chunks) {
-				return ErrDamaged
-			}
 			c, err := o.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-				FilterSubjects: []string{subject}})
+				FilterSubjects: []string{o.pieces(info)}})
 			if err == nil {
 				pieces, err = c.Messages(jetstream.PullMaxMessages(16))
 			}
@@ -183,7 +178,7 @@ func (o *Store) copy(ctx context.Context, info *jetstream.ObjectInfo, w io.Write
 		}
 		defer pieces.Stop()
 		for n < int64(info.Size) {
-			piece, err := o.piece(ctx, pieces)
+			piece, err := o.piece(ctx, info, pieces)
 			if err != nil {
 				return n, err
 			}
@@ -202,9 +197,23 @@ func (o *Store) copy(ctx context.Context, info *jetstream.ObjectInfo, w io.Write
 	return n, nil
 }
 
-// piece returns the next one. If none comes though there is a connection, the
-// others are missing.
-func (o *Store) piece(ctx context.Context, pieces jetstream.MessagesContext) ([]byte, error) {
+func (o *Store) pieces(info *jetstream.ObjectInfo) string {
+	return "$O." + o.bucket + ".C." + info.NUID
+}
+
+// whole returns ErrDamaged if pieces are missing.
+func (o *Store) whole(ctx context.Context, info *jetstream.ObjectInfo) error {
+	return o.s.ask(ctx, func(ctx context.Context) error {
+		here, err := o.stream.Info(ctx, jetstream.WithSubjectFilter(o.pieces(info)))
+		if err == nil && here.State.Subjects[o.pieces(info)] != uint64(info.Chunks) {
+			err = ErrDamaged
+		}
+		return err
+	})
+}
+
+// piece returns the next one. If none comes, others may have removed them.
+func (o *Store) piece(ctx context.Context, info *jetstream.ObjectInfo, pieces jetstream.MessagesContext) ([]byte, error) {
 	for {
 		limited, cancel := context.WithTimeout(ctx, objectStall)
 		m, err := pieces.Next(jetstream.NextContext(limited))
@@ -216,10 +225,10 @@ func (o *Store) piece(ctx context.Context, pieces jetstream.MessagesContext) ([]
 			return nil, ctx.Err()
 		case o.s.nc.IsClosed():
 			return nil, procs.ErrClosed
-		case errors.Is(err, context.DeadlineExceeded) && !o.s.nc.IsConnected():
-		case errors.Is(err, context.DeadlineExceeded):
-			return nil, ErrDamaged
-		default:
+		case !errors.Is(err, context.DeadlineExceeded):
+			return nil, err
+		}
+		if err := o.whole(ctx, info); err != nil {
 			return nil, err
 		}
 	}
