@@ -2,6 +2,7 @@ package main
 
 import (
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -65,6 +66,18 @@ func TestMakefilePeers(t *testing.T) {
 	}
 	if got := makeWords(t, "bin/switchyard", "bench", "PEERS=python", "BUDGET=7s"); !slices.Contains(got, "7s") {
 		t.Errorf("%q", got)
+	}
+	// Those in Go are built: in their own directories, as they may be modules.
+	for peers, want := range map[string][]string{"": {"bin/"}, "python": {"bin/"}, "go": {"bin/", "bench/peers/go"},
+		"remote,python go": {"bin/", "bench/peers/go", "bench/peers/remote"}} {
+		recipe, err := exec.Command("make", "-C", "../../..", "--no-print-directory", "-n", "bench", "GO=go", "PEERS="+peers).CombinedOutput()
+		var got []string
+		for _, m := range regexp.MustCompile(`\bgo (?:-C (\S+) build -trimpath -o runner \.|build .*-o (\S+) )`).FindAllStringSubmatch(string(recipe), -1) {
+			got = append(got, m[1]+m[2])
+		}
+		if slices.Sort(got); err != nil || !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+			t.Errorf("PEERS=%s builds %q, want %q: %v\n%s", peers, got, want, err, recipe)
+		}
 	}
 }
 
