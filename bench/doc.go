@@ -40,9 +40,10 @@
 // For each of its models that it does not implement, "na" has the reason. A
 // workload without parameters has the one case "". Points that only a run of
 // the full profile measures are listed under "more", beside "cases". The model
-// of another program that a model is made after is "beside". A program that
-// cannot run on this machine says why on standard error, with exit status 3;
-// the run goes on without it.
+// of another program that a model is made after is "beside", and "of" is the
+// model before it that a model is a form of. A program that cannot run on
+// this machine says why on standard error, with exit status 3; the run goes on
+// without it.
 //
 // The other way measures one result of one case:
 //

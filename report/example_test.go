@@ -45,6 +45,8 @@ func ExampleWriteText() {
 	// Output:
 	// What to use, by kind of work:
 	// - Lock: goroutine, 7.46× process (95 % interval 7.00 to 7.99 in Lock tasks=2).
+	// One model is named where it is 1.5× the others or more, by the mean and in half
+	//   of the workloads; smaller differences are numbers.
 	//
 	//       goroutine  process
 	// Lock    1.00× *  0.13×

@@ -93,6 +93,10 @@ type ModelInfo struct {
 	// nobody else does.
 	Beside Model `json:"beside,omitempty"`
 
+	// Of is a model declared before it that it is a form of: the verdict gives
+	// one answer for both, and names the form only where it is clearly better.
+	Of Model `json:"of,omitempty"`
+
 	// For is the kind of work that tutorials take the model for.
 	For string `json:"for,omitempty"`
 }

@@ -58,12 +58,12 @@ func besides(a *Analysis) []Beside {
 	return out
 }
 
-// versus compares two models over those of the kind's cases that both have, by
+// versus compares two models over those of some cases that both have, by
 // geometric means; it is not ok if there are none.
-func (a *Analysis) versus(k *Kind, x, y string) (c Comparison, common []*results.Case, ok bool) {
+func (a *Analysis) versus(m Metric, cases []*results.Case, x, y string) (c Comparison, common []*results.Case, ok bool) {
 	sx, sy := map[*results.Case]inference.Sample{}, map[*results.Case]inference.Sample{}
-	for _, one := range k.Cases {
-		px, py := a.sample(k.Metric, one, x), a.sample(k.Metric, one, y)
+	for _, one := range cases {
+		px, py := a.sample(m, one, x), a.sample(m, one, y)
 		if len(px) > 0 && len(py) > 0 && px.Positive() && py.Positive() {
 			sx[one], sy[one] = px, py
 			common = append(common, one)
@@ -72,18 +72,18 @@ func (a *Analysis) versus(k *Kind, x, y string) (c Comparison, common []*results
 	if len(common) == 0 {
 		return c, nil, false
 	}
-	return compare(x, y, geomeans(common, sx), geomeans(common, sy)).Times(k.Metric), common, true
+	return compare(x, y, geomeans(common, sx), geomeans(common, sy)).Times(m), common, true
 }
 
 func (a *Analysis) pair(k *Kind, ours, peer string) (Pair, bool) {
-	c, common, ok := a.versus(k, ours, peer)
+	c, common, ok := a.versus(k.Metric, k.Cases, ours, peer)
 	if !ok {
 		return Pair{}, false
 	}
 	p := Pair{Ours: ours, Peer: peer, Versus: c}
 	p.Text = fmt.Sprintf("%s %s (%s", format.Ratio(c.Ratio), format.Clean(peer), bounds(c))
 	if len(common) > 1 {
-		least, most := a.spread(k, common, ours, peer)
+		least, most := a.spread(k.Metric, common, ours, peer)
 		p.Text += fmt.Sprintf("; %s to %s over %s", format.Ratio(least), format.Ratio(most), over(common))
 	}
 	if p.Text += ")"; c.Claim == inference.Undecided && format.Finite(c.Hi) {
@@ -108,7 +108,7 @@ func (a *Analysis) taken(k *Kind, peers bool) string {
 	declared := k.Workloads[0].Info.Kind
 	for _, m := range a.Models {
 		info := a.Model(m)
-		_, _, here := a.versus(k, m, m)
+		_, _, here := a.versus(k.Metric, k.Cases, m, m)
 		switch {
 		case info.For == "" || declared == "" || !here || (info.Beside != "") != peers:
 		case info.For == declared:
@@ -122,7 +122,7 @@ func (a *Analysis) taken(k *Kind, peers bool) string {
 	}
 	best := a.leader(k, these)
 	rival := a.leader(k, others)
-	c, _, ok := a.versus(k, best, rival)
+	c, _, ok := a.versus(k.Metric, k.Cases, best, rival)
 	if !ok {
 		return ""
 	}
@@ -144,7 +144,7 @@ func (a *Analysis) taken(k *Kind, peers bool) string {
 // leader is the best of some models over the kind's cases, pair by pair.
 func (a *Analysis) leader(k *Kind, models []string) string {
 	return slices.MaxFunc(models, func(x, y string) int {
-		c, _, ok := a.versus(k, x, y)
+		c, _, ok := a.versus(k.Metric, k.Cases, x, y)
 		if !ok || math.IsNaN(c.Ratio) {
 			return 0
 		}
@@ -155,7 +155,7 @@ func (a *Analysis) leader(k *Kind, models []string) string {
 // beats reports whether a model is better by a claim than each of the others.
 func (a *Analysis) beats(k *Kind, model string, others []string) bool {
 	return !slices.ContainsFunc(others, func(m string) bool {
-		c, _, ok := a.versus(k, model, m)
+		c, _, ok := a.versus(k.Metric, k.Cases, model, m)
 		return !ok || c.Claim != inference.Above
 	})
 }

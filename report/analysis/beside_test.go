@@ -49,7 +49,7 @@ func TestPeersDoNotCompete(t *testing.T) {
 		var b strings.Builder
 		for i := range a.Verdict.Decisions {
 			d := &a.Verdict.Decisions[i]
-			fmt.Fprintln(&b, d.Claim(), d.Except(), d.Sizes, d.Why, d.Memory)
+			fmt.Fprintln(&b, d.Claim(), d.Worse(), d.Beside, d.Sizes, d.Why, d.Memory)
 		}
 		fmt.Fprintln(&b, a.Verdict.Advice, a.Verdict.Mean)
 		for _, e := range a.BreakEvens {

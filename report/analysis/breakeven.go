@@ -26,7 +26,7 @@ type BreakEven struct {
 	Falling bool // A is better below the crossing, not above
 
 	Text  string // the answer, one sentence
-	Short string // its beginning: "from task = 10µs at the latest"
+	Short string // the same in words that do not depend on what is open: "from task = 10µs at the latest, 1.95× at 1ms"
 
 	Curve Curve
 }
@@ -120,7 +120,23 @@ func (a *Analysis) breakEven(g Curve, x, y string) (BreakEven, bool) {
 	}
 	short, rest := e.sentence(pts)
 	e.Short, e.Text = short, short+rest
+	e.Short = e.pays(turns, pts)
 	return e, true
+}
+
+// pays is the answer without what is open: where A is better from some size on
+// to the last, that size, and by how much at the last.
+func (e *BreakEven) pays(turns []int, pts []RatioPoint) string {
+	from, last := e.Hi, pts[len(pts)-1]
+	switch {
+	case !slices.Contains(turns, 1):
+		return "at no size that is shown"
+	case len(turns) == 1:
+		from = pts[slices.IndexFunc(pts, func(p RatioPoint) bool { return p.sign() > 0 })].X
+	case e.Outcome != Crosses || e.Falling:
+		return e.Short
+	}
+	return fmt.Sprintf("%s, %s at %s", e.from(from), format.Ratio(last.Ratio), e.Curve.FormatX(last.X))
 }
 
 // sign returns what is claimed at a point: 1 if A is better, -1 if it is worse,

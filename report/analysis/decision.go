@@ -1,10 +1,10 @@
 package analysis
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
-	"sort"
 	"strings"
 
 	"switchyard/report/format"
@@ -12,46 +12,52 @@ import (
 	"switchyard/report/results"
 )
 
-// A Decision is what the verdict says of one kind of work.
+// A Decision is what the verdict says of one kind of work. Its words are those
+// of differences that are clear, so that the next run has them too; how large
+// these are, and whatever is smaller, are numbers. See [Clear].
 type Decision struct {
 	Kind    *Kind
-	Ranking *Ranking // in the kind's metric, over its cases
-	Winners []string // the best, those that are alike, and those that are not decided against it
-	Open    []string // the last of these
-	Next    string   // the best of the others, which are worse; "" when there is none
+	Ranking *Ranking // of all models, in the kind's metric, over its cases
 
-	// Factor is how many times the weakest winner is better than Next, with its
-	// interval; Least and Most are its range over the kind's workloads, or
-	// over the cases of its only one. All are NaN without Next.
-	Factor, Lo, Hi float64
-	Least, Most    float64
+	// Winners are those answers that no other is clearly better than, in the
+	// run's order. An answer is a model that is no form of another.
+	Winners []string
+	Among   []Standing // of each other winner against the first
+	Behind  []Standing // of the best winner against each of the other answers
 
-	Losses []Loss // complete: wherever a winner is worse than another model
+	Losses []Loss // complete: wherever a winner is shown to be worse than another model
 
 	Lead   string // the answer: "greenlet or goroutine"
 	Rest   string // what it stands on; with Lead, and the kind's name before it, the sentence
+	Sizes  string // from which size on answers pay, or ""
 	Lost   string // how many cases the losses are: "2 of 5 cases"
 	Beside string // what else to know: results that are missing
-	Why    string // what the first of them spends less of, or more; "" where nothing is decided
-	Sizes  string // from which size on models pay, or ""
+	Why    string // what the first of them spends less of, or more
 	Rates  string // up to which rate of an open loop models keep a limit, or ""
 	Memory string // what a unit takes, or ""
+}
+
+// A Standing is by how many times one answer is better than another over a kind
+// of work; Least and Most are its range over the kind's workloads, or over the
+// cases of its only one.
+type Standing struct {
+	Comparison
+	Least, Most float64
 }
 
 // Claim is the decision's sentence.
 func (d *Decision) Claim() string { return d.Kind.Name + ": " + d.Lead + d.Rest }
 
-// Except is the sentence of the exceptions, or "".
-func (d *Decision) Except() string {
-	s := d.Beside
-	if len(d.Losses) > 0 {
-		var texts []string
-		for _, l := range d.Losses {
-			texts = append(texts, l.Text)
-		}
-		s = fmt.Sprintf("Except %s: %s. %s", strings.Join(texts, "; "), d.Lost, s)
+// Worse is the sentence of the losses, or "".
+func (d *Decision) Worse() string {
+	var texts []string
+	for _, l := range d.Losses {
+		texts = append(texts, l.Text)
 	}
-	return strings.TrimSpace(s)
+	if len(texts) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Worse in %s: %s.", strings.Join(texts, "; "), d.Lost)
 }
 
 // A Loss is where a winner of the kind is worse than the best there.
@@ -64,99 +70,167 @@ type Loss struct {
 	Text     string
 }
 
-// decisions are those of a run, the most decisive first.
+// decisions are those of a run, in report order.
 func decisions(a *Analysis) []Decision {
 	var out []Decision
 	for _, k := range kinds(a.Run) {
 		out = append(out, a.decide(k))
 	}
-	sort.SliceStable(out, func(i, j int) bool { return out[i].weight() > out[j].weight() })
 	return out
 }
 
-// weight orders decisions: by the factor that is shown at least, then ties,
-// then what is open.
-func (d *Decision) weight() float64 {
-	switch {
-	case d.Next != "" && d.contradicted():
-		return 0.5
-	case d.Next != "" && d.Lo > 1:
-		return d.Lo
-	case d.Next != "" || len(d.Open) == 0 && len(d.Winners) > 1:
-		return 1
-	case len(d.Open) > 0:
-		return 0
+// clear reports whether the difference is large enough to be told in words, and
+// is shown.
+func (c Comparison) clear() bool { return c.Ratio >= Clear && c.Lo > 1 }
+
+// ahead reports whether x is clearly better than y over some cases: by their
+// mean, which one workload may decide, and in half of the workloads at least.
+func (a *Analysis) ahead(m Metric, cases []*results.Case, x, y *Entry) bool {
+	if !versus(m, x, y).clear() {
+		return false
 	}
-	return -1
+	all, n := parts(cases), 0
+	for _, part := range all {
+		if c, _, ok := a.versus(m, part, x.Model, y.Model); ok && c.clear() {
+			n++
+		}
+	}
+	return 2*n >= len(all)
+}
+
+// head is the model that a model is a form of, if the run has it, else itself.
+func (a *Analysis) head(model string) string {
+	if of := string(a.Model(model).Of); of != "" && slices.Contains(a.Models, of) {
+		return of
+	}
+	return model
+}
+
+// answers are the entries that a kind's sentence is about: of a model and its
+// forms one, which is the model itself unless a form is clearly better.
+func (a *Analysis) answers(r *Ranking) []*Entry {
+	var out []*Entry
+	at := map[string]int{}
+	for i := range r.Entries {
+		if !r.competes(i) {
+			continue
+		}
+		e, head := &r.Entries[i], a.head(r.Entries[i].Model)
+		j, known := at[head]
+		switch {
+		case !known:
+			at[head] = len(out)
+			out = append(out, e)
+		case a.ahead(r.Metric, r.Cases, e, out[j]):
+			out[j] = e
+		}
+	}
+	return out
+}
+
+// versus is by how many times x is better than y.
+func versus(m Metric, x, y *Entry) Comparison {
+	return compare(x.Model, y.Model, x.Sample, y.Sample).Times(m)
 }
 
 func (a *Analysis) decide(k *Kind) Decision {
 	r := a.rankOver(k.Metric, a.Models, k.Cases)
-	d := Decision{Kind: k, Ranking: &r, Factor: math.NaN(), Lo: math.NaN(), Hi: math.NaN(), Least: math.NaN(), Most: math.NaN()}
-	best := r.Best()
-	if best == nil {
+	d := Decision{Kind: k, Ranking: &r, Sizes: a.pays(k), Rates: a.rates(k), Memory: a.perUnit(k)}
+	if void, of := a.void(k); void > 0 {
+		d.Lead, d.Rest = "not decided", fmt.Sprintf(": the load could not be made as planned in %d of %s.", void, format.Count(of, "cell"))
+		return d
+	}
+	answers := a.answers(&r)
+	if len(answers) == 0 {
 		d.Rest = "no result of a model that competes."
 		return d
 	}
-	weakest, next := best, (*Entry)(nil)
-	for i := range r.Entries {
-		switch e := &r.Entries[i]; e.Relation {
-		case Best, Tied, Unknown:
+	var winners, others []*Entry
+	for _, e := range answers {
+		if slices.ContainsFunc(answers, func(o *Entry) bool { return a.ahead(k.Metric, r.Cases, o, e) }) {
+			others = append(others, e)
+		} else {
+			winners = append(winners, e)
 			d.Winners = append(d.Winners, e.Model)
-			if e.Relation == Unknown {
-				d.Open = append(d.Open, e.Model)
-			}
-			if k.Metric.better(weakest.Center, e.Center) {
-				weakest = e
-			}
-		case Worse:
-			if next == nil || k.Metric.better(e.Center, next.Center) {
-				next = e
-			}
 		}
 	}
-	if next != nil {
-		d.Next = next.Model
-		c := compare(weakest.Model, next.Model, weakest.Sample, next.Sample).Times(k.Metric)
-		d.Factor, d.Lo, d.Hi = c.Ratio, c.Lo, c.Hi
-		d.Least, d.Most = a.spread(k, r.Cases, weakest.Model, next.Model)
+	if len(winners) == 0 { // each is better than another, in a circle
+		winners, others = answers, nil
+		for _, e := range answers {
+			d.Winners = append(d.Winners, e.Model)
+		}
+	}
+	for _, e := range winners[1:] {
+		d.Among = append(d.Among, a.standing(k, r.Cases, e, winners[0]))
+	}
+	for _, e := range others {
+		ahead := slices.MaxFunc(winners, func(x, y *Entry) int {
+			return cmp.Compare(versus(k.Metric, x, e).Ratio, versus(k.Metric, y, e).Ratio)
+		})
+		d.Behind = append(d.Behind, a.standing(k, r.Cases, ahead, e))
 	}
 	d.Losses = a.losses(k, d.Winners)
-	d.Lead, d.Rest = d.claim()
-	d.Lost, d.Beside = d.except(a)
-	switch second := r.Second(); {
-	case next != nil:
-		d.Why = a.why(d.Winners[0], next.Model, r.Cases)
-	case second != nil && len(d.Open) == 0:
-		d.Why = a.why(d.Winners[0], d.Winners[1], r.Cases)
+	d.Lead, d.Rest = d.claim(a.contradicted(&d, answers))
+	d.Lost, d.Beside = d.missing(a)
+	switch {
+	case len(d.Behind) > 0:
+		next := slices.MinFunc(d.Behind, func(x, y Standing) int { return cmp.Compare(x.Ratio, y.Ratio) })
+		d.Why = a.why(next.A, next.B, r.Cases)
+	case len(d.Among) > 0:
+		d.Why = a.why(d.Among[0].A, d.Among[0].B, r.Cases)
 	}
-	d.Sizes, d.Rates, d.Memory = a.pays(k), a.rates(k), a.perUnit(k)
 	return d
 }
 
-// spread is the range of how many times x is better than y over the workloads
-// of some cases, or over the cases when they are all of one.
-func (a *Analysis) spread(k *Kind, cases []*results.Case, x, y string) (least, most float64) {
-	least, most = math.Inf(1), math.Inf(-1)
-	one := len(workloadsOf(cases)) == 1
-	for _, w := range k.Workloads {
-		log, n := 0.0, 0
-		for _, c := range k.of(w) {
-			if !slices.Contains(cases, c) {
+// void counts the cells of a kind with given rates in which the load could not
+// be made: what the machine cannot do for one model disturbs the others too.
+func (a *Analysis) void(k *Kind) (void, of int) {
+	for _, c := range k.Cases {
+		for _, m := range a.Models {
+			cell := c.Cells[m]
+			if !c.Workload.Info.Open || cell == nil || a.Aside(m) {
 				continue
 			}
-			ratio := compare(x, y, a.sample(k.Metric, c, x), a.sample(k.Metric, c, y)).Times(k.Metric).Ratio // paired, as the factor is
-			if one {
-				least, most = min(least, ratio), max(most, ratio)
+			of++
+			if !cell.Usable() && cell.Skipped != "" {
+				void++
 			}
-			log, n = log+math.Log(ratio), n+1
 		}
-		if !one && n > 0 {
-			mean := math.Exp(log / float64(n))
-			least, most = min(least, mean), max(most, mean)
+	}
+	return void, of
+}
+
+// standing is that of x against y over the cases.
+func (a *Analysis) standing(k *Kind, cases []*results.Case, x, y *Entry) Standing {
+	s := Standing{Comparison: versus(k.Metric, x, y)}
+	s.Least, s.Most = a.spread(k.Metric, cases, x.Model, y.Model)
+	return s
+}
+
+// spread is the range of how many times x is better than y over the parts of
+// some cases.
+func (a *Analysis) spread(m Metric, cases []*results.Case, x, y string) (least, most float64) {
+	least, most = math.Inf(1), math.Inf(-1)
+	for _, part := range parts(cases) {
+		if c, _, ok := a.versus(m, part, x, y); ok {
+			least, most = min(least, c.Ratio), max(most, c.Ratio)
 		}
 	}
 	return least, most
+}
+
+// parts are the cases workload by workload, or one by one where they are all of
+// one workload.
+func parts(cases []*results.Case) [][]*results.Case {
+	var out [][]*results.Case
+	one := len(workloadsOf(cases)) == 1
+	for i, c := range cases {
+		if one || i == 0 || cases[i-1].Workload != c.Workload {
+			out = append(out, nil)
+		}
+		out[len(out)-1] = append(out[len(out)-1], c)
+	}
+	return out
 }
 
 func workloadsOf(cases []*results.Case) map[*results.Workload]bool {
@@ -210,81 +284,104 @@ func (l *Loss) describe(a *Analysis, m Metric, several bool) {
 }
 
 // claim is the decision's sentence, without the kind.
-func (d *Decision) claim() (lead, rest string) {
-	r := d.Ranking
-	winners := modelNames(d.Winners, "or")
-	switch {
-	case d.Next != "":
-		lead = winners
-		if d.contradicted() {
-			lead, winners = "no one model", ": on average "+winners
-		} else {
-			winners = ""
-		}
-		factor, next := format.Ratio(d.Factor), format.Clean(d.Next)
-		if rest = winners + ", " + factor + " " + next; len(d.Winners) > 1 && !(d.Lo > 1) {
-			// Each is better than next or undecided against the best; that does
-			// not make all of them better than next.
-			rest = winners + "; not all of them are shown to be better than " + next + ": " + factor
-		}
-		rest += fmt.Sprintf(" (95 %% interval %s%s)", format.Interval(d.Lo, d.Hi), d.ranged())
-		if len(d.Open) > 0 {
-			rest += "; not decided among them: " + d.undecided()
-		}
-		return lead, rest + "."
-	case len(d.Open) > 0:
-		return "not decided between " + modelNames(d.Winners, "and"), fmt.Sprintf(", over %s: %s.", over(r.Cases), d.undecided())
-	case len(d.Winners) > 1:
-		return modelNames(d.Winners, "and") + " alike", fmt.Sprintf(": none is shown to be worse, over %s.", over(r.Cases))
+func (d *Decision) claim(contradicted bool) (lead, rest string) {
+	cases := d.Ranking.Cases
+	lead = modelNames(d.Winners, "or")
+	switch unbounded := func(s Standing) bool { return !format.Finite(s.Hi) }; {
+	case len(d.Among)+len(d.Behind) == 0:
+		return "only " + lead, " has results."
+	case slices.ContainsFunc(d.Among, unbounded) || slices.ContainsFunc(d.Behind, unbounded):
+		return "not decided between " + modelNames(d.Winners, "and"), fmt.Sprintf(", over %s: %d results per case are needed.", over(cases), inference.Fewest)
+	case slices.ContainsFunc(d.Among, wide):
+		lead = "not decided between " + modelNames(d.Winners, "and")
+	case contradicted:
+		lead, rest = "no one model", ": on average "+lead
 	}
-	return "only " + winners, " has results."
+	var among, behind []string
+	for i, s := range d.Among {
+		among = append(among, format.Clean(s.A)+" "+s.text(cases, i == 0))
+	}
+	for i, s := range nearest(d.Behind) {
+		behind = append(behind, s.text(cases, i == 0 && len(among) == 0))
+	}
+	if more := len(d.Behind) - len(behind); more > 0 {
+		behind = append(behind, fmt.Sprintf("%d more", more))
+	}
+	if len(among) > 0 {
+		rest += ": " + format.List(among)
+	}
+	switch {
+	case len(behind) > 0 && len(among) > 0:
+		rest += "; the best of them " + format.List(behind)
+	case len(behind) > 0:
+		rest += ", " + format.List(behind)
+	}
+	return lead, rest + "."
 }
 
-// contradicted reports whether every winner of the mean loses more than half of
-// the cases: then it is no winner.
-func (d *Decision) contradicted() bool {
-	fewest := len(d.Kind.Cases)
-	for _, w := range d.Winners {
-		n := 0
-		for _, l := range d.Losses {
-			if l.Winner == w {
-				n += len(l.Cases)
+// wide reports whether the interval is too wide to rule a clear difference out
+// wherever its middle is.
+func wide(s Standing) bool { return s.Hi > Clear*Clear*s.Lo }
+
+// mostBehind bounds the others that a sentence names.
+const mostBehind = 4
+
+// nearest are the standings to the others that are nearest, in their order.
+func nearest(all []Standing) []Standing {
+	if len(all) <= mostBehind {
+		return all
+	}
+	var ratios []float64
+	for _, s := range all {
+		ratios = append(ratios, s.Ratio)
+	}
+	slices.Sort(ratios)
+	return slices.DeleteFunc(slices.Clone(all), func(s Standing) bool { return s.Ratio > ratios[mostBehind-1] })
+}
+
+// text is the standing without the model that is better; full says what its
+// numbers are.
+func (s *Standing) text(cases []*results.Case, full bool) string {
+	interval, spread := format.Interval(s.Lo, s.Hi), ""
+	if len(cases) > 1 {
+		spread = fmt.Sprintf("; %s to %s", format.Ratio(s.Least), format.Ratio(s.Most))
+	}
+	if full {
+		interval = "95 % interval " + interval
+		switch n := len(parts(cases)); {
+		case len(cases) == 1:
+			spread = " in " + format.Clean(cases[0].Title())
+		case n == len(cases) && len(workloadsOf(cases)) == 1:
+			spread += fmt.Sprintf(" over %d cases of %s", n, format.Clean(cases[0].Workload.Name))
+		default:
+			spread += fmt.Sprintf(" over %d workloads", n)
+		}
+	}
+	return fmt.Sprintf("%s %s (%s%s)", format.Ratio(s.Ratio), format.Clean(s.B), interval, spread)
+}
+
+// contradicted reports whether the only winner of the mean is clearly behind in
+// more of the kind's parts than it is clearly ahead in: then it is no winner.
+func (a *Analysis) contradicted(d *Decision, answers []*Entry) bool {
+	balance := 0
+	for _, part := range parts(d.Ranking.Cases) {
+		ahead, behind := true, false
+		for _, o := range answers {
+			if c, _, ok := a.versus(d.Kind.Metric, part, d.Winners[0], o.Model); ok && o.Model != d.Winners[0] {
+				ahead, behind = ahead && c.clear(), behind || c.reversed().clear()
 			}
 		}
-		fewest = min(fewest, n)
+		if ahead {
+			balance++
+		} else if behind {
+			balance--
+		}
 	}
-	return 2*fewest > len(d.Kind.Cases)
+	return len(d.Winners) == 1 && balance < 0
 }
 
-// undecided says how far apart those are that are not decided, and how large a
-// difference would have been seen. It names none: who leads is chance.
-func (d *Decision) undecided() string {
-	apart, blind := 1.0, 0.0
-	for _, m := range d.Open {
-		e := d.Ranking.Entry(m)
-		apart, blind = max(apart, d.Kind.Metric.times(1, e.Ratio)), max(blind, e.Versus.Detectable)
-	}
-	if !format.Finite(blind) {
-		return fmt.Sprintf("%s apart, with too few results: %d per case are needed", format.Ratio(apart), inference.Fewest)
-	}
-	return fmt.Sprintf("%s apart, and less than %s would not have been seen", format.Ratio(apart), format.Percent(blind))
-}
-
-// ranged is the range of the factor, over what it is taken.
-func (d *Decision) ranged() string {
-	cases := d.Ranking.Cases
-	n := len(workloadsOf(cases))
-	switch {
-	case len(cases) == 1:
-		return " in " + format.Clean(cases[0].Title())
-	case n == 1:
-		return fmt.Sprintf("; %s to %s over %d cases of %s", format.Ratio(d.Least), format.Ratio(d.Most), len(cases), format.Clean(cases[0].Workload.Name))
-	}
-	return fmt.Sprintf("; %s to %s over %d workloads", format.Ratio(d.Least), format.Ratio(d.Most), n)
-}
-
-// except counts the cases that winners lose, and says what is missing.
-func (d *Decision) except(a *Analysis) (lost, beside string) {
+// missing counts the cases that winners lose, and says what is missing.
+func (d *Decision) missing(a *Analysis) (lost, beside string) {
 	seen := map[*results.Case]bool{}
 	for _, l := range d.Losses {
 		for _, c := range l.Cases {
@@ -303,37 +400,26 @@ func (d *Decision) except(a *Analysis) (lost, beside string) {
 	return fmt.Sprintf("%d of %s", len(seen), format.Count(len(d.Kind.Cases), "case")), strings.Join(s, " ")
 }
 
-// pays says from which size of a task on each model pays, that is, beats the
+// pays says from which size of a task on each answer pays, that is, beats the
 // baseline; "" where no sizes were measured.
 func (a *Analysis) pays(k *Kind) string {
 	var out []string
 	for i := 0; i < len(a.BreakEvens); {
 		e := &a.BreakEvens[i]
-		var phrases []string
-		models := map[string][]string{}
+		var by []string
 		for ; i < len(a.BreakEvens) && slices.Equal(a.BreakEvens[i].Curve.Cases, e.Curve.Cases); i++ {
-			b := &a.BreakEvens[i]
-			if !a.Model(b.B).Baseline {
-				continue
+			if b := &a.BreakEvens[i]; a.Model(b.B).Baseline && a.head(b.A) == b.A {
+				by = append(by, fmt.Sprintf("by %s %s", format.Clean(b.A), b.Short))
 			}
-			if models[b.Short] == nil {
-				phrases = append(phrases, b.Short)
-			}
-			models[b.Short] = append(models[b.Short], b.A)
 		}
-		if !e.Curve.Sizes() || len(phrases) == 0 || !slices.Contains(k.Cases, e.Curve.Cases[0]) {
+		if !e.Curve.Sizes() || len(by) == 0 || !slices.Contains(k.Cases, e.Curve.Cases[0]) {
 			continue
 		}
-		for j, p := range phrases {
-			phrases[j] = p + " by " + modelNames(models[p], "and")
-		}
-		none := func(p string) bool { return strings.HasPrefix(p, "at no ") }
-		sort.SliceStable(phrases, func(i, j int) bool { return !none(phrases[i]) && none(phrases[j]) })
 		where := format.Clean(e.Workload.Name)
 		if e.Fixed != "" {
 			where += " " + format.Clean(e.Fixed)
 		}
-		out = append(out, fmt.Sprintf("In %s %s is beaten %s.", where, format.Clean(a.Baseline()), strings.Join(phrases, ", ")))
+		out = append(out, fmt.Sprintf("In %s %s is beaten %s.", where, format.Clean(a.Baseline()), strings.Join(by, ", ")))
 	}
 	return strings.Join(out, " ")
 }

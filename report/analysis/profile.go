@@ -159,8 +159,8 @@ func (p *Profile) Sentence() string {
 		return ""
 	}
 	m := p.Of(p.Pick[0])
-	s := fmt.Sprintf("If you must pick one: %s; within %v× of the best in %s of %d cases, worst %s (%s)",
-		modelNames(p.Pick, "or"), picked, format.Percent(m.ShareWithin(picked)), p.Cases, format.Ratio(m.Worst), format.Clean(m.At.Title()))
+	s := fmt.Sprintf("If you must pick one: %s; within %v× of the best in %s of %d cases, worst %s",
+		modelNames(p.Pick, "or"), picked, format.Percent(m.ShareWithin(picked)), p.Cases, format.Ratio(m.Worst))
 	if n := len(m.Missing); n > 0 {
 		s += fmt.Sprintf(", no result in %d, which count as worse than that", n)
 	}

@@ -4,6 +4,13 @@ package analysis
 // needs, stands in package benchlog, which the harness goes by too.
 const Practical = 0.05 // what differs by less than this share does not matter
 
+// Clear is the factor from which on the verdict tells a difference in words. A
+// run has few results of each case, and the next run of the same build moves
+// the factor of a kind of work by a tenth or two: what is nearer to one would
+// be told one time and not the other. It is also what a reader would choose
+// another model for. Smaller differences are numbers.
+const Clear = 1.5
+
 // How warnings add up.
 const (
 	manyWarnings   = 3    // cautions that make a run's trust low, notices that make it moderate

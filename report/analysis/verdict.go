@@ -16,6 +16,7 @@ type Verdict struct {
 	Headline  string // what the list is worth, or why there is none
 	Low       bool   // an indication only
 	Decisions []Decision
+	Note      string  // how they are to be read
 	Profile   Profile // of throughput
 	Advice    string  // what to take if only one can be taken; "" when there is nothing to choose from
 	Mean      string  // the footnote: the geometric mean over everything, with its range
@@ -60,11 +61,28 @@ func verdictOf(a *Analysis) Verdict {
 		if v.Low {
 			v.Headline = "Indication only" + v.Trust.why() + ": what to use, by kind of work"
 		}
-		v.Decisions = decisions(a)
+		v.Decisions, v.Note = decisions(a), a.note()
 		v.Advice = v.Profile.Sentence()
 		v.Mean = a.mean()
 	}
 	return v
+}
+
+// note says from which difference on a model is named.
+func (a *Analysis) note() string {
+	s := fmt.Sprintf("One model is named where it is %v× the others or more, by the mean and in half of the workloads; smaller differences are numbers.", Clear)
+	for _, head := range a.Models {
+		var forms []string
+		for _, m := range a.Models {
+			if m != head && a.head(m) == head {
+				forms = append(forms, m)
+			}
+		}
+		if len(forms) > 0 {
+			s += fmt.Sprintf(" %s stands for its forms, %s, unless one is that much better.", format.Clean(head), modelNames(forms, "and"))
+		}
+	}
+	return s
 }
 
 // mean is the geometric mean over all workloads in words, or "" where it would
@@ -75,8 +93,7 @@ func (a *Analysis) mean() string {
 	if second == nil || len(r.Cases) < 2 {
 		return ""
 	}
-	all := &Kind{Metric: Throughput, Cases: r.Cases, Workloads: a.Workloads}
-	least, most := a.spread(all, r.Cases, best.Model, second.Model)
+	least, most := a.spread(Throughput, r.Cases, best.Model, second.Model)
 	what := "workloads"
 	if len(workloadsOf(r.Cases)) == 1 {
 		what = "cases"

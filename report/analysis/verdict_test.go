@@ -36,8 +36,8 @@ const kindsHead = `# switchyard {"format":1}
 `
 
 // Every workload of a kind weighs the same; the factor has its range over them,
-// and every case that the winner loses is named. Decisions come in the order of
-// what they show at least, and there is no winner of everything.
+// and every case that the winner loses is told. Decisions come in the order of
+// the report, and there is no winner of everything.
 func TestVerdictOfKinds(t *testing.T) {
 	a := Of(read(t, kindsHead+reporttest.Table{Count: 10, Noise: 0.01, Order: []string{"Nop", "A", "B/n=1", "B/n=2", "B/n=3", "C", "D"}, Rates: map[string]map[string]float64{
 		"Nop":   {"greenlet": 1, "goroutine": 1e9},
@@ -52,18 +52,19 @@ func TestVerdictOfKinds(t *testing.T) {
 	for _, d := range a.Verdict.Decisions {
 		order = append(order, d.Kind.Name+"="+strings.Join(d.Winners, "+"))
 	}
-	if got := fmt.Sprint(order); got != "[Computing=process C=goroutine Handing over=greenlet]" {
+	if got := fmt.Sprint(order); got != "[Handing over=greenlet C=goroutine Computing=process]" {
 		t.Fatal(got)
 	}
-	d := a.Verdict.Decisions[2]
+	d := a.Verdict.Decisions[0]
+	n := d.Behind[0]
 	// Per workload 2 and (8/2/2)^(1/3); over both the root of the product.
-	if b := math.Cbrt(2); math.Abs(d.Factor/math.Sqrt(2*b)-1) > .02 || math.Abs(d.Least/b-1) > .02 || math.Abs(d.Most/2-1) > .02 || d.Next != "goroutine" {
-		t.Errorf("%v × %s, %v to %v", d.Factor, d.Next, d.Least, d.Most)
+	if b := math.Cbrt(2); math.Abs(n.Ratio/math.Sqrt(2*b)-1) > .02 || math.Abs(n.Least/b-1) > .02 || math.Abs(n.Most/2-1) > .02 || n.B != "goroutine" || len(d.Behind) != 2 {
+		t.Errorf("%v × %s, %v to %v", n.Ratio, n.B, n.Least, n.Most)
 	}
-	if !(1 < d.Lo && d.Lo < d.Factor && d.Factor < d.Hi) {
-		t.Errorf("interval %v to %v around %v", d.Lo, d.Hi, d.Factor)
+	if !(1 < n.Lo && n.Lo < n.Ratio && n.Ratio < n.Hi) {
+		t.Errorf("interval %v to %v around %v", n.Lo, n.Hi, n.Ratio)
 	}
-	if got := d.Except(); !strings.HasPrefix(got, "Except B with n=2 (goroutine ") || !strings.Contains(got, "; B with n of 3 or more (process ") || !strings.HasSuffix(got, "): 2 of 4 cases.") {
+	if got := d.Worse(); !strings.HasPrefix(got, "Worse in B with n=2 (goroutine ") || !strings.Contains(got, "; B with n of 3 or more (process ") || !strings.HasSuffix(got, "): 2 of 4 cases.") {
 		t.Error(got)
 	}
 	if a.Verdict.Headline != "What to use, by kind of work" && !a.Verdict.Low {
@@ -89,8 +90,8 @@ func TestExceptionsAreComplete(t *testing.T) {
 	}
 	d := only(t, Of(read(t, b.String()+tb.Text())))
 	for i := 1; i < 12; i++ {
-		if want := fmt.Sprintf("W%02d with b, d (goroutine 2.00×)", i); !strings.Contains(d.Except(), want) {
-			t.Errorf("no %q in %s", want, d.Except())
+		if want := fmt.Sprintf("W%02d with b, d (goroutine 2.00×)", i); !strings.Contains(d.Worse(), want) {
+			t.Errorf("no %q in %s", want, d.Worse())
 		}
 	}
 	if len(d.Losses) != 11 || d.Lost != "22 of 48 cases" || d.Winners[0] != "greenlet" {
@@ -108,11 +109,11 @@ func TestVerdictWithoutOneWinner(t *testing.T) {
 		rates        map[string]float64
 		winners, say string
 	}{
-		{"tie", 20, 0.001, map[string]float64{"greenlet": 100, "goroutine": 100.01, "process": 10}, "[greenlet goroutine]", "A: greenlet or goroutine, 10.0× process ("},
-		{"all alike", 20, 0.001, map[string]float64{"greenlet": 100, "goroutine": 100.01, "process": 100}, "[greenlet goroutine process]", "A: greenlet, goroutine and process alike"},
-		{"noise", 6, 0.6, map[string]float64{"greenlet": 120, "goroutine": 100, "process": 90}, "[greenlet goroutine process]", "A: not decided between greenlet, goroutine and process, over A: "},
-		{"noise and a loser", 6, 0.1, map[string]float64{"greenlet": 105, "goroutine": 100, "process": 9}, "[greenlet goroutine]", "; not decided among them: "},
-		{"three results", 3, 0.001, map[string]float64{"greenlet": 1000, "goroutine": 10, "process": 1}, "[greenlet goroutine process]", "A: not decided between greenlet, goroutine and process, over A: 9"},
+		{"tie", 20, 0.001, map[string]float64{"greenlet": 100, "goroutine": 100.01, "process": 10}, "[greenlet goroutine]", "A: greenlet or goroutine: goroutine 1.00× greenlet (95 % interval 1.00 to 1.00 in A); the best of them 10.0× process ("},
+		{"all alike", 20, 0.001, map[string]float64{"greenlet": 100, "goroutine": 100.01, "process": 100}, "[greenlet goroutine process]", "A: greenlet, goroutine or process: goroutine 1.00× greenlet (95 % interval 1.00 to 1.00 in A) and process 1.00× greenlet ("},
+		{"noise", 6, 0.6, map[string]float64{"greenlet": 120, "goroutine": 100, "process": 90}, "[greenlet goroutine process]", "A: not decided between greenlet, goroutine and process: goroutine "},
+		{"noise and a loser", 6, 0.1, map[string]float64{"greenlet": 105, "goroutine": 100, "process": 9}, "[greenlet goroutine]", "; the best of them "},
+		{"three results", 3, 0.001, map[string]float64{"greenlet": 1000, "goroutine": 10, "process": 1}, "[greenlet goroutine process]", "A: not decided between greenlet, goroutine and process, over A: 6 results per case are needed."},
 	} {
 		d := only(t, tabled(t, reporttest.Table{Count: test.count, Noise: test.noise, Seed: 3, Order: []string{"A"}, Rates: map[string]map[string]float64{"A": test.rates}}))
 		if got := fmt.Sprint(d.Winners); got != test.winners || !strings.Contains(d.Claim(), test.say) {
@@ -182,19 +183,23 @@ BenchmarkP/n=1/model=b-2 1 20 ns/op 50 ops/s 10%d00 p99-ns
 	v := Of(read(t, text)).Verdict
 	got := ""
 	for _, d := range v.Decisions {
-		got += fmt.Sprintf("%s: %v %.2f %.2f %.2f %s\n", d.Kind.Name, d.Winners, d.Factor, d.Least, d.Most, d.Except())
+		got += fmt.Sprintf("%s: %v", d.Kind.Name, d.Winners)
+		for _, s := range d.Behind {
+			got += fmt.Sprintf(" %.2f %.2f %.2f", s.Ratio, s.Least, s.Most)
+		}
+		got += " " + d.Worse() + "\n"
 	}
 	if want := `Messaging: [a] 5.00 5.00 5.00 ` + `
+Messaging at a given rate, by p99 latency: [b] 2.14 0.56 8.80 Worse in O with rate of 4 or more (a 1.80×): 1 of 3 cases.
 Messaging, by p99 latency: [b] 2.95 2.95 2.95 ` + `
-Messaging at a given rate, by p99 latency: [b] 2.14 0.56 8.80 Except O with rate of 4 or more (a 1.80×): 1 of 3 cases.
 `; got != want || v.Profile.Cases != 1 {
 		t.Errorf("profile of %d;\n%s\nwant\n%s", v.Profile.Cases, got, want)
 	}
 }
 
 // From which size of a task on models pay is part of the kind's decision: by
-// what is shown of measured sizes, models of one answer together, and of
-// workloads of this kind alone.
+// what is shown of measured sizes, model by model, and of workloads of this kind
+// alone.
 func TestVerdictOfSizes(t *testing.T) {
 	tb := reporttest.Table{Count: 8, Noise: 0.001, Rates: map[string]map[string]float64{}}
 	for i, s := range []string{"1us", "10us", "100us"} {
@@ -205,7 +210,7 @@ func TestVerdictOfSizes(t *testing.T) {
 	}
 	for _, d := range Of(read(t, kindsHead+tb.Text())).Verdict.Decisions {
 		want := map[string]string{
-			"Computing": "In D chunk=1 serial is beaten from task = 10µs at the latest by goroutine and process, at no size that is shown by greenlet.",
+			"Computing": "In D chunk=1 serial is beaten by greenlet at no size that is shown, by goroutine from task = 10µs at the latest, 1.70× at 100µs, by process from task = 10µs at the latest, 1.80× at 100µs.",
 		}[d.Kind.Name]
 		if d.Sizes != want {
 			t.Errorf("%s: %s", d.Kind.Name, d.Sizes)
@@ -235,15 +240,7 @@ func TestVerdictIsTheSameOnTheNextRun(t *testing.T) {
 				tb.Rates[c][m] = truth[c][m] * math.Exp(0.01*r.NormFloat64())
 			}
 		}
-		var words []string
-		for _, d := range Of(read(t, kindsHead+tb.Text())).Verdict.Decisions {
-			s := d.Kind.Name + ": " + d.Lead + ", " + d.Next
-			for _, l := range d.Losses {
-				s += fmt.Sprintf("; %s %d %s", l.Workload.Name, len(l.Cases), l.Model)
-			}
-			words = append(words, s)
-		}
-		lists = append(lists, strings.Join(words, "\n"))
+		lists = append(lists, inWords(Of(read(t, kindsHead+tb.Text())).Verdict))
 	}
 	same := 0
 	for i := range lists {
@@ -258,11 +255,10 @@ func TestVerdictIsTheSameOnTheNextRun(t *testing.T) {
 	}
 }
 
-// A kind that contradicts itself comes after those that say something, however
-// large its mean; what nobody has is missing of nobody; of several workloads
-// with more and more units the widest span tells what one takes; a CPU time of
-// nothing has no ratio; and of two models with one share within 2 the share
-// within 1.5 decides.
+// A mean that one case decides, however large, makes no winner; what nobody has
+// is missing of nobody; of several workloads with more and more units the widest
+// span tells what one takes; a CPU time of nothing has no ratio; and of two
+// models with one share within 2 the share within 1.5 decides.
 func TestVerdictAtItsEdges(t *testing.T) {
 	text := strings.Replace(kindsHead, `"name":"D"`, `"name":"Odd","kind":"odd"}
 # workload {"name":"D"`, 1)
@@ -284,7 +280,7 @@ func TestVerdictAtItsEdges(t *testing.T) {
 	for _, d := range v.Decisions {
 		got += fmt.Sprintf("%s: %s. %s %s %s|", d.Kind.Name, d.Lead, d.Beside, d.Why, d.Memory)
 	}
-	if want := "Handing over: a. a has no result in B n=3.  Memory per unit: a 1.95KiB, b 1.95KiB (B: 100 more units).|Odd: no one model.   |"; got != want {
+	if want := "Handing over: a. a has no result in B n=3.  Memory per unit: a 1.95KiB, b 1.95KiB (B: 100 more units).|Odd: a or b.   |"; got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
 	p := Profile{Models: []ProfileModel{{Model: "x", Share: []float64{.1, .5, .9, .95, 1}}, {Model: "y", Share: []float64{.1, .6, .9, .9, .9}}, {Model: "z", Share: []float64{.9, .9, .8, 1, 1}}}}
@@ -313,12 +309,12 @@ func TestProfile(t *testing.T) {
 	if got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
-	if s := p.Sentence(); s != "If you must pick one: b; within 2× of the best in 100 % of 4 cases, worst 2.00× (A)." {
+	if s := p.Sentence(); s != "If you must pick one: b; within 2× of the best in 100 % of 4 cases, worst 2.00×." {
 		t.Error(s)
 	}
 	// A model that is picked in spite of a gap is told to have one.
 	p.Pick = []string{"a"}
-	if s := p.Sentence(); s != "If you must pick one: a; within 2× of the best in 50 % of 4 cases, worst 9.00× (C), no result in 1, which count as worse than that." {
+	if s := p.Sentence(); s != "If you must pick one: a; within 2× of the best in 50 % of 4 cases, worst 9.00×, no result in 1, which count as worse than that." {
 		t.Error(s)
 	}
 }
@@ -425,26 +421,79 @@ func TestPartlyRecorded(t *testing.T) {
 	}
 }
 
-// Winners that are not decided among each other need not all be better than the
-// next: the sentence does not say that they are.
-func TestVerdictOfWinnersThatAreNotAllBetter(t *testing.T) {
-	cases := read(t, "BenchmarkX/model=a-2 1 5 ns/op\n").Cases()
-	d := Decision{
-		Kind: &Kind{Name: "Kind", Metric: Throughput, Cases: cases}, Ranking: &Ranking{Metric: Throughput, Cases: cases},
-		Winners: []string{"a", "b"}, Next: "c", Factor: 1.1, Lo: 0.9, Hi: 1.3,
-	}
-	for _, tt := range []struct {
-		winners []string
-		lo      float64
-		want    string
+// A form of a model has no answer of its own, however it compares with others,
+// unless it is clearly better than the plain one, or that was not measured.
+func TestVerdictOfForms(t *testing.T) {
+	const head = `# switchyard {"format":1}
+# model {"name":"greenlet"}
+# model {"name":"goroutine"}
+# model {"name":"process","of":"goroutine"}
+`
+	for _, test := range []struct {
+		rates map[string]float64
+		want  string
 	}{
-		{[]string{"a", "b"}, 0.9, "; not all of them are shown to be better than c: 1.10× (95 % interval 0.90 to 1.30 in X)."},
-		{[]string{"a", "b"}, 1.05, ", 1.10× c (95 % interval 1.05 to 1.30 in X)."},
-		{[]string{"a"}, 0.9, ", 1.10× c (95 % interval 0.90 to 1.30 in X)."},
+		{map[string]float64{"goroutine": 100, "process": 140, "greenlet": 95}, "[greenlet goroutine]"},
+		{map[string]float64{"goroutine": 100, "process": 140, "greenlet": 80}, "[greenlet goroutine]"},
+		{map[string]float64{"goroutine": 100, "process": 90, "greenlet": 30}, "[goroutine]"},
+		{map[string]float64{"goroutine": 100, "process": 170, "greenlet": 30}, "[process]"},
+		{map[string]float64{"goroutine": 100, "process": 170, "greenlet": 200}, "[greenlet process]"},
+		{map[string]float64{"process": 100, "greenlet": 300}, "[greenlet]"},
 	} {
-		d.Winners, d.Lo = tt.winners, tt.lo
-		if _, rest := d.claim(); rest != tt.want {
-			t.Errorf("%v, from %v: %q, want %q", tt.winners, tt.lo, rest, tt.want)
+		d := only(t, Of(read(t, head+reporttest.Table{Count: 8, Noise: .005, Order: []string{"A"}, Rates: map[string]map[string]float64{"A": test.rates}}.Text())))
+		if got := fmt.Sprint(d.Winners); got != test.want {
+			t.Errorf("%v: %s", test.rates, d.Claim())
+		}
+		if form := strings.Contains(d.Claim(), "process"); form != (test.rates["process"] > 1.5*test.rates["goroutine"]) {
+			t.Errorf("%v: %s", test.rates, d.Claim())
+		}
+	}
+}
+
+// A mean that few of a kind's workloads make, or that results scatter around as
+// widely as it is, is told in numbers and not in words.
+func TestVerdictOfMeansThatFewMake(t *testing.T) {
+	rates := func(b ...float64) (tb reporttest.Table) {
+		tb = reporttest.Table{Count: 8, Noise: .005, Rates: map[string]map[string]float64{}}
+		for i, v := range b {
+			w := fmt.Sprintf("B/n=%d", i)
+			tb.Order = append(tb.Order, w)
+			tb.Rates[w] = map[string]float64{"greenlet": 100, "goroutine": v}
+		}
+		return tb
+	}
+	for want, tb := range map[string]reporttest.Table{
+		"goroutine":             rates(400, 300, 90, 90), // in half of them, 1.77 by the mean
+		"greenlet or goroutine": rates(2000, 120, 120, 90),
+		"greenlet":              rates(40, 40, 120),
+	} {
+		if d := only(t, tabled(t, tb)); d.Lead != want {
+			t.Errorf("want %s: %s", want, d.Claim())
+		}
+	}
+}
+
+// An open loop whose load could not be made for some model is not decided among
+// the others: how many cells that hits is another number on the next run.
+func TestVerdictOfVoidLoads(t *testing.T) {
+	const head = `# switchyard {"format":1}
+# model {"name":"serial","baseline":true}
+# workload {"name":"O","kind":"messaging","open":true,"cases":["rate=1","rate=2"]}
+`
+	lines := ""
+	for i := range 8 {
+		lines += fmt.Sprintf("BenchmarkO/rate=1/model=a-2 1 10 ns/op 4000%d p99-ns\nBenchmarkO/rate=1/model=b-2 1 50 ns/op 2000%[1]d p99-ns\nBenchmarkO/rate=2/model=a-2 1 10 ns/op 5000%[1]d p99-ns\n", i)
+	}
+	late := func(model string) string {
+		return "--- SKIP: BenchmarkO/rate=2/model=" + model + "-2\n    the generator of the load was late\n"
+	}
+	for text, want := range map[string]string{
+		lines:                  "Messaging at a given rate, by p99 latency: b, 2.00× a (95 % interval 2.00 to 2.00 in O rate=1).",
+		lines + late("serial"): "Messaging at a given rate, by p99 latency: b, 2.00× a (95 % interval 2.00 to 2.00 in O rate=1).",
+		lines + late("b"):      "Messaging at a given rate, by p99 latency: not decided: the load could not be made as planned in 1 of 4 cells.",
+	} {
+		if d := only(t, Of(read(t, head+text))); d.Claim() != want {
+			t.Errorf("%s\nwant %s", d.Claim(), want)
 		}
 	}
 }

@@ -25,6 +25,7 @@ type pageMethod struct {
 	IntervalWarns       string  // half width of an interval that is marked
 	Ramp                []float64
 	Baselines, Controls []string // what does not compete
+	Paced               []string // workloads whose ops fall due by the clock
 	Counters            string   // of the processor: why not all of them were read
 	Exceptions          []string // from the rules of fairness, each with its workload
 }
@@ -56,6 +57,9 @@ func (b *builder) method() pageMethod {
 	for _, w := range b.run.Workloads {
 		if w.Info.Control {
 			m.Controls = append(m.Controls, format.Clean(w.Name))
+		}
+		if w.Info.Paced {
+			m.Paced = append(m.Paced, format.Clean(w.Name))
 		}
 		for _, rule := range slices.Sorted(maps.Keys(w.Info.Exceptions)) {
 			text := fmt.Sprintf("%s, rule %d: %s", w.Name, rule, w.Info.Exceptions[rule])

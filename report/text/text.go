@@ -305,13 +305,21 @@ func (t *textWriter) verdict() {
 		}
 		d := &v.Decisions[i]
 		t.wrap(bold, "- "+d.Claim(), "  ")
-		for _, s := range []string{d.Except(), d.Sizes, d.Rates, d.Why, d.Memory} {
+		more := []string{d.Beside, d.Sizes}
+		if t.opt.Verbose {
+			more = append(more, d.Worse(), d.Rates, d.Why, d.Memory)
+		}
+		for _, s := range more {
 			if s != "" {
 				t.wrap(ansiDim, "  "+s, "  ")
 			}
 		}
 	}
-	for _, s := range []string{v.Advice, v.Mean} {
+	last := []string{v.Note, v.Advice}
+	if t.opt.Verbose {
+		last = append(last, v.Mean)
+	}
+	for _, s := range last {
 		if s != "" {
 			t.wrap("", s, "  ")
 		}

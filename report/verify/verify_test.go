@@ -7,10 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"switchyard/report/analysis"
+	"switchyard/report/format"
 	"switchyard/report/internal/reporttest"
 	"switchyard/report/page"
 	"switchyard/report/results"
@@ -207,37 +209,29 @@ func TestVerdictIsCountedByOtherCode(t *testing.T) {
 		}
 		tally, v := count(string(text)), analysis.Of(run).Verdict
 		for _, d := range v.Decisions {
-			if d.Next == "" || d.Kind.Metric.ID != analysis.Throughput.ID {
+			if d.Kind.Metric.ID != analysis.Throughput.ID {
 				continue
 			}
-			checkFactor(t, tally, &d)
+			checkDecision(t, tally, &d)
 		}
 		checkProfile(t, tally, run, &v.Profile)
 	}
 }
 
-func checkFactor(t *testing.T, tally *tally, d *analysis.Decision) {
+func checkDecision(t *testing.T, tally *tally, d *analysis.Decision) {
 	t.Helper()
-	// The weakest winner, by a mean in which every workload is worth the same.
-	mean := func(model string) float64 {
-		sum, n := 0.0, map[string]float64{}
-		for _, c := range d.Ranking.Cases {
-			n[c.Workload.Name]++
+	for i, s := range append(slices.Clone(d.Among), d.Behind...) {
+		// Where results are far out, by more than the report's own interval allows.
+		got := tally.factor(d.Ranking.Cases, s.A, s.B)
+		if math.Abs(got/s.Ratio-1) > 0.05 && !(s.Lo <= got && got <= s.Hi) {
+			t.Errorf("%s: %s is %v × %s, the verdict says %v", d.Kind.Name, s.A, got, s.B, s.Ratio)
 		}
-		for _, c := range d.Ranking.Cases {
-			sum += math.Log(tally.median(cell{c.Workload.Name, c.Label(), model}, "ops/s")) / n[c.Workload.Name] / float64(len(n))
+		if behind := i >= len(d.Among); behind && got < 0.95*analysis.Clear || !behind && s.Lo > 1 && got > analysis.Clear/0.95 {
+			t.Errorf("%s: %s is %v × %s, which is told as if it were otherwise", d.Kind.Name, s.A, got, s.B)
 		}
-		return math.Exp(sum)
-	}
-	weakest := d.Winners[0]
-	for _, w := range d.Winners {
-		if mean(w) < mean(weakest) {
-			weakest = w
+		if !slices.Contains(d.Winners, s.A) || strings.Count(d.Claim(), format.Ratio(s.Ratio)+" "+s.B) != 1 {
+			t.Errorf("%s does not say %v × %s", d.Claim(), s.Ratio, s.B)
 		}
-	}
-	// Where results are far out, by more than the report's own interval allows.
-	if got := tally.factor(d.Ranking.Cases, weakest, d.Next); math.Abs(got/d.Factor-1) > 0.05 && !(d.Lo <= got && got <= d.Hi) {
-		t.Errorf("%s: %s is %v × %s, the verdict says %v", d.Kind.Name, weakest, got, d.Next, d.Factor)
 	}
 	for _, l := range d.Losses {
 		for _, c := range l.Cases {
