@@ -198,7 +198,7 @@ Messaging, by p99 latency: [b] 2.95 2.95 2.95 ` + `
 }
 
 // From which size of a task on models pay is part of the kind's decision: by
-// what is shown of measured sizes, model by model, and of workloads of this kind
+// what is shown of measured sizes, model by model, and of this kind's workloads
 // alone.
 func TestVerdictOfSizes(t *testing.T) {
 	tb := reporttest.Table{Count: 8, Noise: 0.001, Rates: map[string]map[string]float64{}}
@@ -256,9 +256,9 @@ func TestVerdictIsTheSameOnTheNextRun(t *testing.T) {
 }
 
 // A mean that one case decides, however large, makes no winner; what nobody has
-// is missing of nobody; of several workloads with more and more units the widest
-// span tells what one takes; a CPU time of nothing has no ratio; and of two
-// models with one share within 2 the share within 1.5 decides.
+// is missing of nobody; of several workloads with more and more units the
+// widest span tells what one takes; a CPU time of nothing has no ratio; and of
+// two models with one share within 2 the share within 1.5 decides.
 func TestVerdictAtItsEdges(t *testing.T) {
 	text := strings.Replace(kindsHead, `"name":"D"`, `"name":"Odd","kind":"odd"}
 # workload {"name":"D"`, 1)

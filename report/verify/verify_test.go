@@ -221,7 +221,8 @@ func TestVerdictIsCountedByOtherCode(t *testing.T) {
 func checkDecision(t *testing.T, tally *tally, d *analysis.Decision) {
 	t.Helper()
 	for i, s := range append(slices.Clone(d.Among), d.Behind...) {
-		// Where results are far out, by more than the report's own interval allows.
+		// Where results are far out, by more than the report's own interval
+		// allows.
 		got := tally.factor(d.Ranking.Cases, s.A, s.B)
 		if math.Abs(got/s.Ratio-1) > 0.05 && !(s.Lo <= got && got <= s.Hi) {
 			t.Errorf("%s: %s is %v × %s, the verdict says %v", d.Kind.Name, s.A, got, s.B, s.Ratio)
