@@ -106,9 +106,9 @@ func inWords(v Verdict) string {
 	return number.ReplaceAllString(b.String(), "#")
 }
 
-// Three default runs of one build on one quiet machine have one decision list in
-// words, and so have runs that are drawn from them, in nine of ten pairs: their
-// lists differ in numbers.
+// Three default runs of one build on one quiet machine have one decision list
+// in words, and so have nine of ten pairs of runs that are drawn from them:
+// their lists differ in numbers.
 func TestVerdictHoldsOnTheNextRun(t *testing.T) {
 	var runs []*kept
 	var lists []string
