@@ -21,6 +21,35 @@ const nursery = 64
 // kept in a nursery, where most die young, and only those that are alive when
 // it is full get one.
 
+// watched is how a Greenlet is allocated that is to be killed as garbage.
+//
+// The runtime keeps weak pointers and cleanups of a span of 8 KiB in one list,
+// in order, and walks along it to add one. With a thousand greenlets of eight
+// bytes in a span, that walk was most of what a parked greenlet costs: hence
+// the size, which leaves 128.
+type watched[T any] struct {
+	Greenlet[T]
+	_ [56]byte
+}
+
+// kept is how one is allocated that is not.
+type kept[T any] struct {
+	Greenlet[T]
+	core core[T]
+}
+
+// Keep makes g's family keep the greenlets that New makes from now on: while
+// one is suspended it is not killed for being referred to by nobody, but lives
+// until it ends or Close ends it. It is for programs that end all of theirs:
+// one that is suspended for long costs less time and memory.
+func (g *Greenlet[T]) Keep() {
+	f := g.family
+	if debug {
+		f.check()
+	}
+	f.keeps = true
+}
+
 // Collect kills the suspended greenlets that nobody refers to, as far as the
 // garbage collector has found them, and returns how many: it throws ErrExit
 // into each, as if the running greenlet were its parent. What they end with is
@@ -39,8 +68,11 @@ func (g *Greenlet[T]) Collect() (killed int) {
 	return f.reap()
 }
 
-// watch sees to it that g is killed once it is garbage.
+// watch sees to it that g is killed once it is garbage, unless it is kept.
 func (f *family[T]) watch(g *Greenlet[T]) {
+	if g.self != nil {
+		return
+	}
 	if len(f.young) == nursery {
 		f.wean()
 	}
@@ -48,11 +80,6 @@ func (f *family[T]) watch(g *Greenlet[T]) {
 }
 
 // wean empties the nursery.
-//
-// The runtime keeps weak pointers and cleanups of a span of 8 KiB in one list,
-// in order, and walks along it to add one. With a thousand greenlets of eight
-// bytes in a span, that walk was most of what a parked greenlet costs: hence
-// their size, which leaves 128.
 func (f *family[T]) wean() {
 	for i, g := range f.young {
 		if g.state == active {
@@ -112,6 +139,9 @@ func (f *family[T]) reap() (killed int) {
 
 // greenlet returns c's Greenlet, a new one if the old one is gone.
 func (c *core[T]) greenlet() *Greenlet[T] {
+	if c.self != nil {
+		return c.self
+	}
 	if g := c.handle.Value(); g != nil {
 		return g
 	}

@@ -394,3 +394,61 @@ func TestGarbageStress(t *testing.T) {
 	}
 	settled(t, before)
 }
+
+// TestKept: after Keep nobody need refer to a suspended greenlet: it is not
+// killed, and ends by Close as the one that it is. Those made before still are.
+func TestKept(t *testing.T) {
+	before := runtime.NumGoroutine()
+	main := openFamily[int](t)
+	var lost, held []error
+	for range 10 {
+		startOne(main, &lost)
+	}
+	main.Keep()
+	same := 0
+	for range 2 * nursery {
+		startOne(main, &held)
+	}
+	New(main, func(self *Greenlet[int], _ int) (int, error) {
+		defer func() {
+			if self.Current() == self {
+				same++
+			}
+		}()
+		return main.Switch(0)
+	}).Switch(0)
+	eventually(t, main, "those made before are killed", func() bool { return len(lost) == 10 })
+	for range 3 {
+		runtime.GC()
+		if n := main.Collect(); n != 0 || len(held) != 0 {
+			t.Fatalf("%d kept greenlets are killed, %v", n, held)
+		}
+	}
+	if err := main.Close(); err != nil {
+		t.Error(err)
+	}
+	if len(held) != 2*nursery || same != 1 {
+		t.Errorf("Close ended %d of %d, and %d of 1 as itself", len(held), 2*nursery, same)
+	}
+	for _, err := range held {
+		if err != ErrExit {
+			t.Errorf("ended with %v", err)
+		}
+	}
+	if n := runtime.NumGoroutine(); n > before {
+		t.Errorf("%d goroutines, %d before", n, before)
+	}
+}
+
+// TestKeptEnds: one that is kept and ends is garbage as anything is.
+func TestKeptEnds(t *testing.T) {
+	main := openFamily[int](t)
+	main.Keep()
+	p := func() weak.Pointer[Greenlet[int]] {
+		var got []error
+		g := startOne(main, &got)
+		must(t, g, 0, 0)
+		return weak.Make(g)
+	}()
+	eventually(t, main, "its memory is free", func() bool { return p.Value() == nil })
+}

@@ -26,6 +26,7 @@ type family[T any] struct {
 	relay   *seat    // who is to run, when a worker's end resumed another
 	trace   func(Event[T])
 	origin  *Greenlet[T] // of the switch being traced
+	keeps   bool         // New's greenlets are kept
 	closing bool
 	quit    bool // idle workers must leave
 	made    uint32

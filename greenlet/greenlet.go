@@ -17,7 +17,6 @@ import (
 // only from the goroutine of the family's running greenlet.
 type Greenlet[T any] struct {
 	*core[T]
-	_ [56]byte // see wean
 }
 
 // core is what a greenlet is, apart from its handle. Stacks and lists of the
@@ -25,18 +24,19 @@ type Greenlet[T any] struct {
 // the garbage collector, although its goroutine is parked; see collect.go.
 type core[T any] struct {
 	seat
-	family *family[T]
-	state  state
-	id     uint32
-	parent *Greenlet[T]
-	run    func(*Greenlet[T], T) (T, error) // nil once started
-	name   string
-	ctx    context.Context
+	family  *family[T]
+	state   state
+	refused uint8 // switches refused because the family is closing
+	killed  bool  // as garbage
+	id      uint32
+	self    *Greenlet[T] // if it is kept; see Keep
+	parent  *Greenlet[T]
+	run     func(*Greenlet[T], T) (T, error) // nil once started
+	name    string
+	ctx     context.Context
 
 	before, after *core[T]                  // in family.started
 	handle        weak.Pointer[Greenlet[T]] // once watched
-	refused       uint8                     // switches refused because the family is closing
-	killed        bool                      // as garbage
 }
 
 type state uint8
@@ -74,7 +74,7 @@ func Run[T any](body func(main *Greenlet[T]) error) (err error) {
 // or the error, which parent's Switch then returns. An error that is ErrExit is
 // dropped and the value goes.
 //
-// New costs two small allocations; a goroutine is needed only from the first
+// New costs two small allocations, or one after [Greenlet.Keep]; a goroutine is needed only from the first
 // switch, and is used again for another greenlet after the run function
 // returned.
 func New[T any](parent *Greenlet[T], run func(self *Greenlet[T], v T) (T, error)) *Greenlet[T] {
@@ -89,7 +89,15 @@ func New[T any](parent *Greenlet[T], run func(self *Greenlet[T], v T) (T, error)
 		f.check()
 	}
 	f.made++
-	return &Greenlet[T]{core: &core[T]{family: f, parent: parent, run: run, id: f.made}}
+	if f.keeps {
+		k := new(kept[T])
+		k.core = core[T]{family: f, parent: parent, run: run, id: f.made, self: &k.Greenlet}
+		k.Greenlet.core = &k.core
+		return &k.Greenlet
+	}
+	w := new(watched[T])
+	w.core = &core[T]{family: f, parent: parent, run: run, id: f.made}
+	return &w.Greenlet
 }
 
 // Switch suspends the running greenlet and runs g: with v as the argument of

@@ -25,8 +25,8 @@ import "iter"
 type slot struct {
 	next  func() (struct{}, bool)
 	yield func(struct{}) bool
-	inner bool   // yield is due, not next
 	seat         // where this slot's worker is parked while it has no greenlet
+	inner bool   // yield is due, not next
 	gone  bool   // the worker has left for good
 	born  thread // in debug builds: who made it
 }

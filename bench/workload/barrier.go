@@ -22,13 +22,7 @@ var parties = &bench.Workload{
 		n := b.Int("n") // the last of each round does not wait
 		return bench.Ledger{Units: n, Ops: b.N, Each: b.N / n, Suspensions: b.N - b.N/n}
 	},
-	Impls: map[bench.Model]bench.Func{
-		Greenlet:  barrierGreenlet,
-		Goroutine: barrierShared(goroutines),
-		Ants:      barrierShared(pooled),
-		Thread:    barrierShared(threads),
-		Process:   barrierProcess,
-	},
+	Impls: byModel(nil, barrierGreenlet, barrierShared, barrierProcess),
 	NA:    map[bench.Model]string{Serial: "one task has nobody to wait for"},
 	Limit: fewUnits,
 }
@@ -60,12 +54,10 @@ func barrierGreenlet(b *bench.B) (uint64, error) {
 	})
 }
 
-func barrierShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		n := b.Int("n")
-		come, all := newPlaces(n), newGoBarrier(n)
-		return race(b, launch, n, func(i int, u *bench.Unit) error { return attend(i, b.N/n, come, u, all.wait) })
-	}
+func barrierShared(b *bench.B, launch launcher) (uint64, error) {
+	n := b.Int("n")
+	come, all := newPlaces(n), newGoBarrier(n)
+	return race(b, launch, n, func(i int, u *bench.Unit) error { return attend(i, b.N/n, come, u, all.wait) })
 }
 
 type barrierArgs struct {
@@ -90,9 +82,5 @@ func barrierProcess(b *bench.B) (uint64, error) {
 		return 0, err
 	}
 	defer come.Close()
-	args := make([]barrierArgs, n)
-	for i := range args {
-		args[i] = barrierArgs{all, come, i, b.N / n}
-	}
-	return raceWorkers(b, barrierWorker, args)
+	return raceWorkers(b, barrierWorker, inputs(n, func(i int) barrierArgs { return barrierArgs{all, come, i, b.N / n} }))
 }

@@ -29,9 +29,9 @@ var chain = &bench.Workload{
 	Impls: map[bench.Model]bench.Func{
 		Serial:    spawnSerial,
 		Greenlet:  chainGreenlet,
-		Goroutine: chainShared(goroutines),
+		Goroutine: launched(chainShared, goroutines),
 		Ants:      chainAnts,
-		Thread:    chainShared(threads),
+		Thread:    launched(chainShared, threads),
 		Process:   chainProcess,
 	},
 	Limit: fewUnits,
@@ -71,23 +71,21 @@ func chainGreenlet(b *bench.B) (uint64, error) {
 	})
 }
 
-func chainShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		return chains(b, func(_ *bench.Unit, n int) (uint64, error) {
-			values := make([]chan uint64, n+1)
-			for i := range values {
-				values[i] = make(chan uint64)
-			}
-			free, err := launch(n, func(i int) { values[i] <- 1 + <-values[i+1] })
-			if err != nil {
-				return 0, err
-			}
-			values[n] <- 0
-			v := <-values[0]
-			free()
-			return v, nil
-		})
-	}
+func chainShared(b *bench.B, launch launcher) (uint64, error) {
+	return chains(b, func(_ *bench.Unit, n int) (uint64, error) {
+		values := make([]chan uint64, n+1)
+		for i := range values {
+			values[i] = make(chan uint64)
+		}
+		free, err := launch(n, func(i int) { values[i] <- 1 + <-values[i+1] })
+		if err != nil {
+			return 0, err
+		}
+		values[n] <- 0
+		v := <-values[0]
+		free()
+		return v, nil
+	})
 }
 
 func chainAnts(b *bench.B) (uint64, error) {
@@ -96,7 +94,7 @@ func chainAnts(b *bench.B) (uint64, error) {
 		return 0, err
 	}
 	defer release(pool)
-	return chainShared(pooledIn(pool))(b)
+	return chainShared(b, pooledIn(pool))
 }
 
 type chainArgs struct{ Out, In *procs.Conn }

@@ -33,14 +33,7 @@ var command = &bench.Workload{
 		n := b.Int("tasks")
 		return concurrent(b, bench.Ledger{Units: n, Ops: b.N, Each: b.N / n, Bytes: commandLine * b.N, Suspensions: b.N})
 	},
-	Impls: map[bench.Model]bench.Func{
-		Serial:    commandSerial,
-		Greenlet:  commandGreenlet,
-		Goroutine: commandShared(goroutines),
-		Ants:      commandShared(pooled),
-		Thread:    commandShared(threads),
-		Process:   commandProcess,
-	},
+	Impls: byModel(commandSerial, commandGreenlet, commandShared, commandProcess),
 	Limit: func(*bench.B) error {
 		if _, err := exec.LookPath(shell); err != nil {
 			return bench.Void("there is no %s to run: %v", shell, err)
@@ -88,15 +81,12 @@ func (d dialogue) talk(i int, u *bench.Unit) error {
 	}
 	_ = d.out.Close()
 	u.Answer += uint64(commandCode(i) + exit.ExitCode())
-	u.Ops++
 	return nil
 }
 
-// runCommands does every step-th op from first on, each by a command that start
-// starts.
-func runCommands(n, first, step int, u *bench.Unit, start func() (dialogue, error)) error {
-	for i := first; i < n; i += step {
-		t := u.Begin(u.Ops)
+// runCommands does a unit's ops, each by a command that start starts.
+func runCommands(share stripe, u *bench.Unit, start func() (dialogue, error)) error {
+	return share.each(timed(u, func(i int) error {
 		d, err := start()
 		if err != nil {
 			return err
@@ -104,14 +94,17 @@ func runCommands(n, first, step int, u *bench.Unit, start func() (dialogue, erro
 		if err := d.talk(i, u); err != nil {
 			return fmt.Errorf("command %d: %w", i, err)
 		}
-		u.End(t)
-	}
-	return nil
+		return nil
+	}))
 }
 
-// execCommand is what all models do but greenlets.
-func execCommand() (d dialogue, err error) {
-	cmd := exec.Command(shell, "-c", script)
+// begin starts a command, of package exec or of a hub.
+func begin[In io.WriteCloser, Out io.ReadCloser](cmd interface {
+	StdinPipe() (In, error)
+	StdoutPipe() (Out, error)
+	Start() error
+	Wait() error
+}) (d dialogue, err error) {
 	if d.in, err = cmd.StdinPipe(); err != nil {
 		return d, err
 	}
@@ -122,55 +115,33 @@ func execCommand() (d dialogue, err error) {
 	return d, cmd.Start()
 }
 
+// execCommand is what all models do but greenlets.
+func execCommand() (dialogue, error) { return begin(exec.Command(shell, "-c", script)) }
+
 func commandSerial(b *bench.B) (uint64, error) {
-	u := b.Unit(b.N)
-	b.Start()
-	err := runCommands(b.N, 0, 1, u, execCommand)
-	b.Stop()
-	return u.Answer, err
+	return alone(b, func(u *bench.Unit) error { return runCommands(stripe{0, 1, b.N}, u, execCommand) })
 }
 
 func commandGreenlet(b *bench.B) (uint64, error) {
 	n := b.Int("tasks")
 	return raceGreenlets(b, n, func(h *hub.Hub) work {
-		return func(i int, u *bench.Unit) error {
-			return runCommands(b.N, i, n, u, func() (d dialogue, err error) {
-				cmd := h.Command(shell, "-c", script)
-				if d.in, err = cmd.StdinPipe(); err != nil {
-					return d, err
-				}
-				if d.out, err = cmd.StdoutPipe(); err != nil {
-					return d, err
-				}
-				d.wait = cmd.Wait
-				return d, cmd.Start()
-			})
-		}
+		hubCommand := func() (dialogue, error) { return begin(h.Command(shell, "-c", script)) }
+		return func(i int, u *bench.Unit) error { return runCommands(stripe{i, n, b.N}, u, hubCommand) }
 	})
 }
 
-func commandShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		n := b.Int("tasks")
-		return race(b, launch, n, func(i int, u *bench.Unit) error {
-			return runCommands(b.N, i, n, u, execCommand)
-		})
-	}
+func commandShared(b *bench.B, launch launcher) (uint64, error) {
+	n := b.Int("tasks")
+	return race(b, launch, n, func(i int, u *bench.Unit) error { return runCommands(stripe{i, n, b.N}, u, execCommand) })
 }
 
-type commandArgs struct{ N, First, Step int }
-
-var commandWorker = registerWorker("bench.command", func(_ context.Context, in commandArgs, u *bench.Unit) error {
-	err := runCommands(in.N, in.First, in.Step, u, execCommand)
+var commandWorker = registerWorker("bench.command", func(_ context.Context, share stripe, u *bench.Unit) error {
+	err := runCommands(share, u, execCommand)
 	u.Waits = u.Ops
 	return err
 })
 
 func commandProcess(b *bench.B) (uint64, error) {
 	n := b.Int("tasks")
-	args := make([]commandArgs, n)
-	for i := range args {
-		args[i] = commandArgs{b.N, i, n}
-	}
-	return raceWorkers(b, commandWorker, args)
+	return raceWorkers(b, commandWorker, inputs(n, func(i int) stripe { return stripe{i, n, b.N} }))
 }

@@ -42,9 +42,9 @@ var cpuMap = &bench.Workload{
 	Impls: map[bench.Model]bench.Func{
 		Serial:    cpuMapSerial,
 		Greenlet:  cpuMapGreenlet,
-		Goroutine: cpuMapShared(goroutines),
+		Goroutine: launched(cpuMapShared, goroutines),
 		Ants:      cpuMapAnts,
-		Thread:    cpuMapShared(threads),
+		Thread:    launched(cpuMapShared, threads),
 		Process:   cpuMapProcess,
 	},
 }
@@ -136,30 +136,28 @@ func cpuMapGreenlet(b *bench.B) (uint64, error) {
 }
 
 // cpuMapShared keeps one worker per CPU, fed by a channel.
-func cpuMapShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		next, members := make(chan int, inFlight*b.CPUs), units(b, b.CPUs)
-		var j *cpuJob
-		team, err := gather(b, launch, b.CPUs, func(w int) {
-			for i := range next {
-				members[w].Ops += j.do(i)
-			}
-		})
-		if err != nil {
-			return 0, err
+func cpuMapShared(b *bench.B, launch launcher) (uint64, error) {
+	next, members := make(chan int, inFlight*b.CPUs), units(b, b.CPUs)
+	var j *cpuJob
+	team, err := gather(b, launch, b.CPUs, func(w int) {
+		for i := range next {
+			members[w].Ops += j.do(i)
 		}
-		b.Start()
-		j = newCPUJob(b)
-		team.open()
-		for i := range j.chunks() {
-			next <- i
-		}
-		close(next)
-		team.wait()
-		b.Stop()
-		team.dismiss()
-		return digest(j.results), nil
+	})
+	if err != nil {
+		return 0, err
 	}
+	b.Start()
+	j = newCPUJob(b)
+	team.open()
+	for i := range j.chunks() {
+		next <- i
+	}
+	close(next)
+	team.wait()
+	b.Stop()
+	team.dismiss()
+	return digest(j.results), nil
 }
 
 // cpuMapAnts submits every chunk to the pool, as its documentation shows. A

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -41,18 +40,6 @@ var echo = &bench.Workload{
 	},
 }
 
-// lineSize is the length of a request and of its answer.
-const lineSize = 64
-
-// upper writes the upper case of a line into itself.
-func upper(line []byte) {
-	for i, c := range line {
-		if 'a' <= c && c <= 'z' {
-			line[i] = c - 'a' + 'A'
-		}
-	}
-}
-
 // serve answers one connection until its client closes it.
 func serve(conn io.ReadWriter) error {
 	line := make([]byte, lineSize)
@@ -70,40 +57,6 @@ func serve(conn io.ReadWriter) error {
 	}
 }
 
-// clients is the load: connections that are made before Start and ask b.N
-// questions between them. An answer must be that of its own question.
-type clients []net.Conn
-
-func dialClients(b *bench.B, addr string) (c clients, err error) {
-	for range b.Int("conns") {
-		conn, err := net.Dial("tcp", addr)
-		if err != nil {
-			c.close()
-			return nil, err
-		}
-		c = append(c, conn)
-	}
-	return c, nil
-}
-
-func (c clients) close() {
-	for _, conn := range c {
-		conn.Close()
-	}
-}
-
-// greet has every connection answered once, so that each has its server before
-// the clock starts.
-func (c clients) greet() error {
-	for _, conn := range c {
-		u := bench.NewUnit(1, 1)
-		if err := askAll(conn, 1, u); err != nil || u.Answer != 1 {
-			return fmt.Errorf("%d of 1 greetings were answered: %w", u.Answer, err)
-		}
-	}
-	return nil
-}
-
 // run asks all questions, from Start to Stop, and returns how many were
 // answered rightly.
 func (c clients) run(b *bench.B) (uint64, error) {
@@ -112,18 +65,6 @@ func (c clients) run(b *bench.B) (uint64, error) {
 		defer c[i].Close()
 		return askAll(c[i], b.Share(i, len(c)), u)
 	})
-}
-
-func newQuestion() []byte {
-	return append(bytes.Repeat([]byte("q"), lineSize-1), '\n')
-}
-
-// number makes a line that of question i. Letters would change with the case:
-// the number is in bytes 128 and up.
-func number(line []byte, i int) {
-	for k := range 8 {
-		line[k] = byte(i>>(7*k)) | 0x80
-	}
 }
 
 // askAll asks n questions, one after the other.
@@ -178,10 +119,6 @@ func echoSerial(b *bench.B) (uint64, error) {
 	return c.run(b)
 }
 
-// A clientele asks the server at an address, from Start to Stop, and returns
-// how many answers were right.
-type clientele func(b *bench.B, addr string) (answered uint64, err error)
-
 // echoGreenlet runs its hub on a goroutine of its own, beside the clients.
 func echoGreenlet(ask clientele) bench.Func {
 	return func(b *bench.B) (uint64, error) { return serveHub(b, ask) }
@@ -218,18 +155,6 @@ func serveHub(b *bench.B, ask clientele) (uint64, error) {
 // echoClients are those of a server that serves all connections at once.
 func echoClients(b *bench.B, addr string) (uint64, error) {
 	return withClients(b, addr, clients.run)
-}
-
-func withClients(b *bench.B, addr string, ask func(clients, *bench.B) (uint64, error)) (uint64, error) {
-	c, err := dialClients(b, addr)
-	if err != nil {
-		return 0, err
-	}
-	defer c.close()
-	if err := c.greet(); err != nil {
-		return 0, err
-	}
-	return ask(c, b)
 }
 
 // echoShared has one unit per connection, which accepts and serves it.

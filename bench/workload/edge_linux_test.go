@@ -293,30 +293,34 @@ func TestUpload(t *testing.T) {
 func TestSpool(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	for sync, want := range map[string]bool{"each": true, "never": false} {
-		s, err := newSpool(&bench.B{Params: bench.Params("tasks=1/sync=" + sync)})
-		if err != nil || s.Sync != want {
-			t.Errorf("sync=%s: %+v, %v", sync, s, err)
+		dir := ""
+		answer, err := withSpool(&bench.B{Params: bench.Params("tasks=1/sync=" + sync)}, func(s spool) (uint64, error) {
+			if dir = s.Dir; s.Sync != want {
+				t.Errorf("sync=%s: %+v", sync, s)
+			}
+			u := bench.NewUnit(1, 3)
+			if err := (stripe{1, 2, 5}).each(s.handler(u, here)); err != nil {
+				t.Error(err)
+			}
+			sum := sumWords(words(make([]byte, fileSize), 1)) + sumWords(words(make([]byte, fileSize), 3))
+			if u.Ops != 2 || u.Bytes != 2*fileSize || u.Answer != sum {
+				t.Errorf("sync=%s: %+v, want the sum %d", sync, u.Entry, sum)
+			}
+			if left, err := os.ReadDir(s.Dir); len(left) > 0 || err != nil {
+				t.Errorf("sync=%s: left %v, %v", sync, left, err)
+			}
+			if err := os.WriteFile(filepath.Join(s.Dir, "7"), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			u = bench.NewUnit(1, 1)
+			err := stripe{7, 1, 8}.each(s.handler(u, here))
+			return u.Answer + 7, err
+		})
+		if answer != 7 || !errors.Is(err, fs.ErrExist) {
+			t.Errorf("a file that is there: %d, %v", answer, err)
 		}
-		u := bench.NewUnit(1, 3)
-		if err := s.handleAll(1, 2, 5, u, here); err != nil {
-			t.Error(err)
-		}
-		sum := sumWords(words(make([]byte, fileSize), 1)) + sumWords(words(make([]byte, fileSize), 3))
-		if u.Ops != 2 || u.Bytes != 2*fileSize || u.Answer != sum {
-			t.Errorf("sync=%s: %+v, want the sum %d", sync, u.Entry, sum)
-		}
-		if left, err := os.ReadDir(s.Dir); len(left) > 0 || err != nil {
-			t.Errorf("sync=%s: left %v, %v", sync, left, err)
-		}
-		if err := os.WriteFile(filepath.Join(s.Dir, "7"), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.handleAll(7, 1, 8, bench.NewUnit(1, 1), here); !errors.Is(err, fs.ErrExist) {
-			t.Errorf("a file that is there: %v", err)
-		}
-		s.remove()
-		if _, err := os.Stat(s.Dir); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("the directory is still there: %v", err)
+		if _, err := os.Stat(dir); dir == "" || !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the directory %q is still there: %v", dir, err)
 		}
 	}
 }

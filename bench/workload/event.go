@@ -26,13 +26,7 @@ var event = &bench.Workload{
 		turns := b.N / n
 		return bench.Ledger{Units: n + 1, Ops: b.N + turns, Each: turns, Suspensions: b.N} // the light is a unit too
 	},
-	Impls: map[bench.Model]bench.Func{
-		Greenlet:  eventGreenlet,
-		Goroutine: eventShared(goroutines),
-		Ants:      eventShared(pooled),
-		Thread:    eventShared(threads),
-		Process:   eventProcess,
-	},
+	Impls: byModel(nil, eventGreenlet, eventShared, eventProcess),
 	NA:    map[bench.Model]string{Serial: "one task cannot wait for what it does itself"},
 	Limit: fewUnits,
 }
@@ -101,29 +95,27 @@ func eventGreenlet(b *bench.B) (uint64, error) {
 }
 
 // eventShared has a channel for each turn; to close it wakes all who wait.
-func eventShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		n, c := b.Int("n"), newClock()
-		turns, t, lights := b.N/n, new(turn), [2]chan struct{}{make(chan struct{})}
-		var coming sync.WaitGroup
-		coming.Add(n)
-		return race(b, launch, n+1, func(i int, u *bench.Unit) error {
-			for r := range turns {
-				if i > 0 {
-					coming.Done()
-					<-lights[r%2]
-					t.drive(c, u)
-					continue
-				}
-				coming.Wait()
-				coming.Add(n)
-				lights[(r+1)%2] = make(chan struct{})
-				t.begin(c, u)
-				close(lights[r%2])
+func eventShared(b *bench.B, launch launcher) (uint64, error) {
+	n, c := b.Int("n"), newClock()
+	turns, t, lights := b.N/n, new(turn), [2]chan struct{}{make(chan struct{})}
+	var coming sync.WaitGroup
+	coming.Add(n)
+	return race(b, launch, n+1, func(i int, u *bench.Unit) error {
+		for r := range turns {
+			if i > 0 {
+				coming.Done()
+				<-lights[r%2]
+				t.drive(c, u)
+				continue
 			}
-			return nil
-		})
-	}
+			coming.Wait()
+			coming.Add(n)
+			lights[(r+1)%2] = make(chan struct{})
+			t.begin(c, u)
+			close(lights[r%2])
+		}
+		return nil
+	})
 }
 
 type eventArgs struct {
@@ -190,10 +182,5 @@ func eventProcess(b *bench.B) (_ uint64, err error) {
 		return 0, err
 	}
 	defer in.Road.Close()
-	args := make([]eventArgs, n+1)
-	for i := range args {
-		args[i] = in
-		args[i].I = i
-	}
-	return raceWorkers(b, eventWorker, args)
+	return raceWorkers(b, eventWorker, inputs(n+1, func(i int) eventArgs { in.I = i; return in }))
 }

@@ -47,14 +47,7 @@ var fetch = &bench.Workload{
 		}
 		return concurrent(b, want)
 	},
-	Impls: map[bench.Model]bench.Func{
-		Serial:    fetchSerial,
-		Greenlet:  fetchGreenlet,
-		Goroutine: fetchShared(goroutines),
-		Ants:      fetchShared(pooled),
-		Thread:    fetchShared(threads),
-		Process:   fetchProcess,
-	},
+	Impls: byModel(fetchSerial, fetchGreenlet, fetchShared, fetchProcess),
 	Limit: func(b *bench.B) error {
 		if n := b.Int("tasks"); b.Model == Process && n > maxProcesses {
 			return bench.Void("%d processes, at some 1 MiB and more than a millisecond of start-up each, are no way to wait for answers", n)
@@ -153,7 +146,7 @@ func withServer(b *bench.B, ask func(addr string) (uint64, error)) (uint64, erro
 	file.Close()
 	ln.Close() // whoever connects to a server that has died is refused
 	addr := ln.Addr().String()
-	if err := downloads(0, 1, 1, bench.NewUnit(1, 1), dialTCP(addr)); err != nil { // it is up
+	if err := downloads(stripe{0, 1, 1}, bench.NewUnit(1, 1), dialTCP(addr)); err != nil { // it is up
 		return 0, err
 	}
 	return ask(addr)
@@ -167,22 +160,13 @@ func dialTCP(addr string) dialer {
 	return func() (io.ReadWriteCloser, error) { return net.Dial("tcp", addr) }
 }
 
-// downloads fetches first, first+step and so on up to n, one after the other.
-func downloads(first, step, n int, u *bench.Unit, dial dialer) error {
-	fetch := fetcher(u, dial)
-	for i := first; i < n; i += step {
-		if err := fetch(i); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// downloads fetches a unit's share, one after the other.
+func downloads(share stripe, u *bench.Unit, dial dialer) error { return share.each(fetcher(u, dial)) }
 
 // fetcher returns what fetches number i, with a buffer of its own.
 func fetcher(u *bench.Unit, dial dialer) func(i int) error {
 	r, buf := bufio.NewReader(nil), make([]byte, 64<<10)
-	return func(i int) error {
-		t := u.Begin(u.Ops)
+	return timed(u, func(i int) error {
 		conn, err := dial()
 		if err != nil {
 			return err
@@ -192,10 +176,8 @@ func fetcher(u *bench.Unit, dial dialer) func(i int) error {
 		if err != nil {
 			return fmt.Errorf("download %d: %w", i, err)
 		}
-		u.End(t)
-		u.Ops++
 		return nil
-	}
+	})
 }
 
 // download asks for number i, and adds up the body as it comes.
@@ -221,11 +203,7 @@ func download(conn io.Writer, r *bufio.Reader, buf []byte, i int, u *bench.Unit)
 
 func fetchSerial(b *bench.B) (uint64, error) {
 	return withServer(b, func(addr string) (uint64, error) {
-		u := b.Unit(b.N)
-		b.Start()
-		err := downloads(0, 1, b.N, u, dialTCP(addr))
-		b.Stop()
-		return u.Answer, err
+		return alone(b, func(u *bench.Unit) error { return downloads(stripe{0, 1, b.N}, u, dialTCP(addr)) })
 	})
 }
 
@@ -234,28 +212,25 @@ func fetchGreenlet(b *bench.B) (uint64, error) {
 		n := b.Int("tasks")
 		return raceGreenlets(b, n, func(h *hub.Hub) work {
 			dial := func() (io.ReadWriteCloser, error) { return h.Dial("tcp", addr) }
-			return func(i int, u *bench.Unit) error { return downloads(i, n, b.N, u, dial) }
+			return func(i int, u *bench.Unit) error { return downloads(stripe{i, n, b.N}, u, dial) }
 		})
 	})
 }
 
-func fetchShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		return withServer(b, func(addr string) (uint64, error) {
-			n := b.Int("tasks")
-			return race(b, launch, n, func(i int, u *bench.Unit) error { return downloads(i, n, b.N, u, dialTCP(addr)) })
-		})
-	}
+func fetchShared(b *bench.B, launch launcher) (uint64, error) {
+	return withServer(b, func(addr string) (uint64, error) {
+		n := b.Int("tasks")
+		return race(b, launch, n, func(i int, u *bench.Unit) error { return downloads(stripe{i, n, b.N}, u, dialTCP(addr)) })
+	})
 }
 
 type fetchArgs struct {
-	Addr        string
-	First, Step int
-	N           int
+	Addr  string
+	Share stripe
 }
 
 var fetchWorker = registerWorker("bench.fetch", func(_ context.Context, in fetchArgs, u *bench.Unit) error {
-	err := downloads(in.First, in.Step, in.N, u, dialTCP(in.Addr))
+	err := downloads(in.Share, u, dialTCP(in.Addr))
 	u.Waits = u.Ops
 	return err
 })
@@ -263,10 +238,6 @@ var fetchWorker = registerWorker("bench.fetch", func(_ context.Context, in fetch
 func fetchProcess(b *bench.B) (uint64, error) {
 	return withServer(b, func(addr string) (uint64, error) {
 		n := b.Int("tasks")
-		ins := make([]fetchArgs, n)
-		for i := range ins {
-			ins[i] = fetchArgs{addr, i, n, b.N}
-		}
-		return raceWorkers(b, fetchWorker, ins)
+		return raceWorkers(b, fetchWorker, inputs(n, func(i int) fetchArgs { return fetchArgs{addr, stripe{i, n, b.N}} }))
 	})
 }

@@ -2,7 +2,6 @@ package workload
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"os"
@@ -38,30 +37,7 @@ var files = &bench.Workload{
 		return concurrent(b, want)
 	},
 	Exceptions: map[int]string{2: "beside greenlets a unit waits in the kernel, where it is not seen"},
-	Impls: map[bench.Model]bench.Func{
-		Serial:    filesSerial,
-		Greenlet:  filesGreenlet,
-		Goroutine: filesShared(goroutines),
-		Ants:      filesShared(pooled),
-		Thread:    filesShared(threads),
-		Process:   filesProcess,
-	},
-}
-
-// words makes the content of file, or body, number i.
-func words(content []byte, i int) []byte {
-	for k := 0; k < len(content); k += 8 {
-		binary.LittleEndian.PutUint64(content[k:], uint64(i+1)+uint64(k))
-	}
-	return content
-}
-
-// sumWords adds up the words of eight bytes of a content.
-func sumWords(content []byte) (sum uint64) {
-	for ; len(content) >= 8; content = content[8:] {
-		sum += binary.LittleEndian.Uint64(content)
-	}
-	return sum
+	Impls:      byModel(filesSerial, filesGreenlet, filesShared, filesProcess),
 }
 
 // A spool handles files in a directory, one at a time.
@@ -71,14 +47,17 @@ type spool struct {
 	content []byte
 }
 
-// newSpool makes the directory, on the disk that TMPDIR says.
-func newSpool(b *bench.B) (spool, error) {
+// withSpool makes the directory, on the disk that TMPDIR says, and removes it
+// when run has returned.
+func withSpool(b *bench.B, run func(s spool) (uint64, error)) (uint64, error) {
 	dir, err := os.MkdirTemp("", "files-")
-	v, _ := b.Params.Get("sync")
-	return spool{Dir: dir, Sync: v == "each"}, err
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	sync, _ := b.Params.Get("sync")
+	return run(spool{Dir: dir, Sync: sync == "each"})
 }
-
-func (s spool) remove() { _ = os.RemoveAll(s.Dir) }
 
 // handle writes file i, reads it back into s.content, and removes it.
 func (s *spool) handle(i int) (err error) {
@@ -110,98 +89,60 @@ func (s *spool) write(path string, content []byte) error {
 	return f.Sync()
 }
 
-// handleAll handles the files first, first+step and so on up to n.
-func (s spool) handleAll(first, step, n int, u *bench.Unit, call func(func() error) error) error {
-	handle := s.handler(u, call)
-	for i := first; i < n; i += step {
-		if err := handle(i); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // handler returns what handles file i, with a buffer of its own.
 func (s spool) handler(u *bench.Unit, call func(func() error) error) func(i int) error {
 	s.content = make([]byte, fileSize)
-	return func(i int) error {
-		t := u.Begin(u.Ops)
+	return timed(u, func(i int) error {
 		if err := call(func() error { return s.handle(i) }); err != nil {
 			return err
 		}
-		u.End(t)
 		u.Answer += sumWords(s.content)
 		u.Bytes += len(s.content)
-		u.Ops++
 		return nil
-	}
+	})
 }
 
 // here calls as every model does but greenlets.
 func here(f func() error) error { return f() }
 
 func filesSerial(b *bench.B) (uint64, error) {
-	s, err := newSpool(b)
-	if err != nil {
-		return 0, err
-	}
-	defer s.remove()
-	u := b.Unit(b.N)
-	b.Start()
-	err = s.handleAll(0, 1, b.N, u, here)
-	b.Stop()
-	return u.Answer, err
-}
-
-func filesGreenlet(b *bench.B) (uint64, error) {
-	s, err := newSpool(b)
-	if err != nil {
-		return 0, err
-	}
-	defer s.remove()
-	n := b.Int("tasks")
-	return raceGreenlets(b, n, func(h *hub.Hub) work {
-		return func(i int, u *bench.Unit) error {
-			return s.handleAll(i, n, b.N, u, func(f func() error) error {
-				_, err := hub.Await(h, func(context.Context) (struct{}, error) { return struct{}{}, f() })
-				return err
-			})
-		}
+	return withSpool(b, func(s spool) (uint64, error) {
+		return alone(b, func(u *bench.Unit) error { return stripe{0, 1, b.N}.each(s.handler(u, here)) })
 	})
 }
 
-func filesShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		s, err := newSpool(b)
-		if err != nil {
-			return 0, err
-		}
-		defer s.remove()
-		n := b.Int("tasks")
-		return race(b, launch, n, func(i int, u *bench.Unit) error { return s.handleAll(i, n, b.N, u, here) })
-	}
+func filesGreenlet(b *bench.B) (uint64, error) {
+	n := b.Int("tasks")
+	return withSpool(b, func(s spool) (uint64, error) {
+		return raceGreenlets(b, n, func(h *hub.Hub) work {
+			elsewhere := func(f func() error) error {
+				_, err := hub.Await(h, func(context.Context) (struct{}, error) { return struct{}{}, f() })
+				return err
+			}
+			return func(i int, u *bench.Unit) error { return stripe{i, n, b.N}.each(s.handler(u, elsewhere)) }
+		})
+	})
+}
+
+func filesShared(b *bench.B, launch launcher) (uint64, error) {
+	n := b.Int("tasks")
+	return withSpool(b, func(s spool) (uint64, error) {
+		return race(b, launch, n, func(i int, u *bench.Unit) error { return stripe{i, n, b.N}.each(s.handler(u, here)) })
+	})
 }
 
 type filesArgs struct {
-	Spool       spool
-	First, Step int
-	N           int
+	Spool spool
+	Share stripe
 }
 
 var filesWorker = registerWorker("bench.files", func(_ context.Context, in filesArgs, u *bench.Unit) error {
-	return in.Spool.handleAll(in.First, in.Step, in.N, u, here)
+	return in.Share.each(in.Spool.handler(u, here))
 })
 
 func filesProcess(b *bench.B) (uint64, error) {
-	s, err := newSpool(b)
-	if err != nil {
-		return 0, err
-	}
-	defer s.remove()
 	n := b.Int("tasks")
-	ins := make([]filesArgs, n)
-	for i := range ins {
-		ins[i] = filesArgs{s, i, n, b.N}
-	}
-	return raceWorkers(b, filesWorker, ins)
+	return withSpool(b, func(s spool) (uint64, error) {
+		return raceWorkers(b, filesWorker, inputs(n, func(i int) filesArgs { return filesArgs{s, stripe{i, n, b.N}} }))
+	})
 }

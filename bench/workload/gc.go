@@ -29,14 +29,7 @@ var gc = &bench.Workload{
 		return concurrent(b, want)
 	},
 	Exceptions: map[int]string{2: "beside greenlets, tasks that compute wait for nobody"},
-	Impls: map[bench.Model]bench.Func{
-		Serial:    gcSerial,
-		Greenlet:  gcGreenlet,
-		Goroutine: gcShared(goroutines),
-		Ants:      gcShared(pooled),
-		Thread:    gcShared(threads),
-		Process:   gcProcess,
-	},
+	Impls:      byModel(gcSerial, gcGreenlet, gcShared, gcProcess),
 }
 
 // A record is 256 bytes.
@@ -96,9 +89,6 @@ func requests(n int, u *bench.Unit, yield func() error) error {
 		u.Answer += request()
 		u.End(t)
 		u.Ops++
-		if yield == nil {
-			continue
-		}
 		if err := yield(); err != nil {
 			return err
 		}
@@ -107,67 +97,53 @@ func requests(n int, u *bench.Unit, yield func() error) error {
 }
 
 // besideHeap calls run while there is a heap.
-func besideHeap(b *bench.B, run func() error) (uint64, error) {
+func besideHeap(b *bench.B, run func() (uint64, error)) (uint64, error) {
 	heap, records := settle(heapRecords(b))
 	b.Unit(0).Answer = records
-	err := run()
+	answer, err := run()
 	runtime.KeepAlive(heap)
-	return b.Answer(), err
+	return answer, err
 }
 
 func gcSerial(b *bench.B) (uint64, error) {
-	return besideHeap(b, func() error {
-		u := b.Unit(b.N)
-		b.Start()
-		err := requests(b.N, u, nil)
-		b.Stop()
-		return err
+	return besideHeap(b, func() (uint64, error) {
+		return alone(b, func(u *bench.Unit) error { return requests(b.N, u, nothing) })
 	})
 }
 
 func gcGreenlet(b *bench.B) (uint64, error) {
-	return besideHeap(b, func() error {
-		_, err := raceGreenlets(b, b.CPUs, func(h *hub.Hub) work {
+	return besideHeap(b, func() (uint64, error) {
+		return raceGreenlets(b, b.CPUs, func(h *hub.Hub) work {
 			return func(i int, u *bench.Unit) error { return requests(b.Share(i, b.CPUs), u, h.Yield) }
 		})
-		return err
 	})
 }
 
-func gcShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		return besideHeap(b, func() error {
-			_, err := race(b, launch, b.CPUs, func(i int, u *bench.Unit) error {
-				return requests(b.Share(i, b.CPUs), u, nil)
-			})
-			return err
-		})
-	}
+func gcShared(b *bench.B, launch launcher) (uint64, error) {
+	return besideHeap(b, func() (uint64, error) {
+		return race(b, launch, b.CPUs, func(i int, u *bench.Unit) error { return requests(b.Share(i, b.CPUs), u, nothing) })
+	})
 }
 
 // gcArgs is a worker's part of the requests and of the heap.
 type gcArgs struct{ Requests, Records int }
 
-// workerHeap is the heap of a worker process.
-var workerHeap struct {
-	tree    *record
-	records uint64
-}
+// The heap of a worker process, and how many records it has.
+var (
+	workerHeap    *record
+	workerRecords uint64
+)
 
-func (in gcArgs) prepare() error {
-	workerHeap.tree, workerHeap.records = settle(in.Records)
-	return nil
-}
+func (in gcArgs) prepare() error { workerHeap, workerRecords = settle(in.Records); return nil }
 
 var gcWorker = registerWorker("bench.gc", func(_ context.Context, in gcArgs, u *bench.Unit) error {
-	u.Answer = workerHeap.records
-	return requests(in.Requests, u, nil)
+	u.Answer = workerRecords
+	return requests(in.Requests, u, nothing)
 })
 
 func gcProcess(b *bench.B) (uint64, error) {
-	parts, records := make([]gcArgs, b.CPUs), heapRecords(b)
-	for i := range parts {
-		parts[i] = gcArgs{b.Share(i, b.CPUs), records*(i+1)/b.CPUs - records*i/b.CPUs}
-	}
-	return raceWorkers(b, gcWorker, parts)
+	records := heapRecords(b)
+	return raceWorkers(b, gcWorker, inputs(b.CPUs, func(i int) gcArgs {
+		return gcArgs{b.Share(i, b.CPUs), records*(i+1)/b.CPUs - records*i/b.CPUs}
+	}))
 }

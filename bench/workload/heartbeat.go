@@ -39,14 +39,8 @@ var heartbeat = &bench.Workload{
 		}
 		return bench.Ledger{Units: 1 + hogs, Ops: b.N + all, Suspensions: waits, Elapsed: time.Duration(b.N) * beatEvery}
 	},
-	Impls: map[bench.Model]bench.Func{
-		Greenlet:  heartbeatGreenlet,
-		Goroutine: heartbeatShared(goroutines),
-		Ants:      heartbeatShared(pooled),
-		Thread:    heartbeatShared(threads),
-		Process:   heartbeatProcess,
-	},
-	NA: map[bench.Model]string{Serial: "one task alone cannot beat while it computes"},
+	Impls: byModel(nil, heartbeatGreenlet, heartbeatShared, heartbeatProcess),
+	NA:    map[bench.Model]string{Serial: "one task alone cannot beat while it computes"},
 }
 
 // bursts is how many a hog does. All together they fill the time of the beats
@@ -105,10 +99,8 @@ func heartbeatWork(b *bench.B, sleep func(time.Duration) error, yield func() err
 	}
 }
 
-func heartbeatShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		return race(b, launch, 1+b.Int("hogs"), heartbeatWork(b, block, func() error { runtime.Gosched(); return nil }))
-	}
+func heartbeatShared(b *bench.B, launch launcher) (uint64, error) {
+	return race(b, launch, 1+b.Int("hogs"), heartbeatWork(b, block, func() error { runtime.Gosched(); return nil }))
 }
 
 type heartbeatArgs struct{ Beats, Bursts, Size int }

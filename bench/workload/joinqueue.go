@@ -2,7 +2,6 @@ package workload
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 
@@ -31,14 +30,7 @@ var joinQueue = &bench.Workload{
 		return concurrent(b, want)
 	},
 	Exceptions: map[int]string{2: "beside greenlets, producer and consumers may be at work at once and never wait"},
-	Impls: map[bench.Model]bench.Func{
-		Serial:    joinQueueSerial,
-		Greenlet:  joinQueueGreenlet,
-		Goroutine: joinQueueShared(goroutines),
-		Ants:      joinQueueShared(pooled),
-		Thread:    joinQueueShared(threads),
-		Process:   joinQueueProcess,
-	},
+	Impls:      byModel(joinQueueSerial, joinQueueGreenlet, joinQueueShared, joinQueueProcess),
 }
 
 // produceBatches is the producer's part. It sees after every wait that what it
@@ -79,7 +71,7 @@ func joinQueueSerial(b *bench.B) (uint64, error) {
 		return nil
 	}
 	b.Start()
-	err := produceBatches(b.N, b.Int("batch"), done, u, put, join, func() error { return nil })
+	err := produceBatches(b.N, b.Int("batch"), done, u, put, join, nothing)
 	b.Stop()
 	u.Ops += done.sum()
 	return sum, err
@@ -111,27 +103,25 @@ func joinQueueGreenlet(b *bench.B) (uint64, error) {
 	})
 }
 
-func joinQueueShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		c, batch := b.Int("c"), b.Int("batch")
-		queue, done := make(chan uint64, batch), newPlaces(1+c)
-		var unfinished sync.WaitGroup
-		put := func(v uint64) error { unfinished.Add(1); queue <- v; return nil }
-		join := func() error { unfinished.Wait(); return nil }
-		end := func() error { close(queue); return nil }
-		return race(b, launch, 1+c, func(i int, u *bench.Unit) error {
-			if i == 0 {
-				return produceBatches(b.N, batch, done, u, put, join, end)
-			}
-			for v := range queue {
-				u.Answer += v
-				u.Ops++
-				done.set(i, u.Ops)
-				unfinished.Done()
-			}
-			return nil
-		})
-	}
+func joinQueueShared(b *bench.B, launch launcher) (uint64, error) {
+	c, batch := b.Int("c"), b.Int("batch")
+	queue, done := make(chan uint64, batch), newPlaces(1+c)
+	var unfinished sync.WaitGroup
+	put := func(v uint64) error { unfinished.Add(1); queue <- v; return nil }
+	join := func() error { unfinished.Wait(); return nil }
+	end := func() error { close(queue); return nil }
+	return race(b, launch, 1+c, func(i int, u *bench.Unit) error {
+		if i == 0 {
+			return produceBatches(b.N, batch, done, u, put, join, end)
+		}
+		for v := range queue {
+			u.Answer += v
+			u.Ops++
+			done.set(i, u.Ops)
+			unfinished.Done()
+		}
+		return nil
+	})
 }
 
 type joinQueueArgs struct {
@@ -161,14 +151,6 @@ var joinQueueWorker = registerWorker("bench.joinqueue", func(ctx context.Context
 	}
 })
 
-// atClosed returns nil for [procs.ErrClosed], else err.
-func atClosed(err error) error {
-	if errors.Is(err, procs.ErrClosed) {
-		return nil
-	}
-	return err
-}
-
 func joinQueueProcess(b *bench.B) (uint64, error) {
 	c, batch := b.Int("c"), b.Int("batch")
 	queue, err := procs.NewJoinableQueue[uint64](batch)
@@ -181,9 +163,7 @@ func joinQueueProcess(b *bench.B) (uint64, error) {
 		return 0, err
 	}
 	defer done.Close()
-	args := make([]joinQueueArgs, 1+c)
-	for i := range args {
-		args[i] = joinQueueArgs{queue, done, i, b.N, batch}
-	}
-	return raceWorkers(b, joinQueueWorker, args)
+	return raceWorkers(b, joinQueueWorker, inputs(1+c, func(i int) joinQueueArgs {
+		return joinQueueArgs{queue, done, i, b.N, batch}
+	}))
 }

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"runtime"
@@ -61,6 +62,29 @@ func threads(n int, fn func(i int)) (free func(), err error) {
 	return goroutines(n, func(i int) { runtime.LockOSThread(); fn(i) })
 }
 
+// launched is a body that the models of Go's scheduler share, in one of them.
+func launched(shared func(b *bench.B, launch launcher) (uint64, error), launch launcher) bench.Func {
+	return func(b *bench.B) (uint64, error) { return shared(b, launch) }
+}
+
+// byModel returns the implementations of a workload in which goroutines, ants
+// and threads differ in how a unit is launched and in nothing else. There is
+// no serial one where one task cannot do it alone.
+func byModel(serial, greenlet bench.Func, shared func(b *bench.B, launch launcher) (uint64, error), process bench.Func) map[bench.Model]bench.Func {
+	impls := map[bench.Model]bench.Func{
+		Serial:    serial,
+		Greenlet:  greenlet,
+		Goroutine: launched(shared, goroutines),
+		Ants:      launched(shared, pooled),
+		Thread:    launched(shared, threads),
+		Process:   process,
+	}
+	if serial == nil {
+		delete(impls, Serial)
+	}
+	return impls
+}
+
 // release ends a pool of ants and waits until its workers are gone.
 func release(pool *ants.Pool) { _ = pool.ReleaseTimeout(joinTimeout) }
 
@@ -112,6 +136,45 @@ func (t *team) dismiss() {
 
 // A work is what unit i does; what it has done it enters in u.
 type work = func(i int, u *bench.Unit) error
+
+// alone times one task that does all the work.
+func alone(b *bench.B, do func(u *bench.Unit) error) (answer uint64, err error) {
+	u := b.Unit(b.N)
+	b.Start()
+	err = do(u)
+	b.Stop()
+	return b.Answer(), err
+}
+
+// nothing is what a task does for others that is alone, and cannot fail in.
+func nothing() error { return nil }
+
+// A stripe is a unit's share of N ops where each is another one: every Step-th,
+// from First on.
+type stripe struct{ First, Step, N int }
+
+// each does the ops of a stripe.
+func (s stripe) each(op func(i int) error) error {
+	for i := s.First; i < s.N; i += s.Step {
+		if err := op(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// timed returns op with what u notes of it: its latency, and that it was done.
+func timed(u *bench.Unit, op func(i int) error) func(i int) error {
+	return func(i int) error {
+		t := u.Begin(u.Ops)
+		if err := op(i); err != nil {
+			return err
+		}
+		u.End(t)
+		u.Ops++
+		return nil
+	}
+}
 
 // race times n units from the barrier to the end of the last one's work. The
 // answer is the sum of theirs.
@@ -264,15 +327,35 @@ func addOne(v uint64) uint64 { return v + 1 }
 // same work in every model and on every machine.
 const stepsPerMicrosecond = 900
 
+// step is one of a generator of random numbers: which number comes out of many
+// tells how many they were.
+func step(x uint64) uint64 { return x*6364136223846793005 + 1442695040888963407 }
+
 // steps does n dependent multiplications; no compiler can shorten the loop.
 //
 //go:noinline
 func steps(n int) uint64 {
 	x := uint64(1)
 	for range n {
-		x = x*6364136223846793005 + 1442695040888963407
+		x = step(x)
 	}
 	return x
+}
+
+// words makes the content of file, or body, number i.
+func words(content []byte, i int) []byte {
+	for k := 0; k < len(content); k += 8 {
+		binary.LittleEndian.PutUint64(content[k:], uint64(i+1)+uint64(k))
+	}
+	return content
+}
+
+// sumWords adds up the words of eight bytes of a content.
+func sumWords(content []byte) (sum uint64) {
+	for ; len(content) >= 8; content = content[8:] {
+		sum += binary.LittleEndian.Uint64(content)
+	}
+	return sum
 }
 
 // quickest is less time than n steps take on any processor: a multiplication

@@ -264,6 +264,15 @@ func (w *workers) free() {
 	}
 }
 
+// inputs returns the arguments of n workers, of which each has its own.
+func inputs[In any](n int, of func(i int) In) []In {
+	ins := make([]In, n)
+	for i := range ins {
+		ins[i] = of(i)
+	}
+	return ins
+}
+
 // raceWorkers is race for processes.
 func raceWorkers[In any](b *bench.B, f worker[In], ins []In) (answer uint64, err error) {
 	w, err := gatherWorkers(b, f, ins)
@@ -341,6 +350,20 @@ func fewUnits(b *bench.B) error {
 	return nil
 }
 
+// joinAll waits for processes that have nothing more to do.
+func joinAll(ps []*procs.Process) error {
+	for _, p := range ps {
+		if err := p.Join(context.Background()); err != nil {
+			return err
+		}
+		if code, _ := p.ExitCode(); code != 0 {
+			return fmt.Errorf("a process ended with exit code %d", code)
+		}
+		_ = p.Close()
+	}
+	return nil
+}
+
 // joinTimeout is how long tear-down waits for workers that were told to end.
 const joinTimeout = 10 * time.Second
 
@@ -398,6 +421,14 @@ func recvUint64(c *procs.Conn) (uint64, error) {
 		return 0, fmt.Errorf("received %d bytes instead of %d", n, len(buf))
 	}
 	return binary.NativeEndian.Uint64(buf[:]), nil
+}
+
+// atClosed returns nil for [procs.ErrClosed], else err.
+func atClosed(err error) error {
+	if errors.Is(err, procs.ErrClosed) {
+		return nil
+	}
+	return err
 }
 
 // atEOF returns nil for [io.EOF], by which a worker knows that its parent has

@@ -103,8 +103,8 @@ func TestRaceWorkers(t *testing.T) {
 	}
 }
 
-// pingPongDirect is what pingPongShared(goroutines) would be if it launched its
-// units itself.
+// pingPongDirect is what pingPongShared would be for goroutines if it launched
+// its units itself.
 func pingPongDirect(b *bench.B) (uint64, error) {
 	to, fro := make(chan uint64), make(chan uint64)
 	ours, theirs := b.Unit(b.N), b.Unit(0)

@@ -30,14 +30,7 @@ var lock = &bench.Workload{
 		return concurrent(b, want)
 	},
 	Exceptions: map[int]string{2: "with yield=never nobody has to give way"},
-	Impls: map[bench.Model]bench.Func{
-		Serial:    lockSerial,
-		Greenlet:  lockGreenlet,
-		Goroutine: lockShared(goroutines),
-		Ants:      lockShared(pooled),
-		Thread:    lockShared(threads),
-		Process:   lockProcess,
-	},
+	Impls:      byModel(lockSerial, lockGreenlet, lockShared, lockProcess),
 }
 
 // tickets is the shared counter of the models that share memory.
@@ -127,14 +120,12 @@ func clerk(t *tickets, each bool, u *bench.Unit) {
 	}
 }
 
-func lockShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		counter, each := &tickets{left: b.N}, yields(b)
-		return race(b, launch, b.Int("tasks"), func(_ int, u *bench.Unit) error {
-			clerk(counter, each, u)
-			return nil
-		})
-	}
+func lockShared(b *bench.B, launch launcher) (uint64, error) {
+	counter, each := &tickets{left: b.N}, yields(b)
+	return race(b, launch, b.Int("tasks"), func(_ int, u *bench.Unit) error {
+		clerk(counter, each, u)
+		return nil
+	})
 }
 
 type lockArgs struct {

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"runtime"
@@ -36,8 +37,26 @@ func TestDeclarations(t *testing.T) {
 	}
 }
 
-// Every case, with as few ops as there can be, and with some hundreds where
-// that takes no time: the answer is right, and no goroutine, child, or
+// A workload is short enough to be read beside another one. What grows is that
+// which two of them need, in the kit.
+func TestWorkloadsAreShort(t *testing.T) {
+	const limit = 150
+	var lengths []int
+	for _, w := range All() {
+		text, err := os.ReadFile("../../" + w.Info(Models()).Source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lengths = append(lengths, bytes.Count(text, []byte("\n")))
+	}
+	slices.Sort(lengths)
+	if median := lengths[len(lengths)/2]; median > limit {
+		t.Errorf("half of the workloads have %d lines or more, want %d at most: %v", median, limit, lengths)
+	}
+}
+
+// Every case, with one op, or batch, and with some hundreds where that takes no
+// time: the answer is right, and no goroutine, child, or
 // descriptor is left. Of the points that only the full profile has, each is
 // tried in one model, the next in the next; MATRIX=long (make matrix) tries all
 // in all, which takes many minutes.
@@ -86,8 +105,9 @@ func warmUp(t *testing.T) {
 	}
 }
 
-// fewOps are enough to see every step of a workload; manyOps to fill its
-// queues, to wrap round its rings and to use up what is not given back.
+// fewOps are enough to see every step of a workload, where each takes long;
+// manyOps to fill its queues, to wrap round its rings and to use up what is not
+// given back.
 const (
 	fewOps   = 3
 	manyOps  = 200
@@ -96,7 +116,7 @@ const (
 )
 
 func testCase(t *testing.T, w *bench.Workload, c bench.Case) {
-	r, err := watched(w, c, fewOps, patience)
+	r, err := watched(w, c, 1, patience)
 	if void, ok := err.(*bench.VoidError); ok {
 		t.Skip(void.Reason)
 	}
@@ -107,10 +127,14 @@ func testCase(t *testing.T, w *bench.Workload, c bench.Case) {
 		t.Errorf("%d units were alive at once, want %d", r.Units, want)
 	}
 	op := max(r.Elapsed/time.Duration(r.N), 1)
-	if r.N >= manyOps || manyOps*op > 500*time.Millisecond {
+	n := min(maxOps, max(manyOps, int(50*time.Millisecond/op)))
+	if manyOps*op > 500*time.Millisecond {
+		n = fewOps
+	}
+	if r.N >= min(n, manyOps) {
 		return
 	}
-	_, err = watched(w, c, min(maxOps, max(manyOps, int(50*time.Millisecond/op))), patience)
+	_, err = watched(w, c, n, patience)
 	var void *bench.VoidError
 	if errors.As(err, &void) && w.Open { // the machine is busy: its load was not the intended one
 		t.Skip(void.Reason)

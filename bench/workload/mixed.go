@@ -43,14 +43,7 @@ var mixed = &bench.Workload{
 		return concurrent(b, want)
 	},
 	Exceptions: map[int]string{2: "with wait=0 nobody waits"},
-	Impls: map[bench.Model]bench.Func{
-		Serial:    mixedSerial,
-		Greenlet:  mixedGreenlet,
-		Goroutine: mixedShared(goroutines),
-		Ants:      mixedShared(pooled),
-		Thread:    mixedShared(threads),
-		Process:   mixedProcess,
-	},
+	Impls:      byModel(mixedSerial, mixedGreenlet, mixedShared, mixedProcess),
 }
 
 // mixedWait is how long a task waits, mixedSteps how much it computes.
@@ -75,11 +68,7 @@ func mix(n, compute int, wait time.Duration, u *bench.Unit, sleep func(time.Dura
 }
 
 func mixedSerial(b *bench.B) (uint64, error) {
-	u := b.Unit(b.N)
-	b.Start()
-	err := mix(b.N, mixedSteps(b), mixedWait(b), u, block)
-	b.Stop()
-	return u.Answer, err
+	return alone(b, func(u *bench.Unit) error { return mix(b.N, mixedSteps(b), mixedWait(b), u, block) })
 }
 
 func mixedGreenlet(b *bench.B) (uint64, error) {
@@ -90,12 +79,10 @@ func mixedGreenlet(b *bench.B) (uint64, error) {
 	})
 }
 
-func mixedShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		return race(b, launch, b.Int("tasks"), func(_ int, u *bench.Unit) error {
-			return mix(b.N/b.Int("tasks"), mixedSteps(b), mixedWait(b), u, block)
-		})
-	}
+func mixedShared(b *bench.B, launch launcher) (uint64, error) {
+	return race(b, launch, b.Int("tasks"), func(_ int, u *bench.Unit) error {
+		return mix(b.N/b.Int("tasks"), mixedSteps(b), mixedWait(b), u, block)
+	})
 }
 
 type mixedArgs struct {

@@ -19,14 +19,7 @@ var nop = &bench.Workload{
 		return concurrent(b, bench.Ledger{Units: 1, Ops: b.N, Elapsed: quickest(b.N)})
 	},
 	Exceptions: map[int]string{2: "there is one unit"},
-	Impls: map[bench.Model]bench.Func{
-		Serial:    nopSerial,
-		Greenlet:  nopGreenlet,
-		Goroutine: nopShared(goroutines),
-		Ants:      nopShared(pooled),
-		Thread:    nopShared(threads),
-		Process:   nopProcess,
-	},
+	Impls:      byModel(nopSerial, nopGreenlet, nopShared, nopProcess),
 }
 
 func nopSerial(b *bench.B) (uint64, error) {
@@ -54,10 +47,8 @@ func nopGreenlet(b *bench.B) (uint64, error) {
 	return x, err
 }
 
-func nopShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		return race(b, launch, 1, func(_ int, u *bench.Unit) error { nopTask(b.N, u); return nil })
-	}
+func nopShared(b *bench.B, launch launcher) (uint64, error) {
+	return race(b, launch, 1, func(_ int, u *bench.Unit) error { nopTask(b.N, u); return nil })
 }
 
 var nopSteps = procs.Register("bench.nop", func(_ context.Context, n int) (uint64, error) {

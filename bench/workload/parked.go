@@ -30,14 +30,8 @@ var parked = &bench.Workload{
 		events := b.N/n + 1
 		return bench.Ledger{Units: n + 1, Ops: events * (n + 1), Each: events, Suspensions: b.N}
 	},
-	Impls: map[bench.Model]bench.Func{
-		Greenlet:  parkedGreenlet,
-		Goroutine: parkedShared(goroutines),
-		Ants:      parkedShared(pooled),
-		Thread:    parkedShared(threads),
-		Process:   parkedProcess,
-	},
-	NA: map[bench.Model]string{Serial: "one task is not many that wait"},
+	Impls: byModel(nil, parkedGreenlet, parkedShared, parkedProcess),
+	NA:    map[bench.Model]string{Serial: "one task is not many that wait"},
 	Limit: func(b *bench.B) error {
 		// A unit has up to a few KiB, and its stack grows by doubling.
 		need := int64(b.Int("n")) * int64(8<<10+2*b.Int("stack"))
@@ -140,22 +134,20 @@ func parkedGreenlet(b *bench.B) (uint64, error) {
 }
 
 // parkedShared closes a channel for each event.
-func parkedShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		n := b.Int("n")
-		events := make([]chan struct{}, b.N/n+2)
-		for i := range events {
-			events[i] = make(chan struct{})
-		}
-		var left sync.WaitGroup
-		a := alarm{
-			wait:  func(r int) error { <-events[r]; return nil },
-			awake: func() error { left.Done(); return nil },
-			ring:  func(r int) error { left.Add(n); close(events[r]); return nil },
-			all:   func() error { left.Wait(); return nil },
-		}
-		return relay(b, launch, n+1, a.work(b))
+func parkedShared(b *bench.B, launch launcher) (uint64, error) {
+	n := b.Int("n")
+	events := make([]chan struct{}, b.N/n+2)
+	for i := range events {
+		events[i] = make(chan struct{})
 	}
+	var left sync.WaitGroup
+	a := alarm{
+		wait:  func(r int) error { <-events[r]; return nil },
+		awake: func() error { left.Done(); return nil },
+		ring:  func(r int) error { left.Add(n); close(events[r]); return nil },
+		all:   func() error { left.Wait(); return nil },
+	}
+	return relay(b, launch, n+1, a.work(b))
 }
 
 type parkedArgs struct {

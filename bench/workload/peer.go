@@ -27,10 +27,10 @@ func Find(name string) *bench.Workload {
 type Launcher = launcher
 
 // Sleeping returns Sleep for units that launch starts.
-func Sleeping(launch Launcher) bench.Func { return sleepShared(launch) }
+func Sleeping(launch Launcher) bench.Func { return launched(sleepShared, launch) }
 
 // Chaining returns Chain for units that launch starts, while the clock runs.
-func Chaining(launch Launcher) bench.Func { return chainShared(launch) }
+func Chaining(launch Launcher) bench.Func { return launched(chainShared, launch) }
 
 // Dividing returns Skynet for tasks that fork starts: do(0) to do(n-1), each in
 // a task of its own. It returns when all of them have ended.
@@ -75,12 +75,9 @@ func Fetching(each Each) bench.Func {
 // Filing returns Files with a task for each file.
 func Filing(each Each) bench.Func {
 	return func(b *bench.B) (uint64, error) {
-		s, err := newSpool(b)
-		if err != nil {
-			return 0, err
-		}
-		defer s.remove()
-		return each.race(b, func(u *bench.Unit) func(i int) error { return s.handler(u, here) })
+		return withSpool(b, func(s spool) (uint64, error) {
+			return each.race(b, func(u *bench.Unit) func(i int) error { return s.handler(u, here) })
+		})
 	}
 }
 

@@ -18,14 +18,7 @@ var pingPong = &bench.Workload{
 	Ledger: func(b *bench.B) bench.Ledger {
 		return concurrent(b, bench.Ledger{Units: 2, Ops: 2 * (b.N + 1), Each: b.N + 1, Suspensions: 2 * b.N})
 	},
-	Impls: map[bench.Model]bench.Func{
-		Serial:    pingPongSerial,
-		Greenlet:  pingPongGreenlet,
-		Goroutine: pingPongShared(goroutines),
-		Ants:      pingPongShared(pooled),
-		Thread:    pingPongShared(threads),
-		Process:   pingPongProcess,
-	},
+	Impls: byModel(pingPongSerial, pingPongGreenlet, pingPongShared, pingPongProcess),
 }
 
 func pingPongSerial(b *bench.B) (uint64, error) {
@@ -102,18 +95,16 @@ func pongTask(u *bench.Unit, in <-chan uint64, out chan<- uint64) {
 	}
 }
 
-func pingPongShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		to, fro := make(chan uint64), make(chan uint64)
-		return relay(b, launch, 2, func(i int, u *bench.Unit) error {
-			if i == 0 {
-				pingTask(b, u, to, fro)
-			} else {
-				pongTask(u, to, fro)
-			}
-			return nil
-		})
-	}
+func pingPongShared(b *bench.B, launch launcher) (uint64, error) {
+	to, fro := make(chan uint64), make(chan uint64)
+	return relay(b, launch, 2, func(i int, u *bench.Unit) error {
+		if i == 0 {
+			pingTask(b, u, to, fro)
+		} else {
+			pongTask(u, to, fro)
+		}
+		return nil
+	})
 }
 
 var pongWorker = registerWorker("bench.pong", func(_ context.Context, c *procs.Conn, u *bench.Unit) error {
@@ -134,7 +125,7 @@ func pingPongProcess(b *bench.B) (uint64, error) {
 	itself := func(c *procs.Conn) *procs.Conn { return c }
 	u := b.Unit(b.N)
 	return duplex(b, pongWorker, itself, func(c *procs.Conn) error {
-		trip := func() (err error) {
+		return trips(b, u, func() (err error) {
 			if err = sendUint64(c, u.Answer+1); err != nil {
 				return err
 			}
@@ -142,19 +133,6 @@ func pingPongProcess(b *bench.B) (uint64, error) {
 			u.Ops++
 			u.Waits++
 			return err
-		}
-		if err := trip(); err != nil {
-			return err
-		}
-		b.Start()
-		for i := range b.N {
-			t := u.Begin(i)
-			if err := trip(); err != nil {
-				return err
-			}
-			u.End(t)
-		}
-		b.Stop()
-		return nil
+		})
 	})
 }

@@ -3,7 +3,6 @@ package workload
 import (
 	"encoding/binary"
 	"errors"
-	"io"
 	"sync"
 
 	"switchyard/bench"
@@ -28,14 +27,7 @@ var pipeOpen = &bench.Workload{
 	},
 	Limit:      twoCPUs,
 	Exceptions: map[int]string{2: "the next message may be there before the helper asks"},
-	Impls: map[bench.Model]bench.Func{
-		Serial:    pipeOpenSerial,
-		Greenlet:  pipeOpenGreenlet,
-		Goroutine: pipeOpenShared(goroutines),
-		Ants:      pipeOpenShared(pooled),
-		Thread:    pipeOpenShared(threads),
-		Process:   pipeOpenProcess,
-	},
+	Impls:      byModel(pipeOpenSerial, pipeOpenGreenlet, pipeOpenShared, pipeOpenProcess),
 }
 
 // A wire is one side of a load through a pipe: what leaves, and what comes
@@ -105,15 +97,16 @@ func pipeOpenGreenlet(b *bench.B) (uint64, error) {
 
 // through runs the load through a pipe: one goroutine sends what another one
 // receives.
-func (w *wire) through(pipe end, closed func()) error {
+func (w *wire) through(b *bench.B, pipe end) error {
 	var hearing sync.WaitGroup
 	var heard error
+	b.Start()
 	hearing.Go(func() {
 		for i := range w.n {
 			n, err := pipe.RecvBytesInto(w.back)
 			if err != nil {
 				heard = err
-				closed() // the sender waits for nobody
+				pipe.Close() // the sender waits for nobody
 				return
 			}
 			w.came(i, n)
@@ -124,44 +117,34 @@ func (w *wire) through(pipe end, closed func()) error {
 		return pipe.SendBytes(w.next(i))
 	})
 	if err != nil {
-		closed()
+		pipe.Close()
 	}
 	hearing.Wait()
+	b.Stop()
 	return errors.Join(err, heard)
 }
 
-func pipeOpenShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		w, helper := newWire(b), b.Unit(0)
-		toR, toW := io.Pipe()
-		froR, froW := io.Pipe()
-		var echoed error
-		team, err := gather(b, launch, 1, func(int) {
-			defer froW.Close()
-			echoed = pipeEcho(b.Int("payload"), helper, ioPipe{toR, froW})
-		})
-		if err != nil {
-			return 0, err
-		}
-		b.Units(2)
-		team.open()
-		b.Start()
-		err = w.through(ioPipe{froR, toW}, func() { toW.Close(); froR.Close() })
-		b.Stop()
-		toW.Close()
-		team.wait()
-		team.dismiss()
-		return b.Answer(), errors.Join(err, echoed)
+func pipeOpenShared(b *bench.B, launch launcher) (uint64, error) {
+	w, helper := newWire(b), b.Unit(0)
+	ours, theirs := newIOPipe()
+	var echoed error
+	team, err := gather(b, launch, 1, func(int) {
+		defer theirs.Close()
+		echoed = pipeEcho(b.Int("payload"), helper, theirs)
+	})
+	if err != nil {
+		return 0, err
 	}
+	b.Units(2)
+	team.open()
+	err = w.through(b, ours)
+	ours.Close()
+	team.wait()
+	team.dismiss()
+	return b.Answer(), errors.Join(err, echoed)
 }
 
 func pipeOpenProcess(b *bench.B) (uint64, error) {
-	args := func(c *procs.Conn) pipeArgs { return pipeArgs{c, b.Int("payload")} }
 	w := newWire(b)
-	return duplex(b, pipeWorker, args, func(c *procs.Conn) error {
-		b.Start()
-		err := w.through(c, func() { c.Close() })
-		b.Stop()
-		return err
-	})
+	return besidePipeWorker(b, func(c *procs.Conn) error { return w.through(b, c) })
 }

@@ -37,14 +37,7 @@ var policies = &bench.Workload{
 			Units: len(jobMix), Ops: b.N, Each: rounds, Suspensions: b.N, Elapsed: quickest(all) / time.Duration(b.CPUs),
 		})
 	},
-	Impls: map[bench.Model]bench.Func{
-		Serial:    policiesSerial,
-		Greenlet:  policiesGreenlet,
-		Goroutine: policiesShared(goroutines),
-		Ants:      policiesShared(pooled),
-		Thread:    policiesShared(threads),
-		Process:   policiesProcess,
-	},
+	Impls: byModel(policiesSerial, policiesGreenlet, policiesShared, policiesProcess),
 }
 
 // jobMix is the jobs, in units of time.
@@ -251,27 +244,25 @@ func policiesGreenlet(b *bench.B) (uint64, error) {
 	return b.Answer(), nil
 }
 
-func policiesShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		p, each, all := newPace(b), make([]spent, len(jobMix)), spent{}
-		rounds := make([]sync.WaitGroup, b.N/len(jobMix))
-		for r := range rounds {
-			rounds[r].Add(len(jobMix))
-		}
-		answer, err := race(b, launch, len(jobMix), func(i int, u *bench.Unit) (err error) {
-			each[i], err = p.job(i, len(rounds), u, func(r int) error {
-				rounds[r].Done()
-				rounds[r].Wait()
-				return nil
-			})
-			return err
-		})
-		for _, s := range each {
-			all.add(s)
-		}
-		all.report(b)
-		return answer, err
+func policiesShared(b *bench.B, launch launcher) (uint64, error) {
+	p, each, all := newPace(b), make([]spent, len(jobMix)), spent{}
+	rounds := make([]sync.WaitGroup, b.N/len(jobMix))
+	for r := range rounds {
+		rounds[r].Add(len(jobMix))
 	}
+	answer, err := race(b, launch, len(jobMix), func(i int, u *bench.Unit) (err error) {
+		each[i], err = p.job(i, len(rounds), u, func(r int) error {
+			rounds[r].Done()
+			rounds[r].Wait()
+			return nil
+		})
+		return err
+	})
+	for _, s := range each {
+		all.add(s)
+	}
+	all.report(b)
+	return answer, err
 }
 
 type policiesArgs struct {
@@ -304,11 +295,10 @@ func policiesProcess(b *bench.B) (uint64, error) {
 		return 0, err
 	}
 	defer all.Close()
-	p, ins := newPace(b), make([]policiesArgs, len(jobMix))
-	for i := range ins {
-		ins[i] = policiesArgs{p, i, b.N / len(jobMix), together, all}
-	}
-	answer, err := raceWorkers(b, policiesWorker, ins)
+	p, n := newPace(b), len(jobMix)
+	answer, err := raceWorkers(b, policiesWorker, inputs(n, func(i int) policiesArgs {
+		return policiesArgs{p, i, b.N / n, together, all}
+	}))
 	if err != nil {
 		return 0, err
 	}

@@ -30,14 +30,7 @@ var prodCons = &bench.Workload{
 		return concurrent(b, want)
 	},
 	Exceptions: map[int]string{2: "beside greenlets, producers and consumers may be at work at once and never wait"},
-	Impls: map[bench.Model]bench.Func{
-		Serial:    prodConsSerial,
-		Greenlet:  prodConsGreenlet,
-		Goroutine: prodConsShared(goroutines),
-		Ants:      prodConsShared(pooled),
-		Thread:    prodConsShared(threads),
-		Process:   prodConsProcess,
-	},
+	Impls:      byModel(prodConsSerial, prodConsGreenlet, prodConsShared, prodConsProcess),
 }
 
 // prodConsSerial fills the queue and empties it in turn.
@@ -127,24 +120,22 @@ func consumeItems(u *bench.Unit, queue <-chan uint64) {
 	}
 }
 
-func prodConsShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		p, c := b.Int("p"), b.Int("c")
-		queue := make(chan uint64, queueSize)
-		var left atomic.Int64
-		left.Store(int64(p))
-		return race(b, launch, c+p, func(i int, u *bench.Unit) error {
-			if i < c {
-				consumeItems(u, queue)
-				return nil
-			}
-			produceItems(i-c, p, b.N, u, queue)
-			if left.Add(-1) == 0 {
-				close(queue)
-			}
+func prodConsShared(b *bench.B, launch launcher) (uint64, error) {
+	p, c := b.Int("p"), b.Int("c")
+	queue := make(chan uint64, queueSize)
+	var left atomic.Int64
+	left.Store(int64(p))
+	return race(b, launch, c+p, func(i int, u *bench.Unit) error {
+		if i < c {
+			consumeItems(u, queue)
 			return nil
-		})
-	}
+		}
+		produceItems(i-c, p, b.N, u, queue)
+		if left.Add(-1) == 0 {
+			close(queue)
+		}
+		return nil
+	})
 }
 
 type prodConsArgs struct {

@@ -24,14 +24,7 @@ var ring = &bench.Workload{
 		n := b.Int("n")
 		return concurrent(b, bench.Ledger{Units: n, Ops: b.N + n, Each: b.N/n + 1, Suspensions: b.N})
 	},
-	Impls: map[bench.Model]bench.Func{
-		Serial:    ringSerial,
-		Greenlet:  ringGreenlet,
-		Goroutine: ringShared(goroutines),
-		Ants:      ringShared(pooled),
-		Thread:    ringShared(threads),
-		Process:   ringProcess,
-	},
+	Impls: byModel(ringSerial, ringGreenlet, ringShared, ringProcess),
 	Limit: fewUnits,
 }
 
@@ -109,25 +102,23 @@ func ringTask(u *bench.Unit, in <-chan uint64, out chan<- uint64) {
 	close(out)
 }
 
-func ringShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		n := b.Int("n")
-		hops := make([]chan uint64, n+1)
-		for i := range hops {
-			hops[i] = make(chan uint64)
-		}
-		return relay(b, launch, n, func(i int, u *bench.Unit) error {
-			if i > 0 {
-				ringTask(u, hops[i], hops[i+1])
-				return nil
-			}
-			defer close(hops[1])
-			return ringLaps(b, u, func(token uint64) (uint64, error) {
-				hops[1] <- token + 1
-				return <-hops[n], nil
-			})
-		})
+func ringShared(b *bench.B, launch launcher) (uint64, error) {
+	n := b.Int("n")
+	hops := make([]chan uint64, n+1)
+	for i := range hops {
+		hops[i] = make(chan uint64)
 	}
+	return relay(b, launch, n, func(i int, u *bench.Unit) error {
+		if i > 0 {
+			ringTask(u, hops[i], hops[i+1])
+			return nil
+		}
+		defer close(hops[1])
+		return ringLaps(b, u, func(token uint64) (uint64, error) {
+			hops[1] <- token + 1
+			return <-hops[n], nil
+		})
+	})
 }
 
 type ringArgs struct{ In, Out *procs.Conn }

@@ -14,6 +14,41 @@ import (
 // What workloads in rounds have in common: barriers that open again and again,
 // numbers by which the units see how far others have come, and a clock.
 
+// rounds runs round until b.N tasks are done, and records the time of a task:
+// that of its round divided by n. Then ended says how many tasks have ended.
+func rounds(b *bench.B, n int, round func() error, ended func() uint64) (uint64, error) {
+	u, laps := b.Unit(0), b.LapRecorder(n)
+	b.Start()
+	for range b.N / n {
+		laps.Pass()
+		if err := round(); err != nil {
+			return 0, err
+		}
+	}
+	laps.Pass()
+	b.Stop()
+	u.Ops = int(ended())
+	return ended(), nil
+}
+
+// trips is the leading side of two that talk: one round trip before Start, and
+// b.N after.
+func trips(b *bench.B, u *bench.Unit, trip func() error) error {
+	if err := trip(); err != nil {
+		return err
+	}
+	b.Start()
+	for i := range b.N {
+		t := u.Begin(i)
+		if err := trip(); err != nil {
+			return err
+		}
+		u.End(t)
+	}
+	b.Stop()
+	return nil
+}
+
 // A goBarrier is one of goroutines.
 type goBarrier struct {
 	mu      sync.Mutex

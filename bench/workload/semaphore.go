@@ -28,14 +28,7 @@ var semaphore = &bench.Workload{
 			Units: guests, Ops: b.N, Each: b.N / guests, Suspensions: b.N, Inside: b.Int("permits"),
 		})
 	},
-	Impls: map[bench.Model]bench.Func{
-		Serial:    semaphoreSerial,
-		Greenlet:  semaphoreGreenlet,
-		Goroutine: semaphoreShared(goroutines),
-		Ants:      semaphoreShared(pooled),
-		Thread:    semaphoreShared(threads),
-		Process:   semaphoreProcess,
-	},
+	Impls: byModel(semaphoreSerial, semaphoreGreenlet, semaphoreShared, semaphoreProcess),
 }
 
 // semaphoreSerial has one guest after the other, and nobody waits.
@@ -83,25 +76,23 @@ func semaphoreGreenlet(b *bench.B) (uint64, error) {
 }
 
 // semaphoreShared uses a channel with a place for everybody who may be in.
-func semaphoreShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		guests, rooms := b.Int("guests"), make(chan struct{}, b.Int("permits"))
-		var inside atomic.Int64
-		return race(b, launch, guests, func(_ int, u *bench.Unit) error {
-			for i := range b.N / guests {
-				t := u.Begin(i)
-				rooms <- struct{}{}
-				u.End(t)
-				u.Inside = max(u.Inside, int(inside.Add(1)))
-				runtime.Gosched()
-				inside.Add(-1)
-				<-rooms
-				u.Ops++
-				u.Answer++
-			}
-			return nil
-		})
-	}
+func semaphoreShared(b *bench.B, launch launcher) (uint64, error) {
+	guests, rooms := b.Int("guests"), make(chan struct{}, b.Int("permits"))
+	var inside atomic.Int64
+	return race(b, launch, guests, func(_ int, u *bench.Unit) error {
+		for i := range b.N / guests {
+			t := u.Begin(i)
+			rooms <- struct{}{}
+			u.End(t)
+			u.Inside = max(u.Inside, int(inside.Add(1)))
+			runtime.Gosched()
+			inside.Add(-1)
+			<-rooms
+			u.Ops++
+			u.Answer++
+		}
+		return nil
+	})
 }
 
 type semaphoreArgs struct {

@@ -2,8 +2,8 @@ package workload
 
 import (
 	"context"
+	"errors"
 	"runtime"
-	"sync/atomic"
 	"time"
 
 	"switchyard/bench"
@@ -24,7 +24,7 @@ var sharedArray = &bench.Workload{
 	Want: func(b *bench.B) uint64 {
 		n, factor, plus := uint64(elements(b)), uint64(1), uint64(0)
 		for range b.N {
-			factor, plus = transform(factor)-transform(0), transform(plus)
+			factor, plus = step(factor)-step(0), step(plus)
 		}
 		return factor*(n*(n-1)/2) + plus*n
 	},
@@ -37,14 +37,7 @@ var sharedArray = &bench.Workload{
 		return concurrent(b, want)
 	},
 	Exceptions: map[int]string{2: "on one CPU there is one unit, which waits for nobody"},
-	Impls: map[bench.Model]bench.Func{
-		Serial:    sharedArraySerial,
-		Greenlet:  sharedArrayGreenlet,
-		Goroutine: sharedArrayShared(goroutines),
-		Ants:      sharedArrayShared(pooled),
-		Thread:    sharedArrayShared(threads),
-		Process:   sharedArrayProcess,
-	},
+	Impls:      byModel(sharedArraySerial, sharedArrayGreenlet, sharedArrayShared, sharedArrayProcess),
 }
 
 const elementBytes = 8
@@ -59,15 +52,12 @@ func parts(b *bench.B) int {
 	return b.CPUs
 }
 
-// transform is what happens to every element in a pass: a step of a generator
-// of random numbers, so that a sum tells how often it was done to each.
-func transform(v uint64) uint64 { return v*6364136223846793005 + 1442695040888963407 }
-
 // fill makes the first value of each element its index.
-func fill(array []uint64) {
+func fill(array []uint64) []uint64 {
 	for i := range array {
 		array[i] = uint64(i)
 	}
+	return array
 }
 
 func sum(array []uint64) (sum uint64) {
@@ -77,14 +67,15 @@ func sum(array []uint64) (sum uint64) {
 	return sum
 }
 
-// passes is the work of unit i of n.
+// passes is the work of unit i of n: a step for each element of its part, so
+// that the sum tells how often each was done.
 func passes(i, n, passes int, array []uint64, u *bench.Unit, wait func() error) error {
 	for p := range passes {
 		t := u.Begin(p)
 		k := (i + p) % n
 		part := array[k*len(array)/n : (k+1)*len(array)/n]
 		for j, v := range part {
-			part[j] = transform(v)
+			part[j] = step(v)
 		}
 		if err := wait(); err != nil {
 			return err
@@ -97,17 +88,13 @@ func passes(i, n, passes int, array []uint64, u *bench.Unit, wait func() error) 
 }
 
 func sharedArraySerial(b *bench.B) (uint64, error) {
-	u, array := b.Unit(b.N), make([]uint64, elements(b))
-	fill(array)
-	b.Start()
-	err := passes(0, 1, b.N, array, u, func() error { return nil })
-	b.Stop()
+	array := fill(make([]uint64, elements(b)))
+	_, err := alone(b, func(u *bench.Unit) error { return passes(0, 1, b.N, array, u, nothing) })
 	return sum(array), err
 }
 
 func sharedArrayGreenlet(b *bench.B) (uint64, error) {
-	n, array := parts(b), make([]uint64, elements(b))
-	fill(array)
+	n, array := parts(b), fill(make([]uint64, elements(b)))
 	_, err := raceGreenlets(b, n, func(h *hub.Hub) work {
 		all := newHubBarrier(h, n)
 		return func(i int, u *bench.Unit) error { return passes(i, n, b.N, array, u, all.wait) }
@@ -115,14 +102,11 @@ func sharedArrayGreenlet(b *bench.B) (uint64, error) {
 	return sum(array), err
 }
 
-func sharedArrayShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		n, array := parts(b), make([]uint64, elements(b))
-		fill(array)
-		all := newGoBarrier(n)
-		_, err := race(b, launch, n, func(i int, u *bench.Unit) error { return passes(i, n, b.N, array, u, all.wait) })
-		return sum(array), err
-	}
+func sharedArrayShared(b *bench.B, launch launcher) (uint64, error) {
+	n, array := parts(b), fill(make([]uint64, elements(b)))
+	all := newGoBarrier(n)
+	_, err := race(b, launch, n, func(i int, u *bench.Unit) error { return passes(i, n, b.N, array, u, all.wait) })
+	return sum(array), err
 }
 
 type sharedArrayArgs struct {
@@ -134,13 +118,11 @@ type sharedArrayArgs struct {
 // prepare maps every page of the array, as those have who filled it.
 func (in sharedArrayArgs) prepare() error {
 	array := in.Array.Raw()
-	for i := 0; i < len(array); i += pageSize / elementBytes {
-		atomic.LoadUint64(&array[i])
+	if n := uint64(len(array)); sum(array) != n*(n-1)/2 {
+		return errors.New("the array is not filled")
 	}
 	return nil
 }
-
-const pageSize = 4096 // or more
 
 var sharedArrayWorker = registerWorker("bench.sharedarray", func(ctx context.Context, in sharedArrayArgs, u *bench.Unit) error {
 	return passes(in.I, in.N, in.Passes, in.Array.Raw(), u, procsBarrier(ctx, in.All, u))
@@ -159,10 +141,8 @@ func sharedArrayProcess(b *bench.B) (uint64, error) {
 		return 0, err
 	}
 	defer all.Close()
-	args := make([]sharedArrayArgs, n)
-	for i := range args {
-		args[i] = sharedArrayArgs{array, all, i, n, b.N}
-	}
-	_, err = raceWorkers(b, sharedArrayWorker, args)
+	_, err = raceWorkers(b, sharedArrayWorker, inputs(n, func(i int) sharedArrayArgs {
+		return sharedArrayArgs{array, all, i, n, b.N}
+	}))
 	return sum(array.Raw()), err
 }

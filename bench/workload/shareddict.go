@@ -43,14 +43,7 @@ var sharedDict = &bench.Workload{
 		return concurrent(b, want)
 	},
 	Exceptions: map[int]string{2: "those who share memory wait for the dictionary only while another has its lock, and greenlets never"},
-	Impls: map[bench.Model]bench.Func{
-		Serial:    sharedDictSerial,
-		Greenlet:  sharedDictGreenlet,
-		Goroutine: sharedDictShared(goroutines),
-		Ants:      sharedDictShared(pooled),
-		Thread:    sharedDictShared(threads),
-		Process:   sharedDictProcess,
-	},
+	Impls:      byModel(sharedDictSerial, sharedDictGreenlet, sharedDictShared, sharedDictProcess),
 }
 
 const dictSize = 1000
@@ -142,28 +135,26 @@ func sharedDictGreenlet(b *bench.B) (uint64, error) {
 	return answer + updates(dict), err
 }
 
-func sharedDictShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		names, tasks := dictNames(), b.Int("tasks")
-		dict := newDict(names)
-		var mu sync.RWMutex
-		get := func(name string) (bool, error) {
-			mu.RLock()
-			defer mu.RUnlock()
-			_, ok := dict[name]
-			return ok, nil
-		}
-		add := func(name string) error {
-			mu.Lock()
-			defer mu.Unlock()
-			dict[name]++
-			return nil
-		}
-		answer, err := race(b, launch, tasks, func(i int, u *bench.Unit) error {
-			return play(i, b.N/tasks, b.Int("read"), names, u, get, add)
-		})
-		return answer + updates(dict), err
+func sharedDictShared(b *bench.B, launch launcher) (uint64, error) {
+	names, tasks := dictNames(), b.Int("tasks")
+	dict := newDict(names)
+	var mu sync.RWMutex
+	get := func(name string) (bool, error) {
+		mu.RLock()
+		defer mu.RUnlock()
+		_, ok := dict[name]
+		return ok, nil
 	}
+	add := func(name string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		dict[name]++
+		return nil
+	}
+	answer, err := race(b, launch, tasks, func(i int, u *bench.Unit) error {
+		return play(i, b.N/tasks, b.Int("read"), names, u, get, add)
+	})
+	return answer + updates(dict), err
 }
 
 type sharedDictArgs struct {
@@ -198,11 +189,10 @@ func sharedDictProcess(b *bench.B) (uint64, error) {
 	if err := dict.Update(newDict(dictNames())); err != nil {
 		return 0, err
 	}
-	args := make([]sharedDictArgs, b.Int("tasks"))
-	for i := range args {
-		args[i] = sharedDictArgs{dict, i, b.N / len(args), b.Int("read")}
-	}
-	answer, err := raceWorkers(b, sharedDictWorker, args)
+	tasks := b.Int("tasks")
+	answer, err := raceWorkers(b, sharedDictWorker, inputs(tasks, func(i int) sharedDictArgs {
+		return sharedDictArgs{dict, i, b.N / tasks, b.Int("read")}
+	}))
 	if err != nil {
 		return 0, err
 	}

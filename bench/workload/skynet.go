@@ -37,9 +37,9 @@ var skynet = &bench.Workload{
 	Impls: map[bench.Model]bench.Func{
 		Serial:    skynetSerial,
 		Greenlet:  skynetGreenlet,
-		Goroutine: skynetShared(goroutines),
+		Goroutine: launched(skynetShared, goroutines),
 		Ants:      skynetAnts,
-		Thread:    skynetShared(threads),
+		Thread:    launched(skynetShared, threads),
 		Process:   skynetProcess,
 	},
 	Limit: func(b *bench.B) error {
@@ -125,10 +125,8 @@ func addGreenlets(h *hub.Hub, t subtree) (sum leafSum, err error) {
 	return sum, nil
 }
 
-func skynetShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		return trees(b, func(root subtree) (leafSum, error) { return addLaunched(launch, root) })
-	}
+func skynetShared(b *bench.B, launch launcher) (uint64, error) {
+	return trees(b, func(root subtree) (leafSum, error) { return addLaunched(launch, root) })
 }
 
 // addLaunched launches a task for each of the ten subtrees, and takes what they
@@ -167,7 +165,7 @@ func skynetAnts(b *bench.B) (uint64, error) {
 		return 0, err
 	}
 	defer release(pool)
-	return skynetShared(pooledIn(pool))(b)
+	return skynetShared(b, pooledIn(pool))
 }
 
 var skynetTask = procs.Register("bench.skynet", func(_ context.Context, t subtree) (leafSum, error) {

@@ -29,13 +29,7 @@ var sleep = &bench.Workload{
 		rounds := b.N / n
 		return bench.Ledger{Units: n, Ops: b.N, Each: rounds, Suspensions: b.N, Elapsed: time.Duration(rounds) * nap}
 	},
-	Impls: map[bench.Model]bench.Func{
-		Greenlet:  sleepGreenlet,
-		Goroutine: sleepShared(goroutines),
-		Ants:      sleepShared(pooled),
-		Thread:    sleepShared(threads),
-		Process:   sleepProcess,
-	},
+	Impls: byModel(nil, sleepGreenlet, sleepShared, sleepProcess),
 	NA: map[bench.Model]string{
 		Serial: "one task cannot sleep for many at once; one after another would take N times as long",
 	},
@@ -72,10 +66,8 @@ func sleepGreenlet(b *bench.B) (uint64, error) {
 // block sleeps as every model does but greenlets.
 func block(d time.Duration) error { time.Sleep(d); return nil }
 
-func sleepShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		return race(b, launch, b.Int("n"), func(_ int, u *bench.Unit) error { return sleeper(b, u, block) })
-	}
+func sleepShared(b *bench.B, launch launcher) (uint64, error) {
+	return race(b, launch, b.Int("n"), func(_ int, u *bench.Unit) error { return sleeper(b, u, block) })
 }
 
 type sleepArgs struct{ Rounds, Stack int }

@@ -2,7 +2,6 @@ package workload
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -41,23 +40,6 @@ var spawn = &bench.Workload{
 		Thread:    spawnThread,
 		Process:   spawnProcess,
 	},
-}
-
-// rounds runs round until b.N tasks are done, and records the time of a task:
-// that of its round divided by n. Then ended says how many tasks have ended.
-func rounds(b *bench.B, n int, round func() error, ended func() uint64) (uint64, error) {
-	u, laps := b.Unit(0), b.LapRecorder(n)
-	b.Start()
-	for range b.N / n {
-		laps.Pass()
-		if err := round(); err != nil {
-			return 0, err
-		}
-	}
-	laps.Pass()
-	b.Stop()
-	u.Ops = int(ended())
-	return ended(), nil
 }
 
 func spawnSerial(b *bench.B) (uint64, error) {
@@ -161,18 +143,4 @@ func spawnProcess(b *bench.B) (uint64, error) {
 		ended += uint64(n)
 		return joinAll(ps)
 	}, func() uint64 { return ended })
-}
-
-// joinAll waits for processes that have nothing more to do.
-func joinAll(ps []*procs.Process) error {
-	for _, p := range ps {
-		if err := p.Join(context.Background()); err != nil {
-			return err
-		}
-		if code, _ := p.ExitCode(); code != 0 {
-			return fmt.Errorf("a process ended with exit code %d", code)
-		}
-		_ = p.Close()
-	}
-	return nil
 }

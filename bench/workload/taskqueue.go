@@ -28,14 +28,7 @@ var taskQueue = &bench.Workload{
 		return concurrent(b, want)
 	},
 	Exceptions: map[int]string{2: "beside greenlets, master and workers may be at work at once and never wait"},
-	Impls: map[bench.Model]bench.Func{
-		Serial:    taskQueueSerial,
-		Greenlet:  taskQueueGreenlet,
-		Goroutine: taskQueueShared(goroutines),
-		Ants:      taskQueueShared(pooled),
-		Thread:    taskQueueShared(threads),
-		Process:   taskQueueProcess,
-	},
+	Impls:      byModel(taskQueueSerial, taskQueueGreenlet, taskQueueShared, taskQueueProcess),
 }
 
 // manage is the master's part: it puts tasks 1 to n, of which so many are in
@@ -70,18 +63,17 @@ func manage(n, inflight int, u *bench.Unit, put func(task uint64) error, take fu
 
 // taskQueueSerial does a task when its result is asked for.
 func taskQueueSerial(b *bench.B) (uint64, error) {
-	u, queue, done := b.Unit(b.N), make([]uint64, b.Int("inflight")), 0
-	b.Start()
-	err := manage(b.N, len(queue), u, func(task uint64) error {
-		queue[int(task)%len(queue)] = task
-		return nil
-	}, func() (uint64, error) {
-		done++
-		u.Ops++
-		return addOne(queue[done%len(queue)]), nil
+	queue, done := make([]uint64, b.Int("inflight")), 0
+	return alone(b, func(u *bench.Unit) error {
+		return manage(b.N, len(queue), u, func(task uint64) error {
+			queue[int(task)%len(queue)] = task
+			return nil
+		}, func() (uint64, error) {
+			done++
+			u.Ops++
+			return addOne(queue[done%len(queue)]), nil
+		})
 	})
-	b.Stop()
-	return u.Answer, err
 }
 
 // Unit 0 is the master, who ends the others with the queue of tasks.
@@ -109,23 +101,21 @@ func taskQueueGreenlet(b *bench.B) (uint64, error) {
 	})
 }
 
-func taskQueueShared(launch launcher) bench.Func {
-	return func(b *bench.B) (uint64, error) {
-		size := b.Int("inflight")
-		tasks, results := make(chan uint64, size), make(chan uint64, size)
-		return race(b, launch, 1+b.Int("workers"), func(i int, u *bench.Unit) error {
-			if i == 0 {
-				defer close(tasks)
-				return manage(b.N, size, u, func(task uint64) error { tasks <- task; return nil },
-					func() (uint64, error) { return <-results, nil })
-			}
-			for task := range tasks {
-				u.Ops++
-				results <- addOne(task)
-			}
-			return nil
-		})
-	}
+func taskQueueShared(b *bench.B, launch launcher) (uint64, error) {
+	size := b.Int("inflight")
+	tasks, results := make(chan uint64, size), make(chan uint64, size)
+	return race(b, launch, 1+b.Int("workers"), func(i int, u *bench.Unit) error {
+		if i == 0 {
+			defer close(tasks)
+			return manage(b.N, size, u, func(task uint64) error { tasks <- task; return nil },
+				func() (uint64, error) { return <-results, nil })
+		}
+		for task := range tasks {
+			u.Ops++
+			results <- addOne(task)
+		}
+		return nil
+	})
 }
 
 type taskQueueArgs struct {
@@ -162,9 +152,7 @@ func taskQueueProcess(b *bench.B) (uint64, error) {
 		return 0, err
 	}
 	defer results.Close()
-	args := make([]taskQueueArgs, 1+b.Int("workers"))
-	for i := range args {
-		args[i] = taskQueueArgs{tasks, results, i, b.N, size}
-	}
-	return raceWorkers(b, taskQueueWorker, args)
+	return raceWorkers(b, taskQueueWorker, inputs(1+b.Int("workers"), func(i int) taskQueueArgs {
+		return taskQueueArgs{tasks, results, i, b.N, size}
+	}))
 }

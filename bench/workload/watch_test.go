@@ -22,15 +22,20 @@ import (
 // which the case has had no work for a processor.
 const patience = 30 * time.Second
 
-// watched measures a case. The error is a sentence: what went wrong, what has
+// watched measures a case. One op, or batch, is all there is; before more of
+// them a tenth warms up. The error is a sentence: what went wrong, what has
 // hung and where, or what is left behind.
 func watched(w *bench.Workload, c bench.Case, n int, patience time.Duration) (*bench.Result, error) {
+	options := bench.Options{N: n, Op: time.Microsecond}
+	if n == 1 && !w.Open {
+		options = bench.Options{Benchtime: 1} // calibrated by the first pass
+	}
 	goroutines, files := runtime.NumGoroutine(), openFiles()
 	done := make(chan error, 1)
 	var r *bench.Result
 	go func() {
 		var err error
-		r, err = bench.Measure(w, c, bench.Options{N: n, Op: time.Microsecond})
+		r, err = bench.Measure(w, c, options)
 		done <- err
 	}()
 	if err := watch(done, patience); err != nil {

@@ -52,15 +52,16 @@ type Hub struct {
 	starter *greenlet.Greenlet[struct{}] // starts carriers; nil until needed
 	nCarry  int                          // coroutines alive
 
-	away       int     // calls on other goroutines; see elsewhere
-	holds      int     // outside events that will arrive: those, signals, Hold
-	ioWait     int     // greenlets waiting for a descriptor
-	ioSwitches uint64  // switches at the last read or write ...
-	ioStreak   int     // ... and how many there were since
-	quantum    uint64  // switches until the next look
-	fairAt     uint64  // until then the woken queue up behind the ready
-	looked     instant // when it last looked; zero: it waited since
-	breath     instant // when it last went through the scheduler of Go
+	away       int       // calls on other goroutines; see elsewhere
+	holds      int       // outside events that will arrive: those, signals, Hold
+	ioWait     int       // greenlets waiting for a descriptor
+	lastIO     *Greenlet // woken last of those, until it has its turn
+	ioSwitches uint64    // switches at the last read or write ...
+	ioStreak   int       // ... and how many there were since
+	quantum    uint64    // switches until the next look
+	fairAt     uint64    // until then the woken queue up behind the ready
+	looked     instant   // when it last looked; zero: it waited since
+	breath     instant   // when it last went through the scheduler of Go; zero: just now
 	files      fileList
 	closing    bool
 	exited     bool // a greenlet called Goexit meanwhile
@@ -133,6 +134,7 @@ func (c Config) Run(f func(h *Hub) error) (err error) {
 	}
 	h.main = &Greenlet{h: h, name: &mainName, co: greenlet.Main[struct{}]()}
 	h.cur = h.main
+	h.main.co.Keep() // all end here
 	h.main.timer.g = h.main
 	h.quantum = 1
 	if c.Watchdog.Threshold > 0 {
@@ -160,6 +162,7 @@ func (h *Hub) close() {
 	m := h.main
 	h.cur = m
 	h.settle(m)
+	h.lastIO = nil
 	h.closing = true
 	h.pollAt = 0
 	h.cancel()

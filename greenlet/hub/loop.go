@@ -115,6 +115,9 @@ func (h *Hub) next() *Greenlet {
 // gevent: they only yield, he has waited for his event.
 func (h *Hub) look() {
 	now := h.now()
+	if h.breath == (instant{}) {
+		h.breath = now
+	}
 	h.adapt(now)
 	head, tail := h.head, h.tail
 	h.head = nil
@@ -124,8 +127,10 @@ func (h *Hub) look() {
 	if !h.timers.empty() {
 		h.expire(now)
 	}
-	// With nobody ready, block polls anyway.
-	if h.ioWait > 0 && (head != nil || h.head != nil || h.idlers.first != nil) {
+	// With nobody ready, block polls anyway. Those whom the last poll has woken
+	// have their turn first, or whoever is woken next would overtake them.
+	ready := head != nil || h.head != nil
+	if h.ioWait > 0 && (ready && h.lastIO == nil || !ready && h.idlers.first != nil) {
 		h.io.poll(h, 0)
 		h.breathe(now)
 	}
@@ -188,10 +193,7 @@ func (h *Hub) block() {
 			return
 		}
 	}
-	if h.looked != (instant{}) {
-		h.breathe(h.looked)
-		h.looked = instant{}
-	}
+	h.breathe(h.looked)
 	timeout := time.Duration(-1)
 	if !h.timers.empty() {
 		if timeout = h.now().until(h.timers.s[0].when); timeout == 0 {
@@ -209,6 +211,7 @@ func (h *Hub) block() {
 		}
 	}
 	h.inbox.asleep.Store(false)
+	h.looked = instant{}
 }
 
 // expecting reports whether anything outside can still wake a greenlet.

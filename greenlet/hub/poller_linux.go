@@ -8,19 +8,21 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
 // A poller waits for descriptors, a timer and the inbox, with one epoll.
 //
-// It looks with epoll_wait, but it does not wait with it: a goroutine that
-// sleeps in a system call keeps its processor (until the runtime notices, after
-// 20 us to 10 ms), and with GOMAXPROCS=1 nobody else would run, perhaps not
-// even the one who is to wake us. So the epoll is itself a descriptor of the
-// runtime's poller, and the hub waits for it as any goroutine waits for a
-// socket. Timeouts are a timer descriptor in the epoll, which is also finer
-// than the milliseconds of both.
+// It may not sleep in epoll_wait for long: a goroutine in a system call keeps
+// its processor (until the runtime notices, after 20 us to 10 ms), and with
+// GOMAXPROCS=1 nobody else would run, perhaps not even the one who is to wake
+// us. So the epoll is itself a descriptor of the runtime's poller, and the hub
+// waits for it as any goroutine waits for a socket. But that takes five more
+// system calls and the scheduler: so first the hub naps in its own epoll, where
+// a busy peer's next event finds it. Timeouts are a timer descriptor in the
+// epoll, which is also finer than the milliseconds of epoll_wait.
 //
 // Descriptors are registered once, edge-triggered, at the first wait for them.
 // A desc remembers what is known to be possible; reads and writes are tried
@@ -30,7 +32,9 @@ type poller struct {
 	file                  *os.File           // epfd, for the runtime's poller
 	raw                   syscall.RawConn    // of file
 	try                   func(uintptr) bool // wait, for raw
-	n                     int                // events that wait has found
+	n                     int                // events that wait or nap has found
+	looks                 int                // of try, since it is in vain once before it waits
+	doubt, awake          int                // waits without a nap: after the last, and still
 	armed                 instant            // when timerfd fires; zero: not armed
 	descs                 []*desc
 	gen                   int32
@@ -39,7 +43,8 @@ type poller struct {
 
 const (
 	maxEvents = 512
-	tries     = 3 // looks before going to sleep
+	maxDoubt  = 255
+	napTime   = 2 * time.Millisecond // of one nap, and until the scheduler of Go has a turn
 )
 
 func (p *poller) open(h *Hub) (err error) {
@@ -70,7 +75,7 @@ func (p *poller) open(h *Hub) (err error) {
 		return err
 	}
 	p.events = make([]unix.EpollEvent, maxEvents)
-	p.try = func(uintptr) bool { return p.wait() > 0 }
+	p.try = func(uintptr) bool { p.looks++; return p.wait() > 0 }
 	if err = unix.SetNonblock(p.epfd, true); err != nil {
 		return fmt.Errorf("fcntl: %w", err)
 	}
@@ -127,19 +132,8 @@ func (p *poller) wake() {
 func (p *poller) poll(h *Hub, timeout time.Duration) {
 	if timeout == 0 {
 		p.wait()
-	} else {
-		if timeout > 0 {
-			p.arm(h, timeout)
-		}
-		// To sleep and be woken takes longer than to look once more: under load
-		// the next event is often there at the second or third look.
-		for i := 0; i < tries && p.wait() == 0; i++ {
-		}
-		if p.n == 0 {
-			if err := p.raw.Read(p.try); err != nil {
-				panic("hub: waiting for epoll: " + err.Error())
-			}
-		}
+	} else if h.breath.until(h.looked) > napTime || !p.nap(h, timeout) {
+		p.park(h, timeout)
 	}
 	for i := 0; i < p.n; i++ {
 		ev := &p.events[i]
@@ -162,6 +156,48 @@ func (p *poller) wait() int {
 	}
 	p.n = max(n, 0)
 	return p.n
+}
+
+// nap sleeps in the epoll, unless naps have lately been in vain, and reports
+// whether it was woken by what the hub waits for. Each nap in vain doubles how
+// many waits do without one, each that was not takes one off. The alarm that
+// ends it is not set each time, but when the last has gone off: to set one may
+// cost more than all the rest, in a virtual machine. The runtime is not told:
+// the processor is kept for less than a goroutine may run, and the signal by
+// which the runtime stops it, for a garbage collection, ends the nap.
+func (p *poller) nap(h *Hub, timeout time.Duration) bool {
+	if p.awake > 0 {
+		p.awake--
+		return false
+	}
+	short := timeout > 0 && timeout <= napTime
+	if !short {
+		timeout = napTime
+	}
+	p.arm(h, timeout)
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epfd),
+		uintptr(unsafe.Pointer(&p.events[0])), maxEvents, ^uintptr(0), 0, 0)
+	if p.n = int(n); errno != 0 || n == 1 && int(p.events[0].Fd) == p.timerfd && !short {
+		p.n, p.doubt = 0, min(2*p.doubt+1, maxDoubt)
+	} else {
+		p.doubt = max(p.doubt-1, 0)
+	}
+	p.awake = p.doubt
+	return p.n > 0
+}
+
+// park waits for the epoll as goroutines wait for sockets.
+func (p *poller) park(h *Hub, timeout time.Duration) {
+	if timeout > 0 {
+		p.arm(h, timeout)
+	}
+	p.looks = 0
+	if err := p.raw.Read(p.try); err != nil {
+		panic("hub: waiting for epoll: " + err.Error())
+	}
+	if p.looks > 1 { // it has waited
+		h.breath = instant{}
+	}
 }
 
 // arm sets the timer descriptor, unless it fires before anyway.

@@ -5,6 +5,8 @@ package hub
 import (
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"testing"
 	"time"
 
@@ -186,5 +188,154 @@ func TestServerWithoutFiles(t *testing.T) {
 		})
 		must(t, s.Stop(-1))
 		_ = l
+	})
+}
+
+// Naps are given up while they are in vain, and taken up when they are not.
+func TestNap(t *testing.T) {
+	run(t, func(h *Hub) {
+		p := &h.io
+		for want := 0; want < maxDoubt; {
+			want = 2*want + 1
+			if p.nap(h, -1) || p.doubt != want || p.awake != want {
+				t.Fatalf("a nap in vain: %d doubts, %d waits without, want %d", p.doubt, p.awake, want)
+			}
+			p.awake = 1
+			if p.nap(h, -1) || p.doubt != want || p.awake != 0 {
+				t.Fatalf("a wait without a nap: %d doubts, %d waits without", p.doubt, p.awake)
+			}
+		}
+		if p.nap(h, -1) || p.doubt != maxDoubt {
+			t.Errorf("%d doubts, at most %d", p.doubt, maxDoubt)
+		}
+		p.awake = 0
+		p.wake()
+		if !p.nap(h, -1) || p.doubt != maxDoubt-1 || p.awake != maxDoubt-1 {
+			t.Errorf("%d events, %d doubts, %d waits without", p.n, p.doubt, p.awake)
+		}
+		p.awake = 0
+		if !p.nap(h, time.Millisecond) || p.doubt != maxDoubt-2 {
+			t.Errorf("the end of the wait: %d events, %d doubts", p.n, p.doubt)
+		}
+		if p.doubt, p.awake = 0, 0; p.nap(h, -1) {
+			t.Errorf("%d events, want none: they were taken", p.n)
+		}
+		if p.doubt, p.awake = 0, 0; h.Sleep(time.Millisecond) != nil {
+			t.Error("not slept")
+		}
+	})
+}
+
+// sendInTurn makes n connections within a hub and has a greenlet at one end of
+// each, which calls got for each byte that it reads. It returns what sends a
+// byte to the i-th.
+func sendInTurn(t *testing.T, h *Hub, n int, got func(i int)) (send func(i int), close func()) {
+	l, err := h.Listen("unix", t.TempDir()+"/s")
+	must(t, err)
+	far := make([]*Conn, n)
+	readers := NewGroup(h)
+	for i := range far {
+		near, err := h.Dial("unix", l.Addr().String())
+		must(t, err)
+		far[i], _, err = l.accept()
+		must(t, err)
+		readers.Spawn(func() error {
+			defer near.Close()
+			b := make([]byte, 64)
+			for {
+				k, err := near.Read(b)
+				if err == io.EOF {
+					return nil
+				}
+				if err != nil {
+					return err
+				}
+				for range k {
+					got(i)
+				}
+			}
+		})
+	}
+	must(t, h.Yield()) // all wait
+	send = func(i int) {
+		// Not by Write, which lets others run after some calls.
+		if _, err := unix.Write(far[i].d.fd, []byte{1}); err != nil {
+			t.Error(err)
+		}
+	}
+	return send, func() {
+		for _, c := range far {
+			must(t, c.Close())
+		}
+		must(t, readers.Join())
+		must(t, l.Close())
+	}
+}
+
+// Nobody is served again and again while another, whose bytes came before, is
+// not: here whoever is served sees to it that the one before has its next byte.
+func TestServedInTurn(t *testing.T) {
+	for _, busy := range []bool{false, true} { // another that is always ready
+		run(t, func(h *Hub) {
+			const conns, rounds = 300, 20
+			var send func(i int)
+			served, total, worst, before := make([]int, conns), 0, 0, -1
+			send, end := sendInTurn(t, h, conns, func(i int) {
+				if total == conns*rounds {
+					return
+				}
+				total++
+				served[i]++
+				worst = max(worst, served[i]-slices.Min(served))
+				if before >= 0 {
+					send(before)
+				}
+				before = i
+			})
+			for i := range conns {
+				send(i)
+			}
+			for total < conns*rounds {
+				if busy {
+					must(t, h.Yield())
+				} else {
+					must(t, h.Sleep(time.Millisecond))
+				}
+			}
+			if worst > 2 {
+				t.Errorf("busy %v: one was served %d times more than another", busy, worst)
+			}
+			end()
+		})
+	}
+}
+
+// Who does not wait hears of what has come all the same, also while those woken
+// before have not had their turn.
+func TestLooksWhileOthersAreServed(t *testing.T) {
+	run(t, func(h *Hub) {
+		const conns = 100
+		got, heard := 0, NewEvent(h)
+		var err error
+		var send func(i int)
+		send, end := sendInTurn(t, h, conns+1, func(i int) {
+			switch got++; i {
+			case 0:
+				send(conns)
+				err = heard.WaitTimeout(0)
+			case conns:
+				heard.Set()
+			}
+		})
+		for i := range conns {
+			send(i)
+		}
+		for got <= conns {
+			must(t, h.Sleep(time.Millisecond))
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		end()
 	})
 }

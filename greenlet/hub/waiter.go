@@ -111,7 +111,7 @@ func (h *Hub) wait(l *waitList, d time.Duration, late error) error {
 	if d == 0 {
 		g.queued = true
 		h.push(g)
-		h.lookAt = 0
+		h.lookAt, h.lastIO = 0, nil
 	}
 	h.transfer(g, h.next())
 	if g.parked { // it had no more than a turn, and this is it
@@ -133,9 +133,14 @@ func (h *Hub) waitIO(l *waitList, d time.Duration, late error) error {
 	if err := h.interrupted(); err != nil {
 		return err
 	}
-	h.cur.onIO = true
+	g := h.cur
+	g.onIO = true
 	h.ioWait++
-	return h.wait(l, d, late)
+	err := h.wait(l, d, late)
+	if h.lastIO == g {
+		h.lastIO = nil
+	}
+	return err
 }
 
 // interrupted returns the error that awaits the running greenlet in place of
@@ -166,6 +171,7 @@ func (h *Hub) unpark(g *Greenlet) {
 	if g.onIO {
 		g.onIO = false
 		h.ioWait--
+		h.lastIO = g
 	}
 }
 

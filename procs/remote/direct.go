@@ -24,15 +24,17 @@ import (
 //
 //	here             announcements of workers
 //	who              asks all workers to announce themselves to the reply
-//	task.WORKER      a task; the reply has its result. Without a reply: the
-//	                 reply of an earlier one, whose context is to be cancelled
+//	task.WORKER      tasks, and which ones to cancel
 //	ping.WORKER      is answered by the worker
-//	to.POOL.t.SEQ    results
+//	to.POOL.r        results: one subject, which the server knows by heart
+//	to.POOL.t.SEQ    the reply subject of a message of tasks, which tells
+//	                 workers of the one above
 //	to.POOL.p.WORKER answers to pings
 //	to.POOL.here     answers to who
 //
-// A message to a worker that has gone comes back at once: the server says that
-// nobody listens. So a task that comes back was not begun.
+// A message to a worker that has gone comes back at once: the server says to
+// its reply subject that nobody listens. So a task that comes back was not
+// begun. Tasks for a worker that is busy gather while others are being sent.
 type direct struct {
 	p     *Pool
 	s     *Session
@@ -40,11 +42,13 @@ type direct struct {
 	subs  []*nats.Subscription
 	done  chan struct{} // closed when the pool has ended
 	loop  sync.WaitGroup
+	out   outbox[letter]
 
 	mu         sync.Mutex
 	connected  bool
 	terminated bool
-	seq        uint64
+	seq        uint64 // of the last task
+	sentSeq    uint64 // of the last message
 	peers      map[string]*peer
 	able       map[identity][]*peer
 	turn       int // where the search for a peer begins
@@ -65,9 +69,24 @@ type peer struct {
 
 // sending is what direct knows of a request.
 type sending struct {
-	seq   uint64
-	peer  *peer // nil while it waits
-	ended bool  // only the peer still has it
+	peer    *peer  // nil while it waits
+	message uint64 // that it was sent with; 0: not yet
+	ended   bool   // only the peer still has it
+}
+
+// letter is a task for a worker, or its cancellation.
+type letter struct {
+	to     *peer
+	r      *request
+	cancel bool
+}
+
+// size is how much of a message it takes.
+func (l letter) size() int {
+	if l.cancel {
+		return entryHead
+	}
+	return l.r.size()
 }
 
 const (
@@ -82,6 +101,7 @@ func newDirect(p *Pool) (*direct, error) {
 	d := &direct{p: p, s: p.s, inbox: p.s.subject("to", rand.Text()) + ".", done: make(chan struct{}), connected: true,
 		peers: map[string]*peer{}, able: map[identity][]*peer{}, waiting: map[identity][]*request{},
 		lacking: map[identity]time.Time{}, inflight: map[uint64]*request{}}
+	d.out.send, d.out.run = d.sendOut, d.loop.Go
 	for subject, take := range map[string]nats.MsgHandler{
 		d.inbox + ">":       d.receive,
 		p.s.subject("here"): func(m *nats.Msg) { d.meet(m.Data) },
@@ -127,35 +147,27 @@ func (d *direct) run() {
 
 func (d *direct) askWho() { d.s.nc.PublishRequest(d.s.subject("who"), d.inbox+"here", nil) }
 
-// ending is a request with the reason of its end, for when the lock is free.
-type ending struct {
-	r   *request
-	res result
-	err error
-}
-
-func (d *direct) end(all []ending) {
-	for _, e := range all {
-		d.p.end(e.r, e.res, e.err)
-	}
-}
-
-// begin sends a request, or lets it wait for a worker.
+// begin sends a request, or lets it wait for a worker. A worker with nothing to
+// do gets it at once.
 func (d *direct) begin(r *request) {
 	d.mu.Lock()
 	if d.terminated {
 		d.mu.Unlock()
-		d.p.end(r, result{}, procs.ErrTerminated)
+		d.p.end([]ending{{r: r, err: procs.ErrTerminated}})
 		return
 	}
+	d.seq++
+	r.number = d.seq
 	d.waiting[r.function] = append(d.waiting[r.function], r)
-	all := d.dispatch(r.function)
+	d.dispatch(r.function)
+	now := r.sent.peer != nil && r.sent.peer.tasks <= r.sent.peer.Slots
 	d.mu.Unlock()
-	d.end(all)
+	d.out.flush(now)
 }
 
-// dispatch sends what waits for a function, as far as workers have room.
-func (d *direct) dispatch(f identity) (all []ending) {
+// dispatch assigns what waits for a function, as far as workers have room. The
+// next flush sends it.
+func (d *direct) dispatch(f identity) {
 	queue := d.waiting[f]
 	for len(queue) > 0 && d.connected {
 		r := queue[0]
@@ -164,9 +176,10 @@ func (d *direct) dispatch(f identity) (all []ending) {
 			if to == nil {
 				break
 			}
-			if err := d.send(r, to); err != nil {
-				all = append(all, ending{r: r, err: err})
-			}
+			r.sent.peer, r.sent.message = to, 0
+			d.inflight[r.number] = r
+			to.tasks++
+			d.out.add(letter{to: to, r: r})
 		}
 		queue[0] = nil
 		queue = queue[1:]
@@ -176,14 +189,12 @@ func (d *direct) dispatch(f identity) (all []ending) {
 	} else {
 		d.waiting[f] = queue
 	}
-	return all
 }
 
-func (d *direct) dispatchAll() (all []ending) {
+func (d *direct) dispatchAll() {
 	for f := range d.waiting {
-		all = append(all, d.dispatch(f)...)
+		d.dispatch(f)
 	}
-	return all
 }
 
 // choose returns the worker that has the fewest tasks for its slots, or nil. Of
@@ -206,29 +217,56 @@ func (d *direct) choose(f identity) (best *peer) {
 	return best
 }
 
-func (d *direct) send(r *request, to *peer) error {
-	d.seq++
-	r.sent.seq, r.sent.peer = d.seq, to
-	if err := d.s.nc.PublishRequest(d.s.subject("task", to.ID), d.reply(r), r.task.encode()); err != nil {
-		r.sent.ended = true
-		return fmt.Errorf("remote: send: %w", err)
+// sendOut sends letters, those for one worker in order and together.
+func (d *direct) sendOut(letters []letter) {
+	slices.SortStableFunc(letters, func(a, b letter) int { return cmp.Compare(a.to.ID, b.to.ID) })
+	for len(letters) > 0 {
+		n := 1
+		for n < len(letters) && letters[n].to == letters[0].to {
+			n++
+		}
+		batches(letters[:n], d.sendTo)
+		letters = letters[n:]
 	}
-	d.inflight[d.seq] = r
-	to.tasks++
-	return nil
 }
 
-func (d *direct) reply(r *request) string {
-	return d.inbox + "t." + strconv.FormatUint(r.sent.seq, 36)
+// sendTo sends letters to a worker, in one message.
+func (d *direct) sendTo(letters []letter, size int) {
+	d.mu.Lock()
+	d.sentSeq++
+	message := newMessage(size)
+	for _, l := range letters {
+		switch {
+		case l.cancel:
+			message = (&task{number: l.r.number, limit: toCancel}).append(message)
+		case d.inflight[l.r.number] == l.r && l.r.sent.peer == l.to: // it was not given up
+			l.r.sent.message = d.sentSeq
+			message = l.r.append(message)
+		}
+	}
+	reply := d.inbox + "t." + strconv.FormatUint(d.sentSeq, 36)
+	seq := d.sentSeq
+	d.mu.Unlock()
+	if len(message) == versionHead {
+		return
+	}
+	if err := d.s.nc.PublishRequest(d.s.subject("task", letters[0].to.ID), reply, message); err != nil {
+		d.mu.Lock()
+		all := d.giveUp(func(r *request) bool { return r.sent.message == seq }, fmt.Errorf("remote: send: %w", err))
+		d.mu.Unlock()
+		d.p.end(all)
+	}
 }
 
 // receive takes a message to this pool.
 func (d *direct) receive(m *nats.Msg) {
-	nobody := len(m.Data) == 0 && m.Header.Get("Status") == "503"
+	nobody := noneThere(m)
 	switch what := m.Subject[len(d.inbox):]; {
-	case strings.HasPrefix(what, "t."):
+	case what == "r":
+		d.results(m.Data)
+	case strings.HasPrefix(what, "t.") && nobody:
 		if seq, err := strconv.ParseUint(what[2:], 36, 64); err == nil {
-			d.finish(seq, m.Data, nobody)
+			d.nobody(seq)
 		}
 	case strings.HasPrefix(what, "p."):
 		d.mu.Lock()
@@ -243,42 +281,69 @@ func (d *direct) receive(m *nats.Msg) {
 	}
 }
 
-// finish takes what a worker says to a task; nobody: the server, that there is
-// no such worker.
-func (d *direct) finish(seq uint64, data []byte, nobody bool) {
-	d.mu.Lock()
-	r := d.inflight[seq]
-	if r == nil {
-		d.mu.Unlock()
+// results takes what a worker says to tasks.
+func (d *direct) results(data []byte) {
+	rs, err := decodeResults(data)
+	if err != nil {
+		bridge.Logf(int32(procs.LevelWarning), "remote: %d bytes that are no results", len(data))
 		return
 	}
-	delete(d.inflight, seq)
-	p, ended := r.sent.peer, r.sent.ended
-	p.tasks--
-	res, err := decodeResult(data)
-	again := nobody || err == nil && res.outcome == outcomeRefused
-	switch {
-	case nobody:
+	now := time.Now()
+	all := make([]ending, 0, len(rs))
+	d.mu.Lock()
+	for _, res := range rs {
+		r := d.inflight[res.number]
+		if r == nil {
+			continue
+		}
+		delete(d.inflight, res.number)
+		p, ended := r.sent.peer, r.sent.ended
+		p.tasks--
+		if res.outcome == outcomeRefused {
+			d.refused(p, r, string(res.body))
+			d.again(r)
+			continue
+		}
+		p.heard = now
+		r.sent.ended = true
+		if !ended {
+			all = append(all, ending{r: r, res: res})
+		}
+	}
+	d.dispatchAll()
+	d.mu.Unlock()
+	d.out.flush(true)
+	d.p.end(all)
+}
+
+// nobody takes back the tasks of a message to a worker that is not there.
+func (d *direct) nobody(message uint64) {
+	d.mu.Lock()
+	var p *peer
+	for _, number := range slices.Backward(slices.Sorted(maps.Keys(d.inflight))) {
+		r := d.inflight[number]
+		if r.sent.message != message {
+			continue
+		}
+		delete(d.inflight, number)
+		p = r.sent.peer
+		p.tasks--
+		d.again(r)
+	}
+	if p != nil {
 		d.forget(p) // until it announces itself
 		d.ping(p)   // it may have gone, or only leave
-	case again:
-		d.refused(p, r, string(res.body))
-	default:
-		p.heard = time.Now()
-		r.sent.ended = true
 	}
-	var all []ending
-	switch {
-	case ended:
-	case again:
-		r.sent.peer = nil
-		d.waiting[r.function] = slices.Insert(d.waiting[r.function], 0, r)
-	default:
-		all = append(all, ending{r, res, err})
-	}
-	all = append(all, d.dispatchAll()...)
+	d.dispatchAll()
 	d.mu.Unlock()
-	d.end(all)
+	d.out.flush(true)
+}
+
+// again lets a task that was not begun wait for another worker, as the next.
+func (d *direct) again(r *request) {
+	if r.sent.peer = nil; !r.sent.ended {
+		d.waiting[r.function] = slices.Insert(d.waiting[r.function], 0, r)
+	}
 }
 
 // refused notes that a worker did not take a task.
@@ -350,9 +415,10 @@ func (d *direct) meet(data []byte) {
 	default:
 		d.remember(p)
 	}
-	all = append(all, d.dispatchAll()...)
+	d.dispatchAll()
 	d.mu.Unlock()
-	d.end(all)
+	d.out.flush(true)
+	d.p.end(all)
 }
 
 // look gives up workers that are dead, and tasks that nobody will do.
@@ -373,12 +439,13 @@ func (d *direct) look(askAll bool) {
 	for f := range d.waiting {
 		all = append(all, d.despair(f, now)...)
 	}
-	all = append(all, d.dispatchAll()...)
+	d.dispatchAll()
 	if d.connected && (askAll || len(d.able) == 0) {
 		d.askWho()
 	}
 	d.mu.Unlock()
-	d.end(all)
+	d.out.flush(true)
+	d.p.end(all)
 }
 
 // DeadError tells of a worker that died, or seems to have.
@@ -477,7 +544,7 @@ func (d *direct) lost() {
 		}
 	}
 	d.mu.Unlock()
-	d.end(all)
+	d.p.end(all)
 }
 
 func (d *direct) back() {
@@ -496,16 +563,34 @@ func (d *direct) cancel(r *request, why error) {
 		d.stop(r)
 	}
 	d.mu.Unlock()
+	d.out.flush(true)
 	if !ended {
-		d.p.end(r, result{}, why)
+		d.p.end([]ending{{r: r, err: why}})
 	}
+}
+
+// unbegun returns what waits here, and what workers were sent beyond their
+// slots: they begin tasks in the order in which they come.
+func (d *direct) unbegun() (all []*request) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	begun := map[*peer]int{}
+	for _, number := range slices.Sorted(maps.Keys(d.inflight)) {
+		r := d.inflight[number]
+		if begun[r.sent.peer]++; begun[r.sent.peer] > r.sent.peer.Slots {
+			all = append(all, r)
+		}
+	}
+	for _, queue := range d.waiting {
+		all = append(all, queue...)
+	}
+	slices.Reverse(all) // the last ones first, lest they be begun when the first ones end
+	return all
 }
 
 // stop has the context of a task cancelled. It must not overtake the task, so
 // it goes the same way.
-func (d *direct) stop(r *request) {
-	d.s.nc.Publish(d.s.subject("task", r.sent.peer.ID), []byte(d.reply(r)))
-}
+func (d *direct) stop(r *request) { d.out.add(letter{to: r.sent.peer, r: r, cancel: true}) }
 
 // stopAll ends all requests, and those to come.
 func (d *direct) stopAll() {
@@ -513,8 +598,8 @@ func (d *direct) stopAll() {
 	d.terminated = true
 	// The last ones first: those have not begun, and are not to begin when the
 	// first ones end.
-	for _, seq := range slices.Backward(slices.Sorted(maps.Keys(d.inflight))) {
-		if r := d.inflight[seq]; !r.sent.ended {
+	for _, number := range slices.Backward(slices.Sorted(maps.Keys(d.inflight))) {
+		if r := d.inflight[number]; !r.sent.ended {
 			d.stop(r)
 		}
 	}
@@ -523,7 +608,8 @@ func (d *direct) stopAll() {
 		all = append(all, d.endWaiting(f, func(*request) error { return procs.ErrTerminated })...)
 	}
 	d.mu.Unlock()
-	d.end(all)
+	d.out.flush(true)
+	d.p.end(all)
 }
 
 // chunk returns how many of n elements make a task: each slot gets a few.
@@ -538,7 +624,7 @@ func (d *direct) chunk(n int) int {
 	return min(max(1, (n+4*slots-1)/(4*slots)), maxChunk)
 }
 
-func (p *peer) worker() Worker { return Worker{p.ID, p.Host, p.PID, p.Slots, p.tasks} }
+func (p *peer) worker() Worker { return p.announcement.worker(p.heard, p.tasks) }
 
 func (d *direct) workers() (all []Worker) {
 	d.mu.Lock()

@@ -19,6 +19,7 @@
 //     not be known to anybody: they announce themselves.
 //   - Pool, with Apply, Map, MapAsync, Submit and futures, has tasks done, in
 //     one of two lanes: AtMostOnce, low latency, or AtLeastOnce, durable.
+//     Executor is procs.Executor over it. Session.Workers lists who is there.
 //   - Programs share objects by their names: a Queue, a Dict, an Event, a Store
 //     of large objects. They are on the server's disk, and outlive those who
 //     use them.
@@ -41,6 +42,10 @@
 //     objects cannot travel to another machine: procs.ErrEncode.
 //   - Tasks that cannot be sent wait; how many may be unfinished has a limit
 //     (MaxUnfinished), beyond which callers wait.
+//   - A task that comes alone is sent at once; many share messages. In the lane
+//     AtLeastOnce tasks that take less than a millisecond together may be
+//     stored as one message, which one worker gets; those that it does not
+//     begin soon are stored again, one by one.
 //
 // # Servers of others
 //

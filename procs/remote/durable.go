@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,17 +24,25 @@ import (
 //
 //	tasks    todo.FUNCTION    tasks; a consumer for each function, which all
 //	                          workers share that have it
-//	results  done.POOL.SEQ    results; a consumer for each pool
+//	results  done.POOL        results; a consumer for each pool
+//	tries    tries.POOL.SEQ   how often a task was begun, from the second time on
 //	dead     dead.FUNCTION    tasks that were given up, with the reason
 //
 // and beside them
 //
 //	wanted         a function has a consumer
-//	drop           the subject of a result that nobody wants any more
+//	drop           a pool, and tasks whose results it does not want any more
 //
 // A worker stores the result before it acknowledges the task, and a pool
 // delivers it before it acknowledges that. So nothing is lost, whoever dies; a
 // task may be done twice, and of two results the pool takes the first.
+//
+// Tasks gather while two messages of them are being stored, and then go into
+// one, as far as all of them take batchTime together: so a message of several
+// keeps no other worker from work that is worth its while. Results gather in
+// the worker in the same way. When a message comes to a worker again, or is
+// stuck behind a long task, or the worker leaves, those of its tasks that were
+// not begun are stored again, one by one.
 type durable struct {
 	p     *Pool
 	s     *Session
@@ -49,26 +58,38 @@ type durable struct {
 	seq        uint64
 	live       map[uint64]*request
 	outbox     []*request
-	made       map[identity]bool // functions that have a consumer
+	again      []*nats.Msg        // that the server did not confirm
+	storing    map[*nats.Msg]bool // that it has not confirmed yet
+	took       map[identity]time.Duration
+	made       map[string]bool // functions that have a consumer
 }
 
 const (
 	resultsAge   = 24 * time.Hour // of results that nobody fetches
-	sendAhead    = 512            // tasks that the server has not confirmed
+	deadAge      = 30 * 24 * time.Hour
+	deadTasks    = 10_000
+	deadBytes    = 64 << 20
+	sendAhead    = 512 // messages that the server has not confirmed
+	gatherFrom   = 2   // of them, from which on tasks gather
+	batchTime    = time.Millisecond
+	batchTasks   = 256
+	maxHeaders   = 512 // bytes
 	sendTimeout  = 5 * time.Second
 	retryPause   = 200 * time.Millisecond
 	callTimeout  = 3 * time.Second // of a request to the server, which is made again
 	headerResult = "Switchyard-Result"
 	headerName   = "Switchyard-Function"
 	headerReason = "Switchyard-Reason"
+	headerAgain  = "Switchyard-Again" // it was given to a worker that died
 )
 
 // makeStreams makes the streams, unless they are there.
 func (s *Session) makeStreams(ctx context.Context, js jetstream.JetStream) error {
 	for _, c := range []jetstream.StreamConfig{
 		{Name: s.stream("tasks"), Subjects: []string{s.subject("todo", "*")}, Retention: jetstream.WorkQueuePolicy},
-		{Name: s.stream("results"), Subjects: []string{s.subject("done", "*", "*")}, Retention: jetstream.WorkQueuePolicy, MaxAge: resultsAge},
-		{Name: s.stream("dead"), Subjects: []string{s.subject("dead", "*")}},
+		{Name: s.stream("results"), Subjects: []string{s.subject("done", "*")}, Retention: jetstream.WorkQueuePolicy, MaxAge: resultsAge},
+		{Name: s.stream("tries"), Subjects: []string{s.subject("tries", "*", "*")}, MaxMsgsPerSubject: 1, MaxAge: resultsAge},
+		{Name: s.stream("dead"), Subjects: []string{s.subject("dead", "*")}, MaxAge: deadAge, MaxMsgs: deadTasks, MaxBytes: deadBytes},
 	} {
 		c.Replicas = s.replicas
 		if _, err := js.CreateStream(ctx, c); err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
@@ -82,9 +103,9 @@ func (s *Session) stream(name string) string { return s.namespace + "-" + name }
 
 func newDurable(p *Pool) (*durable, error) {
 	d := &durable{p: p, s: p.s, id: rand.Text(), done: make(chan struct{}), wake: make(chan struct{}, 1),
-		live: map[uint64]*request{}, made: map[identity]bool{}}
+		live: map[uint64]*request{}, storing: map[*nats.Msg]bool{}, took: map[identity]time.Duration{}, made: map[string]bool{}}
 	var err error
-	d.js, err = jetstream.New(p.s.nc, jetstream.WithPublishAsyncErrHandler(d.notSent),
+	d.js, err = jetstream.New(p.s.nc, jetstream.WithPublishAsyncErrHandler(d.notStored), jetstream.WithPublishAsyncAckHandler(d.stored),
 		jetstream.WithPublishAsyncMaxPending(sendAhead), jetstream.WithPublishAsyncTimeout(sendTimeout))
 	if err != nil {
 		return nil, fmt.Errorf("remote: pool: %w", err)
@@ -95,7 +116,7 @@ func newDurable(p *Pool) (*durable, error) {
 		return nil, err
 	}
 	c, err := d.js.CreateConsumer(ctx, p.s.stream("results"), jetstream.ConsumerConfig{
-		Durable: "pool-" + d.id, FilterSubject: p.s.subject("done", d.id, "*"), AckPolicy: jetstream.AckExplicitPolicy,
+		Durable: "pool-" + d.id, FilterSubject: d.results(), AckPolicy: jetstream.AckExplicitPolicy,
 		MaxAckPending: -1, InactiveThreshold: resultsAge})
 	if err == nil {
 		d.inbox, err = c.Consume(d.receive, jetstream.PullExpiry(2*time.Second), jetstream.PullHeartbeat(time.Second),
@@ -111,17 +132,19 @@ func newDurable(p *Pool) (*durable, error) {
 func (d *durable) close() { close(d.done) }
 func (d *durable) wait()  { d.loop.Wait() }
 
+func (d *durable) results() string { return d.s.subject("done", d.id) }
+
 // begin lets a task be stored.
 func (d *durable) begin(r *request) {
 	d.mu.Lock()
 	if d.terminated {
 		d.mu.Unlock()
-		d.p.end(r, result{}, procs.ErrTerminated)
+		d.p.end([]ending{{r: r, err: procs.ErrTerminated}})
 		return
 	}
 	d.seq++
-	r.sent.seq = d.seq
-	d.live[r.sent.seq] = r
+	r.number = d.seq
+	d.live[r.number] = r
 	d.outbox = append(d.outbox, r)
 	d.mu.Unlock()
 	d.nudge()
@@ -143,18 +166,16 @@ func (d *durable) run() {
 		case <-d.done:
 			return
 		}
-		for r := d.next(); r != nil; r = d.next() {
-			if err := d.send(r); err == nil {
+		for m := d.next(); m != nil; m = d.next() {
+			err := d.store(m)
+			if err == nil {
 				continue
-			} else if d.s.nc.IsClosed() {
-				d.finish(r.sent.seq, result{}, procs.ErrClosed)
-				continue
-			} else {
-				bridge.Logf(int32(procs.LevelWarning), "remote: pool: a task is not stored yet: %v", err)
 			}
-			d.mu.Lock()
-			d.outbox = append([]*request{r}, d.outbox...)
-			d.mu.Unlock()
+			d.notStored(nil, m, err)
+			if d.s.nc.IsClosed() {
+				d.endAll(procs.ErrClosed)
+				continue
+			}
 			select {
 			case <-time.After(retryPause):
 			case <-d.done:
@@ -176,117 +197,210 @@ func (d *durable) leave() {
 	d.js.CleanupPublisher()
 }
 
-// next returns the next task to store, nil if there is none.
-func (d *durable) next() *request {
+// next returns the next message to store. It returns nil if there is none, or
+// if it is better to let more tasks gather.
+func (d *durable) next() *nats.Msg {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for len(d.outbox) > 0 {
-		r := d.outbox[0]
-		d.outbox[0] = nil
-		d.outbox = d.outbox[1:]
-		if d.live[r.sent.seq] != nil {
-			return r
-		}
+	if n := len(d.again); n > 0 {
+		m := d.again[n-1]
+		d.again = d.again[:n-1]
+		d.storing[m] = true
+		return m
 	}
-	d.outbox = nil
-	return nil
+	if len(d.outbox) == 0 || len(d.storing) >= sendAhead || len(d.storing) >= gatherFrom && len(d.outbox) < d.batch(d.outbox[0].function) {
+		return nil
+	}
+	some, size := d.gather()
+	if len(some) == 0 {
+		return nil
+	}
+	m := nats.NewMsg(d.s.subject("todo", some[0].function.String()))
+	m.Data = newMessage(size)
+	for _, r := range some {
+		m.Data = r.append(m.Data)
+	}
+	m.Header.Set(headerResult, d.results())
+	m.Header.Set(headerName, some[0].name)
+	m.Header.Set(jetstream.MsgIDHeader, d.id+"."+strconv.FormatUint(some[0].number, 36))
+	d.storing[m] = true
+	return m
 }
 
-func (d *durable) send(r *request) error {
-	if err := d.makeConsumer(r.function); err != nil {
+// gather takes the next tasks that go into one message.
+func (d *durable) gather() (some []*request, size int) {
+	n := 0
+	for _, r := range d.outbox {
+		if d.live[r.number] != nil {
+			if len(some) > 0 && (r.function != some[0].function || size+r.size() > maxBatch || len(some) >= d.batch(r.function)) {
+				break
+			}
+			some = append(some, r)
+			size += r.size()
+		}
+		n++
+	}
+	clear(d.outbox[:n])
+	if d.outbox = d.outbox[n:]; len(d.outbox) == 0 {
+		d.outbox = nil
+	}
+	return some, size
+}
+
+// batch returns how many tasks of a function go into a message: one, if we do
+// not know how long they take.
+func (d *durable) batch(f identity) int {
+	took := d.took[f]
+	if took == 0 {
+		return 1
+	}
+	return min(max(1, int(batchTime/took)), batchTasks)
+}
+
+func (d *durable) store(m *nats.Msg) error {
+	f, _ := strings.CutPrefix(m.Subject, d.s.subject("todo")+".")
+	if err := d.makeConsumer(f); err != nil {
 		return err
 	}
-	m := nats.NewMsg(d.s.subject("todo", r.function.String()))
-	m.Data = r.task.encode()
-	m.Header.Set(headerResult, d.result(r.sent.seq))
-	m.Header.Set(headerName, r.name)
-	_, err := d.js.PublishMsgAsync(m, jetstream.WithMsgID(d.result(r.sent.seq)))
+	_, err := d.js.PublishMsgAsync(m)
 	return err
 }
 
-func (d *durable) result(seq uint64) string {
-	return d.s.subject("done", d.id, strconv.FormatUint(seq, 36))
-}
-
-// seqOf is the inverse of result.
-func (d *durable) seqOf(subject string) uint64 {
-	text, ok := strings.CutPrefix(subject, d.s.subject("done", d.id)+".")
-	seq, err := strconv.ParseUint(text, 36, 64)
-	if !ok || err != nil {
-		return 0 // of no request
-	}
-	return seq
-}
-
-// notSent is called with a task that the server did not confirm. If it has it
-// nevertheless, it knows it by its number.
-func (d *durable) notSent(_ jetstream.JetStream, m *nats.Msg, err error) {
-	bridge.Logf(int32(procs.LevelWarning), "remote: pool: a task is not stored yet: %v", err)
+// stored is called with a message that the server has confirmed.
+func (d *durable) stored(_ jetstream.JetStream, m *nats.Msg, _ *jetstream.PubAck) {
 	d.mu.Lock()
-	if r := d.live[d.seqOf(m.Header.Get(headerResult))]; r != nil {
-		d.outbox = append(d.outbox, r)
+	delete(d.storing, m)
+	d.mu.Unlock()
+	d.nudge()
+}
+
+// notStored is called with a message that the server did not confirm. If it has
+// it nevertheless, it knows it by its number.
+func (d *durable) notStored(_ jetstream.JetStream, m *nats.Msg, err error) {
+	bridge.Logf(int32(procs.LevelWarning), "remote: pool: tasks are not stored yet: %v", err)
+	d.mu.Lock()
+	if d.storing[m] {
+		delete(d.storing, m)
+		d.again = append(d.again, m)
 	}
 	d.mu.Unlock()
 	time.AfterFunc(retryPause, d.nudge)
 }
 
 // makeConsumer makes the consumer of a function, and lets workers know.
-func (d *durable) makeConsumer(f identity) error {
+func (d *durable) makeConsumer(f string) error {
 	if d.made[f] { // only run uses it
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
 	_, err := d.js.CreateOrUpdateConsumer(ctx, d.s.stream("tasks"), jetstream.ConsumerConfig{
-		Durable: f.String(), FilterSubject: d.s.subject("todo", f.String()), AckPolicy: jetstream.AckExplicitPolicy,
+		Durable: f, FilterSubject: d.s.subject("todo", f), AckPolicy: jetstream.AckExplicitPolicy,
 		AckWait: d.p.config.Lease, MaxDeliver: -1, MaxAckPending: -1,
 		Metadata: map[string]string{"tries": strconv.Itoa(d.p.config.Tries)}})
 	if err != nil {
 		return fmt.Errorf("remote: consumer: %w", err)
 	}
 	d.made[f] = true
-	d.s.nc.Publish(d.s.subject("wanted"), []byte(f.String()))
+	d.s.nc.Publish(d.s.subject("wanted"), []byte(f))
 	return nil
 }
 
-// receive takes a result that was stored.
+// receive takes results that were stored.
 func (d *durable) receive(m jetstream.Msg) {
-	res, err := decodeResult(m.Data())
-	d.finish(d.seqOf(m.Subject()), res, err)
+	rs, err := decodeResults(m.Data())
+	if err != nil {
+		bridge.Logf(int32(procs.LevelWarning), "remote: %d bytes that are no results", len(m.Data()))
+	}
+	all := make([]ending, 0, len(rs))
+	d.mu.Lock()
+	for _, res := range rs {
+		if r := d.live[res.number]; r != nil {
+			delete(d.live, res.number)
+			d.learn(r.function, res.took)
+			all = append(all, ending{r: r, res: res})
+		}
+	}
+	d.mu.Unlock()
+	d.p.end(all)
 	m.Ack()
 }
 
-// finish ends a request, if it has not ended.
-func (d *durable) finish(seq uint64, res result, err error) {
-	d.mu.Lock()
-	r := d.live[seq]
-	delete(d.live, seq)
-	d.mu.Unlock()
-	if r != nil {
-		d.p.end(r, res, err)
+// learn takes note of how long a function takes: about the mean of the last
+// ones, and at once what is much longer.
+func (d *durable) learn(f identity, took time.Duration) {
+	last := d.took[f]
+	if took = max(took, 1); last == 0 || took > 8*last {
+		d.took[f] = took
+		return
 	}
+	d.took[f] = max(1, last+(took-last)/8)
+}
+
+// endAll ends all requests.
+func (d *durable) endAll(err error) {
+	d.mu.Lock()
+	var all []ending
+	var numbers []uint64
+	for number, r := range d.live {
+		all = append(all, ending{r: r, err: err})
+		numbers = append(numbers, number)
+	}
+	clear(d.live)
+	d.again, d.outbox = nil, nil
+	d.mu.Unlock()
+	d.drop(numbers)
+	d.p.end(all)
 }
 
 // cancel ends a request. Workers that have the task are told.
 func (d *durable) cancel(r *request, why error) {
-	d.finish(r.sent.seq, result{}, why)
-	d.s.nc.Publish(d.s.subject("drop"), []byte(d.result(r.sent.seq)))
+	d.mu.Lock()
+	live := d.live[r.number] != nil
+	delete(d.live, r.number)
+	d.mu.Unlock()
+	d.drop([]uint64{r.number})
+	if live {
+		d.p.end([]ending{{r: r, err: why}})
+	}
+}
+
+// unbegun returns what is not on its way to the server.
+func (d *durable) unbegun() []*request {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.outbox)
+}
+
+// drop tells workers whose results nobody wants.
+func (d *durable) drop(numbers []uint64) {
+	var all []*task
+	for _, n := range numbers {
+		all = append(all, &task{number: n, limit: toCancel})
+	}
+	batches(all, func(some []*task, size int) {
+		message := newMessage(size)
+		for _, t := range some {
+			message = t.append(message)
+		}
+		d.s.nc.PublishRequest(d.s.subject("drop"), d.results(), message)
+	})
 }
 
 func (d *durable) stopAll() {
 	d.mu.Lock()
 	d.terminated = true
-	all := d.live
-	d.live = map[uint64]*request{}
 	d.mu.Unlock()
-	for seq, r := range all {
-		d.s.nc.Publish(d.s.subject("drop"), []byte(d.result(seq)))
-		d.p.end(r, result{}, procs.ErrTerminated)
-	}
+	d.endAll(procs.ErrTerminated)
 }
 
-// workers returns none: whoever has the function takes the next task.
-func (d *durable) workers() []Worker { return nil }
+// workers asks: whoever has a function takes its next task.
+func (d *durable) workers() []Worker {
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	all, _ := d.s.Workers(ctx)
+	return all
+}
 
 // chunk is 1: a chunk would be done again as a whole.
 func (d *durable) chunk(int) int { return 1 }

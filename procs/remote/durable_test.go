@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"switchyard/procs"
@@ -172,5 +173,111 @@ func TestDurablePoison(t *testing.T) {
 	m := must(stream.GetMsg(soon(t), 1))(t)
 	if !strings.Contains(m.Header.Get(headerReason), "2 workers") || m.Header.Get(headerName) != "remotetest.fails" {
 		t.Error(m.Header)
+	}
+}
+
+// gathered has the tasks that begin submits stored in one message.
+func gathered(t *testing.T, p *Pool, f *procs.Func[string, int], begin func()) {
+	t.Helper()
+	d := p.lane.(*durable)
+	held := []*nats.Msg{{}, {}}
+	d.mu.Lock()
+	d.took[signatureOf(f).id] = 1
+	for _, m := range held {
+		d.storing[m] = true
+	}
+	d.mu.Unlock()
+	begin()
+	for _, m := range held {
+		d.stored(nil, m, nil)
+	}
+	js := must(jetstream.New(p.s.nc))(t)
+	stream := must(js.Stream(soon(t), "switchyard-tasks"))(t)
+	eventually(t, "one message is stored", func() bool { return must(stream.Info(soon(t)))(t).State.LastSeq > 0 })
+	if n := must(stream.Info(soon(t)))(t).State.LastSeq; n != 1 {
+		t.Fatal(n, "messages")
+	}
+}
+
+// Of tasks that were stored in one message, the one that kills its workers is
+// given up, and the others are done.
+func TestDurablePoisonAmongOthers(t *testing.T) {
+	server := serve(t, ServerConfig{})
+	p := durablePool(t, server.URL(), PoolConfig{Lease: minLease, Tries: 2})
+	var fs []*procs.Future[int]
+	gathered(t, p, fails, func() {
+		for i := range 10 {
+			how := ""
+			if i == 5 {
+				how = "exit"
+			}
+			fs = append(fs, Submit(p, fails, how))
+		}
+	})
+	for range 2 {
+		victim := proctest.Started(t, procs.NewProcess(narrowProcess, server.URL(), procs.ProcessConfig{}))
+		if err := victim.Join(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	startWorker(t, server.URL())
+	for i, f := range fs {
+		_, err := f.Result(soon(t))
+		if want := errTest; i == 5 && !errors.Is(err, ErrPoisoned) || i != 5 && !errors.Is(err, want) {
+			t.Error(i, err)
+		}
+	}
+}
+
+// Tasks of one message that wait behind a long one are done by another worker.
+func TestDurableStuck(t *testing.T) {
+	dir := t.TempDir()
+	server := serve(t, ServerConfig{})
+	p := durablePool(t, server.URL(), PoolConfig{})
+	var fs []*procs.Future[int]
+	paths := []string{filepath.Join(dir, "0"), filepath.Join(dir, "1"), filepath.Join(dir, "2")}
+	gathered(t, p, untilCancelled, func() {
+		for _, path := range paths {
+			fs = append(fs, Submit(p, untilCancelled, path))
+		}
+	})
+	worksHere(t, server.URL(), WorkerConfig{Slots: 1})
+	exists := func(path string) bool { _, err := os.Stat(path); return err == nil }
+	eventually(t, "the first one is begun", func() bool { return exists(paths[0]) })
+	worksHere(t, server.URL(), WorkerConfig{Slots: 2})
+	eventually(t, "all are begun", func() bool { return exists(paths[1]) && exists(paths[2]) })
+	for _, f := range fs {
+		f.Cancel()
+	}
+}
+
+// A task that workers hand back when they leave has not been tried: it is not
+// given up, however often.
+func TestDurableHandedBack(t *testing.T) {
+	server := serve(t, ServerConfig{})
+	p := durablePool(t, server.URL(), PoolConfig{Tries: 2})
+	js := must(jetstream.New(p.s.nc))(t)
+	f := Submit(p, square, 3)
+	var c jetstream.Consumer
+	eventually(t, "it is stored", func() bool {
+		var err error
+		c, err = js.Consumer(soon(t), "switchyard-tasks", signatureOf(square).id.String())
+		return err == nil
+	})
+	for range 4 {
+		w := must(newWorker(p.s, WorkerConfig{}))(t) // without slots that run
+		w.taker = must(newTaker(w))(t)
+		w.taker.take(c.CachedInfo().Config, must(c.Next(jetstream.FetchMaxWait(10*time.Second)))(t), func() {})
+		select {
+		case r := <-w.tasks:
+			w.handBack(r)
+		default:
+			t.Fatal("it is given up")
+		}
+		w.loops.Wait()
+	}
+	worksHere(t, server.URL(), WorkerConfig{})
+	if v, err := f.Result(soon(t)); v != 9 || err != nil {
+		t.Error(v, err)
 	}
 }

@@ -52,3 +52,52 @@ func Example() {
 	// [1 8 27] <nil>
 	// [1 8 27] <nil>
 }
+
+// An executor over the workers of other machines is used as one over processes
+// of this one; the workers' list says who is there.
+func ExampleExecutor() {
+	config := remote.Config{AuthKey: []byte("a key of thirty-two random bytes")}
+	server, err := remote.Serve(remote.ServerConfig{AuthKey: config.AuthKey})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	ctx, stop := context.WithCancel(context.Background())
+	var worker sync.WaitGroup
+	worker.Go(func() {
+		if err := remote.Work(ctx, server.URL(), remote.WorkerConfig{Config: config, Name: "mill", Slots: 2}); err != nil && ctx.Err() == nil {
+			log.Fatal(err)
+		}
+	})
+	defer worker.Wait()
+	defer stop()
+
+	session, err := remote.Connect(ctx, server.URL(), config)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer session.Close()
+	executor, err := remote.NewExecutor(session, remote.PoolConfig{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	future := remote.Submit(executor, cube, 5)
+	for v, err := range remote.ExecutorMap(ctx, executor, cube, []int{1, 2, 3}) {
+		fmt.Println(v, err)
+	}
+	fmt.Println(future.Result(ctx))
+	workers, err := session.Workers(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, w := range workers {
+		fmt.Println(w.Name, w.Slots)
+	}
+	executor.Shutdown(true, false)
+	// Output:
+	// 1 <nil>
+	// 8 <nil>
+	// 27 <nil>
+	// 125 <nil>
+	// mill 2
+}

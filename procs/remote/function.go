@@ -13,11 +13,13 @@ import (
 
 // identity is what a function is called between programs that may differ: a
 // hash of its name, of all the types that its argument and its result are made
-// of, and of how this machine lays numbers out in memory. Functions with one
-// identity understand each other's values.
+// of, of how this machine lays numbers out in memory, and of the version of our
+// messages. Functions with one identity understand each other's values.
 type identity [16]byte
 
-func identityOf(r bridge.Registration) identity { return identityOfTypes(r.Name, r.InType, r.OutType) }
+func identityOf(r bridge.Registration) identity {
+	return identityOfTypes(fmt.Sprintf("%d\x00%s", messageVersion, r.Name), r.InType, r.OutType)
+}
 
 func identityOfTypes(name string, types ...reflect.Type) identity {
 	var b strings.Builder

@@ -113,6 +113,11 @@ var workerProcess = procs.Register("remotetest.worker", func(ctx context.Context
 	return 0, Work(ctx, url, WorkerConfig{Config: testConfig, Slots: 2})
 })
 
+// narrowProcess is one that runs one task at a time.
+var narrowProcess = procs.Register("remotetest.narrowWorker", func(ctx context.Context, url string) (int, error) {
+	return 0, Work(ctx, url, WorkerConfig{Config: testConfig, Slots: 1})
+})
+
 func serve(t testing.TB, config ServerConfig) *Server {
 	t.Helper()
 	if config.AuthKey == nil && !config.NoAuth {

@@ -37,7 +37,8 @@ const (
 	// workers nor that of the server loses any. A task may be done twice: by
 	// the worker that was lost, and by the next one. Its result is delivered
 	// once. A task that kills its workers is given up after PoolConfig.Tries
-	// (ErrPoisoned), and kept in the stream NAMESPACE-dead with the reason.
+	// (ErrPoisoned), and kept in the stream NAMESPACE-dead with the reason: the
+	// last 10,000 of them, at most 64 MiB, for 30 days.
 	AtLeastOnce
 )
 
@@ -66,8 +67,8 @@ type PoolConfig struct {
 	DeadAfter time.Duration
 	// Lease is, in the lane AtLeastOnce, how long a worker may say nothing
 	// before its tasks go to another, at least 2 s. 0: 30 s. Tries is how many
-	// workers may begin a task. 0: 5. The last pool to use a function
-	// determines both.
+	// workers may begin a task. 0: 5; 1 costs a write to the server's disk for
+	// each task. The last pool to use a function determines both.
 	Lease time.Duration
 	Tries int
 }
@@ -123,8 +124,9 @@ type Pool struct {
 
 // lane is how tasks get to workers, and results back.
 type lane interface {
-	begin(r *request)             // it calls Pool.end once for each
+	begin(r *request)             // it brings each to Pool.end, once
 	cancel(r *request, why error) // ends a request that has not ended
+	unbegun() []*request          // that no worker has begun, as far as it knows
 	stopAll()                     // ends all, and all to come
 	close()                       // nothing will come; does not wait
 	wait()                        // for the end of what close ends
@@ -163,6 +165,7 @@ type request struct {
 	name string
 	task
 	finish func(result, error) // called with no lock held
+	cancel func() bool         // cancels its future
 
 	sent sending // the lane's
 }
@@ -170,8 +173,12 @@ type request struct {
 // begin hands a call to the lane. It waits for room. If it returns an error,
 // finish will not be called.
 func (p *Pool) begin(r *request) error {
-	if limit := p.s.nc.MaxPayload(); limit > 0 && int64(taskHead+len(r.body)) > limit {
-		return fmt.Errorf("%w: arguments of %d bytes, where the server takes %d", procs.ErrMessageTooLong, len(r.body), limit-taskHead)
+	head := int64(taskHead)
+	if p.config.Lane == AtLeastOnce {
+		head += maxHeaders
+	}
+	if limit := p.s.nc.MaxPayload(); limit > 0 && head+int64(len(r.body)) > limit {
+		return fmt.Errorf("%w: arguments of %d bytes, where the server takes %d", procs.ErrMessageTooLong, len(r.body), limit-head)
 	}
 	select {
 	case p.room <- struct{}{}:
@@ -190,17 +197,40 @@ func (p *Pool) begin(r *request) error {
 	return nil
 }
 
-// end ends a call. The lane calls it once for each, in a goroutine that many
-// calls need: methods of the result and callbacks are run apart, where
-// runtime.Goexit does no harm. If one of them has called it, the call fails,
-// unless it was done.
-func (p *Pool) end(r *request, res result, err error) {
-	if failed := fault.Apart(func() { r.finish(res, err) }); failed != nil {
-		fault.Apart(func() { r.finish(res, fmt.Errorf("remote: result of %s: %w", r.name, failed)) })
+// ending is a request with how it ends.
+type ending struct {
+	r   *request
+	res result
+	err error
+}
+
+// end ends calls. The lane calls it once for each, with no lock held, in a
+// goroutine that many calls need: methods of the results and callbacks are run
+// apart, where runtime.Goexit does no harm. If one of them has called it, its
+// call fails, unless it was done; the others go on.
+func (p *Pool) end(all []ending) {
+	if len(all) == 0 {
+		return
 	}
-	<-p.room
+	for rest := all; len(rest) > 0; {
+		n := 0
+		failed := fault.Apart(func() {
+			for ; n < len(rest); n++ {
+				rest[n].r.finish(rest[n].res, rest[n].err)
+			}
+		})
+		if failed != nil {
+			r := rest[n].r
+			fault.Apart(func() { r.finish(result{}, fmt.Errorf("remote: result of %s: %w", r.name, failed)) })
+			n++
+		}
+		rest = rest[n:]
+	}
+	for range all {
+		<-p.room
+	}
 	p.mu.Lock()
-	p.calls--
+	p.calls -= len(all)
 	p.endIfDone()
 	p.mu.Unlock()
 }
@@ -250,15 +280,7 @@ func (p *Pool) Terminate() {
 	p.lane.wait()
 }
 
-// Worker is one that a pool knows.
-type Worker struct {
-	ID    string
-	Host  string
-	PID   int
-	Slots int
-	Tasks int // of this pool, that it has
-}
-
-// Workers returns the workers that are there; in the lane AtLeastOnce, where
-// the server knows them, none.
+// Workers returns the workers that are there: those that the pool knows in the
+// lane AtMostOnce, and those that Session.Workers finds in the lane AtLeastOnce,
+// where each takes tasks by itself.
 func (p *Pool) Workers() []Worker { return p.lane.workers() }

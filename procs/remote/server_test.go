@@ -180,16 +180,26 @@ func TestTLS(t *testing.T) {
 
 // FuzzMessages lets workers and pools take any bytes.
 func FuzzMessages(f *testing.F) {
-	f.Add((&task{count: 1, body: []byte("abc")}).encode())
-	f.Add(result{outcomeDone, []byte("abc")}.encode())
+	f.Add((&task{count: 1, body: []byte("abc")}).append((&task{number: 1}).append(newMessage(0))))
+	f.Add((&result{outcome: outcomeDone, body: []byte("abc")}).append(newMessage(0)))
 	f.Add([]byte{})
 	d := &direct{peers: map[string]*peer{}, able: map[identity][]*peer{}, waiting: map[identity][]*request{}}
 	f.Add([]byte(`{"ID":"a","Slots":1,"Functions":{"f":"00112233445566778899aabbccddeeff","g":"x"}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if task, err := decodeTask(b); err == nil && string(task.encode()) != string(b) {
+		again := newMessage(0)
+		tasks, err := decodeTasks(b)
+		for i := range tasks {
+			again = tasks[i].append(again)
+		}
+		if err == nil && string(again) != string(b) {
 			t.Errorf("%q", b)
 		}
-		if r, err := decodeResult(b); err == nil && string(r.encode()) != string(b) {
+		again = newMessage(0)
+		results, err := decodeResults(b)
+		for i := range results {
+			again = results[i].append(again)
+		}
+		if err == nil && string(again) != string(b) {
 			t.Errorf("%q", b)
 		}
 		d.meet(b)

@@ -279,8 +279,13 @@ func (s *Session) subject(parts ...string) string {
 }
 
 // Close closes the connection. Pools that use it should have been closed
-// before: tasks that are under way fail.
+// before: tasks that are under way fail. It waits, for a second at most, until
+// the server has what was sent: it would not read on if we close a connection
+// that it writes to, and cancelled tasks would go on.
 func (s *Session) Close() error {
+	if s.nc.IsConnected() {
+		s.nc.FlushTimeout(time.Second)
+	}
 	s.nc.Close()
 	return nil
 }

@@ -83,7 +83,8 @@ func (s *signature[In, Out]) decode(r result, out []Out, chunk bool, at int) (er
 // Cancel and Stop of the future are alike: it is cancelled, and so is the
 // task's context, if a worker has begun it. In the lane AtLeastOnce a task that
 // nobody had begun may still be done.
-func Submit[In, Out any](p *Pool, f *procs.Func[In, Out], in In, opts ...procs.Option) *procs.Future[Out] {
+func Submit[In, Out any](by Doer, f *procs.Func[In, Out], in In, opts ...procs.Option) *procs.Future[Out] {
+	p := by.pool()
 	o := bridge.OptionsOf(p.config.TaskTimeout, opts)
 	future := procs.NewFuture[Out]()
 	notify(future, &o)
@@ -105,8 +106,12 @@ func Submit[In, Out any](p *Pool, f *procs.Func[In, Out], in In, opts ...procs.O
 	return future
 }
 
+// chunkOf returns what the option procs.Chunk says, 1 if there is none.
+func chunkOf(opts []procs.Option) int { return max(1, bridge.OptionsOf(0, opts).Chunk) }
+
 // submit begins a request, which ends if the future is cancelled.
 func submit[T any](p *Pool, future *procs.Future[T], r *request) error {
+	r.cancel = future.Cancel
 	if err := p.begin(r); err != nil {
 		return err
 	}

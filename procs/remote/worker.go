@@ -27,6 +27,8 @@ import (
 type WorkerConfig struct {
 	// Config says how to connect.
 	Config
+	// Name is what the worker is called in lists and errors. Default: none.
+	Name string
 	// Slots is how many tasks run at the same time, each in a goroutine. 0: one
 	// per processor (GOMAXPROCS).
 	Slots int
@@ -79,21 +81,42 @@ type worker struct {
 	stop    context.CancelFunc // ends all tasks
 
 	mu   sync.Mutex
-	live map[string]*running // by their reply subjects
+	live map[taskKey]*running
 
-	taker *taker
+	answers outbox[answer] // of the lane AtMostOnce
+	loops   sync.WaitGroup // of all that sends results
+	taker   *taker
+}
+
+// taskKey says which task it is: where its results go, and its number.
+type taskKey struct {
+	inbox  string
+	number uint64
 }
 
 // running is a task that was taken.
 type running struct {
 	task
-	reply string
+	inbox string
 	ctx   context.Context
 	stop  context.CancelFunc
 	once  sync.Once // the answer
 
-	durable *delivery // nil: it came over the direct lane
+	batch *batch    // nil: it came over the lane AtMostOnce
+	tries int       // how often it was begun, if that is counted; else -1
+	begun time.Time // with the worker's lock, as the next one
+	given bool      // to others, as it was not begun
 }
+
+func (r *running) key() taskKey { return taskKey{r.inbox, r.number} }
+
+// answer is a result on its way.
+type answer struct {
+	r *running
+	result
+}
+
+func (a answer) size() int { return a.result.size() }
 
 // queued is how many tasks wait in a worker for a slot: pools send far fewer.
 const queued = 1 << 14
@@ -109,8 +132,8 @@ func newWorker(s *Session, config WorkerConfig) (*worker, error) {
 		config.Grace = defaultGrace
 	}
 	host, _ := os.Hostname()
-	w := &worker{s: s, grace: config.Grace, functions: map[identity]bridge.Function{}, live: map[string]*running{},
-		self:  announcement{ID: rand.Text(), Host: host, PID: os.Getpid(), Slots: config.Slots, Functions: map[string]string{}},
+	w := &worker{s: s, grace: config.Grace, functions: map[identity]bridge.Function{}, live: map[taskKey]*running{},
+		self:  announcement{ID: rand.Text(), Name: config.Name, Host: host, PID: os.Getpid(), Slots: config.Slots, Functions: map[string]string{}},
 		tasks: make(chan *running, queued), leaving: make(chan struct{})}
 	for _, r := range bridge.Functions() {
 		f, err := bridge.Find(r.ID)
@@ -122,6 +145,7 @@ func newWorker(s *Session, config WorkerConfig) (*worker, error) {
 		w.self.Functions[r.Name] = id.String()
 	}
 	w.base, w.stop = context.WithCancel(context.Background())
+	w.answers.send, w.answers.run = func(all []answer) { byInbox(all, w.send) }, w.loops.Go
 	return w, nil
 }
 
@@ -157,7 +181,7 @@ func (w *worker) subscribe() (tasks *nats.Subscription, err error) {
 		w.s.subject("task", w.self.ID): w.take,
 		w.s.subject("ping", w.self.ID): func(m *nats.Msg) { m.Respond([]byte(w.self.ID)) },
 		w.s.subject("wanted"):          func(m *nats.Msg) { w.taker.wanted(string(m.Data)) },
-		w.s.subject("drop"):            w.cancel,
+		w.s.subject("drop"):            w.taker.drop,
 		w.s.subject("who"):             func(m *nats.Msg) { w.announce(m.Reply) },
 	} {
 		sub, err := w.s.nc.Subscribe(subject, take)
@@ -191,8 +215,8 @@ func (w *worker) lost() {
 	all := slices.Collect(maps.Values(w.live))
 	w.mu.Unlock()
 	for _, r := range all {
-		if r.durable == nil {
-			w.answer(r, result{outcomeFailed, bridge.EncodeError(ErrConnectionLost)})
+		if r.batch == nil {
+			w.answer(r, failed(ErrConnectionLost))
 			r.stop()
 		}
 	}
@@ -204,53 +228,93 @@ func (w *worker) back() {
 	go w.taker.lookAround()
 }
 
-// take takes a task, or refuses it, or has one cancelled that it took before.
+// take takes tasks, or refuses them, or has some cancelled that it took before.
 func (w *worker) take(m *nats.Msg) {
-	if m.Reply == "" {
-		w.cancel(m)
+	tasks, err := decodeTasks(m.Data)
+	inbox := resultsOf(m.Reply)
+	if err != nil || inbox == "" {
+		bridge.Logf(int32(procs.LevelWarning), "remote: worker: %d bytes that are no tasks", len(m.Data))
 		return
 	}
-	t, err := decodeTask(m.Data)
-	switch {
-	case err != nil:
-		bridge.Logf(int32(procs.LevelWarning), "remote: worker: %d bytes that are no task", len(m.Data))
-		return
-	case w.functions[t.function] == nil:
-		w.refuse(m.Reply, "it has no function of this name and these types")
-		return
+	for _, t := range tasks {
+		r := &running{task: t, inbox: inbox, tries: -1}
+		switch {
+		case t.limit < 0:
+			w.cancel(r.key())
+			continue
+		case w.functions[t.function] == nil:
+			w.refuse(r, "it has no function of this name and these types")
+			continue
+		case w.left.Load():
+			w.refuse(r, "it leaves")
+			continue
+		}
+		w.enter(r)
+		select {
+		case w.tasks <- r:
+		default:
+			w.drop(r)
+			w.refuse(r, "it has too many tasks")
+		}
 	}
-	r := &running{task: t, reply: m.Reply}
-	r.ctx, r.stop = context.WithCancel(w.base)
-	w.mu.Lock()
-	w.live[r.reply] = r
-	w.mu.Unlock()
-	select {
-	case w.tasks <- r:
-	default:
-		w.drop(r)
-		w.refuse(r.reply, "it has too many tasks")
-	}
+	w.answers.flush(true)
 }
 
-func (w *worker) refuse(reply, why string) {
-	w.s.nc.Publish(reply, result{outcomeRefused, []byte(why)}.encode())
+// resultsOf returns where results of tasks go that came with a reply subject.
+func resultsOf(reply string) string {
+	i := strings.LastIndex(reply, ".t.")
+	if i < 0 {
+		return ""
+	}
+	return reply[:i] + ".r"
+}
+
+// enter makes a task one that can be cancelled.
+func (w *worker) enter(r *running) {
+	r.ctx, r.stop = context.WithCancel(w.base)
+	w.mu.Lock()
+	w.live[r.key()] = r
+	w.mu.Unlock()
+}
+
+// refuse has the next flush hand back a task.
+func (w *worker) refuse(r *running, why string) {
+	w.answers.add(answer{r, result{number: r.number, outcome: outcomeRefused, body: []byte(why)}})
+}
+
+// ran notes that a slot is free.
+func (w *worker) ran(r *running) {
+	w.drop(r)
+	w.taker.admit()
 }
 
 func (w *worker) drop(r *running) {
 	r.stop()
 	w.mu.Lock()
-	delete(w.live, r.reply)
+	if w.live[r.key()] == r {
+		delete(w.live, r.key())
+	}
 	w.mu.Unlock()
 }
 
 // cancel ends the context of a task.
-func (w *worker) cancel(m *nats.Msg) {
+func (w *worker) cancel(k taskKey) {
 	w.mu.Lock()
-	r := w.live[string(m.Data)]
+	r := w.live[k]
 	w.mu.Unlock()
 	if r != nil {
 		r.stop()
 	}
+}
+
+// begin notes that a task begins, and reports whether it is still ours.
+func (w *worker) begin(r *running) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !r.given {
+		r.begun = time.Now()
+	}
+	return !r.given
 }
 
 // slot runs tasks, one at a time.
@@ -267,9 +331,16 @@ func (w *worker) slot() {
 
 // run runs a task, unless it was cancelled before.
 func (w *worker) run(r *running) {
-	defer w.drop(r)
+	if !w.begin(r) {
+		return
+	}
+	defer w.ran(r)
 	if r.ctx.Err() != nil {
-		w.answer(r, result{outcomeFailed, bridge.EncodeError(procs.ErrCancelled)})
+		w.answer(r, failed(procs.ErrCancelled))
+		return
+	}
+	if r.batch != nil && r.tries >= 0 && !w.taker.count(r) {
+		r.batch.end(1, false)
 		return
 	}
 	if r.limit <= 0 {
@@ -291,30 +362,60 @@ func timedOut(limited context.Context, r result) result {
 	case nil:
 		return r
 	case context.DeadlineExceeded:
-		return result{outcomeFailed, bridge.EncodeError(procs.ErrTimeout)}
+		return failed(procs.ErrTimeout)
 	}
-	return result{outcomeFailed, bridge.EncodeError(procs.ErrCancelled)}
+	return failed(procs.ErrCancelled)
 }
 
-// answer sends the result, the first that there is.
+func failed(err error) result { return result{outcome: outcomeFailed, body: bridge.EncodeError(err)} }
+
+// answer sends the result, the first that there is: at once if nothing else is
+// to be done.
 func (w *worker) answer(r *running, res result) {
 	r.once.Do(func() {
-		if r.durable != nil && res.outcome == outcomeFailed && w.base.Err() != nil {
-			r.durable.handBack() // it was this worker that ended it
-			return
+		if limit := w.s.nc.MaxPayload() - maxHeaders; int64(versionHead+res.size()) > limit {
+			res = failed(fmt.Errorf("%w: a result of %d bytes, where the server takes %d", procs.ErrMessageTooLong, len(res.body), limit-resultHead-versionHead))
 		}
-		b := res.encode()
-		if limit := w.s.nc.MaxPayload(); int64(len(b)) > limit {
-			b = result{outcomeFailed, bridge.EncodeError(fmt.Errorf("%w: a result of %d bytes, where the server takes %d", procs.ErrMessageTooLong, len(b), limit))}.encode()
-		}
-		if r.durable != nil {
-			w.taker.loops.Go(func() { w.taker.store(r, result{outcome(b[0]), b[1:]}) })
-			return
-		}
-		if err := w.s.nc.Publish(r.reply, b); err != nil {
-			bridge.Logf(int32(procs.LevelWarning), "remote: worker: a result is lost: %v", err)
+		res.number = r.number
+		switch {
+		case r.batch == nil:
+			w.answers.add(answer{r, res})
+			w.answers.flush(len(w.tasks) == 0)
+		case res.outcome == outcomeFailed && w.base.Err() != nil: // it was this worker that ended it
+			w.loops.Go(func() { r.batch.giveBack([]*running{r}) })
+		case r.tries >= 0: // before the next one begins, which may be the one that kills
+			byInbox([]answer{{r, res}}, w.taker.store)
+		default:
+			w.taker.results.add(answer{r, res})
+			w.taker.results.flush(false)
 		}
 	})
+}
+
+// byInbox calls each with the answers to each inbox, as many as go into one
+// message.
+func byInbox(all []answer, each func(inbox string, some []answer, message []byte)) {
+	slices.SortStableFunc(all, func(a, b answer) int { return strings.Compare(a.r.inbox, b.r.inbox) })
+	for len(all) > 0 {
+		n, inbox := 1, all[0].r.inbox
+		for n < len(all) && all[n].r.inbox == inbox {
+			n++
+		}
+		batches(all[:n], func(some []answer, size int) {
+			message := newMessage(size)
+			for i := range some {
+				message = some[i].append(message)
+			}
+			each(inbox, some, message)
+		})
+		all = all[n:]
+	}
+}
+
+func (w *worker) send(inbox string, some []answer, message []byte) {
+	if err := w.s.nc.Publish(inbox, message); err != nil {
+		bridge.Logf(int32(procs.LevelWarning), "remote: worker: %d results are lost: %v", len(some), err)
+	}
 }
 
 // newBuffer is where the result of a task is encoded: memory of its own, since
@@ -327,23 +428,26 @@ func call(ctx context.Context, f bridge.Function, t *task) result {
 	defer out.Close()
 	var body []byte
 	var err error
-	failed := fault.Apart(func() {
+	begin := time.Now()
+	ended := fault.Apart(func() {
 		if t.count == 0 {
 			body, err = f.RunOne(ctx, t.body, &in, newBuffer, &out)
 		} else {
 			body, err = f.RunChunk(ctx, t.count, t.body, &in, newBuffer, &out)
 		}
 	})
-	if failed != nil {
-		err = failed
+	if ended != nil {
+		err = ended
 	}
 	if err == nil && (len(out.FDs) > 0 || len(out.Buf) > 0) {
 		err = errShared
 	}
+	res := result{outcome: outcomeDone, body: body}
 	if err != nil {
-		return result{outcomeFailed, bridge.EncodeError(err)}
+		res = failed(err)
 	}
-	return result{outcomeDone, body}
+	res.took = time.Since(begin)
+	return res
 }
 
 var errShared = fmt.Errorf("%w: files and shared objects do not travel between machines", procs.ErrEncode)
@@ -354,17 +458,15 @@ func (w *worker) leave(tasks *nats.Subscription) error {
 	w.left.Store(true)
 	w.announce(w.s.subject("here"))
 	w.taker.stop()
-	tasks.Drain()
-	begin, stopped := time.Now(), false
+	begin, drained, stopped := time.Now(), false, false
 	for w.busy() || tasks.IsValid() && w.s.nc.IsConnected() {
+		if !drained && !w.busy() { // until then tasks may be cancelled
+			drained = true
+			tasks.Drain()
+		}
 		select {
 		case r := <-w.tasks:
-			w.drop(r)
-			if r.durable != nil {
-				r.durable.handBack()
-			} else {
-				w.refuse(r.reply, "it leaves")
-			}
+			w.handBack(r)
 			continue
 		case <-time.After(10 * time.Millisecond):
 		}
@@ -376,11 +478,25 @@ func (w *worker) leave(tasks *nats.Subscription) error {
 			w.stop()
 		}
 	}
-	w.taker.loops.Wait()
+	w.loops.Wait()
 	if w.s.nc.IsConnected() {
 		w.s.nc.FlushTimeout(connectTimeout)
 	}
 	return nil
+}
+
+// handBack lets another worker have a task that was not begun.
+func (w *worker) handBack(r *running) {
+	if !w.begin(r) {
+		return
+	}
+	w.drop(r)
+	if r.batch != nil {
+		w.loops.Go(func() { r.batch.giveBack([]*running{r}) })
+		return
+	}
+	w.refuse(r, "it leaves")
+	w.answers.flush(true)
 }
 
 func (w *worker) busy() bool {

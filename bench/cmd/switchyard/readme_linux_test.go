@@ -110,12 +110,7 @@ func newReader(t *testing.T) *reader {
 		}
 	}
 	r := &reader{T: t, dir: t.TempDir()}
-	r.sh(readmeRoot, "go build -o "+r.dir+"/bin/runner ./bench/cmd/runner")
-	self, err := os.ReadFile("/proc/self/exe") // is switchyard, in that role
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.write("bin/switchyard", string(self))
+	r.sh(readmeRoot, "go build -o "+r.dir+"/bin/ ./bench/cmd/...")
 	return r
 }
 
@@ -124,7 +119,7 @@ func (r *reader) sh(dir, command string) string {
 	r.Helper()
 	cmd := exec.Command("sh", "-c", command)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), roleVariable+"=switchyard", "GORACE=atexit_sleep_ms=0", "GOWORK=off", "MAKEFLAGS=", "MAKELEVEL=")
+	cmd.Env = append(os.Environ(), "GOWORK=off", "MAKEFLAGS=", "MAKELEVEL=")
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
