@@ -29,7 +29,9 @@ PACKAGES  := ./...
 # true: then the race detector can find nothing there, and takes many times as
 # long.
 ALONE     := ./bench/benchlog ./bench/internal/... ./report/...
-TOGETHER  := ./bench ./bench/cmd/... ./bench/host ./bench/output ./bench/peers/... ./bench/proctree ./bench/run ./bench/workload ./greenlet/... ./procs/...
+# What takes long begins first.
+TOGETHER  := ./bench/workload ./procs ./bench/cmd/... ./procs/... ./greenlet/... ./bench ./bench/host ./bench/output ./bench/peers/... \
+		./bench/proctree ./bench/run
 
 # quote returns a word as a shell reads it, whatever it holds.
 quote = '$(subst ','\'',$(1))'
@@ -123,10 +125,13 @@ endef
 compare:
 	$(foreach model,$(filter-out $(BASE),$(subst $(comma), ,$(or $(MODELS),greenlet process))),$(call beside,$(model)))
 
+# Many tests wait: one package more than there are processors keeps them busy.
+test = -timeout 10m -p $$(($$(nproc) + 1))
+
 .PHONY: test
 test:
-	$(GO) test -race -timeout 10m $(TOGETHER)
-	$(GO) test -timeout 10m $(ALONE)
+	$(GO) test -race $(test) $(TOGETHER)
+	$(GO) test $(test) $(ALONE)
 
 .PHONY: matrix
 matrix:

@@ -163,7 +163,7 @@ func TestChildrenOfWorkers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.CPU < 900*time.Millisecond || r.Csw == 0 {
+	if r.CPU < 500*time.Millisecond || r.Csw == 0 { // the limit counts ticks, and they are coarse
 		t.Errorf("a command took %v of CPU time, and %d context switches", r.CPU, r.Csw)
 	}
 }

@@ -40,14 +40,14 @@ func TestOneGoroutine(t *testing.T) {
 		t.Fatal(err)
 	}
 	list := func(name string) string {
-		m := regexp.MustCompile(`(?m)^` + name + ` *:= (.*)$`).FindStringSubmatch(string(text))
+		m := regexp.MustCompile(`(?m)^` + name + ` *:= ((?:.*\\\n)*.*)$`).FindStringSubmatch(string(text))
 		if m == nil {
 			t.Fatalf("the Makefile has no %s", name)
 		}
-		return strings.ReplaceAll(m[1], "./", "")
+		return strings.NewReplacer("./", "", "\\", "").Replace(m[1])
 	}
 	alone, together := list("ALONE"), list("TOGETHER")
-	for _, command := range []string{"test -race -timeout 10m $(TOGETHER)", "test -timeout 10m $(ALONE)"} {
+	for _, command := range []string{"test -race $(test) $(TOGETHER)", "test $(test) $(ALONE)"} {
 		if strings.Count(string(text), "\n\t$(GO) "+command+"\n") != 1 {
 			t.Errorf("make test does not %s", command)
 		}
