@@ -128,12 +128,17 @@ func (p *poller) wake() {
 }
 
 // poll waits at most timeout (negative: for ever) for events and makes ready
-// whoever waits for them.
+// whoever waits for them. It may return early, with none: who waits calls it
+// again, with what is left of the time.
 func (p *poller) poll(h *Hub, timeout time.Duration) {
-	if timeout == 0 {
+	switch {
+	case timeout == 0:
 		p.wait()
-	} else if h.breath.until(h.looked) > napTime || !p.nap(h, timeout) {
+	case p.awake > 0 || h.breath.until(h.looked) > napTime:
+		p.awake = max(p.awake-1, 0)
 		p.park(h, timeout)
+	default:
+		p.nap(h, timeout)
 	}
 	for i := 0; i < p.n; i++ {
 		ev := &p.events[i]
@@ -158,18 +163,14 @@ func (p *poller) wait() int {
 	return p.n
 }
 
-// nap sleeps in the epoll, unless naps have lately been in vain, and reports
-// whether it was woken by what the hub waits for. Each nap in vain doubles how
-// many waits do without one, each that was not takes one off. The alarm that
-// ends it is not set each time, but when the last has gone off: to set one may
-// cost more than all the rest, in a virtual machine. The runtime is not told:
-// the processor is kept for less than a goroutine may run, and the signal by
-// which the runtime stops it, for a garbage collection, ends the nap.
-func (p *poller) nap(h *Hub, timeout time.Duration) bool {
-	if p.awake > 0 {
-		p.awake--
-		return false
-	}
+// nap sleeps in the epoll until something comes that the hub waits for, or in
+// vain. Each nap in vain doubles how many waits do without one, each that was
+// not takes one off. The alarm that ends it is not set each time, but when the
+// last has gone off: to set one may cost more than all the rest, in a virtual
+// machine. The runtime is not told: the processor is kept for less than a
+// goroutine may run, and the signal by which the runtime stops it, for a
+// garbage collection, ends the nap.
+func (p *poller) nap(h *Hub, timeout time.Duration) {
 	short := timeout > 0 && timeout <= napTime
 	if !short {
 		timeout = napTime
@@ -183,7 +184,6 @@ func (p *poller) nap(h *Hub, timeout time.Duration) bool {
 		p.doubt = max(p.doubt-1, 0)
 	}
 	p.awake = p.doubt
-	return p.n > 0
 }
 
 // park waits for the epoll as goroutines wait for sockets.
