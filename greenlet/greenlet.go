@@ -74,9 +74,9 @@ func Run[T any](body func(main *Greenlet[T]) error) (err error) {
 // or the error, which parent's Switch then returns. An error that is ErrExit is
 // dropped and the value goes.
 //
-// New costs two small allocations, or one after [Greenlet.Keep]; a goroutine is needed only from the first
-// switch, and is used again for another greenlet after the run function
-// returned.
+// New costs two small allocations, or one after [Greenlet.Keep]; a goroutine is
+// needed only from the first switch, and is used again for another greenlet
+// after the run function returned.
 func New[T any](parent *Greenlet[T], run func(self *Greenlet[T], v T) (T, error)) *Greenlet[T] {
 	if parent == nil {
 		panic("greenlet: New without a parent")

@@ -15,6 +15,7 @@ var closeToTheMachine = map[string]string{
 	"bench/output sys":                "locks and examines the files that results go to",
 	"bench/run sys":                   "CPU sets and adoption of orphans",
 	"greenlet/hub sys":                "epoll, timerfd and sockets that do not block",
+	"greenlet/hub unsafe":             "a wait in epoll of which the scheduler of Go is not told",
 	"procs sys":                       "polls descriptors of files for Wait",
 	"procs unsafe":                    "typed views of segments, and lengths of generic values",
 	"procs/connection sys":            "sockets of listeners, and who is at the other end",
