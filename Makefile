@@ -44,6 +44,7 @@ help:
 	$(info make ab       measure a change: OLD is a commit or a directory, beside what is here, in one run, in results/ab)
 	$(info make null     measure one build as if it were two: what this machine's noise is, in results/null)
 	$(info make compare  benchstat over $(OUT): UNIT of MODELS, each beside BASE)
+	$(info make peers    what this project exists for beside others that do it: gob, conc, gnet, C, Go itself; minutes)
 	$(info make peers-deps  what PEERS=python needs, from Debian: python3 with greenlet and gevent)
 	$(info make smoke    make bench PROFILE=smoke: the smallest case of each workload, once, to see that all works)
 	$(info make test     all tests, with the race detector where there are goroutines)
@@ -78,6 +79,11 @@ peers = $(if $(PEERS),--runner bin/runner $(foreach peer,$(subst $(comma), ,$(PE
 bench: build
 	@$(foreach peer,$(filter go remote,$(subst $(comma), ,$(PEERS))),$(GO) -C bench/peers/$(peer) build -trimpath -o runner . && ):
 	@bin/switchyard run $(measure) $(peers)
+
+# Those rows that package rows measures have peers that no other module links.
+.PHONY: peers
+peers:
+	@$(GO) -C bench/peers/go run ./table $(CURDIR)
 
 .PHONY: peers-deps
 peers-deps:
