@@ -32,9 +32,9 @@ func (m *Machine) CPUTimes(cpus []int) (found int, idle, stolen time.Duration) {
 	return found, idle, stolen
 }
 
-// RunQueueWait sums over some CPUs for how long tasks that could run have waited
-// there so far, those that have ended too; 0 where the kernel does not count
-// that (/proc/schedstat).
+// RunQueueWait sums over some CPUs for how long tasks that could run have
+// waited there so far, those that have ended too; 0 where the kernel does not
+// count that (/proc/schedstat).
 func (m *Machine) RunQueueWait(cpus []int) (waited time.Duration) {
 	for line := range strings.Lines(m.file("proc/schedstat")) {
 		number, ok := strings.CutPrefix(word(line, 0), "cpu")

@@ -25,6 +25,7 @@ func All() []*bench.Workload {
 		pipe,
 		pipeOpen,
 		sharedDict,
+		sharedDictTuned,
 		sharedArray,
 		lock, // synchronising
 		semaphore,

@@ -19,37 +19,38 @@ import (
 	"switchyard/bench/benchlog"
 )
 
-func BenchmarkNop(b *testing.B)         { measure(b, nop) }
-func BenchmarkPingPong(b *testing.B)    { measure(b, pingPong) }
-func BenchmarkRing(b *testing.B)        { measure(b, ring) }
-func BenchmarkChain(b *testing.B)       { measure(b, chain) }
-func BenchmarkSpawn(b *testing.B)       { measure(b, spawn) }
-func BenchmarkSkynet(b *testing.B)      { measure(b, skynet) }
-func BenchmarkParked(b *testing.B)      { measure(b, parked) }
-func BenchmarkCPUMap(b *testing.B)      { measure(b, cpuMap) }
-func BenchmarkSubmit(b *testing.B)      { measure(b, submit) }
-func BenchmarkGC(b *testing.B)          { measure(b, gc) }
-func BenchmarkMixed(b *testing.B)       { measure(b, mixed) }
-func BenchmarkProdCons(b *testing.B)    { measure(b, prodCons) }
-func BenchmarkJoinQueue(b *testing.B)   { measure(b, joinQueue) }
-func BenchmarkTaskQueue(b *testing.B)   { measure(b, taskQueue) }
-func BenchmarkPipe(b *testing.B)        { measure(b, pipe) }
-func BenchmarkPipeOpen(b *testing.B)    { measure(b, pipeOpen) }
-func BenchmarkSharedDict(b *testing.B)  { measure(b, sharedDict) }
-func BenchmarkSharedArray(b *testing.B) { measure(b, sharedArray) }
-func BenchmarkLock(b *testing.B)        { measure(b, lock) }
-func BenchmarkSemaphore(b *testing.B)   { measure(b, semaphore) }
-func BenchmarkEvent(b *testing.B)       { measure(b, event) }
-func BenchmarkBarrier(b *testing.B)     { measure(b, parties) }
-func BenchmarkSleep(b *testing.B)       { measure(b, sleep) }
-func BenchmarkEcho(b *testing.B)        { measure(b, echo) }
-func BenchmarkEchoOpen(b *testing.B)    { measure(b, echoOpen) }
-func BenchmarkFetch(b *testing.B)       { measure(b, fetch) }
-func BenchmarkFiles(b *testing.B)       { measure(b, files) }
-func BenchmarkHeartbeat(b *testing.B)   { measure(b, heartbeat) }
-func BenchmarkPolicies(b *testing.B)    { measure(b, policies) }
-func BenchmarkCommand(b *testing.B)     { measure(b, command) }
-func BenchmarkCrash(b *testing.B)       { measure(b, crash) }
+func BenchmarkNop(b *testing.B)             { measure(b, nop) }
+func BenchmarkPingPong(b *testing.B)        { measure(b, pingPong) }
+func BenchmarkRing(b *testing.B)            { measure(b, ring) }
+func BenchmarkChain(b *testing.B)           { measure(b, chain) }
+func BenchmarkSpawn(b *testing.B)           { measure(b, spawn) }
+func BenchmarkSkynet(b *testing.B)          { measure(b, skynet) }
+func BenchmarkParked(b *testing.B)          { measure(b, parked) }
+func BenchmarkCPUMap(b *testing.B)          { measure(b, cpuMap) }
+func BenchmarkSubmit(b *testing.B)          { measure(b, submit) }
+func BenchmarkGC(b *testing.B)              { measure(b, gc) }
+func BenchmarkMixed(b *testing.B)           { measure(b, mixed) }
+func BenchmarkProdCons(b *testing.B)        { measure(b, prodCons) }
+func BenchmarkJoinQueue(b *testing.B)       { measure(b, joinQueue) }
+func BenchmarkTaskQueue(b *testing.B)       { measure(b, taskQueue) }
+func BenchmarkPipe(b *testing.B)            { measure(b, pipe) }
+func BenchmarkPipeOpen(b *testing.B)        { measure(b, pipeOpen) }
+func BenchmarkSharedDict(b *testing.B)      { measure(b, sharedDict) }
+func BenchmarkSharedDictTuned(b *testing.B) { measure(b, sharedDictTuned) }
+func BenchmarkSharedArray(b *testing.B)     { measure(b, sharedArray) }
+func BenchmarkLock(b *testing.B)            { measure(b, lock) }
+func BenchmarkSemaphore(b *testing.B)       { measure(b, semaphore) }
+func BenchmarkEvent(b *testing.B)           { measure(b, event) }
+func BenchmarkBarrier(b *testing.B)         { measure(b, parties) }
+func BenchmarkSleep(b *testing.B)           { measure(b, sleep) }
+func BenchmarkEcho(b *testing.B)            { measure(b, echo) }
+func BenchmarkEchoOpen(b *testing.B)        { measure(b, echoOpen) }
+func BenchmarkFetch(b *testing.B)           { measure(b, fetch) }
+func BenchmarkFiles(b *testing.B)           { measure(b, files) }
+func BenchmarkHeartbeat(b *testing.B)       { measure(b, heartbeat) }
+func BenchmarkPolicies(b *testing.B)        { measure(b, policies) }
+func BenchmarkCommand(b *testing.B)         { measure(b, command) }
+func BenchmarkCrash(b *testing.B)           { measure(b, crash) }
 
 // measure lets Go's benchmarks choose how many ops there are, and has the rest
 // from the harness: every case of the workload in every model, under the names

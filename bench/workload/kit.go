@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"sync"
 	"time"
@@ -69,7 +70,8 @@ func launched(shared func(b *bench.B, launch launcher) (uint64, error), launch l
 
 // byModel returns the implementations of a workload in which goroutines, ants
 // and threads differ in how a unit is launched and in nothing else. There is
-// no serial one where one task cannot do it alone.
+// no serial one where one task cannot do it alone, and none for greenlets where
+// it is not for them.
 func byModel(serial, greenlet bench.Func, shared func(b *bench.B, launch launcher) (uint64, error), process bench.Func) map[bench.Model]bench.Func {
 	impls := map[bench.Model]bench.Func{
 		Serial:    serial,
@@ -79,9 +81,7 @@ func byModel(serial, greenlet bench.Func, shared func(b *bench.B, launch launche
 		Thread:    launched(shared, threads),
 		Process:   process,
 	}
-	if serial == nil {
-		delete(impls, Serial)
-	}
+	maps.DeleteFunc(impls, func(_ bench.Model, f bench.Func) bool { return f == nil })
 	return impls
 }
 

@@ -186,7 +186,7 @@ func namedUnits(c bench.Case) int {
 		return c.CPUs
 	case "ProdCons":
 		return p.Int("p") + p.Int("c")
-	case "Command", "Lock", "Mixed", "SharedDict":
+	case "Command", "Lock", "Mixed", "SharedDict", "SharedDictTuned":
 		return p.Int("tasks")
 	case "Fetch", "Files":
 		return p.Int("tasks")
