@@ -196,8 +196,8 @@ type BlockNote struct {
 // percent; 0 is none, or not known. Pressure is the share of the time in which
 // something waited for a processor, for memory or for a disk
 // (/proc/pressure). RunQueue is how long all tasks together waited for a
-// processor (/proc/schedstat), of the CPUs' time; it may be more than all of it.
-// For a processor the benchmark's own tasks wait too, in all blocks alike.
+// processor (/proc/schedstat), of the CPUs' time; it may be more than all of
+// it. For a processor the benchmark's own tasks wait too, in all blocks alike.
 type Noise struct {
 	Steal          float64 `json:"steal_pct"`            // of the CPUs' time: taken by the hypervisor
 	Others         float64 `json:"others_pct,omitempty"` // of the CPUs' time: used by what is not of the run

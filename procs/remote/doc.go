@@ -89,15 +89,17 @@
 //   - With Replicas, the time and the disk as many times, and as much again of
 //     the network between servers for each further one.
 //
-// All tasks of a namespace are in one stream, whose leader stores them one after
-// the other: reckon with one processor for it. More than 8,000 tasks per second
-// in the durable lane need shards: several Namespaces, each with its pool, and a
-// call of Work in the workers. A cluster spreads the leaders over its servers.
+// All tasks of a namespace are in one stream, whose leader stores them one
+// after the other: reckon with one processor for it. More than 8,000 tasks per
+// second in the durable lane need shards: several Namespaces, each with its
+// pool, and a call of Work in the workers. A cluster spreads the leaders over
+// its servers.
 //
 // For example 20,000 tasks per second of 5 ms, 1 KB in and 100 bytes out: 102
-// processors of workers (20,000 x 5.075 ms), 3 shards on 3 processors of servers
-// (20,000 x 120 us = 2.4), 108 MB/s of network and disk (20,000 x 5.4 KB); and
-// if all workers are away for an hour, 94 GB on disk (72 million x 1.3 KB).
+// processors of workers (20,000 x 5.075 ms), 3 shards on 3 processors of
+// servers (20,000 x 120 us = 2.4), 108 MB/s of network and disk (20,000 x
+// 5.4 KB); and if all workers are away for an hour, 94 GB on disk (72 million x
+// 1.3 KB).
 //
 // # What it is not
 //

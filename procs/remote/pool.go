@@ -281,6 +281,6 @@ func (p *Pool) Terminate() {
 }
 
 // Workers returns the workers that are there: those that the pool knows in the
-// lane AtMostOnce, and those that Session.Workers finds in the lane AtLeastOnce,
-// where each takes tasks by itself.
+// lane AtMostOnce, and those that Session.Workers finds in the lane
+// AtLeastOnce, where each takes tasks by itself.
 func (p *Pool) Workers() []Worker { return p.lane.workers() }
