@@ -5,6 +5,8 @@ package procs
 import (
 	"bufio"
 	"context"
+	"errors"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -15,6 +17,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"switchyard/procs/internal/proctest"
 )
@@ -314,6 +319,87 @@ func pipeTrips(b *testing.B, size int) func(n int) {
 	}
 }
 
+// BenchmarkPipeRing: one hop of a token round ten processes. x-raw: in units of
+// the same through the same sockets by bare system calls, of which the Go
+// runtime is not told.
+func BenchmarkPipeRing(b *testing.B) {
+	raw := tokenRing(b, true)
+	proctest.Beside(b, proctest.Floor{Unit: "x-raw", Do: raw}, 2000, tokenRing(b, false))
+}
+
+// tokenRing returns what lets the token make so many hops, or a few more.
+func tokenRing(b *testing.B, raw bool) func(hops int) {
+	const n = 10
+	var in, out [n]*Conn
+	for i := range n {
+		r, w, err := NewPipe(OneWay)
+		if err != nil {
+			b.Fatal(err)
+		}
+		in[(i+1)%n], out[i] = r, w
+	}
+	for i := 1; i < n; i++ {
+		p := NewProcess(benchRing, ringMember{in[i], out[i], raw}, ProcessConfig{GOMAXPROCS: 1})
+		proctest.Started(b, p)
+		in[i].Close()
+		out[i].Close()
+	}
+	b.Cleanup(func() { in[0].Close(); out[0].Close() })
+	first := ringMember{in[0], out[0], raw}
+	recv, send := first.ends()
+	return func(hops int) {
+		for i := 0; i < hops; i += n {
+			if err := send(); err != nil {
+				b.Fatal(err)
+			}
+			if err := recv(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+type ringMember struct {
+	In, Out *Conn
+	Raw     bool
+}
+
+// ends returns how a token is received and sent.
+func (m *ringMember) ends() (recv, send func() error) {
+	token := []byte("12345678")
+	if !m.Raw {
+		return func() error { _, err := m.In.RecvBytes(0); return err }, func() error { return m.Out.SendBytes(token) }
+	}
+	call := func(c *Conn, trap uintptr) func() error {
+		var fd uintptr
+		if rc, err := c.SyscallConn(); err == nil {
+			rc.Control(func(s uintptr) { fd = s })
+		}
+		return func() error {
+			for {
+				n, _, errno := unix.RawSyscall(trap, fd, uintptr(unsafe.Pointer(&token[0])), uintptr(len(token)))
+				switch {
+				case int(n) == len(token):
+					return nil
+				case errno != unix.EAGAIN && errno != unix.EINTR: // they end its slices
+					return errors.Join(io.EOF, errno)
+				}
+			}
+		}
+	}
+	return call(m.In, unix.SYS_READ), call(m.Out, unix.SYS_WRITE)
+}
+
+var benchRing = Register("bench.ring", func(_ context.Context, m ringMember) (int, error) {
+	recv, send := m.ends()
+	for recv() == nil {
+		if send() != nil {
+			break
+		}
+	}
+	return 0, nil
+})
+
 // BenchmarkOSPipe is the floor of BenchmarkPipe: the same through two pipes of
 // the operating system.
 func BenchmarkOSPipe(b *testing.B) {
@@ -357,4 +443,25 @@ func BenchmarkPoolMap(b *testing.B) {
 			b.ReportMetric(float64(b.N)*float64(len(xs))/b.Elapsed().Seconds(), "tasks/s")
 		})
 	}
+}
+
+// BenchmarkPoolGrowth maps single elements in 64 workers. x-two-workers is how
+// many times as long one takes as in two.
+func BenchmarkPoolGrowth(b *testing.B) {
+	mapper := func(workers int) func(n int) {
+		p := newPool(b, PoolConfig{Workers: workers})
+		return func(n int) {
+			xs := make([]int, n)
+			for i := range xs {
+				xs[i] = i
+			}
+			ys, err := Map(b.Context(), p, testSquare, xs, Chunk(1))
+			if err != nil || ys[n-1] != (n-1)*(n-1) {
+				b.Fatal(err)
+			}
+		}
+	}
+	many, two := mapper(64), mapper(2)
+	many(10000) // all of them are up
+	proctest.Beside(b, proctest.Floor{Unit: "x-two-workers", Do: two}, 20000, many)
 }

@@ -267,6 +267,72 @@ func BenchmarkQueue(b *testing.B) {
 	})
 }
 
+// BenchmarkQueueGrowth: integers from two producer processes to two consumers
+// through a queue of 1000. x-pair is how many times as long one takes as from
+// one to one.
+func BenchmarkQueueGrowth(b *testing.B) {
+	pairs := func(n int) func(items int) {
+		q := closing(b, must(NewQueue[int](1000))(b), nil)
+		done := closing(b, must(NewQueue[int](0))(b), nil)
+		var asks []*Queue[int]
+		for range n {
+			for _, put := range []bool{true, false} {
+				ask := closing(b, must(NewQueue[int](0))(b), nil)
+				asks = append(asks, ask)
+				p := NewProcess(benchQueueEnd, queueEnd{q, ask, done, put}, ProcessConfig{GOMAXPROCS: 1})
+				proctest.Started(b, p)
+				b.Cleanup(func() { ask.ShutDown(true); p.Join(context.Background()) })
+			}
+		}
+		return func(items int) {
+			for i, ask := range asks {
+				if err := ask.PutNowait(items*(i/2+1)/n - items*(i/2)/n); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for range asks {
+				if _, err := done.Get(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+			if q.Len() != 0 {
+				b.Fatal(q.Len(), "are left")
+			}
+		}
+	}
+	two, one := pairs(2), pairs(1)
+	two(2)
+	proctest.Beside(b, proctest.Floor{Unit: "x-pair", Do: one}, 50000, two)
+}
+
+// A queueEnd puts, or gets, as many as it is asked for.
+type queueEnd struct {
+	Q, Ask, Done *Queue[int]
+	Put          bool
+}
+
+var benchQueueEnd = Register("bench.queueend", func(ctx context.Context, a queueEnd) (int, error) {
+	for {
+		n, err := a.Ask.Get(ctx)
+		if err != nil {
+			return 0, nil // no more
+		}
+		for i := range n {
+			if a.Put {
+				err = a.Q.Put(ctx, i)
+			} else {
+				_, err = a.Q.Get(ctx)
+			}
+			if err != nil {
+				return 0, err
+			}
+		}
+		if err := a.Done.Put(ctx, n); err != nil {
+			return 0, err
+		}
+	}
+})
+
 func lockLoop(l *Lock, n int) error {
 	ctx := context.Background()
 	for range n {

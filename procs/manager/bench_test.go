@@ -74,6 +74,72 @@ func BenchmarkManagerDict(b *testing.B) {
 	})
 }
 
+// BenchmarkManagerGrowth adds to numbers of one dict from 32 processes.
+// x-one-client is how many times as long an addition takes as from one.
+func BenchmarkManagerGrowth(b *testing.B) {
+	d := must(NewDict[int, int](testManager(b)))(b)
+	done := must(procs.NewQueue[int](0))(b)
+	b.Cleanup(func() { done.Close() })
+	total := 0
+	several := func(clients int) func(n int) {
+		var asks []*procs.Queue[int]
+		for i := range clients {
+			ask := must(procs.NewQueue[int](0))(b)
+			asks = append(asks, ask)
+			p := procs.NewProcess(testAdder, adder{d, i, ask, done}, procs.ProcessConfig{GOMAXPROCS: 1})
+			proctest.Started(b, p)
+			b.Cleanup(func() { ask.ShutDown(true); join(b, p); ask.Close() })
+		}
+		return func(n int) {
+			total += n
+			for i, ask := range asks {
+				if err := ask.PutNowait(n*(i+1)/clients - n*i/clients); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for range clients {
+				if _, err := done.Get(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	}
+	many, one := several(32), several(1)
+	many(32)
+	proctest.Beside(b, proctest.Floor{Unit: "x-one-client", Do: one}, 5000, many)
+	sum := 0
+	for _, n := range must(d.Copy())(b) {
+		sum += n
+	}
+	if sum != total {
+		b.Error(sum, "of", total)
+	}
+}
+
+// An adder adds to the number ID as often as it is asked.
+type adder struct {
+	D         *Dict[int, int]
+	ID        int
+	Ask, Done *procs.Queue[int]
+}
+
+var testAdder = procs.Register("test.manager.adder", func(ctx context.Context, a adder) (int, error) {
+	for {
+		n, err := a.Ask.Get(ctx)
+		if err != nil {
+			return 0, nil // no more
+		}
+		for range n {
+			if _, err := DictAdd(a.D, a.ID, 1); err != nil {
+				return 0, err
+			}
+		}
+		if err := a.Done.Put(ctx, n); err != nil {
+			return 0, err
+		}
+	}
+})
+
 // BenchmarkPython compares with Python's: see the benchmark of this name in
 // package procs.
 func BenchmarkPython(b *testing.B) {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -168,18 +169,51 @@ func sendLong(s packets, kind uint32, body []byte, fds []int, until *clock.Deadl
 	return true, err
 }
 
-// sendmsg tries once to send a packet.
+// sendmsg tries once to send a packet. The runtime is told of the system call
+// only if it has to wait: see lounge.
 func sendmsg(fd int, head *packetHead, part []byte, fds []int, flags int) error {
-	var oob []byte
+	iov := [2]unix.Iovec{{Base: &head[0]}, {Base: unsafe.SliceData(part)}}
+	iov[0].SetLen(len(head))
+	iov[1].SetLen(len(part))
+	m := unix.Msghdr{Iov: &iov[0]}
+	m.SetIovlen(len(iov))
 	if len(fds) > 0 {
-		oob = unix.UnixRights(fds...)
+		oob := unix.UnixRights(fds...)
+		m.Control = &oob[0]
+		m.SetControllen(len(oob))
 	}
-	bufs := [][]byte{head[:], part}
-	if len(part) == 0 {
-		bufs = bufs[:1]
+	flags |= unix.MSG_NOSIGNAL
+	_, _, errno := unix.RawSyscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&m)), uintptr(flags|unix.MSG_DONTWAIT))
+	if errno == unix.EAGAIN && flags&unix.MSG_DONTWAIT == 0 {
+		_, _, errno = unix.Syscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&m)), uintptr(flags))
 	}
-	_, err := unix.SendmsgBuffers(fd, bufs, oob, nil, flags|unix.MSG_NOSIGNAL)
-	return err
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// recvmsg tries once to receive a packet, and does not tell the runtime if it
+// is not to wait.
+func recvmsg(fd int, head *packetHead, body, oob []byte, flags int) (n, oobn, got int, err error) {
+	iov := [2]unix.Iovec{{Base: &head[0]}, {Base: unsafe.SliceData(body)}}
+	iov[0].SetLen(len(head))
+	iov[1].SetLen(len(body))
+	m := unix.Msghdr{Iov: &iov[0], Control: unsafe.SliceData(oob)}
+	m.SetIovlen(len(iov))
+	m.SetControllen(len(oob))
+	flags |= unix.MSG_CMSG_CLOEXEC
+	var r uintptr
+	var errno unix.Errno
+	if flags&unix.MSG_DONTWAIT != 0 {
+		r, _, errno = unix.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&m)), uintptr(flags))
+	} else {
+		r, _, errno = unix.Syscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&m)), uintptr(flags))
+	}
+	if errno != 0 {
+		return 0, 0, 0, errno
+	}
+	return int(r), int(m.Controllen), int(m.Flags), nil
 }
 
 // newFlow makes the socket pair that brings a very long body. It is no pipe,

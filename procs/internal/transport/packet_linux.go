@@ -135,7 +135,6 @@ func (s *packetSocket) dropBegun() {
 
 // recvPacket receives one packet, with n bytes of a body.
 func (s *packetSocket) recvPacket(head *packetHead, body []byte) (n int, fds []int, err error) {
-	bufs := [][]byte{head[:], body}
 	var oob [1024]byte // more than CmsgSpace of MaxFDs + 1 descriptors
 	var oobn, flags int
 	spun := false
@@ -146,7 +145,7 @@ func (s *packetSocket) recvPacket(head *packetHead, body []byte) (n int, fds []i
 			spun = true
 		}
 		for i := int32(0); ; {
-			n, oobn, flags, _, err = unix.RecvmsgBuffers(int(fd), bufs, oob[:], unix.MSG_CMSG_CLOEXEC|unix.MSG_DONTWAIT)
+			n, oobn, flags, err = recvmsg(int(fd), head, body, oob[:], unix.MSG_DONTWAIT)
 			switch err {
 			case unix.EINTR:
 				continue

@@ -156,7 +156,9 @@ func Adopt(w *codec.Wire) (t Transport, readable, writable bool, err error) {
 //
 // The socket blocks in the system call, not in the runtime's poller: there
 // every packet taken would wake the sender's poller as well, to tell it of the
-// room, and a round trip would take twice as long. A receiver looks for some
+// room, and a round trip would take twice as long. In a process with one
+// processor, as children often are, the poller it is all the same, but one that
+// looks at the receiving side alone: see lounge. A receiver looks for some
 // microseconds before it sleeps, if that was of use lately. The kernel ends a
 // sleep after a slice, so that Close and deadlines are noticed.
 type pipeSocket struct {
@@ -167,6 +169,7 @@ type pipeSocket struct {
 	begun  atomic.Pointer[begun] // nil: none; see there
 
 	cleanup runtime.Cleanup
+	lounge  *lounge // where the receiver waits, nil until it has
 
 	spin       shm.Spinner  // of receivers
 	handoffs   *shm.Segment // nil: none; see handoff
@@ -214,6 +217,9 @@ func (s *pipeSocket) release() {
 // end lets the kernel have everything back. Nobody uses the socket any more.
 func (s *pipeSocket) end() {
 	unix.Close(s.fd)
+	if s.lounge != nil {
+		s.lounge.f.Close()
+	}
 	if b := s.begun.Swap(nil); b != nil {
 		m := b.take()
 		m.drop()
@@ -314,11 +320,10 @@ func (s *pipeSocket) recvMessage(buf []byte) (m message, from shm.Owner, err err
 // recvPacket receives one packet, with n bytes of a body. If from is not 0,
 // there is none, but a message in the handoff.
 func (s *pipeSocket) recvPacket(head *packetHead, body []byte) (n int, fds []int, from shm.Owner, err error) {
-	bufs := [][]byte{head[:], body}
 	var oob [1024]byte // more than CmsgSpace of MaxFDs + 1 descriptors
 	var oobn, flags int
 	take := func(how int) bool {
-		n, oobn, flags, _, err = unix.RecvmsgBuffers(s.fd, bufs, oob[:], unix.MSG_CMSG_CLOEXEC|how)
+		n, oobn, flags, err = recvmsg(s.fd, head, body, oob[:], how)
 		return err != unix.EAGAIN && err != unix.EINTR
 	}
 	got, from, lerr := s.look(take)
@@ -333,7 +338,10 @@ func (s *pipeSocket) recvPacket(head *packetHead, body []byte) (n int, fds []int
 			}
 			how = unix.MSG_DONTWAIT
 		}
-		if got = take(how); got {
+		if how != 0 || !s.inLounge(take, &got) {
+			got = take(how)
+		}
+		if got {
 			break
 		}
 		if from := s.handedOff(); from != 0 {
