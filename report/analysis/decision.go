@@ -136,13 +136,13 @@ func versus(m Metric, x, y *Entry) Comparison {
 func (a *Analysis) decide(k *Kind) Decision {
 	r := a.rankOver(k.Metric, a.Models, k.Cases)
 	d := Decision{Kind: k, Ranking: &r, Sizes: a.pays(k), Rates: a.rates(k), Memory: a.perUnit(k)}
-	if void, of := a.void(k); void > 0 {
-		d.Lead, d.Rest = "not decided", fmt.Sprintf(": the load could not be made as planned in %d of %s.", void, format.Count(of, "cell"))
-		return d
-	}
 	answers := a.answers(&r)
 	if len(answers) == 0 {
 		d.Rest = "no result of a model that competes."
+		return d
+	}
+	if d.Rest = a.unsteady(k); d.Rest != "" {
+		d.Lead = "not decided"
 		return d
 	}
 	var winners, others []*Entry
@@ -182,9 +182,11 @@ func (a *Analysis) decide(k *Kind) Decision {
 	return d
 }
 
-// void counts the cells of a kind with given rates in which the load could not
-// be made: what the machine cannot do for one model disturbs the others too.
-func (a *Analysis) void(k *Kind) (void, of int) {
+// unsteady says why a kind with given rates is not decided, or "". Where the
+// load could not be made for some model, or latencies are others in each block,
+// the machine is too small for it, and which model that hits is chance.
+func (a *Analysis) unsteady(k *Kind) string {
+	void, of, spans := 0, 0, []float64(nil)
 	for _, c := range k.Cases {
 		for _, m := range a.Models {
 			cell := c.Cells[m]
@@ -192,12 +194,18 @@ func (a *Analysis) void(k *Kind) (void, of int) {
 				continue
 			}
 			of++
-			if !cell.Usable() && cell.Skipped != "" {
+			if v := a.sample(k.Metric, c, m).Values(); len(v) > 0 {
+				spans = append(spans, slices.Max(v)/slices.Min(v))
+			} else if cell.Skipped != "" {
 				void++
 			}
 		}
 	}
-	return void, of
+	span := Summarize(spans).Center
+	if void == 0 && !(span > Clear*Clear) {
+		return ""
+	}
+	return fmt.Sprintf(": the load could not be made as planned in %d of %s, and elsewhere latencies differ by %s from block to block.", void, format.Count(of, "cell"), format.Ratio(span))
 }
 
 // standing is that of x against y over the cases.

@@ -474,7 +474,8 @@ func TestVerdictOfMeansThatFewMake(t *testing.T) {
 }
 
 // An open loop whose load could not be made for some model is not decided among
-// the others: how many cells that hits is another number on the next run.
+// the others, nor one whose latencies are others in each block: how many cells
+// that hits is another number on the next run.
 func TestVerdictOfVoidLoads(t *testing.T) {
 	const head = `# switchyard {"format":1}
 # model {"name":"serial","baseline":true}
@@ -490,7 +491,9 @@ func TestVerdictOfVoidLoads(t *testing.T) {
 	for text, want := range map[string]string{
 		lines:                  "Messaging at a given rate, by p99 latency: b, 2.00× a (95 % interval 2.00 to 2.00 in O rate=1).",
 		lines + late("serial"): "Messaging at a given rate, by p99 latency: b, 2.00× a (95 % interval 2.00 to 2.00 in O rate=1).",
-		lines + late("b"):      "Messaging at a given rate, by p99 latency: not decided: the load could not be made as planned in 1 of 4 cells.",
+		lines + late("b"):      "Messaging at a given rate, by p99 latency: not decided: the load could not be made as planned in 1 of 4 cells, and elsewhere latencies differ by 1.00× from block to block.",
+		strings.ReplaceAll(lines, " 20001 ", " 90001 "):                                        "Messaging at a given rate, by p99 latency: b, 2.00× a (95 % interval 1.82 to 2.00 in O rate=1).",
+		strings.ReplaceAll(strings.ReplaceAll(lines, "1 p99", "111 p99"), "2 p99", "2222 p99"): "Messaging at a given rate, by p99 latency: not decided: the load could not be made as planned in 0 of 3 cells, and elsewhere latencies differ by 1000× from block to block.",
 	} {
 		if d := only(t, Of(read(t, head+text))); d.Claim() != want {
 			t.Errorf("%s\nwant %s", d.Claim(), want)
