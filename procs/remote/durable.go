@@ -49,6 +49,7 @@ type durable struct {
 	js    jetstream.JetStream
 	id    string
 	inbox jetstream.ConsumeContext
+	acks  acks
 	done  chan struct{}
 	wake  chan struct{}
 	loop  sync.WaitGroup
@@ -189,6 +190,7 @@ func (d *durable) run() {
 func (d *durable) leave() {
 	d.inbox.Stop()
 	<-d.inbox.Closed()
+	d.acks.send()
 	if d.s.nc.IsConnected() {
 		ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 		defer cancel()
@@ -323,7 +325,7 @@ func (d *durable) receive(m jetstream.Msg) {
 	}
 	d.mu.Unlock()
 	d.p.end(all)
-	m.Ack()
+	d.acks.add(m)
 }
 
 // learn takes note of how long a function takes: about the mean of the last

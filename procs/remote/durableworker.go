@@ -27,6 +27,7 @@ type taker struct {
 	w       *worker
 	js      jetstream.JetStream
 	results outbox[answer]
+	acks    acks
 	ctx     context.Context // until the worker leaves
 	stop    context.CancelFunc
 
@@ -271,7 +272,7 @@ func (b *batch) end(tasks int, ok bool) {
 		return
 	}
 	if !failed {
-		msg.Ack()
+		b.taker.acks.add(msg)
 	} // else it comes again after its lease
 	b.done()
 }

@@ -1,6 +1,11 @@
 package remote
 
-import "sync"
+import (
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
 
 // outbox gathers what is to be sent while something is being sent. So what
 // comes alone is sent at once, and what comes in a crowd travels together,
@@ -53,4 +58,33 @@ func (o *outbox[T]) drain() {
 	}
 	o.busy = false
 	o.mu.Unlock()
+}
+
+// acks gathers messages that the server need not keep any longer. It is told a
+// little later: a stream on disk that becomes empty begins a new file, which
+// takes it longer than all else that is done for a task that comes alone.
+type acks struct {
+	mu  sync.Mutex
+	all []jetstream.Msg
+}
+
+const ackDelay = 10 * time.Millisecond
+
+func (a *acks) add(m jetstream.Msg) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.all = append(a.all, m); len(a.all) == 1 {
+		time.AfterFunc(ackDelay, a.send)
+	}
+}
+
+// send tells the server.
+func (a *acks) send() {
+	a.mu.Lock()
+	all := a.all
+	a.all = nil
+	a.mu.Unlock()
+	for _, m := range all {
+		m.Ack()
+	}
 }

@@ -479,6 +479,7 @@ func (w *worker) leave(tasks *nats.Subscription) error {
 		}
 	}
 	w.loops.Wait()
+	w.taker.acks.send()
 	if w.s.nc.IsConnected() {
 		w.s.nc.FlushTimeout(connectTimeout)
 	}
