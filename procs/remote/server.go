@@ -52,7 +52,8 @@ type Server struct {
 	dir string // to be removed
 }
 
-// Serve starts a server. It is for one machine, or for a few that reach this
+// Serve starts a server. Sessions of this process reach it without the network,
+// unless it wants TLS; they need the key all the same. It is for one machine, or for a few that reach this
 // one: a cluster is made of NATS servers of their own, which Connect connects
 // to in the same way.
 //
@@ -80,6 +81,9 @@ func Serve(config ServerConfig) (*Server, error) {
 	if !s.starts(l) {
 		s.Close()
 		return nil, fmt.Errorf("remote: server on %s does not start: %s", net.JoinHostPort(opts.Host, strconv.Itoa(opts.Port)), l.reason())
+	}
+	if config.TLS == nil {
+		serveLocal(s.s)
 	}
 	return s, nil
 }
@@ -143,6 +147,7 @@ func (s *Server) URL() string { return s.s.ClientURL() }
 // Close ends the server, and waits until it has ended. Clients that try to
 // reconnect reach the next one at the same address.
 func (s *Server) Close() error {
+	endLocal(s.s)
 	s.s.Shutdown()
 	s.s.WaitForShutdown()
 	return s.removeDir()

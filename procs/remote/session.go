@@ -210,6 +210,9 @@ type dialer struct {
 func (d *dialer) Dial(network, address string) (net.Conn, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if c := dialLocal(address); c != nil {
+		return c, nil
+	}
 	net := net.Dialer{Timeout: connectTimeout}
 	if d.ctx == nil {
 		return net.Dial(network, address)

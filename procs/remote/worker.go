@@ -75,6 +75,7 @@ type worker struct {
 	functions map[identity]bridge.Function
 
 	tasks   chan *running
+	slots   sync.WaitGroup
 	left    atomic.Bool   // no more tasks are wanted
 	leaving chan struct{} // closed when the slots are to end
 	base    context.Context
@@ -151,16 +152,15 @@ func newWorker(s *Session, config WorkerConfig) (*worker, error) {
 
 func (w *worker) work(ctx context.Context) (err error) {
 	defer w.stop()
-	var slots sync.WaitGroup
 	for range w.self.Slots {
-		slots.Go(w.slot)
+		w.slots.Go(w.slot)
 	}
 	if w.taker, err = newTaker(w); err != nil {
 		return err
 	}
 	tasks, err := w.subscribe()
 	if err == nil {
-		slots.Go(w.taker.renew)
+		w.slots.Go(w.taker.renew)
 		go w.taker.lookAround()
 		w.s.watch(w)
 		defer w.s.unwatch(w)
@@ -170,7 +170,7 @@ func (w *worker) work(ctx context.Context) (err error) {
 	}
 	close(w.leaving)
 	if err == nil {
-		slots.Wait()
+		w.slots.Wait()
 	}
 	return err
 }
@@ -317,13 +317,21 @@ func (w *worker) begin(r *running) bool {
 	return !r.given
 }
 
-// slot runs tasks, one at a time.
+// slot runs tasks, one at a time. A task that ends the goroutine ends this one,
+// and another goes on.
 func (w *worker) slot() {
+	over := false
+	defer func() {
+		if !over {
+			w.slots.Go(w.slot)
+		}
+	}()
 	for {
 		select {
 		case r := <-w.tasks:
 			w.run(r)
 		case <-w.leaving:
+			over = true
 			return
 		}
 	}
@@ -344,16 +352,15 @@ func (w *worker) run(r *running) {
 		return
 	}
 	if r.limit <= 0 {
-		w.answer(r, call(r.ctx, w.functions[r.function], &r.task))
+		w.call(r.ctx, r)
 		return
 	}
 	limited, cancel := context.WithTimeout(r.ctx, r.limit)
 	defer cancel()
 	// The caller need not wait for a function that does not heed its context.
 	stop := context.AfterFunc(limited, func() { w.answer(r, timedOut(limited, result{})) })
-	res := call(limited, w.functions[r.function], &r.task)
-	stop()
-	w.answer(r, timedOut(limited, res))
+	defer stop()
+	w.call(limited, r)
 }
 
 // timedOut is the result of a task with a time limit.
@@ -422,32 +429,35 @@ func (w *worker) send(inbox string, some []answer, message []byte) {
 // the connection may keep it.
 func newBuffer() []byte { return nil }
 
-// call runs a function.
-func call(ctx context.Context, f bridge.Function, t *task) result {
+// call runs the function of a task and answers, even if that panics, or ends
+// the goroutine.
+func (w *worker) call(ctx context.Context, r *running) {
 	var in, out codec.Wire
-	defer out.Close()
 	var body []byte
-	var err error
+	err := fault.ErrGoexit
 	begin := time.Now()
-	ended := fault.Apart(func() {
-		if t.count == 0 {
-			body, err = f.RunOne(ctx, t.body, &in, newBuffer, &out)
-		} else {
-			body, err = f.RunChunk(ctx, t.count, t.body, &in, newBuffer, &out)
+	defer func() {
+		defer out.Close()
+		if err == nil && (len(out.FDs) > 0 || len(out.Buf) > 0) {
+			err = errShared
 		}
-	})
-	if ended != nil {
-		err = ended
+		res := result{outcome: outcomeDone, body: body}
+		if err != nil {
+			res = failed(err)
+		}
+		if r.limit > 0 {
+			res = timedOut(ctx, res)
+		}
+		res.took = time.Since(begin)
+		w.answer(r, res)
+	}()
+	defer fault.Recover(&err)
+	f := w.functions[r.function]
+	if r.count == 0 {
+		body, err = f.RunOne(ctx, r.body, &in, newBuffer, &out)
+	} else {
+		body, err = f.RunChunk(ctx, r.count, r.body, &in, newBuffer, &out)
 	}
-	if err == nil && (len(out.FDs) > 0 || len(out.Buf) > 0) {
-		err = errShared
-	}
-	res := result{outcome: outcomeDone, body: body}
-	if err != nil {
-		res = failed(err)
-	}
-	res.took = time.Since(begin)
-	return res
 }
 
 var errShared = fmt.Errorf("%w: files and shared objects do not travel between machines", procs.ErrEncode)
