@@ -233,8 +233,14 @@ func (r *Run) measure(ctx context.Context, s *caseState, phase string) error {
 	return r.Log.Result(s.Case, out, began, r.Now().Sub(began))
 }
 
-// patience is how many times as long as expected a call may take.
-const patience = 4
+// patience is how many times as long as expected a call may take. Where nothing
+// is known of the case yet, and nobody has said when to give it up, it has
+// firstPatience times the deadline: to start and end a million units takes up
+// to a minute and a half on two busy CPUs.
+const (
+	patience      = 4
+	firstPatience = 6
+)
 
 // exec calls the runner. A call that takes more than the deadline has hung,
 // unless it was expected to take long: it has to do ten laps or rounds at the
@@ -244,6 +250,9 @@ func (r *Run) exec(ctx context.Context, in Invocation, expected time.Duration) (
 		return Output{}, context.Cause(ctx)
 	}
 	deadline := max(r.Deadline, patience*expected)
+	if expected == 0 && r.Deadline == usualDeadline(r.asked) {
+		deadline *= firstPatience
+	}
 	hung := fmt.Errorf("no result within %v: killed", deadline)
 	ctx, cancel := context.WithTimeoutCause(ctx, deadline, hung)
 	defer cancel()

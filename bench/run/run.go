@@ -18,8 +18,8 @@ import (
 // A Config says what to measure and for how long. Of the header's fields zero
 // Models are all that are declared, zero Lanes {1}, a zero Count is
 // benchlog.MinResults, a zero Benchtime 50 ms, a zero Deadline 20 s and 20
-// bench times. A result that is expected to take long has more time than the
-// deadline: four times that.
+// bench times. What is expected to take long has four times that instead, and
+// what nothing is known of yet six times what a zero Deadline is.
 type Config struct {
 	benchlog.Header
 	Like      *benchlog.Like       // an earlier run, whose N and bench time are taken over; may be nil
@@ -106,7 +106,7 @@ func (r *Run) defaults() {
 		r.Benchtime = 50 * time.Millisecond
 	}
 	if r.Deadline == 0 {
-		r.Deadline = 20*time.Second + 20*r.Benchtime
+		r.Deadline = usualDeadline(r.Benchtime)
 	}
 	if r.P99Limit == 0 {
 		r.P99Limit = time.Millisecond
@@ -124,6 +124,9 @@ func (r *Run) defaults() {
 		r.Pause = pause
 	}
 }
+
+// usualDeadline is that of a run whose results take so long.
+func usualDeadline(benchtime time.Duration) time.Duration { return 20*time.Second + 20*benchtime }
 
 // Do runs until everything is measured, ctx ends, or the results cannot be
 // written. A failed case is not an error: it is in the log and in the stats.
@@ -168,7 +171,7 @@ func (r *Run) callCost(ctx context.Context, all []benchlog.WorkloadInfo) time.Du
 	for range 3 {
 		began := r.Now()
 		c := benchlog.Case{Workload: all[i].Name, Params: all[i].Cases[0], Model: all[i].Models[0], CPUs: 1}
-		if _, err := r.exec(ctx, Invocation{Case: c, N: 1, Benchtime: minBenchtime}, 0); err != nil {
+		if _, err := r.exec(ctx, Invocation{Case: c, N: 1, Benchtime: minBenchtime}, startUp); err != nil {
 			return startUp
 		}
 		least = min(least, r.Now().Sub(began))

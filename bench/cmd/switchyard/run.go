@@ -93,7 +93,7 @@ func (f *runFlags) add(cmd *cobra.Command, out string, count, sessions int) {
 	flags.IntVar(&f.count, "count", count, "results per case; six are the fewest that give a 95 % interval")
 	flags.DurationVar(&f.benchtime, "benchtime", 50*time.Millisecond, "time one result takes")
 	flags.DurationVar(&f.budget, "budget", 0, "time the whole run may take; shortens the bench time if need be (0 is no limit)")
-	flags.DurationVar(&f.deadline, "deadline", 0, "time after which a hung case is killed; four times what it should take if that is more (default 20 s and 20 bench times)")
+	flags.DurationVar(&f.deadline, "deadline", 0, "time after which a hung case is killed; four times what it should take if that is more (default 20 s and 20 bench times, and six times that to calibrate)")
 	flags.StringVar(&f.refine, "refine", "20%", "share of the time that may go into sizes between those planned, to narrow where one model gets better than another (0% is none)")
 	flags.DurationVar(&f.p99Limit, "p99-limit", time.Millisecond, "the highest rate of an open loop is looked for that keeps this 99th percentile of latency")
 	flags.IntVar(&f.repeats, "repeats", 2, "disturbed blocks that are run again, at most, if the budget allows")
