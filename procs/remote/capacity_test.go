@@ -39,9 +39,9 @@ var serverProcess = procs.Register("remotetest.server", func(ctx context.Context
 // one task of a number, which returns another, or a number through a queue, the
 // time of a processor that the server, the worker and the pool take, what the
 // server reads and writes, and what a stored task takes on disk. All three are
-// processes of their own; 64 tasks are in flight.
+// processes of their own.
 //
-//	go test -run=- -bench=Capacity -benchtime=100000x ./procs/remote
+//	go test -run=- -bench=Capacity -benchtime=20000x ./procs/remote
 func BenchmarkCapacity(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "url")
 	server := proctest.Started(b, procs.NewProcess(serverProcess, path, procs.ProcessConfig{}))
@@ -53,16 +53,22 @@ func BenchmarkCapacity(b *testing.B) {
 	})
 	stored := storedTask(b, url)
 	worker := startWorker(b, url)
-	lane := func(lane Lane) func(*testing.B) func(n int) {
+	lane := func(lane Lane, inflight int) func(*testing.B) func(n int) {
 		return func(b *testing.B) func(n int) {
-			p := newPool(b, url, PoolConfig{Lane: lane, Ahead: 64})
-			return func(n int) { squares(b, p, n, 64) }
+			p := newPool(b, url, PoolConfig{Lane: lane, Ahead: inflight})
+			return func(n int) { squares(b, p, n, inflight) }
 		}
 	}
 	for _, c := range []struct {
 		name string
 		open func(*testing.B) func(n int)
-	}{{"AtMostOnce", lane(AtMostOnce)}, {"AtLeastOnce", lane(AtLeastOnce)}, {"Queue", func(b *testing.B) func(n int) { return throughQueue(b, url) }}} {
+	}{
+		{"AtMostOnce/inflight=1", lane(AtMostOnce, 1)},
+		{"AtMostOnce/inflight=64", lane(AtMostOnce, 64)},
+		{"AtLeastOnce/inflight=1", lane(AtLeastOnce, 1)},
+		{"AtLeastOnce/inflight=64", lane(AtLeastOnce, 64)},
+		{"Queue", func(b *testing.B) func(n int) { return throughQueue(b, url) }},
+	} {
 		b.Run(c.name, func(b *testing.B) {
 			do := c.open(b)
 			do(1000)

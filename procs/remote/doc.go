@@ -65,41 +65,46 @@
 //
 // # How much it takes
 //
-// A task of a number, which returns another, and a number that goes through a
-// Queue, take this much of a processor (AMD EPYC; BenchmarkCapacity measures it
-// where you are), and the server reads and writes so much:
+// A task of a number, which returns another, and a number that is put into a
+// Queue and got from it, take this much of a processor, and the server reads
+// and writes so much, on an AMD EPYC with two; BenchmarkCapacity measures it
+// where you are:
 //
-//	              server   worker    pool   server's IO   waiting, on disk
-//	AtMostOnce     10 us     7 us    7 us       0.45 KB                  -
-//	AtLeastOnce   120 us    75 us   42 us       2.1 KB             0.3 KB
-//	Queue          60 us        -   53 us       0.9 KB             0.3 KB
+//	                             server   worker     pool   server's IO
+//	AtMostOnce, one in flight     82 us    55 us    64 us       0.47 KB
+//	AtMostOnce, 64 in flight       3 us     3 us     4 us       0.17 KB
+//	AtLeastOnce, one in flight   240 us   160 us   130 us        1.8 KB
+//	AtLeastOnce, 64 in flight      9 us     8 us     8 us       0.28 KB
+//	Queue, 16 at the same time    54 us        -    51 us        0.9 KB
 //
-// From which follows, for R tasks per second of T seconds, with A bytes of
-// arguments and B bytes of results:
+// One in flight is the most: all have to be woken for each message, and nothing
+// travels together. Where there are many tasks per second there are many in
+// flight. From which follows, for R tasks per second of T seconds, with A bytes
+// of arguments and B bytes of results:
 //
-//   - Processors of workers: R x (T + 7 us), or R x (T + 75 us). Tasks should
-//     be ten times as long as all the columns together, 0.25 ms or 2.5 ms: use
-//     Map, with procs.Chunk, for shorter ones.
-//   - Processors of servers: R x 10 us, or R x 120 us: one carries 100,000 or
-//     8,000 tasks per second.
-//   - Network of servers: R x (0.45 KB + 2A + 2B), since what comes in goes out
-//     again; with their disk, R x (2.1 KB + 3A + 3B) in the durable lane.
+//   - Processors of workers: R x (T + 8 us). A task should be ten times as long
+//     as the columns together, 0.1 ms or 0.25 ms: use Map, with procs.Chunk,
+//     for shorter ones.
+//   - Processors of servers: R x 3 us, or R x 9 us in the durable lane: one
+//     carries 300,000 or 100,000 small tasks per second.
+//   - Network of servers: R x (0.17 KB + 2A + 2B), since what comes in goes out
+//     again; with their disk, R x (0.28 KB + 3A + 3B) in the durable lane. A
+//     message of many kilobytes is limited by this alone.
 //   - Disk: (0.3 KB + A) for each task that waits, (0.3 KB + B) for each result
 //     that its pool has not fetched, for a day.
-//   - With Replicas, the time and the disk as many times, and as much again of
-//     the network between servers for each further one.
+//   - With Replicas, processors and disk as many times, and the network between
+//     servers A + B for each further one.
 //
 // All tasks of a namespace are in one stream, whose leader stores them one
-// after the other: reckon with one processor for it. More than 8,000 tasks per
-// second in the durable lane need shards: several Namespaces, each with its
-// pool, and a call of Work in the workers. A cluster spreads the leaders over
-// its servers.
+// after the other: reckon with one processor and one disk for it. What is more
+// needs shards: several Namespaces, each with its pool, and a call of Work in
+// the workers. A cluster spreads the leaders over its servers.
 //
-// For example 20,000 tasks per second of 5 ms, 1 KB in and 100 bytes out: 102
-// processors of workers (20,000 x 5.075 ms), 3 shards on 3 processors of
-// servers (20,000 x 120 us = 2.4), 108 MB/s of network and disk (20,000 x
-// 5.4 KB); and if all workers are away for an hour, 94 GB on disk (72 million x
-// 1.3 KB).
+// For example 200,000 tasks per second of 5 ms, 1 KB in and 100 bytes out, in
+// the durable lane: 1002 processors of workers (200,000 x 5.008 ms), 1.8 of
+// servers (200,000 x 9 us), so two shards, but 720 MB/s of network and disk
+// (200,000 x 3.6 KB), so four, on as many machines of 10 Gbit/s; and if all
+// workers are away for an hour, 940 GB on disk (720 million x 1.3 KB).
 //
 // # What it is not
 //

@@ -46,8 +46,8 @@ type QueueConfig struct {
 //     before, or calls Item.Back, another one gets it. So a value that is Done
 //     with has been worked on at least once.
 //
-// A value that comes back is first in the queue again. Put and Get cost two
-// round trips to the server each, Take one, and Done one.
+// A value that comes back is first in the queue again. Put, Take and Done cost
+// a round trip to the server each, Get two.
 type Queue[T any] struct {
 	object
 	codec   *codec.Codec[T]
