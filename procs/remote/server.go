@@ -53,9 +53,9 @@ type Server struct {
 }
 
 // Serve starts a server. Sessions of this process reach it without the network,
-// unless it wants TLS; they need the key all the same. It is for one machine, or for a few that reach this
-// one: a cluster is made of NATS servers of their own, which Connect connects
-// to in the same way.
+// unless it wants TLS; they need the key all the same. It is for one machine,
+// or for a few that reach this one: a cluster is made of NATS servers of their
+// own, which Connect connects to in the same way.
 //
 // Who does not know the key, sends what is no NATS, or nothing at all for 5 s,
 // is disconnected; the log (procs.SetLog) tells.
