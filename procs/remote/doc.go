@@ -46,6 +46,8 @@
 //     AtLeastOnce tasks that take less than a millisecond together may be
 //     stored as one message, which one worker gets; those that it does not
 //     begin soon are stored again, one by one.
+//   - Submit does not wait until a task is stored; Pool.Stored does.
+//     Session.DeadTasks lists those that were given up.
 //
 // # Servers of others
 //
@@ -111,7 +113,9 @@
 // Futures do not survive the process that began their tasks; a task of the lane
 // AtLeastOnce is done nevertheless, and its result kept for a day. Streams
 // survive a server that is killed, not always a machine that loses its power:
-// the server of Serve leaves it to the system when the disk gets them. A pool
+// the server of Serve leaves it to the system when the disk gets them. They are
+// files, since in memory they would end with the server; many tasks share a
+// write, so that this costs little. A pool
 // over the processes of one machine, package procs, is ten times as fast and
 // more: use it there, and inside workers.
 package remote

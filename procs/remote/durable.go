@@ -59,8 +59,9 @@ type durable struct {
 	seq        uint64
 	live       map[uint64]*request
 	outbox     []*request
-	again      []*nats.Msg        // that the server did not confirm
-	storing    map[*nats.Msg]bool // that it has not confirmed yet
+	storing    map[*nats.Msg]uint64 // that the server has not confirmed yet, and the number of the first task in each
+	again      map[*nats.Msg]uint64 // that it did not confirm
+	waiters    []*storedWaiter
 	took       map[identity]time.Duration
 	made       map[string]bool // functions that have a consumer
 }
@@ -104,7 +105,7 @@ func (s *Session) stream(name string) string { return s.namespace + "-" + name }
 
 func newDurable(p *Pool) (*durable, error) {
 	d := &durable{p: p, s: p.s, id: rand.Text(), done: make(chan struct{}), wake: make(chan struct{}, 1),
-		live: map[uint64]*request{}, storing: map[*nats.Msg]bool{}, took: map[identity]time.Duration{}, made: map[string]bool{}}
+		live: map[uint64]*request{}, storing: map[*nats.Msg]uint64{}, again: map[*nats.Msg]uint64{}, took: map[identity]time.Duration{}, made: map[string]bool{}}
 	var err error
 	d.js, err = jetstream.New(p.s.nc, jetstream.WithPublishAsyncErrHandler(d.notStored), jetstream.WithPublishAsyncAckHandler(d.stored),
 		jetstream.WithPublishAsyncMaxPending(sendAhead), jetstream.WithPublishAsyncTimeout(sendTimeout))
@@ -204,10 +205,9 @@ func (d *durable) leave() {
 func (d *durable) next() *nats.Msg {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if n := len(d.again); n > 0 {
-		m := d.again[n-1]
-		d.again = d.again[:n-1]
-		d.storing[m] = true
+	for m, first := range d.again {
+		delete(d.again, m)
+		d.storing[m] = first
 		return m
 	}
 	if len(d.outbox) == 0 || len(d.storing) >= sendAhead || len(d.storing) >= gatherFrom && len(d.outbox) < d.batch(d.outbox[0].function) {
@@ -215,6 +215,7 @@ func (d *durable) next() *nats.Msg {
 	}
 	some, size := d.gather()
 	if len(some) == 0 {
+		d.tellStored()
 		return nil
 	}
 	m := nats.NewMsg(d.s.subject("todo", some[0].function.String()))
@@ -225,7 +226,7 @@ func (d *durable) next() *nats.Msg {
 	m.Header.Set(headerResult, d.results())
 	m.Header.Set(headerName, some[0].name)
 	m.Header.Set(jetstream.MsgIDHeader, d.id+"."+strconv.FormatUint(some[0].number, 36))
-	d.storing[m] = true
+	d.storing[m] = some[0].number
 	return m
 }
 
@@ -272,6 +273,7 @@ func (d *durable) store(m *nats.Msg) error {
 func (d *durable) stored(_ jetstream.JetStream, m *nats.Msg, _ *jetstream.PubAck) {
 	d.mu.Lock()
 	delete(d.storing, m)
+	d.tellStored()
 	d.mu.Unlock()
 	d.nudge()
 }
@@ -281,9 +283,9 @@ func (d *durable) stored(_ jetstream.JetStream, m *nats.Msg, _ *jetstream.PubAck
 func (d *durable) notStored(_ jetstream.JetStream, m *nats.Msg, err error) {
 	bridge.Logf(int32(procs.LevelWarning), "remote: pool: tasks are not stored yet: %v", err)
 	d.mu.Lock()
-	if d.storing[m] {
+	if first, ok := d.storing[m]; ok {
 		delete(d.storing, m)
-		d.again = append(d.again, m)
+		d.again[m] = first
 	}
 	d.mu.Unlock()
 	time.AfterFunc(retryPause, d.nudge)
@@ -349,7 +351,12 @@ func (d *durable) endAll(err error) {
 		numbers = append(numbers, number)
 	}
 	clear(d.live)
-	d.again, d.outbox = nil, nil
+	clear(d.again)
+	d.outbox = nil
+	for _, w := range d.waiters {
+		w.done <- err
+	}
+	d.waiters = nil
 	d.mu.Unlock()
 	d.drop(numbers)
 	d.p.end(all)

@@ -174,6 +174,16 @@ func TestDurablePoison(t *testing.T) {
 	if !strings.Contains(m.Header.Get(headerReason), "2 workers") || m.Header.Get(headerName) != "remotetest.fails" {
 		t.Error(m.Header)
 	}
+	if c := stream.CachedInfo().Config; c.MaxAge <= 0 || c.MaxMsgs <= 0 || c.MaxBytes <= 0 {
+		t.Error("what is given up is kept for ever:", c)
+	}
+	dead := must(p.s.DeadTasks(soon(t), 10))(t)
+	if len(dead) != 1 || dead[0].Function != "remotetest.fails" || !strings.Contains(dead[0].Reason, "2 workers") || dead[0].Size == 0 {
+		t.Error(dead)
+	}
+	if dead := must(p.s.DeadTasks(soon(t), 0))(t); len(dead) != 0 {
+		t.Error(dead)
+	}
 }
 
 // gathered has the tasks that begin submits stored in one message.
@@ -184,7 +194,7 @@ func gathered(t *testing.T, p *Pool, f *procs.Func[string, int], begin func()) {
 	d.mu.Lock()
 	d.took[signatureOf(f).id] = 1
 	for _, m := range held {
-		d.storing[m] = true
+		d.storing[m] = 0
 	}
 	d.mu.Unlock()
 	begin()
@@ -278,6 +288,81 @@ func TestDurableHandedBack(t *testing.T) {
 	}
 	worksHere(t, server.URL(), WorkerConfig{})
 	if v, err := f.Result(soon(t)); v != 9 || err != nil {
+		t.Error(v, err)
+	}
+}
+
+// A pool says when its tasks are stored, and only then: not while the server is
+// away, nor when it is terminated.
+func TestDurableStored(t *testing.T) {
+	dir := t.TempDir()
+	server := serve(t, ServerConfig{StoreDir: dir})
+	address := strings.TrimPrefix(server.URL(), "nats://")
+	p := durablePool(t, server.URL(), PoolConfig{})
+	messages := func() uint64 {
+		js := must(jetstream.New(p.s.nc))(t)
+		return must(js.Stream(soon(t), "switchyard-tasks"))(t).CachedInfo().State.Msgs
+	}
+	if err := p.Stored(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100 {
+		Submit(p, square, i)
+	}
+	if err := p.Stored(soon(t)); err != nil || messages() != 100 {
+		t.Fatal(err, messages())
+	}
+	server.Close()
+	Submit(p, square, 1)
+	short, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	if err := p.Stored(short); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	server = serve(t, ServerConfig{StoreDir: dir, Address: address})
+	if err := p.Stored(soon(t)); err != nil || messages() != 101 {
+		t.Fatal(err, messages())
+	}
+	server.Close()
+	Submit(p, square, 1)
+	ended := make(chan error, 1)
+	go func() { ended <- p.Stored(soon(t)) }()
+	eventually(t, "it is waited for", func() bool {
+		d := p.lane.(*durable)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return len(d.waiters) == 1
+	})
+	p.Terminate()
+	if err := <-ended; !errors.Is(err, procs.ErrTerminated) {
+		t.Error(err)
+	}
+	direct := newPool(t, serve(t, ServerConfig{}).URL(), PoolConfig{})
+	if err := direct.Stored(soon(t)); !errors.Is(err, errors.ErrUnsupported) {
+		t.Error(err)
+	}
+}
+
+// A worker whose types differ does not get the tasks of the durable lane
+// either; another one does them.
+func TestDurableOtherTypes(t *testing.T) {
+	server := serve(t, ServerConfig{})
+	w := must(newWorker(connect(t, server.URL()), WorkerConfig{Slots: 1}))(t)
+	f, id := w.functions[signatureOf(square).id], identity{1}
+	clear(w.functions)
+	w.functions[id] = f
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.work(ctx) }()
+	defer func() { cancel(); <-done }()
+	p := durablePool(t, server.URL(), PoolConfig{})
+	hasWorkers(t, p, 1)
+	waits := Submit(p, square, 3)
+	if err := p.Stored(soon(t)); err != nil || waits.Done() {
+		t.Fatal(err)
+	}
+	worksHere(t, server.URL(), WorkerConfig{})
+	if v, err := waits.Result(soon(t)); v != 9 || err != nil {
 		t.Error(v, err)
 	}
 }
