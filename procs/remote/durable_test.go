@@ -213,7 +213,7 @@ func gathered(t *testing.T, p *Pool, f *procs.Func[string, int], begin func()) {
 // given up, and the others are done.
 func TestDurablePoisonAmongOthers(t *testing.T) {
 	server := serve(t, ServerConfig{})
-	p := durablePool(t, server.URL(), PoolConfig{Lease: minLease, Tries: 2})
+	p := durablePool(t, server.URL(), PoolConfig{Lease: minLease, Tries: 3})
 	var fs []*procs.Future[int]
 	gathered(t, p, fails, func() {
 		for i := range 10 {
@@ -224,7 +224,7 @@ func TestDurablePoisonAmongOthers(t *testing.T) {
 			fs = append(fs, Submit(p, fails, how))
 		}
 	})
-	for range 2 {
+	for range 3 {
 		victim := proctest.Started(t, procs.NewProcess(narrowProcess, server.URL(), procs.ProcessConfig{}))
 		if err := victim.Join(soon(t)); err != nil {
 			t.Fatal(err)
@@ -277,7 +277,7 @@ func TestDurableHandedBack(t *testing.T) {
 	for range 4 {
 		w := must(newWorker(p.s, WorkerConfig{}))(t) // without slots that run
 		w.taker = must(newTaker(w))(t)
-		w.taker.take(c.CachedInfo().Config, must(c.Next(jetstream.FetchMaxWait(10*time.Second)))(t), func() {})
+		w.taker.take(c.CachedInfo().Config, must(c.Next(jetstream.FetchMaxWait(time.Minute)))(t), func() {})
 		select {
 		case r := <-w.tasks:
 			w.handBack(r)

@@ -86,11 +86,7 @@ func ExampleExecutor() {
 		fmt.Println(v, err)
 	}
 	fmt.Println(future.Result(ctx))
-	workers, err := session.Workers(ctx)
-	if err != nil {
-		log.Fatal(err)
-	}
-	for _, w := range workers {
+	for _, w := range executor.Pool().Workers() {
 		fmt.Println(w.Name, w.Slots)
 	}
 	executor.Shutdown(true, false)

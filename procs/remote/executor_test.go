@@ -120,7 +120,8 @@ func TestWorkers(t *testing.T) {
 		hasWorkers(t, newPool(t, server.URL(), PoolConfig{Lane: lane}), 2)
 	}
 	leave()
-	if all, err := s.Workers(soon(t)); len(all) != 1 || err != nil || all[0].Name != "a" {
-		t.Error(all, err)
-	}
+	eventually(t, "one is there", func() bool {
+		all, err := s.Workers(soon(t))
+		return err == nil && len(all) == 1 && all[0].Name == "a"
+	})
 }

@@ -77,8 +77,8 @@ type DeadTask struct {
 }
 
 // DeadTasks returns the last tasks that were given up, at most n of them, the
-// last one first. The server keeps the last 10,000, at most 64 MiB, for 30 days.
-// It costs a round trip for each.
+// last one first. The server keeps the last 10,000, at most 64 MiB, for 30
+// days. It costs a round trip for each.
 func (s *Session) DeadTasks(ctx context.Context, n int) (all []DeadTask, err error) {
 	js, err := jetstream.New(s.nc)
 	if err != nil {

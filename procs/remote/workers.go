@@ -27,7 +27,7 @@ type Worker struct {
 }
 
 // quiet is how long all workers must have said nothing for the list to be
-// complete.
+// complete, once one has answered.
 const quiet = 250 * time.Millisecond
 
 // Workers asks all workers who they are, and returns those that answer, in the
@@ -44,8 +44,8 @@ func (s *Session) Workers(ctx context.Context) ([]Worker, error) {
 		return nil, fmt.Errorf("remote: workers: %w", err)
 	}
 	all := map[string]Worker{}
-	for {
-		next, cancel := context.WithTimeout(ctx, quiet)
+	for wait := callTimeout; ; wait = quiet {
+		next, cancel := context.WithTimeout(ctx, wait)
 		m, err := sub.NextMsgWithContext(next)
 		over := next.Err() != nil
 		cancel()
