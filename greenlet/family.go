@@ -20,10 +20,11 @@ type family[T any] struct {
 	message     // what it receives instead of a value
 
 	main    *Greenlet[T]
-	started *core[T] // the started, undead ones but main: a ring
-	idle    []*slot  // workers without a greenlet, each parked somewhere
-	spare   int      // how many of those to keep
-	relay   *seat    // who is to run, when a worker's end resumed another
+	started *core[T]    // the started, undead ones but main: a ring
+	life    func(*slot) // work
+	idle    []*slot     // workers without a greenlet, each parked somewhere
+	spare   int         // how many of those to keep
+	relay   *seat       // who is to run, when a worker's end resumed another
 	trace   func(Event[T])
 	origin  *Greenlet[T] // of the switch being traced
 	keeps   bool         // New's greenlets are kept
@@ -233,7 +234,7 @@ func (f *family[T]) worker() *slot {
 		f.idle = f.idle[:n-1]
 		return w
 	}
-	return newSlot(f.work)
+	return newSlot(f.life)
 }
 
 // work is the life of a worker: it runs one greenlet after another.

@@ -53,7 +53,7 @@ const (
 func Main[T any]() *Greenlet[T] {
 	f := &family[T]{spare: keep}
 	g := &Greenlet[T]{core: &core[T]{family: f, state: active}}
-	f.main, f.current = g, g
+	f.main, f.current, f.life = g, g, f.work
 	if debug {
 		f.owner = caller()
 	}

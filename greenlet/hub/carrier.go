@@ -7,24 +7,17 @@ import "switchyard/greenlet"
 // calls it: greenlets that never block are run without a single switch. Only
 // a greenlet that has its own carrier is switched to; then the free carrier
 // waits in the hub's list, or ends if enough wait there.
-type carrier struct {
-	h    *Hub
-	co   *greenlet.Greenlet[struct{}]
-	next *carrier // Hub.idle
-	id   uint64   // its goroutine, known only to a watchdog
-}
+type carrier = greenlet.Greenlet[struct{}]
 
 // equip returns where to switch to so that the unstarted n runs: an idle
 // carrier, or a new one. To start a coroutine takes a kilobyte of stack, more
 // than a small greenlet has left; its stack would have to grow only because
 // another one starts. So greenlets leave it to the starter.
-func (h *Hub) equip(g, n *Greenlet) *greenlet.Greenlet[struct{}] {
-	if c := h.idle; c != nil {
-		h.idle = c.next
-		c.next = nil
-		h.nIdle--
-		n.co, n.started = c.co, true
-		return c.co
+func (h *Hub) equip(g, n *Greenlet) *carrier {
+	if last := len(h.idle) - 1; last >= 0 {
+		n.co, n.started = h.idle[last], true
+		h.idle = h.idle[:last]
+		return n.co
 	}
 	if g == h.main {
 		return h.newCarrier(n)
@@ -35,59 +28,53 @@ func (h *Hub) equip(g, n *Greenlet) *greenlet.Greenlet[struct{}] {
 	return h.starter
 }
 
-func (h *Hub) newCarrier(n *Greenlet) *greenlet.Greenlet[struct{}] {
-	c := &carrier{h: h}
-	c.co = greenlet.New(h.main.co, c.loop)
+func (h *Hub) newCarrier(n *Greenlet) *carrier {
 	h.nCarry++
-	n.co, n.started = c.co, true
-	return c.co
+	n.co, n.started = greenlet.New(h.main.co, h.carry), true
+	return n.co
 }
 
 // startOthers is the starter's loop: whenever it is switched to, it starts
 // h.cur.
-func (h *Hub) startOthers(*greenlet.Greenlet[struct{}], struct{}) (struct{}, error) {
+func (h *Hub) startOthers(*carrier, struct{}) (struct{}, error) {
 	for h.cur != nil {
 		h.newCarrier(h.cur).Switch(struct{}{})
 	}
 	return struct{}{}, nil
 }
 
-// unwound sees to a greenlet that called runtime.Goexit.
-func (c *carrier) unwound() {
-	if c.co != nil { // loop has not returned
-		c.h.cur.exited()
-	}
-}
-
-// loop runs h.cur, then whoever is next. Its frame is on every greenlet's
-// stack: what it needs lies in the carrier and the greenlet.
-func (c *carrier) loop(self *greenlet.Greenlet[struct{}], _ struct{}) (struct{}, error) {
-	defer c.unwound()
-	h := c.h
+// runOthers is the life of a carrier: it runs h.cur, then whoever is next. Its
+// frame is on every greenlet's stack.
+func (h *Hub) runOthers(self *carrier, _ struct{}) (struct{}, error) {
+	returned := false
+	defer func() {
+		if !returned { // a greenlet has called runtime.Goexit
+			h.cur.exited()
+		}
+	}()
+	id := uint64(0)
 	if h.watch != nil {
-		c.id = goroutineID()
+		id = goroutineID()
 	}
 	for {
 		if g := h.cur; h.watch != nil {
-			g.carrier = c.id
+			g.carrier = id
 			h.watch.note(g)
 		}
 		h.cur.ended(try(h.cur.fn, &h.cur.err))
 		n := h.next()
 		if n.co == nil {
-			n.co, n.started = c.co, true
+			n.co, n.started = self, true
 			h.cur = n
 			h.turn()
 			continue
 		}
 		h.cur = n
 		h.switches++
-		if h.nIdle >= idleCarriers {
+		if len(h.idle) >= idleCarriers {
 			break
 		}
-		c.next = h.idle
-		h.idle = c
-		h.nIdle++
+		h.idle = append(h.idle, self)
 		n.co.Switch(struct{}{})
 		if h.cur == nil { // retire
 			break
@@ -98,7 +85,7 @@ func (c *carrier) loop(self *greenlet.Greenlet[struct{}], _ struct{}) (struct{},
 		// A coroutine that ends resumes its parent: let that be the next.
 		self.SetParent(n.co)
 	}
-	c.co = nil
+	returned = true
 	return struct{}{}, nil
 }
 
@@ -106,11 +93,10 @@ func (c *carrier) loop(self *greenlet.Greenlet[struct{}], _ struct{}) (struct{},
 // main, which calls it. Close ends those that a Goexit left parked.
 func (h *Hub) retire() {
 	h.cur = nil
-	for c := h.idle; c != nil; c = h.idle {
-		h.idle = c.next
-		h.nIdle--
-		c.co.Switch(struct{}{})
+	for _, c := range h.idle {
+		c.Switch(struct{}{})
 	}
+	h.idle = nil
 	if h.starter != nil {
 		h.starter.Switch(struct{}{})
 	}

@@ -38,7 +38,7 @@ type Greenlet struct {
 	fn      func() error
 	err     error // what ended its last wait; once it is dead, its outcome
 	joiners waitList
-	links   links
+	links   *links // nil: none
 	locals  map[any]any
 
 	before, after *Greenlet // Hub.all

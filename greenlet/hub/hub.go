@@ -47,10 +47,10 @@ type Hub struct {
 	live    int      // length of that list
 	drained waitList // main, waiting for live or away to become 0
 
-	idle    *carrier // finished coroutines ready to run another greenlet
-	nIdle   int
-	starter *greenlet.Greenlet[struct{}] // starts carriers; nil until needed
-	nCarry  int                          // coroutines alive
+	idle    []*carrier                                        // those ready to run another greenlet
+	carry   func(self *carrier, _ struct{}) (struct{}, error) // runOthers
+	starter *greenlet.Greenlet[struct{}]                      // starts carriers; nil until needed
+	nCarry  int                                               // coroutines alive
 
 	away       int       // calls on other goroutines; see elsewhere
 	holds      int       // outside events that will arrive: those, signals, Hold
@@ -133,7 +133,7 @@ func (c Config) Run(f func(h *Hub) error) (err error) {
 		return fmt.Errorf("hub: %w", err)
 	}
 	h.main = &Greenlet{h: h, name: &mainName, co: greenlet.Main[struct{}]()}
-	h.cur = h.main
+	h.cur, h.carry = h.main, h.runOthers
 	h.main.co.Keep() // all end here
 	h.main.timer.g = h.main
 	h.quantum = 1

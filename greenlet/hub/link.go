@@ -53,8 +53,11 @@ func (ls *links) add(l *Link) *Link {
 }
 
 // hear reports whether a callback of the user's will hear of an error.
-func (ls links) hear() bool {
-	for _, l := range ls {
+func (ls *links) hear() bool {
+	if ls == nil {
+		return false
+	}
+	for _, l := range *ls {
 		if l.user && !l.fine && !l.done {
 			return true
 		}
@@ -64,6 +67,9 @@ func (ls links) hear() bool {
 
 // fire fires them all and empties the list.
 func (ls *links) fire() {
+	if ls == nil {
+		return
+	}
 	all := *ls
 	*ls = nil
 	for _, l := range all {
@@ -113,7 +119,10 @@ func (g *Greenlet) rawLink(fn func()) *Link {
 func (g *Greenlet) attach(l *Link) {
 	if g.dead {
 		l.fire()
-	} else {
-		g.links.add(l)
+		return
 	}
+	if g.links == nil {
+		g.links = new(links)
+	}
+	g.links.add(l)
 }
