@@ -225,8 +225,11 @@ func TestSemaphoreChurnAndKill(t *testing.T) {
 // actAs makes s the handle of the i-th of many processes that had our id and
 // ended before we began, or ours again, i == 0.
 func actAs(s *Semaphore, i int) {
-	self := reflect.ValueOf(&s.holders).Elem().FieldByName("self")
-	*(*uint64)(self.Addr().UnsafePointer()) = uint64(shm.Self()) ^ uint64(i)<<32
+	const at, starts = 32, 1<<20 - 1
+	self := uint64(shm.Self())
+	start := (self>>at&starts-1+uint64(i))%starts + 1 // never 0: who may have begun at any time lives
+	holder := reflect.ValueOf(&s.holders).Elem().FieldByName("self")
+	*(*uint64)(holder.Addr().UnsafePointer()) = self&^(starts<<at) | start<<at
 }
 
 // 2000 processes die with a permit each, eight times as many as there was once

@@ -24,7 +24,11 @@ func makeHolders(t *testing.T) *Holders {
 }
 
 // dead is the i-th of many processes that had our id and ended before we began.
-func dead(i int) uint64 { return uint64(Self()) ^ uint64(i)<<startShift }
+// Its start is never 0: who may have begun at any time lives.
+func dead(i int) uint64 {
+	o := Self()
+	return uint64(makeOwner(o.PID(), fold(o.start()-1+uint64(i), startBits), o.place()))
+}
 
 // as makes h the handle of the process o, which holds n more.
 func (h *Holders) as(t *testing.T, o uint64, n uint64) {
