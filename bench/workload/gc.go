@@ -137,6 +137,7 @@ var (
 func (in gcArgs) prepare() error { workerHeap, workerRecords = settle(in.Records); return nil }
 
 var gcWorker = registerWorker("bench.gc", func(_ context.Context, in gcArgs, u *bench.Unit) error {
+	defer runtime.KeepAlive(workerHeap)
 	u.Answer = workerRecords
 	return requests(in.Requests, u, nothing)
 })
