@@ -268,12 +268,10 @@ func TestDurableHandedBack(t *testing.T) {
 	p := durablePool(t, server.URL(), PoolConfig{Tries: 2})
 	js := must(jetstream.New(p.s.nc))(t)
 	f := Submit(p, square, 3)
-	var c jetstream.Consumer
-	eventually(t, "it is stored", func() bool {
-		var err error
-		c, err = js.Consumer(soon(t), "switchyard-tasks", signatureOf(square).id.String())
-		return err == nil
-	})
+	if err := p.Stored(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	c := must(js.Consumer(soon(t), "switchyard-tasks", signatureOf(square).id.String()))(t)
 	for range 4 {
 		w := must(newWorker(p.s, WorkerConfig{}))(t) // without slots that run
 		w.taker = must(newTaker(w))(t)
