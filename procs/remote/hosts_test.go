@@ -23,11 +23,11 @@ import (
 const hostEnv = "SWITCHYARD_REMOTE_HOST"
 
 // Workers are on hosts of their own, network namespaces with an interface each,
-// while one is cut off, two of six are killed, the lines of two are slow and
+// while one is cut off, a third are killed, the lines of a third are slow and
 // lose packets, and the server is started anew: of the tasks of the durable
 // lane none is lost, and each result comes once.
 //
-// PROCS_FAULTS=long (make faults) has more tasks, and longer faults, and the
+// PROCS_FAULTS=long (make faults) has more of all, longer faults, and the
 // other lane, where a task is done or fails.
 func TestFaultHosts(t *testing.T) {
 	if os.Getenv(hostEnv) == "network" {
@@ -134,19 +134,19 @@ func onHosts(t *testing.T) {
 	ip(t, "link set lo up")
 	ip(t, "address add 10.77.0.1/24 dev net")
 	ip(t, "link set net up")
-	tasks, takes, away := 300, 5*time.Millisecond, time.Duration(0)
+	n, tasks, takes, away := 3, 300, 5*time.Millisecond, time.Duration(0)
 	long := os.Getenv("PROCS_FAULTS") == "long"
 	if long {
-		tasks, away = 20_000, 15*time.Second
+		n, tasks, away = 6, 20_000, 15*time.Second
 	}
 	dir := t.TempDir()
 	server := serve(t, ServerConfig{StoreDir: dir, Address: "10.77.0.1:0"})
 	url := server.URL()
 	var hosts []*host
-	for i := range 6 {
+	for i := range n {
 		hosts = append(hosts, startHost(t, i, url))
 	}
-	for _, h := range hosts[4:] {
+	for _, h := range hosts[n-n/3:] {
 		bad(t, h)
 	}
 	p := durablePool(t, url, PoolConfig{Lease: minLease, Tries: 100})
@@ -162,8 +162,9 @@ func onHosts(t *testing.T) {
 	reach(1)
 	ip(t, "link set %s down", hosts[0].line)
 	reach(2)
-	hosts[1].kill()
-	hosts[2].kill()
+	for _, h := range hosts[1 : 1+n/3] {
+		h.kill()
+	}
 	reach(3)
 	server.Close()
 	serve(t, ServerConfig{StoreDir: dir, Address: strings.TrimPrefix(url, "nats://")})
@@ -175,8 +176,8 @@ func onHosts(t *testing.T) {
 			t.Fatal(i, err)
 		}
 	}
-	if n := results.Load(); n != int64(tasks) {
-		t.Errorf("%d results of %d tasks", n, tasks)
+	if got := results.Load(); got != int64(tasks) {
+		t.Errorf("%d results of %d tasks", got, tasks)
 	}
 	if long {
 		cutOff(t, url, hosts[3], hosts[4])
