@@ -89,34 +89,51 @@ func (p *Pool) nextTicket() (ticket, bool) {
 // workers what they got.
 func (p *Pool) fill() {
 	for p.hasWork() {
-		w := p.pick()
+		w, n := p.pick()
 		if w == nil {
 			break
 		}
-		t, ok := p.nextTicket()
-		if !ok {
-			break
+		for ; n > 0 && w.takes(); n-- {
+			t, ok := p.nextTicket()
+			if !ok {
+				break
+			}
+			p.place(w, t)
 		}
-		p.place(w, t)
 	}
 	for _, w := range p.workers {
 		w.ring.Publish()
 	}
 }
 
-// pick returns the worker with the least to do that has room, or nil. A stuck
-// one is picked only if all are stuck.
-func (p *Pool) pick() *worker {
-	var best *worker
+// takes reports whether w can be given a task.
+func (w *worker) takes() bool {
+	return w.state.serves() && !w.full && w.load < maxLoad && w.attached < maxAttach
+}
+
+// pick returns the worker with the least to do that has room, or nil, and how
+// many tasks to give it before another look: as many as the next one has more,
+// and an eighth of what it has, because a look at many workers costs more than
+// a task, and who has nothing left takes from the others (steal). A stuck one
+// is picked only if all are stuck.
+func (p *Pool) pick() (best *worker, n int) {
+	next := maxLoad // the load of the second one
 	for _, w := range p.workers {
-		if !w.state.serves() || w.full || w.load >= maxLoad || w.attached >= maxAttach {
-			continue
-		}
-		if best == nil || w.state < best.state || w.state == best.state && w.load < best.load {
-			best = w
+		switch {
+		case !w.takes():
+		case best == nil || w.state < best.state:
+			best, next = w, maxLoad
+		case w.state > best.state:
+		case w.load < best.load:
+			best, next = w, best.load
+		default:
+			next = min(next, w.load)
 		}
 	}
-	return best
+	if best == nil {
+		return nil, 0
+	}
+	return best, max(1, next-best.load+best.load/8)
 }
 
 // place puts a piece into the ring of w.

@@ -510,3 +510,55 @@ func TestKilledTaskFinishedOnce(t *testing.T) {
 		t.Error(j.finished[0].Load(), err)
 	}
 }
+
+// A worker is given as much as the others have, to an eighth, and a look at all
+// of them serves for many tasks once they have many. One that is full or stuck
+// is passed over.
+func TestPick(t *testing.T) {
+	const workers = 7
+	p := new(Pool)
+	for range workers {
+		p.workers = append(p.workers, &worker{state: workerServing})
+	}
+	stuck, spare := &worker{state: workerStuck}, &worker{state: workerSpare}
+	p.workers = append(p.workers, stuck, spare)
+	given, looks := 0, 0
+	give := func(upTo int) {
+		for given < upTo {
+			w, n := p.pick()
+			if w == nil {
+				t.Fatal("nobody takes task", given)
+			}
+			looks++
+			for ; n > 0 && w.takes() && given < upTo; n-- {
+				w.load++
+				given++
+			}
+		}
+	}
+	for _, c := range []struct{ tasks, apart int }{{1, 1}, {workers + 3, 1}, {7 * workers, 1}, {500, 500 / workers / 7}, {workers*maxLoad - 9, maxLoad / 7}} {
+		give(c.tasks)
+		least, most := maxLoad, 0
+		for _, w := range p.workers[:workers] {
+			least, most = min(least, w.load), max(most, w.load)
+		}
+		if most-least > c.apart || stuck.load+spare.load > 0 {
+			t.Errorf("%d tasks: from %d to %d", c.tasks, least, most)
+		}
+	}
+	if looks > given/50 {
+		t.Errorf("%d looks for %d tasks", looks, given)
+	}
+	give(workers * maxLoad)
+	if w, _ := p.pick(); w != stuck {
+		t.Error("not the stuck one when all others are full")
+	}
+	stuck.full = true
+	if w, n := p.pick(); w != nil || n != 0 {
+		t.Error("somebody is picked who cannot take it")
+	}
+	p.workers[3].load -= 5
+	if w, n := p.pick(); w != p.workers[3] || n < 5 {
+		t.Error("not the one that has room", n)
+	}
+}
