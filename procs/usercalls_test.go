@@ -229,7 +229,8 @@ func (c *checker) parse(t *testing.T, name string, src any) *ast.File {
 var allowed = map[string][]string{
 	"the caller's own function, called in its goroutine: a panic is the caller's, and finds everything in order": {
 		"*Array[T].Update: fn", "*Value[T].Update: fn", "Heartbeat: beat", "RegisterStar: fn", "*ShareableList.All: yield",
-		"*pipeSocket.Control: f", "*Condition.WaitFor: predicate", "*List[T].Modify: f", "*Value[T].Modify: f", "*Func[In, Out].Call: f.call",
+		"*pipeSocket.Control: f", "*Condition.WaitFor: predicate", "*List[T].Modify: f", "*Value[T].Modify: f", "*Dict[V].Modify: f",
+		"*Func[In, Out].Call: f.call",
 	},
 	"a sequence of the caller's: pull notes its panic, which goes on in the loop": {
 		"imap: in.stop", "*feed[In, Out].submit: s.next", "*feed[In, Out].end: s.failed",
@@ -244,11 +245,12 @@ var allowed = map[string][]string{
 	"a function of our own": {
 		"init: c.encode", "*plan.decodeWhole: c.Close", "callbacks: o.onError", "spawn: spec.ended", "*stdioEnds.copy: e.input", "*monitor.settle: w.try",
 		"*Supervisor.start: c.make", "*acceptor[C].take: c.Close", "*acceptor[C].handshake: l.exam", "*acceptor[C].handshake: l.open",
-		"*delivery.handBack: d.done", "*taker.store: r.durable.done", "*taker.bury: r.durable.done", "*Pool.end: r.finish",
+		"*Pool.end: r.finish",
+		"*batch.end: b.done", "*Executor.Shutdown: r.cancel", "*outbox[T].flush: o.run", "*outbox[T].drain: o.send",
 		"*erasedFunc[In, Out].RunOne: out", "*erasedFunc[In, Out].RunChunk: buffer",
 	},
 	"a connection of package net, and what package nats says of its own": {
-		"*dialer.Dial: c.Close", "*taker.fetch: batch.Error",
+		"*dialer.Dial: c.Close", "*taker.fetch: batch.Error", "serveLocal: s.Addr().String", "endLocal: a.String",
 	},
 	"an error of our own, of the kernel, or of fault": {
 		"Random: err.Error", "munmap: err.Error", "*workers.start: err.Error", "*RemoteError.failed: failed.Error", "*mapping[Out].end: errors.As",

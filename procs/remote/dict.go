@@ -10,7 +10,6 @@ import (
 	"math"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -185,7 +184,7 @@ func (d *Dict[V]) CompareAndDelete(ctx context.Context, key string, revision uin
 // store stores a message if the last one of its subject is the one expected.
 func (d *Dict[V]) store(ctx context.Context, m *nats.Msg, expected uint64) (uint64, error) {
 	revision, err := d.send(ctx, m, expected)
-	for expected == 0 && errors.Is(err, ErrConflict) { // with the mark that it was deleted?
+	for expected == 0 && is(err, ErrConflict) { // with the mark that it was deleted?
 		last, e := d.last(ctx, m.Subject)
 		if e != nil || last == nil || last.Header.Get(headerOperation) == "" {
 			return 0, cmp.Or(e, err)
@@ -217,7 +216,7 @@ func (d *Dict[V]) send(ctx context.Context, m *nats.Msg, expected uint64) (revis
 	switch {
 	case conflict(err):
 		err = fmt.Errorf("%w: %w", ErrConflict, err)
-	case code(err) == codeStoreFailed && strings.Contains(err.Error(), "maximum bytes"):
+	case storeFailed(err, "maximum bytes"):
 		err = procs.ErrFull
 	}
 	return revision, err
@@ -249,7 +248,7 @@ func conflict(err error) bool {
 func (d *Dict[V]) Modify(ctx context.Context, key string, f func(old V, ok bool) (v V, keep bool)) (V, error) {
 	for {
 		old, revision, err := d.Get(ctx, key)
-		if err != nil && !errors.Is(err, ErrNoKey) {
+		if err != nil && !is(err, ErrNoKey) {
 			return old, err
 		}
 		v, keep := f(old, err == nil)
@@ -261,7 +260,7 @@ func (d *Dict[V]) Modify(ctx context.Context, key string, f func(old V, ok bool)
 		default:
 			err = nil
 		}
-		if !errors.Is(err, ErrConflict) {
+		if !is(err, ErrConflict) {
 			return v, err
 		}
 	}

@@ -2,7 +2,6 @@ package remote
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -38,7 +37,7 @@ func OpenEvent(ctx context.Context, s *Session, name string) (*Event, error) {
 
 func (e *Event) state(ctx context.Context) (s eventState, revision uint64, err error) {
 	s, revision, err = e.d.Get(ctx, e.name)
-	if errors.Is(err, ErrNoKey) {
+	if is(err, ErrNoKey) {
 		err = nil
 	}
 	return s, revision, err
@@ -66,7 +65,7 @@ func (e *Event) change(ctx context.Context, set bool) error {
 		if s.Set = set; set {
 			s.Sets++
 		}
-		if _, err = e.d.CompareAndSet(ctx, e.name, revision, s); !errors.Is(err, ErrConflict) {
+		if _, err = e.d.CompareAndSet(ctx, e.name, revision, s); !is(err, ErrConflict) {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"switchyard/procs"
 	"switchyard/procs/internal/codec"
+	"switchyard/procs/internal/fault"
 )
 
 var (
@@ -226,10 +227,23 @@ const (
 
 // code returns the number of an error of the server, 0 if it is none.
 func code(err error) jetstream.ErrorCode {
-	if e := (*jetstream.APIError)(nil); errors.As(err, &e) {
+	if e, ok := fault.Find[*jetstream.APIError](err); ok {
 		return e.ErrorCode
 	}
 	return 0
+}
+
+// storeFailed reports whether a stream has no room for a message, and why: by
+// its "maximum bytes", or "maximum messages".
+func storeFailed(err error, why string) bool {
+	e, ok := fault.Find[*jetstream.APIError](err)
+	return ok && e.ErrorCode == codeStoreFailed && strings.Contains(e.Description, why)
+}
+
+// is is [errors.Is] for an error of ours beside which a user's may be: it calls
+// no method Is of one.
+func is(err, target error) bool {
+	return fault.Walk(err, func(e error) bool { return fault.Same(e, target) })
 }
 
 // lingering returns a context that ends a while after ctx, for what must not

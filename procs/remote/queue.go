@@ -169,7 +169,7 @@ func (q *Queue[T]) put(ctx context.Context, v T, wait bool) error {
 			_, err := q.js.Publish(ctx, q.subject, body, jetstream.WithMsgID(id))
 			return q.gone(ctx, err)
 		})
-		if code(err) != codeStoreFailed || !strings.Contains(err.Error(), "maximum messages") {
+		if !storeFailed(err, "maximum messages") {
 			return q.failed(err)
 		}
 		if !wait {

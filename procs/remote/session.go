@@ -19,6 +19,7 @@ import (
 
 	"switchyard/procs"
 	"switchyard/procs/internal/bridge"
+	"switchyard/procs/internal/fault"
 )
 
 var (
@@ -196,8 +197,8 @@ func connectError(ctx context.Context, url string, err error) error {
 // us, or one at all. It says so after the handshake; who writes meanwhile finds
 // it gone.
 func refusesCertificate(err error) bool {
-	var op *net.OpError
-	return errors.Is(err, nats.ErrTLS) || errors.As(err, &op) && op.Op == "remote error" && strings.Contains(op.Error(), "certificate")
+	op, ok := fault.Find[*net.OpError](err)
+	return errors.Is(err, nats.ErrTLS) || ok && op.Op == "remote error" && strings.Contains(op.Error(), "certificate")
 }
 
 // dialer ends the first attempt to connect when its context is done.

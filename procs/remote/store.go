@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -99,7 +98,7 @@ func (o *Store) Put(ctx context.Context, name string, r io.Reader) (int64, error
 		return int64(info.Size), nil
 	case ctx.Err() != nil:
 		err = ctx.Err()
-	case code(err) == codeStoreFailed && strings.Contains(err.Error(), "maximum bytes"):
+	case storeFailed(err, "maximum bytes"):
 		err = procs.ErrFull
 	case unanswered(err), errors.Is(err, jetstream.ErrAsyncPublishTimeout):
 		err = fmt.Errorf("%w: %w", ErrConnectionLost, err)
