@@ -7,33 +7,11 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
-
-	"switchyard/procs"
-	"switchyard/procs/internal/proctest"
 )
-
-// serverProcess is a server in a process of its own. It writes its URL to a
-// file.
-var serverProcess = procs.Register("remotetest.server", func(ctx context.Context, path string) (int, error) {
-	s, err := Serve(ServerConfig{AuthKey: testKey, StoreDir: filepath.Dir(path)})
-	if err != nil {
-		return 0, err
-	}
-	defer s.Close()
-	if err := os.WriteFile(path+".tmp", []byte(s.URL()), 0o600); err != nil {
-		return 0, err
-	}
-	if err := os.Rename(path+".tmp", path); err != nil {
-		return 0, err
-	}
-	<-ctx.Done()
-	return 0, nil
-})
 
 // BenchmarkCapacity measures what the package's documentation reckons with: for
 // one task of a number, which returns another, or a number through a queue, the
@@ -43,14 +21,7 @@ var serverProcess = procs.Register("remotetest.server", func(ctx context.Context
 //
 //	go test -run=- -bench=Capacity -benchtime=20000x ./procs/remote
 func BenchmarkCapacity(b *testing.B) {
-	path := filepath.Join(b.TempDir(), "url")
-	server := proctest.Started(b, procs.NewProcess(serverProcess, path, procs.ProcessConfig{}))
-	var url string
-	eventually(b, "the server is there", func() bool {
-		text, err := os.ReadFile(path)
-		url = string(text)
-		return err == nil
-	})
+	server, url := startServer(b, b.TempDir(), "127.0.0.1:0")
 	stored := storedTask(b, url)
 	worker := startWorker(b, url)
 	lane := func(lane Lane, inflight int) func(*testing.B) func(n int) {
