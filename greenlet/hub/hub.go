@@ -47,10 +47,10 @@ type Hub struct {
 	live    int      // length of that list
 	drained waitList // main, waiting for live or away to become 0
 
-	idle    []*carrier                                        // those ready to run another greenlet
-	carry   func(self *carrier, _ struct{}) (struct{}, error) // runOthers
-	starter *greenlet.Greenlet[struct{}]                      // starts carriers; nil until needed
-	nCarry  int                                               // coroutines alive
+	idle    []*carrier                                 // those ready to run another greenlet
+	carry   func(*carrier, struct{}) (struct{}, error) // runOthers
+	starter *greenlet.Greenlet[struct{}]               // starts carriers; nil until needed
+	nCarry  int                                        // coroutines alive
 
 	away       int       // calls on other goroutines; see elsewhere
 	holds      int       // outside events that will arrive: those, signals, Hold

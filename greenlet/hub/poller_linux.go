@@ -44,7 +44,7 @@ type poller struct {
 const (
 	maxEvents = 512
 	maxDoubt  = 255
-	napTime   = 2 * time.Millisecond // of one nap, and until the scheduler of Go has a turn
+	napTime   = 500 * time.Microsecond // of one nap, and until the scheduler of Go has a turn
 )
 
 func (p *poller) open(h *Hub) (err error) {

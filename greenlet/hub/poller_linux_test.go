@@ -211,7 +211,7 @@ func TestNap(t *testing.T) {
 		before := 0
 		for range 100 { // a signal of the runtime may end one
 			before = p.doubt
-			if p.nap(h, time.Millisecond); p.n != 0 {
+			if p.nap(h, napTime/2); p.n != 0 {
 				break
 			}
 		}
