@@ -139,9 +139,7 @@ func (in gcArgs) prepare() error { workerHeap, workerRecords = settle(in.Records
 var gcWorker = registerWorker("bench.gc", func(_ context.Context, in gcArgs, u *bench.Unit) error {
 	defer runtime.KeepAlive(workerHeap)
 	u.Answer = workerRecords
-	err := requests(in.Requests, u, nothing)
-	runtime.KeepAlive(workerHeap)
-	return err
+	return requests(in.Requests, u, nothing)
 })
 
 func gcProcess(b *bench.B) (uint64, error) {
