@@ -104,6 +104,9 @@ func TestQueueFull(t *testing.T) {
 	if err := putters.Put(ctx, 2); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatal(err)
 	}
+	if err := putters.TryPut(soon(t), 2); !errors.Is(err, procs.ErrFull) { // the server has refused all before it
+		t.Fatal(err)
+	}
 	var put sync.WaitGroup
 	defer put.Wait()
 	for w := range 4 {
