@@ -391,11 +391,31 @@ func (q *Queue[T]) pull(ctx context.Context, g *getter, wait bool) (*nats.Msg, e
 	case <-limit.C:
 		return q.unasked(g, nil)
 	case <-ctx.Done():
-		return q.unasked(g, ctx.Err())
+		return q.last(ctx, g)
 	case <-q.done:
 		return q.unasked(g, procs.ErrClosed)
 	}
 }
+
+// last waits a moment for the answer of a server whose time ends a little after
+// that of ctx: it may yet give a value to who has asked, and TryGet would not
+// find it until it has come back.
+func (q *Queue[T]) last(ctx context.Context, g *getter) (*nats.Msg, error) {
+	if ctx.Err() == context.DeadlineExceeded && q.s.nc.IsConnected() {
+		select {
+		case m := <-g.answer:
+			if m != nil && m.Header.Get("Status") == "" {
+				return m, nil
+			}
+			return nil, ctx.Err()
+		case <-q.done:
+		case <-time.After(lastAnswer):
+		}
+	}
+	return q.unasked(g, ctx.Err())
+}
+
+const lastAnswer = time.Second
 
 // unasked ends a question that was not answered, unless it was at this moment.
 func (q *Queue[T]) unasked(g *getter, why error) (*nats.Msg, error) {
