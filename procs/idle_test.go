@@ -95,17 +95,22 @@ func TestIdleTakesNoTime(t *testing.T) {
 			}
 		}
 	}
-	time.Sleep(time.Second) // what they began with is over
-	before := make(map[int]int)
-	for pid := range pids {
-		before[pid] = cpuTicks(t, pid)
-	}
-	time.Sleep(2 * time.Second)
-	for pid, what := range pids {
-		if n := cpuTicks(t, pid) - before[pid]; n > 5 {
-			t.Errorf("%s: %d ticks", what, n)
-		} else {
-			t.Log(what, n)
+	// On a busy machine what they began with takes a while.
+	const window, limit = time.Second, 2
+	for tries := 0; len(pids) > 0; tries++ {
+		before := make(map[int]int)
+		for pid := range pids {
+			before[pid] = cpuTicks(t, pid)
+		}
+		time.Sleep(window)
+		for pid, what := range pids {
+			switch n := cpuTicks(t, pid) - before[pid]; {
+			case n <= limit:
+				delete(pids, pid)
+			case tries == 30:
+				t.Errorf("%s: %d ticks in %v, and never at most %d", what, n, window, limit)
+				delete(pids, pid)
+			}
 		}
 	}
 }
