@@ -326,6 +326,25 @@ func TestPythonLedger(t *testing.T) {
 	}
 }
 
+// Guests who come and go while they are counted are not a crowd: only those who
+// are in the same visit before and after are there at once.
+func TestPythonCrowd(t *testing.T) {
+	list(t)
+	for readings, want := range map[string]string{
+		"[1, 0, 2, 0, 5]":                                   "0", // three, of three
+		"[1, 1, 2, 0, 5], [1, 1, 2, 0, 5]":                  "4",
+		"[1, 1, 2, 0, 5], [0, 2, 2, 0, 5]":                  "0", // they left meanwhile
+		"[1, 1, 2, 0, 5], [1, 2, 2, 1, 0], [1, 0, 2, 0, 0]": "0",
+		"[1, 1, 2, 0, 5], [1, 2, 2, 1, 0], [1, 2, 2, 1, 0]": "4",
+	} {
+		text, err := exec.Command("python3", "-B", "-c", "from workloads.semaphore import crowd\nreadings = iter(["+readings+"])\n"+
+			"class Inside:\n  def __getitem__(self, all): return next(readings)\nprint(crowd(Inside(), 3))").CombinedOutput()
+		if err != nil || strings.TrimSpace(string(text)) != want {
+			t.Errorf("%s: %s %v, want %s", readings, text, err, want)
+		}
+	}
+}
+
 // What the runner prints is a result of the case, with a histogram that the
 // library for it reads, and calibration finds an N.
 func TestProtocol(t *testing.T) {
