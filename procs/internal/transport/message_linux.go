@@ -170,7 +170,8 @@ func sendLong(s packets, kind uint32, body []byte, fds []int, until *clock.Deadl
 }
 
 // sendmsg tries once to send a packet. The runtime is told of the system call
-// only if it has to wait: see lounge.
+// only if it has to wait: its monitor, once woken by that, takes the processor
+// away from whoever waits.
 func sendmsg(fd int, head *packetHead, part []byte, fds []int, flags int) error {
 	iov := [2]unix.Iovec{{Base: &head[0]}, {Base: unsafe.SliceData(part)}}
 	iov[0].SetLen(len(head))

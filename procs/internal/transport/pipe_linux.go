@@ -156,9 +156,8 @@ func Adopt(w *codec.Wire) (t Transport, readable, writable bool, err error) {
 //
 // The socket blocks in the system call, not in the runtime's poller: there
 // every packet taken would wake the sender's poller as well, to tell it of the
-// room, and a round trip would take twice as long. In a process with one
-// processor, as children often are, the poller it is all the same, but one that
-// looks at the receiving side alone: see lounge. A receiver looks for some
+// room, and a round trip would take twice as long. In a poller of the receiving
+// side alone it would take half as long again. A receiver looks for some
 // microseconds before it sleeps, if that was of use lately. The kernel ends a
 // sleep after a slice, so that Close and deadlines are noticed.
 type pipeSocket struct {
@@ -169,7 +168,6 @@ type pipeSocket struct {
 	begun  atomic.Pointer[begun] // nil: none; see there
 
 	cleanup runtime.Cleanup
-	lounge  *lounge // where the receiver waits, nil until it has
 
 	spin       shm.Spinner  // of receivers
 	handoffs   *shm.Segment // nil: none; see handoff
@@ -217,9 +215,6 @@ func (s *pipeSocket) release() {
 // end lets the kernel have everything back. Nobody uses the socket any more.
 func (s *pipeSocket) end() {
 	unix.Close(s.fd)
-	if s.lounge != nil {
-		s.lounge.f.Close()
-	}
 	if b := s.begun.Swap(nil); b != nil {
 		m := b.take()
 		m.drop()
@@ -338,10 +333,7 @@ func (s *pipeSocket) recvPacket(head *packetHead, body []byte) (n int, fds []int
 			}
 			how = unix.MSG_DONTWAIT
 		}
-		if how != 0 || !s.inLounge(take, &got) {
-			got = take(how)
-		}
-		if got {
+		if got = take(how); got {
 			break
 		}
 		if from := s.handedOff(); from != 0 {
