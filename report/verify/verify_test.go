@@ -283,7 +283,7 @@ func checkProfile(t *testing.T, tally *tally, run *results.Run, p *analysis.Prof
 					others++
 				}
 			}
-			if c.Workload.Info.Control || c.Workload.Info.ByLatency() || others < 2 {
+			if c.Workload.Info.Control || c.Workload.Info.ByLatency() || c.Refined() || others < 2 {
 				continue
 			}
 			of++
