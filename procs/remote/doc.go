@@ -70,27 +70,27 @@
 // A task of a number, which returns another, and a number that is put into a
 // Queue and got from it, take this much of a processor, and the server reads
 // and writes so much, on an AMD EPYC with two; BenchmarkCapacity measures it
-// where you are:
+// where you are (with -benchtime=20000x; medians of three):
 //
 //	                             server   worker     pool   server's IO
-//	AtMostOnce, one in flight     82 us    55 us    64 us       0.47 KB
-//	AtMostOnce, 64 in flight       3 us     3 us     4 us       0.17 KB
-//	AtLeastOnce, one in flight   240 us   160 us   130 us        1.8 KB
-//	AtLeastOnce, 64 in flight      9 us     8 us     8 us       0.28 KB
-//	Queue, 16 at the same time    54 us        -    51 us        0.9 KB
+//	AtMostOnce, one in flight    145 us    98 us   105 us       0.48 KB
+//	AtMostOnce, 64 in flight       4 us     6 us     7 us       0.18 KB
+//	AtLeastOnce, one in flight   400 us   260 us   210 us        1.8 KB
+//	AtLeastOnce, 64 in flight     12 us    10 us    10 us       0.29 KB
+//	Queue, 16 at the same time    78 us        -    69 us        0.9 KB
 //
 // One in flight is the most: all have to be woken for each message, and nothing
 // travels together. Where there are many tasks per second there are many in
 // flight. From which follows, for R tasks per second of T seconds, with A bytes
 // of arguments and B bytes of results:
 //
-//   - Processors of workers: R x (T + 8 us). A task should be ten times as long
-//     as the columns together, 0.1 ms or 0.25 ms: use Map, with procs.Chunk,
-//     for shorter ones.
-//   - Processors of servers: R x 3 us, or R x 9 us in the durable lane: one
-//     carries 300,000 or 100,000 small tasks per second.
-//   - Network of servers: R x (0.17 KB + 2A + 2B), since what comes in goes out
-//     again; with their disk, R x (0.28 KB + 3A + 3B) in the durable lane. A
+//   - Processors of workers: R x (T + 10 us). A task should be ten times as
+//     long as the columns together, 0.2 ms or 0.3 ms: use Map, with
+//     procs.Chunk, for shorter ones.
+//   - Processors of servers: R x 4 us, or R x 12 us in the durable lane: one
+//     carries 250,000 or 80,000 small tasks per second.
+//   - Network of servers: R x (0.18 KB + 2A + 2B), since what comes in goes out
+//     again; with their disk, R x (0.29 KB + 3A + 3B) in the durable lane. A
 //     message of many kilobytes is limited by this alone.
 //   - Disk: (0.3 KB + A) for each task that waits, (0.3 KB + B) for each result
 //     that its pool has not fetched, for a day.
@@ -103,8 +103,8 @@
 // the workers. A cluster spreads the leaders over its servers.
 //
 // For example 200,000 tasks per second of 5 ms, 1 KB in and 100 bytes out, in
-// the durable lane: 1002 processors of workers (200,000 x 5.008 ms), 1.8 of
-// servers (200,000 x 9 us), so two shards, but 720 MB/s of network and disk
+// the durable lane: 1002 processors of workers (200,000 x 5.01 ms), 2.4 of
+// servers (200,000 x 12 us), so three shards, but 720 MB/s of network and disk
 // (200,000 x 3.6 KB), so four, on as many machines of 10 Gbit/s; and if all
 // workers are away for an hour, 940 GB on disk (720 million x 1.3 KB).
 //
@@ -115,7 +115,7 @@
 // survive a server that is killed, not always a machine that loses its power:
 // the server of Serve leaves it to the system when the disk gets them. They are
 // files, since in memory they would end with the server; many tasks share a
-// write, so that this costs little. A pool
-// over the processes of one machine, package procs, is ten times as fast and
-// more: use it there, and inside workers.
+// write, so that this costs little. A pool over the processes of one machine,
+// package procs, is ten times as fast and more: use it there, and inside
+// workers.
 package remote
