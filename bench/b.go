@@ -17,7 +17,7 @@ type B struct {
 	Params Params // the parameter point
 	CPUs   int    // size of the CPU set: how many tasks can truly run at once
 
-	every   int // one op in this many is timed, a power of two
+	sampled float64 // the share of ops that are timed; 0 is all
 	state   timerState
 	misuse  error
 	began   time.Time

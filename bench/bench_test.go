@@ -60,9 +60,9 @@ func TestMeasure(t *testing.T) {
 	if r.N != 1000 || r.Elapsed <= 0 {
 		t.Errorf("N = %d, elapsed %v; want 1000 ops that took time", r.N, r.Elapsed)
 	}
-	// An op of a microsecond is timed one time in eight.
-	if got := r.Latency.TotalCount(); got != 125 {
-		t.Errorf("%d ops were timed, want 125", got)
+	// Of ops of a microsecond three in sixteen are timed.
+	if got := r.Latency.TotalCount(); got != 189 {
+		t.Errorf("%d ops were timed, want 189", got)
 	}
 	if !strings.HasPrefix(r.String(), "BenchmarkCounting/model=serial-1\t1000\t") {
 		t.Errorf("line %q", r)
@@ -198,13 +198,13 @@ func TestShare(t *testing.T) {
 	}
 }
 
-func TestEvery(t *testing.T) {
+func TestSampled(t *testing.T) {
 	for _, tt := range []struct {
 		op   time.Duration
-		want int
-	}{{time.Millisecond, 1}, {5 * time.Microsecond, 1}, {time.Microsecond, 8}, {60, 128}, {0, 1 << 16}} {
-		if got := every(tt.op, clockCost()); got != tt.want {
-			t.Errorf("an op of %v is timed one time in %d, want %d", tt.op, got, tt.want)
+		want float64
+	}{{time.Millisecond, 1}, {5 * time.Microsecond, 1}, {time.Microsecond, 0.2}, {60, 0.012}, {0, 0}} {
+		if got := sampled(tt.op, clockCost()); got != tt.want {
+			t.Errorf("of ops of %v %v are timed, want %v", tt.op, got, tt.want)
 		}
 	}
 }

@@ -36,12 +36,12 @@ func TestCalibrationEnds(t *testing.T) {
 		took   func(n int) time.Duration
 		passes []int
 		timed  time.Duration
-		every  int // of the last pass
+		share  float64 // of the ops of the last pass that are timed
 	}{
 		"just enough":     {per(90 * time.Millisecond), []int{1}, 90 * time.Millisecond, 1},
 		"just too little": {per(90*time.Millisecond - 1), []int{1, 2}, 270*time.Millisecond - 3, 1},
-		"grows":           {per(time.Microsecond), []int{1, 100, 10_000, 100_000}, 110_101 * time.Microsecond, 8},
-		"no time at all":  {func(int) time.Duration { return 1 }, []int{1, 100, 10_000, 1_000_000, 100_000_000, 1_000_000_000}, 6, 1 << 16},
+		"grows":           {per(time.Microsecond), []int{1, 100, 10_000, 100_000}, 110_101 * time.Microsecond, 0.2},
+		"no time at all":  {func(int) time.Duration { return 1 }, []int{1, 100, 10_000, 1_000_000, 100_000_000, 1_000_000_000}, 6, 1}, // an op of 0 ns is of unknown length
 	} {
 		var passes []*B
 		r, err := Measure(counting(taking(&passes, tt.took)), countingCase, Options{Benchtime: goal})
@@ -54,12 +54,9 @@ func TestCalibrationEnds(t *testing.T) {
 			ns = append(ns, b.N)
 		}
 		last := passes[len(passes)-1]
-		if name == "no time at all" { // an op of 0 ns is of unknown length
-			tt.every = 1
-		}
-		if !slices.Equal(ns, tt.passes) || r.N != last.N || r.Passes != len(ns) || r.Timed != tt.timed || passes[0].Every() != 1 || last.Every() != tt.every {
-			t.Errorf("%s: passes of %v, one op in %d timed at last, %d passes of %v together; want %v, %d, %v",
-				name, ns, last.Every(), r.Passes, r.Timed, tt.passes, tt.every, tt.timed)
+		if !slices.Equal(ns, tt.passes) || r.N != last.N || r.Passes != len(ns) || r.Timed != tt.timed || passes[0].Sampled() != 1 || last.Sampled() != tt.share {
+			t.Errorf("%s: passes of %v, at last %v of the ops timed, %d passes of %v together; want %v, %v, %v",
+				name, ns, last.Sampled(), r.Passes, r.Timed, tt.passes, tt.share, tt.timed)
 		}
 	}
 }
@@ -127,29 +124,101 @@ func errorText(s string) string {
 	return s
 }
 
-// How many ops are timed, at the limits; an op of unknown length always is.
-func TestEveryLimits(t *testing.T) {
-	for op, want := range map[time.Duration]int{5000: 1, 4999: 2, 4500: 2, 2500: 2, 2499: 4, 1: 8192} {
-		if got := every(op, clockCost()); got != want {
-			t.Errorf("an op of %v is timed one time in %d, want %d", op, got, want)
+// How many ops are timed, at the limits; all where their length is unknown.
+func TestSampledLimits(t *testing.T) {
+	for op, want := range map[time.Duration]float64{time.Hour: 1, 5000: 1, 4999: 0.9998, 2500: 0.5, 1: 0.0002} {
+		if got := sampled(op, clockCost()); got != want {
+			t.Errorf("of ops of %v %v are timed, want %v", op, got, want)
 		}
-		if got := (&measurement{}).b(1, op).Every(); got != want {
-			t.Errorf("an op of %v is timed one time in %d when measured, want %d", op, got, want)
+		if got := (&measurement{}).b(1, op).Sampled(); got != want {
+			t.Errorf("of ops of %v %v are timed when measured, want %v", op, got, want)
 		}
 	}
-	if got := (&measurement{}).b(1, 0).every; got != 1 {
-		t.Errorf("an op of unknown length is timed one time in %d", got)
+	if got := (&measurement{}).b(1, 0).Sampled(); got != 1 {
+		t.Errorf("of ops of unknown length %v are timed", got)
 	}
 }
 
-// A lap is timed once in so many that one op in Every is, and its time is
-// divided by its ops.
+// timedOf returns which of n ops a recorder times, where they lie apart and
+// where each begins as the one before ends.
+func timedOf(r *Recorder, n int) (apart, chained []int) {
+	last := r.Begin(0)
+	for i := range n {
+		if r.Begin(i) != 0 {
+			apart = append(apart, i)
+		}
+		had := len(r.samples)
+		if last = r.Next(last, i+1); len(r.samples) > had {
+			chained = append(chained, i)
+		}
+	}
+	return apart, chained
+}
+
+// Ops are timed in runs, twice as long where one reading of the clock ends an
+// op and begins the next; there is room for all of these.
+func TestRunsOfOps(t *testing.T) {
+	for _, tt := range []struct {
+		sampled        float64
+		n              int
+		apart, chained int // in the first n ops
+		last           int // op that is timed, chained
+	}{
+		{1, 40, 40, 40, 39}, {2, 40, 40, 40, 39},
+		{0.5, 40, 24, 38, 39}, {0.5, 16, 8, 15, 14}, {0.45, 16, 7, 13, 12}, {0.45, 20, 11, 17, 19},
+		{1. / 16, 40, 3, 3, 32}, {1. / 17, 64, 2, 2, 32}, {0.0002, 20_000, 3, 3, 16_384}, {1e-9, 70_000, 2, 2, 65_536},
+	} {
+		r := NewRecorder(tt.sampled, tt.n)
+		if cap(r.Samples()) != tt.chained {
+			t.Errorf("%v of %d ops: room for %d latencies, want for %d", tt.sampled, tt.n, cap(r.Samples()), tt.chained)
+		}
+		apart, chained := timedOf(r, tt.n)
+		if len(apart) != tt.apart || len(chained) != tt.chained || chained[len(chained)-1] != tt.last {
+			t.Errorf("%v of %d ops: timed are %v apart and %v chained; want %d and %d, of which the last is %d", tt.sampled, tt.n, apart, chained, tt.apart, tt.chained, tt.last)
+		}
+	}
+}
+
+// An op that begins as another ends is as long as it is, whatever was timed
+// before, and after an op that was not timed.
+func TestNextIsWhole(t *testing.T) {
+	const op = 2 * time.Millisecond
+	r := NewRecorder(0.125, 0) // a run of three in sixteen
+	began := r.Now()
+	last := r.Begin(0)
+	for i := range 18 {
+		time.Sleep(op)
+		last = r.Next(last, i+1)
+	}
+	all := r.Now() - began
+	if len(r.Samples()) != 5 {
+		t.Fatalf("latencies %v, want those of ops 0 to 2, 16 and 17", r.Samples())
+	}
+	sum := int64(0)
+	for _, ns := range r.Samples() {
+		if sum += ns; ns < int64(op) {
+			t.Errorf("an op of %v took %d ns", op, ns)
+		}
+	}
+	if sum > all-13*int64(op) {
+		t.Errorf("five ops took %d ns of %d, and thirteen others are in that too", sum, all)
+	}
+}
+
+// So many laps are timed that the same share of the ops is, where they are not
+// all; the time of a lap is divided by its ops.
 func TestLaps(t *testing.T) {
 	const lap = 4 * time.Millisecond
-	for _, tt := range []struct{ every, n, room, want int }{{8, 2, 6, 5}, {4, 2, 11, 10}, {1, 4, 22, 20}, {2, 4, 22, 20}} {
-		b := &B{N: 20 * tt.n, every: tt.every}
+	for _, tt := range []struct {
+		sampled float64
+		n, want int // of 20 laps
+	}{{1. / 8, 2, 11}, {1. / 4, 2, 19}, {1, 4, 20}, {0.5, 4, 20}} {
+		b := &B{N: 20 * tt.n, sampled: tt.sampled}
 		laps := b.LapRecorder(tt.n)
 		laps.epoch = laps.epoch.Add(-time.Hour) // it was made long ago
+		if cap(laps.Samples()) != tt.want {
+			t.Errorf("%v of the ops, laps of %d: room for %d samples, want %d", tt.sampled, tt.n, cap(laps.Samples()), tt.want)
+		}
 		began := time.Now()
 		for range 20 {
 			laps.Pass()
@@ -165,10 +234,7 @@ func TestLaps(t *testing.T) {
 			}
 		}
 		if len(laps.Samples()) != tt.want || sum*time.Duration(tt.n) > all || len(b.recs) != 1 {
-			t.Errorf("one op in %d, laps of %d: %d samples of %v together in %v, want %d", tt.every, tt.n, len(laps.Samples()), sum, all, tt.want)
-		}
-		if fresh := (&B{N: 20 * tt.n, every: tt.every}).LapRecorder(tt.n); cap(fresh.Samples()) != tt.room {
-			t.Errorf("one op in %d, laps of %d: room for %d samples, want %d", tt.every, tt.n, cap(fresh.Samples()), tt.room)
+			t.Errorf("%v of the ops, laps of %d: %d samples of %v together in %v, want %d", tt.sampled, tt.n, len(laps.Samples()), sum, all, tt.want)
 		}
 	}
 }

@@ -58,11 +58,11 @@ const unitBytes = 128
 // NewUnit returns a unit with a recorder; see [NewRecorder]. Worker processes
 // use it, and hand its entry and its samples to their parent for [B.Enter] and
 // [B.AddSamples]. In-process models call [B.Unit].
-func NewUnit(every, ops int) *Unit { return &Unit{Recorder: *NewRecorder(every, ops)} }
+func NewUnit(sampled float64, ops int) *Unit { return &Unit{Recorder: *NewRecorder(sampled, ops)} }
 
 // Unit returns a new unit, which will do about the given number of ops.
 func (b *B) Unit(ops int) *Unit {
-	u := NewUnit(b.Every(), ops)
+	u := NewUnit(b.Sampled(), ops)
 	b.recs = append(b.recs, &u.Recorder)
 	b.entries = append(b.entries, &u.Entry)
 	return u

@@ -171,18 +171,33 @@ func TestBookkeepingIsNoMemory(t *testing.T) {
 	}
 }
 
-// However long it takes to read the clock, recording costs an op at most 25 ns
-// or half a percent of it, and a fiftieth where that is less.
+// However long it takes to read the clock, reading it costs an op at most
+// recordingCost, and a fiftieth of its length where that is less. Of long ops
+// none is left out.
 func TestCostOfRecording(t *testing.T) {
-	for _, clock := range []time.Duration{1, 12, 30, 300, 2000} {
-		for op := time.Duration(100); op < time.Second; op = op*3/2 + 1 {
-			k := every(op, clock)
-			cost, most := 2*float64(clock)/float64(k), max(25, float64(op)/200)
-			if cost > most || cost > float64(op)/50 && k < 1<<16 && op < minTimedOp && clock <= 30 {
-				t.Errorf("clock of %v, op of %v: one in %d is timed, which costs %.1f ns", clock, op, k, cost)
+	for _, clock := range []time.Duration{1, 11, 12, 26, 30, 300, 2000} {
+		if share := sampled(longOp, clock); share != 1 {
+			t.Errorf("clock of %v: of long ops %v are timed", clock, share)
+		}
+		for op := time.Duration(100); op < longOp; op = op*3/2 + 1 {
+			r := NewRecorder(sampled(op, clock), 0)
+			period := int(r.mask) + 1
+			cost := func(readings int) float64 { return float64(readings) * float64(clock) / float64(period) }
+			most := float64(recordingCost)
+			if op < minTimedOp && clock <= 30 {
+				most = min(most, float64(op)/50)
 			}
-			if k > 1 && 2*cost <= most && op/time.Duration(1)*time.Duration(k/2) >= minTimedOp {
-				t.Errorf("clock of %v, op of %v: one in %d is timed, and more could be", clock, op, k)
+			chained := int(r.chain) + 1
+			if int(r.chain) == period {
+				chained = period
+			}
+			for what, readings := range map[string]int{"apart": 2 * int(r.run), "chained": chained} {
+				if cost(readings) > most {
+					t.Errorf("clock of %v, op of %v, %s: %d readings for %d ops cost %.1f ns", clock, op, what, readings, period, cost(readings))
+				}
+			}
+			if int(r.run) < period && op >= minTimedOp && cost(2*int(r.run)+2) <= most {
+				t.Errorf("clock of %v, op of %v: %d of %d are timed, and more could be", clock, op, r.run, period)
 			}
 		}
 	}
@@ -191,18 +206,41 @@ func TestCostOfRecording(t *testing.T) {
 	}
 }
 
-// BenchmarkRecorder is what recording costs an op of that length.
+// BenchmarkRecorder is what recording costs an op of that length: of ops that
+// lie apart, and of those that begin as another ends. The rest is what it
+// consists of: a reading of the clock, and keeping a latency.
 func BenchmarkRecorder(b *testing.B) {
-	for _, op := range []time.Duration{10, 100, time.Microsecond, 5 * time.Microsecond, 20 * time.Microsecond, 100 * time.Microsecond} {
+	clock := measureClock()
+	for _, op := range []time.Duration{10, 100, time.Microsecond, 5 * time.Microsecond, 20 * time.Microsecond, 100 * time.Microsecond, longOp - 1} {
 		b.Run("op="+op.String(), func(b *testing.B) {
-			u := NewUnit(every(op, measureClock()), b.N)
+			u := NewUnit(sampled(op, clock), b.N)
 			for i := range b.N {
 				t := u.Begin(i)
 				u.End(t)
 				u.Ops++
 			}
 		})
+		b.Run("chained/op="+op.String(), func(b *testing.B) {
+			u := NewUnit(sampled(op, clock), b.N)
+			t := u.Begin(0)
+			for i := range b.N {
+				t = u.Next(t, i+1)
+				u.Ops++
+			}
+		})
 	}
+	b.Run("clock", func(b *testing.B) {
+		u := NewUnit(1, 0)
+		for range b.N {
+			u.Answer += uint64(u.Now())
+		}
+	})
+	b.Run("keep", func(b *testing.B) {
+		u := NewUnit(1, b.N)
+		for i := range b.N {
+			u.Add(int64(i))
+		}
+	})
 }
 
 // What units have entered of the CPU time and context switches of their own

@@ -87,9 +87,9 @@ func (m *measurement) round(n int) int {
 }
 
 func (m *measurement) b(n int, op time.Duration) *B {
-	b := &B{N: n, Model: m.c.Model, Params: m.c.Params, CPUs: m.c.CPUs, every: 1, counters: m.counters}
+	b := &B{N: n, Model: m.c.Model, Params: m.c.Params, CPUs: m.c.CPUs, counters: m.counters}
 	if op > 0 {
-		b.every = every(op, clockCost())
+		b.sampled = sampled(op, clockCost())
 	}
 	return b
 }

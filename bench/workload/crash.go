@@ -72,7 +72,7 @@ type crashJob struct {
 }
 
 func newCrashJob(b *bench.B, died []int64) *crashJob {
-	j := &crashJob{every: b.Int("every"), results: make([]uint64, b.N), died: died, u: b.Unit(len(died) * b.Every())}
+	j := &crashJob{every: b.Int("every"), results: make([]uint64, b.N), died: died, u: b.Unit(len(died))}
 	j.left.Add(b.N)
 	return j
 }

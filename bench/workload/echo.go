@@ -71,8 +71,8 @@ func (c clients) run(b *bench.B) (uint64, error) {
 func askAll(conn net.Conn, n int, u *bench.Unit) error {
 	question, answer := newQuestion(), make([]byte, lineSize)
 	want := bytes.ToUpper(question)
+	t := u.Begin(0)
 	for i := range n {
-		t := u.Begin(i)
 		number(question, i)
 		number(want, i)
 		if _, err := conn.Write(question); err != nil {
@@ -83,7 +83,7 @@ func askAll(conn net.Conn, n int, u *bench.Unit) error {
 		if err != nil {
 			return err
 		}
-		u.End(t)
+		t = u.Next(t, i+1)
 		u.Ops++
 		if bytes.Equal(answer, want) {
 			u.Answer++

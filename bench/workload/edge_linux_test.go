@@ -177,7 +177,7 @@ func TestAskAll(t *testing.T) {
 				}
 			}
 		})
-		u := bench.NewUnit(2, 5)
+		u := bench.NewUnit(0.125, 5)
 		err := askAll(ours, 5, u)
 		if want := (bench.Entry{Answer: tt.want, Ops: 5, Bytes: 5 * lineSize}); u.Entry != want || err != nil || len(u.Samples()) != 3 {
 			t.Errorf("%s: %+v, %v, %d latencies; want %+v and 3", name, u.Entry, err, len(u.Samples()), want)

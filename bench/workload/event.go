@@ -46,7 +46,7 @@ func (t *turn) begin(c clock, u *bench.Unit) {
 
 // drive is what a car does that has been woken.
 func (t *turn) drive(c clock, u *bench.Unit) {
-	if u.Begin(u.Ops) != 0 {
+	if u.Timed(u.Ops) {
 		u.Add(c.now() - t.Green)
 	}
 	u.Ops++

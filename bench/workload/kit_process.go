@@ -18,10 +18,11 @@ import (
 // workerArgs is what a worker process is given: its barrier, how to record
 // latencies, which program it runs, and where the arguments of that come from.
 type workerArgs struct {
-	Barrier    barrier
-	Every, Ops int
-	Program    string
-	In         *procs.Conn
+	Barrier barrier
+	Sampled float64
+	Ops     int
+	Program string
+	In      *procs.Conn
 }
 
 // A countdown is shared by N units that take steps together.
@@ -105,7 +106,7 @@ func registerWorker[In any](name string, work func(ctx context.Context, in In, u
 }
 
 var runWorker = procs.Register("bench.worker", func(ctx context.Context, args workerArgs) (none struct{}, err error) {
-	t, u := args.Barrier, bench.NewUnit(args.Every, args.Ops)
+	t, u := args.Barrier, bench.NewUnit(args.Sampled, args.Ops)
 	i := slices.IndexFunc(programs, func(p program) bool { return p.name == args.Program })
 	work, err := programs[i].prepare(args.In)
 	if err != nil {
@@ -146,7 +147,7 @@ func gatherWorkers[In any](b *bench.B, f worker[In], ins []In) (*workers, error)
 		return w, err
 	}
 	for i, in := range ins {
-		args := workerArgs{Barrier: w.barrier, Every: b.Every(), Ops: b.Share(i, len(ins)), Program: f.name}
+		args := workerArgs{Barrier: w.barrier, Sampled: b.Sampled(), Ops: b.Share(i, len(ins)), Program: f.name}
 		if err := startWorker(w, args, in); err != nil {
 			return w, err
 		}

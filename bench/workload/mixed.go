@@ -53,15 +53,15 @@ func mixedSteps(b *bench.B) int { return cpuSteps(mixedTask - mixedWait(b)) }
 
 // mix does n tasks.
 func mix(n, compute int, wait time.Duration, u *bench.Unit, sleep func(time.Duration) error) error {
+	t := u.Begin(0)
 	for i := range n {
-		t := u.Begin(i)
 		u.Answer += steps(compute)
 		if wait > 0 {
 			if err := sleep(wait); err != nil {
 				return err
 			}
 		}
-		u.End(t)
+		t = u.Next(t, i+1)
 		u.Ops++
 	}
 	return nil

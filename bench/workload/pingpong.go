@@ -25,10 +25,10 @@ func pingPongSerial(b *bench.B) (uint64, error) {
 	u := b.Unit(b.N)
 	v := addOne(addOne(0))
 	b.Start()
+	t := u.Begin(0)
 	for i := range b.N {
-		t := u.Begin(i)
 		v = addOne(addOne(v))
-		u.End(t)
+		t = u.Next(t, i+1)
 	}
 	b.Stop()
 	u.Ops = int(v)
@@ -56,12 +56,12 @@ func pingPongGreenlet(b *bench.B) (uint64, error) {
 	ours.Ops++
 	b.Units(2)
 	b.Start()
+	t := ours.Begin(0)
 	for i := range b.N {
-		t := ours.Begin(i)
 		if v, err = pong.Switch(v + 1); err != nil {
 			return 0, err
 		}
-		ours.End(t)
+		t = ours.Next(t, i+1)
 		ours.Ops++
 		ours.Waits++
 	}
@@ -77,11 +77,11 @@ func pingTask(b *bench.B, u *bench.Unit, out chan<- uint64, in <-chan uint64) {
 	v := <-in
 	u.Ops++
 	b.Start()
+	t := u.Begin(0)
 	for i := range b.N {
-		t := u.Begin(i)
 		out <- v + 1
 		v = <-in
-		u.End(t)
+		t = u.Next(t, i+1)
 		u.Ops++
 	}
 	b.Stop()

@@ -144,7 +144,7 @@ func (s spent) report(b *bench.B) {
 // at these times.
 func (p pace) did(i int, u *bench.Unit, due, began, ended time.Duration) spent {
 	turnaround := ended - due
-	if u.Begin(u.Ops) != 0 {
+	if u.Timed(u.Ops) {
 		u.Add(int64(turnaround))
 	}
 	u.Ops++

@@ -73,13 +73,13 @@ func prodConsGreenlet(b *bench.B) (uint64, error) {
 			}
 		}
 		produce := func(i int, u *bench.Unit) error {
+			t := u.Begin(0)
 			for v := i + 1; v <= b.N; v += p {
-				t := u.Begin(u.Ops)
 				if err := queue.Put(uint64(v)); err != nil {
 					return err
 				}
-				u.End(t)
 				u.Ops++
+				t = u.Next(t, u.Ops)
 			}
 			if left--; left > 0 {
 				return nil
@@ -105,11 +105,11 @@ func putZeros(n int, put func(uint64) error) error {
 }
 
 func produceItems(i, p, n int, u *bench.Unit, queue chan<- uint64) {
+	t := u.Begin(0)
 	for v := i + 1; v <= n; v += p {
-		t := u.Begin(u.Ops)
 		queue <- uint64(v)
-		u.End(t)
 		u.Ops++
+		t = u.Next(t, u.Ops)
 	}
 }
 
@@ -166,13 +166,13 @@ func consumeQueue(ctx context.Context, u *bench.Unit, queue *procs.Queue[uint64]
 }
 
 func produceQueue(ctx context.Context, in prodConsArgs, u *bench.Unit) error {
+	t := u.Begin(0)
 	for v := in.I + 1; v <= in.N; v += in.P {
-		t := u.Begin(u.Ops)
 		if err := in.Queue.Put(ctx, uint64(v)); err != nil {
 			return err
 		}
-		u.End(t)
 		u.Ops++
+		t = u.Next(t, u.Ops)
 	}
 	last := false
 	if err := in.Left.Update(ctx, func(left *int64) { *left--; last = *left == 0 }); err != nil || !last {

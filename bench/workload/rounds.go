@@ -38,12 +38,12 @@ func trips(b *bench.B, u *bench.Unit, trip func() error) error {
 		return err
 	}
 	b.Start()
+	t := u.Begin(0)
 	for i := range b.N {
-		t := u.Begin(i)
 		if err := trip(); err != nil {
 			return err
 		}
-		u.End(t)
+		t = u.Next(t, i+1)
 	}
 	b.Stop()
 	return nil

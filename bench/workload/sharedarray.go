@@ -70,8 +70,8 @@ func sum(array []uint64) (sum uint64) {
 // passes is the work of unit i of n: a step for each element of its part, so
 // that the sum tells how often each was done.
 func passes(i, n, passes int, array []uint64, u *bench.Unit, wait func() error) error {
+	t := u.Begin(0)
 	for p := range passes {
-		t := u.Begin(p)
 		k := (i + p) % n
 		part := array[k*len(array)/n : (k+1)*len(array)/n]
 		for j, v := range part {
@@ -80,7 +80,7 @@ func passes(i, n, passes int, array []uint64, u *bench.Unit, wait func() error) 
 		if err := wait(); err != nil {
 			return err
 		}
-		u.End(t)
+		t = u.Next(t, p+1)
 		u.Bytes += len(part) * elementBytes
 		u.Ops++
 	}

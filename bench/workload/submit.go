@@ -80,7 +80,6 @@ func submissions[F any](b *bench.B, t *tally, start func(x uint64) (F, error), g
 	u, tasks := b.Unit(b.N), make([]task, b.Int("inflight"))
 	take := func(t *task) error {
 		v, err := get(t.future)
-		u.End(t.began)
 		u.Answer += v
 		u.Ops++
 		return err
@@ -94,15 +93,17 @@ func submissions[F any](b *bench.B, t *tally, start func(x uint64) (F, error), g
 			}
 		}
 		var err error
-		next.began = u.Begin(i)
+		next.began = u.Next(next.began, i)
 		if next.future, err = start(uint64(i)); err != nil {
 			return 0, err
 		}
 	}
 	for i := max(0, b.N-len(tasks)); i < b.N; i++ {
-		if err := take(&tasks[i%len(tasks)]); err != nil {
+		last := &tasks[i%len(tasks)]
+		if err := take(last); err != nil {
 			return 0, err
 		}
+		u.End(last.began)
 	}
 	<-t.done // who has a result may be ahead of its callback
 	b.Stop()
