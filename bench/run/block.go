@@ -243,8 +243,8 @@ const (
 )
 
 // exec calls the runner. A call that takes more than the deadline has hung,
-// unless it was expected to take long: it has to do ten laps or rounds at the
-// least, and one of a million units takes seconds.
+// unless it was expected to take long: it has to do ten laps or rounds if it
+// can, and one of a million units takes seconds.
 func (r *Run) exec(ctx context.Context, in Invocation, expected time.Duration) (Output, error) {
 	if err := ctx.Err(); err != nil {
 		return Output{}, context.Cause(ctx)

@@ -96,7 +96,7 @@ const likeWithin = 4
 
 // suits reports whether N, which an earlier run had, is still a good one.
 func (s *caseState) suits(benchtime time.Duration) bool {
-	least := leastBatches * s.Batch
+	least := leastOps(s.length(), s.Batch)
 	return s.N >= least && s.Timed*likeWithin >= benchtime && (s.Timed <= likeWithin*benchtime || s.N == least)
 }
 

@@ -6,8 +6,25 @@ import (
 )
 
 // leastBatches is how many laps or rounds a result has at the least: fewer, and
-// the first and the last weigh too much.
-const leastBatches = 10
+// the first and the last weigh too much. Where that many take longer than
+// longLaps, a lap is so long that what begins and ends it does not weigh, and
+// there are fewer.
+const (
+	leastBatches = 10
+	longLaps     = 10 * time.Second
+)
+
+// leastOps returns how many ops a result has at the least if each takes op
+// nanoseconds and so many are a lap.
+func leastOps(op float64, batch int) int {
+	lap := op * float64(batch)
+	for _, laps := range []int{leastBatches, 5, 2} {
+		if lap*float64(laps) <= float64(longLaps) {
+			return laps * batch
+		}
+	}
+	return batch
+}
 
 // series returns the number of the series 1, 2, 5, 10, 20, 50, ... that is
 // nearest to x, as a factor. Two runs that differ a little mostly find the same
@@ -28,10 +45,10 @@ func series(x float64) int {
 }
 
 // ops returns how many ops a result takes if each takes op and all of them
-// should take goal: a number of the series, at least ten batches, and rounded
-// up to whole ones.
+// should take goal: a number of the series, at least ten batches unless those
+// take very long, and rounded up to whole ones.
 func ops(op float64, goal time.Duration, batch int) int {
-	n := max(series(float64(goal)/op), leastBatches*batch)
+	n := max(series(float64(goal)/op), leastOps(op, batch))
 	return (n + batch - 1) / batch * batch
 }
 

@@ -25,7 +25,8 @@ func TestSeries(t *testing.T) {
 	}
 }
 
-// A result has at least ten laps or rounds, and whole ones.
+// A result has at least ten laps or rounds, and whole ones; fewer where ten take
+// more than ten seconds.
 func TestOps(t *testing.T) {
 	const ms = time.Millisecond
 	for _, tt := range []struct {
@@ -35,6 +36,7 @@ func TestOps(t *testing.T) {
 	}{
 		{100, 1, 200_000}, {100, 8, 200_000}, {100, 512, 200_192}, {1.1, 1, 20_000_000}, {1e6, 1, 20}, {1e6, 8, 80}, {5e6, 1, 10}, {1e9, 1, 10},
 		{1e6, 1000, 10_000}, {0, 1, 1_000_000_000}, {100, 20_000, 200_000}, {100, 30_000, 300_000},
+		{1e4, 100_000, 1_000_000}, {2.1e4, 100_000, 200_000}, {1.9e4, 100_000, 500_000}, {2.7e5, 100_000, 100_000}, {2e10, 1, 1},
 	} {
 		if got := ops(tt.op, 20*ms, tt.batch); got != tt.want {
 			t.Errorf("ops of %v ns in batches of %d: %d, want %d", tt.op, tt.batch, got, tt.want)

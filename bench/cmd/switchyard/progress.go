@@ -21,6 +21,8 @@ type progress struct {
 	last  time.Time
 	began time.Time
 	now   func() time.Time
+
+	budget time.Duration // that the run will not exceed; 0 for none
 }
 
 // plainEvery is how often plain progress lines come at the most.
@@ -69,7 +71,11 @@ func (p *progress) Step(done, total int, phase string, c bench.Case) {
 	p.phase, p.last = phase, p.now()
 	left := ""
 	if elapsed := p.now().Sub(p.began); done > 20 {
-		left = fmt.Sprintf(", about %v left", (elapsed * time.Duration(max(total-done, 0)) / time.Duration(done)).Round(time.Second))
+		rest := elapsed * time.Duration(max(total-done, 0)) / time.Duration(done)
+		if p.budget > 0 {
+			rest = min(rest, max(p.budget-elapsed, 0))
+		}
+		left = fmt.Sprintf(", about %v left", rest.Round(time.Second))
 	}
 	fmt.Fprintf(p.w, "%s: %d of %d measured%s\n", phase, done, total, left)
 }

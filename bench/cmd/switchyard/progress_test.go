@@ -40,6 +40,10 @@ func TestProgressLines(t *testing.T) {
 	step(4*time.Second, 21, 100, "block 1 of 4", "block 1 of 4: 21 of 100 measured, about 1m15s left\n") // 20 s for 21
 	step(20*time.Second, 80, 100, "block 1 of 4", "block 1 of 4: 80 of 100 measured, about 10s left\n")  // 40 s for 80
 	step(0, 120, 100, "block 2 of 4", "block 2 of 4: 120 of 100 measured, about 0s left\n")
+	p.budget = 100 * time.Second // 40 s of them have passed
+	step(0, 20, 100, "block 3 of 4", "block 3 of 4: 20 of 100 measured\n")
+	step(0, 30, 100, "block 4 of 4", "block 4 of 4: 30 of 100 measured, about 1m0s left\n")
+	step(time.Hour, 30, 100, "block 5 of 4", "block 5 of 4: 30 of 100 measured, about 0s left\n")
 	out.Reset()
 	p.Note("a case failed")
 	p.done()

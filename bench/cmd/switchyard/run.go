@@ -51,10 +51,10 @@ files, nothing else) are moved to a directory inside it, never overwritten; the
 five newest of those are kept. A directory that another run writes to is refused.
 
 How many ops a result takes (N) is a number of the series 1, 2, 5, 10, 20, ...,
-at least ten laps or rounds. A run with the plan of the one before it in the
-directory, on the same machine, takes over its N and its bench time, where they
-still suit: results of different N are hard to compare. --like takes them from
-any earlier run.
+at least ten laps or rounds (fewer where ten take over ten seconds). A run with
+the plan of the one before it in the directory, on the same machine, takes over
+its N and its bench time, where they still suit: results of different N are hard
+to compare. --like takes them from any earlier run.
 
 A budget shortens the bench time; what it has left after the results that were
 asked for goes into more of them. One that cannot hold the run is refused.
@@ -141,7 +141,7 @@ func measure(cmd *cobra.Command, f runFlags, runners *run.Runners, present func(
 	}
 	defer r.Log.Close()
 	r.Exec = runners
-	r.Observe = p
+	r.Observe, p.budget = p, r.Budget
 	var stats run.Stats
 	err = withScratch(f.out, func() (err error) {
 		stats, err = r.Do(cmd.Context())

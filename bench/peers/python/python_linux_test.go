@@ -376,11 +376,12 @@ func TestProtocol(t *testing.T) {
 		t.Errorf("max-ns is %v, and the histogram's %d", longest, h.ValueAtPercentile(100))
 	}
 	for words, want := range map[string]int{
-		"-workload PingPong -model py-thread -params  -cpus x": bench.ExitUsage,
-		"-workload PingPong -model py-executor":                bench.ExitUsage,
-		"-workload Nothing -model py-thread":                   bench.ExitUsage,
-		"-workload PingPong -model py-thread more":             bench.ExitUsage,
-		"-workload Ring -model py-process -params n=1000 -n 1": bench.ExitVoid,
+		"-workload PingPong -model py-thread -params  -cpus x":           bench.ExitUsage,
+		"-workload PingPong -model py-executor":                          bench.ExitUsage,
+		"-workload Nothing -model py-thread":                             bench.ExitUsage,
+		"-workload PingPong -model py-thread more":                       bench.ExitUsage,
+		"-workload Ring -model py-process -params n=1000 -n 1":           bench.ExitVoid,
+		"-workload Skynet -model py-executor -params leaves=100000 -n 1": bench.ExitVoid,
 	} {
 		cmd := exec.Command("./runner", strings.Split(words, " ")...)
 		if _ = cmd.Run(); cmd.ProcessState.ExitCode() != want {

@@ -18,7 +18,7 @@ def ledger(b):
 
 
 def limit(b):
-    if b.model == "py-thread" and b.int("leaves") >= 10_000:
+    if b.model in ("py-thread", "py-process", "py-executor") and b.int("leaves") >= 10_000:
         raise Void("ten thousand threads of Python take seconds to start and to hand the interpreter round")
 
 
