@@ -32,12 +32,6 @@ type watched[T any] struct {
 	_ [56]byte
 }
 
-// kept is how one is allocated that is not.
-type kept[T any] struct {
-	Greenlet[T]
-	core core[T]
-}
-
 // Keep makes g's family keep the greenlets that New makes from now on: while
 // one is suspended it is not killed for being referred to by nobody, but lives
 // until it ends or Close ends it. It is for programs that end all of theirs:
@@ -70,7 +64,7 @@ func (g *Greenlet[T]) Collect() (killed int) {
 
 // watch sees to it that g is killed once it is garbage, unless it is kept.
 func (f *family[T]) watch(g *Greenlet[T]) {
-	if g.self != nil {
+	if g.own.core != nil {
 		return
 	}
 	if len(f.young) == nursery {
@@ -139,8 +133,8 @@ func (f *family[T]) reap() (killed int) {
 
 // greenlet returns c's Greenlet, a new one if the old one is gone.
 func (c *core[T]) greenlet() *Greenlet[T] {
-	if c.self != nil {
-		return c.self
+	if c.own.core != nil {
+		return &c.own
 	}
 	if g := c.handle.Value(); g != nil {
 		return g

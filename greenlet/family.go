@@ -2,6 +2,7 @@ package greenlet
 
 import (
 	"errors"
+	"iter"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -20,11 +21,12 @@ type family[T any] struct {
 	message     // what it receives instead of a value
 
 	main    *Greenlet[T]
-	started *core[T]    // the started, undead ones but main: a ring
-	life    func(*slot) // work
-	idle    []*slot     // workers without a greenlet, each parked somewhere
-	spare   int         // how many of those to keep
-	relay   *seat       // who is to run, when a worker's end resumed another
+	started *core[T]           // the started, undead ones but main: a ring
+	life    iter.Seq[struct{}] // of all workers
+	fresh   *slot              // of the worker that is switched to first
+	idle    []*slot            // workers without a greenlet, each parked somewhere
+	spare   int                // how many of those to keep
+	relay   *seat              // who is to run, when a worker's end resumed another
 	trace   func(Event[T])
 	origin  *Greenlet[T] // of the switch being traced
 	keeps   bool         // New's greenlets are kept
@@ -234,48 +236,53 @@ func (f *family[T]) worker() *slot {
 		f.idle = f.idle[:n-1]
 		return w
 	}
-	return newSlot(f.life)
+	f.fresh = newSlot(f.life)
+	return f.fresh
 }
 
-// work is the life of a worker: it runs one greenlet after another.
-func (f *family[T]) work(w *slot) {
-	if debug {
-		f.owner = caller()
-	}
-	for {
-		g, v, m := f.end(f.live(w))
-		c := g.core
-		if c.state == pending { // the parent, never started: it starts here
-			f.begin(g)
-			f.put(g, v, m)
-			continue
-		}
-		f.put(g, v, m)
-		s := c.at
-		if len(f.idle) >= f.spare {
-			if s != w {
-				f.relayTo(&c.seat)
-			}
-			return
-		}
-		g, c = nil, nil
-		f.idle = append(f.idle, w)
-		w.at = s
-		s.swap()
+// life is what a worker does: it runs one greenlet after another. It is one
+// function for all workers, whose first frame it is.
+func life[T any](f *family[T]) iter.Seq[struct{}] {
+	return func(yield func(struct{}) bool) {
+		w := f.fresh
+		w.yield, f.fresh = yield, nil
 		if debug {
 			f.owner = caller()
 		}
-		f.pass(&w.seat)
-		if f.quit {
-			w.gone = true
-			return
+		for {
+			g, v, m := f.end(f.live(w))
+			c := g.core
+			if c.state == pending { // the parent, never started: it starts here
+				f.begin(g)
+				f.put(g, v, m)
+				continue
+			}
+			f.put(g, v, m)
+			s := c.at
+			if len(f.idle) >= f.spare {
+				if s != w {
+					f.relayTo(&c.seat)
+				}
+				return
+			}
+			g, c = nil, nil
+			f.idle = append(f.idle, w)
+			w.at = s
+			s.swap()
+			if debug {
+				f.owner = caller()
+			}
+			f.pass(&w.seat)
+			if f.quit {
+				w.gone = true
+				return
+			}
 		}
 	}
 }
 
-// live runs the current greenlet to its end and returns its result. If the
-// greenlet exits by runtime.Goexit, live does not return: the goroutine
-// unwinds.
+// live calls the run function of the current greenlet and returns its result.
+// If it exits by runtime.Goexit, live does not return: the goroutine unwinds.
 func (f *family[T]) live(w *slot) (v T, m message) {
 	returned := false
 	defer func() {
@@ -288,18 +295,13 @@ func (f *family[T]) live(w *slot) (v T, m message) {
 			f.exitByGoexit(w)
 		}
 	}()
-	v, m.err = f.call()
-	returned = true
-	return v, m
-}
-
-// call calls the current greenlet's run function.
-func (f *family[T]) call() (T, error) {
-	v, _ := f.take() // a message would have killed it unstarted
+	arg, _ := f.take() // a message would have killed it unstarted
 	g := f.current
 	run := g.run
 	g.run = nil
-	return run(g, v)
+	v, m.err = run(g, arg)
+	returned = true
+	return v, m
 }
 
 // exitByGoexit ends the current greenlet, whose goroutine w unwinds and will
@@ -318,7 +320,9 @@ func (f *family[T]) exitByGoexit(w *slot) {
 		}
 		return
 	}
-	fresh := newSlot(func(fresh *slot) {
+	var fresh *slot
+	fresh = newSlot(func(yield func(struct{}) bool) {
+		fresh.yield = yield
 		f.relayTo(&w.seat)
 		w.swap()
 		if heir.at != fresh {

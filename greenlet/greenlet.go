@@ -24,19 +24,31 @@ type Greenlet[T any] struct {
 // the garbage collector, although its goroutine is parked; see collect.go.
 type core[T any] struct {
 	seat
-	family  *family[T]
-	state   state
-	refused uint8 // switches refused because the family is closing
-	killed  bool  // as garbage
-	id      uint32
-	self    *Greenlet[T] // if it is kept; see Keep
-	parent  *Greenlet[T]
-	run     func(*Greenlet[T], T) (T, error) // nil once started
-	name    string
-	ctx     context.Context
-
-	before, after *core[T]                  // in family.started
+	family        *family[T]
+	parent        *Greenlet[T]
+	run           func(*Greenlet[T], T) (T, error) // nil once started
+	before, after *core[T]                         // in family.started
+	own           Greenlet[T]                      // its handle, if it is kept; see Keep
+	state         state
+	refused       uint8 // switches refused because the family is closing
+	killed        bool  // as garbage
+	id            uint32
 	handle        weak.Pointer[Greenlet[T]] // once watched
+	more          *extra                    // nil: nothing
+}
+
+// An extra is what few greenlets have.
+type extra struct {
+	name string
+	ctx  context.Context
+}
+
+// extra returns where to put what few have.
+func (c *core[T]) extra() *extra {
+	if c.more == nil {
+		c.more = new(extra)
+	}
+	return c.more
 }
 
 type state uint8
@@ -53,7 +65,7 @@ const (
 func Main[T any]() *Greenlet[T] {
 	f := &family[T]{spare: keep}
 	g := &Greenlet[T]{core: &core[T]{family: f, state: active}}
-	f.main, f.current, f.life = g, g, f.work
+	f.main, f.current, f.life = g, g, life(f)
 	if debug {
 		f.owner = caller()
 	}
@@ -90,10 +102,9 @@ func New[T any](parent *Greenlet[T], run func(self *Greenlet[T], v T) (T, error)
 	}
 	f.made++
 	if f.keeps {
-		k := new(kept[T])
-		k.core = core[T]{family: f, parent: parent, run: run, id: f.made, self: &k.Greenlet}
-		k.Greenlet.core = &k.core
-		return &k.Greenlet
+		c := &core[T]{family: f, parent: parent, run: run, id: f.made}
+		c.own.core = c
+		return &c.own
 	}
 	w := new(watched[T])
 	w.core = &core[T]{family: f, parent: parent, run: run, id: f.made}
@@ -219,20 +230,25 @@ func (g *Greenlet[T]) Dead() bool { return g.state == dead }
 func (g *Greenlet[T]) Active() bool { return g.state == active }
 
 // Name returns the name given by SetName, or "".
-func (g *Greenlet[T]) Name() string { return g.name }
+func (g *Greenlet[T]) Name() string {
+	if g.more == nil {
+		return ""
+	}
+	return g.more.name
+}
 
 // SetName names g, for String and whoever reads it.
-func (g *Greenlet[T]) SetName(name string) { g.name = name }
+func (g *Greenlet[T]) SetName(name string) { g.extra().name = name }
 
 // Context returns the context set by SetContext, or context.Background. A new
 // greenlet does not inherit the context of the one that made it. It re-creates
 // the gr_context of Python, where every greenlet has context variables of its
 // own.
 func (g *Greenlet[T]) Context() context.Context {
-	if g.ctx == nil {
+	if g.more == nil || g.more.ctx == nil {
 		return context.Background()
 	}
-	return g.ctx
+	return g.more.ctx
 }
 
 // SetContext gives g a context: values that belong to it alone. The package
@@ -244,7 +260,7 @@ func (g *Greenlet[T]) SetContext(ctx context.Context) {
 	if ctx == nil {
 		panic("greenlet: SetContext to nil")
 	}
-	g.ctx = ctx
+	g.extra().ctx = ctx
 }
 
 // String returns the number or name of g and its state: pending, suspended,
@@ -266,8 +282,8 @@ func (c *core[T]) describe(current bool) string {
 	if c.parent == nil {
 		what += " main"
 	}
-	if c.name != "" {
-		return fmt.Sprintf("greenlet %q (%s)", c.name, what)
+	if c.more != nil && c.more.name != "" {
+		return fmt.Sprintf("greenlet %q (%s)", c.more.name, what)
 	}
 	return fmt.Sprintf("greenlet %d (%s)", c.id, what)
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unsafe"
 )
 
 // park is the child: it parks as many greenlets as a line of its input says,
@@ -122,5 +123,13 @@ func TestParkedMemory(t *testing.T) {
 	}
 	if got := parkedBytes(t, 100_000); got > 4096 {
 		t.Errorf("a parked greenlet takes %.0f bytes, more than 4096", got)
+	}
+}
+
+// TestCoreSize holds what a greenlet takes beside its stack to a size class of
+// the allocator.
+func TestCoreSize(t *testing.T) {
+	if unsafe.Sizeof(uintptr(0)) == 8 && unsafe.Sizeof(core[int]{}) > 80 {
+		t.Errorf("%d bytes, more than 80", unsafe.Sizeof(core[int]{}))
 	}
 }

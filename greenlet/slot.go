@@ -34,15 +34,13 @@ type slot struct {
 // A seat says where somebody is parked. Relays compare seats by address.
 type seat struct{ at *slot }
 
-// newSlot makes a slot whose worker runs work on the first swap.
-func newSlot(work func(*slot)) *slot {
+// newSlot makes a slot whose worker runs life on the first swap: it must begin
+// with setting the slot's yield.
+func newSlot(life iter.Seq[struct{}]) *slot {
 	s := new(slot)
 	s.at = s
 	s.born = caller()
-	s.next, _ = iter.Pull(func(yield func(struct{}) bool) {
-		s.yield = yield
-		work(s)
-	})
+	s.next, _ = iter.Pull(life)
 	return s
 }
 

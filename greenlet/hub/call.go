@@ -63,7 +63,7 @@ func (h *Hub) callback(fn func()) {
 //go:noinline
 func (h *Hub) callbackTurn() *Greenlet {
 	if h.caller == nil {
-		h.caller = &Greenlet{h: h, name: &callbackName}
+		h.caller = &Greenlet{h: h, more: &extra{name: &callbackName}}
 		h.caller.co = greenlet.New(h.main.co, h.serveCallbacks)
 	}
 	return h.caller
@@ -74,12 +74,14 @@ func (h *Hub) callbackTurn() *Greenlet {
 func (h *Hub) serveCallbacks(*greenlet.Greenlet[struct{}], struct{}) (struct{}, error) {
 	me := h.caller
 	if h.watch != nil {
-		me.carrier = goroutineID()
+		me.more.carrier = goroutineID()
 	}
 	call(func() error {
 		for h.cur != nil {
 			h.runCallbacks()
-			h.transfer(me, h.next())
+			if co := h.pass(me, h.next()); co != nil {
+				co.Switch(struct{}{})
+			}
 		}
 		return nil
 	}, func(how ending, _ error) {
@@ -131,7 +133,7 @@ func (h *Hub) callbackEnded(how ending, err error) {
 func (h *Hub) passExit(g *Greenlet) {
 	if h.closing {
 		h.exited = h.exited || !g.forced
-		h.transfer(g, h.next())
+		h.pass(g, h.next()).Switch(struct{}{})
 		return
 	}
 	h.settle(h.main)

@@ -57,11 +57,12 @@ func (h *Hub) runOthers(self *carrier, _ struct{}) (struct{}, error) {
 		id = goroutineID()
 	}
 	for {
-		if g := h.cur; h.watch != nil {
-			g.carrier = id
+		g := h.cur
+		if h.watch != nil {
+			g.extra().carrier = id
 			h.watch.note(g)
 		}
-		h.cur.ended(try(h.cur.fn, &h.cur.err))
+		h.ended(g, try(g.fn, &g.err))
 		n := h.next()
 		if n.co == nil {
 			n.co, n.started = self, true

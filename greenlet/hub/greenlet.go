@@ -17,34 +17,49 @@ type PanicError = greenlet.PanicError
 // when its function returns; its outcome is the function's error, or a
 // [*PanicError], or [ErrExit] if it was killed before it started.
 type Greenlet struct {
-	co      *greenlet.Greenlet[struct{}] // where it runs; nil before it starts
-	next    *Greenlet                    // ready list
-	pending []error                      // thrown, not yet delivered
-	h       *Hub
-	parked  bool // waits: somebody else must make it ready, or its turn
-	queued  bool // in the ready list while it waits: its limit is zero
-	heard   bool // somebody is told of its error, so the hub need not be
-	onIO    bool // waits for a descriptor, and is counted in Hub.ioWait
+	// What a wake touches ...
+	timer   timer // the first field; see timer.greenlet
+	parked  bool  // waits: somebody else must make it ready, or its turn
+	queued  bool  // in the ready list while it waits: its limit is zero
+	heard   bool  // somebody is told of its error, so the hub need not be
+	onIO    bool  // waits for a descriptor, and is counted in Hub.ioWait
 	dead    bool
 	started bool  // handed to the ready list
 	forced  bool  // unwound because it would not end
 	refused uint8 // calls while the hub closes; see refuse
+	waitOn  *waitList
+	next    *Greenlet                    // ready list
+	co      *greenlet.Greenlet[struct{}] // where it runs; nil before it starts
+	pending *thrown                      // not yet delivered
+	h       *Hub
 
-	waitOn             *waitList
-	waitNext, waitPrev *Greenlet
-	offer              any // what it waits with; see line
-	timer              timer
-
-	fn      func() error
-	err     error // what ended its last wait; once it is dead, its outcome
-	joiners waitList
-	links   *links // nil: none
-	locals  map[any]any
-
+	// ... what its end does ...
+	fn            func() error
+	err           error // what ended its last wait; once it is dead, its outcome
+	joiners       waitList
 	before, after *Greenlet // Hub.all
-	id, by        uint64    // its number, and that of the greenlet that spawned it
-	name          *string   // nil: by its number; never changed in place
-	carrier       uint64    // the goroutine it runs on, known only to a watchdog
+	more          *extra    // nil: nothing
+
+	// ... and the rest.
+	waitNext, waitPrev *Greenlet
+	offer              any    // what it waits with; see line
+	id, by             uint64 // its number, and that of the greenlet that spawned it
+}
+
+// An extra is what few greenlets have.
+type extra struct {
+	links   links
+	name    *string // nil: by its number; never changed in place
+	locals  map[any]any
+	carrier uint64 // the goroutine it runs on, known only to a watchdog
+}
+
+// extra returns where to put what few have.
+func (g *Greenlet) extra() *extra {
+	if g.more == nil {
+		g.more = new(extra)
+	}
+	return g.more
 }
 
 // Spawn makes a greenlet that runs f after those that are ready now, and
@@ -82,7 +97,6 @@ func (h *Hub) newGreenlet(f func() error) *Greenlet {
 	}
 	h.nextID++
 	g := &Greenlet{h: h, fn: f, id: h.nextID}
-	g.timer.g = g
 	if h.cur != nil {
 		g.by = h.cur.id
 	}
@@ -109,11 +123,11 @@ func (h *Hub) start(g *Greenlet) {
 
 // ended settles the outcome of the greenlet's function, which try has put into
 // err.
-func (g *Greenlet) ended(how ending) {
+func (h *Hub) ended(g *Greenlet, how ending) {
 	if how == panicked {
 		g.blame(g.err.(*PanicError))
 	}
-	g.h.finish(g, g.err)
+	h.finish(g, g.err)
 }
 
 // exited does so while runtime.Goexit unwinds the greenlet's coroutine.
@@ -141,7 +155,10 @@ func (g *Greenlet) blame(p *PanicError) {
 // that.
 func (h *Hub) finish(g *Greenlet, err error) {
 	g.dead, g.err = true, err
-	g.fn, g.locals, g.pending, g.co = nil, nil, nil, nil
+	g.fn, g.pending, g.co = nil, nil, nil
+	if g.more != nil {
+		g.more.locals = nil
+	}
 	if g.before == nil {
 		h.all = g.after
 	} else {
@@ -153,7 +170,7 @@ func (h *Hub) finish(g *Greenlet, err error) {
 		g.after.before = g.before
 	}
 	g.before, g.after = nil, nil
-	if err != nil && err != ErrExit && !g.heard && !g.links.hear() {
+	if err != nil && err != ErrExit && !g.heard && !g.linked().hear() {
 		h.keepUnread(g)
 	}
 	h.live--
@@ -161,7 +178,7 @@ func (h *Hub) finish(g *Greenlet, err error) {
 		h.drained.wakeAll()
 	}
 	g.joiners.wakeAll()
-	g.links.fire()
+	g.linked().fire()
 }
 
 // Join waits until g is dead, whatever its outcome (gevent.Greenlet.join).
@@ -249,17 +266,17 @@ func (g *Greenlet) ID() uint64 { return g.id }
 
 // Name returns the name given with [Greenlet.SetName], or "greenlet-ID".
 func (g *Greenlet) Name() string {
-	if g.name == nil {
+	if g.more == nil || g.more.name == nil {
 		return defaultName(g.id)
 	}
-	return *g.name
+	return *g.more.name
 }
 
 func defaultName(id uint64) string { return fmt.Sprintf("greenlet-%d", id) }
 
 // SetName names g for reports and returns it.
 func (g *Greenlet) SetName(name string) *Greenlet {
-	g.name = &name
+	g.extra().name = &name
 	return g
 }
 

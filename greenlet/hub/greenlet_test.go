@@ -193,8 +193,8 @@ func TestTimeouts(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 		must(t, other.Get())
-		if tm := h.timers.s; len(tm) != 0 {
-			t.Errorf("%d timers left", len(tm))
+		if tm := h.timers; tm.armed != 0 || len(tm.s) != 0 {
+			t.Errorf("%d timers left, of %d", tm.armed, len(tm.s))
 		}
 	})
 }

@@ -132,10 +132,9 @@ func (c Config) Run(f func(h *Hub) error) (err error) {
 		h.cancel()
 		return fmt.Errorf("hub: %w", err)
 	}
-	h.main = &Greenlet{h: h, name: &mainName, co: greenlet.Main[struct{}]()}
+	h.main = &Greenlet{h: h, more: &extra{name: &mainName}, co: greenlet.Main[struct{}]()}
 	h.cur, h.carry = h.main, h.runOthers
 	h.main.co.Keep() // all end here
-	h.main.timer.g = h.main
 	h.quantum = 1
 	if c.Watchdog.Threshold > 0 {
 		h.startWatchdog(c.Watchdog)

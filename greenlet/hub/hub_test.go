@@ -67,10 +67,12 @@ func TestSleepOrder(t *testing.T) {
 		}
 		must(t, h.Yield()) // now all sleep, or did
 		when := func(g *Greenlet) int64 {
-			if g.timer.pos == 0 {
-				return 0
+			for _, e := range h.timers.s {
+				if e.t == &g.timer && !e.stale() {
+					return e.when.ns
+				}
 			}
-			return h.timers.s[g.timer.pos-1].when.ns
+			return 0
 		}
 		slices.SortStableFunc(want, func(a, b *Greenlet) int { return cmp.Compare(when(a), when(b)) })
 		want = slices.Concat(got, want[len(got):])

@@ -121,8 +121,13 @@ func (g *Greenlet) attach(l *Link) {
 		l.fire()
 		return
 	}
-	if g.links == nil {
-		g.links = new(links)
+	g.extra().links.add(l)
+}
+
+// linked returns the callbacks on g's end, nil if there are none.
+func (g *Greenlet) linked() *links {
+	if g.more == nil {
+		return nil
 	}
-	g.links.add(l)
+	return &g.more.links
 }

@@ -16,7 +16,7 @@ func NewLocal[T any](h *Hub, init func() T) *Local[T] {
 // Get returns the running greenlet's value.
 func (l *Local[T]) Get() T {
 	g := l.greenlet()
-	if v, ok := g.locals[l]; ok {
+	if v, ok := g.extra().locals[l]; ok {
 		return v.(T)
 	}
 	var v T
@@ -30,14 +30,14 @@ func (l *Local[T]) Get() T {
 // Set sets the running greenlet's value.
 func (l *Local[T]) Set(v T) {
 	g := l.greenlet()
-	if g.locals == nil {
-		g.locals = map[any]any{}
+	if g.extra().locals == nil {
+		g.more.locals = map[any]any{}
 	}
-	g.locals[l] = v
+	g.more.locals[l] = v
 }
 
 // Delete forgets the running greenlet's value.
-func (l *Local[T]) Delete() { delete(l.greenlet().locals, l) }
+func (l *Local[T]) Delete() { delete(l.greenlet().extra().locals, l) }
 
 func (l *Local[T]) greenlet() *Greenlet {
 	if l.h.cur == nil {

@@ -30,7 +30,7 @@ func (h *Hub) Yield() error {
 	// Every frame between here and the runtime costs some 5 ns, because a
 	// switch spoils the processor's prediction of returns.
 	co.Switch(struct{}{})
-	if len(g.pending) != 0 {
+	if g.pending != nil {
 		return g.deliver()
 	}
 	return nil
@@ -46,17 +46,21 @@ func (h *Hub) yieldSlow() error {
 		return g.refuse()
 	}
 	h.push(g)
-	h.transfer(g, h.next())
+	if co := h.pass(g, h.next()); co != nil {
+		co.Switch(struct{}{})
+	}
 	return g.deliver()
 }
 
-// transfer switches from g, the running greenlet, to n. It returns when
-// somebody switches back to g.
-func (h *Hub) transfer(g, n *Greenlet) {
+// pass makes n the running greenlet, which g was, and returns where g must
+// switch to: nil if n is g. That is left to the caller, since each frame between
+// it and the runtime makes every switch slower, and the stack of every parked
+// greenlet longer for the garbage collector to walk along.
+func (h *Hub) pass(g, n *Greenlet) *carrier {
 	if n == g {
 		h.cur = g
 		h.turn()
-		return
+		return nil
 	}
 	co := n.co
 	if co == nil {
@@ -64,10 +68,7 @@ func (h *Hub) transfer(g, n *Greenlet) {
 	}
 	h.cur = n
 	h.switches++
-	co.Switch(struct{}{})
-	if len(g.pending) != 0 {
-		g.answerProbes()
-	}
+	return co
 }
 
 // turn counts a turn that needed no switch: the next look comes one earlier.
@@ -124,7 +125,7 @@ func (h *Hub) look() {
 	if h.inbox.full.Load() {
 		h.drain()
 	}
-	if !h.timers.empty() {
+	if h.timers.armed > 0 {
 		h.expire(now)
 	}
 	// With nobody ready, block polls anyway. Those whom the last poll has woken
@@ -195,8 +196,8 @@ func (h *Hub) block() {
 	}
 	h.breathe(h.looked)
 	timeout := time.Duration(-1)
-	if !h.timers.empty() {
-		if timeout = h.now().until(h.timers.s[0].when); timeout == 0 {
+	if first := h.timers.first(); first != nil {
+		if timeout = h.now().until(first.when); timeout == 0 {
 			return
 		}
 	}
@@ -216,7 +217,7 @@ func (h *Hub) block() {
 
 // expecting reports whether anything outside can still wake a greenlet.
 func (h *Hub) expecting() bool {
-	return !h.timers.empty() || h.ioWait > 0 || h.holds > 0 || h.inbox.full.Load()
+	return h.timers.armed > 0 || h.ioWait > 0 || h.holds > 0 || h.inbox.full.Load()
 }
 
 // deadlock throws the error into main: it is the one that must hear of it.

@@ -38,7 +38,7 @@ type GreenletInfo struct {
 // lets one ask a running program.
 func (h *Hub) RunInfo() *RunInfo {
 	info := &RunInfo{
-		Live: h.live, Timers: len(h.timers.s), Waiting: h.ioWait,
+		Live: h.live, Timers: h.timers.armed, Waiting: h.ioWait,
 		Outside: h.holds, Switches: h.switches, Carriers: h.nCarry,
 	}
 	nodes := map[uint64]*GreenletInfo{}
@@ -83,7 +83,7 @@ func (h *Hub) stack(g *Greenlet) []runtime.Frame {
 		p.pcs = p.pcs[:runtime.Callers(3, p.pcs)]
 	} else {
 		cur := h.cur
-		g.pending = append([]error{p}, g.pending...)
+		g.pending = &thrown{p, g.pending}
 		g.co.Switch(struct{}{})
 		h.cur = cur
 	}
@@ -107,7 +107,7 @@ func (h *Hub) stack(g *Greenlet) []runtime.Frame {
 // isWaiting reports whether function is one in which every suspended greenlet
 // is.
 func isWaiting(function string) bool {
-	for _, f := range [...]string{".(*Hub).transfer", ".(*Hub).wait", ".(*Hub).yieldSlow"} {
+	for _, f := range [...]string{".(*Hub).wait", ".(*Hub).yieldSlow"} {
 		if strings.HasSuffix(function, f) {
 			return true
 		}
@@ -123,14 +123,12 @@ func (p *probe) answer() {
 
 // answerProbes serves requests for a stack that came instead of a turn.
 func (g *Greenlet) answerProbes() {
-	for len(g.pending) > 0 {
-		p, ok := g.pending[0].(*probe)
+	for g.pending != nil {
+		p, ok := g.pending.err.(*probe)
 		if !ok {
 			return
 		}
-		if g.pending = g.pending[1:]; len(g.pending) == 0 {
-			g.pending = nil
-		}
+		g.pending = g.pending.next
 		p.answer()
 	}
 }

@@ -87,8 +87,8 @@ func TestRandomKills(t *testing.T) {
 				if n := q.Len() + lost; n != items || !q.getters.none() || !q.putters.none() {
 					t.Errorf("%d of %d items", n, items)
 				}
-				if h.Len() != 0 || len(h.timers.s) != 0 {
-					t.Errorf("%d live, %d timers", h.Len(), len(h.timers.s))
+				if h.Len() != 0 || h.timers.armed != 0 || len(h.timers.s) != 0 {
+					t.Errorf("%d live, %d timers of %d", h.Len(), h.timers.armed, len(h.timers.s))
 				}
 				t.Logf("%d switches", h.Switches())
 			})

@@ -1,21 +1,31 @@
 package hub
 
-// A timer is one entry of a hub's heap. It makes a greenlet ready (its own
-// timer, embedded in it, so that a sleep allocates nothing) or calls a
-// function of the package.
+import "unsafe"
+
+// A timer makes a greenlet ready (its own timer, embedded in it, so that a
+// sleep allocates nothing) or calls a function of the package.
 type timer struct {
-	pos   int32 // index in the heap plus one; 0: not armed
-	fired bool  // it ended the last wait of g
-	g     *Greenlet
-	fn    func()
+	seq uint64 // of its entry in the heap; 0: not armed
+	fn  func() // nil: it is a greenlet's own
 }
+
+// greenlet returns the greenlet that has t as its own timer, its first field.
+func (t *timer) greenlet() *Greenlet { return (*Greenlet)(unsafe.Pointer(t)) }
+
+var _ [0]struct{} = [unsafe.Offsetof(Greenlet{}.timer)]struct{}{} // the first field it is
 
 // timerHeap is a heap of four children per node: half the levels of a binary
 // one, and siblings lie side by side. Timers of the same instant fire in the
 // order in which they were armed.
+//
+// A timer does not know where its entry is, for then every entry that moves
+// would have to be noted in a timer, far from the heap and from the processor's
+// cache. So to disarm one leaves its entry behind, stale, until it comes up or
+// half of all are.
 type timerHeap struct {
-	s   []entry
-	seq uint64 // arms so far
+	s     []entry
+	seq   uint64 // arms so far
+	armed int    // entries that are not stale
 }
 
 // An entry holds the keys beside the timer: comparing follows no pointer.
@@ -29,37 +39,74 @@ func (a *entry) before(b *entry) bool {
 	return a.when.ns < b.when.ns || a.when.ns == b.when.ns && a.seq < b.seq
 }
 
-func (th *timerHeap) empty() bool { return len(th.s) == 0 }
+func (e *entry) stale() bool { return e.t.seq != e.seq }
 
 // arm makes t fire at when, instead of when it was to fire before.
 func (th *timerHeap) arm(t *timer, when instant) {
-	if t.pos != 0 {
+	if t.seq != 0 {
 		th.disarm(t)
 	}
 	if when == never {
 		return
 	}
 	th.seq++
-	th.s = append(th.s, entry{when, th.seq, t})
+	th.armed++
+	t.seq = th.seq
+	th.s = append(th.s, entry{when, t.seq, t})
 	th.up(len(th.s) - 1)
 }
 
-// disarm takes t out; it does nothing to a timer that is not armed.
+// disarm makes t not fire; it does nothing to a timer that is not armed.
 func (th *timerHeap) disarm(t *timer) {
-	if t.pos == 0 {
+	if t.seq == 0 {
 		return
 	}
-	i, last := int(t.pos)-1, len(th.s)-1
-	moved := th.s[last]
+	t.seq = 0
+	th.armed--
+	if last := len(th.s) - 1; th.s[last].t == t {
+		th.s[last] = entry{}
+		th.s = th.s[:last]
+	}
+	th.sweep()
+}
+
+// sweep drops the stale entries if they are more than half.
+func (th *timerHeap) sweep() {
+	if 2*th.armed >= len(th.s) {
+		return
+	}
+	kept := th.s[:0]
+	for _, e := range th.s {
+		if !e.stale() {
+			kept = append(kept, e)
+		}
+	}
+	clear(th.s[len(kept):])
+	th.s = kept
+	for i := (len(kept)+2)/4 - 1; i >= 0; i-- {
+		th.down(i)
+	}
+}
+
+// first returns the entry of the timer that fires next, nil if none is armed.
+func (th *timerHeap) first() *entry {
+	for len(th.s) > 0 && th.s[0].stale() {
+		th.drop()
+	}
+	if len(th.s) == 0 {
+		return nil
+	}
+	return &th.s[0]
+}
+
+// drop takes the first entry out.
+func (th *timerHeap) drop() {
+	last := len(th.s) - 1
+	th.s[0] = th.s[last]
 	th.s[last] = entry{}
 	th.s = th.s[:last]
-	t.pos = 0
-	if i == last {
-		return
-	}
-	th.s[i] = moved
-	if !th.down(i) {
-		th.up(i)
+	if last > 0 {
+		th.down(0)
 	}
 }
 
@@ -71,16 +118,13 @@ func (th *timerHeap) up(i int) {
 			break
 		}
 		s[i] = s[parent]
-		s[i].t.pos = int32(i) + 1
 		i = parent
 	}
 	s[i] = e
-	e.t.pos = int32(i) + 1
 }
 
-// down moves entry i to its place below and reports whether it moved.
-func (th *timerHeap) down(i int) bool {
-	s, e, from := th.s, th.s[i], i
+func (th *timerHeap) down(i int) {
+	s, e := th.s, th.s[i]
 	for {
 		child := 4*i + 1
 		if child >= len(s) {
@@ -96,24 +140,25 @@ func (th *timerHeap) down(i int) bool {
 			break
 		}
 		s[i] = s[least]
-		s[i].t.pos = int32(i) + 1
 		i = least
 	}
 	s[i] = e
-	e.t.pos = int32(i) + 1
-	return i != from
 }
 
 // expire fires every timer that is due.
 func (h *Hub) expire(now instant) {
-	for len(h.timers.s) > 0 && !now.before(h.timers.s[0].when) {
-		t := h.timers.s[0].t
-		h.timers.disarm(t)
+	for e := h.timers.first(); e != nil && !now.before(e.when); e = h.timers.first() {
+		t := e.t
+		t.seq = 0
+		h.timers.armed--
+		h.timers.drop()
 		if t.fn != nil {
 			t.fn()
 			continue
 		}
-		t.fired = true
-		h.wake(t.g)
+		g := t.greenlet()
+		g.err = errTimer
+		h.wake(g)
 	}
+	h.timers.sweep()
 }

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"errors"
 	"runtime"
 	"time"
 )
@@ -107,26 +108,34 @@ func (h *Hub) wait(l *waitList, d time.Duration, late error) error {
 	if l != nil {
 		l.push(g)
 	}
-	g.parked, g.timer.fired = true, false
+	g.parked, g.err = true, nil
 	if d == 0 {
 		g.queued = true
 		h.push(g)
 		h.lookAt, h.lastIO = 0, nil
 	}
-	h.transfer(g, h.next())
+	if co := h.pass(g, h.next()); co != nil {
+		co.Switch(struct{}{})
+		if g.pending != nil {
+			g.answerProbes()
+		}
+	}
 	if g.parked { // it had no more than a turn, and this is it
 		h.unpark(g)
-		return late
-	}
-	if g.timer.fired {
 		return late
 	}
 	err := g.err
 	if err != nil {
 		g.err = nil
+		if err == errTimer {
+			return late
+		}
 	}
 	return err
 }
+
+// errTimer is what ended a wait if the timer did.
+var errTimer = errors.New("hub: timer")
 
 // waitIO is wait for a descriptor.
 func (h *Hub) waitIO(l *waitList, d time.Duration, late error) error {
@@ -150,7 +159,7 @@ func (h *Hub) interrupted() error {
 	if g == nil {
 		panic("hub: blocking call in a callback")
 	}
-	if len(g.pending) != 0 {
+	if g.pending != nil {
 		return g.deliver()
 	}
 	if h.closing && g != h.main {
@@ -165,7 +174,7 @@ func (h *Hub) unpark(g *Greenlet) {
 	if g.waitOn != nil {
 		g.drop()
 	}
-	if g.timer.pos != 0 {
+	if g.timer.seq != 0 {
 		h.timers.disarm(&g.timer)
 	}
 	if g.onIO {
@@ -196,8 +205,19 @@ func (h *Hub) throw(g *Greenlet, err error) {
 		g.err = err
 		h.wake(g)
 	default:
-		g.pending = append(g.pending, err)
+		last := &g.pending
+		for *last != nil {
+			last = &(*last).next
+		}
+		*last = &thrown{err: err}
 	}
+}
+
+// A thrown is an error on its way into a greenlet that is not parked, and those
+// thrown after it.
+type thrown struct {
+	err  error
+	next *thrown
 }
 
 // kill throws err into g and sees to it that its end is not reported. What
@@ -212,21 +232,19 @@ func (h *Hub) kill(g *Greenlet, err error) {
 // deliver takes the oldest error thrown into g.
 func (g *Greenlet) deliver() error {
 	g.answerProbes()
-	if len(g.pending) == 0 {
+	p := g.pending
+	if p == nil {
 		return nil
 	}
-	err := g.pending[0]
-	if g.pending = g.pending[1:]; len(g.pending) == 0 {
-		g.pending = nil
-	}
-	return err
+	g.pending = p.next
+	return p.err
 }
 
 // forget takes err back if it was thrown and has interrupted nothing yet.
 func (g *Greenlet) forget(err error) {
-	for i, e := range g.pending {
-		if e == err {
-			g.pending = append(g.pending[:i:i], g.pending[i+1:]...)
+	for p := &g.pending; *p != nil; p = &(*p).next {
+		if (*p).err == err {
+			*p = (*p).next
 			return
 		}
 	}

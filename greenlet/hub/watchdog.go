@@ -67,7 +67,7 @@ func (h *Hub) startWatchdog(c WatchdogConfig) {
 		w.config.OnBlock = func(b Blocked) { fmt.Fprintln(os.Stderr, b) }
 	}
 	h.watch = w
-	h.main.carrier = goroutineID()
+	h.main.more.carrier = goroutineID()
 	w.note(h.main)
 	w.tell = func(b Blocked) { h.tellBlocked(w.config.OnBlock, b) }
 	w.done.Go(w.guard)
@@ -94,13 +94,17 @@ func (h *Hub) tellBlocked(f func(Blocked), b Blocked) {
 
 // note says that g runs now; nil is the loop and its callbacks.
 func (w *watchdog) note(g *Greenlet) {
-	if g == nil {
+	switch {
+	case g == nil:
 		w.id.Store(0)
 		w.name.Store(&callbackName)
-	} else {
+	case g.more == nil: // not started
 		w.id.Store(g.id)
-		w.name.Store(g.name)
-		w.on.Store(g.carrier)
+		w.name.Store(nil)
+	default:
+		w.id.Store(g.id)
+		w.name.Store(g.more.name)
+		w.on.Store(g.more.carrier)
 	}
 	w.since.Store(int64(time.Since(w.epoch)) + 1)
 	w.turn.Add(1)
