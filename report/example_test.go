@@ -25,7 +25,7 @@ func ExampleRead() {
 	fmt.Println(v.Decisions[0].Claim())
 	// Output:
 	// [greenlet]
-	// PingPong: greenlet, 3.06× goroutine (95 % interval 2.98 to 3.15 in PingPong).
+	// PingPong: greenlet, 3.06× goroutine (next run 2.51 to 3.73; in PingPong).
 }
 
 // Any file in Go benchmark format can be read; a table and a verdict come out.
@@ -44,9 +44,11 @@ func ExampleWriteText() {
 	}
 	// Output:
 	// What to use, by kind of work:
-	// - Lock: goroutine, 7.46× process (95 % interval 7.00 to 7.99 in Lock tasks=2).
+	// - Lock: goroutine, 7.46× process (next run 6.02 to 9.27; in Lock tasks=2).
 	// One model is named where it is 1.5× the others or more, by the mean and in half
-	//   of the workloads; smaller differences are numbers.
+	//   of the workloads; smaller differences are numbers. Next run: where 19 of 20
+	//   more on this machine would be, if each moves a factor by 7 %, which a run in
+	//   three sessions measures.
 	//
 	//       goroutine  process
 	// Lock    1.00× *  0.13×

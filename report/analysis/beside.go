@@ -25,8 +25,8 @@ type Beside struct {
 // A Pair is a model of ours and a peer of it.
 type Pair struct {
 	Ours, Peer string
-	Versus     Comparison // by how many times ours is better
-	Text       string     // without Ours
+	Versus     Standing // by how many times ours is better
+	Text       string   // without Ours
 }
 
 // besides are those of a run that has peers beside models of ours, in report
@@ -80,24 +80,16 @@ func (a *Analysis) pair(k *Kind, ours, peer string) (Pair, bool) {
 	if !ok {
 		return Pair{}, false
 	}
-	p := Pair{Ours: ours, Peer: peer, Versus: c}
-	p.Text = fmt.Sprintf("%s %s (%s", format.Ratio(c.Ratio), format.Clean(peer), bounds(c))
+	p := Pair{Ours: ours, Peer: peer, Versus: a.standing(k.Metric, common, c)}
+	c = p.Versus.Comparison
+	p.Text = fmt.Sprintf("%s %s (%s", format.Ratio(c.Ratio), format.Clean(peer), c.next())
 	if len(common) > 1 {
-		least, most := a.spread(k.Metric, common, ours, peer)
-		p.Text += fmt.Sprintf("; %s to %s over %s", format.Ratio(least), format.Ratio(most), over(common))
+		p.Text += fmt.Sprintf("; %s to %s over %s", format.Ratio(p.Versus.Least), format.Ratio(p.Versus.Most), over(common))
 	}
-	if p.Text += ")"; c.Claim == inference.Undecided && format.Finite(c.Hi) {
+	if p.Text += ")"; format.Finite(c.Hi) && c.Claim != inference.Tie && !c.holds() && !c.reversed().holds() {
 		p.Text += ", not decided"
 	}
 	return p, true
-}
-
-// bounds are a ratio's, or say that there are none.
-func bounds(c Comparison) string {
-	if !format.Finite(c.Lo) || !format.Finite(c.Hi) {
-		return "too few results"
-	}
-	return "95 % interval " + format.Interval(c.Lo, c.Hi)
 }
 
 // taken says whether the models that tutorials take for the kind are better for
@@ -127,18 +119,18 @@ func (a *Analysis) taken(k *Kind, peers bool) string {
 		return ""
 	}
 	s := fmt.Sprintf("Tutorials take %s for this, %s for other work: %s %s %s (%s), ",
-		modelNames(these, "or"), modelNames(others, "or"), format.Clean(best), format.Ratio(c.Ratio), format.Clean(rival), bounds(c))
+		modelNames(these, "or"), modelNames(others, "or"), format.Clean(best), format.Ratio(c.Ratio), format.Clean(rival), c.next())
 	switch {
 	case a.beats(k, best, others):
 		return s + "so that holds."
 	case slices.ContainsFunc(others, func(m string) bool { return a.beats(k, m, these) }):
 		return s + "so that does not hold."
 	case c.Claim == inference.Tie:
-		return s + "which is no difference that matters."
+		return s + "no difference in this run."
 	case !format.Finite(c.Detectable):
 		return s + "not decided."
 	}
-	return s + fmt.Sprintf("not decided; less than %s would not have been seen.", format.Percent(c.Detectable))
+	return s + fmt.Sprintf("not decided; less than %s would not have been seen.", format.Percent((1+Practical)*c.Ratio/c.NextLo-1))
 }
 
 // leader is the best of some models over the kind's cases, pair by pair.
@@ -152,11 +144,12 @@ func (a *Analysis) leader(k *Kind, models []string) string {
 	})
 }
 
-// beats reports whether a model is better by a claim than each of the others.
+// beats reports whether a model is better than each of the others, in the next
+// run too.
 func (a *Analysis) beats(k *Kind, model string, others []string) bool {
 	return !slices.ContainsFunc(others, func(m string) bool {
 		c, _, ok := a.versus(k.Metric, k.Cases, model, m)
-		return !ok || c.Claim != inference.Above
+		return !ok || !c.holds()
 	})
 }
 

@@ -96,12 +96,12 @@ func TestBesides(t *testing.T) {
 	}
 	got := say(peersNS)
 	for _, want := range []string{
-		"Computing: fiber 0.20× x-fiber (95 % interval 0.20 to 0.20; 0.20× to 0.20× over 2 cases of Map); worker 0.40× x-worker (95 % interval 0.40 to 0.40; 0.20× to 0.80× over 2 cases of Map).",
-		"Tutorials take x-worker for this, x-fiber for other work: x-worker 1.00× x-fiber (95 % interval 1.00 to 1.00), which is no difference that matters.",
-		"Tutorials take worker for this, fiber for other work: worker 2.00× fiber (95 % interval 2.00 to 2.00), so that holds.",
-		"Waiting: fiber 3.00× x-fiber (95 % interval 3.00 to 3.00); worker 1.50× x-worker (95 % interval 1.50 to 1.50).",
-		"Tutorials take x-fiber for this, x-worker for other work: x-fiber 0.50× x-worker (95 % interval 0.50 to 0.50), so that does not hold.",
-		"Tutorials take fiber for this, worker for other work: fiber 1.00× worker (95 % interval 1.00 to 1.00), which is no difference that matters.",
+		"Computing: fiber 0.20× x-fiber (next run 0.16 to 0.24; 0.20× to 0.20× over 2 cases of Map); worker 0.40× x-worker (next run 0.33 to 0.49; 0.20× to 0.80× over 2 cases of Map).",
+		"Tutorials take x-worker for this, x-fiber for other work: x-worker 1.00× x-fiber (next run 0.82 to 1.21), no difference in this run.",
+		"Tutorials take worker for this, fiber for other work: worker 2.00× fiber (next run 1.65 to 2.43), so that holds.",
+		"Waiting: fiber 3.00× x-fiber (next run 2.47 to 3.64); worker 1.50× x-worker (next run 1.24 to 1.82).",
+		"Tutorials take x-fiber for this, x-worker for other work: x-fiber 0.50× x-worker (next run 0.41 to 0.61), so that does not hold.",
+		"Tutorials take fiber for this, worker for other work: fiber 1.00× worker (next run 0.82 to 1.21), no difference in this run.",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("\n%s\nlacks %q", got, want)

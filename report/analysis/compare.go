@@ -1,6 +1,9 @@
 package analysis
 
-import "switchyard/report/inference"
+import (
+	"switchyard/report/format"
+	"switchyard/report/inference"
+)
 
 // A Comparison sets model A against model B in one metric.
 type Comparison struct {
@@ -10,6 +13,10 @@ type Comparison struct {
 
 	// Ratio is A over B, Lo and Hi bound it; see [inference.Ratio].
 	Ratio, Lo, Hi float64
+
+	// NextLo and NextHi bound the ratio in the next run of the same build on the
+	// same machine; see [Again].
+	NextLo, NextHi float64
 
 	Claim inference.Claim // of the ratio, against Practical
 
@@ -21,16 +28,33 @@ type Comparison struct {
 
 func compare(a, b string, x, y inference.Sample) Comparison {
 	e := inference.Ratio(x, y)
-	return Comparison{
+	c := Comparison{
 		A: a, B: b, N: e.N, Paired: e.Paired, Ratio: e.Center, Lo: e.Lo, Hi: e.Hi,
 		Claim: e.Claim(Practical), Detectable: e.Detectable(Practical),
 	}
+	c.NextLo, c.NextHi = e.Again(Again)
+	return c
+}
+
+// holds reports whether A is better than B in the next run too, by more than
+// what does not matter.
+func (c Comparison) holds() bool { return c.NextLo > 1+Practical }
+
+const nextRun = "next run "
+
+// next says between what the ratio lies in the next run.
+func (c Comparison) next() string {
+	if !format.Finite(c.NextLo) || !format.Finite(c.NextHi) || c.NextLo == 0 {
+		return "too few results"
+	}
+	return nextRun + format.Interval(c.NextLo, c.NextHi)
 }
 
 // reversed is the same comparison seen from B.
 func (c Comparison) reversed() Comparison {
 	c.A, c.B = c.B, c.A
 	c.Ratio, c.Lo, c.Hi = 1/c.Ratio, 1/c.Hi, 1/c.Lo
+	c.NextLo, c.NextHi = 1/c.NextHi, 1/c.NextLo
 	switch c.Claim {
 	case inference.Above:
 		c.Claim = inference.Below

@@ -60,6 +60,15 @@ func (d *Decision) Worse() string {
 	return fmt.Sprintf("Worse in %s: %s.", strings.Join(texts, "; "), d.Lost)
 }
 
+// Exceptions counts the cases that Worse names, or is "". Which these are the
+// next run may tell otherwise.
+func (d *Decision) Exceptions() string {
+	if len(d.Among)+len(d.Behind) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Exceptions: %s.", d.Lost)
+}
+
 // A Loss is where a winner of the kind is worse than the best there.
 type Loss struct {
 	Workload *results.Workload
@@ -80,8 +89,8 @@ func decisions(a *Analysis) []Decision {
 }
 
 // clear reports whether the difference is large enough to be told in words, and
-// is shown.
-func (c Comparison) clear() bool { return c.Ratio >= Clear && c.Lo > 1 }
+// holds in the next run.
+func (c Comparison) clear() bool { return c.Ratio >= Clear && c.NextLo > 1 }
 
 // ahead reports whether x is clearly better than y over some cases: by their
 // mean, which one workload may decide, and in half of the workloads at least.
@@ -161,13 +170,13 @@ func (a *Analysis) decide(k *Kind) Decision {
 		}
 	}
 	for _, e := range winners[1:] {
-		d.Among = append(d.Among, a.standing(k, r.Cases, e, winners[0]))
+		d.Among = append(d.Among, a.standing(k.Metric, r.Cases, versus(k.Metric, e, winners[0])))
 	}
 	for _, e := range others {
 		ahead := slices.MaxFunc(winners, func(x, y *Entry) int {
 			return cmp.Compare(versus(k.Metric, x, e).Ratio, versus(k.Metric, y, e).Ratio)
 		})
-		d.Behind = append(d.Behind, a.standing(k, r.Cases, ahead, e))
+		d.Behind = append(d.Behind, a.standing(k.Metric, r.Cases, versus(k.Metric, ahead, e)))
 	}
 	d.Losses = a.losses(k, d.Winners)
 	d.Lead, d.Rest = d.claim(a.contradicted(&d, answers))
@@ -208,23 +217,19 @@ func (a *Analysis) unsteady(k *Kind) string {
 	return fmt.Sprintf(": the load could not be made as planned in %d of %s, and elsewhere latencies differ by %s from block to block.", void, format.Count(of, "cell"), format.Ratio(span))
 }
 
-// standing is that of x against y over the cases.
-func (a *Analysis) standing(k *Kind, cases []*results.Case, x, y *Entry) Standing {
-	s := Standing{Comparison: versus(k.Metric, x, y)}
-	s.Least, s.Most = a.spread(k.Metric, cases, x.Model, y.Model)
-	return s
-}
-
-// spread is the range of how many times x is better than y over the parts of
-// some cases.
-func (a *Analysis) spread(m Metric, cases []*results.Case, x, y string) (least, most float64) {
-	least, most = math.Inf(1), math.Inf(-1)
+// standing adds the range over the parts of some cases to a comparison over all
+// of them. That is a mean of the parts and lies among them, which its median
+// over the blocks alone need not.
+func (a *Analysis) standing(m Metric, cases []*results.Case, all Comparison) Standing {
+	s := Standing{all, math.Inf(1), math.Inf(-1)}
 	for _, part := range parts(cases) {
-		if c, _, ok := a.versus(m, part, x, y); ok {
-			least, most = min(least, c.Ratio), max(most, c.Ratio)
+		if c, _, ok := a.versus(m, part, s.A, s.B); ok {
+			s.Least, s.Most = min(s.Least, c.Ratio), max(s.Most, c.Ratio)
 		}
 	}
-	return least, most
+	s.Ratio = max(s.Least, min(s.Most, s.Ratio))
+	s.NextLo, s.NextHi = min(s.NextLo, s.Ratio), max(s.NextHi, s.Ratio)
+	return s
 }
 
 // parts are the cases workload by workload, or one by one where they are all of
@@ -350,22 +355,22 @@ func nearest(all []Standing) []Standing {
 // text is the standing without the model that is better; full says what its
 // numbers are.
 func (s *Standing) text(cases []*results.Case, full bool) string {
-	interval, spread := format.Interval(s.Lo, s.Hi), ""
+	next, spread := strings.TrimPrefix(s.next(), nextRun), ""
 	if len(cases) > 1 {
 		spread = fmt.Sprintf("; %s to %s", format.Ratio(s.Least), format.Ratio(s.Most))
 	}
 	if full {
-		interval = "95 % interval " + interval
+		next = s.next()
 		switch n := len(parts(cases)); {
 		case len(cases) == 1:
-			spread = " in " + format.Clean(cases[0].Title())
+			spread = "; in " + format.Clean(cases[0].Title())
 		case n == len(cases) && len(workloadsOf(cases)) == 1:
 			spread += fmt.Sprintf(" over %d cases of %s", n, format.Clean(cases[0].Workload.Name))
 		default:
 			spread += fmt.Sprintf(" over %d workloads", n)
 		}
 	}
-	return fmt.Sprintf("%s %s (%s%s)", format.Ratio(s.Ratio), format.Clean(s.B), interval, spread)
+	return fmt.Sprintf("%s %s (%s%s)", format.Ratio(s.Ratio), format.Clean(s.B), next, spread)
 }
 
 // contradicted reports whether the only winner of the mean is clearly behind in

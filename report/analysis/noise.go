@@ -37,10 +37,7 @@ const fewestDifferences = 10
 // several, else between its builds, which were measured side by side. It is nil
 // if the run is none, or has no two measurements.
 func NoiseOf(run *results.Run) *Noise {
-	n := &Noise{Run: run, Sessions: 1}
-	for _, b := range run.Blocks {
-		n.Sessions = max(n.Sessions, b.Session)
-	}
+	n := &Noise{Run: run, Sessions: sessions(run)}
 	type place struct{ metric, kind string }
 	differences := map[place][]float64{}
 	for _, pair := range n.pairs() {
@@ -79,6 +76,15 @@ func NoiseOf(run *results.Run) *Noise {
 	})
 	if len(n.Floors) == 0 {
 		return nil
+	}
+	return n
+}
+
+// sessions is how many parts the run was spread over.
+func sessions(run *results.Run) int {
+	n := 1
+	for _, b := range run.Blocks {
+		n = max(n, b.Session)
 	}
 	return n
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,6 +63,52 @@ func TestNoise(t *testing.T) {
 	}
 	if f := (*Noise)(nil).Floor(Throughput, nil); f != 0 {
 		t.Errorf("no noise is %v", f)
+	}
+}
+
+// Ten null runs of forty cells in four metrics, which scatter as machines
+// do, with a change in one of them at most.
+func TestNullRunsClaimNothing(t *testing.T) {
+	rounds := 10
+	if os.Getenv("STATS") == "long" {
+		rounds = 200
+	}
+	claimed := 0
+	for seed := range uint64(rounds) {
+		r := rand.New(rand.NewPCG(seed, 21))
+		s := `# switchyard {"format":1,"builds":[{"name":"old","sum":"a"},{"name":"new","sum":"a"}]}` + "\n" + `# model {"name":"m","note":"n"}` + "\n"
+		var noise [40]float64
+		for i := range noise {
+			noise[i] = 0.03 * math.Exp(0.5*r.NormFloat64())
+			s += fmt.Sprintf(`# workload {"name":"W%d","kind":"k%d","story":"s","op":"o","cases":["build=old","build=new","build=control"],"models":["m"]}`+"\n", i, i%7)
+		}
+		for block := range 10 {
+			hit := 0.03 * r.NormFloat64()
+			for i, sd := range noise {
+				for _, build := range []string{"old", "new", "control"} {
+					one := func(median, more float64) float64 {
+						v := median * math.Exp(hit+more*sd*r.NormFloat64())
+						if r.Float64() < 0.05 {
+							v *= 3
+						}
+						return v
+					}
+					ns := one(1e3, 1)
+					s += fmt.Sprintf("BenchmarkW%d/build=%s/model=m-2 1000 %.6g ns/op %.6g ops/s %.6g p99-ns %.6g cpu-ns/op %.6g peak-RSS-bytes\n", i, build, ns, 1e9/ns, one(5e3, 3), one(1e3, 1), one(1e7, 0.3))
+				}
+			}
+			s += fmt.Sprintf("# block {\"block\":%d,\"attempt\":1,\"session\":1}\n", block+1)
+		}
+		d := CompareBuilds(read(t, s))
+		if len(d.Changes) != 160 || !d.Null() {
+			t.Fatalf("%d comparisons, null %v", len(d.Changes), d.Null())
+		}
+		if slices.ContainsFunc(d.Changes, func(c Change) bool { return c.Told() }) {
+			claimed++
+		}
+	}
+	if claimed > rounds/10 {
+		t.Errorf("%d of %d null runs claim a change", claimed, rounds)
 	}
 }
 

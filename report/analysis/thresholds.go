@@ -11,6 +11,12 @@ const Practical = 0.05 // what differs by less than this share does not matter
 // another model for. Smaller differences are numbers.
 const Clear = 1.5
 
+// Again is what a run of one session by itself does to how two models stand in
+// a kind of work: the standard deviation of the ratio's logarithm, beside the
+// scatter within the run. Runs of one build on one machine differ by as much
+// (the three in testdata); those of several sessions tell themselves.
+const Again = 0.07
+
 // How warnings add up.
 const (
 	manyWarnings   = 3    // cautions that make a run's trust low, notices that make it moderate

@@ -68,7 +68,8 @@ func verdictOf(a *Analysis) Verdict {
 	return v
 }
 
-// note says from which difference on a model is named.
+// note says from which difference on a model is named, and what the next run is
+// expected by.
 func (a *Analysis) note() string {
 	s := fmt.Sprintf("One model is named where it is %v× the others or more, by the mean and in half of the workloads; smaller differences are numbers.", Clear)
 	for _, head := range a.Models {
@@ -82,7 +83,10 @@ func (a *Analysis) note() string {
 			s += fmt.Sprintf(" %s stands for its forms, %s, unless one is that much better.", format.Clean(head), modelNames(forms, "and"))
 		}
 	}
-	return s
+	if n := sessions(a.Run); n > 2 {
+		return s + fmt.Sprintf(" Next run: where 19 of 20 more on this machine would be, by what %d sessions differ by.", n)
+	}
+	return s + fmt.Sprintf(" Next run: where 19 of 20 more on this machine would be, if each moves a factor by %s, which a run in three sessions measures.", format.Percent(Again))
 }
 
 // mean is the geometric mean over all workloads in words, or "" where it would
@@ -93,13 +97,13 @@ func (a *Analysis) mean() string {
 	if second == nil || len(r.Cases) < 2 {
 		return ""
 	}
-	least, most := a.spread(Throughput, r.Cases, best.Model, second.Model)
+	mean := a.standing(Throughput, r.Cases, versus(Throughput, best, second))
 	what := "workloads"
 	if len(workloadsOf(r.Cases)) == 1 {
 		what = "cases"
 	}
-	s := fmt.Sprintf("Geometric mean over %s: %s %s %s (95 %% interval %s; %s to %s over %s).", over(r.Cases), format.Clean(best.Model),
-		format.Ratio(best.Versus.Ratio), format.Clean(second.Model), format.Interval(best.Versus.Lo, best.Versus.Hi), format.Ratio(least), format.Ratio(most), what)
+	s := fmt.Sprintf("Geometric mean over %s: %s %s %s (%s; %s to %s over %s).", over(r.Cases), format.Clean(best.Model),
+		format.Ratio(mean.Ratio), format.Clean(second.Model), mean.next(), format.Ratio(mean.Least), format.Ratio(mean.Most), what)
 	if out := leftOut(a, r); len(out) > 0 {
 		s += fmt.Sprintf(" Not in it: %s.", strings.Join(out, ", "))
 	}

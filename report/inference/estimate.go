@@ -97,6 +97,21 @@ func (e Estimate) Inverse() Estimate {
 	return e
 }
 
+// Again bounds the same ratio as another run like this one would estimate it.
+// That is as uncertain as this, so the two differ by √2 times as much. And a
+// run does something to a ratio that none of its results tells: from three
+// sessions on the interval has it; fewer are taken to scatter by run, a
+// standard deviation of the ratio's logarithm.
+func (e Estimate) Again(run float64) (lo, hi float64) {
+	if e.Sessions > 2 {
+		run = 0
+	}
+	run *= normalQuantile(Level) / math.Sqrt(float64(max(1, e.Sessions)))
+	lo = e.Center * math.Exp(-math.Sqrt2*math.Hypot(math.Log(e.Center/e.Lo), run))
+	hi = e.Center * math.Exp(math.Sqrt2*math.Hypot(math.Log(e.Hi/e.Center), run))
+	return lo, hi
+}
+
 // between bounds the median of one session's ascending values.
 func between(sorted []float64) (lo, hi float64) {
 	n := len(sorted)

@@ -169,14 +169,67 @@ func TestCoverageAcrossSessions(t *testing.T) {
 	for i, sessions := range []int{2, 3, 4, 6} {
 		for _, outliers := range [][2]float64{{0, 0}, {0.05, 0.05}, {0.05, 0}} {
 			w := world{noise: 0.02, block: 0.03, session: 0.01, outliers: outliers, sessions: sessions, n: 6}
-			got, _ := coverage(600, uint64(i), 2, func(rng *rand.Rand) Estimate {
-				effects := w.effects(rng)
-				return Ratio(w.draw(rng, 0, 2, effects), w.draw(rng, 1, 1, effects))
-			})
-			if got < 0.92 {
-				t.Errorf("%+v: the interval holds the truth in %.1f %%, not 92", w, 100*got)
+			for what, f := range map[string]func(*rand.Rand) Estimate{
+				"ratio": func(rng *rand.Rand) Estimate {
+					effects := w.effects(rng)
+					return Ratio(w.draw(rng, 0, 2, effects), w.draw(rng, 1, 1, effects))
+				},
+				"median": func(rng *rand.Rand) Estimate { return Median(w.draw(rng, 0, 2, w.effects(rng))) },
+				"geometric mean": func(rng *rand.Rand) Estimate {
+					effects := w.effects(rng)
+					var a, b []Sample
+					for _, at := range []float64{1, 10, 100} {
+						a, b = append(a, w.draw(rng, 0, 2*at, effects)), append(b, w.draw(rng, 1, at, effects))
+					}
+					third := []float64{1. / 3, 1. / 3, 1. / 3}
+					return Ratio(GeoMean(a, third), GeoMean(b, third))
+				},
+			} {
+				if got, _ := coverage(600, uint64(i), 2, f); got < 0.92 {
+					t.Errorf("%s of %+v: the interval holds the truth in %.1f %%, not 92", what, w, 100*got)
+				}
 			}
 		}
+	}
+}
+
+// TestCoverageOfTheNextRun: of two runs of one truth, each of which does
+// something to a model that none of its results tells, the second's estimate
+// lies where the first says the next would be. Of one session what runs do is
+// known to be at most what is said; of three or more it is found in them.
+func TestCoverageOfTheNextRun(t *testing.T) {
+	const known = 0.05
+	for i, w := range worlds() {
+		for _, sessions := range []int{1, 2, 3} {
+			w := w
+			w.sessions, w.session = sessions, known/math.Sqrt2
+			if sessions > 2 {
+				w.session = 0.2
+			}
+			const quick = 100
+			got, width := coverage(quick, uint64(i), 1, func(rng *rand.Rand) Estimate {
+				run := func() Estimate {
+					effects := w.effects(rng)
+					return Ratio(w.draw(rng, 0, 2, effects), w.draw(rng, 1, 1, effects))
+				}
+				then, now := run(), run()
+				lo, hi := then.Again(known)
+				return Estimate{Lo: lo / now.Center, Hi: hi / now.Center}
+			})
+			if chance := 3 * math.Sqrt(0.95*0.05/float64(trials(quick))); got < 0.93-chance {
+				t.Errorf("%+v: the next run is where it is said to be in %.1f %%, not 93; %.0f %% wide", w, 100*got, 100*width)
+			}
+		}
+	}
+	// By hand: no scatter within, √2 times 1.96 times what runs do; and √2
+	// times what sessions tell.
+	lo, hi := Estimate{Center: 2, Lo: 2, Hi: 2, Sessions: 1}.Again(0.1)
+	if half := math.Exp(0.1 * math.Sqrt2 * 1.959964); !near(lo, 2/half, 1e-6) || !near(hi, 2*half, 1e-6) {
+		t.Errorf("%v to %v", lo, hi)
+	}
+	lo, hi = Estimate{Center: 1, Lo: math.Exp(-0.3), Hi: math.Exp(0.4), Sessions: 3}.Again(0.1)
+	if !near(math.Log(lo), -0.3*math.Sqrt2, 1e-9) || !near(math.Log(hi), 0.4*math.Sqrt2, 1e-9) {
+		t.Errorf("of three sessions %v to %v", lo, hi)
 	}
 }
 

@@ -204,7 +204,7 @@ func (g bestGroup) sentence(of int) string {
 		return fmt.Sprintf("%s%s leads, undecided against %s.", where, lead, format.List(g.open))
 	case len(g.ranks) == 1:
 		v := r.Best().Versus.Times(r.Metric)
-		return fmt.Sprintf("%s%s %s at %s: %s %s (%s).", where, lead, is, rate, format.Ratio(v.Ratio), format.Clean(second), format.Interval(v.Lo, v.Hi))
+		return fmt.Sprintf("%s%s %s at %s: %s %s (95 %% interval in this run %s).", where, lead, is, rate, format.Ratio(v.Ratio), format.Clean(second), format.Interval(v.Lo, v.Hi))
 	}
 	return fmt.Sprintf("%s%s %s, %s to %s the next.", where, lead, is, format.Ratio(lo), format.Ratio(hi))
 }

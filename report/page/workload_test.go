@@ -20,9 +20,9 @@ func TestTakeaway(t *testing.T) {
 	}
 	for name, test := range map[string]struct{ text, want string }{
 		"alone":  {many("n=1", "a", 100, 0.1), "[a alone has results, 100/s.]"},
-		"one":    {many("n=1", "a", 200, 0.1) + many("n=1", "b", 100, 0.1), "[a is fastest at 200/s: 2.00× b (1.99 to 2.00).]"},
+		"one":    {many("n=1", "a", 200, 0.1) + many("n=1", "b", 100, 0.1), "[a is fastest at 200/s: 2.00× b (95 % interval in this run 1.99 to 2.00).]"},
 		"all":    {many("n=1", "a", 200, 0.1) + many("n=1", "b", 100, 0.1) + many("n=2", "a", 400, 0.1) + many("n=2", "b", 100, 0.1), "[In all cases a is fastest, 2.00× to 3.99× the next.]"},
-		"ranges": {many("n=1", "a", 200, 0.1) + many("n=1", "b", 100, 0.1) + many("n=2", "a", 400, 0.1) + many("n=2", "b", 100, 0.1) + many("n=4", "a", 100, 0.1) + many("n=4", "b", 300, 0.1), "[n=1 to n=2: a is fastest, 2.00× to 3.99× the next. n=4: b is fastest at 300/s: 2.99× a (2.98 to 3.00).]"},
+		"ranges": {many("n=1", "a", 200, 0.1) + many("n=1", "b", 100, 0.1) + many("n=2", "a", 400, 0.1) + many("n=2", "b", 100, 0.1) + many("n=4", "a", 100, 0.1) + many("n=4", "b", 300, 0.1), "[n=1 to n=2: a is fastest, 2.00× to 3.99× the next. n=4: b is fastest at 300/s: 2.99× a (95 % interval in this run 2.98 to 3.00).]"},
 		"tied":   {many("n=1", "a", 100, 0.1) + many("n=1", "b", 100, 0.1) + many("n=1", "c", 10, 0.1), "[a leads; b too near to it to matter.]"},
 		"open":   {many("n=1", "a", 100, 40) + many("n=1", "b", 99, 40), "[a leads, undecided against b.]"},
 	} {
@@ -93,7 +93,7 @@ func TestPacedSection(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 	run.Workloads[0].Cases = run.Workloads[0].Cases[:1]
-	if got, want := fmt.Sprint(b.takeaway(run.Workloads[0])), "[a is best by p99 latency at 30.0µs: 2.00× b (2.00 to 2.00).]"; got != want {
+	if got, want := fmt.Sprint(b.takeaway(run.Workloads[0])), "[a is best by p99 latency at 30.0µs: 2.00× b (95 % interval in this run 2.00 to 2.00).]"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	if columns := fmt.Sprint(w.Tables[0].Columns); strings.Contains(columns, "throughput") {

@@ -304,11 +304,13 @@ func (t *textWriter) verdict() {
 			break
 		}
 		d := &v.Decisions[i]
-		t.wrap(bold, "- "+d.Claim(), "  ")
-		more := []string{d.Beside, d.Sizes}
+		claim, more := d.Claim(), []string{d.Beside, d.Sizes}
 		if t.opt.Verbose {
 			more = append(more, d.Worse(), d.Rates, d.Why, d.Memory)
+		} else {
+			claim += " " + d.Exceptions()
 		}
+		t.wrap(bold, "- "+claim, "  ")
 		for _, s := range more {
 			if s != "" {
 				t.wrap(ansiDim, "  "+s, "  ")
@@ -356,7 +358,7 @@ func (t *textWriter) rest() {
 	}
 	t.wrap("", line, "  ")
 	if len(v.Decisions) > 0 && !t.opt.Verbose {
-		t.wrap(ansiDim, "All cases: switchyard report -v. Evidence, charts and method: the page.", "  ")
+		t.wrap(ansiDim, "Exceptions and all cases: switchyard report -v. Evidence, charts and method: the page.", "  ")
 	}
 	t.notes(t.run.Notes)
 	if t.opt.Baseline != nil {

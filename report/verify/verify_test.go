@@ -120,7 +120,7 @@ func TestChangesAreFound(t *testing.T) {
 		"a value to sort by": {median[1], "9" + median[1], "numbers of Lock"},
 		"a median":           {">" + median[2] + "<", ">9" + median[2] + "<", "w-Lock"},
 		"a sentence":         {"Synchronising", "Ending", "verdict"},
-		"a digit of it":      {"× goroutine (95 % interval", "0× goroutine (95 % interval", "verdict"},
+		"a digit of it":      {"× goroutine (next run", "0× goroutine (next run", "verdict"},
 		"a point of a chart": {` d="M`, ` d="M1`, "verdict"},
 		"a threshold":        {"<dt>Limits</dt>", "<dt>No limits</dt>", "method"},
 		"a fact":             {"AMD EPYC", "Intel", "verdict"},
