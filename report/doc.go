@@ -40,8 +40,8 @@
 //   - Of a size that varies: between which measured sizes one model becomes
 //     better than another ([analysis.BreakEven]).
 //   - Of a kind of work: who is clearly ahead over its workloads, or among whom
-//     nobody is, in words that hold on the next run; by how much, and where
-//     the next run is expected, in numbers; apart from that every case where it is
+//     nobody is, in words that hold on the next run; by how much, and where the
+//     next run is expected, in numbers; apart from that every case where it is
 //     otherwise, and what the winner spends less of ([analysis.Decision]).
 //   - Of the run: no winner of everything, but which model is near the best how
 //     often ([analysis.Profile]), and how far all that can be trusted

@@ -14,8 +14,8 @@ type Comparison struct {
 	// Ratio is A over B, Lo and Hi bound it; see [inference.Ratio].
 	Ratio, Lo, Hi float64
 
-	// NextLo and NextHi bound the ratio in the next run of the same build on the
-	// same machine; see [Again].
+	// NextLo and NextHi bound the ratio in the next run of the same build on
+	// the same machine; see [Again].
 	NextLo, NextHi float64
 
 	Claim inference.Claim // of the ratio, against Practical
