@@ -133,7 +133,7 @@ func (h *Hub) look() {
 	ready := head != nil || h.head != nil
 	if h.ioWait > 0 && (ready && h.lastIO == nil || !ready && h.idlers.first != nil) {
 		h.io.poll(h, 0)
-		h.breathe(now)
+		h.breathe(now, workTime)
 	}
 	if head != nil {
 		h.merge(head, tail)
@@ -167,12 +167,17 @@ func (h *Hub) setPoll() {
 	}
 }
 
-// breathe goes through Go's scheduler every few milliseconds. To the runtime a
-// hub is one goroutine that never yields: after 10 ms it takes the processor
-// away in every system call, 50,000 times a second, until the goroutine is
-// scheduled anew.
-func (h *Hub) breathe(now instant) {
-	if h.breath.until(now) > 4*time.Millisecond {
+const (
+	workTime = 4 * time.Millisecond   // how long a hub works without a breath
+	napTime  = 500 * time.Microsecond // and how long it waits without one
+)
+
+// breathe goes through Go's scheduler if that was longer ago than after. To the
+// runtime a hub is one goroutine that never yields: after 10 ms it takes the
+// processor away in every system call, 50,000 times a second, until the
+// goroutine is scheduled anew.
+func (h *Hub) breathe(now instant, after time.Duration) {
+	if h.breath.until(now) > after {
 		h.breath = now
 		runtime.Gosched()
 	}
@@ -194,7 +199,7 @@ func (h *Hub) block() {
 			return
 		}
 	}
-	h.breathe(h.looked)
+	h.breathe(h.looked, napTime)
 	timeout := time.Duration(-1)
 	if first := h.timers.first(); first != nil {
 		if timeout = h.now().until(first.when); timeout == 0 {

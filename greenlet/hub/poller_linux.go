@@ -20,9 +20,13 @@ import (
 // GOMAXPROCS=1 nobody else would run, perhaps not even the one who is to wake
 // us. So the epoll is itself a descriptor of the runtime's poller, and the hub
 // waits for it as any goroutine waits for a socket. But that takes five more
-// system calls and the scheduler: so first the hub naps in its own epoll, where
-// a busy peer's next event finds it. Timeouts are a timer descriptor in the
-// epoll, which is also finer than the milliseconds of epoll_wait.
+// system calls and the scheduler, and rouses the runtime's monitor, which then
+// looks 50 times in vain: so first the hub naps in its own epoll, where a busy
+// peer's next event finds it. Beside a hub that only naps, on one processor,
+// goroutines and timers of others have their turn between naps, and what waits
+// for a socket when the hub, some milliseconds later, does wait in the runtime's
+// poller. Timeouts are a timer descriptor in the epoll, which is also finer than
+// the milliseconds of epoll_wait.
 //
 // Descriptors are registered once, edge-triggered, at the first wait for them.
 // A desc remembers what is known to be possible; reads and writes are tried
@@ -36,6 +40,7 @@ type poller struct {
 	looks                 int                // of try, since it is in vain once before it waits
 	doubt, awake          int                // waits without a nap: after the last, and still
 	armed                 instant            // when timerfd fires; zero: not armed
+	parked                instant            // when it last waited in the runtime's poller
 	descs                 []*desc
 	gen                   int32
 	events                []unix.EpollEvent
@@ -44,7 +49,6 @@ type poller struct {
 const (
 	maxEvents = 512
 	maxDoubt  = 255
-	napTime   = 500 * time.Microsecond // of one nap, and until the scheduler of Go has a turn
 )
 
 func (p *poller) open(h *Hub) (err error) {
@@ -134,7 +138,7 @@ func (p *poller) poll(h *Hub, timeout time.Duration) {
 	switch {
 	case timeout == 0:
 		p.wait()
-	case p.awake > 0 || h.breath.until(h.looked) > napTime:
+	case p.awake > 0 || p.parked.until(h.looked) > workTime:
 		p.awake = max(p.awake-1, 0)
 		p.park(h, timeout)
 	default:
@@ -167,7 +171,8 @@ func (p *poller) wait() int {
 // vain. Each nap in vain doubles how many waits do without one, each that was
 // not takes one off. The alarm that ends it is not set each time, but when the
 // last has gone off: to set one may cost more than all the rest, in a virtual
-// machine. The runtime is not told: the processor is kept for less than a
+// machine. So it may end a nap that has just begun, which was not in vain. The
+// runtime is not told: the processor is kept for less than a
 // goroutine may run, and the signal by which the runtime stops it, for a
 // garbage collection, ends the nap.
 func (p *poller) nap(h *Hub, timeout time.Duration) {
@@ -175,13 +180,18 @@ func (p *poller) nap(h *Hub, timeout time.Duration) {
 	if !short {
 		timeout = napTime
 	}
-	p.arm(h, timeout)
+	begun := p.arm(h, timeout)
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epfd),
 		uintptr(unsafe.Pointer(&p.events[0])), maxEvents, ^uintptr(0), 0, 0)
-	if p.n = int(n); errno != 0 || n == 1 && int(p.events[0].Fd) == p.timerfd && !short {
-		p.n, p.doubt = 0, min(2*p.doubt+1, maxDoubt)
-	} else {
+	alarm := n == 1 && int(p.events[0].Fd) == p.timerfd && !short
+	switch p.n = int(n); {
+	case errno == 0 && !alarm:
 		p.doubt = max(p.doubt-1, 0)
+	case errno == 0 && begun.until(h.now()) < napTime/2:
+		p.n = 0
+		return
+	default:
+		p.n, p.doubt = 0, min(2*p.doubt+1, maxDoubt)
 	}
 	p.awake = p.doubt
 }
@@ -197,12 +207,14 @@ func (p *poller) park(h *Hub, timeout time.Duration) {
 	}
 	if p.looks > 1 { // it has waited
 		h.breath = instant{}
+		p.parked = h.now()
 	}
 }
 
-// arm sets the timer descriptor, unless it fires before anyway.
-func (p *poller) arm(h *Hub, timeout time.Duration) {
-	now := h.now()
+// arm sets the timer descriptor, unless it fires before anyway, and returns the
+// present.
+func (p *poller) arm(h *Hub, timeout time.Duration) (now instant) {
+	now = h.now()
 	if when := now.after(timeout); !now.before(p.armed) || when.before(p.armed) {
 		spec := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(timeout))}
 		if err := unix.TimerfdSettime(p.timerfd, 0, &spec, nil); err != nil {
@@ -210,6 +222,7 @@ func (p *poller) arm(h *Hub, timeout time.Duration) {
 		}
 		p.armed = when
 	}
+	return now
 }
 
 // add registers d, whose events begin with what is possible already. Its

@@ -227,8 +227,8 @@ func TestNapInVain(t *testing.T) {
 	run(t, func(h *Hub) {
 		p := &h.io
 		for _, timeout := range []time.Duration{-1, time.Hour, 2 * napTime} {
-			p.doubt, p.awake, h.breath = 0, 0, h.now()
-			h.looked = h.breath
+			p.doubt, p.awake, p.parked = 0, 0, h.now()
+			h.looked = p.parked
 			if p.poll(h, timeout); p.n != 0 || p.awake != 1 || h.now().after(napTime).before(p.armed) {
 				t.Errorf("%v: %d events, %d waits without, the alarm is %v from now", timeout, p.n, p.awake, h.now().until(p.armed))
 			}
@@ -239,6 +239,47 @@ func TestNapInVain(t *testing.T) {
 		}
 		if p.doubt, p.awake = 0, 0; h.Sleep(time.Millisecond) != nil {
 			t.Error("not slept")
+		}
+	})
+}
+
+// The alarm of an earlier nap ends one that has just begun, which says nothing
+// against naps.
+func TestNapCutShort(t *testing.T) {
+	run(t, func(h *Hub) {
+		p := &h.io
+		for range 100 {
+			begun := h.now()
+			p.arm(h, napTime/8)
+			p.doubt, p.awake = 0, 0
+			p.nap(h, -1)
+			if p.n != 0 {
+				t.Fatalf("%d events", p.n)
+			}
+			if begun.until(h.now()) < napTime/2 && p.doubt+p.awake != 0 {
+				t.Fatalf("%d doubts, %d waits without a nap", p.doubt, p.awake)
+			}
+		}
+	})
+}
+
+// A hub whose naps are not in vain waits in the runtime's poller all the same,
+// now and then, for the sake of those who wait there on the only processor.
+func TestParksNowAndThen(t *testing.T) {
+	run(t, func(h *Hub) {
+		p := &h.io
+		for _, ago := range []time.Duration{workTime / 2, 2 * workTime} {
+			for h.now().until(instant{}.after(ago)) > 0 { // so old must the hub be
+				must(t, h.Sleep(time.Millisecond))
+			}
+			h.looked = h.now()
+			p.doubt, p.awake, p.looks = 0, 0, 0
+			p.parked = instant{h.looked.ns - int64(ago)}
+			p.wake()
+			p.poll(h, time.Hour)
+			if parked := p.looks > 0; p.n == 0 || parked != (ago > workTime) {
+				t.Errorf("%v after the last time: %d events, parked %v", ago, p.n, parked)
+			}
 		}
 	})
 }
