@@ -146,6 +146,7 @@ matrix:
 .PHONY: stats
 stats:
 	STATS=long $(GO) test -count=1 -v -timeout 30m ./report/inference ./report/analysis
+	STATS=long $(GO) test -count=1 -v -timeout 30m -run '^TestTenNullRuns$$' ./bench/cmd/switchyard
 
 .PHONY: faults
 faults:

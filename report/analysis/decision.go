@@ -60,10 +60,10 @@ func (d *Decision) Worse() string {
 	return fmt.Sprintf("Worse in %s: %s.", strings.Join(texts, "; "), d.Lost)
 }
 
-// Exceptions counts the cases that Worse names, or is "". Which these are the
-// next run may tell otherwise.
+// Exceptions counts the cases that Worse names, or is "" where nothing is
+// decided. Which these are the next run may tell otherwise.
 func (d *Decision) Exceptions() string {
-	if len(d.Among)+len(d.Behind) == 0 {
+	if len(d.Among)+len(d.Behind) == 0 || slices.ContainsFunc(d.Among, wide) {
 		return ""
 	}
 	return fmt.Sprintf("Exceptions: %s.", d.Lost)
@@ -203,9 +203,9 @@ func (a *Analysis) unsteady(k *Kind) string {
 				continue
 			}
 			of++
-			if v := a.sample(k.Metric, c, m).Values(); len(v) > 0 {
+			if v := a.sample(k.Metric, c, m).Values(); len(v) > 1 {
 				spans = append(spans, slices.Max(v)/slices.Min(v))
-			} else if cell.Skipped != "" {
+			} else if len(v) == 0 && cell.Skipped != "" {
 				void++
 			}
 		}
@@ -214,7 +214,11 @@ func (a *Analysis) unsteady(k *Kind) string {
 	if void == 0 && !(span > Clear*Clear) {
 		return ""
 	}
-	return fmt.Sprintf(": the load could not be made as planned in %d of %s, and elsewhere latencies differ by %s from block to block.", void, format.Count(of, "cell"), format.Ratio(span))
+	s := fmt.Sprintf(": the load could not be made as planned in %d of %s", void, format.Count(of, "cell"))
+	if len(spans) == 0 {
+		return s + "."
+	}
+	return fmt.Sprintf("%s, and elsewhere latencies differ by %s from block to block.", s, format.Ratio(span))
 }
 
 // standing adds the range over the parts of some cases to a comparison over all

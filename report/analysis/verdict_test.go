@@ -94,8 +94,8 @@ func TestExceptionsAreComplete(t *testing.T) {
 			t.Errorf("no %q in %s", want, d.Worse())
 		}
 	}
-	if len(d.Losses) != 11 || d.Lost != "22 of 48 cases" || d.Winners[0] != "greenlet" {
-		t.Errorf("%d losses, %s", len(d.Losses), d.Lost)
+	if len(d.Losses) != 11 || d.Exceptions() != "Exceptions: 22 of 48 cases." || d.Winners[0] != "greenlet" {
+		t.Errorf("%d losses, %s", len(d.Losses), d.Exceptions())
 	}
 }
 
@@ -156,8 +156,8 @@ func TestVerdictWithoutOneWinner(t *testing.T) {
 		{"three results", 3, 0.001, map[string]float64{"greenlet": 1000, "goroutine": 10, "process": 1}, "[greenlet goroutine process]", "A: not decided between greenlet, goroutine and process, over A: 6 results per case are needed."},
 	} {
 		d := only(t, tabled(t, reporttest.Table{Count: test.count, Noise: test.noise, Seed: 3, Order: []string{"A"}, Rates: map[string]map[string]float64{"A": test.rates}}))
-		if got := fmt.Sprint(d.Winners); got != test.winners || !strings.Contains(d.Claim(), test.say) {
-			t.Errorf("%s: %s: %s", test.name, got, d.Claim())
+		if got := fmt.Sprint(d.Winners); got != test.winners || !strings.Contains(d.Claim(), test.say) || (d.Exceptions() == "") != strings.HasPrefix(d.Lead, "not decided") {
+			t.Errorf("%s: %s: %s %s", test.name, got, d.Claim(), d.Exceptions())
 		}
 	}
 }
@@ -532,8 +532,9 @@ func TestVerdictOfVoidLoads(t *testing.T) {
 		lines:                  "Messaging at a given rate, by p99 latency: b, 2.00× a (next run 1.65 to 2.43; in O rate=1).",
 		lines + late("serial"): "Messaging at a given rate, by p99 latency: b, 2.00× a (next run 1.65 to 2.43; in O rate=1).",
 		lines + late("b"):      "Messaging at a given rate, by p99 latency: not decided: the load could not be made as planned in 1 of 4 cells, and elsewhere latencies differ by 1.00× from block to block.",
-		strings.ReplaceAll(lines, " 20001 ", " 90001 "):                                        "Messaging at a given rate, by p99 latency: b, 2.00× a (next run 1.58 to 2.43; in O rate=1).",
-		strings.ReplaceAll(strings.ReplaceAll(lines, "1 p99", "111 p99"), "2 p99", "2222 p99"): "Messaging at a given rate, by p99 latency: not decided: the load could not be made as planned in 0 of 3 cells, and elsewhere latencies differ by 1000× from block to block.",
+		strings.ReplaceAll(lines, " 20001 ", " 90001 "):                                                        "Messaging at a given rate, by p99 latency: b, 2.00× a (next run 1.58 to 2.43; in O rate=1).",
+		strings.ReplaceAll(strings.ReplaceAll(lines, "1 p99", "111 p99"), "2 p99", "2222 p99"):                 "Messaging at a given rate, by p99 latency: not decided: the load could not be made as planned in 0 of 3 cells, and elsewhere latencies differ by 1000× from block to block.",
+		strings.SplitAfter(lines, "BenchmarkO/rate=2")[0] + "/model=a-2 1 10 ns/op 50000 p99-ns\n" + late("b"): "Messaging at a given rate, by p99 latency: not decided: the load could not be made as planned in 1 of 4 cells.",
 	} {
 		if d := only(t, Of(read(t, head+text))); d.Claim() != want {
 			t.Errorf("%s\nwant %s", d.Claim(), want)

@@ -307,8 +307,8 @@ func (t *textWriter) verdict() {
 		claim, more := d.Claim(), []string{d.Beside, d.Sizes}
 		if t.opt.Verbose {
 			more = append(more, d.Worse(), d.Rates, d.Why, d.Memory)
-		} else {
-			claim += " " + d.Exceptions()
+		} else if s := d.Exceptions(); s != "" {
+			claim += " " + s
 		}
 		t.wrap(bold, "- "+claim, "  ")
 		for _, s := range more {

@@ -128,6 +128,33 @@ func TestNullRun(t *testing.T) {
 	}
 }
 
+// Of ten real null runs, each of one build as old and new in the same blocks,
+// one at most claims a change. It takes minutes and a quiet machine: make stats.
+func TestTenNullRuns(t *testing.T) {
+	if os.Getenv("STATS") != "long" {
+		t.Skip("measures for minutes; TestNullRunsClaimNothing of package analysis is its simulation")
+	}
+	dir, claimed := t.TempDir(), 0
+	runner := filepath.Join(dir, "runner")
+	if text, err := exec.Command("go", "build", "-o", runner, "../runner").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	for seed := range 10 {
+		status, stdout, stderr := result(t, "null", "--runner", runner, "--sessions", "1", "--seed", strconv.Itoa(seed+1), "--out", filepath.Join(dir, "null"),
+			"--workloads", "PingPong|Ring|Spawn|CPUMap|Pipe|Lock|Sleep", "--models", "greenlet,goroutine,process", "--benchtime", "20ms")
+		if status != 0 {
+			t.Fatalf("exit status %d, printed %s", status, stderr)
+		}
+		if !strings.Contains(stdout, ": 0 worse, 0 better,") {
+			claimed++
+			t.Logf("run %d:\n%s", seed+1, stdout)
+		}
+	}
+	if claimed > 1 {
+		t.Errorf("%d of 10 null runs claim a change", claimed)
+	}
+}
+
 // An interrupted A/B run goes on with its builds, and with no others.
 func TestResumeAB(t *testing.T) {
 	dir := t.TempDir()

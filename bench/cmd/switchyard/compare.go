@@ -29,6 +29,7 @@ func (f *compareFlags) add(cmd *cobra.Command, failOn string) {
 	flags.StringVar(&f.failOn, "fail-on", failOn, "exit with status 1 if anything got worse by more than this, such as 5%")
 	flags.StringVar(&f.format, "format", "text", "of the output: "+strings.Join(slices.Sorted(maps.Keys(formats)), ", "))
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "print what did not change too")
+	completeWord(cmd, "format", slices.Sorted(maps.Keys(formats)))
 }
 
 // formats write a comparison.

@@ -29,6 +29,11 @@ func completeNames(cmd *cobra.Command) {
 	}
 }
 
+// completeWord lets a shell complete a flag that takes one word of those known.
+func completeWord(cmd *cobra.Command, flag string, known []string) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(known, cobra.ShellCompDirectiveNoFileComp))
+}
+
 // completeList completes the last of a list of names, with those that are not
 // in it.
 func completeList(typed string, names []string) []string {

@@ -299,6 +299,8 @@ func TestCompletion(t *testing.T) {
 		"run --runner /proc/self/exe --workloads Good|W": "Good|Wrong :6",
 		"run --runner /proc/self/exe --models greenlet,": "greenlet,serial greenlet,goroutine greenlet,ants greenlet,thread greenlet,process :6",
 		"run --runner /no/such --models ":                ":1",
+		"ab --profile ":                                  "default full smoke :4",
+		"compare --format ":                              "csv json markdown text :4",
 	} {
 		status, stdout, _ := result(t, append([]string{"__complete"}, strings.Split(args, " ")...)...)
 		if got := strings.Join(strings.Fields(stdout), " "); status != 0 || got != want {

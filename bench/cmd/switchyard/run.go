@@ -104,6 +104,7 @@ func (f *runFlags) add(cmd *cobra.Command, out string, count, sessions int) {
 	flags.StringVar(&f.out, "out", out, "directory of the results")
 	flags.BoolVar(&f.resume, "resume", false, "go on with the interrupted run in --out, as it was planned")
 	completeNames(cmd)
+	completeWord(cmd, "profile", profiles)
 }
 
 // check reports what is wrong with flags before any runner is asked, and lets
