@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"strings"
@@ -196,6 +197,20 @@ var makers = map[string]func() (interface{ Close() error }, error){
 	"JoinableQueue":    func() (interface{ Close() error }, error) { return NewJoinableQueue[int](1) },
 	"SharedMemory":     func() (interface{ Close() error }, error) { return NewSharedMemory(1) },
 	"ShareableList":    func() (interface{ Close() error }, error) { return NewShareableList(1) },
+	"Pipe": func() (interface{ Close() error }, error) {
+		a, b, err := NewPipe(Duplex)
+		return closers{a, b}, err
+	},
+	"Process": func() (interface{ Close() error }, error) {
+		p := NewProcess(testNothing, 0, ProcessConfig{Stdout: io.Discard})
+		return joined{p}, p.Start()
+	},
+	"PIDFile": func() (interface{ Close() error }, error) {
+		name := fmt.Sprintf("%s/procs-test-few-%d", os.TempDir(), os.Getpid())
+		defer os.Remove(name)
+		f, err := HoldPIDFile(name)
+		return released{f}, err
+	},
 	"named": func() (interface{ Close() error }, error) {
 		m, err := CreateSharedMemory("switchyard-test-few", 1)
 		if err == nil {
@@ -205,20 +220,45 @@ var makers = map[string]func() (interface{ Close() error }, error){
 	},
 }
 
+type closers []*Conn
+
+func (c closers) Close() error { return errors.Join(c[0].Close(), c[1].Close()) }
+
+type joined struct{ *Process }
+
+func (p joined) Close() error {
+	return errors.Join(p.Join(context.Background()), p.Process.Close())
+}
+
+type released struct{ *PIDFile }
+
+func (f released) Close() error { return f.Release() }
+
 var fewMakers = Register("test.few.makers", func(_ context.Context, limit int) (int, error) {
 	if err := setFewFiles(limit); err != nil {
 		return 0, err
 	}
-	if m, err := NewSharedMemory(1); err != nil { // the runtime's own descriptors are made
-		return 0, err
-	} else {
-		m.Close()
+	for _, name := range []string{"SharedMemory", "Process"} { // the runtime's own descriptors are made, and those that stay
+		o, err := makers[name]()
+		if err == nil {
+			err = o.Close()
+		}
+		if err != nil {
+			return 0, err
+		}
 	}
 	for name, make := range makers {
-		for room := range 6 {
+		for room := range 9 {
 			if err := makeWithRoom(make, room); err != nil {
 				return 0, fmt.Errorf("%s with room for %d: %w", name, room, err)
 			}
+		}
+		o, err := make()
+		if err == nil {
+			err = o.Close()
+		}
+		if err != nil {
+			return 0, fmt.Errorf("%s afterwards: %w", name, err)
 		}
 	}
 	return 0, nil

@@ -40,7 +40,7 @@ func (e *HeldError) Error() string {
 // writes the process id into it. It does not wait: while somebody else has the
 // file, the error is a *HeldError.
 func HoldPIDFile(path string) (*PIDFile, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := openPIDFile(path, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, fmt.Errorf("procs: hold: %w", err)
 	}
@@ -49,6 +49,11 @@ func HoldPIDFile(path string) (*PIDFile, error) {
 		return nil, err
 	}
 	return &PIDFile{file: f}, nil
+}
+
+func openPIDFile(path string, flags int) (f *os.File, err error) {
+	err = kernel.RetryFD(func() (err error) { f, err = os.OpenFile(path, flags, 0o644); return err })
+	return f, err
 }
 
 func hold(f *os.File, pid int) error {
@@ -89,7 +94,7 @@ func (p *PIDFile) Release() error {
 // 0 if nobody does or there is no file. It takes nothing, so that nobody who
 // starts meanwhile is refused.
 func PIDFileHolder(path string) (pid int, err error) {
-	f, err := os.Open(path)
+	f, err := openPIDFile(path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}

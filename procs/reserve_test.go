@@ -137,6 +137,8 @@ func TestReserveDoesNotFit(t *testing.T) {
 	for name, config := range map[string]ProcessConfig{
 		"GOMAXPROCS": {GOMAXPROCS: 2}, "environment": {GOMAXPROCS: 1, Env: []string{reserveVariable + "=x"}},
 		"directory": {GOMAXPROCS: 1, Dir: "/"}, "session": {GOMAXPROCS: 1, NewSession: true}, "output": {GOMAXPROCS: 1, Stdout: new(strings.Builder)},
+		"input": {GOMAXPROCS: 1, Stdin: strings.NewReader("")}, "errors": {GOMAXPROCS: 1, Stderr: new(strings.Builder)},
+		"program": {GOMAXPROCS: 1, Executable: must(os.Executable())(t)}, "life": {GOMAXPROCS: 1, Detached: true},
 	} {
 		reservedNow(t, 2)
 		if w, was := tell(t, q, config, 0); was || w.GOMAXPROCS != config.GOMAXPROCS || config.Dir != "" && w.Dir != config.Dir {
@@ -161,6 +163,42 @@ func TestReserveDoesNotFit(t *testing.T) {
 	reservedNow(t, 1)
 	if w, was := tell(t, q, ProcessConfig{}, 0); !was || w.Dir != "/" {
 		t.Errorf("the reserve is another one: %+v", w)
+	}
+}
+
+// testReserveClosed has a reserve, closes one of its own standard files, and
+// starts a process.
+var testReserveClosed = Register("test.reserveclosed", func(ctx context.Context, in closedArgs) (int, error) {
+	if err := SetReserve(1, 1); err != nil {
+		return 0, err
+	}
+	defer SetReserve(0, 0)
+	if in.FD != 0 {
+		syscall.Close(in.FD)
+	}
+	p := NewProcess(testWho, whoArgs{in.To, nil}, ProcessConfig{GOMAXPROCS: 1})
+	if err := p.Start(); err != nil {
+		return 0, err
+	}
+	return 0, p.Join(ctx)
+})
+
+type closedArgs struct {
+	FD int
+	To *Queue[who]
+}
+
+// Who has closed its standard output, or errors, has a child that writes
+// nowhere, and not one in reserve, which has them still.
+func TestReserveClosedOutput(t *testing.T) {
+	q := must(NewQueue[who](0))(t)
+	defer q.Close()
+	for fd, reserved := range map[int]bool{0: true, 1: false, 2: false} {
+		p := proctest.Started(t, NewProcess(testReserveClosed, closedArgs{fd, q}, ProcessConfig{}))
+		proctest.Join(t, p)
+		if w := must(q.GetNowait())(t); strings.Contains(w.Args, "[reserved]") != reserved {
+			t.Errorf("descriptor %d closed (0: none): %s", fd, w.Args)
+		}
 	}
 }
 

@@ -141,3 +141,71 @@ func TestStdio(t *testing.T) {
 	}
 	proctest.Eventually(t, "all is closed", func() bool { return proctest.Descriptors(t) <= before })
 }
+
+// That there once was no room for a descriptor is forgotten when there is.
+func TestNoRoomForStandardFiles(t *testing.T) {
+	proctest.Tidy(t)
+	var was unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	null.Lock()
+	opened := null.file
+	null.file = nil
+	null.Unlock()
+	if opened != nil {
+		opened.Close()
+	}
+	limit := func(n uint64) {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: n, Max: was.Max}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limit(0)
+	defer limit(was.Cur)
+	file, err := nullFile()
+	_, _, perr := pipe()
+	limit(was.Cur)
+	for _, err := range []error{err, perr} {
+		if file != nil || !errors.Is(err, unix.EMFILE) || !strings.Contains(err.Error(), "ulimit -n") {
+			t.Error(file, err)
+		}
+	}
+	if file, err := nullFile(); file == nil || err != nil {
+		t.Error(file, err)
+	}
+}
+
+// What nobody refers to any more makes room for a pipe and for the empty file.
+func TestGarbageMakesRoomForStandardFiles(t *testing.T) {
+	for what, open := range map[string]func() error{
+		"pipe": func() error {
+			r, w, err := pipe()
+			if err == nil {
+				r.Close()
+				w.Close()
+			}
+			return err
+		},
+		"null": func() error { null.Lock(); null.file = nil; null.Unlock(); _, err := nullFile(); return err },
+	} {
+		var was unix.Rlimit
+		if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 64, Max: was.Max}); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			if _, err := os.Open(os.DevNull); err != nil {
+				break
+			}
+		}
+		if err := open(); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

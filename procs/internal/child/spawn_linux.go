@@ -128,12 +128,12 @@ func spawn(spec *Spec, ours *Control, theirs int) (*Child, error) {
 			}
 		}
 	}
+	launch := start
 	if spec.Tie == TiedToThread {
 		attr.Sys.Pdeathsig = syscall.SIGKILL
-		onLauncher(start)
-	} else {
-		start()
+		launch = func() { onLauncher(start) }
 	}
+	err = kernel.RetryFD(func() error { launch(); return err }) // it makes descriptors of its own
 	runtime.KeepAlive(spec)
 	if err != nil {
 		return nil, fmt.Errorf("procs: start %s: %w", spec.Name, explainStart(err))

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"switchyard/procs/internal/fault"
+	"switchyard/procs/internal/kernel"
 )
 
 // Stdio is the pipes between a child's standard files and readers and writers
@@ -45,7 +46,7 @@ func (e *Stdio) reader(r io.Reader) (*os.File, error) {
 	case *os.File:
 		return r, usable(r)
 	}
-	theirs, ours, err := os.Pipe()
+	theirs, ours, err := pipe()
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +65,7 @@ func (e *Stdio) writer(w io.Writer) (*os.File, error) {
 	case *os.File:
 		return w, usable(w)
 	}
-	ours, theirs, err := os.Pipe()
+	ours, theirs, err := pipe()
 	if err != nil {
 		return nil, err
 	}
@@ -125,15 +126,24 @@ func (e *Stdio) Close() {
 	}
 }
 
+func pipe() (r, w *os.File, err error) {
+	err = kernel.RetryFD(func() (err error) { r, w, err = os.Pipe(); return err })
+	return r, w, err
+}
+
 // nullFile is what children read who are given nothing to read, and where they
 // write if our own standard files are closed: one descriptor for all.
 func nullFile() (*os.File, error) {
-	null.once.Do(func() { null.file, null.err = os.OpenFile(os.DevNull, os.O_RDWR, 0) })
-	return null.file, null.err
+	null.Lock()
+	defer null.Unlock()
+	if null.file != nil {
+		return null.file, nil
+	}
+	err := kernel.RetryFD(func() (err error) { null.file, err = os.OpenFile(os.DevNull, os.O_RDWR, 0); return err })
+	return null.file, err
 }
 
-var null struct { // no sync.OnceValues: every process would pay for it before main
-	once sync.Once
-	file *os.File
-	err  error
+var null struct {
+	sync.Mutex
+	file *os.File // nil: not opened yet
 }
