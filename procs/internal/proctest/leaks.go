@@ -21,10 +21,11 @@ import (
 func Main(m *testing.M) (code int) {
 	os.Setenv("GORACE", "atexit_sleep_ms=0") // else every child of a -race build stays for a second
 	wait.HeedHangup()
+	before := given()
 	if code = m.Run(); code != 0 {
 		return code
 	}
-	if leaks := findLeaks(); leaks != "" {
+	if leaks := findLeaks(before); leaks != "" {
 		fmt.Fprintln(os.Stderr, "leaked:\n"+leaks)
 		return 1
 	}
@@ -33,18 +34,18 @@ func Main(m *testing.M) (code int) {
 
 // findLeaks looks for what the tests must not leave behind: goroutines of our
 // packages, children, descriptors, segments. It waits for what is about to go.
-func findLeaks() (leaks string) {
+func findLeaks(before map[string]int) (leaks string) {
 	deadline := time.Now().Add(wait.Patience)
 	for {
 		runtime.GC() // adopted objects nobody closed
-		if leaks = leaksNow(); leaks == "" || time.Now().After(deadline) {
+		if leaks = leaksNow(before); leaks == "" || time.Now().After(deadline) {
 			return leaks
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
 }
 
-func leaksNow() string {
+func leaksNow(before map[string]int) string {
 	var out []string
 	buf := make([]byte, 1<<20)
 	for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
@@ -58,13 +59,9 @@ func leaksNow() string {
 			out = append(out, "children: "+string(b))
 		}
 	}
-	fds, _ := filepath.Glob("/proc/self/fd/*")
-	for _, f := range fds {
-		to, _ := os.Readlink(f)
-		for _, kind := range []string{"memfd:", "socket:", "pidfd"} {
-			if strings.Contains(to, kind) {
-				out = append(out, "descriptor: "+f+" "+to)
-			}
+	for kind, open := range descriptors() {
+		if len(open) > before[kind] {
+			out = append(out, fmt.Sprintf("descriptors, of which there may be %d: %q", before[kind], open))
 		}
 	}
 	if n := shm.Live(); n != 0 {
@@ -75,4 +72,30 @@ func leaksNow() string {
 		out = append(out, "named segments: "+strings.Join(left, " "))
 	}
 	return strings.Join(out, "\n\n")
+}
+
+// descriptors lists what this process has open of the kinds that procs makes.
+func descriptors() map[string][]string {
+	open := make(map[string][]string)
+	fds, _ := filepath.Glob("/proc/self/fd/*")
+	for _, f := range fds {
+		to, _ := os.Readlink(f)
+		for _, kind := range []string{"memfd:", "socket:", "pidfd", "eventfd", "pipe:"} {
+			if strings.Contains(to, kind) {
+				open[kind] = append(open[kind], f+" "+to)
+			}
+		}
+	}
+	return open
+}
+
+// given counts those that are not the tests' own: standard files, which may be
+// pipes, and what the runtime's poller wakes itself by.
+func given() map[string]int {
+	n := make(map[string]int)
+	for kind, open := range descriptors() {
+		n[kind] = len(open)
+	}
+	n["eventfd"] = max(n["eventfd"], 1)
+	return n
 }
