@@ -7,9 +7,11 @@ import (
 	"errors"
 	"math"
 	"testing"
+	"time"
 
 	"switchyard/procs"
 	"switchyard/procs/internal/codec"
+	"switchyard/procs/internal/proctest"
 )
 
 // held is one of each container, as references are put into it and taken out.
@@ -391,4 +393,53 @@ func TestNumbers(t *testing.T) {
 	sums[uintptr](t, m, 7, 1<<50)
 	sums[float32](t, m, 0.5, -2.25)
 	sums[float64](t, m, 1e300, 1e284)
+}
+
+type sender struct {
+	M *Manager
+	C *procs.Conn
+}
+
+var testSendAndEnd = procs.Register("test.sendAndEnd", func(_ context.Context, in sender) (int, error) {
+	l, err := NewList(in.M, 7)
+	if err != nil {
+		return 0, err
+	}
+	return 0, in.C.Send(l)
+})
+
+// An object in a message that nobody has received outlives its sender, but not
+// for ever.
+func TestReferenceOutlivesSender(t *testing.T) {
+	for _, outlive := range []time.Duration{pinsOutlive, time.Millisecond} {
+		m := must(Serve(Config{}))(t)
+		defer m.Close()
+		m.server.mu.Lock()
+		m.server.pinsOutlive = outlive
+		m.server.mu.Unlock()
+		a, b, err := procs.NewPipe(procs.OneWay)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		defer b.Close()
+		proctest.Join(t, proctest.Started(t, procs.NewProcess(testSendAndEnd, sender{m, b}, procs.ProcessConfig{})))
+		eventually(t, "the sender has left", func() bool { return must(m.Stats())(t).Clients == 0 })
+		var l *List[int]
+		if outlive == pinsOutlive {
+			if err := a.Recv(&l); err != nil {
+				t.Fatal(err)
+			}
+			if v, err := l.Get(0); v != 7 || err != nil {
+				t.Error(v, err)
+			}
+			l.Close()
+		}
+		eventually(t, "the object is gone", func() bool { return must(m.Stats())(t).Objects == 0 })
+		if outlive != pinsOutlive {
+			if err := a.Recv(&l); !errors.Is(err, ErrReleased) {
+				t.Error(l, err)
+			}
+		}
+	}
 }

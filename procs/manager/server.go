@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"syscall"
+	"time"
 
 	"switchyard/procs"
 	"switchyard/procs/connection"
@@ -134,6 +135,8 @@ type server struct {
 	stopOnce sync.Once
 	wg       sync.WaitGroup
 
+	pinsOutlive time.Duration
+
 	mu      sync.RWMutex
 	objects map[uint64]*managed
 	links   map[*serverLink]struct{}
@@ -150,7 +153,7 @@ type published struct {
 }
 
 func newServer() *server {
-	s := &server{done: make(chan struct{}), objects: make(map[uint64]*managed), links: make(map[*serverLink]struct{}),
+	s := &server{done: make(chan struct{}), pinsOutlive: pinsOutlive, objects: make(map[uint64]*managed), links: make(map[*serverLink]struct{}),
 		pins: make(map[uint64]uint64), names: make(map[string]published)}
 	var b [8]byte
 	kernel.Random(b[:])

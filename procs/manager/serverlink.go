@@ -173,7 +173,7 @@ func (l *serverLink) leave() {
 		defer s.stop(sig)
 	}
 	if len(pins) > 0 {
-		time.AfterFunc(pinsOutlive, func() {
+		time.AfterFunc(s.pinsOutlive, func() {
 			for p := range pins {
 				s.unpin(p)
 			}
