@@ -44,6 +44,19 @@ func TestPoolInvalid(t *testing.T) {
 	}
 }
 
+var testGOMAXPROCS = Register("test.gomaxprocs", func(context.Context, int) (int, error) { return runtime.GOMAXPROCS(0), nil })
+
+// A worker has one processor, whatever we have, unless it is to have more.
+func TestPoolGOMAXPROCS(t *testing.T) {
+	t.Setenv("GOMAXPROCS", "2")
+	for set, want := range map[int]int{0: 1, 1: 1, 3: 3} {
+		p := newPool(t, PoolConfig{Workers: 1, GOMAXPROCS: set})
+		if got, err := Apply(soon(t), p, testGOMAXPROCS, 0); got != want || err != nil {
+			t.Errorf("GOMAXPROCS %d: %d, want %d (%v)", set, got, want, err)
+		}
+	}
+}
+
 // A pool that was closed or terminated takes nothing more.
 func TestPoolEnded(t *testing.T) {
 	for name, end := range map[string]func(*Pool){"Close": (*Pool).Close, "Terminate": (*Pool).Terminate} {

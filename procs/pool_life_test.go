@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -91,6 +93,66 @@ func TestPoolWorkersNeverReadyEnds(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// testCrashOften ends three of four workers before they are ready.
+var testCrashOften = Register("test.crashoften", func(_ context.Context, dir string) (int, error) {
+	for n := 1; ; n++ {
+		if os.Mkdir(filepath.Join(dir, strconv.Itoa(n)), 0o700) != nil {
+			continue
+		}
+		if n%4 != 0 {
+			os.Exit(3)
+		}
+		return 0, nil
+	}
+})
+
+// As long as workers become ready now and then, a pool does not give up.
+func TestPoolWorkersSometimesReady(t *testing.T) {
+	dir := t.TempDir()
+	p := newPool(t, PoolConfig{Workers: 1, MaxTasksPerChild: 1, Initializer: NewInitializer(testCrashOften, dir)})
+	for i := range 6 {
+		if v, err := Apply(soon(t), p, testSquare, i); v != i*i || err != nil {
+			t.Fatal(i, v, err)
+		}
+	}
+	if ends, err := os.ReadDir(dir); err != nil || len(ends)*3/4*maxCrashes/8 <= 2*maxCrashes {
+		t.Errorf("%d workers were started (%v): too few to tell", len(ends), err)
+	}
+}
+
+// A worker that is stopped reads no descriptors: who submits tasks that have
+// some is not held up, and all are done when it goes on.
+func TestPoolStoppedWorkerDescriptors(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 1})
+	l := closing(t, must(NewLock())(t), nil)
+	if _, err := Apply(soon(t), p, testUseLock, l); err != nil {
+		t.Fatal(err)
+	}
+	pid := p.PIDs()[0]
+	syscall.Kill(pid, syscall.SIGSTOP)
+	const tasks = 500 // more than the control socket takes
+	var rs []*AsyncResult[int]
+	submitted := make(chan struct{})
+	go func() {
+		defer close(submitted)
+		for range tasks {
+			rs = append(rs, ApplyAsync(p, testUseLock, l))
+		}
+	}()
+	select {
+	case <-submitted:
+	case <-soon(t).Done():
+		t.Error("they wait for the worker")
+	}
+	syscall.Kill(pid, syscall.SIGCONT)
+	<-submitted
+	for i, r := range rs {
+		if got, err := r.Get(soon(t)); got != pid || err != nil {
+			t.Fatal(i, got, pid, err)
+		}
 	}
 }
 

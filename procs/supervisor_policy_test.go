@@ -205,6 +205,13 @@ func TestSupervisorPolicy(t *testing.T) {
 			log: "0s start a, 2s start a, 4s start a, 9s start a, 14s start a, 20s start a, 1m40s terminate a",
 			err: "procs: supervisor: context deadline exceeded",
 		},
+		"back-off stays at a minute": {
+			config:   SupervisorConfig{Backoff: 31 * s},
+			children: children("a", Permanent),
+			lives:    map[string][]life{"a": {{runs: s, code: 1}, {runs: s, code: 1}}},
+			log:      "0s start a, 32s start a, 1m33s start a, 1m40s terminate a",
+			err:      "procs: supervisor: context deadline exceeded",
+		},
 		"one that waits holds up no other": {
 			config:   SupervisorConfig{MaxRestarts: 100, Backoff: 10 * s},
 			children: children("a b", Permanent),

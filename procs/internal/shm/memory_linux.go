@@ -17,14 +17,14 @@ const plenty = 16 << 20
 // A file system has a limit and says so; anonymous memory has none, and asking
 // for too much of it would make the kernel kill a process instead.
 func checkMemory(size int) error {
-	if size > plenty && uint64(size) > min(memAvailable(), cgroupRoom()) {
+	if size > plenty && uint64(size) > min(memAvailable("/proc"), cgroupRoom("/proc", "/sys/fs/cgroup")) {
 		return unix.ENOMEM
 	}
 	return nil
 }
 
-func memAvailable() uint64 {
-	b, err := os.ReadFile("/proc/meminfo")
+func memAvailable(proc string) uint64 {
+	b, err := os.ReadFile(proc + "/meminfo")
 	_, rest, ok := bytes.Cut(b, []byte("\nMemAvailable:"))
 	if err != nil || !ok {
 		return math.MaxUint64
@@ -41,8 +41,8 @@ func memAvailable() uint64 {
 }
 
 // cgroupRoom returns what the control group (version 2) leaves us.
-func cgroupRoom() uint64 {
-	b, err := os.ReadFile("/proc/self/cgroup")
+func cgroupRoom(proc, groups string) uint64 {
+	b, err := os.ReadFile(proc + "/self/cgroup")
 	if err != nil {
 		return math.MaxUint64
 	}
@@ -50,8 +50,8 @@ func cgroupRoom() uint64 {
 	if !ok {
 		return math.MaxUint64
 	}
-	limit, ok1 := readNumber("/sys/fs/cgroup" + path + "/memory.max")
-	used, ok2 := readNumber("/sys/fs/cgroup" + path + "/memory.current")
+	limit, ok1 := readNumber(groups + path + "/memory.max")
+	used, ok2 := readNumber(groups + path + "/memory.current")
 	if !ok1 || !ok2 {
 		return math.MaxUint64
 	}

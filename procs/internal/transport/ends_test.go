@@ -120,6 +120,29 @@ func third(_ uint32, _ []byte, _ []int, err error) error { return err }
 
 func secondOf(_ bool, err error) error { return err }
 
+// Short messages go at once, and the death of the other machine is noticed, on
+// a socket that nobody else has set up.
+func TestStreamOptions(t *testing.T) {
+	for name, make := range map[string]func(f *os.File) (Transport, error){
+		"ours":   func(f *os.File) (Transport, error) { return OfSocket(f, true, 1<<10, false) },
+		"Python": func(f *os.File) (Transport, error) { return OfPythonSocket(f, 1<<10) },
+	} {
+		fd := proctest.Must(unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0))(t)
+		a := proctest.Must(make(os.NewFile(uintptr(fd), "tcp")))(t)
+		defer a.Close()
+		raw := proctest.Must(a.SyscallConn())(t)
+		for option, want := range map[[2]int]int{
+			{unix.IPPROTO_TCP, unix.TCP_NODELAY}: 1, {unix.SOL_SOCKET, unix.SO_KEEPALIVE}: 1,
+			{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE}: 15, {unix.IPPROTO_TCP, unix.TCP_KEEPINTVL}: 15,
+		} {
+			got, err := -1, error(nil)
+			if cerr := raw.Control(func(fd uintptr) { got, err = unix.GetsockoptInt(int(fd), option[0], option[1]) }); cerr != nil || err != nil || got != want {
+				t.Errorf("%s: option %v is %d, want %d (%v, %v)", name, option, got, want, cerr, err)
+			}
+		}
+	}
+}
+
 // A message is as long as the limit, and no longer, on either side of TCP.
 func TestStreamLimit(t *testing.T) {
 	x, y := SocketPair(t, true)
