@@ -12,9 +12,11 @@
 //
 // A change is never written to the tree: "go test -overlay" shows it to the
 // compiler, also to go commands that a test starts (by GOFLAGS). The tests of
-// the package come first, then those of the packages that import it; for
-// X/internal/... those of X. They run with -short, without the race detector
-// and without vet. A change is caught if a test fails, panics, exceeds the
+// the package come first, then those of the packages that import it (not with
+// -own); for X/internal/... those of X. Among the tests of one package, those
+// come first whose names, or the names of whose files, tell that they are near
+// to the change. They run with -short, without the race detector and without
+// vet. A change is caught if a test fails, panics, exceeds the
 // time limit (derived from a run without changes) or the memory limit.
 // Everything that a run started is killed with it: on Linux, as root, it lives
 // in a PID namespace of its own, in which the module is read-only.

@@ -69,6 +69,10 @@ func beInit(dir string, args []string) int {
 
 // enclose gives the namespace its own /proc, and makes dir read-only.
 func enclose(dir string) error {
+	here, err := os.Getwd()
+	if err != nil {
+		return err
+	}
 	if err := syscall.Mount("", "/", "", syscall.MS_PRIVATE|syscall.MS_REC, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
@@ -84,7 +88,7 @@ func enclose(dir string) error {
 	if err := syscall.Mount("", dir, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
 		return fmt.Errorf("make %s read-only: %w", dir, err)
 	}
-	return os.Chdir(dir) // through the new mount
+	return os.Chdir(here) // through the new mount
 }
 
 // killTree kills a process, its group, and all below it.

@@ -24,12 +24,13 @@ type Module struct {
 	Packages []*Package
 	export   map[string]string // compiled form of each package, by import path
 	all      map[string]*listed
+	suites   map[string]*Suite
 }
 
 // A Package is one whose code is to be changed.
 type Package struct {
 	Path    string
-	Tests   []string // packages whose tests are to see a change, in order
+	Tests   []*Suite // which are to see a change, in order
 	Changes []*Change
 
 	files []*source
@@ -56,35 +57,29 @@ type listed struct {
 }
 
 // Load finds the packages that match the patterns, in the module of dir, and
-// lists their changes.
-func Load(dir string, patterns []string) (*Module, error) {
+// lists their changes. If own, importers are not among the tests.
+func Load(dir string, patterns []string, own bool) (*Module, error) {
 	root, err := output(dir, "go", "list", "-m", "-f", "{{.Dir}}")
 	if err != nil {
 		return nil, err
 	}
-	m := &Module{Dir: strings.TrimSpace(string(root)), export: map[string]string{}, all: map[string]*listed{}}
+	m := &Module{Dir: strings.TrimSpace(string(root)), export: map[string]string{}, all: map[string]*listed{}, suites: map[string]*Suite{}}
 	wanted, err := output(dir, append([]string{"go", "list"}, patterns...)...)
 	if err != nil {
 		return nil, err
 	}
-	text, err := output(m.Dir, "go", "list", "-deps", "-export", "-json=ImportPath,Dir,Export,GoFiles,Imports,TestImports,XTestImports,TestGoFiles,XTestGoFiles,Standard,Error", "./...")
+	// All are needed to know who imports whom, and the compiled form of those
+	// alone that are looked at.
+	const fields = "-json=ImportPath,Dir,Export,GoFiles,Imports,TestImports,XTestImports,TestGoFiles,XTestGoFiles,Standard,Error"
+	err = m.list("go", "list", fields, "./...")
+	if err == nil {
+		err = m.list(append([]string{"go", "list", "-deps", "-export", fields}, strings.Fields(string(wanted))...)...)
+	}
 	if err != nil {
 		return nil, err
 	}
-	for d := json.NewDecoder(bytes.NewReader(text)); ; {
-		var l listed
-		if err := d.Decode(&l); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return nil, err
-		}
-		if l.Error != nil {
-			return nil, errors.New(l.Error.Err)
-		}
-		m.all[l.ImportPath], m.export[l.ImportPath] = &l, l.Export
-	}
 	for _, path := range strings.Fields(string(wanted)) {
-		p, err := m.load(path)
+		p, err := m.load(path, own)
 		if err != nil {
 			return nil, err
 		}
@@ -93,14 +88,41 @@ func Load(dir string, patterns []string) (*Module, error) {
 	return m, nil
 }
 
+// list notes the packages that a go list command prints as JSON.
+func (m *Module) list(command ...string) error {
+	text, err := output(m.Dir, command...)
+	if err != nil {
+		return err
+	}
+	for d := json.NewDecoder(bytes.NewReader(text)); ; {
+		var l listed
+		if err := d.Decode(&l); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if l.Error != nil {
+			return errors.New(l.Error.Err)
+		}
+		m.all[l.ImportPath], m.export[l.ImportPath] = &l, l.Export
+	}
+}
+
 // load parses and checks one package and lists its changes.
-func (m *Module) load(path string) (*Package, error) {
+func (m *Module) load(path string, own bool) (*Package, error) {
 	l := m.all[path]
 	if l == nil {
 		return nil, fmt.Errorf("%s is not in the module", path)
 	}
 	fset := token.NewFileSet()
-	p := &Package{Path: path, Tests: m.tests(path)}
+	p := &Package{Path: path}
+	for _, tests := range m.tests(path, own) {
+		suite, err := m.suite(tests)
+		if err != nil {
+			return nil, err
+		}
+		p.Tests = append(p.Tests, suite)
+	}
 	p.conf = types.Config{Importer: importer.ForCompiler(fset, "gc", m.open)}
 	var files []*ast.File
 	for _, name := range l.GoFiles {
@@ -155,13 +177,16 @@ func (p *Package) compiles(c *Change) bool {
 
 // tests returns the packages whose tests see a change of path: its own, then
 // those that import it; of X/internal/..., X.
-func (m *Module) tests(path string) []string {
+func (m *Module) tests(path string, own bool) []string {
 	var tests []string
 	if l := m.all[path]; len(l.TestGoFiles)+len(l.XTestGoFiles) > 0 {
 		tests = append(tests, path)
 	}
 	if owner, _, ok := strings.Cut(path, "/internal/"); ok && m.all[owner] != nil {
 		return append(tests, owner)
+	}
+	if own {
+		return tests
 	}
 	var importers []string
 	for other, l := range m.all {
@@ -174,6 +199,17 @@ func (m *Module) tests(path string) []string {
 	}
 	slices.Sort(importers)
 	return append(tests, importers...)
+}
+
+// suite returns the tests of a package, which packages share.
+func (m *Module) suite(path string) (*Suite, error) {
+	if s := m.suites[path]; s != nil {
+		return s, nil
+	}
+	l := m.all[path]
+	s := &Suite{Path: path, Dir: l.Dir}
+	m.suites[path] = s
+	return s, s.load(slices.Concat(l.TestGoFiles, l.XTestGoFiles))
 }
 
 // output runs a command and returns what it printed.

@@ -26,6 +26,7 @@ type Options struct {
 	Known    Known
 	Parallel int
 	Memory   int64
+	Own      bool
 	List     bool
 	JSON     bool
 	Verbose  bool
@@ -64,6 +65,7 @@ func parseFlags(args []string) (Options, error) {
 	memory := flags.Int64("memory", memoryTotal()>>21, "MiB that the processes of one run may take (0 is no limit)")
 	match := flags.String("match", "", "only changes whose \"file:function: before -> after\" matches this expression")
 	known := flags.String("known", "", "file of changes that are known to make no difference")
+	flags.BoolVar(&o.Own, "own", false, "run no tests of importers: fewer changes are caught, in less time")
 	flags.BoolVar(&o.List, "list", false, "print the changes that would be drawn, and run nothing")
 	flags.BoolVar(&o.JSON, "json", false, "print JSON, one object a line: each change with its verdict, then the scores")
 	flags.BoolVar(&o.Verbose, "v", false, "print the caught changes too, with the test that failed")
@@ -94,7 +96,7 @@ func parseFlags(args []string) (Options, error) {
 
 // mutate does what the options say and prints it.
 func mutate(ctx context.Context, o Options, w io.Writer) error {
-	m, err := Load(o.Dir, o.Patterns)
+	m, err := Load(o.Dir, o.Patterns, o.Own)
 	if err != nil {
 		return err
 	}
@@ -105,7 +107,7 @@ func mutate(ctx context.Context, o Options, w io.Writer) error {
 	defer os.RemoveAll(temp)
 	s := &session{
 		Options: o, out: w,
-		runner: &Runner{Dir: m.Dir, Temp: temp, Memory: o.Memory, Limits: map[string]time.Duration{}, Sealed: canSeal()},
+		runner: &Runner{Dir: m.Dir, Temp: temp, Memory: o.Memory, Sealed: canSeal(), Floor: 15 * time.Second},
 	}
 	var total Score
 	var scores []Score

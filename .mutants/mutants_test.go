@@ -155,17 +155,20 @@ func TestMutateInternal(t *testing.T) {
 // program is gone afterwards.
 func TestMutateEndless(t *testing.T) {
 	dir := module(t)
-	m, err := Load(dir, []string{"./a"})
+	m, err := Load(dir, []string{"./a"}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := m.Packages[0]
-	r := &Runner{Dir: dir, Temp: t.TempDir(), Sealed: canSeal(), Limits: map[string]time.Duration{"example/a": time.Second}}
+	r := &Runner{Dir: dir, Temp: t.TempDir(), Sealed: canSeal(), Floor: time.Second}
+	if err := r.Baseline(t.Context(), p.Tests); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range p.Changes {
 		if c.Function != "Loop" || c.Kind != "arithmetic" {
 			continue
 		}
-		verdict, by, err := r.Try(t.Context(), c, []string{"example/a"})
+		verdict, by, err := r.Try(t.Context(), c, p.Tests)
 		if err != nil || verdict != Limit || by != "example/a: timeout in TestLoop" {
 			t.Errorf("%s: %s by %q, %v", c.Name(), verdict, by, err)
 		}

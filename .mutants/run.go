@@ -30,48 +30,46 @@ type Runner struct {
 	Dir    string // of the module
 	Temp   string // for overlays and the tests' own files
 	Memory int64  // bytes that the processes of one run may take
-	Limits map[string]time.Duration
-	Sealed bool // runs live in a PID namespace
+	Sealed bool   // runs live in a PID namespace
+	Floor  time.Duration
 
 	runs atomic.Int64
 }
 
-// buildTime bounds what the go command takes beside the tests themselves.
-const buildTime = 5 * time.Minute
+const (
+	buildTime    = 5 * time.Minute
+	baselineTime = 15 * time.Minute
+)
 
-// limitOf derives the time limit of a test program from the time that it takes
-// without a change. The floor is for what a busy machine does to short tests.
-func limitOf(took time.Duration) time.Duration { return 15*time.Second + 3*took }
+// limit derives the time limit of tests from the time that they take without a
+// change. The floor is for what a busy machine does to short tests.
+func (r *Runner) limit(took time.Duration) time.Duration { return r.Floor + 3*took }
 
-var tookTime = regexp.MustCompile(`(?m)^ok\s+\S+\s+([0-9.]+)s`)
-
-// Baseline runs the tests of each package without a change, and sets their
-// time limits.
-func (r *Runner) Baseline(ctx context.Context, packages []string) error {
-	for _, path := range packages {
-		if _, done := r.Limits[path]; done {
+// Baseline runs tests without a change, to learn how long they take.
+func (r *Runner) Baseline(ctx context.Context, suites []*Suite) error {
+	for _, s := range suites {
+		if s.Took > 0 {
 			continue
 		}
-		out, err := r.test(ctx, path, "", 15*time.Minute)
-		if err != nil {
-			return fmt.Errorf("the tests of %s fail without a change: %w\n%s", path, err, tail(out, 40))
+		program, out, err := r.build(ctx, s, "")
+		if err == nil {
+			began := time.Now()
+			out, err = r.run(ctx, s, program, "", baselineTime, "-test.v")
+			s.measured(time.Since(began), out)
 		}
-		m := tookTime.FindSubmatch(out)
-		if m == nil {
-			return fmt.Errorf("the tests of %s: go test printed %q", path, tail(out, 5))
-		}
-		took, err := time.ParseDuration(string(m[1]) + "s")
 		if err != nil {
+			return fmt.Errorf("the tests of %s fail without a change: %w\n%s", s.Path, err, tail(out, 40))
+		}
+		if err := os.Remove(program); err != nil {
 			return err
 		}
-		r.Limits[path] = limitOf(took)
 	}
 	return nil
 }
 
-// Try runs the tests of each package in order until one catches the change. It
-// returns what caught it.
-func (r *Runner) Try(ctx context.Context, c *Change, tests []string) (Verdict, string, error) {
+// Try runs tests in order until one catches the change. It returns what caught
+// it.
+func (r *Runner) Try(ctx context.Context, c *Change, suites []*Suite) (Verdict, string, error) {
 	dir, err := os.MkdirTemp(r.Temp, "change-")
 	if err != nil {
 		return "", "", err
@@ -85,38 +83,83 @@ func (r *Runner) Try(ctx context.Context, c *Change, tests []string) (Verdict, s
 	if err := errors.Join(os.WriteFile(changed, c.apply(), 0o644), os.WriteFile(overlay, text, 0o644)); err != nil {
 		return "", "", err
 	}
-	for _, path := range tests {
-		out, err := r.test(ctx, path, overlay, r.Limits[path])
+	for _, s := range suites {
+		verdict, by, err := r.trySuite(ctx, c, s, overlay)
 		switch {
 		case ctx.Err() != nil:
 			return "", "", context.Cause(ctx)
-		case err == nil:
-			continue
-		case strings.Contains(string(out), "[build failed]"):
-			return Broken, string(tail(out, 3)), nil
-		case errors.Is(err, errLimit):
-			return Limit, path + ": " + err.Error(), nil
-		case strings.Contains(string(out), "panic: test timed out after"):
-			return Limit, path + ": " + running(out), nil
-		default:
-			return Caught, path + ": " + firstFailure(out), nil
+		case err != nil || verdict == Broken:
+			return verdict, by, err
+		case verdict != Survived:
+			return verdict, s.Path + ": " + by, nil
 		}
 	}
 	return Survived, "", nil
 }
 
+// trySuite runs the tests near to the change, which find most and take little,
+// and then the others.
+func (r *Runner) trySuite(ctx context.Context, c *Change, s *Suite, overlay string) (Verdict, string, error) {
+	program, out, err := r.build(ctx, s, overlay)
+	if err != nil {
+		return Broken, string(tail(out, 3)), nil
+	}
+	defer os.Remove(program)
+	var others []string
+	if near, took := s.near(c); len(near) > 0 {
+		names := "^(" + strings.Join(near, "|") + ")$"
+		out, err = r.run(ctx, s, program, overlay, r.limit(took), "-test.run="+names)
+		if verdict, by := judge(out, err); verdict != Survived {
+			return verdict, by, nil
+		}
+		others = []string{"-test.skip=" + names}
+	}
+	out, err = r.run(ctx, s, program, overlay, r.limit(s.Took), others...)
+	verdict, by := judge(out, err)
+	return verdict, by, nil
+}
+
+// judge tells what a run of tests says of the change, and who says it.
+func judge(out []byte, err error) (Verdict, string) {
+	switch {
+	case err == nil:
+		return Survived, ""
+	case errors.Is(err, errLimit):
+		return Limit, err.Error()
+	case strings.Contains(string(out), "panic: test timed out after"):
+		return Limit, running(out)
+	}
+	return Caught, firstFailure(out)
+}
+
 var errLimit = errors.New("over the limit")
 
-// test runs the tests of one package, with an overlay unless it is "". The
-// test program may take the limit, and the whole call the building as well.
-func (r *Runner) test(ctx context.Context, path, overlay string, limit time.Duration) ([]byte, error) {
-	// Short names: tests put sockets below, whose paths are bounded.
-	temp := filepath.Join(r.Temp, "r"+strconv.FormatInt(r.runs.Add(1), 10))
+// build compiles tests, with an overlay unless it is "".
+func (r *Runner) build(ctx context.Context, s *Suite, overlay string) (program string, out []byte, err error) {
+	program = r.name("t")
+	out, err = r.call(ctx, r.Dir, overlay, buildTime, "go", "test", "-c", "-o", program, s.Path)
+	return program, out, err
+}
+
+// run runs a test program. It ends itself at the limit, if it can.
+func (r *Runner) run(ctx context.Context, s *Suite, program, overlay string, limit time.Duration, args ...string) ([]byte, error) {
+	args = append([]string{program, "-test.short", "-test.failfast", "-test.paniconexit0", "-test.timeout=" + limit.String()}, args...)
+	return r.call(ctx, s.Dir, overlay, limit+time.Minute, args...)
+}
+
+// name returns a path that is not used yet. It is short: tests put sockets
+// below, whose paths are bounded.
+func (r *Runner) name(kind string) string {
+	return filepath.Join(r.Temp, kind+strconv.FormatInt(r.runs.Add(1), 10))
+}
+
+// call runs a command, and ends whatever it left.
+func (r *Runner) call(ctx context.Context, dir, overlay string, limit time.Duration, command ...string) ([]byte, error) {
+	temp := r.name("r")
 	if err := os.Mkdir(temp, 0o755); err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(temp)
-	args := []string{"go", "test", "-short", "-count=1", "-failfast", "-vet=off", "-timeout", limit.String()}
 	flags := os.Getenv("GOFLAGS")
 	if overlay != "" {
 		flags += " -overlay=" + overlay // go commands of the tests see it too
@@ -126,11 +169,11 @@ func (r *Runner) test(ctx context.Context, path, overlay string, limit time.Dura
 		return nil, err
 	}
 	defer out.Close()
-	cmd := r.command(append(args, path))
-	cmd.Dir = r.Dir
+	cmd := r.command(command)
+	cmd.Dir = dir
 	cmd.Env = append(cmd.Environ(), "GOFLAGS="+strings.TrimSpace(flags), "TMPDIR="+temp)
 	cmd.Stdout, cmd.Stderr = out, out // a file: nothing waits for a child that keeps it open
-	ctx, cancel := context.WithTimeoutCause(ctx, limit+buildTime, fmt.Errorf("%w: hung", errLimit))
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w: hung", errLimit))
 	defer cancel()
 	err = r.supervise(ctx, cmd)
 	text, readErr := os.ReadFile(out.Name())
