@@ -5,12 +5,17 @@ package remote
 import (
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"switchyard/procs"
 )
@@ -26,29 +31,104 @@ func BenchmarkPython(b *testing.B) {
 	server := serve(b, ServerConfig{})
 	startWorker(b, server.URL())
 	for _, c := range []struct {
-		name string
-		lane Lane
-	}{{"AtMostOnce", AtMostOnce}, {"AtLeastOnce", AtLeastOnce}} {
+		name   string
+		config Config
+		lane   Lane
+	}{{"AtMostOnce", testConfig, AtMostOnce}, {"AtMostOnce/ServerOnly", serverOnly, AtMostOnce}, {"AtLeastOnce", testConfig, AtLeastOnce}} {
 		for _, inflight := range []int{1, 64} {
 			b.Run(fmt.Sprintf("%s/inflight=%d", c.name, inflight), func(b *testing.B) {
-				p := newPool(b, server.URL(), PoolConfig{Lane: c.lane, Ahead: inflight})
-				const n = 2000
-				squares(b, p, 100, inflight)
-				var ours, python time.Duration
-				b.ResetTimer()
-				for range b.N {
-					begin := time.Now()
-					squares(b, p, n, inflight)
-					ours += time.Since(begin)
-					python += baseManager(b, n, inflight)
+				s := must(Connect(soon(b), server.URL(), c.config))(b)
+				defer s.Close()
+				p := must(NewPool(s, PoolConfig{Lane: c.lane, Ahead: inflight}))(b)
+				defer p.Terminate()
+				if c.lane == AtMostOnce {
+					hasLine(b, p, !c.config.ServerOnly)
 				}
-				b.StopTimer()
-				b.ReportMetric(float64(ours.Nanoseconds())/float64(b.N)/n, "ns/task")
-				b.ReportMetric(float64(python.Nanoseconds())/float64(b.N)/n, "python-ns/task")
-				b.ReportMetric(float64(python)/float64(ours), "x-python")
+				besidePython(b, inflight, func(n int) { squares(b, p, n, inflight) })
 			})
 		}
 	}
+}
+
+// BenchmarkFloor measures what a round trip takes at least, beside Python's
+// BaseManager: bytes that another process sends back, by way of the server, as
+// both are configured by this package, or over a socket between the two.
+//
+//	go test -run=- -bench=Floor -benchtime=3x ./procs/remote
+func BenchmarkFloor(b *testing.B) {
+	if _, err := exec.LookPath("python3"); err != nil {
+		b.Skip("there is no python3")
+	}
+	message := make([]byte, taskHead+8)
+	b.Run("NATS", func(b *testing.B) {
+		server := serve(b, ServerConfig{})
+		nc := connect(b, server.URL()).nc
+		started(b, echoNATS, server.URL())
+		ask := func() error { _, err := nc.Request("echo", message, time.Second); return err }
+		eventually(b, "it is there", func() bool { return ask() == nil })
+		besidePython(b, 1, func(n int) {
+			for range n {
+				if err := ask(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	})
+	for _, network := range []string{"tcp", "unix"} {
+		b.Run(network, func(b *testing.B) {
+			l := must(net.Listen(network, map[string]string{"tcp": "127.0.0.1:0", "unix": filepath.Join(b.TempDir(), "socket")}[network]))(b)
+			defer l.Close()
+			started(b, echoSocket, [2]string{network, l.Addr().String()})
+			c := must(l.Accept())(b)
+			defer c.Close()
+			besidePython(b, 1, func(n int) {
+				for range n {
+					c.Write(message)
+					if _, err := io.ReadFull(c, message); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		})
+	}
+}
+
+var (
+	serverOnly = Config{AuthKey: testKey, ServerOnly: true}
+
+	echoNATS = procs.Register("remotetest.echoNATS", func(ctx context.Context, url string) (int, error) {
+		s, err := Connect(ctx, url, testConfig)
+		if err == nil {
+			_, err = s.nc.Subscribe("echo", func(m *nats.Msg) { m.Respond(m.Data) })
+			<-ctx.Done()
+		}
+		return 0, err
+	})
+	echoSocket = procs.Register("remotetest.echoSocket", func(_ context.Context, at [2]string) (int, error) {
+		c, err := net.Dial(at[0], at[1])
+		if err == nil {
+			_, err = io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{c})
+		}
+		return 0, err
+	})
+)
+
+// besidePython measures what does n tasks, and BaseManager, in turn.
+func besidePython(b *testing.B, inflight int, do func(n int)) {
+	const n = 2000
+	do(100)
+	var ours, python time.Duration
+	b.ResetTimer()
+	for range b.N {
+		begin := time.Now()
+		do(n)
+		ours += time.Since(begin)
+		python += baseManager(b, n, inflight)
+	}
+	b.StopTimer()
+	b.ReportMetric(float64(ours.Nanoseconds())/float64(b.N)/n, "ns/task")
+	b.ReportMetric(float64(python.Nanoseconds())/float64(b.N)/n, "python-ns/task")
+	b.ReportMetric(float64(python)/float64(ours), "x-python")
 }
 
 func squares(b *testing.B, p *Pool, n, inflight int) {

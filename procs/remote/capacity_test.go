@@ -24,9 +24,15 @@ func BenchmarkCapacity(b *testing.B) {
 	server, url := startServer(b, b.TempDir(), "127.0.0.1:0")
 	stored := storedTask(b, url)
 	worker := startWorker(b, url)
-	lane := func(lane Lane, inflight int) func(*testing.B) func(n int) {
+	lane := func(lane Lane, inflight int, config Config) func(*testing.B) func(n int) {
 		return func(b *testing.B) func(n int) {
-			p := newPool(b, url, PoolConfig{Lane: lane, Ahead: inflight})
+			s := must(Connect(soon(b), url, config))(b)
+			b.Cleanup(func() { s.Close() })
+			p := must(NewPool(s, PoolConfig{Lane: lane, Ahead: inflight}))(b)
+			b.Cleanup(p.Terminate)
+			if lane == AtMostOnce {
+				hasLine(b, p, !config.ServerOnly)
+			}
 			return func(n int) { squares(b, p, n, inflight) }
 		}
 	}
@@ -34,10 +40,12 @@ func BenchmarkCapacity(b *testing.B) {
 		name string
 		open func(*testing.B) func(n int)
 	}{
-		{"AtMostOnce/inflight=1", lane(AtMostOnce, 1)},
-		{"AtMostOnce/inflight=64", lane(AtMostOnce, 64)},
-		{"AtLeastOnce/inflight=1", lane(AtLeastOnce, 1)},
-		{"AtLeastOnce/inflight=64", lane(AtLeastOnce, 64)},
+		{"AtMostOnce/inflight=1", lane(AtMostOnce, 1, testConfig)},
+		{"AtMostOnce/inflight=64", lane(AtMostOnce, 64, testConfig)},
+		{"AtMostOnce/ServerOnly/inflight=1", lane(AtMostOnce, 1, serverOnly)},
+		{"AtMostOnce/ServerOnly/inflight=64", lane(AtMostOnce, 64, serverOnly)},
+		{"AtLeastOnce/inflight=1", lane(AtLeastOnce, 1, testConfig)},
+		{"AtLeastOnce/inflight=64", lane(AtLeastOnce, 64, testConfig)},
 		{"Queue", func(b *testing.B) func(n int) { return throughQueue(b, url) }},
 	} {
 		b.Run(c.name, func(b *testing.B) {

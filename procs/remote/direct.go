@@ -2,6 +2,7 @@ package remote
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -30,23 +31,31 @@ import (
 //	to.POOL.t.SEQ    the reply subject of a message of tasks, which tells
 //	                 workers of the one above
 //	to.POOL.p.WORKER answers to pings
+//	to.POOL.l.LINE   likewise, of a worker whose line has ended
 //	to.POOL.here     answers to who
 //
 // A message to a worker that has gone comes back at once: the server says to
 // its reply subject that nobody listens. So a task that comes back was not
 // begun. Tasks for a worker that is busy gather while others are being sent.
+// A worker that has a line gets them there: see line.
 type direct struct {
 	p     *Pool
 	s     *Session
 	inbox string // subjects of this pool: "to.POOL."
 	subs  []*nats.Subscription
-	done  chan struct{} // closed when the pool has ended
+	ctx   context.Context // until the pool has ended
+	end   context.CancelFunc
 	loop  sync.WaitGroup
 	out   outbox[letter]
+
+	finishing sync.Mutex // who calls back
 
 	mu         sync.Mutex
 	connected  bool
 	terminated bool
+	ended      bool // the pool has
+	lines      int  // that there are, or that are being made
+	lineSeq    uint64
 	seq        uint64 // of the last task
 	sentSeq    uint64 // of the last message
 	peers      map[string]*peer
@@ -65,12 +74,17 @@ type peer struct {
 	heard time.Time // when it last answered
 	gone  time.Time // when the server said so; zero: it is there
 	rest  time.Time // until when it gets nothing, as it had too much
+	line  *line     // nil: through the server
+
+	lined    bool // one is there, or being made
+	failures int  // to dial
 }
 
 // sending is what direct knows of a request.
 type sending struct {
 	peer    *peer  // nil while it waits
 	message uint64 // that it was sent with; 0: not yet
+	line    *line  // that it was sent over; nil: through the server
 	ended   bool   // only the peer still has it
 }
 
@@ -98,9 +112,10 @@ const (
 )
 
 func newDirect(p *Pool) (*direct, error) {
-	d := &direct{p: p, s: p.s, inbox: p.s.subject("to", rand.Text()) + ".", done: make(chan struct{}), connected: true,
+	d := &direct{p: p, s: p.s, inbox: p.s.subject("to", rand.Text()) + ".", connected: true,
 		peers: map[string]*peer{}, able: map[identity][]*peer{}, waiting: map[identity][]*request{},
 		lacking: map[identity]time.Time{}, inflight: map[uint64]*request{}}
+	d.ctx, d.end = context.WithCancel(context.Background())
 	d.out.send, d.out.run = d.sendOut, d.loop.Go
 	for subject, take := range map[string]nats.MsgHandler{
 		d.inbox + ">":       d.receive,
@@ -126,8 +141,17 @@ func (d *direct) unsubscribe() {
 	}
 }
 
-func (d *direct) close() { close(d.done) }
-func (d *direct) wait()  { d.loop.Wait() }
+func (d *direct) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ended = true
+	for _, p := range d.peers {
+		d.hangUp(p, p.line)
+	}
+	d.end()
+}
+
+func (d *direct) wait() { d.loop.Wait() }
 
 // run looks after workers and what waits for them.
 func (d *direct) run() {
@@ -139,7 +163,7 @@ func (d *direct) run() {
 		select {
 		case <-t.C:
 			d.look(n%whoAllBeat == 0)
-		case <-d.done:
+		case <-d.ctx.Done():
 			return
 		}
 	}
@@ -176,7 +200,7 @@ func (d *direct) dispatch(f identity) {
 			if to == nil {
 				break
 			}
-			r.sent.peer, r.sent.message = to, 0
+			r.sent.peer, r.sent.message, r.sent.line = to, 0, nil
 			d.inflight[r.number] = r
 			to.tasks++
 			d.out.add(letter{to: to, r: r})
@@ -230,29 +254,42 @@ func (d *direct) sendOut(letters []letter) {
 	}
 }
 
-// sendTo sends letters to a worker, in one message.
+// sendTo sends letters to a worker, in one message, over its line if there is
+// one. Cancellations go the way of their tasks.
 func (d *direct) sendTo(letters []letter, size int) {
 	d.mu.Lock()
 	d.sentSeq++
-	message := newMessage(size)
+	over := letters[0].to.line
+	message, byServer := newMessage(size), newMessage(0)
 	for _, l := range letters {
 		switch {
-		case l.cancel:
+		case l.cancel && l.r.sent.line == over:
 			message = (&task{number: l.r.number, limit: toCancel}).append(message)
+		case l.cancel && l.r.sent.line == nil:
+			byServer = (&task{number: l.r.number, limit: toCancel}).append(byServer)
+		case l.cancel: // its line has ended, and so will it
 		case d.inflight[l.r.number] == l.r && l.r.sent.peer == l.to: // it was not given up
-			l.r.sent.message = d.sentSeq
+			l.r.sent.message, l.r.sent.line = d.sentSeq, over
 			message = l.r.append(message)
 		}
 	}
-	reply := d.inbox + "t." + strconv.FormatUint(d.sentSeq, 36)
 	seq := d.sentSeq
+	if over == nil {
+		byServer = message
+	} else if len(message) > versionHead {
+		over.out.add(message) // before the line is said to be over
+	}
 	d.mu.Unlock()
-	if len(message) == versionHead {
+	if over != nil {
+		over.flush(len(message))
+	}
+	if len(byServer) == versionHead {
 		return
 	}
-	if err := d.s.nc.PublishRequest(d.s.subject("task", letters[0].to.ID), reply, message); err != nil {
+	reply := d.inbox + "t." + strconv.FormatUint(seq, 36)
+	if err := d.s.nc.PublishRequest(d.s.subject("task", letters[0].to.ID), reply, byServer); err != nil {
 		d.mu.Lock()
-		all := d.giveUp(func(r *request) bool { return r.sent.message == seq }, fmt.Errorf("remote: send: %w", err))
+		all := d.giveUp(func(r *request) bool { return r.sent.message == seq && r.sent.line == nil }, fmt.Errorf("remote: send: %w", err))
 		d.mu.Unlock()
 		d.p.end(all)
 	}
@@ -276,6 +313,8 @@ func (d *direct) receive(m *nats.Msg) {
 			p.heard = time.Now()
 		}
 		d.mu.Unlock()
+	case strings.HasPrefix(what, "l.") && !nobody:
+		d.lineLost(what[2:])
 	case what == "here" && !nobody:
 		d.meet(m.Data)
 	}
@@ -313,6 +352,8 @@ func (d *direct) results(data []byte) {
 	d.dispatchAll()
 	d.mu.Unlock()
 	d.out.flush(true)
+	d.finishing.Lock() // one line after the other
+	defer d.finishing.Unlock()
 	d.p.end(all)
 }
 
@@ -322,7 +363,7 @@ func (d *direct) nobody(message uint64) {
 	var p *peer
 	for _, number := range slices.Backward(slices.Sorted(maps.Keys(d.inflight))) {
 		r := d.inflight[number]
-		if r.sent.message != message {
+		if r.sent.message != message || r.sent.line != nil {
 			continue
 		}
 		delete(d.inflight, number)
@@ -354,6 +395,26 @@ func (d *direct) refused(p *peer, r *request, why string) {
 
 func (d *direct) ping(p *peer) {
 	d.s.nc.PublishRequest(d.s.subject("ping", p.ID), d.inbox+"p."+p.ID, nil)
+}
+
+// ask asks a worker whose line has ended whether it lives: if so, it has
+// cancelled what came over the line.
+func (d *direct) ask(p *peer, l *line) {
+	d.s.nc.PublishRequest(d.s.subject("ping", p.ID), d.inbox+"l."+strconv.FormatUint(l.number, 36), nil)
+	d.ping(p)
+}
+
+// lineLost gives up what was sent over a line that has ended, though the worker
+// lives.
+func (d *direct) lineLost(number string) {
+	d.mu.Lock()
+	all := d.giveUp(func(r *request) bool {
+		return r.sent.line != nil && strconv.FormatUint(r.sent.line.number, 36) == number
+	}, ErrConnectionLost)
+	d.dispatchAll()
+	d.mu.Unlock()
+	d.out.flush(true)
+	d.p.end(all)
 }
 
 // goes notes that a worker has gone. What it had begun is given up in a moment:
@@ -414,6 +475,7 @@ func (d *direct) meet(data []byte) {
 		fallthrough
 	default:
 		d.remember(p)
+		d.dial(p)
 	}
 	d.dispatchAll()
 	d.mu.Unlock()
@@ -426,7 +488,14 @@ func (d *direct) look(askAll bool) {
 	now := time.Now()
 	d.mu.Lock()
 	var all []ending
+	var lines []*line
 	for _, p := range d.peers {
+		if l := p.line; l != nil && now.Sub(l.heard) >= d.p.config.DeadAfter {
+			d.hangUp(p, l)
+		} else if l != nil {
+			l.out.add(linePing)
+			lines = append(lines, l)
+		}
 		switch {
 		case !p.gone.IsZero() && now.Sub(p.gone) >= goneGrace:
 			all = append(all, d.bury(p, "its process has ended, or lost its connection")...)
@@ -444,6 +513,9 @@ func (d *direct) look(askAll bool) {
 		d.askWho()
 	}
 	d.mu.Unlock()
+	for _, l := range lines {
+		l.flush(len(linePing))
+	}
 	d.out.flush(true)
 	d.p.end(all)
 }
@@ -465,6 +537,7 @@ func (e *DeadError) Is(target error) bool { return target == procs.ErrWorkerDied
 // bury removes a worker; what it had fails.
 func (d *direct) bury(p *peer, why string) (all []ending) {
 	d.forget(p)
+	d.hangUp(p, p.line)
 	delete(d.peers, p.ID)
 	return d.giveUp(func(r *request) bool { return r.sent.peer == p }, &DeadError{p.worker(), why})
 }
@@ -476,6 +549,7 @@ func (d *direct) giveUp(which func(*request) bool, err error) (all []ending) {
 			continue
 		}
 		delete(d.inflight, seq)
+		r.sent.peer.tasks--
 		if !r.sent.ended {
 			r.sent.ended = true
 			all = append(all, ending{r: r, err: err})
@@ -518,23 +592,22 @@ func (d *direct) why(name string) string {
 	if !d.connected {
 		return "there is no connection to the server"
 	}
-	var others []string
-	for _, p := range d.peers {
-		if p.Functions[name] != "" {
-			others = append(others, fmt.Sprintf("worker %s on %s (process %d) has it with other types, or on another kind of machine", p.ID, p.Host, p.PID))
+	return whyNobody(name, func(yield func(*announcement) bool) {
+		for _, p := range d.peers {
+			if !yield(&p.announcement) {
+				return
+			}
 		}
-	}
-	if len(others) > 0 {
-		slices.Sort(others)
-		return strings.Join(others, "; ")
-	}
-	return fmt.Sprintf("%d workers are there, without it", len(d.peers))
+	})
 }
 
 // lost ends what is under way: its results may have been missed.
 func (d *direct) lost() {
 	d.mu.Lock()
 	d.connected = false
+	for _, p := range d.peers {
+		d.hangUp(p, p.line)
+	}
 	clear(d.peers)
 	clear(d.able)
 	all := d.giveUp(func(*request) bool { return true }, ErrConnectionLost)

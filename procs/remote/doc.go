@@ -20,8 +20,8 @@
 //   - Pool, with Apply, Map, MapAsync, Submit and futures, has tasks done, in
 //     one of two lanes: AtMostOnce, low latency, or AtLeastOnce, durable.
 //     Executor is procs.Executor over it. Session.Workers lists who is there.
-//   - Programs share objects by their names: a Queue, a Dict, an Event, a Store
-//     of large objects. They are on the server's disk, and outlive those who
+//   - Programs share objects by their names: a Queue, or JoinableQueue, a Dict,
+//     an Event, a Store of large objects. They are on the server's disk, and outlive those who
 //     use them.
 //
 // # The rules
@@ -30,6 +30,12 @@
 //     not sent. Without TLS nothing is encrypted, and nobody knows whether the
 //     server is the right one: use TLS, or a tunnel, beyond one machine. Who
 //     knows the key can have all functions of all workers run.
+//   - A worker listens at a free port of the address from which it reaches the
+//     server, for lines of pools of the lane AtMostOnce: a task that goes over
+//     one takes two thirds of the time, and nothing of the server. Both sides
+//     prove that they know the key. Where a pool cannot reach the worker, with
+//     TLS or NoAuth, or if Config.ServerOnly says so, all goes through the
+//     server.
 //   - A function is known by its name and all types of its argument and its
 //     result. Workers that have it with other types, or whose machine lays
 //     numbers out in another way, do not get its tasks, and the error says so
@@ -73,24 +79,26 @@
 // where you are (with -benchtime=20000x; medians of three):
 //
 //	                             server   worker     pool   server's IO
-//	AtMostOnce, one in flight    145 us    98 us   105 us       0.48 KB
-//	AtMostOnce, 64 in flight       4 us     6 us     7 us       0.18 KB
+//	AtMostOnce, one in flight         -    55 us    58 us             -
+//	AtMostOnce, 64 in flight          -     4 us     5 us             -
+//	  ServerOnly, one            145 us    98 us   105 us       0.48 KB
+//	  ServerOnly, 64               4 us     6 us     7 us       0.18 KB
 //	AtLeastOnce, one in flight   400 us   260 us   210 us        1.8 KB
 //	AtLeastOnce, 64 in flight     12 us    10 us    10 us       0.29 KB
 //	Queue, 16 at the same time    78 us        -    69 us        0.9 KB
 //
 // One in flight is the most: all have to be woken for each message, and nothing
 // travels together. Where there are many tasks per second there are many in
-// flight. From which follows, for R tasks per second of T seconds, with A bytes
+// flight. A pool has lines to 64 workers. From which follows, for R tasks per second of T seconds, with A bytes
 // of arguments and B bytes of results:
 //
 //   - Processors of workers: R x (T + 10 us). A task should be ten times as
 //     long as the columns together, 0.2 ms or 0.3 ms: use Map, with
 //     procs.Chunk, for shorter ones.
-//   - Processors of servers: R x 4 us, or R x 12 us in the durable lane: one
-//     carries 250,000 or 80,000 small tasks per second.
-//   - Network of servers: R x (0.18 KB + 2A + 2B), since what comes in goes out
-//     again; with their disk, R x (0.29 KB + 3A + 3B) in the durable lane. A
+//   - Processors of servers: nothing over lines, else R x 4 us, or R x 12 us in
+//     the durable lane: one carries 250,000 or 80,000 small tasks per second.
+//   - Network of servers: nothing over lines, else R x (0.18 KB + 2A + 2B),
+//     since what comes in goes out again; with their disk, R x (0.29 KB + 3A + 3B) in the durable lane. A
 //     message of many kilobytes is limited by this alone.
 //   - Disk: (0.3 KB + A) for each task that waits, (0.3 KB + B) for each result
 //     that its pool has not fetched, for a day.

@@ -168,7 +168,29 @@ func worksHere(t testing.TB, url string, config WorkerConfig) (leave func()) {
 
 func startWorker(t testing.TB, url string) *procs.Process {
 	t.Helper()
-	return proctest.Started(t, procs.NewProcess(workerProcess, url, procs.ProcessConfig{}))
+	return started(t, workerProcess, url)
+}
+
+func started[In any](t testing.TB, f *procs.Func[In, int], in In) *procs.Process {
+	t.Helper()
+	return proctest.Started(t, procs.NewProcess(f, in, procs.ProcessConfig{}))
+}
+
+// hasLine waits until a pool has a line to a worker, or has looked for one in
+// vain.
+func hasLine(t testing.TB, p *Pool, want bool) {
+	t.Helper()
+	d := p.lane.(*direct)
+	eventually(t, fmt.Sprint("there is a line: ", want), func() bool {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		for _, peer := range d.peers {
+			if (peer.line != nil) != want {
+				return false
+			}
+		}
+		return len(d.peers) > 0
+	})
 }
 
 func hasWorkers(t testing.TB, p *Pool, n int) {

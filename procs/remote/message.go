@@ -165,6 +165,7 @@ type announcement struct {
 	PID       int
 	Slots     int
 	Functions map[string]string `json:",omitempty"` // name to identity, in hex
+	Address   string            `json:",omitempty"` // for lines
 	Leaving   bool              `json:",omitempty"`
 }
 

@@ -183,7 +183,7 @@ func FuzzMessages(f *testing.F) {
 	f.Add((&task{count: 1, body: []byte("abc")}).append((&task{number: 1}).append(newMessage(0))))
 	f.Add((&result{outcome: outcomeDone, body: []byte("abc")}).append(newMessage(0)))
 	f.Add([]byte{})
-	d := &direct{peers: map[string]*peer{}, able: map[identity][]*peer{}, waiting: map[identity][]*request{}}
+	d := &direct{s: &Session{}, peers: map[string]*peer{}, able: map[identity][]*peer{}, waiting: map[identity][]*request{}}
 	f.Add([]byte(`{"ID":"a","Slots":1,"Functions":{"f":"00112233445566778899aabbccddeeff","g":"x"}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		again := newMessage(0)

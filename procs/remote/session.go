@@ -53,6 +53,12 @@ type Config struct {
 	// shared object, 1 to 5: with 3 or more, one of them may be lost. What is
 	// there already stays as it is. 0: 1.
 	Replicas int
+	// ServerOnly has all messages go through the server. Else workers listen at
+	// a free port, where they reach the server from, and pools of the lane
+	// AtMostOnce send them tasks there, if they can, which is faster. Both
+	// prove that they know the AuthKey. There is no such line with NoAuth or
+	// TLS, or by way of a dialer in Options.
+	ServerOnly bool
 	// Options are further options of the client of NATS, for servers that want
 	// other credentials for instance: nats.UserCredentials,
 	// nats.NkeyOptionFromSeed.
@@ -125,6 +131,8 @@ type Session struct {
 	replicas  int
 
 	remembered time.Duration // see askOnce
+	lineSecret []byte        // nil: there are no lines
+	lineHost   string        // where to listen for them
 
 	mu       sync.Mutex
 	watchers map[watcher]bool
@@ -175,8 +183,8 @@ func Connect(ctx context.Context, url string, config Config) (*Session, error) {
 	if err != nil {
 		return nil, connectError(ctx, url, err)
 	}
-	d.connected()
 	s.nc = nc
+	s.allowLines(&config, d.connected())
 	return s, nil
 }
 
@@ -206,12 +214,14 @@ type dialer struct {
 	mu    sync.Mutex
 	ctx   context.Context // nil once connected
 	stops []func() bool
+	from  net.Addr // of the last connection
 }
 
 func (d *dialer) Dial(network, address string) (net.Conn, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if c := dialLocal(address); c != nil {
+		d.from = c.LocalAddr()
 		return c, nil
 	}
 	net := net.Dialer{Timeout: connectTimeout}
@@ -220,18 +230,21 @@ func (d *dialer) Dial(network, address string) (net.Conn, error) {
 	}
 	c, err := net.DialContext(d.ctx, network, address)
 	if err == nil {
+		d.from = c.LocalAddr()
 		d.stops = append(d.stops, context.AfterFunc(d.ctx, func() { c.Close() }))
 	}
 	return c, err
 }
 
-func (d *dialer) connected() {
+// connected returns where we are connected from.
+func (d *dialer) connected() net.Addr {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, stop := range d.stops {
 		stop()
 	}
 	d.ctx, d.stops = nil, nil
+	return d.from
 }
 
 func (s *Session) each(err error, tell func(watcher)) {

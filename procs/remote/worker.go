@@ -18,6 +18,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"switchyard/procs"
+	"switchyard/procs/connection"
 	"switchyard/procs/internal/bridge"
 	"switchyard/procs/internal/codec"
 	"switchyard/procs/internal/fault"
@@ -84,6 +85,12 @@ type worker struct {
 	mu   sync.Mutex
 	live map[taskKey]*running
 
+	lines    map[*line]bool
+	linesEnd bool // no more are taken
+
+	listener *connection.Listener // of lines
+	lined    sync.WaitGroup       // of all that uses them
+
 	answers outbox[answer] // of the lane AtMostOnce
 	loops   sync.WaitGroup // of all that sends results
 	taker   *taker
@@ -99,6 +106,7 @@ type taskKey struct {
 type running struct {
 	task
 	inbox string
+	line  *line // that it came over
 	ctx   context.Context
 	stop  context.CancelFunc
 	once  sync.Once // the answer
@@ -133,7 +141,7 @@ func newWorker(s *Session, config WorkerConfig) (*worker, error) {
 		config.Grace = defaultGrace
 	}
 	host, _ := os.Hostname()
-	w := &worker{s: s, grace: config.Grace, functions: map[identity]bridge.Function{}, live: map[taskKey]*running{},
+	w := &worker{s: s, grace: config.Grace, functions: map[identity]bridge.Function{}, live: map[taskKey]*running{}, lines: map[*line]bool{},
 		self:  announcement{ID: rand.Text(), Name: config.Name, Host: host, PID: os.Getpid(), Slots: config.Slots, Functions: map[string]string{}},
 		tasks: make(chan *running, queued), leaving: make(chan struct{})}
 	for _, r := range bridge.Functions() {
@@ -158,6 +166,7 @@ func (w *worker) work(ctx context.Context) (err error) {
 	if w.taker, err = newTaker(w); err != nil {
 		return err
 	}
+	w.listen()
 	tasks, err := w.subscribe()
 	if err == nil {
 		w.slots.Go(w.taker.renew)
@@ -172,13 +181,14 @@ func (w *worker) work(ctx context.Context) (err error) {
 	if err == nil {
 		w.slots.Wait()
 	}
+	w.closeLines()
 	return err
 }
 
 // subscribe begins to take messages, of which each kind has a goroutine.
 func (w *worker) subscribe() (tasks *nats.Subscription, err error) {
 	for subject, take := range map[string]nats.MsgHandler{
-		w.s.subject("task", w.self.ID): w.take,
+		w.s.subject("task", w.self.ID): func(m *nats.Msg) { w.take(m.Data, resultsOf(m.Reply), nil) },
 		w.s.subject("ping", w.self.ID): func(m *nats.Msg) { m.Respond([]byte(w.self.ID)) },
 		w.s.subject("wanted"):          func(m *nats.Msg) { w.taker.wanted(string(m.Data)) },
 		w.s.subject("drop"):            w.taker.drop,
@@ -229,15 +239,15 @@ func (w *worker) back() {
 }
 
 // take takes tasks, or refuses them, or has some cancelled that it took before.
-func (w *worker) take(m *nats.Msg) {
-	tasks, err := decodeTasks(m.Data)
-	inbox := resultsOf(m.Reply)
+// Their results go over the line that they came over, if they did.
+func (w *worker) take(message []byte, inbox string, over *line) {
+	tasks, err := decodeTasks(message)
 	if err != nil || inbox == "" {
-		bridge.Logf(int32(procs.LevelWarning), "remote: worker: %d bytes that are no tasks", len(m.Data))
+		bridge.Logf(int32(procs.LevelWarning), "remote: worker: %d bytes that are no tasks", len(message))
 		return
 	}
 	for _, t := range tasks {
-		r := &running{task: t, inbox: inbox, tries: -1}
+		r := &running{task: t, inbox: inbox, line: over, tries: -1}
 		switch {
 		case t.limit < 0:
 			w.cancel(r.key())
@@ -420,6 +430,10 @@ func byInbox(all []answer, each func(inbox string, some []answer, message []byte
 }
 
 func (w *worker) send(inbox string, some []answer, message []byte) {
+	if l := some[0].r.line; l != nil {
+		l.send(message)
+		return
+	}
 	if err := w.s.nc.Publish(inbox, message); err != nil {
 		bridge.Logf(int32(procs.LevelWarning), "remote: worker: %d results are lost: %v", len(some), err)
 	}
@@ -469,10 +483,13 @@ func (w *worker) leave(tasks *nats.Subscription) error {
 	w.announce(w.s.subject("here"))
 	w.taker.stop()
 	begin, drained, stopped := time.Now(), false, false
-	for w.busy() || tasks.IsValid() && w.s.nc.IsConnected() {
+	said := begin
+	for w.busy() || tasks.IsValid() && w.s.nc.IsConnected() || !w.linesOver() && time.Since(said) < lineTimeout {
 		if !drained && !w.busy() { // until then tasks may be cancelled
 			drained = true
 			tasks.Drain()
+			w.endLines()
+			said = time.Now()
 		}
 		select {
 		case r := <-w.tasks:

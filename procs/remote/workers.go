@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -33,7 +34,17 @@ const quiet = 250 * time.Millisecond
 // Workers asks all workers who they are, and returns those that answer, in the
 // order of their names. Each serves pools of both lanes. It takes a quarter of
 // a second, or longer if they answer slowly; nothing if there are none.
-func (s *Session) Workers(ctx context.Context) ([]Worker, error) {
+func (s *Session) Workers(ctx context.Context) (all []Worker, err error) {
+	announced, err := s.announced(ctx)
+	for _, a := range announced {
+		all = append(all, a.worker(time.Now(), 0))
+	}
+	slices.SortFunc(all, func(a, b Worker) int { return strings.Compare(a.Name+"\x00"+a.ID, b.Name+"\x00"+b.ID) })
+	return all, err
+}
+
+// announced returns what all workers say of themselves.
+func (s *Session) announced(ctx context.Context) ([]*announcement, error) {
 	inbox := nats.NewInbox()
 	sub, err := s.nc.SubscribeSync(inbox)
 	if err != nil {
@@ -43,7 +54,7 @@ func (s *Session) Workers(ctx context.Context) ([]Worker, error) {
 	if err := s.nc.PublishRequest(s.subject("who"), inbox, nil); err != nil {
 		return nil, fmt.Errorf("remote: workers: %w", err)
 	}
-	all := map[string]Worker{}
+	all := map[string]*announcement{}
 	for wait := callTimeout; ; wait = quiet {
 		next, cancel := context.WithTimeout(ctx, wait)
 		m, err := sub.NextMsgWithContext(next)
@@ -53,15 +64,30 @@ func (s *Session) Workers(ctx context.Context) ([]Worker, error) {
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("remote: workers: %w", ctx.Err())
 		case over, errors.Is(err, nats.ErrNoResponders):
-			return slices.SortedFunc(maps.Values(all), func(a, b Worker) int { return strings.Compare(a.Name+"\x00"+a.ID, b.Name+"\x00"+b.ID) }), nil
+			return slices.Collect(maps.Values(all)), nil
 		case err != nil:
 			return nil, fmt.Errorf("remote: workers: %w", err)
 		}
 		var a announcement
 		if json.Unmarshal(m.Data, &a) == nil && a.ID != "" {
-			all[a.ID] = a.worker(time.Now(), 0)
+			all[a.ID] = &a
 		}
 	}
+}
+
+// whyNobody tells why none of these workers does a function.
+func whyNobody(name string, all iter.Seq[*announcement]) string {
+	n, others := 0, []string(nil)
+	for a := range all {
+		if n++; a.Functions[name] != "" {
+			others = append(others, fmt.Sprintf("worker %s on %s (process %d) has it with other types, or on another kind of machine", a.ID, a.Host, a.PID))
+		}
+	}
+	if len(others) > 0 {
+		slices.Sort(others)
+		return strings.Join(others, "; ")
+	}
+	return fmt.Sprintf("%d workers are there, without it", n)
 }
 
 // noneThere reports whether a message is the server's, that nobody listens.

@@ -9,3 +9,6 @@ func DupFD(int) (int, error) { return -1, errors.ErrUnsupported }
 
 // CloseFD does nothing.
 func CloseFD(int) {}
+
+// Writable is not implemented here.
+func Writable(int) bool { return false }

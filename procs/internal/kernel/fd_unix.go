@@ -14,3 +14,10 @@ func DupFD(fd int) (int, error) {
 
 // CloseFD closes fd.
 func CloseFD(fd int) { unix.Close(fd) }
+
+// Writable reports whether a socket takes a few bytes now, without waiting.
+func Writable(fd int) bool {
+	p := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+	n, err := unix.Poll(p[:], 0)
+	return n == 1 && err == nil
+}
