@@ -4,6 +4,7 @@ package remote_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"sync"
@@ -66,6 +67,66 @@ func Example_masterAndWorker() {
 	// 2 * 2 = 4 <nil>
 	// 30 * 30 = 900 <nil>
 	// 400 * 400 = 160000 <nil>
+}
+
+// Producer and consumers with Queue.join, and Queue.shutdown of Python 3.13: the
+// master waits until all is done, and then lets everybody go.
+func ExampleJoinableQueue() {
+	ctx := context.Background()
+	config := remote.Config{AuthKey: []byte("a key of thirty-two random bytes")}
+	server, err := remote.Serve(remote.ServerConfig{AuthKey: config.AuthKey})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	open := func() (q *remote.JoinableQueue[string], leave func() error) {
+		session, err := remote.Connect(ctx, server.URL(), config)
+		if err != nil {
+			log.Fatal(err)
+		}
+		q, err = remote.OpenJoinableQueue[string](ctx, session, "pages", remote.QueueConfig{})
+		if err != nil {
+			log.Fatal(err)
+		}
+		return q, session.Close
+	}
+
+	var consumers sync.WaitGroup
+	for range 3 {
+		consumers.Go(func() { // another program
+			q, leave := open()
+			defer leave()
+			for {
+				page, err := q.Get(ctx)
+				if errors.Is(err, remote.ErrShutDown) {
+					return
+				}
+				if err != nil {
+					log.Fatal(err)
+				}
+				_ = len(page) // the work
+				if err := q.TaskDone(ctx); err != nil {
+					log.Fatal(err)
+				}
+			}
+		})
+	}
+
+	q, leave := open()
+	defer leave()
+	for _, page := range []string{"a", "b", "c", "d", "e"} {
+		if err := q.Put(ctx, page); err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Println("joined:", q.Join(ctx))
+	fmt.Println("shut down:", q.ShutDown(ctx, false))
+	consumers.Wait()
+	fmt.Println(q.Put(ctx, "f"))
+	// Output:
+	// joined: <nil>
+	// shut down: <nil>
+	// remote: queue "pages": remote: queue was shut down
 }
 
 func openQueues(ctx context.Context, s *remote.Session) (*remote.Queue[int], *remote.Queue[string]) {

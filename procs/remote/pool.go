@@ -20,6 +20,7 @@ func init() {
 	procs.RegisterError("remote.ErrPoisoned", ErrPoisoned)
 	procs.RegisterError("remote.ErrConnectionLost", ErrConnectionLost)
 	procs.RegisterError("remote.ErrAuthentication", ErrAuthentication)
+	procs.RegisterError("remote.ErrShutDown", ErrShutDown)
 }
 
 // Lane is how a pool delivers tasks and results.
@@ -27,7 +28,8 @@ type Lane uint8
 
 const (
 	// AtMostOnce has low latency: a task is a message to one worker, and its
-	// result one back, which no disk sees. If the worker or the connection is
+	// result one back, which no disk sees, nor the server if there is a line
+	// between the two. If the worker or the connection is
 	// lost meanwhile the task fails, with procs.ErrWorkerDied or
 	// ErrConnectionLost, because nobody knows how much of it was done. A task
 	// that was not begun goes to another worker.
@@ -58,12 +60,16 @@ type PoolConfig struct {
 	// need not wait for the next one. 0: 32. Negative: none.
 	Ahead int
 	// Patience is how long a task waits for the first worker that has its
-	// function. 0: 10 s. Negative: for ever.
+	// function, before it fails with ErrNoWorker. 0: 10 s in the lane
+	// AtMostOnce; in the lane AtLeastOnce, where tasks are kept until workers
+	// come, for ever, but after 10 s a warning in the log (procs.SetLog) says
+	// that none is there. Negative: for ever. A stored task that was given up
+	// may still be done, if a worker comes.
 	Patience time.Duration
 	// DeadAfter is how long a worker that does not answer counts as alive. Its
 	// tasks then fail with procs.ErrWorkerDied. One whose process has ended is
-	// found dead within two seconds. 0: 10 s. Ahead, Patience and DeadAfter are
-	// of the lane AtMostOnce.
+	// found dead within two seconds. 0: 10 s. Ahead and DeadAfter are of the
+	// lane AtMostOnce.
 	DeadAfter time.Duration
 	// Lease is, in the lane AtLeastOnce, how long a worker may say nothing
 	// before its tasks go to another, at least 2 s. 0: 30 s. Tries is how many
@@ -81,6 +87,9 @@ func (c *PoolConfig) fill() error {
 		if *d == 0 {
 			*d = to
 		}
+	}
+	if c.Lane == AtLeastOnce {
+		set(&c.Patience, -1)
 	}
 	set(&c.Patience, 10*time.Second)
 	set(&c.DeadAfter, 10*time.Second)

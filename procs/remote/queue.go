@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -52,7 +51,7 @@ type Queue[T any] struct {
 	object
 	codec   *codec.Codec[T]
 	subject string // of values
-	say     string // of what programs tell each other: say.full, say.room
+	say     string // of what programs tell each other: say.full, say.room, say.shut
 	next    string // asks for a value
 	lease   time.Duration
 	id      string
@@ -64,9 +63,10 @@ type Queue[T any] struct {
 	idle   []*getter
 	all    []*getter
 	held   map[*Item[T]]bool
-	room   chan struct{} // closed when there may be room
-	wanted bool          // somebody waits for room
+	room   chan struct{} // closed when there may be fewer values
+	wanted bool          // somebody waits for that
 	closed bool
+	shut   shutdown
 }
 
 const (
@@ -111,6 +111,7 @@ func OpenQueue[T any](ctx context.Context, s *Session, name string, config Queue
 		return nil, q.failed(err)
 	}
 	s.watch(q)
+	q.shut = shutdownOf(q.stream.CachedInfo().Config.Metadata[metaShut])
 	return q, nil
 }
 
@@ -130,12 +131,13 @@ func (q *Queue[T]) openConsumer(ctx context.Context, config QueueConfig) error {
 	})
 }
 
-// Put puts v at the end, and waits while the queue is full. When it returns nil
-// the value is on the server's disk, once. If ctx ends it meanwhile, the value
-// may be there or not; likewise after ErrConnectionLost: the server took it, or
-// not, and did not answer again for nearly two minutes. A server that is
-// started anew does not know the values that were removed: if one was taken
-// before Put heard of its being there, it is put twice.
+// Put puts v at the end, and waits while the queue is full. After ShutDown it
+// returns ErrShutDown. When it returns nil the value is on the server's disk,
+// once. If ctx ends it meanwhile, the value may be there or not; likewise after
+// ErrConnectionLost: the server took it, or not, and did not answer again for
+// nearly two minutes. A server that is started anew does not know the values
+// that were removed: if one was taken before Put heard of its being there, it
+// is put twice.
 func (q *Queue[T]) Put(ctx context.Context, v T) error { return q.put(ctx, v, true) }
 
 // TryPut is Put without waiting for room: it returns procs.ErrFull if there is
@@ -159,15 +161,24 @@ func (q *Queue[T]) put(ctx context.Context, v T, wait bool) error {
 	id := q.id + strconv.FormatUint(q.puts, 36) // the server stores it once, however often it is sent
 	q.mu.Unlock()
 	for pause := fullPause; ; pause = min(2*pause, longestPause) {
-		q.mu.Lock()
-		room, closed := q.room, q.closed
-		q.mu.Unlock()
-		if closed {
-			return q.failed(procs.ErrClosed)
+		room, err := q.awaits()
+		if err != nil {
+			return err
 		}
-		err := q.s.askOnce(ctx, func(ctx context.Context) error {
+		if q.isShut() > shutNot {
+			return q.failed(ErrShutDown)
+		}
+		err = q.s.askOnce(ctx, func(ctx context.Context) error {
 			_, err := q.js.Publish(ctx, q.subject, body, jetstream.WithMsgID(id))
-			return q.gone(ctx, err)
+			if err = q.gone(ctx, err); unanswered(err) {
+				if info, e := q.stream.Info(ctx); e == nil {
+					q.shuts(shutdownOf(info.Config.Metadata[metaShut]))
+				}
+				if q.isShut() > shutNot {
+					err = ErrShutDown
+				}
+			}
+			return err
 		})
 		if !storeFailed(err, "maximum messages") {
 			return q.failed(err)
@@ -175,16 +186,41 @@ func (q *Queue[T]) put(ctx context.Context, v T, wait bool) error {
 		if !wait {
 			return q.failed(procs.ErrFull)
 		}
-		q.s.nc.Publish(q.say+".full", nil)
-		select {
-		case <-room:
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return q.failed(ctx.Err())
-		case <-q.done:
-			return q.failed(procs.ErrClosed)
+		if err := q.awaitRoom(ctx, room, pause); err != nil {
+			return err
 		}
 	}
+}
+
+// awaits returns what is closed when there may be fewer values than now.
+func (q *Queue[T]) awaits() (room <-chan struct{}, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		err = q.failed(procs.ErrClosed)
+	}
+	return q.room, err
+}
+
+// awaitRoom waits for that, but not for ever: who makes it may not have heard.
+func (q *Queue[T]) awaitRoom(ctx context.Context, room <-chan struct{}, pause time.Duration) error {
+	q.s.nc.Publish(q.say+".full", nil)
+	select {
+	case <-room:
+		return nil
+	case <-time.After(pause):
+		return nil
+	case <-ctx.Done():
+		return q.failed(ctx.Err())
+	case <-q.done:
+		return q.failed(procs.ErrClosed)
+	}
+}
+
+// tellRoom wakes who waits for room. The lock is held.
+func (q *Queue[T]) tellRoom() {
+	close(q.room)
+	q.room = make(chan struct{})
 }
 
 // gone looks for the stream if nobody answers for it.
@@ -197,17 +233,21 @@ func (o *object) gone(ctx context.Context, err error) error {
 	return err
 }
 
-// hear takes what other programs say: that somebody waits for room, and that
-// there may be some.
+// hear takes what other programs say: that somebody waits for room, that there
+// may be some, and that the queue is shut down.
 func (q *Queue[T]) hear(m *nats.Msg) {
+	what := strings.TrimPrefix(m.Subject, q.say)
+	if what == ".shut" {
+		q.shuts(shutdownOf(string(m.Data)))
+		return
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	switch strings.TrimPrefix(m.Subject, q.say) {
+	switch what {
 	case ".full":
 		q.wanted = true
 	case ".room":
-		close(q.room)
-		q.room = make(chan struct{})
+		q.tellRoom()
 	}
 }
 
@@ -222,9 +262,9 @@ type getter struct {
 }
 
 // Get removes the first value, and waits for one. If ctx is done first, the
-// value stays. procs.ErrClosed: the queue was closed here. With
-// ErrConnectionLost, Get returns a value of which it is not known whether it is
-// still in the queue.
+// value stays. ErrShutDown: the queue was shut down, and is empty.
+// procs.ErrClosed: the queue was closed here. With ErrConnectionLost, Get
+// returns a value of which it is not known whether it is still in the queue.
 func (q *Queue[T]) Get(ctx context.Context) (T, error) { return q.get(ctx, true) }
 
 // TryGet is Get without waiting for a value: it returns procs.ErrEmpty if there
@@ -248,7 +288,7 @@ func late(err, other error) error {
 }
 
 func (q *Queue[T]) get(ctx context.Context, wait bool) (v T, err error) {
-	m, err := q.take(ctx, wait)
+	m, err := q.take(ctx, wait, shutAtOnce)
 	if err != nil {
 		return v, q.failed(err)
 	}
@@ -283,15 +323,21 @@ func (q *Queue[T]) settle(ctx context.Context, reply string) error {
 	return nil
 }
 
-// take takes a value, which is then ours for as long as the lease says.
-func (q *Queue[T]) take(ctx context.Context, wait bool) (*nats.Msg, error) {
+// take takes a value, which is then ours for as long as the lease says, unless
+// the queue is shut down so far.
+func (q *Queue[T]) take(ctx context.Context, wait bool, until shutdown) (*nats.Msg, error) {
 	g, err := q.getter()
 	if err != nil {
 		return nil, err
 	}
 	defer q.leave(g)
 	for {
-		m, err := q.pull(ctx, g, wait)
+		shut := q.isShut()
+		if shut >= until {
+			return nil, ErrShutDown
+		}
+		waits := wait && shut == shutNot
+		m, err := q.pull(ctx, g, waits)
 		if err != nil {
 			return nil, err
 		}
@@ -302,11 +348,15 @@ func (q *Queue[T]) take(ctx context.Context, wait bool) (*nats.Msg, error) {
 		case "":
 			return m, nil
 		case "404", "408":
-			if wait {
-				continue
-			}
-			if empty, err := q.empty(ctx); err != nil || empty {
-				return nil, cmp.Or(err, procs.ErrEmpty)
+			empty, err := q.empty(ctx) // which tells if it was shut down
+			switch {
+			case err != nil:
+				return nil, err
+			case !empty || waits:
+			case q.isShut() > shutNot:
+				return nil, ErrShutDown
+			default:
+				return nil, procs.ErrEmpty
 			}
 		default: // 503: nobody is there who has the queue; 409: another one has it now, or it was removed
 			_, err := q.stream.Consumer(ctx, "getters")
@@ -323,11 +373,11 @@ func (q *Queue[T]) take(ctx context.Context, wait bool) (*nats.Msg, error) {
 // empty reports whether all values are taken. A consumer may say so when it has
 // not heard yet of the last ones.
 func (q *Queue[T]) empty(ctx context.Context) (empty bool, err error) {
+	stream, err := q.info(ctx)
+	if err != nil {
+		return false, err
+	}
 	err = q.s.ask(ctx, func(ctx context.Context) error {
-		stream, err := q.stream.Info(ctx)
-		if err != nil {
-			return err
-		}
 		c, err := q.stream.Consumer(ctx, "getters")
 		if err == nil {
 			empty = stream.State.Msgs <= uint64(c.CachedInfo().NumAckPending)
@@ -486,7 +536,7 @@ func (q *Queue[T]) Take(ctx context.Context) (*Item[T], error) { return q.lend(c
 func (q *Queue[T]) TryTake(ctx context.Context) (*Item[T], error) { return q.lend(ctx, false) }
 
 func (q *Queue[T]) lend(ctx context.Context, wait bool) (*Item[T], error) {
-	m, err := q.take(ctx, wait)
+	m, err := q.take(ctx, wait, shutAtOnce)
 	if err != nil {
 		return nil, q.failed(err)
 	}
@@ -554,13 +604,10 @@ func (i *Item[T]) Back() error {
 // Len returns how many values are in the queue at the moment, with those that
 // are taken and not done with.
 func (q *Queue[T]) Len(ctx context.Context) (n int, err error) {
-	err = q.s.ask(ctx, func(ctx context.Context) error {
-		info, err := q.stream.Info(ctx)
-		if err == nil {
-			n = int(info.State.Msgs)
-		}
-		return err
-	})
+	info, err := q.info(ctx)
+	if err == nil {
+		n = int(info.State.Msgs)
+	}
 	return n, q.failed(err)
 }
 
