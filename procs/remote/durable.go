@@ -50,7 +50,8 @@ type durable struct {
 	id    string
 	inbox jetstream.ConsumeContext
 	acks  acks
-	done  chan struct{}
+	ctx   context.Context // until the pool ends
+	stop  context.CancelFunc
 	wake  chan struct{}
 	loop  sync.WaitGroup
 
@@ -63,7 +64,17 @@ type durable struct {
 	again      map[*nats.Msg]uint64 // that it did not confirm
 	waiters    []*storedWaiter
 	took       map[identity]time.Duration
+	heard      map[identity]time.Time // of a worker that has the function
+	lacking    map[identity]*lack     // that have none
+	looking    bool
+	tellAfter  time.Duration
 	made       map[string]bool // functions that have a consumer
+}
+
+// lack is that no worker has a function.
+type lack struct {
+	since time.Time
+	told  bool
 }
 
 const (
@@ -79,6 +90,8 @@ const (
 	sendTimeout  = 5 * time.Second
 	retryPause   = 200 * time.Millisecond
 	callTimeout  = 3 * time.Second // of a request to the server, which is made again
+	lookTick     = 2 * time.Second // between looks for workers, if no results come
+	tellAfter    = 10 * time.Second
 	headerResult = "Switchyard-Result"
 	headerName   = "Switchyard-Function"
 	headerReason = "Switchyard-Reason"
@@ -104,8 +117,9 @@ func (s *Session) makeStreams(ctx context.Context, js jetstream.JetStream) error
 func (s *Session) stream(name string) string { return s.namespace + "-" + name }
 
 func newDurable(p *Pool) (*durable, error) {
-	d := &durable{p: p, s: p.s, id: rand.Text(), done: make(chan struct{}), wake: make(chan struct{}, 1),
-		live: map[uint64]*request{}, storing: map[*nats.Msg]uint64{}, again: map[*nats.Msg]uint64{}, took: map[identity]time.Duration{}, made: map[string]bool{}}
+	d := &durable{p: p, s: p.s, id: rand.Text(), wake: make(chan struct{}, 1),
+		live: map[uint64]*request{}, storing: map[*nats.Msg]uint64{}, again: map[*nats.Msg]uint64{}, took: map[identity]time.Duration{}, heard: map[identity]time.Time{}, lacking: map[identity]*lack{}, tellAfter: tellAfter, made: map[string]bool{}}
+	d.ctx, d.stop = context.WithCancel(context.Background())
 	var err error
 	d.js, err = jetstream.New(p.s.nc, jetstream.WithPublishAsyncErrHandler(d.notStored), jetstream.WithPublishAsyncAckHandler(d.stored),
 		jetstream.WithPublishAsyncMaxPending(sendAhead), jetstream.WithPublishAsyncTimeout(sendTimeout))
@@ -131,7 +145,7 @@ func newDurable(p *Pool) (*durable, error) {
 	return d, nil
 }
 
-func (d *durable) close() { close(d.done) }
+func (d *durable) close() { d.stop() }
 func (d *durable) wait()  { d.loop.Wait() }
 
 func (d *durable) results() string { return d.s.subject("done", d.id) }
@@ -162,10 +176,14 @@ func (d *durable) nudge() {
 // run stores tasks, in order, and tries again what could not be stored.
 func (d *durable) run() {
 	defer d.leave()
+	look := time.NewTicker(lookTick)
+	defer look.Stop()
 	for {
 		select {
 		case <-d.wake:
-		case <-d.done:
+		case <-look.C:
+			d.look()
+		case <-d.ctx.Done():
 			return
 		}
 		for m := d.next(); m != nil; m = d.next() {
@@ -180,7 +198,7 @@ func (d *durable) run() {
 			}
 			select {
 			case <-time.After(retryPause):
-			case <-d.done:
+			case <-d.ctx.Done():
 				return
 			}
 		}
@@ -322,6 +340,7 @@ func (d *durable) receive(m jetstream.Msg) {
 		if r := d.live[res.number]; r != nil {
 			delete(d.live, res.number)
 			d.learn(r.function, res.took)
+			d.found(r.function)
 			all = append(all, ending{r: r, res: res})
 		}
 	}
@@ -341,16 +360,90 @@ func (d *durable) learn(f identity, took time.Duration) {
 	d.took[f] = max(1, last+(took-last)/8)
 }
 
-// endAll ends all requests.
-func (d *durable) endAll(err error) {
+// found notes that a function has a worker.
+func (d *durable) found(f identity) {
+	d.heard[f] = time.Now()
+	delete(d.lacking, f)
+}
+
+// look finds out, of functions that no result comes of, whether there are
+// workers that have them.
+func (d *durable) look() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	quiet := map[identity]string{}
+	for _, r := range d.live {
+		if time.Since(d.heard[r.function]) > lookTick {
+			quiet[r.function] = r.name
+		}
+	}
+	if len(quiet) == 0 || d.looking || !d.s.nc.IsConnected() {
+		return
+	}
+	d.looking = true
+	d.loop.Go(func() {
+		ctx, cancel := context.WithTimeout(d.ctx, connectTimeout)
+		defer cancel()
+		all, err := d.s.announced(ctx)
+		for f, name := range quiet {
+			if err == nil {
+				d.nobodyHas(f, name, all)
+			}
+		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.looking = false
+	})
+}
+
+// nobodyHas tells if none of all workers has a function, and ends its tasks
+// when patience is over.
+func (d *durable) nobodyHas(f identity, name string, all []*announcement) {
+	d.mu.Lock()
+	if slices.ContainsFunc(all, func(a *announcement) bool { return a.Functions[name] == f.String() }) {
+		d.found(f)
+	}
+	l := d.lacking[f]
+	over, tell := false, false
+	if time.Since(d.heard[f]) > lookTick {
+		if l == nil {
+			l = &lack{since: time.Now()}
+			d.lacking[f] = l
+		}
+		lasts := time.Since(l.since)
+		over = d.p.config.Patience >= 0 && lasts >= d.p.config.Patience
+		tell = !over && !l.told && lasts >= d.tellAfter
+		l.told = l.told || tell
+	}
+	d.mu.Unlock()
+	switch {
+	case over:
+		d.giveUp(func(r *request) bool { return r.function == f }, fmt.Errorf("%w: %s: %s", ErrNoWorker, name, whyNobody(name, slices.Values(all))))
+	case tell:
+		bridge.Logf(int32(procs.LevelWarning), "remote: pool: tasks wait on the server, since no worker has %s: %s", name, whyNobody(name, slices.Values(all)))
+	}
+}
+
+// giveUp ends some requests.
+func (d *durable) giveUp(which func(*request) bool, err error) {
 	d.mu.Lock()
 	var all []ending
 	var numbers []uint64
 	for number, r := range d.live {
-		all = append(all, ending{r: r, err: err})
-		numbers = append(numbers, number)
+		if which(r) {
+			all = append(all, ending{r: r, err: err})
+			numbers = append(numbers, number)
+			delete(d.live, number)
+		}
 	}
-	clear(d.live)
+	d.mu.Unlock()
+	d.drop(numbers)
+	d.p.end(all)
+}
+
+// endAll ends all requests.
+func (d *durable) endAll(err error) {
+	d.mu.Lock()
 	clear(d.again)
 	d.outbox = nil
 	for _, w := range d.waiters {
@@ -358,8 +451,7 @@ func (d *durable) endAll(err error) {
 	}
 	d.waiters = nil
 	d.mu.Unlock()
-	d.drop(numbers)
-	d.p.end(all)
+	d.giveUp(func(*request) bool { return true }, err)
 }
 
 // cancel ends a request. Workers that have the task are told.

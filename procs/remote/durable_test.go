@@ -5,6 +5,7 @@ package remote
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -361,6 +362,66 @@ func TestDurableOtherTypes(t *testing.T) {
 	}
 	worksHere(t, server.URL(), WorkerConfig{})
 	if v, err := waits.Result(soon(t)); v != 9 || err != nil {
+		t.Error(v, err)
+	}
+}
+
+// Tasks of a function that no worker has wait on the server, and the log says
+// so; with patience that has an end, they fail with the reason. Those of other
+// functions are done.
+func TestDurableNobody(t *testing.T) {
+	logged := make(chan string, 100)
+	procs.SetLog(procs.LevelWarning, func(_ procs.Level, message string) {
+		select {
+		case logged <- message:
+		default:
+		}
+	})
+	defer procs.SetLog(procs.LevelOff, nil)
+	server := serve(t, ServerConfig{})
+	s := connect(t, server.URL())
+	w := must(newWorker(s, WorkerConfig{Slots: 1}))(t)
+	delete(w.functions, signatureOf(moved).id)
+	w.self.Functions["remotetest.moved"] = strings.Repeat("00", 16)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.work(ctx) }()
+	defer func() { cancel(); <-done }()
+	p, hasty := durablePool(t, server.URL(), PoolConfig{}), durablePool(t, server.URL(), PoolConfig{Patience: time.Nanosecond})
+	if p.config.Patience >= 0 {
+		t.Error(p.config.Patience)
+	}
+	d := p.lane.(*durable)
+	d.mu.Lock()
+	d.tellAfter = 0
+	d.mu.Unlock()
+	waits, fails := Submit(p, moved, point{1, 1, "a"}), Submit(hasty, moved, point{1, 1, "a"})
+	if _, err := fails.Result(soon(t)); !errors.Is(err, ErrNoWorker) ||
+		!strings.Contains(err.Error(), fmt.Sprintf("remotetest.moved: worker %s", w.self.ID)) || !strings.Contains(err.Error(), "with other types") {
+		t.Error(err)
+	}
+	for _, p := range []*Pool{p, hasty} {
+		if v, err := Apply(soon(t), p, square, 3); v != 9 || err != nil {
+			t.Error(v, err)
+		}
+	}
+	early := make(chan struct{})
+	waits.AddDoneCallback(func(*procs.Future[point]) { close(early) })
+	for {
+		select {
+		case m := <-logged:
+			if !strings.Contains(m, "no worker has remotetest.moved") {
+				continue
+			}
+		case <-early:
+			t.Fatal("it was done, or has failed")
+		case <-soon(t).Done():
+			t.Fatal("nothing was logged")
+		}
+		break
+	}
+	worksHere(t, server.URL(), WorkerConfig{Slots: 1})
+	if v, err := waits.Result(soon(t)); v != (point{2, 0, "a!"}) || err != nil {
 		t.Error(v, err)
 	}
 }

@@ -62,6 +62,8 @@ const (
 	minLease   = 2 * time.Second
 	aheadTasks = 8 // messages beyond the slots, of each function
 	stuckAfter = 200 * time.Millisecond
+	tryFor     = 15 * time.Second // what comes again anyhow
+	tryLong    = 150 * time.Second
 )
 
 func newTaker(w *worker) (*taker, error) {
@@ -225,7 +227,7 @@ func (k *taker) tryAgain(r *running, limit int) {
 func (k *taker) count(r *running) bool {
 	m := nats.NewMsg(k.tries(r))
 	m.Data = strconv.AppendInt(nil, int64(r.tries+1), 10)
-	return k.publish(m, 5) == nil
+	return k.publish(m, tryFor) == nil
 }
 
 // tries is the subject where it is kept how often a task was begun.
@@ -291,7 +293,7 @@ func (b *batch) giveBack(all []*running) {
 		}
 		// Stored once, even if another worker does the same.
 		m.Header.Set(jetstream.MsgIDHeader, fmt.Sprintf("again.%d.%d", b.seq, r.number))
-		if err := k.publish(m, 5); err != nil {
+		if err := k.publish(m, tryFor); err != nil {
 			bridge.Logf(int32(procs.LevelWarning), "remote: worker: tasks that cannot be handed back come again later: %v", err)
 			ok = false
 			break
@@ -304,7 +306,7 @@ func (b *batch) giveBack(all []*running) {
 func (k *taker) store(inbox string, some []answer, message []byte) {
 	m := nats.NewMsg(inbox)
 	m.Data = message
-	err := k.publish(m, 50)
+	err := k.publish(m, tryLong)
 	if err != nil {
 		bridge.Logf(int32(procs.LevelWarning), "remote: worker: %d tasks will be done again, as their results cannot be stored: %v", len(some), err)
 	}
@@ -313,17 +315,14 @@ func (k *taker) store(inbox string, some []answer, message []byte) {
 	}
 }
 
-func (k *taker) publish(m *nats.Msg, tries int) (err error) {
-	for range tries {
-		ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
-		_, err = k.js.PublishMsg(ctx, m)
-		cancel()
-		if err == nil || k.w.s.nc.IsClosed() {
-			return err
-		}
-		time.Sleep(retryPause)
-	}
-	return err
+// publish stores a message, and takes so long at most.
+func (k *taker) publish(m *nats.Msg, d time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	return k.w.s.ask(ctx, func(ctx context.Context) error {
+		_, err := k.js.PublishMsg(ctx, m)
+		return err
+	})
 }
 
 // bury moves a task to the stream of those that were given up.
@@ -353,7 +352,7 @@ func (k *taker) keep(function string, data []byte, b *batch, id, why string) err
 	if id != "" {
 		m.Header.Set(jetstream.MsgIDHeader, id)
 	}
-	return k.publish(m, 50)
+	return k.publish(m, tryLong)
 }
 
 // drop ends the contexts of tasks whose results nobody wants.
