@@ -98,8 +98,9 @@
 //   - Processors of servers: nothing over lines, else R x 4 us, or R x 12 us in
 //     the durable lane: one carries 250,000 or 80,000 small tasks per second.
 //   - Network of servers: nothing over lines, else R x (0.18 KB + 2A + 2B),
-//     since what comes in goes out again; with their disk, R x (0.29 KB + 3A + 3B) in the durable lane. A
-//     message of many kilobytes is limited by this alone.
+//     since what comes in goes out again; with their disk, R x (0.29 KB + 3A +
+//     3B) in the durable lane. A message of many kilobytes is limited by this
+//     alone.
 //   - Disk: (0.3 KB + A) for each task that waits, (0.3 KB + B) for each result
 //     that its pool has not fetched, for a day.
 //   - With Replicas, processors and disk as many times, and the network between

@@ -69,8 +69,8 @@ func Example_masterAndWorker() {
 	// 400 * 400 = 160000 <nil>
 }
 
-// Producer and consumers with Queue.join, and Queue.shutdown of Python 3.13: the
-// master waits until all is done, and then lets everybody go.
+// Producer and consumers with Queue.join, and with Queue.shutdown of Python
+// 3.13: the master waits until all is done, and then lets everybody go.
 func ExampleJoinableQueue() {
 	ctx := context.Background()
 	config := remote.Config{AuthKey: []byte("a key of thirty-two random bytes")}
