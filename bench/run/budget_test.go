@@ -91,9 +91,10 @@ func TestFit(t *testing.T) {
 		r.Sessions = tt.sessions
 		if tt.like {
 			r.Like = &benchlog.Like{}
+			r.Like.Benchtime = tt.benchtime
 			for _, s := range r.cases {
 				s.scale(20000)
-				s.N, s.kept = 1000, true // as long as 20000 of the others
+				s.N, s.like.N = 1000, 1000 // as long as 20000 of the others
 			}
 		}
 		err := r.fit()
@@ -108,11 +109,13 @@ func TestFit(t *testing.T) {
 		chosen bool
 		want   time.Duration
 		n      int
-	}{"much": {7 * ms, false, 20 * ms, 20000}, "chosen": {7 * ms, true, 7 * ms, 1000}, "a little": {8 * ms, false, 8 * ms, 1000}} {
+	}{"much": {7 * ms, false, 20 * ms, 20000}, "chosen": {7 * ms, true, 7 * ms, 10_000}, "a little": {8 * ms, false, 8 * ms, 10_000}} {
 		r, told := budgetRun(190*ms, tt.had, us, us)
 		r.asked, r.Like = 20*ms, &benchlog.Like{Chosen: tt.chosen}
+		r.Like.Benchtime = tt.had
 		for _, s := range r.cases {
-			s.kept = true
+			s.scale(10_000)
+			s.like = s.CalibratedCase
 		}
 		if err := r.fit(); err != nil || r.Benchtime != tt.want || r.cases[0].N != tt.n || len(told.texts) > 0 {
 			t.Errorf("%s: bench time %v, %d ops, notes %q, %v; want %v, %d", name, r.Benchtime, r.cases[0].N, told.texts, err, tt.want, tt.n)

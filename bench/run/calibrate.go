@@ -65,17 +65,20 @@ func (r *Run) find(ctx context.Context, s *caseState, like benchlog.CalibratedCa
 	if like.N > 0 {
 		s.Batch = like.Batch
 		err := r.probe(ctx, s, Invocation{Case: s.Case, N: like.N, Op: like.Op, Benchtime: r.Benchtime}, r.cost(&caseState{CalibratedCase: like}))
-		if s.kept = s.suits(r.Benchtime); err != nil || s.kept {
+		if err != nil {
 			return err
+		}
+		if s.suits(s.N, r.Benchtime) {
+			s.like = like
+			return nil
 		}
 	}
 	if err := r.probe(ctx, s, Invocation{Case: s.Case, Benchtime: r.Benchtime}, 0); err != nil || like.N == 0 {
 		return err
 	}
-	found := s.CalibratedCase
-	s.scale(like.N) // a disturbed call is no reason to give it up
-	if s.kept = s.suits(r.Benchtime); !s.kept {
-		s.CalibratedCase = found
+	if s.suits(like.N, r.Benchtime) { // a disturbed call is no reason to give it up
+		s.like = like
+		s.scale(like.N)
 	}
 	return nil
 }
@@ -91,13 +94,30 @@ func (s *caseState) length() float64 { return float64(s.Timed) / float64(s.N) }
 
 // likeWithin is how far the length of a result may be from the bench time, as a
 // factor, where N is that of an earlier run. It is wide: N is what makes two
-// runs comparable.
+// runs comparable, and the length of an op that one call finds is often half as
+// much again as another's.
 const likeWithin = 4
 
 // suits reports whether N, which an earlier run had, is still a good one.
-func (s *caseState) suits(benchtime time.Duration) bool {
-	least := leastOps(s.length(), s.Batch)
-	return s.N >= least && s.Timed*likeWithin >= benchtime && (s.Timed <= likeWithin*benchtime || s.N == least)
+func (s *caseState) suits(n int, benchtime time.Duration) bool {
+	timed := s.length() * float64(n)
+	return n >= leastOps(likeWithin*s.length(), s.Batch) && timed*likeWithin >= float64(benchtime) &&
+		(timed <= likeWithin*float64(benchtime) || n <= leastBatches*s.Batch)
+}
+
+// opsFor returns the N of a case at a bench time. Where it has that of an
+// earlier run, it goes by what that one knew alone: what this run has measured
+// differs from what the next will.
+func (r *Run) opsFor(s *caseState, benchtime time.Duration) int {
+	if n := s.like.N; n > 0 {
+		if benchtime != r.Like.Benchtime {
+			n = ops(max(float64(s.like.Timed)/float64(n), float64(s.like.Op)), benchtime, s.Batch)
+		}
+		if s.suits(n, benchtime) {
+			return n
+		}
+	}
+	return ops(s.length(), benchtime, s.Batch)
 }
 
 // probe calls the runner once, and learns from it.
@@ -166,9 +186,6 @@ func (r *Run) fit() error {
 	grown := r.Like == nil || !r.Like.Chosen && float64(longest) > likeGrows*float64(was)
 	if grown || r.blockCost()*time.Duration(r.Count) > left {
 		r.Benchtime = longest
-		for _, s := range r.cases {
-			s.kept = false
-		}
 		r.settle()
 	}
 	if r.Benchtime < r.asked && (r.Like == nil || r.Benchtime < was) {
@@ -192,7 +209,7 @@ func (r *Run) longest(all time.Duration) time.Duration {
 		for _, s := range r.cases {
 			if !s.excluded {
 				one := *s
-				one.scale(ops(one.length(), benchtime, one.Batch))
+				one.scale(r.opsFor(s, benchtime))
 				block += r.cost(&one)
 			}
 		}
@@ -204,14 +221,12 @@ func (r *Run) longest(all time.Duration) time.Duration {
 	return benchtime
 }
 
-// settle gives every case the N for the bench time, unless it has that of an
-// earlier run.
+// settle gives every case the N for the bench time.
 func (r *Run) settle() {
 	for _, s := range r.cases {
-		if s.excluded || s.kept || s.N == 0 {
-			continue
+		if !s.excluded && s.N > 0 {
+			s.scale(r.opsFor(s, r.Benchtime))
 		}
-		s.scale(ops(s.length(), r.Benchtime, s.Batch))
 	}
 }
 

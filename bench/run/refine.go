@@ -57,7 +57,8 @@ func (q question) at(p benchlog.Params, m benchlog.Model) benchlog.Case {
 type refiner struct {
 	*Run
 	tried map[benchlog.Case]*trial
-	left  time.Duration // of the time that this may take, the blocks included
+	had   map[benchlog.Case]bool // that the earlier run has added, and which were tried here
+	left  time.Duration          // of the time that this may take, the blocks included
 	added []*caseState
 }
 
@@ -71,7 +72,7 @@ type trial struct {
 // cases that narrow them, and says so. It does nothing for a run of two builds,
 // whose cases are compared with each other.
 func (r *Run) refine(ctx context.Context) error {
-	f := &refiner{Run: r, tried: r.scouted, left: r.refineTime()}
+	f := &refiner{Run: r, tried: r.scouted, had: make(map[benchlog.Case]bool), left: r.refineTime()}
 	defer func() { r.scouted = nil }()
 	if f.left <= 0 || len(r.Builds) > 0 {
 		return nil
@@ -81,7 +82,11 @@ func (r *Run) refine(ctx context.Context) error {
 			f.tried[s.Case] = &trial{err: &bench.VoidError{}}
 		}
 	}
-	for _, q := range f.questions() {
+	all := f.questions()
+	if err := f.tryAgain(ctx, all); err != nil {
+		return err
+	}
+	for _, q := range all {
 		if err := f.answer(ctx, q); err != nil {
 			return err
 		}
@@ -260,7 +265,8 @@ func (f *refiner) answer(ctx context.Context, q question) error {
 // brackets returns the neighbours among the known sizes of a question between
 // which its answer changes.
 func (f *refiner) brackets(q question) (all [][2]rung) {
-	rungs := slices.DeleteFunc(f.rungs(q), func(r rung) bool { return math.Abs(r.lead) < near })
+	// The ends of a bracket lie close by it, and are no doubtful sizes.
+	rungs := slices.DeleteFunc(f.rungs(q), func(r rung) bool { return math.Abs(r.lead) < near && !f.had[q.at(r.p, q.a)] })
 	for i := 1; i < len(rungs); i++ {
 		if rungs[i-1].lead*rungs[i].lead < 0 {
 			all = append(all, [2]rung{rungs[i-1], rungs[i]})
@@ -429,13 +435,58 @@ func (f *refiner) call(ctx context.Context, c benchlog.Case) error {
 	f.step("refine", c)
 	f.done-- // it is none of the calls that are planned
 	began := f.Now()
-	if err := f.find(ctx, s, benchlog.CalibratedCase{}); err != nil {
+	if err := f.measureAgain(ctx, s); err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		s.excluded = f.tried[c].err != nil
 	}
 	f.left -= f.Now().Sub(began)
+	return nil
+}
+
+// measureAgain calls the runner with the N that is known, which takes it half
+// as long as to look for it.
+func (f *refiner) measureAgain(ctx context.Context, s *caseState) error {
+	if s.N > 0 {
+		return f.probe(ctx, s, Invocation{Case: s.Case, N: s.N, Op: s.Op, Benchtime: f.Benchtime}, f.cost(s))
+	}
+	return f.find(ctx, s, f.like(s.Case))
+}
+
+// like returns what the earlier run knew of a case.
+func (f *refiner) like(c benchlog.Case) (like benchlog.CalibratedCase) {
+	if f.Like != nil {
+		for _, l := range f.Like.Cases {
+			if l.Case == c.String() {
+				return l
+			}
+		}
+	}
+	return like
+}
+
+// tryAgain tries the sizes that the earlier run has added: where its brackets
+// still hold, there is nothing to look for, and both runs have the same cases.
+func (f *refiner) tryAgain(ctx context.Context, all []question) error {
+	if f.Like == nil {
+		return nil
+	}
+	for _, l := range f.Like.Cases {
+		c := benchlog.ParseCase(l.Case)
+		asked := slices.ContainsFunc(all, func(q question) bool {
+			_, fixed, ok := c.Params.Cut(q.key)
+			return ok && fixed == q.fixed && q.w.Name == c.Workload && q.lane == c.CPUs && slices.Contains(q.models(), c.Model)
+		})
+		price := time.Duration(1+f.Count) * (l.Overhead + timed(l.Timed))
+		if !l.Refined || !asked || f.index[c] != nil || f.left < price {
+			continue
+		}
+		if err := f.call(ctx, c); err != nil {
+			return err
+		}
+		f.had[c] = true
+	}
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
@@ -25,7 +26,9 @@ type crossExec struct {
 	crossing map[benchlog.Model]float64 // in ns
 	noise    float64                    // of an op's length, as a share
 	capacity float64                    // of an open loop, in requests per second
+	run      *Run
 	calls    []Invocation
+	blocks   []Invocation                // those of them that are of the blocks
 	ops      map[benchlog.Case][]float64 // of the blocks
 	tries    map[benchlog.Case]int       // before them
 	stop     func(call int)
@@ -40,14 +43,17 @@ func (e *crossExec) Run(ctx context.Context, in Invocation) (Output, error) {
 		return Output{}, context.Cause(ctx)
 	}
 	h := fnv.New64()
-	if in.N == 0 {
+	measured := e.run.scouted == nil
+	if measured {
+		e.blocks = append(e.blocks, in)
+	} else {
 		e.tries[in.Case]++
 	}
 	fmt.Fprint(h, in.Case, in.N, e.seed, len(e.ops[in.Case]), e.tries[in.Case])
 	noise := math.Exp(e.noise * rand.New(rand.NewPCG(h.Sum64(), 1)).NormFloat64())
 	line := func(n int, op float64, more string) (Output, error) {
 		e.clock.now = e.clock.now.Add(fakeOverhead + time.Duration(float64(n)*op*1.1))
-		if in.N > 0 {
+		if measured {
 			e.ops[in.Case] = append(e.ops[in.Case], op)
 		}
 		out, err := ReadOutput(in.Case, fmt.Sprintf("Benchmark%s\t%d\t%f ns/op%s\n", in.Case, n, op, more))
@@ -106,6 +112,7 @@ func newCross(t *testing.T, dir string, w benchlog.WorkloadInfo, crossing map[be
 		Watch:  func() func() benchlog.Noise { return func() benchlog.Noise { return benchlog.Noise{} } },
 		Pause:  func(context.Context, time.Duration) {},
 	}
+	e.run = r
 	if dir == "" {
 		return r, e
 	}
@@ -254,10 +261,8 @@ func TestRefineResumes(t *testing.T) {
 			defer r.Log.Close()
 			stats, err := r.Do(ctx)
 			var blocks []string
-			for i, in := range e.calls {
-				if in.N > 0 && i < stopAt {
-					blocks = append(blocks, fmt.Sprint(in))
-				}
+			for _, in := range e.blocks {
+				blocks = append(blocks, fmt.Sprint(in))
 			}
 			return blocks, stats, err
 		}
@@ -280,6 +285,57 @@ func TestRefineResumes(t *testing.T) {
 			if err != nil || !slices.Equal(got, want) || stats != wantStats {
 				t.Fatalf("%s: interrupted at call %d: %d calls in the blocks and %+v, error %v; want %d and %+v", w.Name, stopAt, len(got), stats, err, len(want), wantStats)
 			}
+		}
+	}
+}
+
+// A run like an earlier one has the sizes that it added, where they still
+// bracket the crossing, with its N, and hardly looks for others. Where models
+// cross elsewhere by now, it finds its own.
+func TestRefineLike(t *testing.T) {
+	dir := t.TempDir()
+	crossing := map[benchlog.Model]float64{Goroutine: 2e3, Process: 40e3}
+	measured := func(e *crossExec) map[string]int {
+		n := make(map[string]int)
+		for _, in := range e.blocks {
+			n[in.Case.String()] = in.N
+		}
+		return n
+	}
+	tries := func(r *Run, e *crossExec) (n int) { return len(e.calls) - len(e.blocks) - len(r.cases) }
+	first, e1 := newCross(t, dir, crossWorkload(), crossing, 1)
+	if _, err := first.Do(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	first.Log.Close()
+	like, _, err := LikeOf(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(e1.ops) <= 12 {
+		t.Fatal("nothing was added")
+	}
+	for seed := uint64(2); seed < 12; seed++ {
+		again, e2 := newCross(t, t.TempDir(), crossWorkload(), crossing, seed)
+		again.Like = like
+		if _, err := again.Do(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := measured(e2), measured(e1); !maps.Equal(got, want) {
+			t.Errorf("seed %d: cases and N\n%v, want those of the first run,\n%v", seed, got, want)
+		}
+		if first, again := tries(first, e1), tries(again, e2); 3*again > 2*first {
+			t.Errorf("seed %d: %d tries beside the cases, and the first run had %d", seed, again, first)
+		}
+	}
+	moved, e3 := newCross(t, t.TempDir(), crossWorkload(), map[benchlog.Model]float64{Goroutine: 2e3, Process: 300e3}, 3)
+	moved.Like, moved.Refine = like, 10
+	if _, err := moved.Do(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for m, truth := range map[benchlog.Model]float64{Goroutine: 2e3, Process: 300e3} {
+		if lo, hi := e3.bracket(m); lo > truth || hi < truth || hi/lo > bracketWidth {
+			t.Errorf("%s crosses at %v, and the bracket is %v to %v", m, truth, lo, hi)
 		}
 	}
 }
@@ -372,7 +428,7 @@ func TestOpenLoopVoidInBlock(t *testing.T) {
 		r, e := newCross(t, dir, w, nil, 1)
 		block := 0
 		r.Exec = execFunc(func(ctx context.Context, in Invocation) (Output, error) {
-			if rate, _ := in.Case.Params.Size("rate"); in.N > 0 && rate == 1000 && in.Case.Model == Goroutine {
+			if rate, _ := in.Case.Params.Size("rate"); r.scouted == nil && rate == 1000 && in.Case.Model == Goroutine {
 				if block++; tt.void(block) {
 					return Output{}, bench.Void("the generator was late")
 				}
@@ -421,7 +477,7 @@ func TestRefineKeepsThePlan(t *testing.T) {
 	defer r.Log.Close()
 	tries := map[benchlog.Model]int{}
 	r.Exec = execFunc(func(ctx context.Context, in Invocation) (Output, error) {
-		if in.Case.Params == w.Cases[1] && in.N == 0 {
+		if in.Case.Params == w.Cases[1] && r.scouted != nil {
 			if tries[in.Case.Model]++; tries[in.Case.Model] > 1 {
 				return Output{}, bench.Void("the generator was late")
 			}

@@ -86,8 +86,8 @@ type caseState struct {
 	benchlog.Case
 	benchlog.CalibratedCase
 	results  int
-	kept     bool // N is an earlier run's
-	excluded bool // failed or void
+	like     benchlog.CalibratedCase // what an earlier run knew, if its N suits
+	excluded bool                    // failed or void
 }
 
 func (r *Run) defaults() {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -636,6 +637,62 @@ func TestLike(t *testing.T) {
 	}
 	if status, _, stderr := result(t, args(next, "--like", first)...); status != exitFailed || !strings.Contains(stderr, "it says of no case how many whole batches its results have") {
 		t.Errorf("a file from before batches were noted: exit status %d, printed %s", status, stderr)
+	}
+}
+
+// A run whose directory is new has the N of a kept run with the same plan: the
+// newest of this machine, or else of another; and its own where it is told to.
+func TestLikeKept(t *testing.T) {
+	t.Chdir(t.TempDir())
+	out := filepath.Join(t.TempDir(), "out")
+	args := func(dir string, more ...string) []string {
+		return runArgs(dir, append([]string{"--workloads", "Good", "--models", "serial", "--count", "1"}, more...)...)
+	}
+	if status, _, stderr := result(t, args(out)...); status != 0 {
+		t.Fatal(stderr)
+	}
+	text := readFile(t, out, benchlog.BenchFile)
+	found := regexp.MustCompile(`"n":(\d+),`)
+	cpu := regexp.MustCompile(`(?m)^cpu: .*$`)
+	started := regexp.MustCompile(`"run":"[^"]*"`)
+	n, err := strconv.Atoi(found.FindStringSubmatch(text)[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	keep := func(machine, run string, n int, here bool) {
+		dir := filepath.Join("results", machine, run)
+		kept := found.ReplaceAllString(text, fmt.Sprintf(`"n":%d,`, n))
+		kept = started.ReplaceAllString(kept, fmt.Sprintf(`"run":"%sT00:00:00Z"`, run))
+		if !here {
+			kept = cpu.ReplaceAllString(kept, "cpu: of another kind")
+		}
+		if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, benchlog.BenchFile), []byte(kept), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		what string
+		kept func()
+		more []string
+		want int // 0: its own
+	}{
+		{"another machine's", func() { keep("other", "2026-01-03", n+1, false) }, nil, n + 1},
+		{"this machine's", func() { keep("here", "2026-01-01", n+2, true) }, nil, n + 2},
+		{"a newer one", func() { keep("here", "2026-01-02", n+3, true) }, nil, n + 3},
+		{"another plan", func() {}, []string{"--count", "2"}, 0},
+		{"none", func() {}, []string{"--like", "none"}, 0},
+	} {
+		tt.kept()
+		dir := filepath.Join(t.TempDir(), "out")
+		status, _, stderr := result(t, args(dir, tt.more...)...)
+		_, line, _ := strings.Cut(readFile(t, dir, benchlog.BenchFile), "\nBenchmarkGood/model=serial-1\t")
+		got, _, _ := strings.Cut(line, "\t")
+		if status == 0 && tt.want > 0 && strings.Contains(stderr, "another N") {
+			t.Skipf("%s: this machine is too busy: %s", tt.what, stderr) // ops take four times as long
+		}
+		if own := !strings.Contains(stderr, "the N of the run of"); status != 0 || own != (tt.want == 0) || !own && got != strconv.Itoa(tt.want) {
+			t.Errorf("%s: exit status %d, %s ops, want %d (0 is its own); printed\n%s", tt.what, status, got, tt.want, stderr)
+		}
 	}
 }
 

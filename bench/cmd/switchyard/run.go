@@ -54,7 +54,9 @@ How many ops a result takes (N) is a number of the series 1, 2, 5, 10, 20, ...,
 at least ten laps or rounds (fewer where ten take over ten seconds). A run with
 the plan of the one before it in the directory, on the same machine, takes over
 its N and its bench time, where they still suit: results of different N are hard
-to compare. --like takes them from any earlier run.
+to compare. Without one it takes those of a kept run, results/<machine>/<run>/.
+--like takes them from any earlier run; with --like none, the run finds all by
+itself.
 
 A budget shortens the bench time; what it has left after the results that were
 asked for goes into more of them. One that cannot hold the run is refused.
@@ -98,7 +100,7 @@ func (f *runFlags) add(cmd *cobra.Command, out string, count, sessions int) {
 	flags.DurationVar(&f.p99Limit, "p99-limit", time.Millisecond, "the highest rate of an open loop is looked for that keeps this 99th percentile of latency")
 	flags.IntVar(&f.repeats, "repeats", 2, "disturbed blocks that are run again, at most, if the budget allows")
 	flags.IntVar(&f.sessions, "sessions", sessions, "parts that the run is spread over, with pauses between; at most one per result")
-	flags.StringVar(&f.like, "like", "", "directory of an earlier run whose N and bench time are taken over")
+	flags.StringVar(&f.like, "like", "", "directory of an earlier run whose N and bench time are taken over; \""+noLike+"\" is of none")
 	flags.StringVar(&f.cpu, "cpu", "all", "sizes of the CPU set to measure with, such as 1,all; with four or more the report fits how each model scales")
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of the order inside blocks")
 	flags.StringVar(&f.out, "out", out, "directory of the results")
@@ -240,20 +242,21 @@ func planned(ctx context.Context, f runFlags, runners *run.Runners, p *progress)
 	return r, err
 }
 
-// like returns the run whose N is taken over: the one that the flags name, or
-// the one before in the directory if it has the same plan; nil is none.
+// noLike is the value of --like with which a run finds all N by itself.
+const noLike = "none"
+
+// like returns the run whose N is taken over; nil is none. It is the one that
+// the flags name, or the newest with the same plan: the one before in the
+// directory, else one that is kept of this machine, else of any. So repeated
+// runs have the same N wherever they write their results.
 func like(f runFlags, plan run.Config, p *progress) (*benchlog.Like, error) {
 	switch {
 	case f.builds != nil && f.like != "":
 		return nil, usageErrorf("--like: all builds of a case have the N that the old one finds")
-	case f.builds != nil:
+	case f.builds != nil, f.like == noLike:
 		return nil, nil
 	case f.like == "":
-		before, file, err := run.LikeOf(f.out)
-		if err != nil || !samePlan(file, plan) || otherMachine(file) != "" {
-			return nil, nil
-		}
-		return before, nil
+		return likeBefore(f.out, plan), nil
 	}
 	before, file, err := run.LikeOf(f.like)
 	if err != nil {
@@ -266,11 +269,31 @@ func like(f runFlags, plan run.Config, p *progress) (*benchlog.Like, error) {
 	return before, nil
 }
 
+// likeBefore returns the run before with the same plan, or nil.
+func likeBefore(out string, plan run.Config) (best *benchlog.Like) {
+	if before, file, err := run.LikeOf(out); err == nil && samePlan(file, plan) && otherMachine(file) == "" {
+		return before
+	}
+	kept, _ := filepath.Glob(filepath.Join(filepath.Dir(latest), "*", "*", benchlog.BenchFile)) // the pattern is right
+	here := false
+	for _, name := range kept {
+		before, file, err := run.LikeOf(filepath.Dir(name))
+		if err != nil || !samePlan(file, plan) {
+			continue
+		}
+		ours := otherMachine(file) == ""
+		if best == nil || ours && !here || ours == here && before.Started.After(best.Started.Time) {
+			best, here = before, ours
+		}
+	}
+	return best
+}
+
 // samePlan reports whether an earlier run was asked for the same measurements,
 // of the same length.
 func samePlan(before *benchlog.File, plan run.Config) bool {
 	h := before.Header
-	same := h.Benchtime == plan.Benchtime && h.Budget == plan.Budget && h.Count == plan.Count && max(h.Sessions, 1) == plan.Sessions &&
+	same := len(h.Builds) == 0 && h.Benchtime == plan.Benchtime && h.Budget == plan.Budget && h.Count == plan.Count && max(h.Sessions, 1) == plan.Sessions &&
 		slices.Equal(h.Models, plan.Models) && slices.Equal(h.Lanes, plan.Lanes)
 	return same && slices.EqualFunc(before.Workloads, plan.Workloads, func(a, b benchlog.WorkloadInfo) bool {
 		return a.Name == b.Name && slices.Equal(a.Cases, b.Cases)
