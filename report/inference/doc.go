@@ -27,8 +27,8 @@
 //     change, and at most 20 where runs have effects: TestNullComparisons.
 //   - A change of 3 % with 1 % of noise is found among 150 cells in 90 % or
 //     more: TestPower.
-//   - Of ten null runs one at most claims a change: TestNullRunsClaimNothing,
-//     and of real ones on a quiet machine TestTenNullRuns of the command.
+//   - Of ten null runs one at most claims a change: TestNullRunsClaimNothing.
+//     On a quiet machine make stats makes ten real ones.
 //   - The bracket of a crossing holds the truth in 95 % or more:
 //     TestBracketHoldsTheTruth.
 //   - Two runs of one build give the same decisions in words in 90 % of pairs
