@@ -21,8 +21,8 @@
 //     one of two lanes: AtMostOnce, low latency, or AtLeastOnce, durable.
 //     Executor is procs.Executor over it. Session.Workers lists who is there.
 //   - Programs share objects by their names: a Queue, or JoinableQueue, a Dict,
-//     an Event, a Store of large objects. They are on the server's disk, and outlive those who
-//     use them.
+//     an Event, a Store of large objects. They are on the server's disk, and
+//     outlive those who use them.
 //
 // # The rules
 //
@@ -89,8 +89,8 @@
 //
 // One in flight is the most: all have to be woken for each message, and nothing
 // travels together. Where there are many tasks per second there are many in
-// flight. A pool has lines to 64 workers. From which follows, for R tasks per second of T seconds, with A bytes
-// of arguments and B bytes of results:
+// flight. A pool has lines to 64 workers. From which follows, for R tasks per
+// second of T seconds, with A bytes of arguments and B bytes of results:
 //
 //   - Processors of workers: R x (T + 10 us). A task should be ten times as
 //     long as the columns together, 0.2 ms or 0.3 ms: use Map, with
