@@ -46,9 +46,9 @@ func ExampleWriteText() {
 	// What to use, by kind of work:
 	// - Lock: goroutine, 7.46× process (next run 6.02 to 9.27; in Lock tasks=2).
 	// One model is named where it is 1.5× the others or more, by the mean and in half
-	//   of the workloads; smaller differences are numbers. Next run: where 19 of 20
-	//   more on this machine would be, if each moves a factor by 7 %, which a run in
-	//   three sessions measures.
+	//   of the workloads; smaller differences are numbers. Next run: where at least 9
+	//   of 10 more on this machine would be, if each moves a factor by 7 %, which a
+	//   run in three sessions measures.
 	//
 	//       goroutine  process
 	// Lock    1.00× *  0.13×

@@ -57,7 +57,7 @@ func SummarizeSample(sample inference.Sample) Summary {
 // Bounded reports whether the interval has both ends.
 func (s Summary) Bounded() bool { return s.N > 0 && format.Finite(s.Lo) && format.Finite(s.Hi) }
 
-// Spread is the run-to-run spread: the interquartile range as a share of the
+// Spread is that of the results: the interquartile range as a share of the
 // center. It is NaN when it cannot be known.
 func (s Summary) Spread() float64 {
 	if s.N < 2 || s.Center == 0 {

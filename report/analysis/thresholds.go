@@ -13,8 +13,9 @@ const Clear = 1.5
 
 // Again is what a run of one session by itself does to how two models stand in
 // a kind of work: the standard deviation of the ratio's logarithm, beside the
-// scatter within the run. Runs of one build on one machine differ by as much
-// (the three in testdata); those of several sessions tell themselves.
+// scatter within the run. With it 9 of 10 numbers in runs of one build on one
+// machine (those in testdata) are where the other runs say; a run of three
+// sessions or more needs no such guess.
 const Again = 0.07
 
 // How warnings add up.

@@ -119,9 +119,9 @@ func TestMeanLiesAmongItsWorkloads(t *testing.T) {
 // session it is what runs are known to do, and the note says so.
 func TestNextRunBySessions(t *testing.T) {
 	for sessions, want := range map[int]string{
-		1: "A: a, 2.00× b (next run 1.65 to 2.43; in A). Next run: where 19 of 20 more on this machine would be, if each moves a factor by 7 %, which a run in three sessions measures.",
-		2: "A: a, 2.00× b (next run 1.74 to 2.29; in A). Next run: where 19 of 20 more on this machine would be, if each moves a factor by 7 %, which a run in three sessions measures.",
-		3: "A: a, 2.00× b (next run 1.77 to 2.26; in A). Next run: where 19 of 20 more on this machine would be, by what 3 sessions differ by.",
+		1: "A: a, 2.00× b (next run 1.65 to 2.43; in A). Next run: where at least 9 of 10 more on this machine would be, if each moves a factor by 7 %, which a run in three sessions measures.",
+		2: "A: a, 2.00× b (next run 1.74 to 2.29; in A). Next run: where at least 9 of 10 more on this machine would be, if each moves a factor by 7 %, which a run in three sessions measures.",
+		3: "A: a, 2.00× b (next run 1.77 to 2.26; in A). Next run: where at least 9 of 10 more on this machine would be, by what 3 sessions differ by.",
 	} {
 		text := "# switchyard {\"format\":1}\n"
 		for block := range 6 * sessions {
@@ -254,6 +254,28 @@ func TestVerdictOfSizes(t *testing.T) {
 		}[d.Kind.Name]
 		if d.Sizes != want {
 			t.Errorf("%s: %s", d.Kind.Name, d.Sizes)
+		}
+	}
+}
+
+// Who scatters least is told apart from those who scatter clearly more, and
+// from nobody else.
+func TestPredictability(t *testing.T) {
+	for want, factors := range map[string][3]float64{
+		"a: typical spread of results: a 1 %, b 2 %, c 2 %":         {1, 2, 2},
+		"a or c: typical spread of results: a 1.4 %, b 2 %, c 1 %":  {1.4, 2, 1},
+		"a, b or c: typical spread of results: a 0 %, b 0 %, c 0 %": {},
+	} {
+		text := "# switchyard {\"format\":1}\n"
+		for i := range 9 { // quartiles a hundredth times the factor apart
+			for m, f := range factors {
+				text += fmt.Sprintf("BenchmarkA/model=%c-2 1 100 ns/op %v ops/s\n", 'a'+m, 1e4+20*f*float64(i-4))
+			}
+		}
+		a := Of(read(t, text))
+		tile := a.Verdict.Tiles[len(a.Verdict.Tiles)-1]
+		if got := tile.Value + ": " + tile.Detail; got != want || (tile.Model != "") != (factors[1] == 2 && factors[0] == 1) {
+			t.Errorf("%s (%s), want %s", got, tile.Model, want)
 		}
 	}
 }
