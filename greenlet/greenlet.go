@@ -23,18 +23,20 @@ type Greenlet[T any] struct {
 // package refer to cores only, so that a Greenlet nobody refers to is seen by
 // the garbage collector, although its goroutine is parked; see collect.go.
 type core[T any] struct {
+	// What a switch touches comes first.
 	seat
-	family        *family[T]
-	parent        *Greenlet[T]
+	own     Greenlet[T] // its handle, if it is kept; see Keep
+	family  *family[T]
+	parent  *Greenlet[T]
+	state   state
+	refused uint8 // switches refused because the family is closing
+	killed  bool  // as garbage
+	id      uint32
+
 	run           func(*Greenlet[T], T) (T, error) // nil once started
 	before, after *core[T]                         // in family.started
-	own           Greenlet[T]                      // its handle, if it is kept; see Keep
-	state         state
-	refused       uint8 // switches refused because the family is closing
-	killed        bool  // as garbage
-	id            uint32
-	handle        weak.Pointer[Greenlet[T]] // once watched
-	more          *extra                    // nil: nothing
+	handle        weak.Pointer[Greenlet[T]]        // once watched
+	more          *extra                           // nil: nothing
 }
 
 // An extra is what few greenlets have.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -504,5 +505,26 @@ func TestNames(t *testing.T) {
 		if !ran || g.String() != "x (dead)" || h.Main().String() != "main (running)" || h.Current() != h.Main() {
 			t.Errorf("%v, %v, raw ran: %v", g, h.Main(), ran)
 		}
+	})
+}
+
+// The stack of whoever waits begins with the call of the user's.
+func TestStackBeginsWithTheCall(t *testing.T) {
+	run(t, func(h *Hub) {
+		e := NewEvent(h)
+		gs := []*Greenlet{
+			h.Spawn(func() error { return h.Sleep(time.Hour) }).SetName("Sleep"),
+			h.Spawn(e.Wait).SetName("WaitTimeout"),
+			h.Spawn(h.Idle).SetName("Idle"),
+			h.Spawn(h.Yield).SetName("Yield"), // to who is not started
+			h.Spawn(func() error { return errors.Join(h.Yield(), h.Yield()) }).SetName("Yield"),
+		}
+		must(t, h.Yield())
+		for _, g := range h.RunInfo().Main.Children {
+			if top := g.Stack[0].Function; !strings.HasSuffix(top, "."+g.Name) {
+				t.Errorf("the stack of who called %s begins with %s", g.Name, top)
+			}
+		}
+		must(t, h.KillAll(gs...))
 	})
 }

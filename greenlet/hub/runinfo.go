@@ -107,7 +107,7 @@ func (h *Hub) stack(g *Greenlet) []runtime.Frame {
 // isWaiting reports whether function is one in which every suspended greenlet
 // is.
 func isWaiting(function string) bool {
-	for _, f := range [...]string{".(*Hub).wait", ".(*Hub).yieldSlow"} {
+	for _, f := range [...]string{".(*Hub).woken", ".(*Hub).wait", ".(*Greenlet).deliver", ".(*Hub).yieldSlow"} {
 		if strings.HasSuffix(function, f) {
 			return true
 		}

@@ -13,7 +13,13 @@ func (h *Hub) Sleep(d time.Duration) error {
 	if d <= 0 {
 		return h.Yield()
 	}
-	return h.wait(nil, d, nil)
+	g := h.cur
+	co, err := h.park(g, nil, d, nil) // wait, without its frame
+	if co == nil {
+		return err
+	}
+	co.Switch(struct{}{})
+	return h.woken(g, nil)
 }
 
 // Idle waits until nothing else is ready: every ready greenlet has run and

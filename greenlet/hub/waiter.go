@@ -96,11 +96,22 @@ func (l *waitList) failAll(err error) {
 // In a callback, where nobody else can have a turn, it is late at once.
 func (h *Hub) wait(l *waitList, d time.Duration, late error) error {
 	g := h.cur
+	co, err := h.park(g, l, d, late)
+	if co == nil {
+		return err
+	}
+	co.Switch(struct{}{})
+	return h.woken(g, late)
+}
+
+// park is wait up to the switch, which it leaves to the caller (see pass): it
+// returns where to, or nil and the result of a wait that needs none.
+func (h *Hub) park(g *Greenlet, l *waitList, d time.Duration, late error) (*carrier, error) {
 	if g == nil && d == 0 {
-		return late
+		return nil, late
 	}
 	if err := h.interrupted(); err != nil {
-		return err
+		return nil, err
 	}
 	if d > 0 {
 		h.timers.arm(&g.timer, h.now().after(d))
@@ -115,10 +126,15 @@ func (h *Hub) wait(l *waitList, d time.Duration, late error) error {
 		h.lookAt, h.lastIO = 0, nil
 	}
 	if co := h.pass(g, h.next()); co != nil {
-		co.Switch(struct{}{})
-		if g.pending != nil {
-			g.answerProbes()
-		}
+		return co, nil
+	}
+	return nil, h.woken(g, late)
+}
+
+// woken is wait after the switch back.
+func (h *Hub) woken(g *Greenlet, late error) error {
+	if g.pending != nil {
+		g.answerProbes()
 	}
 	if g.parked { // it had no more than a turn, and this is it
 		h.unpark(g)
