@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // lanes is a run on so many CPUs, with a speed-up of four fifths of them.
@@ -59,6 +60,81 @@ func TestScalingSection(t *testing.T) {
 		}
 		if has := strings.Contains(page.String(), `id="scaling"`); has != (test.want != nil) || has != strings.Contains(page.String(), "Speed-up of Map") {
 			t.Errorf("the page has a section, or not, or no chart: %v", has)
+		}
+	}
+}
+
+// Of many cases those have a chart in which the models scale most differently,
+// and the page says so; the table has all of them.
+func TestScalingCharts(t *testing.T) {
+	const cases = 12
+	text := "# switchyard {\"format\":1,\"models\":[\"a\",\"b\"]}\ncores: 16\n"
+	for block := range 6 {
+		text += fmt.Sprintf("# begin {\"block\":%d,\"attempt\":1}\n", block+1)
+		for k := range cases {
+			for _, n := range []int{1, 2, 4, 8, 16} {
+				text += fmt.Sprintf("BenchmarkMap/n=%d/model=a-%d 100 %.1f ops/s\n", 100+k, n, 1000*(1+float64(k*(n-1))/20))
+				text += fmt.Sprintf("BenchmarkMap/n=%d/model=b-%d 100 %.1f ops/s\n", 100+k, n, 1000.0)
+			}
+		}
+		text += fmt.Sprintf("# block {\"block\":%d,\"attempt\":1}\n", block+1)
+	}
+	var page bytes.Buffer
+	if err := WriteHTML(&page, Analyze(read(t, text)), PageOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	sound(t, page.String())
+	for k := range cases {
+		has := strings.Contains(page.String(), fmt.Sprintf("Speed-up of Map n=%d ", 100+k))
+		if want := k >= cases-8; has != want {
+			t.Errorf("case %d of %d, in which the models differ the more the later it is, has a chart: %v", k+1, cases, has)
+		}
+	}
+	section := page.String()[strings.Index(page.String(), `id="scaling"`):]
+	section = section[:strings.Index(section, "</section>")]
+	if !strings.Contains(section, "Charts are of the cases, of 12, in which") || strings.Count(section, "<tr data-workload") != 2*cases {
+		t.Errorf("the section of scaling does not say what it left out, or its table lacks some")
+	}
+}
+
+// The table of a run on 16 CPUs fits a terminal: one part has all speed-ups,
+// and where there is room they have their intervals. The rows of the matrix
+// name the CPUs.
+func TestScalingInTerminal(t *testing.T) {
+	text := strings.ReplaceAll(lanes(16, 1, 2, 4, 8, 16), "n=2", "n=1")
+	head := "# workload {\"name\":\"Map\",\"op\":\"op\",\"cases\":[\"n=1\",\"n=2\"],\"models\":[\"go\",\"py\"],\"kind\":\"computing and waiting\"}\n"
+	for i := range 20 { // more than rows of the matrix: it has kinds
+		name := fmt.Sprintf("W%d", i)
+		head += strings.ReplaceAll(head[:strings.Index(head, "\n")+1], "\"Map\"", "\""+name+"\"")
+	}
+	more := strings.Replace(text, "cores:", head+"cores:", 1)
+	for i := range 20 {
+		for line := range strings.Lines(text) {
+			if strings.HasPrefix(line, "Benchmark") {
+				more = strings.Replace(more, line, line+strings.Replace(line, "Map", fmt.Sprintf("W%d", i), 1), 1)
+			}
+		}
+	}
+	a := Analyze(read(t, more))
+	for width, want := range map[int][]string{
+		80:  {"2 CPUs  4 CPUs  8 CPUs  16 CPUs", "contention, %", "coherency, %", "\nComputing and waiting on 16 CPUs "},
+		160: {" (1.7", "contention  "},
+	} {
+		var out bytes.Buffer
+		for _, verbose := range []bool{false, true} {
+			if err := WriteText(&out, a, TextOptions{Verbose: verbose, Width: width}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, w := range want {
+			if !strings.Contains(out.String(), w) {
+				t.Errorf("%d columns: no %q", width, w)
+			}
+		}
+		for line := range strings.Lines(out.String()) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > width && !strings.Contains(line, "go test") {
+				t.Errorf("%d columns: a line has %d: %s", width, n, line)
+			}
 		}
 	}
 }

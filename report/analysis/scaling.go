@@ -137,7 +137,7 @@ func (s *Scaling) LawText() (contention, coherency, peak string) {
 	case !s.Fitted:
 		return "not tested", "", ""
 	case s.Law.Misfit > lawless:
-		return "the law does not hold: " + format.Percent(s.Law.Misfit) + " off", "", ""
+		return "no fit: " + format.Percent(s.Law.Misfit) + " off", "", ""
 	}
 	share := func(e inference.Estimate) string {
 		bare := func(x float64) string { return strings.TrimSuffix(format.Percent(x), " %") }

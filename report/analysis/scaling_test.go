@@ -120,7 +120,7 @@ func TestLawText(t *testing.T) {
 	}
 	cpus := []int{1, 2, 4, 8, 16}
 	for what, test := range map[string]struct{ got, prefix, suffix string }{
-		"misfit":  {texts(cpus, 0, 0, func(s *Scaling) { s.Law.Misfit = 0.14 }), "the law does not hold: 14 % off; ", "; "},
+		"misfit":  {texts(cpus, 0, 0, func(s *Scaling) { s.Law.Misfit = 0.14 }), "no fit: 14 % off; ", "; "},
 		"no fit":  {texts(cpus[:2], 0, 0, nil), "not tested; ", "; "},
 		"none":    {texts(cpus, 0.5, -0.01, nil), "50 % (", "; none"},
 		"falling": {texts(cpus, 0.5, 0.5, nil), "50 % (", "; 1 (1 to 1)"},

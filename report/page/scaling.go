@@ -1,7 +1,10 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,6 +18,7 @@ import (
 // A pageScaling is how throughput depends on the number of CPUs.
 type pageScaling struct {
 	Charts []pageChart
+	Chosen int      // how many the charts are of, where that is not all
 	CPUs   []string // heads of the columns of speed-ups
 	Rows   []scalingRow
 	Limit  string // why the law is not tested
@@ -54,17 +58,14 @@ func (b *builder) scaling() *pageScaling {
 	for _, n := range cpus {
 		p.CPUs = append(p.CPUs, format.Count(n, "CPU"))
 	}
-	for i := 0; i < len(all); {
-		k := i + 1
-		for k < len(all) && all[k].Case == all[i].Case {
-			k++
+	cases := scalingCases(all)
+	for _, models := range telling(cases) {
+		if ch, ok := b.speedupChart(models); ok {
+			p.Charts = append(p.Charts, ch)
 		}
-		if len(p.Charts) < maxScalingCharts {
-			if ch, ok := b.speedupChart(all[i:k]); ok {
-				p.Charts = append(p.Charts, ch)
-			}
-		}
-		i = k
+	}
+	if len(cases) > maxScalingCharts {
+		p.Chosen = len(cases)
 	}
 	p.Cut = max(len(all)-maxScalings, 0)
 	for i := range all[:len(all)-p.Cut] {
@@ -87,6 +88,44 @@ func (b *builder) scaling() *pageScaling {
 		p.Rows = append(p.Rows, row)
 	}
 	return p
+}
+
+// scalingCases groups what follows one another by case.
+func scalingCases(all []analysis.Scaling) (cases [][]analysis.Scaling) {
+	for i := 0; i < len(all); {
+		k := i + 1
+		for k < len(all) && all[k].Case == all[i].Case {
+			k++
+		}
+		cases = append(cases, all[i:k])
+		i = k
+	}
+	return cases
+}
+
+// telling returns the cases that get a chart, in report order: those in which
+// the models' speed-ups on the most CPUs are furthest apart.
+func telling(cases [][]analysis.Scaling) [][]analysis.Scaling {
+	spread := func(models []analysis.Scaling) float64 {
+		lo, hi := math.Inf(1), math.Inf(-1)
+		for _, s := range models {
+			last := s.Speedups[len(s.Speedups)-1].Center
+			lo, hi = min(lo, last), max(hi, last)
+		}
+		return hi / lo
+	}
+	order := make([]int, len(cases))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(spread(cases[b]), spread(cases[a])) })
+	order = order[:min(len(order), maxScalingCharts)]
+	slices.Sort(order)
+	var chosen [][]analysis.Scaling
+	for _, i := range order {
+		chosen = append(chosen, cases[i])
+	}
+	return chosen
 }
 
 // speedupChart draws the speed-ups of one case's models over the number of

@@ -93,7 +93,7 @@ func (t *textWriter) matrixRows(models []string) [][]textCell {
 		return rows
 	}
 	for _, d := range t.run.Verdict.Decisions {
-		rows = append(rows, matrixRow(format.Fit(d.Kind.Short, 24), d.Ranking, models))
+		rows = append(rows, matrixRow(format.Fit(d.Kind.Short, 32), d.Ranking, models))
 	}
 	return rows
 }

@@ -2,11 +2,19 @@ package text
 
 import (
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"switchyard/report/analysis"
 	"switchyard/report/format"
+	"switchyard/report/inference"
 	"switchyard/report/results"
 )
+
+// speedupWidth is what a speed-up with its interval takes of a line. Where they
+// do not all stand in one, the table has none of their intervals, and shares
+// without their sign: else each number of CPUs had a table of its own.
+const speedupWidth = 26
 
 // scaling prints how throughput depends on the number of CPUs: a row per case
 // and model, where several numbers were measured.
@@ -15,26 +23,35 @@ func (t *textWriter) scaling() {
 		return
 	}
 	cpus, limit := analysis.ScalingCPUs(t.run.Scalings), t.run.ScalingLimit()
+	speedup, share, percent := analysis.SpeedupText, func(s string) string { return s }, ""
+	label := 0
+	for _, s := range t.run.Scalings {
+		label = max(label, utf8.RuneCountInString(scalingName(s)))
+	}
+	if label+speedupWidth*len(cpus) > t.opt.Width {
+		speedup = func(e inference.Estimate) string { return format.Ratio(e.Center) }
+		share, percent = func(s string) string { return strings.Replace(s, " % (", " (", 1) }, ", %"
+	}
 	header := []textCell{{"", ansiBold}}
 	for _, n := range cpus {
 		header = append(header, textCell{format.Count(n, "CPU"), ansiBold})
 	}
 	if limit == "" {
-		header = append(header, textCell{"contention", ansiBold}, textCell{"coherency", ansiBold}, textCell{"peak", ansiBold})
+		header = append(header, textCell{"contention" + percent, ansiBold}, textCell{"coherency" + percent, ansiBold}, textCell{"peak", ansiBold})
 	}
 	rows := [][]textCell{header}
 	for _, s := range t.run.Scalings {
-		row := []textCell{{results.WithModel(format.Clean(s.Case.TitleWithoutCPUs()), format.Clean(s.Model)), ""}}
+		row := []textCell{{scalingName(s), ""}}
 		for _, n := range cpus {
 			text := "-"
 			if i := slices.Index(s.CPUs, n); i > 0 {
-				text = analysis.SpeedupText(s.Speedups[i])
+				text = speedup(s.Speedups[i])
 			}
 			row = append(row, textCell{text, ""})
 		}
 		if limit == "" {
 			contention, coherency, peak := s.LawText()
-			row = append(row, textCell{contention, ""}, textCell{coherency, ""}, textCell{peak, ""})
+			row = append(row, textCell{share(contention), ""}, textCell{share(coherency), ""}, textCell{peak, ""})
 		}
 		rows = append(rows, row)
 	}
@@ -44,4 +61,8 @@ func (t *textWriter) scaling() {
 		t.wrap("", limit, "  ")
 	}
 	t.printf("\n")
+}
+
+func scalingName(s analysis.Scaling) string {
+	return results.WithModel(format.Clean(s.Case.TitleWithoutCPUs()), format.Clean(s.Model))
 }
