@@ -57,7 +57,8 @@ import "fmt"
 //	                                  that skipped revoked tasks, and in the
 //	                                  parent whoever adds to failed, changes
 //	                                  the pool's state or sees a worker's end
-//	worker, on its ring               Publish (tasks), Release (room)
+//	worker, on its ring               Publish, if it waits for tasks; Release, if
+//	                                  for room
 //	collector, in attachments.take    the reader of the control socket
 //	caller, on its future             who finishes the last piece
 //

@@ -39,7 +39,10 @@ type header struct {
 	wakeAt     atomic.Uint64 // parent: wake me once resultTail reaches this
 	_          [112]byte
 
-	idle shm.Parker // of the worker: no tasks, or no room for a result
+	idle shm.Parker // of the worker: no tasks
+	_    [124]byte
+
+	room shm.Parker // of the worker: no room for a result
 	_    [124]byte
 }
 
@@ -234,13 +237,8 @@ func (p *Parent) Publish() {
 	if p.shown != p.tail {
 		p.shown = p.tail
 		p.h.taskTail.Store(p.tail)
-		p.wake()
+		p.h.idle.Wake()
 	}
-}
-
-// wake wakes a sleeping worker.
-func (p *Parent) wake() {
-	p.h.idle.Wake()
 }
 
 // Next returns the next result without giving its memory back, or nil. The
@@ -282,10 +280,11 @@ func (p *Parent) Ripe() bool {
 	return t != p.taken && t >= p.h.wakeAt.Load()
 }
 
-// Release gives the memory of all results taken back to the worker.
+// Release gives the memory of all results taken back to the worker, and wakes
+// it if it waits for that, not if it waits for tasks.
 func (p *Parent) Release() {
 	p.h.resultHead.Store(p.taken)
-	p.wake()
+	p.h.room.Wake()
 }
 
 // Worker is the other end.
@@ -333,7 +332,7 @@ func (w *Worker) Next() (*Task, []byte, error) {
 			w.skipped = false
 			w.parker.Wake()
 		}
-		w.wait(func() bool { return w.h.taskTail.Load() != w.head })
+		await(&w.h.idle, func() bool { return w.h.taskTail.Load() != w.head })
 	}
 }
 
@@ -397,7 +396,7 @@ func (w *Worker) Put(seq uint64, flags uint32, payload []byte, last bool) {
 		}
 		free := w.free
 		w.parker.Wake() // the parent may be waiting for more than fits
-		w.wait(func() bool { return w.h.resultHead.Load() != free })
+		await(&w.h.room, func() bool { return w.h.resultHead.Load() != free })
 	}
 	if pad > 0 {
 		*(*uint64)(w.results.at(w.tail)) = padMark(pad)
@@ -413,17 +412,17 @@ func (w *Worker) Put(seq uint64, flags uint32, payload []byte, last bool) {
 	}
 }
 
-// wait spins briefly, then sleeps, until ready returns true.
-func (w *Worker) wait(ready func() bool) {
+// await spins briefly, then sleeps, until ready returns true.
+func await(p *shm.Parker, ready func() bool) {
 	if spin(ready) {
 		return
 	}
 	for {
-		w.h.idle.Arm()
+		p.Arm()
 		if ready() {
-			w.h.idle.Disarm()
+			p.Disarm()
 			return
 		}
-		w.h.idle.Sleep(NapLimit)
+		p.Sleep(NapLimit)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"unsafe"
 
 	"switchyard/procs/internal/proctest/wait"
+	"switchyard/procs/internal/shm"
 )
 
 var (
@@ -26,7 +27,7 @@ func TestWorkerWaits(t *testing.T) {
 	_, _, w := rings(t)
 	for _, at := range []int{1, 2, 16, 17, spins, spins + 1, spins + 2} {
 		calls := 0
-		w.wait(func() bool {
+		await(&w.h.idle, func() bool {
 			calls++
 			if announced := w.h.idle.Armed(); announced != (calls > spins) {
 				t.Fatalf("look %d: announced %v", calls, announced)
@@ -39,22 +40,54 @@ func TestWorkerWaits(t *testing.T) {
 	}
 }
 
-// A worker that sleeps is woken, by a task and by room, without the end of its
-// nap.
+// A worker that sleeps is woken, by a task or by room, whichever it waits for,
+// without the end of its nap; by the other it is left asleep.
 func TestParentWakes(t *testing.T) {
-	for name, wake := range map[string]func(p *Parent){
-		"Publish": func(p *Parent) { p.Put(1, 1, 1, 0, nil); p.Publish() },
-		"Release": func(p *Parent) { p.Release() },
+	publish := func(p *Parent) { p.Put(1, 1, 1, 0, nil); p.Publish() }
+	for name, c := range map[string]struct {
+		sleeps      func(w *Worker) *shm.Parker
+		wake, other func(p *Parent)
+	}{
+		"Publish": {func(w *Worker) *shm.Parker { return &w.h.idle }, publish, (*Parent).Release},
+		"Release": {func(w *Worker) *shm.Parker { return &w.h.room }, (*Parent).Release, publish},
 	} {
 		_, p, w := rings(t)
-		w.h.idle.Arm()
-		done := begin(func() { w.h.idle.Sleep(-1) })
+		parker := c.sleeps(w)
+		parker.Arm()
+		done := begin(func() { parker.Sleep(-1) })
 		time.Sleep(settle)
-		wake(p)
+		if c.other(p); !parker.Armed() {
+			t.Error(name, "is waited for, and something else woke the worker")
+		}
+		c.wake(p)
 		ends(t, name, done)
-		if w.h.idle.Armed() {
+		if parker.Armed() {
 			t.Error(name, "leaves the worker announced as asleep")
 		}
+	}
+}
+
+// A worker that waits for tasks sleeps on another word than one that waits for
+// room: nobody whose results are taken is woken for nothing.
+func TestWorkerSleepsApart(t *testing.T) {
+	for name, c := range map[string]struct {
+		sleeps func(w *Worker) *shm.Parker
+		does   func(w *Worker)
+		wakes  func(p *Parent)
+	}{
+		"tasks": {func(w *Worker) *shm.Parker { return &w.h.idle }, func(w *Worker) { w.Next() },
+			func(p *Parent) { p.Put(1, 1, 1, 0, nil); p.Publish() }},
+		"room": {func(w *Worker) *shm.Parker { return &w.h.room }, func(w *Worker) {
+			for range 2 {
+				w.Put(1, 0, make([]byte, w.MaxResult()*3), true)
+			}
+		}, func(p *Parent) { p.Next(); p.Release() }},
+	} {
+		_, p, w := rings(t)
+		done := begin(func() { c.does(w) })
+		until(t, name, func() bool { return c.sleeps(w).Armed() })
+		c.wakes(p)
+		ends(t, name, done)
 	}
 }
 
