@@ -6,7 +6,6 @@ import (
 	"os"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/panjf2000/ants/v2"
@@ -33,10 +32,10 @@ var crash = &bench.Workload{
 		for i := range results {
 			results[i] = 2*steps(crashSteps) + uint64(i)
 		}
-		return digest(results) + uint64(b.N/b.Int("every"))
+		return digest(results) + uint64(crashes(b))
 	},
 	Ledger: func(b *bench.B) bench.Ledger {
-		halves := 2*b.N + b.N/b.Int("every") // of tasks, those that were lost included
+		halves := 2*b.N + crashes(b) // of tasks, those that were lost included
 		return concurrent(b, bench.Ledger{
 			Units: b.CPUs, Ops: b.N, Elapsed: quickest(halves*crashSteps) / time.Duration(runtime.NumCPU()),
 		})
@@ -52,147 +51,44 @@ var crash = &bench.Workload{
 	},
 }
 
-const (
-	crashSteps    = 5 * stepsPerMicrosecond // half of a task
-	crashInFlight = 16                      // tasks given out per CPU: a task that is begun again has few before it
-)
-
-// A crashJob is b.N tasks, and what has become of them.
-type crashJob struct {
-	every   int
-	results []uint64
-	died    []int64 // when the worker did that was killed by task every*(k+1)-1, in ns since 1970, else 0
-	left    sync.WaitGroup
-	done    atomic.Int64
-
-	mu        sync.Mutex
-	u         *bench.Unit // has the times to recover
-	recovered uint64
-	failed    error
-}
-
-func newCrashJob(b *bench.B, died []int64) *crashJob {
-	j := &crashJob{every: b.Int("every"), results: make([]uint64, b.N), died: died, u: b.Unit(len(died))}
-	j.left.Add(b.N)
-	return j
-}
-
-// crashes returns how many workers are killed.
-func crashes(b *bench.B) int { return b.N / b.Int("every") }
-
-// deadly returns the place in died of a task that kills its worker, or -1.
-func deadly(i, every int) int {
-	if (i+1)%every != 0 {
-		return -1
-	}
-	return i / every
-}
-
-// crashTask does task i. If it is deadly, and this is the first time, die ends
-// the worker when half of it is done: it does not return, or returns an error.
-func crashTask(i, every int, died []int64, die func() error) (uint64, error) {
-	v := steps(crashSteps)
-	if k := deadly(i, every); k >= 0 && died[k] == 0 {
-		died[k] = time.Now().UnixNano() // several processes have this clock in common
-		if err := die(); err != nil {
-			return 0, err
-		}
-	}
-	return v + steps(crashSteps) + uint64(i), nil
-}
-
-// enter enters the result of task i. One that comes twice makes it wrong.
-func (j *crashJob) enter(i int, v uint64) {
-	j.results[i] += v
-	if k := deadly(i, j.every); k >= 0 && j.died[k] != 0 {
-		took := time.Now().UnixNano() - j.died[k]
-		j.mu.Lock()
-		j.recovered++
-		j.u.Add(max(took, 1))
-		j.mu.Unlock()
-	}
-	j.done.Add(1)
-	j.left.Done()
-}
-
-// fail enters that a task has no result.
-func (j *crashJob) fail(err error) {
-	j.mu.Lock()
-	j.failed = cmp.Or(j.failed, err)
-	j.mu.Unlock()
-	j.left.Done()
-}
-
-// answer is called when all is done.
-func (j *crashJob) answer() uint64 {
-	j.u.Ops = int(j.done.Load())
-	return digest(j.results) + j.recovered
-}
-
-// crashed is what a worker panics with in the midst of a task.
-type crashed struct{ task int }
-
-// run does task i in this process, and panics if it kills its worker.
-func (j *crashJob) run(i int) {
-	v, _ := crashTask(i, j.every, j.died, func() error { panic(crashed{i}) })
-	j.enter(i, v)
-}
-
-// do does task i, and reports whether it killed its worker, which is to end
-// then.
-func (j *crashJob) do(i int) (died bool) {
-	defer func() {
-		switch v := recover().(type) {
-		case nil:
-		case crashed:
-			died = true
-		default:
-			panic(v)
-		}
-	}()
-	j.run(i)
-	return false
-}
-
 func crashSerial(b *bench.B) (uint64, error) {
-	j := newCrashJob(b, make([]int64, crashes(b)))
+	d := newDrill(b, make([]int64, crashes(b)))
 	b.Start()
 	for i := range b.N {
-		for j.do(i) {
+		for d.do(i) {
 		}
 	}
 	b.Stop()
-	return j.answer(), nil
+	return d.answer(), nil
 }
 
 // crashShared has a supervisor, which replaces a worker that has died; the new
 // one begins with the task of the old one.
 func crashShared(start func(worker func())) bench.Func {
 	return func(b *bench.B) (uint64, error) {
-		j := newCrashJob(b, make([]int64, crashes(b)))
+		d := newDrill(b, make([]int64, crashes(b)))
 		tasks, lost := make(chan int, crashInFlight*b.CPUs), make(chan int, b.CPUs)
 		var arrived, alive, supervisor sync.WaitGroup
-		hire := func(begin func() (died bool, i int)) {
+		hire := func(first func() (i int, more bool)) {
 			alive.Add(1)
 			start(func() {
 				defer alive.Done()
-				died, i := begin()
-				for more := true; !died; died = j.do(i) {
-					if i, more = <-tasks; !more {
+				for i, more := first(); more; i, more = <-tasks {
+					if d.do(i) {
+						lost <- i
 						return
 					}
 				}
-				lost <- i
 			})
 		}
 		arrived.Add(b.CPUs)
 		for range b.CPUs {
-			hire(func() (bool, int) { arrived.Done(); return false, 0 })
+			hire(func() (int, bool) { arrived.Done(); i, more := <-tasks; return i, more })
 		}
 		arrived.Wait()
 		supervisor.Go(func() {
 			for i := range lost {
-				hire(func() (bool, int) { return j.do(i), i })
+				hire(func() (int, bool) { return i, true })
 			}
 		})
 		b.Units(b.CPUs)
@@ -200,20 +96,20 @@ func crashShared(start func(worker func())) bench.Func {
 		for i := range b.N {
 			tasks <- i
 		}
-		j.left.Wait()
+		d.left.Wait()
 		b.Stop()
 		close(tasks)
 		alive.Wait()
 		close(lost)
 		supervisor.Wait()
-		return j.answer(), nil
+		return d.answer(), nil
 	}
 }
 
 // crashAnts leaves it to the pool to replace a worker, which ends when its task
 // panics. The task is submitted again.
 func crashAnts(b *bench.B) (uint64, error) {
-	j := newCrashJob(b, make([]int64, crashes(b)))
+	d := newDrill(b, make([]int64, crashes(b)))
 	var submit func(i int)
 	pool, err := ants.NewPool(b.CPUs, ants.WithPanicHandler(func(v any) { submit(v.(crashed).task) }))
 	if err != nil {
@@ -221,8 +117,8 @@ func crashAnts(b *bench.B) (uint64, error) {
 	}
 	defer release(pool)
 	submit = func(i int) {
-		if err := pool.Submit(func() { j.run(i) }); err != nil {
-			j.fail(err)
+		if err := pool.Submit(func() { d.run(i) }); err != nil {
+			d.fail(err)
 		}
 	}
 	b.Units(b.CPUs)
@@ -230,81 +126,102 @@ func crashAnts(b *bench.B) (uint64, error) {
 	for i := range b.N {
 		submit(i)
 	}
-	j.left.Wait()
+	d.left.Wait()
 	b.Stop()
-	return j.answer(), j.failed
+	return d.answer(), d.failed
 }
 
-// crashGreenlet is crashShared with a killer: greenlets can be killed, while
-// they wait. Workers give way after each task, else nobody would be killed, or
-// replaced, before one of them has nothing to do.
-func crashGreenlet(b *bench.B) (uint64, error) {
-	j := newCrashJob(b, make([]int64, crashes(b)))
-	err := hub.Run(func(h *hub.Hub) error {
-		tasks, lost := hub.NewQueue[int](h, crashInFlight*b.CPUs), hub.NewQueue[int](h, 0)
-		victims, workers := hub.NewQueue[*hub.Greenlet](h, 0), hub.NewGroup(h)
-		never, finished := hub.NewEvent(h), hub.NewEvent(h)
-		hire := func(i int, err error) {
-			workers.Spawn(func() error {
-				for ; err == nil; i, err = tasks.Get() {
-					if i < 0 { // no task yet
-						continue
-					}
-					v, err := crashTask(i, j.every, j.died, func() error { return cmp.Or(victims.Put(h.Current()), never.Wait()) })
-					if err != nil {
-						return cmp.Or(lost.TryPut(i), err)
-					}
-					if j.enter(i, v); int(j.done.Load()) == b.N {
-						finished.Set()
-					}
-					if err := h.Yield(); err != nil {
-						return err
-					}
-				}
-				return nil // the queue is shut down
-			})
+// A crew are greenlets that do what crashShared's goroutines do, and a killer:
+// greenlets can be killed, while they wait.
+type crew struct {
+	*drill
+	h           *hub.Hub
+	tasks, lost *hub.Queue[int]
+	victims     *hub.Queue[*hub.Greenlet]
+	finished    *hub.Event
+	workers     *hub.Group
+}
+
+func newCrew(h *hub.Hub, d *drill, inFlight int) *crew {
+	return &crew{
+		drill: d, h: h, tasks: hub.NewQueue[int](h, inFlight), lost: hub.NewQueue[int](h, 0),
+		victims: hub.NewQueue[*hub.Greenlet](h, 0), finished: hub.NewEvent(h), workers: hub.NewGroup(h),
+	}
+}
+
+// hire starts a worker, which does its first task and then others until it is
+// killed, or there are no more. It gives way after each, else nobody would be
+// killed, or replaced, before one of them has nothing to do.
+func (c *crew) hire(first func() (int, error)) {
+	c.workers.Spawn(func() error {
+		for i, err := first(); err == nil; i, err = c.tasks.Get() {
+			v, err := c.task(i, c.die)
+			if err != nil {
+				return cmp.Or(c.lost.TryPut(i), err)
+			}
+			if c.enter(i, v); int(c.done.Load()) == len(c.results) {
+				c.finished.Set()
+			}
+			if err := c.h.Yield(); err != nil {
+				return err
+			}
 		}
-		killer := h.Spawn(func() error {
-			for victim, err := range victims.All() {
-				if err := cmp.Or(err, victim.Kill()); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		supervisor := h.Spawn(func() error {
-			for i, err := range lost.All() {
-				hire(i, err)
-			}
-			return nil
-		})
+		return nil // the queue is shut down
+	})
+}
+
+// die waits to be killed.
+func (c *crew) die() error {
+	return cmp.Or(c.victims.Put(c.h.Current()), hub.NewEvent(c.h).Wait())
+}
+
+func (c *crew) kill() error {
+	for victim, err := range c.victims.All() {
+		if err := cmp.Or(err, victim.Kill()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *crew) supervise() error {
+	for i, err := range c.lost.All() {
+		c.hire(func() (int, error) { return i, err })
+	}
+	return nil
+}
+
+// dismiss lets those end who are left.
+func (c *crew) dismiss() {
+	c.tasks.ShutDown(false)
+	c.lost.ShutDown(false)
+	c.victims.ShutDown(false)
+}
+
+func crashGreenlet(b *bench.B) (uint64, error) {
+	d := newDrill(b, make([]int64, crashes(b)))
+	err := hub.Run(func(h *hub.Hub) error {
+		c := newCrew(h, d, crashInFlight*b.CPUs)
+		killer, supervisor := h.Spawn(c.kill), h.Spawn(c.supervise)
 		for range b.CPUs {
-			hire(-1, nil)
+			c.hire(c.tasks.Get)
 		}
 		if err := h.Yield(); err != nil { // they wait for tasks
 			return err
 		}
-		b.Units(workers.Len())
+		b.Units(c.workers.Len())
 		b.Start()
 		for i := range b.N {
-			if err := tasks.Put(i); err != nil {
+			if err := c.tasks.Put(i); err != nil {
 				return err
 			}
 		}
-		err := finished.Wait()
+		err := c.finished.Wait()
 		b.Stop()
-		tasks.ShutDown(false)
-		lost.ShutDown(false)
-		victims.ShutDown(false)
-		return cmp.Or(err, workers.Join(), h.GetAll(killer, supervisor))
+		c.dismiss()
+		return cmp.Or(err, c.workers.Join(), h.GetAll(killer, supervisor))
 	})
-	return j.answer(), err
-}
-
-// crashState is what a worker process of the pool has.
-var crashState struct {
-	every int
-	died  []int64
+	return d.answer(), err
 }
 
 type crashArgs struct {
@@ -312,13 +229,20 @@ type crashArgs struct {
 	Died  *procs.RawArray[int64]
 }
 
+// crashState is what a worker process of the pool has; the memory of deaths is
+// there for as long as the arguments are.
+var crashState struct {
+	crashArgs
+	deaths
+}
+
 var (
 	crashInit = procs.Register("bench.crash.init", func(_ context.Context, in crashArgs) (none struct{}, err error) {
-		crashState.every, crashState.died = in.Every, in.Died.Raw()
+		crashState.crashArgs, crashState.deaths = in, deaths{in.Every, in.Died.Raw()}
 		return none, nil
 	})
 	crashWork = procs.Register("bench.crash", func(_ context.Context, i int) (uint64, error) {
-		return crashTask(i, crashState.every, crashState.died, killSelf)
+		return crashState.task(i, killSelf)
 	})
 )
 
@@ -345,16 +269,16 @@ func crashProcess(b *bench.B) (uint64, error) {
 		return 0, err
 	}
 	defer pool.Terminate()
-	j := newCrashJob(b, died.Raw())
+	d := newDrill(b, died.Raw())
 	room := make(chan struct{}, crashInFlight*b.CPUs)
 	b.Units(b.CPUs)
 	b.Start()
 	for i := range b.N {
 		room <- struct{}{}
 		procs.ApplyAsync(pool, crashWork, i,
-			procs.OnResult(func(v uint64) { j.enter(i, v); <-room }), procs.OnError(func(err error) { j.fail(err); <-room }))
+			procs.OnResult(func(v uint64) { d.enter(i, v); <-room }), procs.OnError(func(err error) { d.fail(err); <-room }))
 	}
-	j.left.Wait()
+	d.left.Wait()
 	b.Stop()
-	return j.answer(), j.failed
+	return d.answer(), d.failed
 }

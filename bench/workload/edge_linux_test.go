@@ -3,16 +3,20 @@ package workload
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -351,5 +355,74 @@ func TestNumbersThroughPipe(t *testing.T) {
 	_, err = recvUint64(b)
 	if boom := fmt.Errorf("boom"); atEOF(err) != nil || atEOF(boom) != boom || atEOF(nil) != nil {
 		t.Errorf("the end of the pipe is %v", err)
+	}
+}
+
+// What a child of a worker process has used, as the kernel tells who waits for
+// it.
+type childUsage struct{ CPU, Switches int64 }
+
+// burn runs a command that computes and starts processes, and waits for them.
+var burn = registerWorker("bench.burn", func(_ context.Context, used *procs.Value[childUsage], _ *bench.Unit) error {
+	cmd := exec.Command(shell, "-c", "i=0; while [ $i -lt 300 ]; do (:); i=$((i+1)); done")
+	if err := cmd.Run(); err != nil {
+		return err
+	}
+	ru := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	return used.Set(childUsage{ru.Utime.Nano() + ru.Stime.Nano(), ru.Nvcsw + ru.Nivcsw})
+})
+
+// What the children of a worker process have used is on its bill, all of it. It
+// is far more than the worker's own.
+func TestChildrenOfWorkers(t *testing.T) {
+	used, err := procs.NewValue(childUsage{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer used.Close()
+	w := &bench.Workload{
+		Name: "Burn", Want: func(*bench.B) uint64 { return 0 }, Impls: map[bench.Model]bench.Func{
+			Process: func(b *bench.B) (uint64, error) { return raceWorkers(b, burn, []*procs.Value[childUsage]{used}) },
+		},
+	}
+	r, err := bench.Measure(w, bench.Case{Workload: "Burn", Model: Process, CPUs: 1}, bench.Options{N: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	child, err := used.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if int64(r.CPU) < child.CPU || r.Csw < child.Switches || child.Switches < 300 {
+		t.Errorf("a worker took %v of CPU time and %d context switches, and its child %v and %d", r.CPU, r.Csw, time.Duration(child.CPU), child.Switches)
+	}
+}
+
+var collect = procs.Register("bench.collect", func(context.Context, struct{}) (none struct{}, err error) {
+	for range 5 { // what nobody refers to is let go
+		runtime.GC()
+		time.Sleep(time.Millisecond)
+	}
+	return none, nil
+})
+
+// A worker that has collected its garbage still knows where deaths are entered,
+// and dies once.
+func TestCrashStateIsKept(t *testing.T) {
+	died, err := procs.NewRawArray[int64](1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer died.Close()
+	pool, err := procs.NewPool(procs.PoolConfig{Workers: 1, Retries: 1, Initializer: procs.NewInitializer(crashInit, crashArgs{10, died})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Terminate()
+	if _, err := procs.Apply(t.Context(), pool, collect, struct{}{}); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := procs.Apply(t.Context(), pool, crashWork, 9); v != 2*steps(crashSteps)+9 || err != nil || died.Raw()[0] == 0 {
+		t.Errorf("%d, %v, died at %d", v, err, died.Raw()[0])
 	}
 }

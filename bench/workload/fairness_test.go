@@ -2,11 +2,8 @@ package workload
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"regexp"
 	"runtime"
 	"slices"
@@ -14,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"switchyard/bench"
 	"switchyard/bench/proctree"
@@ -141,32 +137,6 @@ func TestWorkersHaveOneProcessor(t *testing.T) {
 var processors = procs.Register("bench.processors", func(context.Context, struct{}) (int, error) {
 	return runtime.GOMAXPROCS(0), nil
 })
-
-// burnSecond runs a command that takes a second of CPU time, its limit.
-var burnSecond = registerWorker("bench.burn", func(_ context.Context, _ struct{}, u *bench.Unit) error {
-	err := exec.Command(shell, "-c", "ulimit -c 0; ulimit -t 1; while :; do :; done").Run()
-	if errors.As(err, new(*exec.ExitError)) {
-		u.Ops++
-		return nil
-	}
-	return fmt.Errorf("the command ended with %w", err)
-})
-
-// What the children of a worker process have used is on its bill.
-func TestChildrenOfWorkers(t *testing.T) {
-	w := &bench.Workload{
-		Name: "Burn", Want: func(*bench.B) uint64 { return 0 }, Impls: map[bench.Model]bench.Func{
-			Process: func(b *bench.B) (uint64, error) { return raceWorkers(b, burnSecond, make([]struct{}, 1)) },
-		},
-	}
-	r, err := bench.Measure(w, bench.Case{Workload: "Burn", Model: Process, CPUs: 1}, bench.Options{N: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.CPU < 500*time.Millisecond || r.Csw == 0 { // the limit counts ticks, and they are coarse
-		t.Errorf("a command took %v of CPU time, and %d context switches", r.CPU, r.Csw)
-	}
-}
 
 // Where chunks are of several sizes, 1 is among them for every workload.
 func TestChunksOfOne(t *testing.T) {

@@ -2,13 +2,11 @@ package workload
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
 	"switchyard/bench"
 	"switchyard/greenlet"
-	"switchyard/greenlet/sched"
 	"switchyard/procs"
 )
 
@@ -38,140 +36,6 @@ var policies = &bench.Workload{
 		})
 	},
 	Impls: byModel(policiesSerial, policiesGreenlet, policiesShared, policiesProcess),
-}
-
-// jobMix is the jobs, in units of time.
-var jobMix = []sched.Job{
-	{Name: "A", Arrival: 0, Burst: 3}, {Name: "B", Arrival: 2, Burst: 6}, {Name: "C", Arrival: 4, Burst: 4},
-	{Name: "D", Arrival: 6, Burst: 5}, {Name: "E", Arrival: 8, Burst: 2},
-}
-
-// mixUnits is how long they compute together.
-func mixUnits() (sum int) {
-	for _, j := range jobMix {
-		sum += int(j.Burst)
-	}
-	return sum
-}
-
-// A textbook's policy, and when it is done with each job of the mix.
-type textbook struct {
-	policy func() sched.Policy
-	done   [5]sched.Time
-}
-
-// textbooks have the table of package sched's documentation.
-func textbooks(name string) (textbook, error) {
-	switch name {
-	case "FCFS":
-		return textbook{sched.FCFS, [5]sched.Time{3, 9, 13, 18, 20}}, nil
-	case "SJF":
-		return textbook{sched.SJF, [5]sched.Time{3, 9, 15, 20, 11}}, nil
-	case "SRTF":
-		return textbook{sched.SRTF, [5]sched.Time{3, 15, 8, 20, 10}}, nil
-	case "RR":
-		return textbook{func() sched.Policy { return sched.RoundRobin(1) }, [5]sched.Time{4, 18, 17, 20, 15}}, nil
-	case "MLFQ":
-		levels := sched.Feedback{Quanta: []sched.Time{1, 2, 4, 8}, Patient: true, Considerate: true}
-		return textbook{levels.Policy, [5]sched.Time{4, 17, 18, 20, 14}}, nil
-	}
-	return textbook{}, fmt.Errorf("no policy %q", name)
-}
-
-// plan runs the mix in virtual time. What differs from the textbook is an
-// error.
-func (t textbook) plan() (*sched.Result, error) {
-	r, err := sched.Run(t.policy(), jobMix...)
-	if err != nil {
-		return nil, err
-	}
-	for i, j := range r.Jobs {
-		if j.Done != t.done[i] {
-			return nil, fmt.Errorf("%s is done with job %s at %d, in the textbook at %d", r.Policy, j.Name, j.Done, t.done[i])
-		}
-	}
-	return r, nil
-}
-
-// A pace is that of the mix in real time: what a unit takes here.
-type pace struct {
-	Steps int           // of a unit
-	Unit  time.Duration // that these take
-}
-
-func newPace(b *bench.B) pace {
-	p := pace{cpuSteps(b.Duration("unit")), time.Hour}
-	for range 5 {
-		began := time.Now()
-		p.compute(1, new(bench.Unit))
-		p.Unit = min(p.Unit, time.Since(began))
-	}
-	return p
-}
-
-// due is when job i of a round is to arrive that begins at start.
-func (p pace) due(start time.Duration, i int) time.Duration {
-	return start + time.Duration(jobMix[i].Arrival)*p.Unit
-}
-
-// compute is n units of work.
-func (p pace) compute(n int, u *bench.Unit) {
-	for range n {
-		u.Answer += steps(p.Steps)
-	}
-}
-
-// spent are the times of jobs, added up.
-type spent struct{ Turnaround, Response, Waiting time.Duration }
-
-func (s *spent) add(t spent) {
-	s.Turnaround += t.Turnaround
-	s.Response += t.Response
-	s.Waiting += t.Waiting
-}
-
-// report gives the means.
-func (s spent) report(b *bench.B) {
-	for _, m := range []struct {
-		unit string
-		sum  time.Duration
-	}{{"turnaround-ns", s.Turnaround}, {"response-ns", s.Response}, {"waiting-ns", s.Waiting}} {
-		b.Report(float64(m.sum)/float64(b.N), m.unit)
-	}
-}
-
-// did notes that u has done its op, job i, which was to arrive, began and ended
-// at these times.
-func (p pace) did(i int, u *bench.Unit, due, began, ended time.Duration) spent {
-	turnaround := ended - due
-	if u.Timed(u.Ops) {
-		u.Add(int64(turnaround))
-	}
-	u.Ops++
-	return spent{turnaround, max(0, began-due), max(0, turnaround-time.Duration(jobMix[i].Burst)*p.Unit)}
-}
-
-// job does job i of each round, for which all come together. The unit's clock
-// is that of its recorder.
-func (p pace) job(i, rounds int, u *bench.Unit, together func(round int) error) (s spent, err error) {
-	now := func() time.Duration { return time.Duration(u.Now()) }
-	for r := range rounds {
-		if err := together(r); err != nil {
-			return s, err
-		}
-		s.add(p.take(now(), i, u, now))
-	}
-	return s, nil
-}
-
-// take waits until a job of the round that begins at start is due, and does it
-// in one go.
-func (p pace) take(start time.Duration, i int, u *bench.Unit, now func() time.Duration) spent {
-	due := p.due(start, i)
-	time.Sleep(due - now())
-	began := now()
-	p.compute(int(jobMix[i].Burst), u)
-	return p.did(i, u, due, began, now())
 }
 
 func policiesSerial(b *bench.B) (uint64, error) {
