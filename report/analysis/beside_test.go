@@ -110,6 +110,17 @@ func TestBesides(t *testing.T) {
 	if strings.Contains(got, "x-other") {
 		t.Errorf("beside a model that is not in the run: %s", got)
 	}
+	// What the next run need not show is not said to hold, however little the
+	// results of this one scatter.
+	got = say(map[string]map[string]int{"Nap": {"fiber": 1000, "worker": 1150, "x-fiber": 1150, "x-worker": 1000}})
+	for _, want := range []string{
+		"fiber 1.15× x-fiber (next run 0.95 to 1.40), not decided; worker 0.87× x-worker (next run 0.72 to 1.06), not decided.",
+		"fiber 1.15× worker (next run 0.95 to 1.40), not decided; less than 27 % would not have been seen.",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("\n%s\nlacks %q", got, want)
+		}
+	}
 	// A model without a result says nothing.
 	if got := say(map[string]map[string]int{"Nap": {"fiber": 3, "x-worker": 5}}); got != "" {
 		t.Error(got)

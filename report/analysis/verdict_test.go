@@ -109,9 +109,40 @@ func TestMeanLiesAmongItsWorkloads(t *testing.T) {
 		}
 		text += fmt.Sprintf("# block {\"block\":%d,\"attempt\":1}\n", block+1)
 	}
-	d := only(t, Of(read(t, text)))
+	a := Of(read(t, text))
+	d := only(t, a)
 	if want := "Handing over: a, 2.20× b (next run 1.76 to 2.61; 2.20× to 2.22× over 2 workloads)."; d.Claim() != want {
 		t.Errorf("%s\nwant %s", d.Claim(), want)
+	}
+	if want := "Geometric mean over 2 cases of 2 workloads: a 2.20× b (next run 1.76 to 2.61; 2.20× to 2.22× over workloads)."; a.Verdict.Mean != want {
+		t.Errorf("%s\nwant %s", a.Verdict.Mean, want)
+	}
+	// However sure a mean is, what is said of the next run has it.
+	for _, far := range []float64{1, 3} {
+		s := a.standing(Throughput, d.Ranking.Cases, Comparison{A: "a", B: "b", Ratio: far, NextLo: 0.99 * far, NextHi: 1.01 * far})
+		if s.Ratio != min(max(far, s.Least), s.Most) || s.NextLo > s.Ratio || s.NextHi < s.Ratio {
+			t.Errorf("%v, among %v and %v; next run %v to %v", s.Ratio, s.Least, s.Most, s.NextLo, s.NextHi)
+		}
+	}
+}
+
+// A difference is told in words that is large enough and that the next run has
+// too, whatever is sure of this one.
+func TestClear(t *testing.T) {
+	for c, want := range map[Comparison]bool{
+		{Ratio: 1.5, Lo: 1.4, NextLo: 1.01}: true, {Ratio: 1.49, Lo: 1.4, NextLo: 1.3}: false, {Ratio: 1.9, Lo: 1.2, NextLo: 1}: false,
+	} {
+		if c.clear() != want {
+			t.Errorf("%+v: %v", c, !want)
+		}
+	}
+	// In six results that scatter by a fifth.
+	text := "# switchyard {\"format\":1}\n"
+	for _, ns := range []int{108, 200, 120, 160, 180, 170} {
+		text += fmt.Sprintf("BenchmarkA/model=a-2 1 100 ns/op\nBenchmarkA/model=b-2 1 %d ns/op\n", ns)
+	}
+	if d := only(t, Of(read(t, text))); d.Claim() != "A: a or b: b 0.61× a (next run 0.45 to 1.08; in A)." {
+		t.Error(d.Claim())
 	}
 }
 
