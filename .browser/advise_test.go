@@ -12,20 +12,23 @@ import (
 )
 
 // The form answers word for word what switchyard advise does: at measured sizes
-// and between them, beyond the last, of parts that were not measured, and where
-// the memory is too small. What to measure it does not say.
+// and between them, beyond the last, of parts that were not measured, where the
+// memory is too small, and of a run on several numbers of CPUs. What to measure it does not say.
 func TestAdvice(t *testing.T) {
 	sameAdvice(t, keptRun, kept)
-	results := filepath.Join(t.TempDir(), "bench.txt")
-	html := results + ".html"
-	if err := os.WriteFile(results, []byte(uneven()), 0o600); err != nil {
-		t.Fatal(err)
+	one := uneven()
+	for _, text := range []string{one, one + strings.ReplaceAll(one[strings.LastIndex(one, "\n    "):], "-2 10 ", "-16 10 ")} {
+		results := filepath.Join(t.TempDir(), "bench.txt")
+		html := results + ".html"
+		if err := os.WriteFile(results, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, _ := exec.Command(program, "report", results, "--html", html).CombinedOutput() // fails for the failed cell
+		if _, err := os.Stat(html); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		sameAdvice(t, results, html)
 	}
-	out, _ := exec.Command(program, "report", results, "--html", html).CombinedOutput() // fails for the failed cell
-	if _, err := os.Stat(html); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	sameAdvice(t, results, html)
 }
 
 // uneven are results with all curves, wide and narrow intervals, failures,

@@ -142,6 +142,9 @@ func (out *Answer) ask(a *analysis.Analysis, ask, of string, x float64, from ...
 func (s *Aspect) fill(a *analysis.Analysis, g *curve, src source, x float64) {
 	s.Unit, s.Models = src.shown(), nil
 	s.Where = strings.TrimSpace(g.workload.Name + " " + src.key + " " + g.around(x))
+	if on := g.on(); on != "" {
+		s.Where += " on " + on
+	}
 	for _, model := range a.Models {
 		one := Standing{Model: model, Beside: beside(a.Run, model)}
 		e, err := g.at(x, model, func(c *results.Cell) (analysis.Summary, bool) { return src.value(a, c) })
@@ -152,6 +155,9 @@ func (s *Aspect) fill(a *analysis.Analysis, g *curve, src source, x float64) {
 		s.Models = append(s.Models, one)
 	}
 }
+
+// on returns the number of CPUs of the curve, "" if there is no other.
+func (g *curve) on() string { return g.points[0].c.CPUSet() }
 
 // around says at which cases the estimates rest.
 func (g *curve) around(x float64) string {

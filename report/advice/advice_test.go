@@ -297,3 +297,26 @@ func TestKeptRuns(t *testing.T) {
 		}
 	}
 }
+
+// Of a run on several numbers of CPUs the answer is that of the largest, and
+// says so.
+func TestAnswerOnMostCPUs(t *testing.T) {
+	more := ""
+	for i := range 6 {
+		for m, ns := range each(100e3, 100e3, 7000, 30e3) {
+			ns *= 1 + float64(i)/1000
+			more += fmt.Sprintf("BenchmarkCPUMap/task=100us/chunk=1/model=%s-16 100 %g ns/op %g ops/s\n", m, ns, 1e9/ns)
+		}
+	}
+	two := table{"CPUMap/task=100us/chunk=1": each(100e3, 100e3, 60e3, 30e3)}
+	for more, want := range map[string]string{"": "process, by CPUMap task at 100us", more: "goroutine, by CPUMap task at 100us on 16 CPUs"} {
+		a := two.run(t, 0.001, more)
+		out := Of(a, Question{Task: 100 * time.Microsecond})
+		if got := strings.Join(out.Aspects[0].Best, " or ") + ", by " + out.Aspects[0].Where; got != want {
+			t.Errorf("it says %q, want %q", got, want)
+		}
+		if on := Tables(a)[0].On; (on == "16 CPUs") != (more != "") {
+			t.Errorf("the table is on %q", on)
+		}
+	}
+}

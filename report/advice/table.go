@@ -12,6 +12,7 @@ type Table struct {
 	Ask      string // the part of a question that it answers: "task", "io", "payload", "wait" or "memory"
 	Workload string
 	Key      string // the parameter along which it runs
+	On       string // its number of CPUs, the largest; "" if there is no other
 	Unit     string
 	Share    bool // the parameter is a share in percent
 	Models   []TableModel
@@ -58,7 +59,7 @@ func tableOf(a *analysis.Analysis, ask string, src source) Table {
 	if g == nil {
 		return t
 	}
-	t.Share = g.share()
+	t.Share, t.On = g.share(), g.on()
 	for _, model := range a.Models {
 		t.Models = append(t.Models, TableModel{model, beside(a.Run, model), g.workload.Skipped[model]})
 	}

@@ -256,7 +256,7 @@
         continue;
       }
       const rows = $$("tbody tr", el).map(tr => ({ x: +tr.cells[0].dataset.x, size: tr.cells[0].textContent, case: tr.cells[0].dataset.case, td: $$("td", tr) }));
-      Object.assign(s, { why: "", unit: curve.unit, where: `${curve.name} ${curve.key} ${around(rows, x)}` });
+      Object.assign(s, { why: "", unit: curve.unit, where: `${curve.name} ${curve.key} ${around(rows, x)}${curve.cpus ? " on " + curve.cpus : ""}` });
       s.models = $$("thead th[data-model]", el).map(th => ({ name: th.dataset.model, beside: th.dataset.beside !== undefined, ...estimate(curve, rows, th, x) }));
       s.lacks = s.models.some(m => m.why && !m.good && !m.beside);
       if (!s.lacks) break;
