@@ -17,6 +17,7 @@ import (
 
 	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/shm"
+	"switchyard/procs/internal/taskring"
 )
 
 func setFewFiles(n int) error {
@@ -305,6 +306,36 @@ func countFree() int {
 		fds = append(fds, fd)
 	}
 }
+
+var fewStore = Register("test.few.store", func(_ context.Context, limit int) (int, error) {
+	if err := setFewFiles(limit); err != nil {
+		return 0, err
+	}
+	var s taskring.Store
+	defer s.Close()
+	var w wire
+	defer w.Close()
+	long := make([]byte, 1<<20)
+	var filled []int
+	for err := error(nil); err == nil; {
+		var fd int
+		if fd, err = unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, 3); err == nil {
+			filled = append(filled, fd)
+		}
+	}
+	kernel.CloseFD(filled[0]) // for the memory, but not for what is sent
+	if _, flags, err := fit(&s, long, &w); !errors.Is(err, syscall.EMFILE) {
+		return 0, fmt.Errorf("with room for one: flags %#x, %w", flags, err)
+	}
+	kernel.CloseAll(filled[1:])
+	if _, flags, err := fit(&s, long, &w); flags != taskring.Stored|taskring.NewStore || err != nil {
+		return 0, fmt.Errorf("with room: flags %#x, %w", flags, err)
+	}
+	return 0, nil
+})
+
+// A store in which nothing lies, since it could not be sent, is used again.
+func TestFewDescriptorsStore(t *testing.T) { runFew(t, fewStore, 32) }
 
 // Whatever is made where there is room for 0, 1, 2... descriptors is made, or
 // there is an error that says which limit it was; nothing stays behind.

@@ -156,6 +156,56 @@ func TestPoolStoppedWorkerDescriptors(t *testing.T) {
 	}
 }
 
+// A pool is made smaller, and closed, while workers are stopped that others have
+// taken the tasks of.
+func TestPoolRetiresStoppedWorkers(t *testing.T) {
+	for name, end := range map[string]func(*Pool) error{
+		"Close":  func(p *Pool) error { return nil },
+		"Resize": func(p *Pool) error { return p.Resize(1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPool(t, PoolConfig{Workers: 3})
+			pids := p.PIDs()[1:]
+			for _, pid := range pids {
+				syscall.Kill(pid, syscall.SIGSTOP)
+			}
+			stuck := func() (n int) {
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				for _, w := range p.workers {
+					if w.state == workerStuck {
+						n++
+					}
+				}
+				return n
+			}
+			var rs []*AsyncResult[int]
+			eventually(t, "it is noticed that they are stopped", func() bool {
+				for range 3 {
+					rs = append(rs, ApplyAsync(p, testSquare, 7))
+				}
+				return stuck() == len(pids)
+			})
+			if err := end(p); err != nil {
+				t.Error(err)
+			}
+			p.Close()
+			for _, r := range rs {
+				if v, err := r.Get(soon(t)); v != 49 || err != nil {
+					t.Error(v, err)
+				}
+			}
+			eventually(t, "no worker is stuck", func() bool { return stuck() == 0 })
+			for _, pid := range pids {
+				syscall.Kill(pid, syscall.SIGCONT)
+			}
+			if err := p.Join(soon(t)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // When a pool breaks, what no worker has yet must fail as well, and not wait
 // for a worker for ever.
 func TestPoolBreaksWithTasksWaiting(t *testing.T) {

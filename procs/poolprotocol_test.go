@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/proctest"
 	"switchyard/procs/internal/taskring"
 )
@@ -434,6 +435,38 @@ func TestResultOutOfOrder(t *testing.T) {
 				t.Error(v, err)
 			}
 		})
+	}
+}
+
+// A task that was claimed, but whose beginning is not noted yet, has all of its
+// time still.
+func TestLimitBeginsWithTheTask(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 1, Grace: time.Millisecond})
+	p.mu.Lock()
+	w := p.workers[0]
+	p.mu.Unlock()
+	proctest.Eventually(t, "the worker is ready", w.ring.Ready)
+	syscall.Kill(w.child.PID, syscall.SIGSTOP)
+	r := ApplyAsync(p, testSquare, 3, Timeout(time.Millisecond))
+	stead, err := taskring.OpenWorker(w.seg.Bytes(), p.parker)
+	if err != nil {
+		t.Fatal(err)
+	}
+	task, _, err := stead.Next()
+	if err != nil || !stead.Claim(task) {
+		t.Fatal(task, err)
+	}
+	time.Sleep(20 * watchEvery)
+	p.mu.Lock()
+	e := w.front()
+	stopped := e == nil || e.reason != nil
+	p.mu.Unlock()
+	if stopped || r.Ready() {
+		t.Error("it was stopped before it began")
+	}
+	task.Started.Store(kernel.Monotonic())
+	if _, err := r.Get(soon(t)); !errors.Is(err, ErrTimeout) {
+		t.Error(err)
 	}
 }
 
