@@ -20,7 +20,7 @@ import (
 type Options struct {
 	Dir      string
 	Patterns []string
-	N        int
+	N, Skip  int
 	Seed     uint64
 	Match    *regexp.Regexp
 	Known    Known
@@ -60,6 +60,7 @@ func parseFlags(args []string) (Options, error) {
 	}
 	flags.StringVar(&o.Dir, "dir", ".", "a directory of the module")
 	flags.IntVar(&o.N, "n", 20, "changes to try in each package")
+	flags.IntVar(&o.Skip, "skip", 0, "changes to leave out: those that an earlier run with this seed has tried")
 	flags.Uint64Var(&o.Seed, "seed", 1, "seed of the draw")
 	flags.IntVar(&o.Parallel, "parallel", 1, "changes to try at the same time")
 	memory := flags.Int64("memory", memoryTotal()>>21, "MiB that the processes of one run may take (0 is no limit)")
@@ -171,7 +172,7 @@ func (s *session) try(ctx context.Context, p *Package) (Score, error) {
 		}
 	}
 	d := newDraw(s.Seed, p.Path, changes)
-	counted := 0 // tried, or being tried
+	counted := -s.Skip // tried, or being tried
 	next := func() *Change {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -184,8 +185,7 @@ func (s *session) try(ctx context.Context, p *Package) (Score, error) {
 				score.Known++
 			} else if !p.compiles(c) {
 				score.Broken++
-			} else {
-				counted++
+			} else if counted++; counted > 0 {
 				return c
 			}
 		}

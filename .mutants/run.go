@@ -137,7 +137,7 @@ var errLimit = errors.New("over the limit")
 // build compiles tests, with an overlay unless it is "".
 func (r *Runner) build(ctx context.Context, s *Suite, overlay string) (program string, out []byte, err error) {
 	program = r.name("t")
-	out, err = r.call(ctx, r.Dir, overlay, buildTime, "go", "test", "-c", "-o", program, s.Path)
+	out, err = r.call(ctx, r.Dir, overlay, buildTime, "go", "test", "-c", "-vet=off", "-o", program, s.Path)
 	return program, out, err
 }
 
