@@ -156,8 +156,8 @@ func TestPoolStoppedWorkerDescriptors(t *testing.T) {
 	}
 }
 
-// A pool is made smaller, and closed, while workers are stopped that others have
-// taken the tasks of.
+// A pool is made smaller, and closed, while workers are stopped whose tasks
+// others have taken.
 func TestPoolRetiresStoppedWorkers(t *testing.T) {
 	for name, end := range map[string]func(*Pool) error{
 		"Close":  func(p *Pool) error { return nil },
