@@ -123,7 +123,7 @@ func cpuMapGreenlet(b *bench.B) (uint64, error) {
 			}
 		})
 	}
-	b.Units(b.CPUs)
+	b.Units(len(workers))
 	b.Start()
 	j = newCPUJob(b)
 	for i := range j.chunks() {
@@ -171,7 +171,7 @@ func cpuMapAnts(b *bench.B) (uint64, error) {
 	u := b.Unit(0)
 	var done atomic.Int64
 	var wg sync.WaitGroup
-	b.Units(b.CPUs)
+	b.Units(min(pool.Cap(), b.CPUs)) // so many can run at once
 	b.Start()
 	j := newCPUJob(b)
 	for i := range j.chunks() {
@@ -199,9 +199,12 @@ var cpuMapTask = procs.Register("bench.cpumap", func(_ context.Context, in cpuAr
 	return cpuTask(in.X, in.Size), nil
 })
 
-func cpuMapProcess(b *bench.B) (uint64, error) {
+func cpuMapProcess(b *bench.B) (uint64, error) { return cpuMapPool(b, b.CPUs) }
+
+// cpuMapPool has a pool of so many processes.
+func cpuMapPool(b *bench.B, workers int) (uint64, error) {
 	chunk, size := b.Int("chunk"), b.Duration("task")
-	pool, err := newPool(b.CPUs)
+	pool, err := newPool(workers)
 	if err != nil {
 		return 0, err
 	}
@@ -211,7 +214,7 @@ func cpuMapProcess(b *bench.B) (uint64, error) {
 		xs[i] = cpuArgs{uint64(i), size}
 	}
 	u := b.Unit(0)
-	b.Units(b.CPUs)
+	b.Units(pool.Size())
 	b.Start()
 	results, err := procs.Map(context.Background(), pool, cpuMapTask, xs, procs.Chunk(chunk))
 	b.Stop()

@@ -271,7 +271,7 @@ func crashProcess(b *bench.B) (uint64, error) {
 	defer pool.Terminate()
 	d := newDrill(b, died.Raw())
 	room := make(chan struct{}, crashInFlight*b.CPUs)
-	b.Units(b.CPUs)
+	b.Units(pool.Size())
 	b.Start()
 	for i := range b.N {
 		room <- struct{}{}

@@ -464,6 +464,24 @@ func TestCrashMutants(t *testing.T) {
 	}
 }
 
+// A pool of processes that is smaller than the concurrency of its rivals is no
+// model of as many CPUs, though each of its answers is right.
+func TestPoolMutants(t *testing.T) {
+	for _, tt := range []struct {
+		w    *bench.Workload
+		p    bench.Params
+		pool func(b *bench.B, workers int) (uint64, error)
+	}{{cpuMap, "task=1us/chunk=1", cpuMapPool}, {submit, "inflight=8", submitPool}} {
+		for workers, want := range map[int]string{1: "1 units were alive at the same moment, want 2", 2: ""} {
+			c := bench.Case{Workload: tt.w.Name, Params: tt.p, Model: Process, CPUs: 2}
+			err := tryMutant(tt.w, c, 30, func(b *bench.B) (uint64, error) { return tt.pool(b, workers) })
+			if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+				t.Errorf("%s with a pool of %d: %v, want %q", tt.w.Name, workers, err, want)
+			}
+		}
+	}
+}
+
 // Ten units are no thousand, whatever they say.
 func TestRingMutants(t *testing.T) {
 	for name, say := range map[string]int{"ten of a thousand": 10, "ten that say they are a thousand": 1000} {

@@ -63,7 +63,7 @@ func nopProcess(b *bench.B) (uint64, error) {
 	}
 	defer pool.Terminate()
 	u := b.Unit(0)
-	b.Units(1)
+	b.Units(pool.Size())
 	b.Start()
 	x, err := procs.Apply(ctx, pool, nopSteps, b.N)
 	b.Stop()

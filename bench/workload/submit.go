@@ -203,13 +203,16 @@ func submitThread(b *bench.B) (uint64, error) {
 
 var submitTask = procs.Register("bench.submit", func(_ context.Context, x uint64) (uint64, error) { return addOne(x), nil })
 
-func submitProcess(b *bench.B) (uint64, error) {
-	executor, err := newExecutor(b.CPUs)
+func submitProcess(b *bench.B) (uint64, error) { return submitPool(b, b.CPUs) }
+
+// submitPool has an executor of so many processes.
+func submitPool(b *bench.B, workers int) (uint64, error) {
+	executor, err := newExecutor(workers)
 	if err != nil {
 		return 0, err
 	}
 	defer executor.Terminate()
-	b.Units(b.CPUs)
+	b.Units(executor.Pool().Size())
 	t, ctx := newTally(b), context.Background()
 	return submissions(b, t, func(x uint64) (*procs.Future[uint64], error) {
 		f := procs.Submit(executor, submitTask, x)
