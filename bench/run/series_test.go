@@ -25,8 +25,8 @@ func TestSeries(t *testing.T) {
 	}
 }
 
-// A result has at least ten laps or rounds, and whole ones; fewer where ten take
-// more than ten seconds.
+// A result has at least ten laps or rounds, and whole ones; fewer where ten
+// take more than ten seconds.
 func TestOps(t *testing.T) {
 	const ms = time.Millisecond
 	for _, tt := range []struct {

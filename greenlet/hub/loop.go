@@ -53,9 +53,9 @@ func (h *Hub) yieldSlow() error {
 }
 
 // pass makes n the running greenlet, which g was, and returns where g must
-// switch to: nil if n is g. That is left to the caller, since each frame between
-// it and the runtime makes every switch slower, and the stack of every parked
-// greenlet longer for the garbage collector to walk along.
+// switch to: nil if n is g. That is left to the caller, since each frame
+// between it and the runtime makes every switch slower, and the stack of every
+// parked greenlet longer for the garbage collector to walk along.
 func (h *Hub) pass(g, n *Greenlet) *carrier {
 	if n == g {
 		h.cur = g

@@ -24,9 +24,9 @@ import (
 // looks 50 times in vain: so first the hub naps in its own epoll, where a busy
 // peer's next event finds it. Beside a hub that only naps, on one processor,
 // goroutines and timers of others have their turn between naps, and what waits
-// for a socket when the hub, some milliseconds later, does wait in the runtime's
-// poller. Timeouts are a timer descriptor in the epoll, which is also finer than
-// the milliseconds of epoll_wait.
+// for a socket when the hub, some milliseconds later, does wait in the
+// runtime's poller. Timeouts are a timer descriptor in the epoll, which is also
+// finer than the milliseconds of epoll_wait.
 //
 // Descriptors are registered once, edge-triggered, at the first wait for them.
 // A desc remembers what is known to be possible; reads and writes are tried

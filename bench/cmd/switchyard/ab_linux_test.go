@@ -129,7 +129,8 @@ func TestNullRun(t *testing.T) {
 }
 
 // Of ten real null runs, each of one build as old and new in the same blocks,
-// one at most claims a change. It takes minutes and a quiet machine: make stats.
+// one at most claims a change. It takes minutes and a quiet machine: make
+// stats.
 func TestTenNullRuns(t *testing.T) {
 	if os.Getenv("STATS") != "long" {
 		t.Skip("measures for minutes; TestNullRunsClaimNothing of package analysis is its simulation")
