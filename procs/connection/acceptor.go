@@ -129,13 +129,27 @@ const (
 	longestPause = time.Second
 )
 
+// backoff is the last of these pauses.
+type backoff time.Duration
+
+// after returns how long to pause: after a failure that follows another, twice
+// as long as then.
+func (b *backoff) after(err error) time.Duration {
+	if err == nil {
+		*b = 0
+	} else {
+		*b = min(max(2**b, backoff(firstPause)), backoff(longestPause))
+	}
+	return time.Duration(*b)
+}
+
 // run takes connections, each of which proves itself in a goroutine of its own.
 func (l *acceptor[C]) run() {
-	pause := time.Duration(0)
+	var failures backoff
 	for {
 		h, err := l.socket.accept()
+		pause := failures.after(err)
 		if err == nil {
-			pause = 0
 			l.take(h)
 			continue
 		}
@@ -145,7 +159,6 @@ func (l *acceptor[C]) run() {
 		if kernel.NoRoom(err) && l.strangers.pushOut() {
 			continue
 		}
-		pause = min(max(2*pause, firstPause), longestPause)
 		bridge.Logf(int32(procs.LevelWarning), "listener %s: %v", l.address, err)
 		select {
 		case <-l.closed:

@@ -437,3 +437,24 @@ func TestDialWithoutDescriptors(t *testing.T) {
 		unix.Close(fd)
 	}
 }
+
+// Failures in a row are met by longer and longer pauses, and one after a success
+// by a short one again.
+func TestBackoff(t *testing.T) {
+	var b backoff
+	for range 2 {
+		for want := firstPause; want < longestPause; want *= 2 {
+			if got := b.after(io.EOF); got != want {
+				t.Errorf("%v, want %v", got, want)
+			}
+		}
+		for range 3 {
+			if got := b.after(io.EOF); got != longestPause {
+				t.Error(got)
+			}
+		}
+		if got := b.after(nil); got != 0 {
+			t.Error(got)
+		}
+	}
+}
