@@ -32,6 +32,10 @@ ALONE     := ./bench/benchlog ./bench/internal/... ./report/...
 # What takes long begins first.
 TOGETHER  := ./bench/workload ./procs ./bench/cmd/... ./procs/... ./greenlet/... ./bench ./bench/host ./bench/output ./bench/peers/... \
 		./bench/proctree ./bench/run
+# Those of them that run much again of what the race detector has seen, to look
+# at what comes out. They skip that with it; without it only the matrix would
+# show nothing new.
+AGAIN     := ./bench/cmd/switchyard ./bench/workload
 
 # quote returns a word as a shell reads it, whatever it holds.
 quote = '$(subst ','\'',$(1))'
@@ -134,10 +138,13 @@ compare:
 # Many tests wait: one package more than there are processors keeps them busy.
 test = -timeout 10m -p $$(($$(nproc) + 1))
 
+# A program with the race detector waits for a second before it exits; so would
+# the tests of each package.
 .PHONY: test
+test: export GORACE = atexit_sleep_ms=50
 test:
 	$(GO) test -race $(test) $(TOGETHER)
-	$(GO) test $(test) $(ALONE)
+	$(GO) test $(test) -skip '^TestMatrix$$' $(AGAIN) $(ALONE)
 
 .PHONY: matrix
 matrix:

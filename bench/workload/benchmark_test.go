@@ -119,6 +119,7 @@ func TestBenchmarksAreAll(t *testing.T) {
 // Go's benchmarks have the names and the units of a runner's results, so that
 // benchstat finds the same cases in both; a cell that is not there says why.
 func TestBenchmarkNames(t *testing.T) {
+	notWithRace(t)
 	cmd := exec.Command(os.Args[0], "-test.run=^$", "-test.bench=^Benchmark(Lock|Sleep)$/^(tasks=8|n=1000)$/^(yield=each|stack=0)$/^model=(serial|greenlet|process)$", "-test.benchtime=1x", "-test.v")
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=2", "PROFILE=")
 	out, err := cmd.CombinedOutput()

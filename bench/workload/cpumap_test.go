@@ -14,6 +14,7 @@ import (
 // model, and a size that is not a whole number of microseconds is not rounded
 // to one.
 func TestRefinedSizes(t *testing.T) {
+	notWithRace(t)
 	for _, w := range All() {
 		for _, key := range w.Refine {
 			var p bench.Params

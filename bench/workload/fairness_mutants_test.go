@@ -139,6 +139,7 @@ func smallPoints(w *bench.Workload) []bench.Params {
 
 // Every mutant of every cell is found, but for those with the same ledger.
 func TestMutants(t *testing.T) {
+	notWithRace(t)
 	for _, w := range All() {
 		for _, p := range smallPoints(w) {
 			for _, m := range Models() {

@@ -11,6 +11,7 @@ import (
 // where a whole lap is, every lap. Together they are
 // no longer than the units had.
 func TestLatencies(t *testing.T) {
+	notWithRace(t)
 	for _, w := range All() {
 		for _, m := range Models() {
 			if w.Impls[m.Name] == nil || testing.Short() && m.Name == Process {

@@ -21,6 +21,15 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// notWithRace leaves a test to a run without the race detector; make test has
+// one. It does again what TestMatrix does with it, to see what comes out.
+func notWithRace(t *testing.T) {
+	t.Helper()
+	if raceEnabled {
+		t.Skip("the race detector looks at TestMatrix")
+	}
+}
+
 // Every cell of every workload has an implementation or a reason, and the
 // verdict knows where to speak of it.
 func TestDeclarations(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 // in an overlay: the matrix test builds it, runs every case, and finds it
 // right.
 func TestReadmeWorkload(t *testing.T) {
+	notWithRace(t)
 	if testing.Short() {
 		t.Skip("short: builds the package anew")
 	}

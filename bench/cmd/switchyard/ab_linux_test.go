@@ -261,6 +261,7 @@ func repository(t *testing.T, sub string, files map[string]string) (dir string) 
 // A commit and a directory are built, without a network and without a trace:
 // neither in the repository nor in the temporary directory.
 func TestABBuilds(t *testing.T) {
+	notWithRace(t)
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("no go command here")
 	}
@@ -324,6 +325,7 @@ func TestABBuilds(t *testing.T) {
 // What the workflow that judges pull requests calls is there, and fills the
 // summary of its job.
 func TestJudgeWorkflow(t *testing.T) {
+	notWithRace(t)
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("no go command here")
 	}

@@ -103,9 +103,21 @@ func runArgs(dir string, more ...string) []string {
 	return append([]string{"run", "--runner", "/proc/self/exe", "--benchtime", "1ms", "--out", dir, "--cpu", "1", "--repeats", "0"}, more...)
 }
 
+// notWithRace leaves a test to a run without the race detector; make test has
+// one. A command that nobody disturbs has one goroutine at work, beside those of
+// package run, whose own tests have the race detector. Here it is for those that
+// send signals to a command.
+func notWithRace(t *testing.T) {
+	t.Helper()
+	if raceEnabled {
+		t.Skip("the race detector looks at commands that get signals")
+	}
+}
+
 // result runs switchyard and returns its exit status and outputs.
 func result(t *testing.T, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
+	notWithRace(t)
 	cmd := switchyard(args...)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
@@ -274,6 +286,7 @@ func TestUsage(t *testing.T) {
 // Older results are moved aside, not overwritten: the three files, and nothing
 // of the directory that is somebody else's, whatever kind of directory it is.
 func TestSetAside(t *testing.T) {
+	notWithRace(t)
 	for _, out := range []string{"out", ".", "link", "with space's"} {
 		parent := t.TempDir()
 		dir := filepath.Join(parent, out)
@@ -389,6 +402,7 @@ func TestTwoRuns(t *testing.T) {
 
 // A run prints what it measured, although somebody replaced its file meanwhile.
 func TestRunReportsFromMemory(t *testing.T) {
+	notWithRace(t)
 	dir := filepath.Join(t.TempDir(), "out")
 	cmd := switchyard(runArgs(dir, "--workloads", "Good", "--count", "20", "--benchtime", "20ms")...)
 	var stdout, stderr bytes.Buffer
@@ -859,6 +873,7 @@ func TestResume(t *testing.T) {
 // What an interrupted run prints can be pasted into a shell, whatever the name
 // of the directory.
 func TestHintPastes(t *testing.T) {
+	notWithRace(t)
 	dir := filepath.Join(t.TempDir(), "it's $HOME; a `name` \"with\" \\ spaces")
 	cmd, stderr, want := interrupted(t, dir, syscall.SIGTERM)
 	_, hint, ok := strings.Cut(strings.TrimSuffix(stderr, "\n"), ", go on with: ")

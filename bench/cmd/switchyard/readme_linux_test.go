@@ -71,6 +71,7 @@ func (b block) commands() (all [][2]string) {
 // Measurements are shortened. The workload that it shows is tried by a test of
 // package workload. So are the commands that CONTRIBUTING.md tells to type.
 func TestReadme(t *testing.T) {
+	notWithRace(t)
 	if testing.Short() {
 		t.Skip("short: builds the runner and a module of its own")
 	}

@@ -47,14 +47,26 @@ func TestOneGoroutine(t *testing.T) {
 		return strings.NewReplacer("./", "", "\\", "").Replace(m[1])
 	}
 	alone, together := list("ALONE"), list("TOGETHER")
-	for _, command := range []string{"test -race $(test) $(TOGETHER)", "test $(test) $(ALONE)"} {
+	for _, command := range []string{"test -race $(test) $(TOGETHER)", "test $(test) -skip '^TestMatrix$$' $(AGAIN) $(ALONE)"} {
 		if strings.Count(string(text), "\n\t$(GO) "+command+"\n") != 1 {
 			t.Errorf("make test does not %s", command)
+		}
+	}
+	for dir := range strings.FieldsSeq(list("AGAIN")) {
+		if !withinAny(dir, together) {
+			t.Errorf("%s is in AGAIN, and nothing runs it with the race detector", dir)
 		}
 	}
 	for _, s := range sources(t) {
 		if s.inTestdata() {
 			continue
+		}
+		if strings.HasSuffix(s.path, "_test.go") && withinAny(s.dir, alone) {
+			for _, d := range s.file.Decls {
+				if f, ok := d.(*ast.FuncDecl); ok && f.Name.Name == "TestMatrix" {
+					t.Errorf("%s has a TestMatrix, which make test skips", s.path)
+				}
+			}
 		}
 		if withinAny(s.dir, alone) == withinAny(s.dir, together) {
 			t.Errorf("%s: %s is in none of the Makefile's lists of packages, or in both", s.path, s.dir)
