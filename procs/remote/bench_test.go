@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"switchyard/procs"
 )
@@ -52,7 +53,8 @@ func BenchmarkPython(b *testing.B) {
 
 // BenchmarkFloor measures what a round trip takes at least, beside Python's
 // BaseManager: bytes that another process sends back, by way of the server, as
-// both are configured by this package, or over a socket between the two.
+// both are configured by this package, stored on both ways or not, or over a
+// socket between the two.
 //
 //	go test -run=- -bench=Floor -benchtime=3x ./procs/remote
 func BenchmarkFloor(b *testing.B) {
@@ -70,6 +72,32 @@ func BenchmarkFloor(b *testing.B) {
 			for range n {
 				if err := ask(); err != nil {
 					b.Fatal(err)
+				}
+			}
+		})
+	})
+	b.Run("JetStream", func(b *testing.B) {
+		server := serve(b, ServerConfig{})
+		s := connect(b, server.URL())
+		back := make(chan bool, 1)
+		var a acks
+		defer a.send()
+		js := must(jetstream.New(s.nc))(b)
+		for _, name := range []string{"tasks", "results"} {
+			must(js.CreateStream(soon(b), jetstream.StreamConfig{Name: name, Subjects: []string{name}, Retention: jetstream.WorkQueuePolicy}))(b)
+			must(js.CreateConsumer(soon(b), name, jetstream.ConsumerConfig{Durable: "all", AckPolicy: jetstream.AckExplicitPolicy, MaxAckPending: -1}))(b)
+		}
+		started(b, echoStored, server.URL())
+		c := must(js.Consumer(soon(b), "results", "all"))(b)
+		defer must(c.Consume(func(m jetstream.Msg) { a.add(m); back <- true }))(b).Stop()
+		besidePython(b, 1, func(n int) {
+			end := soon(b).Done()
+			for range n {
+				must(js.PublishAsync("tasks", message))(b)
+				select {
+				case <-back:
+				case <-end:
+					b.Fatal("nothing came back")
 				}
 			}
 		})
@@ -102,6 +130,24 @@ var (
 			_, err = s.nc.Subscribe("echo", func(m *nats.Msg) { m.Respond(m.Data) })
 			<-ctx.Done()
 		}
+		return 0, err
+	})
+	echoStored = procs.Register("remotetest.echoStored", func(ctx context.Context, url string) (int, error) {
+		s, err := Connect(ctx, url, testConfig)
+		if err != nil {
+			return 0, err
+		}
+		js, err := jetstream.New(s.nc)
+		if err != nil {
+			return 0, err
+		}
+		c, err := js.Consumer(ctx, "tasks", "all")
+		if err != nil {
+			return 0, err
+		}
+		var a acks
+		_, err = c.Consume(func(m jetstream.Msg) { js.PublishAsync("results", m.Data()); a.add(m) })
+		<-ctx.Done()
 		return 0, err
 	})
 	echoSocket = procs.Register("remotetest.echoSocket", func(_ context.Context, at [2]string) (int, error) {
