@@ -32,11 +32,10 @@ func suite() bench.Suite {
 		Remote:        taskQueue(remote.AtMostOnce, workload.Manage),
 		RemoteDurable: taskQueue(remote.AtLeastOnce, workload.Manage),
 	}
-	const note = "processes that reach each other through a server of NATS over TCP, as on many machines: "
 	return bench.Suite{
 		Models: []bench.ModelInfo{
-			{Name: Remote, Note: note + "each task at most once", Processes: true},
-			{Name: RemoteDurable, Note: note + "each task at least once, in streams on disk", Processes: true},
+			{Name: Remote, Note: "processes that find each other through a server of NATS, as on many machines, and talk over TCP: each task at most once", Processes: true},
+			{Name: RemoteDurable, Note: "processes that reach each other through a server of NATS over TCP, as on many machines: each task at least once, in streams on disk", Processes: true},
 		},
 		Workloads: []*bench.Workload{&w},
 	}
