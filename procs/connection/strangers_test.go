@@ -438,8 +438,8 @@ func TestDialWithoutDescriptors(t *testing.T) {
 	}
 }
 
-// Failures in a row are met by longer and longer pauses, and one after a success
-// by a short one again.
+// Failures in a row are met by longer and longer pauses, and one after a
+// success by a short one again.
 func TestBackoff(t *testing.T) {
 	var b backoff
 	for range 2 {

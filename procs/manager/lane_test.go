@@ -348,3 +348,26 @@ func monitorOf(o object) *monitor {
 	}
 	return nil
 }
+
+// Whose time to look is over before it has begun sleeps at once, and is not
+// left looking for ever.
+func TestLaneSpinIsOver(t *testing.T) {
+	seg := must(shm.Create(shm.RingSize(256)))(t)
+	defer seg.Unmap()
+	shm.InitRing(seg, 0, 256)
+	r := must(shm.NewReader(seg, 0))(t)
+	s := laneSpin{usual: -time.Second} // as if it had been held up for long
+	err := make(chan error, 1)
+	go func() {
+		_, e := s.next(r, func() error { return shm.ErrTimeout })
+		err <- e
+	}()
+	select {
+	case e := <-err:
+		if e != shm.ErrTimeout {
+			t.Error(e)
+		}
+	case <-soon(t).Done():
+		t.Fatal("it looks still")
+	}
+}
