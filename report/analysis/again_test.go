@@ -211,7 +211,7 @@ func within(verdicts []Verdict) (in, all int, outside string) {
 					continue
 				case o[1] <= n[0] && n[0] <= o[2]:
 					in++
-				default:
+				case len(missed[key]) < 300:
 					missed[key] += fmt.Sprintf(" %v not in %v to %v;", n[0], o[1], o[2])
 				}
 				all++
@@ -219,7 +219,7 @@ func within(verdicts []Verdict) (in, all int, outside string) {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(missed)) {
-		outside += key + missed[key][:min(len(missed[key]), 300)] + "\n"
+		outside += key + missed[key] + "\n"
 	}
 	return in, all, outside
 }
