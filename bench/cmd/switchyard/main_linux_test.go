@@ -104,9 +104,9 @@ func runArgs(dir string, more ...string) []string {
 }
 
 // notWithRace leaves a test to a run without the race detector; make test has
-// one. A command that nobody disturbs has one goroutine at work, beside those of
-// package run, whose own tests have the race detector. Here it is for those that
-// send signals to a command.
+// one. A command that nobody disturbs has one goroutine at work, beside those
+// of package run, whose own tests have the race detector. Here it is for those
+// that send signals to a command.
 func notWithRace(t *testing.T) {
 	t.Helper()
 	if raceEnabled {
