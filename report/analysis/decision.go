@@ -89,8 +89,9 @@ func decisions(a *Analysis) []Decision {
 }
 
 // clear reports whether the difference is large enough to be told in words, and
-// holds in the next run.
-func (c Comparison) clear() bool { return c.Ratio >= Clear && c.NextLo > 1 }
+// is shown. Where the next run is expected has no say: it is twice as uncertain,
+// and words that hang on it change from run to run.
+func (c Comparison) clear() bool { return c.Ratio >= Clear && c.Lo > 1 }
 
 // ahead reports whether x is clearly better than y over some cases: by their
 // mean, which one workload may decide, and in half of the workloads at least.
