@@ -89,7 +89,7 @@ func decisions(a *Analysis) []Decision {
 }
 
 // clear reports whether the difference is large enough to be told in words, and
-// is shown. Where the next run is expected has no say: it is twice as uncertain,
+// is shown. Where the next run is expected has no say: that is less certain,
 // and words that hang on it change from run to run.
 func (c Comparison) clear() bool { return c.Ratio >= Clear && c.Lo > 1 }
 
