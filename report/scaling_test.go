@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -135,6 +136,35 @@ func TestScalingInTerminal(t *testing.T) {
 			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > width && !strings.Contains(line, "go test") {
 				t.Errorf("%d columns: a line has %d: %s", width, n, line)
 			}
+		}
+	}
+}
+
+// The verdict begins with what holds on most CPUs: of a run on several numbers
+// of them the short text has no more, and the page folds the others up.
+func TestVerdictOnMostCPUsFirst(t *testing.T) {
+	for _, cpus := range [][]int{{1, 2, 4, 8}, {8, 2}, {4}} {
+		a := Analyze(read(t, strings.NewReplacer("n=2", "n=1", "cores:", `# workload {"name":"Map","kind":"mapping"}`+"\ncores:").Replace(lanes(8, cpus...))))
+		var text, page bytes.Buffer
+		if err := WriteText(&text, a, TextOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := WriteHTML(&page, a, PageOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		most, on, more := slices.Max(cpus), "", fmt.Sprintf("%d more, on fewer CPUs", len(cpus)-1)
+		if len(cpus) > 1 {
+			on = fmt.Sprintf(" on %d CPUs", most)
+		}
+		if d := a.Verdict.Decisions; len(d) != len(cpus) || d[0].Kind.Name != "Mapping"+on {
+			t.Fatalf("%v: decisions %+v", cpus, d)
+		}
+		if n := strings.Count(text.String(), "\n- Mapping"); n != 1 || !strings.Contains(text.String(), "\n- Mapping"+on+": ") ||
+			strings.Contains(text.String(), "- "+more+", with -v\n") != (len(cpus) > 1) {
+			t.Errorf("%v: the short text has %d sentences:\n%s", cpus, n, &text)
+		}
+		if strings.Contains(page.String(), "<summary>"+more+"</summary>") != (len(cpus) > 1) {
+			t.Errorf("%v: the page does not fold up %q, or does without need", cpus, more)
 		}
 	}
 }

@@ -1,7 +1,9 @@
 package analysis
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -16,13 +18,14 @@ import (
 type Kind struct {
 	Name      string // as a sentence begins: "Handing over", "Computing on 2 CPUs"
 	Short     string // for a row of a table: "Scheduling, 1/p99"
+	CPUs      int    // that its cases are measured with; 0 where all are with as many
 	Metric    Metric // that it is judged by
 	Cases     []*results.Case
 	Workloads []*results.Workload
 }
 
-// kinds are those of a run, in report order. Controls are of none, and a
-// workload that declares none is a kind of its own.
+// kinds are those of a run, in report order, and those on most CPUs first.
+// Controls are of none, and a workload that declares none is a kind of its own.
 func kinds(run *results.Run) []*Kind {
 	type key struct {
 		declared, workload, cpus string
@@ -53,6 +56,9 @@ func kinds(run *results.Run) []*Kind {
 			if k == nil {
 				on := func(s string) string { return strings.TrimSuffix(s+" on "+id.cpus, " on ") }
 				k = &Kind{Name: on(name), Short: on(short), Metric: metric}
+				if id.cpus != "" {
+					k.CPUs = c.CPUs
+				}
 				known[id] = k
 				out = append(out, k)
 			}
@@ -62,6 +68,7 @@ func kinds(run *results.Run) []*Kind {
 			}
 		}
 	}
+	slices.SortStableFunc(out, func(a, b *Kind) int { return cmp.Compare(b.CPUs, a.CPUs) })
 	return out
 }
 

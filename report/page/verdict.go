@@ -14,7 +14,8 @@ const maxLosses = 300
 type pageVerdict struct {
 	analysis.Verdict
 	Decisions []pageDecision
-	Chart     *pageChart // the performance profile; nil without one
+	Fewer     []pageDecision // those on fewer CPUs than the first
+	Chart     *pageChart     // the performance profile; nil without one
 	Within    []string
 	Shares    []pageShares
 }
@@ -55,7 +56,11 @@ func (b *builder) verdict() pageVerdict {
 			one.Losses = append(one.Losses, to)
 		}
 		one.Evidence = b.kindLinks(d.Kind)
-		v.Decisions = append(v.Decisions, one)
+		if d.Kind.CPUs < all[0].Kind.CPUs {
+			v.Fewer = append(v.Fewer, one)
+		} else {
+			v.Decisions = append(v.Decisions, one)
+		}
 	}
 	if v.Advice == "" {
 		return v

@@ -299,11 +299,15 @@ func (t *textWriter) verdict() {
 	}
 	t.wrap(bold, head, "")
 	for i := range v.Decisions {
-		if i == mostDecisions && !t.opt.Verbose {
-			t.wrap(ansiDim, fmt.Sprintf("- %d more with -v", len(v.Decisions)-i), "  ")
+		d := &v.Decisions[i]
+		if fewer := d.Kind.CPUs < v.Decisions[0].Kind.CPUs; (fewer || i == mostDecisions) && !t.opt.Verbose {
+			more := fmt.Sprintf("- %d more", len(v.Decisions)-i)
+			if fewer {
+				more += ", on fewer CPUs,"
+			}
+			t.wrap(ansiDim, more+" with -v", "  ")
 			break
 		}
-		d := &v.Decisions[i]
 		claim, more := d.Claim(), []string{d.Beside, d.Sizes}
 		if t.opt.Verbose {
 			more = append(more, d.Worse(), d.Rates, d.Why, d.Memory)
