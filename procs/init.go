@@ -115,6 +115,7 @@ const mainName = "MainProcess"
 // which runs what AtExit registered, terminates daemons and waits for the
 // others.
 func Init() {
+	makePoller()
 	me.initialised.Store(true)
 	first, err := child.Begin()
 	if err != nil {
@@ -147,6 +148,11 @@ func Init() {
 	}
 	fatal(fmt.Errorf("unknown start message %d", first.Kind))
 }
+
+// makePoller has the runtime make its poller, which it otherwise does for the
+// first timer, maybe one of its own: if no descriptor is left then, it ends the
+// program.
+func makePoller() { time.AfterFunc(time.Hour, func() {}).Stop() }
 
 // fatal ends a child that cannot even begin.
 func fatal(err error) {
