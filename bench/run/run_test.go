@@ -269,8 +269,9 @@ func TestRunDeadline(t *testing.T) {
 }
 
 // A result that takes long by itself has not hung: ten rounds of a million
-// units, or fewer if they are long, of which the calibrating pass did one. That is not known to take long,
-// and has more time unless somebody has said how much.
+// units, or fewer if they are long, of which the calibrating pass did one. That
+// is not known to take long, and has more time unless somebody has said how
+// much.
 func TestRunPatience(t *testing.T) {
 	const minute = time.Minute
 	for _, tt := range []struct{ round, deadline, want time.Duration }{
