@@ -79,10 +79,10 @@
 // where you are (with -benchtime=20000x; medians of three):
 //
 //	                             server   worker     pool   server's IO
-//	AtMostOnce, one in flight         -    55 us    58 us             -
-//	AtMostOnce, 64 in flight          -     4 us     5 us             -
-//	  ServerOnly, one            145 us    98 us   105 us       0.48 KB
-//	  ServerOnly, 64               4 us     6 us     7 us       0.18 KB
+//	AtMostOnce, one in flight         -    74 us    78 us             -
+//	AtMostOnce, 64 in flight          -     6 us     8 us             -
+//	  ServerOnly, one            119 us    83 us    91 us       0.48 KB
+//	  ServerOnly, 64               4 us     6 us     6 us       0.19 KB
 //	AtLeastOnce, one in flight   400 us   260 us   210 us        1.8 KB
 //	AtLeastOnce, 64 in flight     12 us    10 us    10 us       0.29 KB
 //	Queue, 16 at the same time    78 us        -    69 us        0.9 KB

@@ -220,6 +220,7 @@ func TestVerdictIsCountedByOtherCode(t *testing.T) {
 
 func checkDecision(t *testing.T, tally *tally, d *analysis.Decision) {
 	t.Helper()
+	few := strings.HasSuffix(d.Claim(), " results per case are needed.") // so it names no factor
 	for i, s := range append(slices.Clone(d.Among), d.Behind...) {
 		got := tally.factor(d.Ranking.Cases, s.A, s.B)
 		// Where results are far out, by more than the report's own interval
@@ -229,7 +230,7 @@ func checkDecision(t *testing.T, tally *tally, d *analysis.Decision) {
 		} else if i >= len(d.Among) && !near && got < analysis.Clear {
 			t.Errorf("%s: %s is %v × %s, which is called behind", d.Kind.Name, s.A, got, s.B)
 		}
-		if !slices.Contains(d.Winners, s.A) || !strings.Contains(d.Claim(), format.Ratio(s.Ratio)+" "+s.B+" (") {
+		if !few && (!slices.Contains(d.Winners, s.A) || !strings.Contains(d.Claim(), format.Ratio(s.Ratio)+" "+s.B+" (")) {
 			t.Errorf("%s does not say %v × %s", d.Claim(), s.Ratio, s.B)
 		}
 	}
