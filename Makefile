@@ -122,14 +122,49 @@ report: build
 
 # beside sets one model against BASE, without the p values: they are what makes
 # benchstat's tables wider than a terminal, and "~" says what they say; so are the
-# decimals of thousands of per cent. The time
-# of an op in an open loop (it has a rate) is the one that it was asked at.
+# decimals of thousands of per cent, and columns as wide as the widest number that
+# could be. The time of an op in an open loop (it has a rate) is the one that it
+# was asked at.
 define beside
 @$(GO) tool benchstat -table pkg -col $(call quote,/model@($(BASE) $(1))) \
 	-filter $(call quote,.unit:$(UNIT) /model:($(BASE) OR $(1))$(if $(filter ns/op,$(UNIT)), -/rate:/./)) $(call quote,$(OUT)/bench.txt) | \
-	sed -e '/^pkg: /d' -e 's/ (p=[^)]*)//' -e 's/± /±/g' -e '/^geomean/s/    / /' -e 's/\([0-9]\{4\}\)\.[0-9]*%$$/\1%/' -e 's/  *\([│¹²³⁴⁵]*\)$$/ \1/'
+	sed -e '/^pkg: /d' -e 's/ (p=[^)]*)//' -e 's/± */±/g' -e 's/\([0-9]\{4\}\)\.[0-9]*%/\1%/' | LC_ALL=C awk "$$align"
 
 endef
+
+# align sets benchstat's table anew: a name, twice a value and its spread, the
+# change, a note.
+define align
+# width counts characters, not bytes.
+function width(s) { gsub(/[\200-\277]/, "", s); return length(s) }
+function right(s, n) { return sprintf("%" (n > width(s) ? n - width(s) : 0) "s%s", "", s) }
+{ gsub(/│/, "") }
+/^ / { # the heads: models, then units
+	head[NR] = 1; cell[NR, 2] = $$1; cell[NR, 4] = $$2; $$1 = $$2 = ""; sub(/^ */, ""); cell[NR, 6] = $$0; next
+}
+NF < 2 || /^(¹|²|³|⁴|⁵) / { plain[NR] = $$0; next }
+{
+	cell[NR, 1] = $$1; at = 2
+	for (i = 2; i <= NF; i++) {
+		if ($$i ~ /^±/) { cell[NR, at - 1] = $$i; last = at - 1; continue }
+		if ($$i ~ /^(¹|²|³|⁴|⁵)$$/) { cell[NR, last == 6 ? 7 : last] = cell[NR, last == 6 ? 7 : last] $$i; continue }
+		if ($$i ~ /^[-+~]/) at = 6
+		cell[NR, last = at] = $$i; at += 2
+	}
+	for (i = 1; i <= 7; i++) if (width(cell[NR, i]) > most[i]) most[i] = width(cell[NR, i])
+}
+END {
+	for (n = 1; n <= NR; n++) {
+		if (n in plain) { print plain[n]; continue }
+		line = sprintf("%s%s", cell[n, 1], right("", most[1] - width(cell[n, 1])))
+		for (i = 2; i <= 4; i += 2)
+			line = line "  " (n in head ? right(cell[n, i], most[i] + 1 + most[i + 1]) : right(cell[n, i], most[i]) " " right(cell[n, i + 1], most[i + 1]))
+		line = line "  " right(cell[n, 6], most[6] > 7 ? most[6] : 7) " " cell[n, 7]
+		sub(/ *$$/, "", line); print line
+	}
+}
+endef
+export align
 
 .PHONY: compare
 compare:
