@@ -128,7 +128,7 @@ report: build
 define beside
 @$(GO) tool benchstat -table pkg -col $(call quote,/model@($(BASE) $(1))) \
 	-filter $(call quote,.unit:$(UNIT) /model:($(BASE) OR $(1))$(if $(filter ns/op,$(UNIT)), -/rate:/./)) $(call quote,$(OUT)/bench.txt) | \
-	sed -e '/^pkg: /d' -e 's/ (p=[^)]*)//' -e 's/± */±/g' -e 's/\([0-9]\{4\}\)\.[0-9]*%/\1%/' | if [ "$$align" ]; then LC_ALL=C awk "$$align"; else cat; fi
+	sed -e '/^pkg: /d' -e 's/ (p=[^)]*)//' -e 's/± */±/g' -e 's/\([0-9]\{4\}\)\.[0-9]*%/\1%/' | if [ "$$ALIGN" ]; then LC_ALL=C awk "$$ALIGN"; else cat; fi
 
 endef
 
@@ -164,9 +164,9 @@ END {
 	}
 }
 endef
-export align
 
 .PHONY: compare
+compare: export ALIGN = $(align)
 compare:
 	$(foreach model,$(filter-out $(BASE),$(subst $(comma), ,$(or $(MODELS),greenlet process))),$(call beside,$(model)))
 

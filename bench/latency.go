@@ -82,6 +82,9 @@ func NewRecorder(sampled float64, ops int) *Recorder {
 // Timed reports whether op i of this unit is timed.
 func (r *Recorder) Timed(i int) bool { return uint32(i)&r.mask < uint32(r.run) }
 
+// chained reports it of an op that begins as the one before ends.
+func (r *Recorder) chained(i int) bool { return uint32(i)&r.mask < uint32(r.chain) }
+
 // Begin returns the time at which op i of this unit begins, or 0 if the op is
 // not one of those that are timed. It costs one comparison for those.
 func (r *Recorder) Begin(i int) int64 {
@@ -104,7 +107,7 @@ func (r *Recorder) since(began int64) { r.Add(r.Now() - began) }
 // i begins, as Begin does: at the same moment. It is for ops of which the next
 // begins as one ends; after the last of all there is no harm in it.
 func (r *Recorder) Next(began int64, i int) int64 {
-	if timed := uint32(i)&r.mask < uint32(r.chain); began != 0 || timed {
+	if timed := r.chained(i); began != 0 || timed {
 		return r.next(began, timed, 1)
 	}
 	return 0
@@ -159,7 +162,7 @@ func (b *B) LapRecorder(n int) *Laps {
 
 // Pass ends a lap, unless it is the first call, and begins the next.
 func (l *Laps) Pass() {
-	if timed := uint32(l.count)&l.mask < uint32(l.chain); l.began != 0 || timed {
+	if timed := l.chained(l.count); l.began != 0 || timed {
 		l.began = l.next(l.began, timed, l.n)
 	}
 	l.count++
