@@ -254,9 +254,18 @@ func (r *Run) compareN(like map[string]benchlog.CalibratedCase) {
 		names []string
 	}{{"another N, as their ops or the budget have changed", differ}, {"no N there", missing}} {
 		if len(l.names) > 0 {
-			r.note(fmt.Sprintf("%s %s: %s", have(len(l.names)), l.what, strings.Join(l.names, ", ")))
+			r.note(fmt.Sprintf("%s %s: %s", have(len(l.names)), l.what, some(l.names)))
 		}
 	}
+}
+
+// some lists the first names of many; bench.txt has the N of all.
+func some(names []string) string {
+	const most = 5
+	if more := len(names) - most; more > 1 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
+	}
+	return strings.Join(names, ", ")
 }
 
 func have(cases int) string {

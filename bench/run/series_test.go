@@ -1,6 +1,7 @@
 package run
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -40,6 +41,15 @@ func TestOps(t *testing.T) {
 	} {
 		if got := ops(tt.op, 20*ms, tt.batch); got != tt.want {
 			t.Errorf("ops of %v ns in batches of %d: %d, want %d", tt.op, tt.batch, got, tt.want)
+		}
+	}
+}
+
+// Notes name a few of many cases.
+func TestSomeOfManyNames(t *testing.T) {
+	for n, want := range map[int]string{1: "a", 2: "a, b", 6: "a, b, c, d, e, f", 7: "a, b, c, d, e and 2 more"} {
+		if got := some(strings.Split("a b c d e f g", " ")[:n]); got != want {
+			t.Errorf("%d: %q, want %q", n, got, want)
 		}
 	}
 }
