@@ -83,9 +83,9 @@
 //	AtMostOnce, 64 in flight          -     6 us     8 us             -
 //	  ServerOnly, one            119 us    83 us    91 us       0.48 KB
 //	  ServerOnly, 64               4 us     6 us     6 us       0.19 KB
-//	AtLeastOnce, one in flight   400 us   260 us   210 us        1.8 KB
-//	AtLeastOnce, 64 in flight     12 us    10 us    10 us       0.29 KB
-//	Queue, 16 at the same time    78 us        -    69 us        0.9 KB
+//	AtLeastOnce, one in flight   261 us   177 us   147 us        1.8 KB
+//	AtLeastOnce, 64 in flight     10 us     8 us     8 us       0.28 KB
+//	Queue, 16 at the same time    80 us        -    70 us        0.9 KB
 //
 // One in flight is the most: all have to be woken for each message, and nothing
 // travels together. Where there are many tasks per second there are many in
@@ -95,10 +95,10 @@
 //   - Processors of workers: R x (T + 10 us). A task should be ten times as
 //     long as the columns together, 0.2 ms or 0.3 ms: use Map, with
 //     procs.Chunk, for shorter ones.
-//   - Processors of servers: nothing over lines, else R x 4 us, or R x 12 us in
-//     the durable lane: one carries 250,000 or 80,000 small tasks per second.
+//   - Processors of servers: nothing over lines, else R x 4 us, or R x 10 us in
+//     the durable lane: one carries 250,000 or 100,000 small tasks per second.
 //   - Network of servers: nothing over lines, else R x (0.18 KB + 2A + 2B),
-//     since what comes in goes out again; with their disk, R x (0.29 KB + 3A +
+//     since what comes in goes out again; with their disk, R x (0.28 KB + 3A +
 //     3B) in the durable lane. A message of many kilobytes is limited by this
 //     alone.
 //   - Disk: (0.3 KB + A) for each task that waits, (0.3 KB + B) for each result
