@@ -112,8 +112,8 @@
 // the workers. A cluster spreads the leaders over its servers.
 //
 // For example 200,000 tasks per second of 5 ms, 1 KB in and 100 bytes out, in
-// the durable lane: 1002 processors of workers (200,000 x 5.01 ms), 2.4 of
-// servers (200,000 x 12 us), so three shards, but 720 MB/s of network and disk
+// the durable lane: 1002 processors of workers (200,000 x 5.01 ms), two of
+// servers (200,000 x 10 us), so two shards, but 720 MB/s of network and disk
 // (200,000 x 3.6 KB), so four, on as many machines of 10 Gbit/s; and if all
 // workers are away for an hour, 940 GB on disk (720 million x 1.3 KB).
 //
