@@ -2,6 +2,7 @@ package proctest
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 )
 
@@ -47,4 +48,16 @@ func Slay[P Process](t testing.TB, p P) {
 	if err := p.Join(Soon(t)); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// After waits until a process has counted n more steps, or has ended. So a
+// random n is a random moment in what it does, on a machine of any speed, where
+// a random time may be over before it has begun.
+func After[P Process](t testing.TB, p P, steps *int64, n int) {
+	t.Helper()
+	until := atomic.LoadInt64(steps) + int64(n)
+	Eventually(t, "a process does something", func() bool {
+		_, ended := p.ExitCode()
+		return ended || atomic.LoadInt64(steps) >= until
+	})
 }
