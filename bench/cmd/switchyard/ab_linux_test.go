@@ -142,7 +142,7 @@ func TestTenNullRuns(t *testing.T) {
 	}
 	for seed := range 10 {
 		status, stdout, stderr := result(t, "null", "--runner", runner, "--sessions", "1", "--seed", strconv.Itoa(seed+1), "--out", filepath.Join(dir, "null"),
-			"--workloads", "PingPong|Ring|Spawn|CPUMap|Pipe|Lock|Sleep", "--models", "greenlet,goroutine,process", "--benchtime", "20ms")
+			"--workloads", "PingPong|Ring|Spawn|CPUMap|Pipe|Lock|Sleep", "--models", "greenlet,goroutine,process", "--benchtime", "20ms", "--budget", "90s")
 		if status != 0 {
 			t.Fatalf("exit status %d, printed %s", status, stderr)
 		}
