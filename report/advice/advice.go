@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"switchyard/bench/benchlog"
 	"switchyard/report/analysis"
 	"switchyard/report/format"
 	"switchyard/report/results"
@@ -56,40 +55,6 @@ type Standing struct {
 	Behind bool
 	Beside bool   // it does not compete: the baseline, or a peer of another language
 	Why    string // there is no estimate
-}
-
-// A source is where an aspect is looked for: one curve, in one unit.
-type source struct {
-	workload, key string
-	fixed         benchlog.Params
-	unit          string
-	per           bool // of a rate: time per op
-}
-
-// Where each part of a question is looked for.
-var (
-	computing = source{"CPUMap", "task", "chunk=1", analysis.Throughput.Unit, true}
-	mixing    = source{"Mixed", "wait", "", analysis.Throughput.Unit, true}
-	messaging = source{"Pipe", "payload", "", analysis.Throughput.Unit, true}
-	waiting   = source{"Sleep", "n", "stack=0", analysis.CPUTime.Unit, false}
-	keeping   = []source{{"Parked", "n", "stack=0", analysis.Memory.Unit, false}, {"Sleep", "n", "stack=0", analysis.Memory.Unit, false}}
-)
-
-// shown is the unit of the source's estimates.
-func (src *source) shown() string {
-	if src.per {
-		return "ns/op"
-	}
-	return src.unit
-}
-
-// value is what a cell has in that unit, and whether it has anything.
-func (src *source) value(a *analysis.Analysis, c *results.Cell) (analysis.Summary, bool) {
-	sum := a.Summary(c, src.unit)
-	if src.per && sum.Bounded() { // else it is not used
-		sum.Center, sum.Lo, sum.Hi = 1e9/sum.Center, 1e9/sum.Hi, 1e9/sum.Lo
-	}
-	return sum, sum.N > 0 && sum.Center > 0 && format.Finite(sum.Center)
 }
 
 // Of answers a question from a run.
@@ -156,24 +121,6 @@ func (s *Aspect) fill(a *analysis.Analysis, g *curve, src source, x float64) {
 	}
 }
 
-// on returns the number of CPUs of the curve, "" if there is no other.
-func (g *curve) on() string { return g.points[0].c.CPUSet() }
-
-// around says at which cases the estimates rest.
-func (g *curve) around(x float64) string {
-	for i := range g.points {
-		switch p := &g.points[i]; {
-		case near(p.x, x):
-			return "at " + g.text(p)
-		case p.x > x && i > 0:
-			return "between " + g.text(&g.points[i-1]) + " and " + g.text(p)
-		case p.x > x:
-			return "from " + g.text(p) + " on"
-		}
-	}
-	return "up to " + g.text(&g.points[len(g.points)-1])
-}
-
 // finish says who is behind, and what to measure where that is not known.
 func (out *Answer) finish(s *Aspect, g *curve, x float64) {
 	best := math.Inf(1)
@@ -232,14 +179,4 @@ func (out *Answer) decide() {
 	out.Decided = len(out.Best) == 1 && !open
 	slices.Sort(out.Measure)
 	out.Measure = slices.Compact(out.Measure)
-}
-
-// beside reports whether a model is only shown.
-func beside(run *results.Run, model string) bool {
-	for _, m := range run.File.Models {
-		if string(m.Name) == model {
-			return m.Baseline || m.Beside != ""
-		}
-	}
-	return false
 }

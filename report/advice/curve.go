@@ -2,24 +2,47 @@ package advice
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"math"
 	"slices"
 
 	"switchyard/bench/benchlog"
 	"switchyard/report/analysis"
+	"switchyard/report/format"
 	"switchyard/report/results"
 )
 
-// Farthest is how far apart, as a factor, two measured sizes may be for what
-// lies between them to be estimated.
-const Farthest = 20
+// A source is where an aspect is looked for: one curve, in one unit.
+type source struct {
+	workload, key string
+	fixed         benchlog.Params
+	unit          string
+	per           bool // of a rate: time per op
+}
 
-// An Estimate is a number that was measured, or lies between two that were.
-type Estimate struct {
-	Center, Lo, Hi float64
-	Cases          []*results.Case // that it rests on: one, or two
+// Where each part of a question is looked for.
+var (
+	computing = source{"CPUMap", "task", "chunk=1", analysis.Throughput.Unit, true}
+	mixing    = source{"Mixed", "wait", "", analysis.Throughput.Unit, true}
+	messaging = source{"Pipe", "payload", "", analysis.Throughput.Unit, true}
+	waiting   = source{"Sleep", "n", "stack=0", analysis.CPUTime.Unit, false}
+	keeping   = []source{{"Parked", "n", "stack=0", analysis.Memory.Unit, false}, {"Sleep", "n", "stack=0", analysis.Memory.Unit, false}}
+)
+
+// shown is the unit of the source's estimates.
+func (src *source) shown() string {
+	if src.per {
+		return "ns/op"
+	}
+	return src.unit
+}
+
+// value is what a cell has in that unit, and whether it has anything.
+func (src *source) value(a *analysis.Analysis, c *results.Cell) (analysis.Summary, bool) {
+	sum := a.Summary(c, src.unit)
+	if src.per && sum.Bounded() { // else it is not used
+		sum.Center, sum.Lo, sum.Hi = 1e9/sum.Center, 1e9/sum.Hi, 1e9/sum.Lo
+	}
+	return sum, sum.N > 0 && sum.Center > 0 && format.Finite(sum.Center)
 }
 
 // A curve is the cases of a workload along one parameter, on the largest CPU
@@ -73,120 +96,61 @@ func curveOf(run *results.Run, workload, key string, prefer benchlog.Params) *cu
 	return g
 }
 
-// at estimates what a model has at x, or says why it cannot.
-func (g *curve) at(x float64, model string, value func(*results.Cell) (analysis.Summary, bool)) (Estimate, error) {
-	var below, above *point
-	var low, high analysis.Summary
-	failed, void := "", ""
-	for i := range g.points {
-		p := &g.points[i]
-		cell := p.c.Cells[model]
-		if !cell.Usable() {
-			if cell != nil {
-				failed = cmp.Or(failed, cell.Failure())
-			}
-			if cell != nil && p.x <= x { // what is too many stays so
-				void = cmp.Or(void, cell.Skipped)
-			}
-			continue
-		}
-		s, ok := value(cell)
-		switch {
-		case !ok:
-		case near(p.x, x):
-			if !s.Bounded() {
-				return Estimate{}, fmt.Errorf("too few results at %s", p.c.Name())
-			}
-			return Estimate{s.Center, s.Lo, s.Hi, []*results.Case{p.c}}, nil
-		case p.x < x:
-			below, low = p, s
-		case above == nil:
-			above, high = p, s
-		}
-	}
-	switch {
-	case below == nil && above == nil && g.workload.Skipped[model] != "":
-		return Estimate{}, noneError{g.workload.Skipped[model]}
-	case above == nil && void != "":
-		return Estimate{}, noneError{void}
-	case below == nil && above == nil:
-		return Estimate{}, errors.New(cmp.Or(failed, "not measured"))
-	case below == nil:
-		return Estimate{}, fmt.Errorf("measured from %s=%s on", g.key, g.text(above))
-	case above == nil:
-		return Estimate{}, fmt.Errorf("measured up to %s=%s", g.key, g.text(below))
-	case !low.Bounded() || !high.Bounded():
-		return Estimate{}, errors.New("too few results")
-	case !g.close(below.x, above.x):
-		return Estimate{}, fmt.Errorf("measured at %s=%s and %s only", g.key, g.text(below), g.text(above))
-	}
-	e := Estimate{Cases: []*results.Case{below.c, above.c}}
-	straight := (x - below.x) / (above.x - below.x)
-	bent := straight
-	if below.x > 0 && !g.share() {
-		bent = math.Log(x/below.x) / math.Log(above.x/below.x)
-	}
-	e.Center = geometric(low.Center, high.Center, bent)
-	e.Lo = min(linear(low.Lo, high.Lo, straight), geometric(low.Lo, high.Lo, bent))
-	e.Hi = max(linear(low.Hi, high.Hi, straight), geometric(low.Hi, high.Hi, bent))
-	return e, nil
-}
-
-// A noneError says why a model has no number there, however long one measures.
-type noneError struct{ reason string }
-
-func (e noneError) Error() string { return e.reason }
-
 // share reports whether the parameter is a share in percent, which has no
 // logarithmic axis.
 func (g *curve) share() bool { return g.key == "wait" }
-
-// close reports whether what lies between two sizes can be estimated.
-func (g *curve) close(below, above float64) bool {
-	return g.share() || below > 0 && above/below <= Farthest
-}
 
 func (g *curve) text(p *point) string {
 	text, _ := benchlog.Params(p.c.Name()).Get(g.key)
 	return text
 }
 
-func near(a, b float64) bool { return a == b || a > 0 && math.Abs(b/a-1) < 0.005 }
+// on returns the number of CPUs of the curve, "" if there is no other.
+func (g *curve) on() string { return g.points[0].c.CPUSet() }
 
-func linear(a, b, at float64) float64 { return a + (b-a)*at }
-
-func geometric(a, b, at float64) float64 {
-	return math.Exp(linear(math.Log(a), math.Log(b), at))
-}
-
-// measure returns the points that would tell what is at x, as WORKLOADS takes
-// them: that point if the workload has it, or its nearest neighbours. There are
-// none where the workload does not go.
-func (g *curve) measure(x float64) (names []string) {
-	info := g.workload.Info
-	template := benchlog.Params(g.points[0].c.Name())
-	_, fixed, _ := template.Cut(g.key)
-	if p := template.Resize(g.key, x); info.Has(p) && near(number(p, g.key), x) {
-		return []string{g.workload.Name + "/" + string(p)}
-	}
-	below, above := benchlog.Params(""), benchlog.Params("")
-	for _, p := range info.Points() { // ascending
-		_, rest, ok := p.Cut(g.key)
-		v := number(p, g.key)
-		switch {
-		case !ok || rest != fixed || math.IsNaN(v):
-		case near(v, x):
-			return []string{g.workload.Name + "/" + string(p)}
-		case v < x:
-			below = p
-		case above == "":
-			above = p
+// around says at which cases the estimates rest.
+func (g *curve) around(x float64) string {
+	for i := range g.points {
+		switch p := &g.points[i]; {
+		case near(p.x, x):
+			return "at " + g.text(p)
+		case p.x > x && i > 0:
+			return "between " + g.text(&g.points[i-1]) + " and " + g.text(p)
+		case p.x > x:
+			return "from " + g.text(p) + " on"
 		}
 	}
-	if below == "" || above == "" || !g.close(number(below, g.key), number(above, g.key)) {
-		return nil
+	return "up to " + g.text(&g.points[len(g.points)-1])
+}
+
+func near(a, b float64) bool { return a == b || a > 0 && math.Abs(b/a-1) < 0.005 }
+
+func (src *source) cell(a *analysis.Analysis, p *point, model string) (out TableCell) {
+	c := p.c.Cells[model]
+	if !c.Usable() {
+		if c != nil {
+			out.Failed, out.Skipped = c.Failure(), c.Skipped
+		}
+		return out
 	}
-	return []string{g.workload.Name + "/" + string(below), g.workload.Name + "/" + string(above)}
+	switch s, ok := src.value(a, c); {
+	case !ok:
+	case !s.Bounded():
+		out.Few = true
+	default:
+		out.Center, out.Lo, out.Hi = s.Center, s.Lo, s.Hi
+	}
+	return out
+}
+
+// beside reports whether a model is only shown.
+func beside(run *results.Run, model string) bool {
+	for _, m := range run.File.Models {
+		if string(m.Name) == model {
+			return m.Baseline || m.Beside != ""
+		}
+	}
+	return false
 }
 
 // number returns the value of a parameter, NaN if it is none.

@@ -74,24 +74,6 @@ func tableOf(a *analysis.Analysis, ask string, src source) Table {
 	return t
 }
 
-func (src *source) cell(a *analysis.Analysis, p *point, model string) (out TableCell) {
-	c := p.c.Cells[model]
-	if !c.Usable() {
-		if c != nil {
-			out.Failed, out.Skipped = c.Failure(), c.Skipped
-		}
-		return out
-	}
-	switch s, ok := src.value(a, c); {
-	case !ok:
-	case !s.Bounded():
-		out.Few = true
-	default:
-		out.Center, out.Lo, out.Hi = s.Center, s.Lo, s.Hi
-	}
-	return out
-}
-
 // Why says in a word why a cell has no number.
 func (c *TableCell) Why() string {
 	if c.Few {

@@ -14,12 +14,17 @@ import (
 // changed afterwards.
 type Analysis struct {
 	*results.Run
-	Verdict    Verdict     // what a reader takes away in ten seconds
-	Warnings   []Warning   // what speaks against trusting the numbers, gravest first
-	BreakEvens []BreakEven // from which size on each model pays
-	Scalings   []Scaling   // how throughput depends on the number of CPUs
-	Besides    []Beside    // how peers stand to our models; none without peers
-	Foreign    []Metric    // of the cells of other tools, beside time per op
+	Verdict      Verdict                       // what a reader takes away in ten seconds
+	Warnings     []Warning                     // what speaks against trusting the numbers, gravest first
+	Trend        Trend                         // of throughput, with run order
+	Curves       map[*results.Workload][]Curve // of the workloads that vary a number
+	BreakEvens   []BreakEven                   // from which size on each model pays
+	HighestRates []HighestRate                 // of open loops: which rate each model keeps
+	Scalings     []Scaling                     // how throughput depends on the number of CPUs
+	ScalingCPUs  []int                         // numbers of CPUs with speed-ups, ascending
+	ScalingLimit string                        // why the law of scaling is not tested; "" where it is
+	Besides      []Beside                      // how peers stand to our models; none without peers
+	Foreign      []Metric                      // of the cells of other tools, beside time per op
 
 	byCase     map[*results.Case]map[string]*Ranking // by metric ID
 	byWorkload map[*results.Workload]map[string]*Ranking
@@ -41,8 +46,13 @@ func Of(run *results.Run) *Analysis {
 	for _, m := range append(slices.Clone(Metrics), a.Foreign...) {
 		a.rankAll(m)
 	}
+	a.Trend = trendOf(run)
+	a.Curves = a.curves()
 	a.BreakEvens = breakEvens(a)
+	a.HighestRates = highestRates(a)
 	a.Scalings = scalings(a)
+	a.ScalingCPUs = scalingCPUs(a.Scalings)
+	a.ScalingLimit = scalingLimit(a)
 	a.Warnings = warnings(a)
 	a.Verdict = verdictOf(a)
 	a.Besides = besides(a)

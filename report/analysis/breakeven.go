@@ -64,8 +64,7 @@ func breakEvens(a *Analysis) []BreakEven {
 		if w.Info.Control {
 			continue
 		}
-		all, _ := Curves(w)
-		for _, g := range all {
+		for _, g := range a.Curves[w] {
 			for _, q := range questions(a.Run) {
 				if b, ok := a.breakEven(g, q[0], q[1]); ok {
 					out = append(out, b)
@@ -84,8 +83,8 @@ type RatioPoint struct {
 	Refined          bool // the run has added the size, to bracket a crossing
 }
 
-// Ratios are the comparable points of two models along a curve.
-func (a *Analysis) Ratios(g *Curve, x, y string) []RatioPoint {
+// ratios are the comparable points of two models along a curve.
+func (a *Analysis) ratios(g *Curve, x, y string) []RatioPoint {
 	var out []RatioPoint
 	for i, c := range g.Cases {
 		sx, sy := a.sample(Throughput, c, x), a.sample(Throughput, c, y)
@@ -98,7 +97,10 @@ func (a *Analysis) Ratios(g *Curve, x, y string) []RatioPoint {
 }
 
 func (a *Analysis) breakEven(g Curve, x, y string) (BreakEven, bool) {
-	pts := a.Ratios(&g, x, y)
+	pts := g.Gains[x]
+	if y != a.Baseline() {
+		pts = a.ratios(&g, x, y)
+	}
 	if len(pts) < 2 {
 		return BreakEven{}, false
 	}

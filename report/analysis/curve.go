@@ -20,11 +20,35 @@ type Curve struct {
 	Fixed    string // the other parameters: "chunk=1", or ""
 	X        []float64
 	Cases    []*results.Case // ascending in X
+
+	// Gains are the throughput of each model that is no baseline over the run's
+	// baseline; nil without one.
+	Gains map[string][]RatioPoint
 }
 
-// Curves splits a workload's cases into curves of at least two points over
+// curves are those of every workload, with what is gained along them.
+func (a *Analysis) curves() map[*results.Workload][]Curve {
+	out := map[*results.Workload][]Curve{}
+	base := a.Baseline()
+	for _, w := range a.Workloads {
+		all, _ := curvesOf(w)
+		for i := range all {
+			g := &all[i]
+			g.Gains = map[string][]RatioPoint{}
+			for _, m := range a.Models {
+				if base != "" && !a.Model(m).Baseline {
+					g.Gains[m] = a.ratios(g, m, base)
+				}
+			}
+		}
+		out[w] = all
+	}
+	return out
+}
+
+// curvesOf splits a workload's cases into curves of at least two points over
 // the parameter that takes the most values, and returns the cases left over.
-func Curves(w *results.Workload) (out []Curve, rest []*results.Case) {
+func curvesOf(w *results.Workload) (out []Curve, rest []*results.Case) {
 	key := varied(w)
 	if key == "" {
 		return nil, w.Cases

@@ -14,7 +14,7 @@ BenchmarkM/n=4B/model=a-2 1 5 ns/op
 BenchmarkM/n=x/model=a-2 1 5 ns/op
 BenchmarkM/n=8/k=1/model=a-2 1 5 ns/op
 `)
-	all, rest := Curves(run.Workloads[0])
+	all, rest := curvesOf(run.Workloads[0])
 	var left []string
 	for _, c := range rest {
 		left = append(left, c.Name())
@@ -47,7 +47,7 @@ BenchmarkM/task=1ms/chunk=1/model=a-2 1 5 ns/op
 BenchmarkM/task=1us/chunk=64/model=a-2 1 5 ns/op
 BenchmarkM/task=other/chunk=64/model=a-2 1 5 ns/op
 `)
-	all, rest := Curves(run.Workloads[0])
+	all, rest := curvesOf(run.Workloads[0])
 	if len(all) != 1 || len(rest) != 2 {
 		t.Fatalf("%d curves, %d rest", len(all), len(rest))
 	}

@@ -277,9 +277,9 @@ func TestTrend(t *testing.T) {
 		{"--- FAIL: BenchmarkX-2\n    no\n", 0, 0}, {text("a", 100), 0, 1}, {text("a", 100, 110), 0.1, 2}, {text("a", 100, 1, 1, 1, 120), 0.2, 5},
 		{text("a", 100, 100, 7, 7, 400, 100), 1, 6}, {text("a", 100, 7, 400, 7) + text("b", 100, 7, 100), 1, 3},
 	} {
-		change, passes := Of(read(t, test.text)).Trend()
-		if math.Abs(change-test.change) > 1e-9 || passes != test.passes {
-			t.Errorf("%q: %v over %d passes, want %v over %d", test.text, change, passes, test.change, test.passes)
+		trend := Of(read(t, test.text)).Trend
+		if math.Abs(trend.Change-test.change) > 1e-9 || trend.Passes != test.passes {
+			t.Errorf("%q: %v over %d passes, want %v over %d", test.text, trend.Change, trend.Passes, test.change, test.passes)
 		}
 	}
 }

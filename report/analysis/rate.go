@@ -30,15 +30,14 @@ type HighestRate struct {
 // defaultLimit is that of runs that name none.
 const defaultLimit = time.Millisecond
 
-// HighestRates answers for every open loop of the run and every model in it.
-func (a *Analysis) HighestRates() []HighestRate {
+// highestRates answers for every open loop of the run and every model in it.
+func highestRates(a *Analysis) []HighestRate {
 	var out []HighestRate
 	for _, w := range a.Workloads {
 		if !w.Info.Open {
 			continue
 		}
-		all, _ := Curves(w)
-		for _, g := range all {
+		for _, g := range a.Curves[w] {
 			for _, model := range a.Models {
 				h := HighestRate{Workload: w, Fixed: g.Fixed, Model: model, Limit: a.Header.P99Limit, Kept: math.NaN(), Missed: math.NaN()}
 				if h.Limit <= 0 {
@@ -57,7 +56,7 @@ func (a *Analysis) HighestRates() []HighestRate {
 // limit; "" where there are none.
 func (a *Analysis) rates(k *Kind) string {
 	var out []string
-	all := a.HighestRates()
+	all := a.HighestRates
 	for i := 0; i < len(all); {
 		h := all[i]
 		var models []string

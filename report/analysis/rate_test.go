@@ -46,7 +46,7 @@ func TestHighestRate(t *testing.T) {
 				t.Errorf("decisions %+v, want one with the rates\n%s", a.Verdict.Decisions, rates)
 			}
 		}
-		all := a.HighestRates()
+		all := a.HighestRates
 		if len(all) != len(want) {
 			t.Fatalf("%d answers, want %d: %+v", len(all), len(want), all)
 		}

@@ -93,8 +93,8 @@ func (a *Analysis) throughputs(c *results.Cell) inference.Sample {
 	return s
 }
 
-// ScalingCPUs are the numbers of CPUs that speed-ups are of, ascending.
-func ScalingCPUs(all []Scaling) (cpus []int) {
+// scalingCPUs are the numbers of CPUs that speed-ups are of, ascending.
+func scalingCPUs(all []Scaling) (cpus []int) {
 	for _, s := range all {
 		cpus = append(cpus, s.CPUs[1:]...)
 	}
@@ -102,9 +102,9 @@ func ScalingCPUs(all []Scaling) (cpus []int) {
 	return slices.Compact(cpus)
 }
 
-// ScalingLimit says why the law of scaling is not tested; "" where it is, and
+// scalingLimit says why the law of scaling is not tested; "" where it is, and
 // where nothing was measured on several numbers of CPUs.
-func (a *Analysis) ScalingLimit() string {
+func scalingLimit(a *Analysis) string {
 	most, fitted := 0, false
 	for _, s := range a.Scalings {
 		most, fitted = max(most, len(s.CPUs)), fitted || s.Fitted

@@ -29,8 +29,8 @@ func scaled(head string, cpus []int, contention, coherency float64) string {
 // does to all sizes is in neither.
 func TestScaling(t *testing.T) {
 	a := Of(read(t, scaled("cores: 8\n", []int{8, 1, 4, 2}, 0.1, 0.01)))
-	if len(a.Scalings) != 2 || a.ScalingLimit() != "" || fmt.Sprint(ScalingCPUs(a.Scalings)) != "[2 4 8]" {
-		t.Fatalf("%d scalings, %q", len(a.Scalings), a.ScalingLimit())
+	if len(a.Scalings) != 2 || a.ScalingLimit != "" || fmt.Sprint(a.ScalingCPUs) != "[2 4 8]" {
+		t.Fatalf("%d scalings, %q", len(a.Scalings), a.ScalingLimit)
 	}
 	s := a.Scalings[0]
 	if s.Model != "a" || s.Case.TitleWithoutCPUs() != "X n=1" || fmt.Sprint(s.CPUs) != "[1 2 4 8]" || !s.Fitted {
@@ -101,7 +101,7 @@ func TestScalingLimit(t *testing.T) {
 		"not on one CPU":   {lanes("", 3, 1, 2) + strings.ReplaceAll(lanes("", 3, 2, 4), "=a", "=b"), 1, "and 2 were measured."},
 	} {
 		a := Of(read(t, test.text))
-		if got := a.ScalingLimit(); len(a.Scalings) != test.scalings || !strings.HasSuffix(got, test.want) || (got == "") != (test.want == "") {
+		if got := a.ScalingLimit; len(a.Scalings) != test.scalings || !strings.HasSuffix(got, test.want) || (got == "") != (test.want == "") {
 			t.Errorf("%s: %d scalings, %q, want %d and %q", what, len(a.Scalings), got, test.scalings, test.want)
 		}
 	}

@@ -361,7 +361,7 @@ func warnOutliers(a *Analysis) (Warning, bool) {
 // warnTrend estimates the order effect: how the geometric mean over all cells
 // moves from the first passes to the last.
 func warnTrend(a *Analysis) (Warning, bool) {
-	t, n := a.Trend()
+	t, n := a.Trend.Change, a.Trend.Passes
 	return Warning{
 		ID: "order", Grade: Caution, Title: "results drift with run order", Value: fmt.Sprintf("%+.1f %% from first to last third of %d passes", 100*t, n),
 		Threshold: "±" + format.Percent(benchlog.TrendWarns),
@@ -370,12 +370,17 @@ func warnTrend(a *Analysis) (Warning, bool) {
 	}, n >= TrendPasses && math.Abs(t) > benchlog.TrendWarns
 }
 
-// Trend is the relative change of throughput, as a geometric mean over all
+// A Trend is the relative change of throughput, as a geometric mean over all
 // cells, between the first and the last third of the passes.
-func (a *Analysis) Trend() (change float64, passes int) {
-	passes = math.MaxInt
+type Trend struct {
+	Change float64
+	Passes int
+}
+
+func trendOf(run *results.Run) Trend {
+	passes := math.MaxInt
 	var samples [][]float64
-	for _, c := range a.Cases() {
+	for _, c := range run.Cases() {
 		for _, cell := range c.Cells {
 			if s, _ := Throughput.Sample(cell); len(s) > 0 {
 				samples, passes = append(samples, s), min(passes, len(s))
@@ -383,7 +388,7 @@ func (a *Analysis) Trend() (change float64, passes int) {
 		}
 	}
 	if len(samples) == 0 {
-		return 0, 0
+		return Trend{}
 	}
 	third := max(1, passes/3)
 	sum := 0.0
@@ -392,7 +397,7 @@ func (a *Analysis) Trend() (change float64, passes int) {
 			sum += math.Log(s[passes-1-k]) - math.Log(s[k])
 		}
 	}
-	return math.Expm1(sum / float64(third*len(samples))), passes
+	return Trend{math.Expm1(sum / float64(third*len(samples))), passes}
 }
 
 func warnInvalid(a *Analysis) (Warning, bool) {

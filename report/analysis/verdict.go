@@ -129,7 +129,7 @@ const maxNamed = 12
 func where(w *results.Workload, cases []*results.Case) string {
 	planned := *w
 	planned.Cases = w.Planned()
-	all, _ := Curves(&planned)
+	all, _ := curvesOf(&planned)
 	for _, g := range all {
 		n, key, fixed := len(cases), format.Clean(g.Key), ""
 		if n > len(g.Cases) {

@@ -394,9 +394,8 @@ func (b *builder) distributionChart(c *results.Case) (pageChart, bool) {
 // that varies, and the gain over the baseline where there is one; where models
 // are judged by it, latency.
 func (b *builder) curveCharts(w *results.Workload) []pageChart {
-	all, _ := analysis.Curves(w)
 	var out []pageChart
-	for _, g := range all {
+	for _, g := range b.run.Curves[w] {
 		if len(out) >= 6 {
 			break
 		}
@@ -484,8 +483,7 @@ func (b *builder) gains() []pageChart {
 	var out []pageChart
 	stress := slices.ContainsFunc(b.run.Models, func(m string) bool { return b.run.Model(m).Processes })
 	for _, w := range b.shown {
-		all, _ := analysis.Curves(w)
-		for _, g := range all {
+		for _, g := range b.run.Curves[w] {
 			if !g.Sizes() || len(out) == 2 {
 				continue
 			}
@@ -520,7 +518,7 @@ func (b *builder) gainChart(g analysis.Curve, stress bool) (pageChart, bool) {
 		if stress {
 			s.class = map[bool]string{true: "best"}[b.run.Model(m).Processes]
 		}
-		for _, pt := range b.run.Ratios(&g, m, baseline) {
+		for _, pt := range g.Gains[m] {
 			mk := mark{x: pt.X, y: pt.Ratio}
 			ys = append(ys, pt.Ratio)
 			if pt.Lo > 0 && format.Finite(pt.Hi) {

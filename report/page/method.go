@@ -43,8 +43,8 @@ func (b *builder) method() pageMethod {
 	if h.Seed != 0 {
 		m.Seed = fmt.Sprint(h.Seed)
 	}
-	if t, n := b.run.Trend(); n >= analysis.TrendPasses {
-		m.Trend = fmt.Sprintf("%+.1f %%", 100*t)
+	if t := b.run.Trend; t.Passes >= analysis.TrendPasses {
+		m.Trend = fmt.Sprintf("%+.1f %%", 100*t.Change)
 	}
 	m.MinResults = benchlog.MinResults
 	m.Practical, m.Matters = format.Percent(analysis.Practical), analysis.Practical

@@ -53,8 +53,8 @@ func (b *builder) scaling() *pageScaling {
 	if len(all) == 0 {
 		return nil
 	}
-	p := &pageScaling{Limit: b.run.ScalingLimit()}
-	cpus := analysis.ScalingCPUs(all)
+	p := &pageScaling{Limit: b.run.ScalingLimit}
+	cpus := b.run.ScalingCPUs
 	for _, n := range cpus {
 		p.CPUs = append(p.CPUs, format.Count(n, "CPU"))
 	}

@@ -96,7 +96,7 @@ func (b *builder) takeaway(w *results.Workload) []string {
 	if w.Info.Control {
 		return controlTakeaway(b.run.Workload(w, analysis.Throughput))
 	}
-	for _, h := range b.run.HighestRates() {
+	for _, h := range b.run.HighestRates {
 		if h.Workload == w {
 			out = append(out, h.Text)
 		}

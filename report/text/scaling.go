@@ -22,7 +22,7 @@ func (t *textWriter) scaling() {
 	if len(t.run.Scalings) == 0 {
 		return
 	}
-	cpus, limit := analysis.ScalingCPUs(t.run.Scalings), t.run.ScalingLimit()
+	cpus, limit := t.run.ScalingCPUs, t.run.ScalingLimit
 	speedup, share, percent := analysis.SpeedupText, func(s string) string { return s }, ""
 	label := 0
 	for _, s := range t.run.Scalings {
