@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"switchyard/procs/internal/proctest"
 )
 
 // mail is what the processes of TestFaultMessages share: something that
@@ -27,7 +29,9 @@ type mail struct {
 	Joinable *JoinableQueue[[]byte]
 	Simple   *SimpleQueue[[]byte]
 
-	Log  *Array[uint32] // for each message of each sender: its fate
+	Log  *Array[uint32]   // for each message of each sender: its fate
+	Done *RawArray[int64] // by actor: its messages
+	Me   int              // of the actors
 	Seed uint64
 	Who  int // of the senders
 	Cut  bool
@@ -47,6 +51,8 @@ const (
 )
 
 func (m *mail) log(who, seq int) *uint32 { return &m.Log.Raw()[who*mailMessages+seq] }
+
+func (m *mail) done() *int64 { return &m.Done.Raw()[m.Me] }
 
 // letter is a message, whose bytes all depend on who sent it and which it is.
 func letter(who, seq, n int) []byte {
@@ -93,6 +99,7 @@ func (m *mail) send() error {
 			time.AfterFunc(time.Duration(r.IntN(500))*time.Microsecond, func() { m.close() })
 		}
 		err := m.put(letter(m.Who, seq, n), limit)
+		atomic.AddInt64(m.done(), 1)
 		known := uint32(mailSent)
 		if err != nil {
 			known = mailFailed
@@ -163,6 +170,7 @@ func (m *mail) receive(r *rand.Rand) (late int, err error) {
 			return late, err
 		}
 		atomic.AddUint32(m.log(who, seq), 1)
+		atomic.AddInt64(m.done(), 1)
 		if seq+1 <= last[who] {
 			late++
 		}
@@ -245,8 +253,9 @@ func playMail(t *testing.T, seed uint64, over string) (result mailResult) {
 		t.Helper()
 		t.Errorf("PROCS_MONKEY=%d: %s: %s", seed, over, fmt.Sprintf(format, args...))
 	}
-	m := mail{Log: must(NewArray[uint32](mailSenders * mailMessages))(t)}
+	m := mail{Log: must(NewArray[uint32](mailSenders * mailMessages))(t), Done: must(NewRawArray[int64](mailReceivers + mailSenders + 1))(t)}
 	defer m.Log.Close()
+	defer m.Done.Close()
 	var in *Conn
 	switch over {
 	case "pipe":
@@ -267,12 +276,12 @@ func playMail(t *testing.T, seed uint64, over string) (result mailResult) {
 		return p, out
 	}
 	var killers sync.WaitGroup
-	mayDie := func(p *Process) bool {
+	mayDie := func(p *Process, done *int64) bool {
 		if r.IntN(2) == 0 {
 			return false
 		}
-		after := time.Duration(r.IntN(40_000)) * time.Microsecond
-		killers.Go(func() { time.Sleep(after); p.Kill() })
+		after := max(0, r.IntN(mailMessages*2/3)-5) // some before they begin
+		killers.Go(func() { proctest.After(t, p, done, after); p.Kill() })
 		return true
 	}
 	type actor struct {
@@ -282,8 +291,9 @@ func playMail(t *testing.T, seed uint64, over string) (result mailResult) {
 	}
 	var senders, receivers []actor
 	add := func(to *[]actor, f *Func[mail, int], m mail) {
+		m.Me = len(receivers) + len(senders) + 1
 		p, out := start(f, m)
-		*to = append(*to, actor{p, out, mayDie(p)})
+		*to = append(*to, actor{p, out, mayDie(p, m.done())})
 	}
 	for range mailReceivers {
 		theirs := m

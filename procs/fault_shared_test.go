@@ -12,9 +12,12 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"switchyard/procs/internal/proctest"
 )
 
 // sharedThings is one of each object that processes share.
@@ -30,6 +33,7 @@ type sharedThings struct {
 	Work      *JoinableQueue[int]
 	Seed      uint64
 	Acts      int
+	Done      *RawValue[int64] // acts of one process
 }
 
 func newSharedThings(t *testing.T) *sharedThings {
@@ -69,6 +73,7 @@ func (s *sharedThings) monkey(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", sharedActs[act].name, err)
 		}
+		atomic.AddInt64(s.Done.Raw(), 1)
 	}
 	return nil
 }
@@ -218,12 +223,13 @@ func TestFaultMonkeyShared(t *testing.T) {
 	var mu sync.Mutex
 	kills, lives := 0, 0
 	for user := range 3 {
+		done := closing(t, must(NewRawValue(int64(0)))(t), nil)
 		users.Go(func() {
 			r := rand.New(rand.NewPCG(seed, uint64(user)))
 			for time.Now().Before(end) && !t.Failed() {
 				mine := *s
-				mine.Seed = r.Uint64()
-				killed, err := sharedMonkeyProcess(mine, r)
+				mine.Seed, mine.Done = r.Uint64(), done
+				killed, err := sharedMonkeyProcess(t, mine, r)
 				if err != nil {
 					t.Errorf("PROCS_MONKEY=%d: %v", seed, err)
 				}
@@ -236,9 +242,10 @@ func TestFaultMonkeyShared(t *testing.T) {
 			}
 		})
 	}
+	own := closing(t, must(NewRawValue(int64(0)))(t), nil)
 	for i := uint64(0); time.Now().Before(end) && !t.Failed(); i++ { // one of us is never killed
 		mine := *s
-		mine.Seed = seed + i
+		mine.Seed, mine.Done = seed+i, own
 		if err := mine.monkey(context.Background()); err != nil {
 			t.Errorf("PROCS_MONKEY=%d: the survivor: %v", seed, err)
 		}
@@ -261,8 +268,8 @@ func TestFaultMonkeyShared(t *testing.T) {
 }
 
 // sharedMonkeyProcess runs a monkey in a process of its own, and most of the
-// time kills it.
-func sharedMonkeyProcess(s sharedThings, r *rand.Rand) (killed bool, err error) {
+// time kills it: now and then before it does anything.
+func sharedMonkeyProcess(t *testing.T, s sharedThings, r *rand.Rand) (killed bool, err error) {
 	var out bytes.Buffer
 	p := NewProcess(testSharedMonkey, s, ProcessConfig{Stderr: &out})
 	if err := p.Start(); err != nil {
@@ -272,7 +279,7 @@ func sharedMonkeyProcess(s sharedThings, r *rand.Rand) (killed bool, err error) 
 	defer cancel()
 	if r.IntN(4) > 0 {
 		killed = true
-		time.Sleep(time.Duration(r.IntN(60)) * time.Millisecond)
+		proctest.After(t, p, s.Done.Raw(), max(0, r.IntN(80)-10))
 		p.Kill()
 	}
 	if err := p.Join(ctx); err != nil {

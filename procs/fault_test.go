@@ -42,13 +42,15 @@ func TestFaultKills(t *testing.T) {
 	}
 	p := newPool(t, PoolConfig{Workers: 3})
 	started := workerStarts(t)
-	var killed, stop atomic.Int64
+	var ended, killed, stop atomic.Int64
 	var deaths []time.Time
 	var chaos sync.WaitGroup
 	chaos.Go(func() {
 		dead := make(map[int]bool) // a zombie can be killed again, which is no death
 		for killed.Load() < int64(kills) && stop.Load() == 0 {
-			time.Sleep(time.Duration(rand.IntN(4000)) * time.Microsecond)
+			for then := ended.Load() + rand.Int64N(1300); ended.Load() < then && stop.Load() == 0; {
+				time.Sleep(100 * time.Microsecond)
+			}
 			pids := p.PIDs()
 			if len(pids) == 0 {
 				continue
@@ -67,7 +69,7 @@ func TestFaultKills(t *testing.T) {
 			}
 		}
 	})
-	var ended, lost, wrong atomic.Int64
+	var lost, wrong atomic.Int64
 	const batch = 2000
 	total := 0
 	for total < tasks || killed.Load() < int64(kills) {
@@ -78,11 +80,13 @@ func TestFaultKills(t *testing.T) {
 			once := &counts[i]
 			rs[i] = ApplyAsync(p, testMark, x, OnResult(func(v int) {
 				once.Add(1)
+				ended.Add(1)
 				if v != x {
 					wrong.Add(1)
 				}
 			}), OnError(func(err error) {
 				once.Add(1)
+				ended.Add(1)
 				if !errors.Is(err, ErrWorkerDied) {
 					wrong.Add(1)
 				}
@@ -94,7 +98,6 @@ func TestFaultKills(t *testing.T) {
 			if err := r.Wait(ctx); err != nil {
 				t.Fatalf("task %d hangs: %v", total+i, err)
 			}
-			ended.Add(1)
 		}
 		cancel()
 		for i := range counts {
@@ -108,6 +111,9 @@ func TestFaultKills(t *testing.T) {
 	chaos.Wait()
 	if wrong.Load() != 0 {
 		t.Errorf("%d wrong results", wrong.Load())
+	}
+	if lost.Load() == 0 {
+		t.Error("no kill hit a task: the test shows nothing")
 	}
 	if lost.Load() > killed.Load() {
 		t.Errorf("%d kills lost %d tasks: more than were running", killed.Load(), lost.Load())
