@@ -19,7 +19,9 @@ type Ledger struct {
 	Bytes       int           // received by all units together
 	Suspensions int           // how often units gave way and were resumed, about
 	Elapsed     time.Duration // no machine is quicker
-	Inside      int           // at most so many units in a section at once; 0: there is none
+	Inside      int           // at most so many at once in a section, or in flight; 0: there is no limit
+	Together    int           // so many at least must have been seen at once; 0: nobody counts
+	InTurn      time.Duration // the waits of all units one after another; together takes less
 }
 
 // An Entry is what one unit has done. It counts for itself, where it sees that
@@ -29,7 +31,7 @@ type Entry struct {
 	Ops    int
 	Bytes  int
 	Waits  int // how often it was resumed, where neither a hub nor Go's scheduler counts that
-	Inside int // the most units that it has seen in the section at once, itself included
+	Inside int // the most that it has seen at once, itself included: units in the section, tasks in flight
 
 	// CPU and Switches are what its own children have used, where it is a
 	// process and has reaped them: the parent of the unit cannot see it.
@@ -103,9 +105,10 @@ func (b *B) audit(want Ledger) error {
 		if want.Each > 0 && e.Ops != want.Each {
 			uneven = i
 		}
-		if want.Inside > 0 && (e.Inside < 1 || e.Inside > want.Inside) {
+		if want.Inside > 0 && (e.Inside > want.Inside || want.Each > 0 && e.Inside < 1) {
 			crowded = i
 		}
+		got.Together = max(got.Together, e.Inside)
 	}
 	got.Suspensions += b.suspended + sampledResumptions*b.resumed
 	switch {
@@ -116,18 +119,27 @@ func (b *B) audit(want Ledger) error {
 	case uneven >= 0:
 		return fmt.Errorf("unit %d of %d did %d ops, want %d", uneven+1, len(b.entries), b.entries[uneven].Ops, want.Each)
 	case crowded >= 0:
-		return fmt.Errorf("unit %d of %d saw %d units inside at once, want 1 to %d", crowded+1, len(b.entries), b.entries[crowded].Inside, want.Inside)
+		return fmt.Errorf("unit %d of %d saw %d at once, want 1 to %d", crowded+1, len(b.entries), b.entries[crowded].Inside, want.Inside)
 	case got.Ops != want.Ops:
 		return fmt.Errorf("the units did %d ops, want %d", got.Ops, want.Ops)
 	case got.Bytes != want.Bytes:
 		return fmt.Errorf("the units received %d bytes, want %d", got.Bytes, want.Bytes)
 	case b.elapsed < want.Elapsed:
 		return fmt.Errorf("%d ops took %v, which is less than %v: something was left out", b.N, b.elapsed, want.Elapsed)
+	case got.Together < want.Together:
+		return fmt.Errorf("no more than %d were seen at once, want %d at least: they took turns", got.Together, want.Together)
+	case want.InTurn >= leastInTurn && b.elapsed >= want.InTurn:
+		return fmt.Errorf("%d ops took %v; waits that take %v one after another did not overlap", b.N, b.elapsed, want.InTurn)
 	case got.Suspensions < leastSuspensions(want):
 		return fmt.Errorf("units were suspended %d times, want about %d: they did not wait for each other", got.Suspensions, want.Suspensions)
 	}
 	return nil
 }
+
+// leastInTurn is what the sum of the waits must be to be compared with the time
+// that passed. A busy machine delays a few short waits by as long as they are
+// together; not by a second.
+const leastInTurn = time.Second
 
 // sampledResumptions is what one resumption in the histogram of Go's scheduler
 // stands for: of a goroutine's, it notes one in eight.

@@ -46,8 +46,12 @@ func TestLedger(t *testing.T) {
 		"suspended":         {Ledger{Suspensions: 1e6}, 0, two(Entry{Waits: 5e5}), ""},
 		"hardly suspended":  {Ledger{Suspensions: 1e6}, 0, two(Entry{Waits: 1e5}), "units were suspended 2"},
 		"three inside":      {Ledger{Inside: 3}, 0, []Entry{{Inside: 1}, {Inside: 3}}, ""},
-		"four inside":       {Ledger{Inside: 3}, 0, []Entry{{Inside: 1}, {Inside: 4}}, "unit 2 of 2 saw 4 units inside at once, want 1 to 3"},
-		"never inside":      {Ledger{Inside: 3}, 0, []Entry{{Inside: 0}, {Inside: 3}}, "unit 1 of 2 saw 0 units inside at once, want 1 to 3"},
+		"four inside":       {Ledger{Inside: 3}, 0, []Entry{{Inside: 1}, {Inside: 4}}, "unit 2 of 2 saw 4 at once, want 1 to 3"},
+		"never inside":      {Ledger{Units: 2, Each: 5, Ops: 10, Inside: 3}, 2, []Entry{{Ops: 5}, {Ops: 5, Inside: 3}}, "unit 1 of 2 saw 0 at once, want 1 to 3"},
+		"one who counts":    {Ledger{Inside: 3, Together: 3}, 0, []Entry{{}, {Inside: 3}}, ""},
+		"two of three":      {Ledger{Inside: 3, Together: 3}, 0, []Entry{{Inside: 1}, {Inside: 2}}, "no more than 2 were seen at once, want 3 at least: they took turns"},
+		"nobody counts":     {Ledger{Together: 1}, 0, two(Entry{}), "no more than 0 were seen at once, want 1 at least"},
+		"waits overlap":     {Ledger{InTurn: time.Hour}, 0, nil, ""},
 		"shared as it came": {Ledger{Units: 2, Ops: 10}, 2, []Entry{{Ops: 10}, {}}, ""},
 	} {
 		w := counting(entered(tt.alive, tt.entries...))
@@ -55,6 +59,23 @@ func TestLedger(t *testing.T) {
 		_, err := Measure(w, countingCase, Options{N: 10})
 		if text := strings.TrimPrefix(errorString(err), "warm-up: "); (tt.err == "") != (err == nil) || !strings.HasPrefix(text, tt.err) {
 			t.Errorf("%s: %q, want %q", name, text, tt.err)
+		}
+	}
+}
+
+// Waits that take as long as one after the other are found, and nothing is said
+// of waits that a busy machine could have delayed by as much.
+func TestWaitsInTurn(t *testing.T) {
+	for _, tt := range []struct {
+		elapsed, waits time.Duration
+		found          bool
+	}{
+		{time.Second, time.Second, true}, {time.Minute, 10 * time.Second, true}, {time.Second - 1, time.Second, false},
+		{time.Minute, time.Second - 1, false}, {time.Minute, 0, false},
+	} {
+		err := (&B{N: 7, elapsed: tt.elapsed}).audit(Ledger{InTurn: tt.waits})
+		if (err != nil) != tt.found || err != nil && !strings.HasPrefix(err.Error(), "7 ops took "+tt.elapsed.String()+"; waits that take "+tt.waits.String()) {
+			t.Errorf("%v for waits of %v: %v", tt.elapsed, tt.waits, err)
 		}
 	}
 }

@@ -31,7 +31,7 @@ var command = &bench.Workload{
 	},
 	Ledger: func(b *bench.B) bench.Ledger {
 		n := b.Int("tasks")
-		return concurrent(b, bench.Ledger{Units: n, Ops: b.N, Each: b.N / n, Bytes: commandLine * b.N, Suspensions: b.N})
+		return concurrent(b, bench.Ledger{Units: n, Ops: b.N, Each: b.N / n, Bytes: commandLine * b.N, Suspensions: b.N, Together: overlap(b, n)})
 	},
 	Impls: byModel(commandSerial, commandGreenlet, commandShared, commandProcess),
 	Limit: func(*bench.B) error {
@@ -85,8 +85,9 @@ func (d dialogue) talk(i int, u *bench.Unit) error {
 }
 
 // runCommands does a unit's ops, each by a command that start starts.
-func runCommands(share stripe, u *bench.Unit, start func() (dialogue, error)) error {
+func runCommands(share stripe, u *bench.Unit, beside crowd, start func() (dialogue, error)) error {
 	return share.each(timed(u, func(i int) error {
+		defer beside.join(u)()
 		d, err := start()
 		if err != nil {
 			return err
@@ -119,29 +120,31 @@ func begin[In io.WriteCloser, Out io.ReadCloser](cmd interface {
 func execCommand() (dialogue, error) { return begin(exec.Command(shell, "-c", script)) }
 
 func commandSerial(b *bench.B) (uint64, error) {
-	return alone(b, func(u *bench.Unit) error { return runCommands(stripe{0, 1, b.N}, u, execCommand) })
+	return alone(b, func(u *bench.Unit) error { return runCommands(stripe{0, 1, b.N}, u, newCrowd(), execCommand) })
 }
 
 func commandGreenlet(b *bench.B) (uint64, error) {
-	n := b.Int("tasks")
+	n, beside := b.Int("tasks"), newCrowd()
 	return raceGreenlets(b, n, func(h *hub.Hub) work {
 		hubCommand := func() (dialogue, error) { return begin(h.Command(shell, "-c", script)) }
-		return func(i int, u *bench.Unit) error { return runCommands(stripe{i, n, b.N}, u, hubCommand) }
+		return func(i int, u *bench.Unit) error { return runCommands(stripe{i, n, b.N}, u, beside, hubCommand) }
 	})
 }
 
 func commandShared(b *bench.B, launch launcher) (uint64, error) {
-	n := b.Int("tasks")
-	return race(b, launch, n, func(i int, u *bench.Unit) error { return runCommands(stripe{i, n, b.N}, u, execCommand) })
+	n, beside := b.Int("tasks"), newCrowd()
+	return race(b, launch, n, func(i int, u *bench.Unit) error { return runCommands(stripe{i, n, b.N}, u, beside, execCommand) })
 }
 
-var commandWorker = registerWorker("bench.command", func(_ context.Context, share stripe, u *bench.Unit) error {
-	err := runCommands(share, u, execCommand)
+var commandWorker = registerWorker("bench.command", func(_ context.Context, in sharedStripe, u *bench.Unit) error {
+	err := runCommands(in.Share, u, in.Beside.crowd(), execCommand)
 	u.Waits = u.Ops
 	return err
 })
 
 func commandProcess(b *bench.B) (uint64, error) {
 	n := b.Int("tasks")
-	return raceWorkers(b, commandWorker, inputs(n, func(i int) stripe { return stripe{i, n, b.N} }))
+	return withCrowd(func(s sharedCrowd) (uint64, error) {
+		return raceWorkers(b, commandWorker, inputs(n, func(i int) sharedStripe { return sharedStripe{stripe{i, n, b.N}, s} }))
+	})
 }

@@ -36,9 +36,15 @@ var cpuMap = &bench.Workload{
 	},
 	Ledger: func(b *bench.B) bench.Ledger {
 		all := b.N * cpuSteps(b.Duration("task"))
-		return concurrent(b, bench.Ledger{Units: b.CPUs, Ops: b.N, Elapsed: quickest(all) / time.Duration(runtime.NumCPU())})
+		return concurrent(b, bench.Ledger{
+			Units: b.CPUs, Ops: b.N + chunks(b.N, b.Int("chunk")), // each task is done, each chunk taken
+			Inside: inFlight * b.CPUs, Elapsed: quickest(all) / time.Duration(runtime.NumCPU()),
+		})
 	},
-	Exceptions: map[int]string{2: "tasks that compute wait for nobody"},
+	Exceptions: map[int]string{
+		2:  "tasks that compute wait for nobody",
+		24: "how many chunks a pool of processes has in flight is not seen from outside",
+	},
 	Impls: map[bench.Model]bench.Func{
 		Serial:    cpuMapSerial,
 		Greenlet:  cpuMapGreenlet,
@@ -52,6 +58,10 @@ var cpuMap = &bench.Workload{
 // inFlight is how many chunks may be given out, per CPU, before the first has
 // been done: as many as a pool of processes keeps for a worker.
 const inFlight = 4096
+
+// lookEvery is how many chunks are given out between two looks at how many are
+// in flight: a look is at what the workers write.
+const lookEvery = 64
 
 func cpuSteps(size time.Duration) int { return int(size * stepsPerMicrosecond / time.Microsecond) }
 
@@ -81,14 +91,14 @@ func newCPUJob(b *bench.B) *cpuJob {
 	return &cpuJob{b.Int("chunk"), b.Duration("task"), make([]uint64, b.N)}
 }
 
-// do maps chunk i and returns how many tasks that were.
-func (j *cpuJob) do(i int) (n int) {
+// do maps chunk i and returns the ops of it: its tasks, and that it was taken.
+func (j *cpuJob) do(i int) (ops int) {
 	first := i * j.chunk
 	part := j.results[first:min(first+j.chunk, len(j.results))]
 	for k := range part {
 		part[k] = cpuTask(uint64(first+k), j.size)
 	}
-	return len(part)
+	return len(part) + 1
 }
 
 func (j *cpuJob) chunks() int { return chunks(len(j.results), j.chunk) }
@@ -137,7 +147,12 @@ func cpuMapGreenlet(b *bench.B) (uint64, error) {
 
 // cpuMapShared keeps one worker per CPU, fed by a channel.
 func cpuMapShared(b *bench.B, launch launcher) (uint64, error) {
-	next, members := make(chan int, inFlight*b.CPUs), units(b, b.CPUs)
+	return cpuMapFed(b, launch, inFlight*b.CPUs)
+}
+
+// cpuMapFed has a channel with room for so many chunks.
+func cpuMapFed(b *bench.B, launch launcher, room int) (uint64, error) {
+	next, u, members := make(chan int, room), b.Unit(0), units(b, b.CPUs)
 	var j *cpuJob
 	team, err := gather(b, launch, b.CPUs, func(w int) {
 		for i := range next {
@@ -152,6 +167,9 @@ func cpuMapShared(b *bench.B, launch launcher) (uint64, error) {
 	team.open()
 	for i := range j.chunks() {
 		next <- i
+		if i%lookEvery == 0 {
+			u.Inside = max(u.Inside, len(next))
+		}
 	}
 	close(next)
 	team.wait()
@@ -162,8 +180,11 @@ func cpuMapShared(b *bench.B, launch launcher) (uint64, error) {
 
 // cpuMapAnts submits every chunk to the pool, as its documentation shows. A
 // pool of ants has no queue: what is given out is a goroutine.
-func cpuMapAnts(b *bench.B) (uint64, error) {
-	pool, err := ants.NewPool(inFlight * b.CPUs)
+func cpuMapAnts(b *bench.B) (uint64, error) { return cpuMapAntsIn(b, inFlight*b.CPUs) }
+
+// cpuMapAntsIn has a pool of so many.
+func cpuMapAntsIn(b *bench.B, room int) (uint64, error) {
+	pool, err := ants.NewPool(room)
 	if err != nil {
 		return 0, err
 	}
@@ -183,6 +204,9 @@ func cpuMapAnts(b *bench.B) (uint64, error) {
 		if err != nil {
 			return 0, err
 		}
+		if i%lookEvery == 0 {
+			u.Inside = max(u.Inside, pool.Running())
+		}
 	}
 	wg.Wait()
 	b.Stop()
@@ -195,16 +219,44 @@ type cpuArgs struct {
 	Size time.Duration
 }
 
-var cpuMapTask = procs.Register("bench.cpumap", func(_ context.Context, in cpuArgs) (uint64, error) {
+var cpuMapTask = procs.Register("bench.cpumap", func(ctx context.Context, in cpuArgs) (uint64, error) {
+	noteChunk(ctx)
 	return cpuTask(in.X, in.Size), nil
 })
+
+// mapping counts the chunks that this process, a worker, has taken: those of
+// one have one context. The first place is the number of workers that count.
+var mapping struct {
+	taken *procs.RawArray[uint64]
+	place int
+	last  context.Context
+}
+
+var cpuMapInit = procs.Register("bench.cpumap.init", func(_ context.Context, taken *procs.RawArray[uint64]) (none struct{}, err error) {
+	mapping.taken, mapping.place = taken, int(atomic.AddUint64(&taken.Raw()[0], 1))
+	return none, nil
+})
+
+func noteChunk(ctx context.Context) {
+	if ctx == mapping.last {
+		return
+	}
+	mapping.last = ctx
+	taken := places(mapping.taken.Raw())
+	taken.set(mapping.place, taken.get(mapping.place)+1)
+}
 
 func cpuMapProcess(b *bench.B) (uint64, error) { return cpuMapPool(b, b.CPUs) }
 
 // cpuMapPool has a pool of so many processes.
 func cpuMapPool(b *bench.B, workers int) (uint64, error) {
 	chunk, size := b.Int("chunk"), b.Duration("task")
-	pool, err := newPool(workers)
+	taken, err := procs.NewRawArray[uint64]((1 + workers) * placeWords)
+	if err != nil {
+		return 0, err
+	}
+	defer taken.Close()
+	pool, err := startPool(procs.PoolConfig{Workers: workers, Initializer: procs.NewInitializer(cpuMapInit, taken)})
 	if err != nil {
 		return 0, err
 	}
@@ -218,6 +270,6 @@ func cpuMapPool(b *bench.B, workers int) (uint64, error) {
 	b.Start()
 	results, err := procs.Map(context.Background(), pool, cpuMapTask, xs, procs.Chunk(chunk))
 	b.Stop()
-	u.Ops = len(results)
+	u.Ops = len(results) + places(taken.Raw()[placeWords:]).sum()
 	return digest(results), err
 }

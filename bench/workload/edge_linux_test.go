@@ -82,9 +82,9 @@ func TestArithmetic(t *testing.T) {
 		}
 	}
 	job := &cpuJob{3, 0, make([]uint64, 7)}
-	for i, want := range []int{3, 3, 1} {
+	for i, want := range []int{4, 4, 2} { // and that it was taken
 		if got := job.do(i); got != want || job.chunks() != 3 {
-			t.Errorf("chunk %d of 7 tasks in %d has %d", i, job.chunks(), got)
+			t.Errorf("chunk %d of 7 tasks in %d has %d ops", i, job.chunks(), got)
 		}
 	}
 	for i, got := range job.results {
@@ -196,7 +196,7 @@ func TestAskAll(t *testing.T) {
 	if err := askAll(ours, 5, u); u.Entry != (bench.Entry{}) || !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("a server that is gone: %+v, %v", u.Entry, err)
 	}
-	if err := (clients{ours}).greet(); err == nil || !strings.HasPrefix(err.Error(), "0 of 1 greetings were answered: ") {
+	if err := (clients{ours}).greet(joinTimeout); err == nil || !strings.HasPrefix(err.Error(), "0 of 1 greetings were answered: ") {
 		t.Errorf("a server that is gone: %v", err)
 	}
 }
@@ -257,12 +257,13 @@ func TestDownload(t *testing.T) {
 // The server answers what it was asked for, whole, and a download of it adds up
 // to what is wanted; what is no request has no answer.
 func TestUpload(t *testing.T) {
+	asked := newCrowd()
 	serve := func(client func(conn net.Conn) error) error {
 		ours, theirs := net.Pipe()
 		var answered error
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			answered = upload(theirs, words(make([]byte, 4096), 0))
+			answered = upload(theirs, words(make([]byte, 4096), 0), asked)
 			theirs.Close()
 		})
 		err := client(ours)

@@ -116,7 +116,7 @@ func nobodyWaits(w *bench.Workload) bench.Func {
 	}
 }
 
-var ledgerError = regexp.MustCompile(`^(warm-up: )?(\d+ units were alive|unit \d+ of \d+ (did|saw)|\d+ units entered|the units did|the units received|\d+ ops took|units were suspended|the load was no open loop)`)
+var ledgerError = regexp.MustCompile(`^(warm-up: )?(\d+ units were alive|unit \d+ of \d+ (did|saw)|\d+ units entered|the units did|the units received|no more than \d+ were|\d+ ops took|units were suspended|the load was no open loop)`)
 
 // smallPoints returns cases of a workload for what starts processes over and
 // over.
@@ -201,51 +201,54 @@ func unseen(w *bench.Workload, c bench.Case, mutant string) bool {
 	case "fewer units", "fewer units that say they are all": // the kit does not say so
 		fewerUnits(&b)
 		fewer := w.Ledger(&b)
-		return fewer.Ops == want.Ops && fewer.Each == want.Each && (fewer.Units == want.Units || mutant != "fewer units")
+		return fewer.Ops == want.Ops && fewer.Each == want.Each && fewer.Together == want.Together &&
+			(fewer.Units == want.Units || mutant != "fewer units")
 	case nobodyWaitsName:
 		if w.Open { // and there was no load
 			return false
 		}
 		b.N = enoughOps
 		want = w.Ledger(&b)
-		return want.Suspensions == 0 && want.Elapsed == 0 && want.Inside == 0
+		return want.Suspensions == 0 && want.Elapsed == 0 && want.Together == 0 && (want.Inside == 0 || want.Each == 0)
 	}
 	return false
 }
 
 // What the ledgers ask for, beside ops, of a task alone, of greenlets, of what
 // Go's scheduler runs, and of processes: units, the same share for each, bytes,
-// suspensions, a least time, no more than so many inside at once.
+// suspensions, a least time, no more than so many inside or in flight, no fewer
+// seen at once, and no waits in turn.
 func TestLedgers(t *testing.T) {
 	for key, want := range map[string][4]string{
 		"Nop":                             {"t", "ut", "ut", "ut"},
 		"PingPong":                        {"", "ues", "ues", "ues"},
 		"Ring/n=10":                       {"", "ues", "ues", "ues"},
 		"Spawn/n=1":                       {"", "", "", ""}, // tasks come and go
-		"CPUMap/task=1us/chunk=1":         {"t", "ut", "ut", "ut"},
+		"CPUMap/task=1us/chunk=1":         {"ti", "uti", "uti", "uti"},
 		"ProdCons/p=1/c=1":                {"", "us", "u", "u"}, // both sides may be at work at once
 		"Pipe/payload=8":                  {"b", "uebs", "uebs", "uebs"},
 		"Lock/tasks=2/yield=never":        {"", "u", "u", "u"},
 		"Lock/tasks=2/yield=each":         {"", "us", "us", "us"},
-		"Sleep/n=100/stack=0":             {"uest", "uest", "uest", "uest"},
+		"Sleep/n=100/stack=0":             {"uestw", "uestw", "uestw", "uestw"},
 		"Echo/conns=1":                    {"ub", "ub", "ub", "ub"}, // of the clients, which are the same
-		"Mixed/tasks=8/wait=80":           {"t", "uest", "uest", "uest"},
+		"Mixed/tasks=8/wait=80":           {"t", "uesto", "uesto", "uesto"},
+		"Mixed/tasks=8/wait=20":           {"t", "uest", "uest", "uest"},
 		"Mixed/tasks=8/wait=0":            {"t", "uet", "uet", "uet"},
-		"JoinQueue/c=4/batch=64":          {"", "us", "u", "u"},
+		"JoinQueue/c=4/batch=64":          {"i", "usio", "uio", "uio"},
 		"SharedDict/tasks=4/read=0":       {"", "ue", "ue", "ues"}, // who shares memory may never wait
 		"SharedDictTuned/tasks=4/read=90": {"", "ue", "ue", "ue"},
 		"SharedArray/size=8192":           {"bt", "uebst", "uebst", "uebst"},
 		"Event/n=10":                      {"ues", "ues", "ues", "ues"},
 		"Barrier/n=10":                    {"ues", "ues", "ues", "ues"},
 
-		"Semaphore/guests=20/permits=3": {"i", "uesi", "uesi", "uesi"},
-		"Command/tasks=4":               {"b", "uebs", "uebs", "uebs"},
+		"Semaphore/guests=20/permits=3": {"i", "uesio", "uesio", "uesio"},
+		"Command/tasks=4":               {"b", "uebso", "uebso", "uebso"},
 		"Crash/every=100":               {"t", "ut", "ut", "ut"},
 
 		"PipeOpen/payload=65536/rate=2000": {"b", "ueb", "ueb", "ueb"}, // the next message may be there
-		"TaskQueue/workers=2/inflight=64":  {"", "us", "u", "u"},
+		"TaskQueue/workers=2/inflight=64":  {"i", "usio", "uio", "uio"},
 		"EchoOpen/conns=10/rate=2000":      {"ub", "ub", "ub", "ub"},
-		"Fetch/tasks=4/payload=16384":      {"bt", "ubst", "ubst", "ubst"},
+		"Fetch/tasks=4/payload=16384":      {"bt", "ubsto", "ubsto", "ubsto"},
 		"Files/tasks=8/sync=each":          {"b", "ubs", "ub", "ub"}, // the kernel blocks a thread
 		"Policies/policy=RR/unit=1ms":      {"t", "uest", "uest", "uest"},
 		"Heartbeat/hogs=0/burst=1ms":       {"ust", "ust", "ust", "ust"},
@@ -254,7 +257,7 @@ func TestLedgers(t *testing.T) {
 		"Chain/n=10":           {"", "us", "us", "us"},
 		"Skynet/leaves=10":     {"", "s", "s", ""}, // what goes on in worker processes is their own
 		"Parked/n=100/stack=0": {"ues", "ues", "ues", "ues"},
-		"Submit/inflight=64":   {"", "s", "", "u"}, // tasks come and go, but for the workers of an executor
+		"Submit/inflight=64":   {"io", "sio", "io", "uio"}, // tasks come and go, but for the workers of an executor
 		"GC/heapMiB=64":        {"", "us", "u", "u"},
 	} {
 		c := benchlog.ParseCase(key)
@@ -265,7 +268,7 @@ func TestLedgers(t *testing.T) {
 			for _, is := range []struct {
 				name string
 				has  bool
-			}{{"u", l.Units > 0}, {"e", l.Each > 0}, {"b", l.Bytes > 0}, {"s", l.Suspensions > 0}, {"t", l.Elapsed > 0}, {"i", l.Inside > 0}} {
+			}{{"u", l.Units > 0}, {"e", l.Each > 0}, {"b", l.Bytes > 0}, {"s", l.Suspensions > 0}, {"t", l.Elapsed > 0}, {"i", l.Inside > 0}, {"o", l.Together > 0}, {"w", l.InTurn > 0}} {
 				if is.has {
 					got += is.name
 				}
@@ -524,7 +527,7 @@ func TestSemaphoreMutants(t *testing.T) {
 	c := bench.Case{Workload: "Semaphore", Params: "guests=20/permits=3", Model: Greenlet, CPUs: 1}
 	for name, make := range map[string]func(*bench.Workload, bench.Func) bench.Func{"4": more, "0": none} {
 		err := tryMutant(semaphore, c, 100, make(semaphore, semaphore.Impls[Greenlet]))
-		if err == nil || !strings.Contains(err.Error(), "saw "+name+" units inside at once, want 1 to 3") {
+		if err == nil || !strings.Contains(err.Error(), "saw "+name+" at once, want 1 to 3") {
 			t.Errorf("%s rooms: %v", name, err)
 		}
 	}

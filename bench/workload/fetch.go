@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -41,6 +42,7 @@ var fetch = &bench.Workload{
 		want := bench.Ledger{
 			Units: b.Int("tasks"), Ops: b.N, Bytes: b.N * b.Int("payload"),
 			Suspensions: b.N, Elapsed: time.Duration(b.N/b.Int("tasks")) * thinking,
+			Together: overlap(b, b.Int("tasks")), // seen by the server
 		}
 		if b.Model == Serial {
 			want.Elapsed = time.Duration(b.N) * thinking
@@ -59,15 +61,18 @@ var fetch = &bench.Workload{
 type fetchServerArgs struct {
 	Listener *os.File
 	Payload  int
+	Asked    sharedCrowd
 }
 
-// fetchServer serves one download per connection, until it is ended.
+// fetchServer serves one download per connection, until it is ended. It counts
+// the clients that are waiting for an answer at the same moment.
 var fetchServer = procs.Register("bench.fetchserver", func(_ context.Context, in fetchServerArgs) (none struct{}, err error) {
 	ln, err := net.FileListener(in.Listener)
 	if err != nil {
 		return none, err
 	}
-	body := words(make([]byte, in.Payload), 0)
+	body, asked := words(make([]byte, in.Payload), 0), in.Asked.crowd()
+	defer runtime.KeepAlive(in.Asked.Array)
 	for {
 		conn, err := ln.Accept()
 		if err != nil {
@@ -75,14 +80,14 @@ var fetchServer = procs.Register("bench.fetchserver", func(_ context.Context, in
 		}
 		go func() {
 			defer conn.Close()
-			_ = upload(conn, body) // what went wrong shows in the answers
+			_ = upload(conn, body, asked) // what went wrong shows in the answers
 		}()
 	}
 })
 
 // upload answers the request for download i by the body, with i added to its
 // first word.
-func upload(conn net.Conn, body []byte) error {
+func upload(conn net.Conn, body []byte, asked crowd) error {
 	request, _, err := readHead(bufio.NewReader(conn))
 	if err != nil {
 		return err
@@ -91,7 +96,9 @@ func upload(conn net.Conn, body []byte) error {
 	if _, err := fmt.Sscanf(request, "GET /%d HTTP/1.1", &i); err != nil {
 		return err
 	}
+	asked.note(asked.come())
 	time.Sleep(thinking)
+	asked.leave()
 	head := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n", len(body))
 	first := words(make([]byte, 8), i)
 	answer := net.Buffers{head, first, body[len(first):]}
@@ -122,8 +129,17 @@ func readHead(r *bufio.Reader) (first string, length int, err error) {
 	}
 }
 
-// withServer starts the server, and ends it when ask has returned.
+// withServer starts the server, and ends it when ask has returned. It enters
+// how many clients the server has seen at once.
 func withServer(b *bench.B, ask func(addr string) (uint64, error)) (uint64, error) {
+	return withCrowd(func(asked sharedCrowd) (uint64, error) {
+		answer, err := serveDownloads(b, asked, ask)
+		b.Enter(bench.Entry{Inside: asked.crowd().most()})
+		return answer, err
+	})
+}
+
+func serveDownloads(b *bench.B, asked sharedCrowd, ask func(addr string) (uint64, error)) (uint64, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
@@ -134,7 +150,7 @@ func withServer(b *bench.B, ask func(addr string) (uint64, error)) (uint64, erro
 		return 0, err
 	}
 	defer file.Close()
-	server := procs.NewProcess(fetchServer, fetchServerArgs{file, b.Int("payload")}, procs.ProcessConfig{Daemon: true, GOMAXPROCS: 1})
+	server := procs.NewProcess(fetchServer, fetchServerArgs{file, b.Int("payload"), asked}, procs.ProcessConfig{Daemon: true, GOMAXPROCS: 1})
 	if err := server.Start(); err != nil {
 		return 0, err
 	}

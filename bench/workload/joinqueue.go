@@ -23,9 +23,10 @@ var joinQueue = &bench.Workload{
 	Batch: func(p bench.Params) int { return p.Int("batch") },
 	Want:  func(b *bench.B) uint64 { n := uint64(b.N); return n * (n + 1) / 2 },
 	Ledger: func(b *bench.B) bench.Ledger {
-		want := bench.Ledger{Units: 1 + b.Int("c"), Ops: 2 * b.N} // each item is put and done
+		batch := b.Int("batch")
+		want := bench.Ledger{Units: 1 + b.Int("c"), Ops: 2 * b.N, Inside: batch, Together: batch} // each item is put and done
 		if b.Model == Greenlet {
-			want.Suspensions = b.N / b.Int("batch") // elsewhere all may be done when the producer comes to wait
+			want.Suspensions = b.N / batch // elsewhere all may be done when the producer comes to wait
 		}
 		return concurrent(b, want)
 	},
@@ -37,13 +38,14 @@ var joinQueue = &bench.Workload{
 // has put is done, and ends the consumers with the queue.
 func produceBatches(n, batch int, done places, u *bench.Unit, put func(v uint64) error, join, end func() error) error {
 	for u.Ops < n {
-		t := u.Begin(u.Ops)
+		t, joined := u.Begin(u.Ops), u.Ops
 		for range batch {
 			u.Ops++
 			if err := put(uint64(u.Ops)); err != nil {
 				return err
 			}
 		}
+		u.Inside = max(u.Inside, u.Ops-joined)
 		if err := join(); err != nil {
 			return err
 		}

@@ -280,7 +280,7 @@ func runHub(b *bench.B, do func(h *hub.Hub) error) error {
 // the work by itself it is without what units have.
 func concurrent(b *bench.B, want bench.Ledger) bench.Ledger {
 	if b.Model == Serial {
-		want.Units, want.Each, want.Suspensions = 0, 0, 0
+		want.Units, want.Each, want.Suspensions, want.Together = 0, 0, 0, 0
 	}
 	return want
 }

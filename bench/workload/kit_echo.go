@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"time"
 
 	"switchyard/bench"
 )
@@ -61,13 +62,20 @@ func (c clients) close() {
 	}
 }
 
-// greet has every connection answered once, so that each has its server before
-// the clock starts.
-func (c clients) greet() error {
+// greet has every connection answered once while the others are open, so that
+// each has its server before the clock starts: one that serves them in turn
+// does not answer in time.
+func (c clients) greet(within time.Duration) error {
 	for _, conn := range c {
 		u := bench.NewUnit(1, 1)
+		if err := conn.SetDeadline(time.Now().Add(within)); err != nil {
+			return err
+		}
 		if err := askAll(conn, 1, u); err != nil || u.Answer != 1 {
 			return fmt.Errorf("%d of 1 greetings were answered: %w", u.Answer, err)
+		}
+		if err := conn.SetDeadline(time.Time{}); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -80,7 +88,7 @@ func withClients(b *bench.B, addr string, ask func(clients, *bench.B) (uint64, e
 		return 0, err
 	}
 	defer c.close()
-	if err := c.greet(); err != nil {
+	if err := c.greet(joinTimeout); err != nil {
 		return 0, err
 	}
 	return ask(c, b)

@@ -38,12 +38,18 @@ var mixed = &bench.Workload{
 		if mixedWait(b) > 0 {
 			want.Suspensions = b.N
 		}
+		if 2*mixedWait(b) >= mixedTask { // of fewer the computing may leave none beside another
+			want.Together = overlap(b, tasks)
+		}
 		computing := quickest(b.N*mixedSteps(b)) / time.Duration(runtime.NumCPU())
 		want.Elapsed = max(want.Elapsed, computing)
 		return concurrent(b, want)
 	},
-	Exceptions: map[int]string{2: "with wait=0 nobody waits"},
-	Impls:      byModel(mixedSerial, mixedGreenlet, mixedShared, mixedProcess),
+	Exceptions: map[int]string{
+		2: "with wait=0 nobody waits",
+		8: "with wait below 50 the computing may leave no wait beside another",
+	},
+	Impls: byModel(mixedSerial, mixedGreenlet, mixedShared, mixedProcess),
 }
 
 // mixedWait is how long a task waits, mixedSteps how much it computes.
@@ -71,27 +77,28 @@ func mixedSerial(b *bench.B) (uint64, error) {
 	return alone(b, func(u *bench.Unit) error { return mix(b.N, mixedSteps(b), mixedWait(b), u, block) })
 }
 
+// mixedWork is what a unit does that waits by sleep.
+func mixedWork(b *bench.B, sleep func(time.Duration) error) work {
+	n, compute, wait, beside := b.N/b.Int("tasks"), mixedSteps(b), mixedWait(b), newCrowd()
+	return func(_ int, u *bench.Unit) error { return mix(n, compute, wait, u, beside.waiting(u, sleep)) }
+}
+
 func mixedGreenlet(b *bench.B) (uint64, error) {
-	return raceGreenlets(b, b.Int("tasks"), func(h *hub.Hub) work {
-		return func(_ int, u *bench.Unit) error {
-			return mix(b.N/b.Int("tasks"), mixedSteps(b), mixedWait(b), u, h.Sleep)
-		}
-	})
+	return raceGreenlets(b, b.Int("tasks"), func(h *hub.Hub) work { return mixedWork(b, h.Sleep) })
 }
 
 func mixedShared(b *bench.B, launch launcher) (uint64, error) {
-	return race(b, launch, b.Int("tasks"), func(_ int, u *bench.Unit) error {
-		return mix(b.N/b.Int("tasks"), mixedSteps(b), mixedWait(b), u, block)
-	})
+	return race(b, launch, b.Int("tasks"), mixedWork(b, block))
 }
 
 type mixedArgs struct {
 	Tasks, Steps int
 	Wait         time.Duration
+	Beside       sharedCrowd
 }
 
 var mixedWorker = registerWorker("bench.mixed", func(_ context.Context, in mixedArgs, u *bench.Unit) error {
-	err := mix(in.Tasks, in.Steps, in.Wait, u, block)
+	err := mix(in.Tasks, in.Steps, in.Wait, u, in.Beside.crowd().waiting(u, block))
 	if in.Wait > 0 {
 		u.Waits = u.Ops
 	}
@@ -99,7 +106,9 @@ var mixedWorker = registerWorker("bench.mixed", func(_ context.Context, in mixed
 })
 
 func mixedProcess(b *bench.B) (uint64, error) {
-	tasks := b.Int("tasks")
-	in := mixedArgs{b.N / tasks, mixedSteps(b), mixedWait(b)}
-	return raceWorkers(b, mixedWorker, slices.Repeat([]mixedArgs{in}, tasks))
+	return withCrowd(func(s sharedCrowd) (uint64, error) {
+		tasks := b.Int("tasks")
+		in := mixedArgs{b.N / tasks, mixedSteps(b), mixedWait(b), s}
+		return raceWorkers(b, mixedWorker, slices.Repeat([]mixedArgs{in}, tasks))
+	})
 }

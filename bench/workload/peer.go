@@ -46,6 +46,7 @@ func addForked(fork func(n int, do func(i int)), t subtree) (sum leafSum) {
 	}
 	var children [10]leafSum
 	fork(len(children), func(i int) { children[i] = addForked(fork, t.child(i)) })
+	sum = itself()
 	for _, s := range children {
 		sum.add(s)
 	}
@@ -121,8 +122,9 @@ func NewMap(b *bench.B) Map { return Map{newCPUJob(b)} }
 // Chunks returns how many chunks there are.
 func (m Map) Chunks() int { return m.job.chunks() }
 
-// Do computes chunk i, and returns how many tasks that were.
-func (m Map) Do(i int) int { return m.job.do(i) }
+// Do computes chunk i, and returns the ops of it: its tasks, and that it was
+// taken.
+func (m Map) Do(i int) (ops int) { return m.job.do(i) }
 
 // Answer returns the workload's answer, once all chunks are done.
 func (m Map) Answer() uint64 { return digest(m.job.results) }

@@ -25,7 +25,8 @@ var semaphore = &bench.Workload{
 	Ledger: func(b *bench.B) bench.Ledger {
 		guests := b.Int("guests")
 		return concurrent(b, bench.Ledger{
-			Units: guests, Ops: b.N, Each: b.N / guests, Suspensions: b.N, Inside: b.Int("permits"),
+			Units: guests, Ops: b.N, Each: b.N / guests, Suspensions: b.N,
+			Inside: b.Int("permits"), Together: overlap(b, min(guests, b.Int("permits"))),
 		})
 	},
 	Impls: byModel(semaphoreSerial, semaphoreGreenlet, semaphoreShared, semaphoreProcess),

@@ -27,7 +27,10 @@ var sleep = &bench.Workload{
 	Ledger: func(b *bench.B) bench.Ledger {
 		n := b.Int("n")
 		rounds := b.N / n
-		return bench.Ledger{Units: n, Ops: b.N, Each: rounds, Suspensions: b.N, Elapsed: time.Duration(rounds) * nap}
+		return bench.Ledger{
+			Units: n, Ops: b.N, Each: rounds, Suspensions: b.N,
+			Elapsed: time.Duration(rounds) * nap, InTurn: time.Duration(b.N) * nap,
+		}
 	},
 	Impls: byModel(nil, sleepGreenlet, sleepShared, sleepProcess),
 	NA: map[bench.Model]string{

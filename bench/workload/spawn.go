@@ -31,6 +31,7 @@ var spawn = &bench.Workload{
 		2: "tasks have nothing to wait for",
 		3: "the first tasks may have ended before the last one starts",
 		5: "starting and ending a task is one op",
+		8: "a task may have ended before the next one starts, whoever waits for it",
 	},
 	Impls: map[bench.Model]bench.Func{
 		Serial:    spawnSerial,

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 
 	"github.com/panjf2000/ants/v2"
@@ -24,7 +25,8 @@ var submit = &bench.Workload{
 	More:  []bench.Params{"inflight=1", "inflight=8", "inflight=512"},
 	Want:  func(b *bench.B) uint64 { n := uint64(b.N); return n * (n + 1) }, // 1 to n, by callbacks and by futures
 	Ledger: func(b *bench.B) bench.Ledger {
-		want := bench.Ledger{Ops: 2 * b.N}
+		inflight := b.Int("inflight")
+		want := bench.Ledger{Ops: 2 * b.N, Inside: inflight, Together: min(inflight, b.N)}
 		switch b.Model {
 		case Greenlet:
 			want.Suspensions = b.N
@@ -36,6 +38,7 @@ var submit = &bench.Workload{
 	Exceptions: map[int]string{
 		2: "a task has nothing to wait for",
 		3: "beside the workers of an executor, tasks come and go",
+		8: "a task may have ended before the next one starts, whoever waits for it",
 	},
 	Impls: map[bench.Model]bench.Func{
 		Serial:    submitSerial,
@@ -77,9 +80,13 @@ func submissions[F any](b *bench.B, t *tally, start func(x uint64) (F, error), g
 		future F
 		began  int64
 	}
-	u, tasks := b.Unit(b.N), make([]task, b.Int("inflight"))
-	take := func(t *task) error {
+	u, tasks, flying := b.Unit(b.N), make([]task, b.Int("inflight")), 0
+	take := func(t *task, x int) error {
 		v, err := get(t.future)
+		if err == nil && v != uint64(x)+1 {
+			err = fmt.Errorf("wrong answer: the future of task %d has the result %d", x, v)
+		}
+		flying--
 		u.Answer += v
 		u.Ops++
 		return err
@@ -88,7 +95,7 @@ func submissions[F any](b *bench.B, t *tally, start func(x uint64) (F, error), g
 	for i := range b.N {
 		next := &tasks[i%len(tasks)]
 		if i >= len(tasks) {
-			if err := take(next); err != nil {
+			if err := take(next, i-len(tasks)); err != nil {
 				return 0, err
 			}
 		}
@@ -97,10 +104,12 @@ func submissions[F any](b *bench.B, t *tally, start func(x uint64) (F, error), g
 		if next.future, err = start(uint64(i)); err != nil {
 			return 0, err
 		}
+		flying++
+		u.Inside = max(u.Inside, flying)
 	}
 	for i := max(0, b.N-len(tasks)); i < b.N; i++ {
 		last := &tasks[i%len(tasks)]
-		if err := take(last); err != nil {
+		if err := take(last, i); err != nil {
 			return 0, err
 		}
 		u.End(last.began)

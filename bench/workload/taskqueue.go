@@ -21,9 +21,13 @@ var taskQueue = &bench.Workload{
 	More:  []bench.Params{"workers=1/inflight=1", "workers=1/inflight=64", "workers=4/inflight=64", "workers=8/inflight=64"},
 	Want:  func(b *bench.B) uint64 { n := uint64(b.N); return n * (n + 3) / 2 }, // the sum of 2 to n+1
 	Ledger: func(b *bench.B) bench.Ledger {
-		want := bench.Ledger{Units: 1 + b.Int("workers"), Ops: 2 * b.N} // each task is done, and its result taken
+		inflight := b.Int("inflight")
+		want := bench.Ledger{
+			Units: 1 + b.Int("workers"), Ops: 2 * b.N, // each task is done, and its result taken
+			Inside: inflight, Together: min(inflight, b.N),
+		}
 		if b.Model == Greenlet {
-			want.Suspensions = b.N / b.Int("inflight") // elsewhere a result may be there when the master comes to wait
+			want.Suspensions = b.N / inflight // elsewhere a result may be there when the master comes to wait
 		}
 		return concurrent(b, want)
 	},
@@ -35,6 +39,7 @@ var taskQueue = &bench.Workload{
 // flight, and takes their results, each of which is its task plus one.
 func manage(n, inflight int, u *bench.Unit, put func(task uint64) error, take func() (result uint64, err error)) error {
 	inflight = min(inflight, n)
+	flying := 0
 	began := map[uint64]int64{} // tasks in flight that are timed
 	for i := range n + inflight {
 		if i >= inflight {
@@ -48,6 +53,7 @@ func manage(n, inflight int, u *bench.Unit, put func(task uint64) error, take fu
 			}
 			u.Answer += v
 			u.Ops++
+			flying--
 		}
 		if i < n {
 			if t := u.Begin(i); t != 0 {
@@ -56,6 +62,8 @@ func manage(n, inflight int, u *bench.Unit, put func(task uint64) error, take fu
 			if err := put(uint64(i + 1)); err != nil {
 				return err
 			}
+			flying++
+			u.Inside = max(u.Inside, flying)
 		}
 	}
 	return nil
