@@ -37,6 +37,9 @@ func TestMain(m *testing.M) {
 	}
 }
 
+// freshPasses is how many passes of Fresh this process has done.
+var freshPasses int
+
 // testWorkloads are one honest workload and the ways to misbehave.
 func testWorkloads() []*bench.Workload {
 	named := func(name string, impl bench.Func) *bench.Workload {
@@ -68,6 +71,12 @@ func testWorkloads() []*bench.Workload {
 		named("Chatty", func(b *bench.B) (uint64, error) { fmt.Println("hello"); return honest(b) }),
 		named("Floods", func(b *bench.B) (uint64, error) {
 			fmt.Println(strings.Repeat("x", maxStdout+1))
+			return honest(b)
+		}),
+		named("Fresh", func(b *bench.B) (uint64, error) {
+			if freshPasses++; freshPasses > 2 { // the warm-up and the result
+				return 0, errors.New("this process has measured before")
+			}
 			return honest(b)
 		}),
 		named("CPUs", func(b *bench.B) (uint64, error) {
@@ -134,6 +143,22 @@ func TestProgram(t *testing.T) {
 			t.Errorf("%s: %d ops, want 100", name, out.N)
 		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
 			t.Errorf("%s: error %v, want %q", name, err, want)
+		}
+	}
+}
+
+// Every result has a process that has measured nothing before.
+func TestFreshProcess(t *testing.T) {
+	p := testProgram(t)
+	for range 2 {
+		if _, err := p.Run(t.Context(), invocation("Fresh")); err != nil {
+			t.Error(err)
+		}
+	}
+	w := testWorkloads()[slices.IndexFunc(testWorkloads(), func(w *bench.Workload) bool { return w.Name == "Fresh" })]
+	for i, want := range []bool{true, false} { // in one process the second is found
+		if _, err := bench.Measure(w, invocation("Fresh").Case, bench.Options{N: 100}); (err == nil) != want {
+			t.Errorf("result %d of one process: %v", i+1, err)
 		}
 	}
 }

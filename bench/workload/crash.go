@@ -124,7 +124,7 @@ func crashAnts(b *bench.B) (uint64, error) {
 			d.fail(err)
 		}
 	}
-	b.Units(b.CPUs)
+	b.Units(pool.Cap())
 	b.Start()
 	for i := range b.N {
 		submit(i)

@@ -484,6 +484,13 @@ func TestPoolMutants(t *testing.T) {
 			}
 		}
 	}
+	for places, want := range map[int]string{1: "1 units were alive at the same moment, want 8", 8: ""} {
+		c := bench.Case{Workload: "Submit", Params: "inflight=8", Model: Ants, CPUs: 2}
+		err := tryMutant(submit, c, 30, func(b *bench.B) (uint64, error) { return submitAntsIn(b, places) })
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("ants with %d places: %v, want %q", places, err, want)
+		}
+	}
 }
 
 // Ten units are no thousand, whatever they say.

@@ -54,6 +54,63 @@ func TestTeam(t *testing.T) {
 	}
 }
 
+// It is the same for greenlets.
+func TestTeamOfGreenlets(t *testing.T) {
+	const n = 20
+	worked := 0
+	var h *hub.Hub
+	live := func() int { return h.Len() }
+	before, after := 0, 0
+	_, err := contestGreenlets(new(bench.B), n, func(in *hub.Hub) work {
+		h, before = in, in.Len()
+		return func(int, *bench.Unit) error { worked++; return h.Yield() }
+	}, func() {
+		if worked != 0 || live() != before+n {
+			t.Errorf("%d of %d greenlets had worked when the clock started, %d were there", worked, n, live()-before)
+		}
+	}, func() {
+		if after = live() - before; worked != n || after != n {
+			t.Errorf("%d of %d greenlets had worked when it stopped, %d were there", worked, n, after)
+		}
+	})
+	if err != nil || after == 0 {
+		t.Error(err)
+	}
+}
+
+var countWorker = registerWorker("bench.count", func(_ context.Context, worked *procs.RawValue[int64], _ *bench.Unit) error {
+	atomic.AddInt64(worked.Raw(), 1)
+	return nil
+})
+
+// And for processes.
+func TestTeamOfWorkers(t *testing.T) {
+	const n = 2
+	worked, err := procs.NewRawValue[int64](0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer worked.Close()
+	b := &bench.B{N: n}
+	w, err := gatherWorkers(b, countWorker, slices.Repeat([]*procs.RawValue[int64]{worked}, n))
+	defer w.free()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := atomic.LoadInt64(worked.Raw()); got != 0 {
+		t.Errorf("%d workers worked before the barrier was open", got)
+	}
+	if err := errors.Join(w.open(), w.wait()); err != nil {
+		t.Fatal(err)
+	}
+	if got := atomic.LoadInt64(worked.Raw()); got != n || w.alive() != nil {
+		t.Errorf("%d of %d workers have worked; %v", got, n, w.alive())
+	}
+	if err := w.dismiss(b); err != nil || w.alive() == nil {
+		t.Errorf("dismissed: %v; of %d workers none has ended", err, n)
+	}
+}
+
 // A unit that fails ends the race, though others wait for it.
 func TestRaceGreenletsFails(t *testing.T) {
 	bad := errors.New("bad")

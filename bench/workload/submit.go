@@ -30,6 +30,8 @@ var submit = &bench.Workload{
 		switch b.Model {
 		case Greenlet:
 			want.Suspensions = b.N
+		case Ants: // places in the pool
+			want.Units = inflight
 		case Thread, Process:
 			want.Units = b.CPUs
 		}
@@ -37,7 +39,7 @@ var submit = &bench.Workload{
 	},
 	Exceptions: map[int]string{
 		2: "a task has nothing to wait for",
-		3: "beside the workers of an executor, tasks come and go",
+		3: "beside the workers of an executor and the places of a pool, tasks come and go",
 		8: "a task may have ended before the next one starts, whoever waits for it",
 	},
 	Impls: map[bench.Model]bench.Func{
@@ -178,12 +180,16 @@ func submitGoroutine(b *bench.B) (uint64, error) {
 	}, job.get)
 }
 
-func submitAnts(b *bench.B) (uint64, error) {
-	pool, err := ants.NewPool(b.Int("inflight"))
+func submitAnts(b *bench.B) (uint64, error) { return submitAntsIn(b, b.Int("inflight")) }
+
+// submitAntsIn has a pool with so many places.
+func submitAntsIn(b *bench.B, places int) (uint64, error) {
+	pool, err := ants.NewPool(places)
 	if err != nil {
 		return 0, err
 	}
 	defer release(pool)
+	b.Units(pool.Cap())
 	return submitJobs(b, pool.Submit)
 }
 

@@ -19,7 +19,8 @@ def want(b):
 def ledger(b):
     n = b.int("n")
     rounds = b.n // n
-    return Ledger(units=n, ops=b.n, each=rounds, elapsed=rounds * NAP_NS * 95 // 100)  # a loop may count from when it last looked
+    # A loop may count from when it last looked.
+    return Ledger(units=n, ops=b.n, each=rounds, elapsed=rounds * NAP_NS * 95 // 100, in_turn=b.n * NAP_NS)
 
 
 def limit(b):
