@@ -56,15 +56,15 @@ var askTitles = map[string]string{
 
 // advise returns the curves, nil if there are none or too many, and about how
 // many bytes they take.
-func (b *builder) advise() (p *pageAdvice, size int) {
+func (b *builder) advise(tables []advice.Table) (p *pageAdvice, size int) {
 	p = &pageAdvice{Matters: advice.Matters, Percent: format.Percent(advice.Matters), Farthest: advice.Farthest}
 	cells := 0
-	for _, t := range advice.Tables(b.run) {
+	for _, t := range tables {
 		p.Curves = append(p.Curves, b.curve(t))
 		cells += len(t.Rows) * len(t.Models)
 	}
 	if cells > maxCurveCells {
-		b.cutOnce("The curves for advice are left out of this page to keep it small; switchyard advise has them.")
+		b.cut = append(b.cut, "The curves for advice are left out of this page to keep it small; switchyard advise has them.")
 	}
 	if cells == 0 || cells > maxCurveCells {
 		return nil, 0
@@ -75,7 +75,7 @@ func (b *builder) advise() (p *pageAdvice, size int) {
 func (b *builder) curve(t advice.Table) pageCurve {
 	c := pageCurve{Table: t, Title: askTitles[t.Ask]}
 	for _, m := range t.Models {
-		c.Models = append(c.Models, curveModel{b.model(m.Name), m.Beside, format.CleanTo(m.None, 400)})
+		c.Models = append(c.Models, curveModel{b.model[m.Name], m.Beside, format.CleanTo(m.None, 400)})
 	}
 	for _, r := range t.Rows {
 		row := curveRow{X: exact(r.X), Size: format.Clean(r.Size), Case: format.Clean(r.Case)}

@@ -1,20 +1,14 @@
 package page
 
 import (
-	"fmt"
-
 	"switchyard/report/analysis"
 	"switchyard/report/format"
-	"switchyard/report/results"
 )
 
 // A pageCompare is the section that sets the run against an earlier one.
 type pageCompare struct {
-	Sentence string
-	Machine  bool
-	Unlike   []string // what makes the two hard to compare
-	Old      string   // name of the earlier run
-	Hosts    []analysis.FactChange
+	*analysis.Diff
+	Old      string      // name of the earlier run
 	Told     []changeRow // regressions first, then gains
 	Rest     []changeRow
 	OnlyOld  []string
@@ -22,8 +16,6 @@ type pageCompare struct {
 	Failed   []string // in this run
 	WasGood  string   // of those, what the earlier run has numbers of
 	Repaired string   // failed in the earlier run
-	Apart    []string // why cells have no counterpart
-	Notes    []string // from reading the earlier run's files
 	Cut      int
 }
 
@@ -42,20 +34,14 @@ type changeRow struct {
 // maxChanges bounds the rows of the comparison.
 const maxChanges = 400
 
-func (b *builder) compare(old *results.Run) *pageCompare {
-	if old == nil {
+// compare is nil where the run is compared with nothing.
+func (b *builder) compare(d *analysis.Diff) *pageCompare {
+	if d == nil {
 		return nil
 	}
-	d := analysis.Compare(old, b.run.Run)
-	p := &pageCompare{Sentence: d.Sentence(), Machine: d.Machine, Old: format.CleanTo(old.Path, 200)}
-	if at := old.Header.Started; !at.IsZero() {
+	p := &pageCompare{Diff: d, Old: format.CleanTo(d.Old.Path, 200)}
+	if at := d.Old.Header.Started; !at.IsZero() {
 		p.Old = at.String()
-	}
-	for _, s := range d.Unlike {
-		p.Unlike = append(p.Unlike, format.CleanTo(s, 600))
-	}
-	for _, h := range d.Hosts {
-		p.Hosts = append(p.Hosts, analysis.FactChange{Key: format.Clean(h.Key), Old: format.OrNone(h.Old), New: format.OrNone(h.New), Machine: h.Machine})
 	}
 	main := analysis.Throughput.ID // or the first metric that there is, as in the sentence
 	if ms := d.Metrics(); len(ms) > 0 {
@@ -72,34 +58,15 @@ func (b *builder) compare(old *results.Run) *pageCompare {
 			p.Rest = append(p.Rest, b.change(c))
 		}
 	}
-	p.OnlyOld, p.OnlyNew = firstOf(d.OnlyOld), firstOf(d.OnlyNew)
-	p.Failed = firstOf(d.Failed)
-	p.WasGood, p.Repaired = format.Some(d.WasGood, 40), format.Some(d.Repaired, 40)
-	for _, s := range d.Apart {
-		p.Apart = append(p.Apart, format.CleanTo(s, 600))
-	}
-	for _, n := range old.Notes {
-		p.Notes = append(p.Notes, format.CleanTo(n, 400))
-	}
+	p.OnlyOld, p.OnlyNew = format.First(d.OnlyOld, maxListed), format.First(d.OnlyNew, maxListed)
+	p.Failed = format.First(d.Failed, maxListed)
+	p.WasGood, p.Repaired = format.Some(d.WasGood, maxListed), format.Some(d.Repaired, maxListed)
 	return p
-}
-
-// firstOf is the first forty of a list, and how many more there are.
-func firstOf(all []string) []string {
-	const most = 40
-	var out []string
-	for _, s := range all[:min(most, len(all))] {
-		out = append(out, format.Fit(format.Visible(s, false), 300))
-	}
-	if n := len(all) - most; n > 0 {
-		out = append(out, fmt.Sprintf("and %d more", n))
-	}
-	return out
 }
 
 func (b *builder) change(c *analysis.Change) changeRow {
 	r := changeRow{
-		Case: format.Clean(c.Case.Title()), Workload: format.Clean(c.Case.Workload.Name), ID: b.anchor(c.Case), Model: b.model(c.Model), Metric: format.Clean(c.Metric.Name),
+		Case: format.Clean(c.Case.Title()), Workload: format.Clean(c.Case.Workload.Name), ID: b.anchor[c.Case], Model: b.model[c.Model], Metric: format.Clean(c.Metric.Name),
 		Old: c.Metric.Format(c.Old.Center), New: c.Metric.Format(c.New.Center),
 		Delta: c.Kind.String(), Interval: format.Interval(c.Lo, c.Hi), Noise: format.Percent(c.Floor), N1: c.Old.N, N2: c.New.N, Kind: c.Kind.String(),
 	}

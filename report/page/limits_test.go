@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"switchyard/report/analysis"
+	"switchyard/report/format"
 	"switchyard/report/results"
 )
 
@@ -37,6 +38,7 @@ func TestListsAtTheirLimits(t *testing.T) {
 		}
 	}
 	w.Cases = all
+	b.plan(0)
 	p := &page{b: b}
 	cell := all[0].Cells["a"]
 	for n, want := range map[int]int{0: 0, 40: 40, 41: 41} {
@@ -46,7 +48,7 @@ func TestListsAtTheirLimits(t *testing.T) {
 		}
 	}
 	for n, want := range map[int]string{40: "x", 41: "and 1 more"} {
-		if got := firstOf(slices.Repeat([]string{"x"}, n)); len(got) != n || got[n-1] != want {
+		if got := format.First(slices.Repeat([]string{"x"}, n), maxListed); len(got) != n || got[n-1] != want {
 			t.Errorf("%d: the last is %q", n, got[len(got)-1])
 		}
 	}
@@ -114,21 +116,24 @@ func TestAnchors(t *testing.T) {
 	run := analysis.Of(read(t, "BenchmarkX/a.b-2 1 5 ns/op\nBenchmarkX/a_b-2 1 5 ns/op\nBenchmarkX/a:b-2 1 5 ns/op\n--- FAIL: BenchmarkX/c-2\n    no\n"))
 	b := newBuilder(run)
 	w := run.Workloads[0]
-	if b.anchor(w) != "workloads" || b.anchor(w.Cases[0]) != "workloads" || b.anchor("else") != "workloads" {
-		t.Error("an anchor that is not on the page")
-	}
 	b.plan(0)
 	var got []string
 	for range 2 {
 		for _, c := range w.Cases {
-			got = append(got, b.anchor(c))
+			got = append(got, b.anchor[c])
 		}
 	}
 	if fmt.Sprint(got) != "[w-X-a-b w-X-a-b-2 w-X-a-b-3 w-X w-X-a-b w-X-a-b-2 w-X-a-b-3 w-X]" {
 		t.Errorf("anchors %q", got)
 	}
-	if m := b.model("unknown\t"); m.Name != `unknown\x09` || m.Class != "" {
-		t.Errorf("%+v", m)
+	var many strings.Builder
+	for i := range maxWorkloads + 1 {
+		fmt.Fprintf(&many, "BenchmarkX%d/n=1-2 1 5 ns/op\n", i)
+	}
+	b = newBuilder(analysis.Of(read(t, many.String())))
+	b.plan(0)
+	if last := b.run.Workloads[maxWorkloads]; b.anchor[last] != "workloads" || b.anchor[last.Cases[0]] != "workloads" {
+		t.Error("an anchor that is not on the page")
 	}
 }
 
@@ -301,13 +306,14 @@ func TestComparisonAtItsLimits(t *testing.T) {
 		}
 	}
 	long := newBuilder(analysis.Of(read(t, a.String())))
-	if p := long.compare(long.run.Run); len(p.Told) != 0 || len(p.Rest) != maxChanges || p.Cut != 3 || p.Old != "bench.txt" {
+	compare := func(old *results.Run) *pageCompare { return long.compare(analysis.Compare(old, long.run.Run)) }
+	if p := compare(long.run.Run); len(p.Told) != 0 || len(p.Rest) != maxChanges || p.Cut != 3 || p.Old != "bench.txt" {
 		t.Errorf("%d and %d rows, %d cut, of %s", len(p.Told), len(p.Rest), p.Cut, p.Old)
 	}
-	if p := long.compare(read(t, c.String())); len(p.Rest) != maxChanges || p.Cut != 0 || len(p.OnlyNew) != 3 {
+	if p := compare(read(t, c.String())); len(p.Rest) != maxChanges || p.Cut != 0 || len(p.OnlyNew) != 3 {
 		t.Errorf("%d rows, %d cut", len(p.Rest), p.Cut)
 	}
-	if p := long.compare(read(t, "# switchyard {\"format\":1,\"run\":\"2026-11-20T19:03:11.25Z\"}\n"+c.String())); p.Old != "2026-11-20T19:03:11.25Z" {
+	if p := compare(read(t, "# switchyard {\"format\":1,\"run\":\"2026-11-20T19:03:11.25Z\"}\n"+c.String())); p.Old != "2026-11-20T19:03:11.25Z" {
 		t.Errorf("begun at %s", p.Old)
 	}
 	if long.compare(nil) != nil {
@@ -315,7 +321,7 @@ func TestComparisonAtItsLimits(t *testing.T) {
 	}
 	run := read(t, "BenchmarkX-2 1 5 ns/op\n")
 	run.Files = []string{"a b.txt", "latency.hlog"}
-	if got := newPage(analysis.Of(run), Options{}); got.Benchstat != "go tool benchstat 'a b.txt'" || got.Title != "Switchyard" {
+	if got := newPage(analysis.Of(run), nil, nil, ""); got.Benchstat != "go tool benchstat 'a b.txt'" || got.Title != "Switchyard" {
 		t.Errorf("%s, %s", got.Benchstat, got.Title)
 	}
 }

@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"switchyard/bench/benchlog"
@@ -35,14 +36,24 @@ type matrixCase struct {
 
 // A matrixCell is one model's place in a row.
 type matrixCell struct {
-	Class  string // of its step on the ramp, or of its state
-	Mark   string // "★", "≈", "?", "✕", "–"
-	Ratio  string
-	Value  string // for sorting
-	Title  string
-	Href   string
-	Warn   bool
-	Spoken string // the mark in words, for screen readers
+	verdictMark
+	Class string // of its step on the ramp, or of its state
+	Ratio string
+	Value string // for sorting
+	Title string
+	Href  string
+	Warn  bool
+}
+
+// A verdictMark is what stands before a number, and its words for screen
+// readers.
+type verdictMark struct{ Mark, Spoken string }
+
+// marks are those of relations; one that is only worse, or does not compete,
+// has none.
+var marks = map[analysis.Relation]verdictMark{
+	analysis.Absent: {"–", "not measured"}, analysis.Partial: {"◐", "only some of the cases"},
+	analysis.Best: {"★", "best"}, analysis.Tied: {"≈", "too near to the best to matter"}, analysis.Unknown: {"?", "undecided"},
 }
 
 // A matrixWin counts the workloads in which a model is best or tied.
@@ -67,7 +78,7 @@ func (b *builder) matrix(m analysis.Metric) pageMatrix {
 	out.Empty = r.Best() == nil
 	out.Over = format.Count(len(r.Cases), "case")
 	for i := range r.Entries {
-		c := b.matrixCell(m, &r.Entries[i])
+		c := matrixCellOf(&r.Entries[i])
 		c.Title = b.entryTitle(m, &r.Entries[i], r)
 		out.Geomean = append(out.Geomean, c)
 		win := matrixWin{Count: "–"}
@@ -80,7 +91,7 @@ func (b *builder) matrix(m analysis.Metric) pageMatrix {
 }
 
 func (b *builder) matrixRow(m analysis.Metric, w *results.Workload) (row matrixRow, good []bool) {
-	row = matrixRow{Name: format.Clean(w.Name), ID: b.id(w)}
+	row = matrixRow{Name: format.Clean(w.Name), ID: b.anchor[w]}
 	if w.Info.Control {
 		row.Note = "control"
 	}
@@ -98,7 +109,7 @@ func (b *builder) matrixRow(m analysis.Metric, w *results.Workload) (row matrixR
 }
 
 func (b *builder) matrixCase(m analysis.Metric, k *results.Case) matrixCase {
-	out := matrixCase{Name: format.Clean(k.Label()), ID: b.anchor(k)}
+	out := matrixCase{Name: format.Clean(k.Label()), ID: b.anchor[k]}
 	out.Cells = b.matrixCells(m, b.run.Case(k, m), k.Workload, k, out.ID)
 	return out
 }
@@ -107,7 +118,7 @@ func (b *builder) matrixCase(m analysis.Metric, k *results.Case) matrixCase {
 func (b *builder) matrixCells(m analysis.Metric, r *analysis.Ranking, w *results.Workload, k *results.Case, id string) (cells []matrixCell) {
 	for i := range r.Entries {
 		e := &r.Entries[i]
-		c := b.matrixCell(m, e)
+		c := matrixCellOf(e)
 		b.state(&c, m, w, k, e)
 		if e.Relation != analysis.Absent {
 			c.Href = "#" + id
@@ -122,22 +133,8 @@ func (b *builder) matrixCells(m analysis.Metric, r *analysis.Ranking, w *results
 }
 
 // matrixCell shows an entry: mark, ratio, step of the ramp.
-func (b *builder) matrixCell(m analysis.Metric, e *analysis.Entry) matrixCell {
-	c := matrixCell{Class: "na", Mark: "–", Spoken: "not measured"}
-	switch e.Relation {
-	case analysis.Best:
-		c.Mark, c.Spoken = "★", "best"
-	case analysis.Tied:
-		c.Mark, c.Spoken = "≈", "too near to the best to matter"
-	case analysis.Unknown:
-		c.Mark, c.Spoken = "?", "undecided"
-	case analysis.Worse:
-		c.Mark, c.Spoken = "", "worse than the best"
-	case analysis.Unranked:
-		c.Mark, c.Spoken = "", b.aside(e.Model)+", not in the competition"
-	case analysis.Partial:
-		c.Mark, c.Spoken = "◐", "only some of the cases"
-	}
+func matrixCellOf(e *analysis.Entry) matrixCell {
+	c := matrixCell{Class: "na", verdictMark: marks[e.Relation]}
 	if len(e.Sample) > 0 && format.Finite(e.Ratio) {
 		c.Ratio, c.Value = format.Ratio(e.Ratio), number(e.Ratio)
 		c.Class = fmt.Sprintf("r%d", logStep(e.Ratio))
@@ -153,14 +150,6 @@ func (b *builder) matrixCell(m analysis.Metric, e *analysis.Entry) matrixCell {
 		c.Class, c.Ratio = "part", fmt.Sprintf("%d of %d", e.Have, e.Of)
 	}
 	return c
-}
-
-// aside says why a model does not compete.
-func (b *builder) aside(model string) string {
-	if b.run.Model(model).Baseline {
-		return "baseline"
-	}
-	return "peer"
 }
 
 // state overrides a cell that failed, or says why there is none. A nil case
@@ -240,7 +229,25 @@ func (b *builder) entryTitle(m analysis.Metric, e *analysis.Entry, r *analysis.R
 			fmt.Fprintf(&s, "; undecided: too few results, %d are needed", benchlog.MinResults)
 		}
 	case analysis.Unranked:
-		s.WriteString("; a " + b.aside(e.Model) + ", not in the competition")
+		is := "peer"
+		if b.model[e.Model].Baseline {
+			is = "baseline"
+		}
+		s.WriteString("; a " + is + ", not in the competition")
 	}
 	return s.String()
+}
+
+// ramp are the steps of the matrix's colours, by how many times worse than the
+// best.
+var ramp = []float64{1 + analysis.Practical, 1.25, 1.6, 2.5, 5}
+
+func logStep(ratio float64) int {
+	worse := math.Max(ratio, 1/ratio)
+	for i, limit := range ramp {
+		if worse <= limit {
+			return i
+		}
+	}
+	return 5
 }

@@ -80,22 +80,3 @@ func whole(command string) string {
 	}
 	return command
 }
-
-// A pageBreakEven is one row of the break-even table.
-type pageBreakEven struct {
-	Workload, ID, Fixed string
-	A, B                pageModel
-	Text                string
-	Class               string
-	Plain               bool // no crossing: folded away
-}
-
-func (b *builder) breakEven(e analysis.BreakEven) pageBreakEven {
-	p := pageBreakEven{
-		Workload: format.Clean(e.Workload.Name), ID: b.anchor(e.Workload), Fixed: format.Clean(e.Fixed),
-		A: b.model(e.A), B: b.model(e.B), Text: e.Text,
-		Class: map[analysis.Outcome]string{analysis.Crosses: "crosses", analysis.Always: "always", analysis.Never: "never"}[e.Outcome],
-	}
-	p.Plain = e.Outcome != analysis.Crosses && e.Outcome != analysis.MultipleCrossings
-	return p
-}

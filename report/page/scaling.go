@@ -70,7 +70,7 @@ func (b *builder) scaling() *pageScaling {
 	p.Cut = max(len(all)-maxScalings, 0)
 	for i := range all[:len(all)-p.Cut] {
 		s := &all[i]
-		row := scalingRow{Case: format.Clean(s.Case.TitleWithoutCPUs()), Workload: format.Clean(s.Case.Workload.Name), ID: b.anchor(s.Case.Workload), Model: b.model(s.Model)}
+		row := scalingRow{Case: format.Clean(s.Case.TitleWithoutCPUs()), Workload: format.Clean(s.Case.Workload.Name), ID: b.anchor[s.Case.Workload], Model: b.model[s.Model]}
 		for _, n := range cpus {
 			cell := scalingCell{Text: "–"}
 			for k, have := range s.CPUs {

@@ -39,7 +39,7 @@ func (b *builder) verdict() pageVerdict {
 	v := pageVerdict{Verdict: b.run.Verdict}
 	all := v.Verdict.Decisions
 	if more := len(all) - maxWorkloads; more > 0 {
-		b.cutOnce(fmt.Sprintf("What was decided of %s beyond the first %d is left out of this page; switchyard report -v has it.", format.Count(more, "kind")+" of work", maxWorkloads))
+		b.cut = append(b.cut, fmt.Sprintf("What was decided of %s beyond the first %d is left out of this page; switchyard report -v has it.", format.Count(more, "kind")+" of work", maxWorkloads))
 		all = all[:maxWorkloads]
 	}
 	for _, d := range all {
@@ -49,9 +49,9 @@ func (b *builder) verdict() pageVerdict {
 				one.Losses = append(one.Losses, link{"matrix", fmt.Sprintf("%d more, in the matrix", len(d.Losses)-i)})
 				break
 			}
-			to := link{b.anchor(l.Workload), l.Text}
+			to := link{b.anchor[l.Workload], l.Text}
 			if len(l.Cases) == 1 {
-				to.ID = b.anchor(l.Cases[0])
+				to.ID = b.anchor[l.Cases[0]]
 			}
 			one.Losses = append(one.Losses, to)
 		}
@@ -70,7 +70,7 @@ func (b *builder) verdict() pageVerdict {
 	}
 	for i := range v.Profile.Models {
 		m := &v.Profile.Models[i]
-		row := pageShares{Model: b.model(m.Model), Worst: format.Ratio(m.Worst), At: link{b.anchor(m.At), format.Clean(m.At.Title())}, Missing: len(m.Missing)}
+		row := pageShares{Model: b.model[m.Model], Worst: format.Ratio(m.Worst), At: link{b.anchor[m.At], format.Clean(m.At.Title())}, Missing: len(m.Missing)}
 		for _, s := range m.Share {
 			row.Shares = append(row.Shares, format.Percent(s))
 		}
@@ -83,7 +83,7 @@ func (b *builder) verdict() pageVerdict {
 // kindLinks lead to the workloads of a kind.
 func (b *builder) kindLinks(k *analysis.Kind) (out []link) {
 	for _, w := range k.Workloads {
-		out = append(out, link{b.anchor(w), format.Clean(w.Name)})
+		out = append(out, link{b.anchor[w], format.Clean(w.Name)})
 	}
 	return out
 }
@@ -96,7 +96,7 @@ func (b *builder) profileChart(p *analysis.Profile) *pageChart {
 	y, _ := linearScale([]float64{0, 100}, true, "", func(v float64) string { return fmt.Sprintf("%v %%", v) })
 	var all []series
 	for _, m := range p.Models {
-		s := series{model: b.model(m.Model), title: m.Model}
+		s := series{model: b.model[m.Model], title: m.Model}
 		for _, pick := range p.Pick {
 			if pick == m.Model {
 				s.class = "best"

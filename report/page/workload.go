@@ -60,9 +60,9 @@ func (c tableCell) Long() bool { return len([]rune(c.Text)) > 17 }
 type tableRow struct {
 	Case, CaseID string
 	Model        pageModel
-	Mark, Spoken string
-	First        bool // of its case
-	Cells        []tableCell
+	verdictMark
+	First bool // of its case
+	Cells []tableCell
 }
 
 type missing struct {
@@ -74,7 +74,7 @@ type missing struct {
 
 func (b *builder) workload(w *results.Workload) pageWorkload {
 	p := pageWorkload{
-		Name: format.Clean(w.Name), ID: b.id(w), Op: format.Clean(w.Info.Op), Story: format.CleanTo(w.Info.Story, 2000), Source: format.CleanTo(w.Info.Source, 200),
+		Name: format.Clean(w.Name), ID: b.anchor[w], Op: format.Clean(w.Info.Op), Story: format.CleanTo(w.Info.Story, 2000), Source: format.CleanTo(w.Info.Source, 200),
 		Control: w.Info.Control, Takeaway: b.takeaway(w),
 	}
 	p.Curves = b.curveCharts(w)
@@ -210,7 +210,7 @@ func (g bestGroup) sentence(of int) string {
 }
 
 func (b *builder) panel(c *results.Case, first bool) pagePanel {
-	p := pagePanel{Name: format.Clean(c.Label()), ID: b.id(c), First: first}
+	p := pagePanel{Name: format.Clean(c.Label()), ID: b.anchor[c], First: first}
 	p.Charts = b.caseCharts(c)
 	p.Folded = b.foldedCharts(c)
 	return p
@@ -335,8 +335,7 @@ func (b *builder) table(w *results.Workload, title string, ranking, measures []c
 				continue
 			}
 			e := &r.Entries[i]
-			mc := b.matrixCell(metric, e)
-			row := tableRow{Case: format.Clean(c.Label()), CaseID: b.id(c), Model: b.models[i], Mark: mc.Mark, Spoken: mc.Spoken}
+			row := tableRow{Case: format.Clean(c.Label()), CaseID: b.anchor[c], Model: b.models[i], verdictMark: marks[e.Relation]}
 			if n := len(out.Rows); n > 0 {
 				row.First = out.Rows[n-1].CaseID != row.CaseID
 			}
@@ -376,9 +375,9 @@ func (b *builder) missing(w *results.Workload) []missing {
 	var failed, skipped []missing
 	put := func(where, model, fail, skip string) {
 		if fail != "" {
-			failed = append(failed, missing{where, b.model(model), true, format.CleanTo(fail, 400)})
+			failed = append(failed, missing{where, b.model[model], true, format.CleanTo(fail, 400)})
 		} else if skip != "" {
-			skipped = append(skipped, missing{where, b.model(model), false, format.CleanTo(skip, 400)})
+			skipped = append(skipped, missing{where, b.model[model], false, format.CleanTo(skip, 400)})
 		}
 	}
 	for _, m := range b.run.Models {

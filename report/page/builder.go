@@ -1,0 +1,131 @@
+package page
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"switchyard/report/analysis"
+	"switchyard/report/format"
+	"switchyard/report/results"
+)
+
+// A builder makes the parts of a page. It owns what they share: the models'
+// looks, the places that links lead to, and the room that is left.
+type builder struct {
+	run    *analysis.Analysis
+	models []pageModel // in the run's order
+	model  map[string]pageModel
+	shown  []*results.Workload
+	first  map[*results.Workload][]*results.Case // the cases shown of each
+	anchor map[any]string                        // where a link to a workload or a case leads
+	room   int                                   // bytes of charts that fit
+	sparse bool                                  // no folded charts
+	charts int                                   // bytes of SVG so far
+	cut    []string
+}
+
+func newBuilder(run *analysis.Analysis) *builder {
+	b := &builder{run: run, model: map[string]pageModel{}, first: map[*results.Workload][]*results.Case{}, anchor: map[any]string{}}
+	for _, name := range run.Models {
+		m, look := run.Model(name), lookOf(run, name)
+		b.model[name] = pageModel{
+			Name: format.Clean(results.ModelName(name)), Class: look.class(),
+			Note: format.CleanTo(m.Note, 200), Baseline: m.Baseline, look: look,
+		}
+		b.models = append(b.models, b.model[name])
+	}
+	return b
+}
+
+// A pageModel is a model with its look and its short description.
+type pageModel struct {
+	Name     string
+	Class    string // of its colour and marker: "s1 m1"
+	Note     string
+	Baseline bool
+	look     look
+}
+
+// short is the name as charts have room for it: what tells names apart is often
+// at their end.
+func (m pageModel) short() string {
+	r := []rune(m.Name)
+	if len(r) <= nameRoom {
+		return m.Name
+	}
+	half := nameRoom / 2
+	return string(r[:nameRoom-half-1]) + "…" + string(r[len(r)-half:])
+}
+
+// plan decides which cases are shown, where links to them lead, and what room
+// that leaves for charts.
+func (b *builder) plan(dataBytes int) {
+	models := max(1, len(b.run.Models))
+	left, hidden, cells := maxCellRows, 0, 0
+	for _, w := range b.run.Workloads {
+		fits := min(len(w.Cases), left/models)
+		if len(b.shown) == maxWorkloads || fits == 0 && len(w.Cases) > 0 || len(w.Cases) == 0 && left < models {
+			hidden += len(w.Cases)
+			continue
+		}
+		b.shown = append(b.shown, w)
+		b.first[w] = w.Cases[:fits]
+		hidden += len(w.Cases) - fits
+		left -= max(1, fits) * models
+		cells += fits * models
+	}
+	b.place()
+	if hidden > 0 {
+		b.cut = append(b.cut, fmt.Sprintf("%s beyond the first %d are left out of this page to keep it small.", format.Count(hidden, "case"), len(b.run.Cases())-hidden))
+	}
+	b.room = max(maxPage-pageBytes-dataBytes-cells*tableBytes-len(b.shown)*workloadBytes, 200e3)
+	if b.room < cells*chartBytes {
+		b.sparse = true
+		b.cut = append(b.cut, "Progression and distribution charts were left out to keep the page small.")
+	}
+}
+
+// place gives each workload and case its anchor: letters, digits and hyphens
+// only, and unique on the page. A case without numbers has no charts of its
+// own, and what the page leaves out has no section.
+func (b *builder) place() {
+	taken := map[string]bool{}
+	unique := func(text string) string {
+		base := slug(text)
+		id := base
+		for n := 2; taken[id]; n++ {
+			id = fmt.Sprintf("%s-%d", base, n)
+		}
+		taken[id] = true
+		return id
+	}
+	for _, w := range b.run.Workloads {
+		b.anchor[w] = "workloads"
+		if slices.Contains(b.shown, w) {
+			b.anchor[w] = unique("w-" + w.Name)
+		}
+		for i, c := range w.Cases {
+			b.anchor[c] = b.anchor[w]
+			if i < len(b.first[w]) && c.Measured() {
+				b.anchor[c] = unique(b.anchor[w] + "-" + c.Label())
+			}
+		}
+	}
+}
+
+func slug(s string) string {
+	var out strings.Builder
+	for _, r := range s {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+			out.WriteRune(r)
+		case out.Len() > 0 && !strings.HasSuffix(out.String(), "-"):
+			out.WriteByte('-')
+		}
+		if out.Len() >= 60 {
+			break
+		}
+	}
+	return strings.Trim(out.String(), "-")
+}
