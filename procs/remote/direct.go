@@ -277,11 +277,11 @@ func (d *direct) sendTo(letters []letter, size int) {
 	if over == nil {
 		byServer = message
 	} else if len(message) > versionHead {
-		over.out.add(message) // before the line is said to be over
+		over.add(message) // before the line is said to be over
 	}
 	d.mu.Unlock()
 	if over != nil {
-		over.flush(len(message))
+		over.flush()
 	}
 	if len(byServer) == versionHead {
 		return
@@ -493,7 +493,7 @@ func (d *direct) look(askAll bool) {
 		if l := p.line; l != nil && now.Sub(l.heard) >= d.p.config.DeadAfter {
 			d.hangUp(p, l)
 		} else if l != nil {
-			l.out.add(linePing)
+			l.add(linePing)
 			lines = append(lines, l)
 		}
 		switch {
@@ -514,7 +514,7 @@ func (d *direct) look(askAll bool) {
 	}
 	d.mu.Unlock()
 	for _, l := range lines {
-		l.flush(len(linePing))
+		l.flush()
 	}
 	d.out.flush(true)
 	d.p.end(all)

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -9,13 +10,13 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"switchyard/procs"
 	"switchyard/procs/connection"
 	"switchyard/procs/internal/bridge"
-	"switchyard/procs/internal/kernel"
 )
 
 // line is a connection between a pool and a worker, beside those that both have
@@ -28,11 +29,13 @@ import (
 // A line that ends tells the worker to cancel what came over it, and the pool
 // that nobody knows what became of it.
 type line struct {
-	c      *procs.Conn
-	out    outbox[[]byte]
-	number uint64      // the pool's
-	heard  time.Time   // by the pool
-	over   atomic.Bool // for the worker: nothing more will come
+	*lineSocket
+	number uint64    // the pool's
+	heard  time.Time // by the pool
+
+	from  string      // for the worker: whose tasks they are
+	over  atomic.Bool // for the worker: nothing more will come
+	guest guest
 }
 
 // Messages of one byte, which no version of the others begins with.
@@ -45,45 +48,7 @@ const (
 	lineTimeout = 5 * time.Second
 	lineTries   = 3  // to reach a worker, at its announcements
 	maxLines    = 64 // of a pool: to the first workers that it meets
-	shortWrite  = 4 << 10
 )
-
-func newLine(c *procs.Conn, run func(func())) *line {
-	l := &line{c: c, heard: time.Now()}
-	l.out.run = run
-	l.out.send = func(all [][]byte) {
-		for _, b := range all {
-			if l.c.SendBytes(b) != nil {
-				l.c.Close() // who reads notices
-				return
-			}
-		}
-	}
-	return l
-}
-
-// flush sends what was added: here, if that cannot take long.
-func (l *line) flush(size int) {
-	now := false
-	if rc, err := l.c.SyscallConn(); err == nil && size <= shortWrite {
-		rc.Control(func(fd uintptr) { now = kernel.Writable(int(fd)) })
-	}
-	l.out.flush(now)
-}
-
-func (l *line) send(b []byte) {
-	l.out.add(b)
-	l.flush(len(b))
-}
-
-// read hands over messages until there are no more, or take says so.
-func (l *line) read(take func(b []byte) (more bool)) {
-	for {
-		if b, err := l.c.RecvBytes(0); err != nil || len(b) == 0 || !take(b) {
-			return
-		}
-	}
-}
 
 // lineKey returns the key of the lines to a worker, which no other worker
 // knows; nil if there are to be none.
@@ -115,7 +80,7 @@ func (s *Session) allowLines(config *Config, from net.Addr) {
 		s.lineHost = "127.0.0.1"
 	}
 	m := hmac.New(sha256.New, config.AuthKey)
-	m.Write([]byte("switchyard/remote: lines"))
+	m.Write([]byte("switchyard/remote: lines 2"))
 	s.lineSecret = m.Sum(nil)
 }
 
@@ -149,14 +114,21 @@ func (w *worker) listen() {
 			if err != nil {
 				return
 			}
-			w.lined.Go(func() { w.serve(c, n) })
+			w.lined.Add(1)
+			go w.serve(c, n)
 		}
 	})
 }
 
 // serve takes what a pool sends over a line.
 func (w *worker) serve(c *procs.Conn, n uint64) {
-	l := newLine(c, w.lined.Go)
+	sock, err := takeOver(c, int(w.s.nc.MaxPayload()), w.lined.Go)
+	if err != nil {
+		bridge.Logf(int32(procs.LevelWarning), "%v", err)
+		w.lined.Done()
+		return
+	}
+	l := &line{lineSocket: sock, from: "line " + strconv.FormatUint(n, 36)}
 	w.mu.Lock()
 	late := w.linesEnd
 	if !late {
@@ -164,28 +136,136 @@ func (w *worker) serve(c *procs.Conn, n uint64) {
 	}
 	w.mu.Unlock()
 	if late {
-		c.Close()
+		l.close()
+		w.lined.Done()
 		return
 	}
-	l.read(func(b []byte) bool {
+	w.read(l)
+}
+
+// read takes what comes over a line until there is no more, or until another
+// goroutine reads on, because this one runs a task that takes long.
+func (w *worker) read(l *line) {
+	var here *running
+	defer func() {
+		if here != nil && l.guest.leave(here) { // it has ended this goroutine
+			go w.read(l)
+		}
+	}()
+	for !l.over.Load() {
+		b, err := l.next()
+		if err != nil {
+			break
+		}
 		switch {
 		case string(b) == string(linePing):
 			l.send(b)
 		case string(b) == string(lineBye):
 			l.over.Store(true)
 		default:
-			w.take(b, "line "+strconv.FormatUint(n, 36), l)
+			l.guest.came(time.Now())
+			if here = w.take(bytes.Clone(b), l.from, l); here == nil {
+				continue
+			}
+			l.guest.enter(here, func() { go w.read(l) })
+			w.runInSlot(here)
+			stays := l.guest.leave(here)
+			here = nil
+			if !stays {
+				return
+			}
 		}
-		return !l.over.Load()
-	})
+	}
+	l.guest.end()
 	if !l.over.Load() {
 		w.cutLine(l)
 	}
+	w.lined.Done()
+}
+
+// guest is the task that the goroutine runs that reads a line: one that came
+// alone, of a function that takes no longer than to wake another goroutine, as
+// far as is known. If it does take longer, another goroutine reads on.
+type guest struct {
+	last time.Time // when a message came
+	soon bool      // after the one before
+
+	mu      sync.Mutex
+	task    *running // nil: none, or it does not read any more
+	seen    *running // when it was looked last
+	any     bool     // there was one since then
+	ticking bool
+	ended   bool
+	tick    *time.Timer
+	instead func() // reads on
+}
+
+const (
+	quick     = 20 * time.Microsecond // of a function
+	quickRuns = 4                     // before it counts as such
+	guestTick = time.Millisecond
+)
+
+// came notes when a message came. Tasks that come seldom are not worth a timer.
+func (g *guest) came(at time.Time) {
+	g.soon = at.Sub(g.last) < 2*guestTick
+	g.last = at
+}
+
+// enter notes that the goroutine that reads begins a task. If that takes long
+// instead is called.
+func (g *guest) enter(r *running, instead func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.task, g.any, g.instead = r, true, instead
+	if g.ticking {
+		return
+	}
+	g.ticking = true
+	if g.tick == nil {
+		g.tick = time.AfterFunc(guestTick, g.look)
+	} else {
+		g.tick.Reset(guestTick)
+	}
+}
+
+// leave notes that a task has ended, and reports whether the goroutine that ran
+// it still is who reads.
+func (g *guest) leave(r *running) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	mine := g.task == r
+	if mine {
+		g.task = nil
+	}
+	return mine
+}
+
+// look has another goroutine read if the same task has run since the last look.
+// A timer of each task would wake a thread each time.
+func (g *guest) look() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.task != nil && g.task == g.seen {
+		g.task = nil
+		g.instead()
+	}
+	g.seen = g.task
+	if g.ticking = g.any && !g.ended; g.ticking {
+		g.tick.Reset(guestTick)
+	}
+	g.any = g.task != nil
+}
+
+func (g *guest) end() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ended = true
 }
 
 // cutLine ends the tasks that came over a line that has ended.
 func (w *worker) cutLine(l *line) {
-	l.c.Close()
+	l.close()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.lines, l)
@@ -235,7 +315,7 @@ func (w *worker) closeLines() {
 		defer w.mu.Unlock()
 		for l := range w.lines {
 			if all || !l.over.Load() {
-				l.c.Close()
+				l.close()
 			}
 		}
 	}
@@ -279,8 +359,13 @@ func (d *direct) overLine(p *peer, c *procs.Conn) {
 	if c == nil {
 		return
 	}
-	l := newLine(c, d.loop.Go)
-	defer c.Close()
+	sock, err := takeOver(c, int(d.s.nc.MaxPayload()), d.loop.Go)
+	if err != nil {
+		bridge.Logf(int32(procs.LevelWarning), "%v", err)
+		return
+	}
+	l := &line{lineSocket: sock, heard: time.Now()}
+	defer l.close()
 	d.mu.Lock()
 	if d.ended || d.peers[p.ID] != p {
 		d.mu.Unlock()
@@ -289,24 +374,27 @@ func (d *direct) overLine(p *peer, c *procs.Conn) {
 	d.lineSeq++
 	l.number, p.line = d.lineSeq, l
 	d.mu.Unlock()
-	l.read(func(b []byte) bool {
+	for {
+		b, err := l.next()
+		if err != nil {
+			break
+		}
 		now := time.Now()
 		bye := string(b) == string(lineBye)
 		d.mu.Lock()
 		p.heard, l.heard = now, now
 		if bye && p.line == l {
 			p.line = nil // and what is sent from now on does not go over it
-			l.out.add(b)
+			l.add(b)
 		}
 		d.mu.Unlock()
 		switch {
 		case bye:
-			l.flush(len(b))
+			l.flush()
 		case string(b) != string(linePing):
 			d.results(b)
 		}
-		return true
-	})
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.hangUp(p, l)
@@ -321,7 +409,7 @@ func (d *direct) overLine(p *peer, c *procs.Conn) {
 // hangUp ends a line.
 func (d *direct) hangUp(p *peer, l *line) {
 	if l != nil {
-		l.c.Close()
+		l.close()
 	}
 	if p.line == l {
 		p.line = nil

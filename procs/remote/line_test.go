@@ -9,9 +9,11 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -100,10 +102,25 @@ func TestLineWrongKey(t *testing.T) {
 			t.Error(name, err)
 		}
 	}
-	c := must(connection.Dial(soon(t), peer.Address, connection.DialConfig{AuthKey: p.s.lineKey(peer.ID)}))(t)
-	defer c.Close()
-	for _, b := range []string{"garbage", "", "\x02", "\x00\x00"} { // who knows the key may be of another program
-		c.SendBytes([]byte(b))
+	for _, last := range []string{"", "GET / HTTP/1.1\r\n"} { // no message, and one that is far too long
+		c := must(connection.Dial(soon(t), peer.Address, connection.DialConfig{AuthKey: p.s.lineKey(peer.ID)}))(t)
+		l := must(takeOver(c, 1<<20, func(f func()) { f() }))(t)
+		defer l.close()
+		for _, b := range []string{"garbage", "\x03", "\x00\x00"} { // who knows the key may be of another program
+			l.send([]byte(b))
+		}
+		l.send(linePing)
+		if b, err := l.next(); string(b) != string(linePing) || err != nil {
+			t.Error(b, err)
+		}
+		if last == "" {
+			l.send(nil)
+		} else {
+			l.c.Write([]byte(last))
+		}
+		if b, err := l.next(); err == nil {
+			t.Error(b)
+		}
 	}
 	if v, err := Apply(soon(t), p, square, 9); v != 81 || err != nil {
 		t.Fatal(v, err)
@@ -167,7 +184,7 @@ func TestLineLost(t *testing.T) {
 		defer d.mu.Unlock()
 		return len(d.inflight) == 2 && !slices.ContainsFunc(slices.Collect(maps.Values(d.inflight)), func(r *request) bool { return r.sent.line != l })
 	})
-	l.c.Close()
+	l.close()
 	for _, f := range []*procs.Future[int]{f, second} {
 		if v, err := f.Result(soon(t)); !errors.Is(err, ErrConnectionLost) {
 			t.Error(v, err)
@@ -283,24 +300,117 @@ func TestLineOfPoolThatReadsNothing(t *testing.T) {
 	hasWorkers(t, p, 1)
 	_, peer, _ := onePeer(t, p)
 	c := must(connection.Dial(soon(t), peer.Address, connection.DialConfig{AuthKey: p.s.lineKey(peer.ID)}))(t)
+	l := must(takeOver(c, 1<<20, func(f func()) { f() }))(t)
 	s := signatureOf(bytesBack)
 	for i := range 40 { // 40 MiB of results
 		body := must(s.encode([]int{1 << 20}, false))(t)
 		r := &request{name: s.name, task: task{number: uint64(i), function: s.id, body: body}}
-		if err := c.SendBytes(r.append(newMessage(0))); err != nil {
-			t.Fatal(err)
-		}
+		l.send(r.append(newMessage(0)))
 	}
 	for i := range 300 {
 		if v, err := Apply(soon(t), p, square, i); v != i*i || err != nil {
 			t.Fatal(v, err)
 		}
 	}
-	c.Close()
+	l.close()
 	proctest.Eventually(t, "nothing is left of it", func() bool {
 		d := p.lane.(*direct)
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		return len(d.inflight) == 0
 	})
+}
+
+// visits is a function that is quick, unless its argument says otherwise. Where
+// says whether the goroutine that reads a line runs it.
+var (
+	visits = procs.Register("remotetest.visits", func(ctx context.Context, how string) (reads bool, err error) {
+		visiting.most.Store(max(visiting.most.Load(), visiting.now.Add(1)))
+		defer visiting.now.Add(-1)
+		if how != "" {
+			pcs := make([]uintptr, 50)
+			frames := runtime.CallersFrames(pcs[:runtime.Callers(0, pcs)])
+			for more := true; more && !reads; {
+				var f runtime.Frame
+				f, more = frames.Next()
+				reads = strings.HasSuffix(f.Function, "(*worker).read")
+			}
+		}
+		switch how {
+		case "where", "":
+			return reads, nil
+		case "stay":
+			visiting.stay <- reads
+			<-ctx.Done()
+			visiting.end <- true
+			return reads, ctx.Err()
+		}
+		visiting.stay <- reads
+		if how == "panic" {
+			panic("oh")
+		}
+		runtime.Goexit()
+		return false, nil
+	})
+	visiting struct {
+		now, most atomic.Int32
+		stay, end chan bool
+	}
+)
+
+// A function that was quick is run by the goroutine that reads. If it is not
+// any more, another goroutine reads: other tasks are done and cancellations
+// heard; and if it ends the goroutine, another reads likewise. It has a slot as
+// all have.
+func TestLineGuest(t *testing.T) {
+	server := serve(t, ServerConfig{})
+	leave := worksHere(t, server.URL(), WorkerConfig{Slots: 2})
+	p := newPool(t, server.URL(), PoolConfig{})
+	hasWorkers(t, p, 1)
+	hasLine(t, p, true)
+	visiting.stay, visiting.end = make(chan bool, 1), make(chan bool, 1)
+	visiting.most.Store(0)
+	for _, how := range []string{"stay", "panic", "goexit", "stay"} {
+		eventually(t, "the goroutine that reads runs "+how, func() bool {
+			for range 2 * quickRuns {
+				if _, err := Apply(soon(t), p, visits, ""); err != nil {
+					t.Fatal(err)
+				}
+			}
+			f := Submit(p, visits, how)
+			reads := <-visiting.stay
+			for i := range 3 { // the other slot
+				if v, err := Apply(soon(t), p, square, i); v != i*i || err != nil {
+					t.Fatal(how, v, err)
+				}
+			}
+			if how == "stay" {
+				second := Submit(p, visits, how)
+				<-visiting.stay
+				f.Cancel()
+				<-visiting.end
+				second.Cancel()
+				<-visiting.end
+				return reads
+			}
+			var remote *procs.RemoteError
+			if _, err := f.Result(soon(t)); !errors.As(err, &remote) || remote.Panic != (how == "panic") {
+				t.Fatal(how, err)
+			}
+			return reads
+		})
+	}
+	var fs []*procs.Future[bool]
+	for range 200 {
+		fs = append(fs, Submit(p, visits, "where"))
+	}
+	for _, f := range fs {
+		if _, err := f.Result(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := visiting.most.Load(); n > 2 {
+		t.Error(n, "ran at the same time, in two slots")
+	}
+	leave()
 }

@@ -73,9 +73,10 @@ type worker struct {
 	s         *Session
 	self      announcement
 	grace     time.Duration
-	functions map[identity]bridge.Function
+	functions map[identity]*function
 
 	tasks   chan *running
+	full    chan struct{} // has one for each slot that runs a task
 	slots   sync.WaitGroup
 	left    atomic.Bool   // no more tasks are wanted
 	leaving chan struct{} // closed when the slots are to end
@@ -141,16 +142,16 @@ func newWorker(s *Session, config WorkerConfig) (*worker, error) {
 		config.Grace = defaultGrace
 	}
 	host, _ := os.Hostname()
-	w := &worker{s: s, grace: config.Grace, functions: map[identity]bridge.Function{}, live: map[taskKey]*running{}, lines: map[*line]bool{},
+	w := &worker{s: s, grace: config.Grace, functions: map[identity]*function{}, live: map[taskKey]*running{}, lines: map[*line]bool{},
 		self:  announcement{ID: rand.Text(), Name: config.Name, Host: host, PID: os.Getpid(), Slots: config.Slots, Functions: map[string]string{}},
-		tasks: make(chan *running, queued), leaving: make(chan struct{})}
+		tasks: make(chan *running, queued), full: make(chan struct{}, config.Slots), leaving: make(chan struct{})}
 	for _, r := range bridge.Functions() {
 		f, err := bridge.Find(r.ID)
 		if err != nil {
 			return nil, fmt.Errorf("remote: %s: %w", r.Name, err)
 		}
 		id := identityOf(r)
-		w.functions[id] = f
+		w.functions[id] = &function{Function: f}
 		w.self.Functions[r.Name] = id.String()
 	}
 	w.base, w.stop = context.WithCancel(context.Background())
@@ -239,12 +240,13 @@ func (w *worker) back() {
 }
 
 // take takes tasks, or refuses them, or has some cancelled that it took before.
-// Their results go over the line that they came over, if they did.
-func (w *worker) take(message []byte, inbox string, over *line) {
+// Their results go over the line that they came over, if they did. One that it
+// returns has a slot, and is to be run by the caller.
+func (w *worker) take(message []byte, inbox string, over *line) (here *running) {
 	tasks, err := decodeTasks(message)
 	if err != nil || inbox == "" {
 		bridge.Logf(int32(procs.LevelWarning), "remote: worker: %d bytes that are no tasks", len(message))
-		return
+		return nil
 	}
 	for _, t := range tasks {
 		r := &running{task: t, inbox: inbox, line: over, tries: -1}
@@ -260,6 +262,9 @@ func (w *worker) take(message []byte, inbox string, over *line) {
 			continue
 		}
 		w.enter(r)
+		if over != nil && len(tasks) == 1 && w.short(r, over) {
+			return r
+		}
 		select {
 		case w.tasks <- r:
 		default:
@@ -268,6 +273,35 @@ func (w *worker) take(message []byte, inbox string, over *line) {
 		}
 	}
 	w.answers.flush(true)
+	return nil
+}
+
+// short gives a task a slot if there is nothing else to do, and it is not worth
+// waking another goroutine for.
+func (w *worker) short(r *running, over *line) bool {
+	if !over.guest.soon || w.functions[r.function].quick.Load() < quickRuns || len(w.tasks)+len(w.full) > 0 {
+		return false
+	}
+	select {
+	case w.full <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+// function is a function, and how many of its last calls in turn were quick.
+type function struct {
+	bridge.Function
+	quick atomic.Int32
+}
+
+func (f *function) ran(took time.Duration) {
+	if took > quick {
+		f.quick.Store(0)
+	} else if f.quick.Load() < quickRuns {
+		f.quick.Add(1)
+	}
 }
 
 // resultsOf returns where results of tasks go that came with a reply subject.
@@ -339,12 +373,19 @@ func (w *worker) slot() {
 	for {
 		select {
 		case r := <-w.tasks:
-			w.run(r)
+			w.full <- struct{}{}
+			w.runInSlot(r)
 		case <-w.leaving:
 			over = true
 			return
 		}
 	}
+}
+
+// runInSlot runs a task that has a slot.
+func (w *worker) runInSlot(r *running) {
+	defer func() { <-w.full }()
+	w.run(r)
 }
 
 // run runs a task, unless it was cancelled before.
@@ -448,7 +489,7 @@ func newBuffer() []byte { return nil }
 func (w *worker) call(ctx context.Context, r *running) {
 	var in, out codec.Wire
 	var body []byte
-	err := fault.ErrGoexit
+	f, err := w.functions[r.function], fault.ErrGoexit
 	begin := time.Now()
 	defer func() {
 		defer out.Close()
@@ -463,10 +504,10 @@ func (w *worker) call(ctx context.Context, r *running) {
 			res = timedOut(ctx, res)
 		}
 		res.took = time.Since(begin)
+		f.ran(res.took)
 		w.answer(r, res)
 	}()
 	defer fault.Recover(&err)
-	f := w.functions[r.function]
 	if r.count == 0 {
 		body, err = f.RunOne(ctx, r.body, &in, newBuffer, &out)
 	} else {

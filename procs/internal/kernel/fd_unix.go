@@ -2,7 +2,11 @@
 
 package kernel
 
-import "golang.org/x/sys/unix"
+import (
+	"io"
+
+	"golang.org/x/sys/unix"
+)
 
 // DupFD returns a duplicate of fd that a child started meanwhile does not
 // inherit.
@@ -15,9 +19,30 @@ func DupFD(fd int) (int, error) {
 // CloseFD closes fd.
 func CloseFD(fd int) { unix.Close(fd) }
 
-// Writable reports whether a socket takes a few bytes now, without waiting.
-func Writable(fd int) bool {
-	p := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
-	n, err := unix.Poll(p[:], 0)
-	return n == 1 && err == nil
+// TryRead reads what there is, without waiting. again means that nothing is
+// there yet; the end is io.EOF.
+func TryRead(fd int, b []byte) (n int, again bool, err error) {
+	return try(func() (int, error) { return unix.Read(fd, b) }, len(b) > 0)
+}
+
+// TryWrite writes as much as is taken, without waiting. again means that it is
+// nothing.
+func TryWrite(fd int, b []byte) (n int, again bool, err error) {
+	return try(func() (int, error) { return unix.Write(fd, b) }, false)
+}
+
+func try(move func() (int, error), ends bool) (n int, again bool, err error) {
+	for {
+		switch n, err = move(); {
+		case err == unix.EINTR:
+		case err == unix.EAGAIN:
+			return 0, true, nil
+		case err != nil:
+			return 0, false, err
+		case n == 0 && ends:
+			return 0, false, io.EOF
+		default:
+			return n, false, nil
+		}
+	}
 }
