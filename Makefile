@@ -171,7 +171,8 @@ compare:
 	$(foreach model,$(filter-out $(BASE),$(subst $(comma), ,$(or $(MODELS),greenlet process))),$(call beside,$(model)))
 
 # Many tests wait: one package more than there are processors keeps them busy.
-test = -timeout 10m -p $$(($$(nproc) + 1))
+# Each test has limits of its own; that of a package is for a slow machine.
+test = -timeout 60m -p $$(($$(nproc) + 1))
 
 # A program with the race detector waits for a second before it exits; so would
 # the tests of each package.

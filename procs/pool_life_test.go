@@ -76,21 +76,31 @@ func TestPoolWorkersNeverReady(t *testing.T) {
 	}
 }
 
-// It makes no difference whether the pool was closed, or how the workers end.
+// It makes no difference whether the pool was closed, or how the workers end,
+// but that more may be killed than exit: the last of them are.
 func TestPoolWorkersNeverReadyEnds(t *testing.T) {
-	for name, init := range map[string]*Initializer{"exit": NewInitializer(testExit, 3), "signal": NewInitializer(testSuicide, syscall.SIGKILL)} {
+	for name, c := range map[string]struct {
+		init            *Initializer
+		crashes, starts int
+	}{
+		"exit":   {NewInitializer(testExit, 3), 0, 8},
+		"signal": {NewInitializer(testSuicide, syscall.SIGKILL), maxCrashes - 20, 20},
+	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPool(t, PoolConfig{Workers: 2, Initializer: init})
+			p := newPool(t, PoolConfig{Workers: 2, Initializer: c.init})
+			p.mu.Lock()
+			p.crashes += c.crashes
+			p.mu.Unlock()
 			r := ApplyAsync(p, testSquare, 1)
 			p.Close()
-			// Some hundred processes start meanwhile, one after the other.
-			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-			defer cancel()
-			if _, err := r.Get(ctx); !errors.Is(err, ErrBroken) {
+			if _, err := r.Get(soon(t)); !errors.Is(err, ErrBroken) {
 				t.Fatal(err)
 			}
 			if err := p.Join(soon(t)); err != nil {
 				t.Fatal(err)
+			}
+			if p.count < c.starts {
+				t.Errorf("it gave up after %d workers, want %d", p.count, c.starts)
 			}
 		})
 	}
@@ -304,6 +314,54 @@ func TestPoolMaxTasksPerChild(t *testing.T) {
 	}
 	if _, err := NewPool(PoolConfig{MaxTasksPerChild: -1}); err == nil {
 		t.Fatal("no error")
+	}
+}
+
+// A task that was put behind one that waits for it goes to a worker that comes
+// or goes on later.
+func TestPoolLateWorkerTakesTasks(t *testing.T) {
+	resize := func(p *Pool) error { return p.Resize(2) }
+	for name, c := range map[string]struct {
+		config PoolConfig
+		late   func(p *Pool) error
+	}{
+		"a new one": {PoolConfig{Workers: 1}, resize},
+		"a spare":   {PoolConfig{Workers: 1, Spares: 1}, resize},
+		"a stopped one": {PoolConfig{Workers: 2}, func(p *Pool) error {
+			for _, pid := range p.PIDs() {
+				syscall.Kill(pid, syscall.SIGCONT)
+			}
+			return nil
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPool(t, c.config)
+			begun := closing(t, must(NewSemaphore(0))(t), nil)
+			gate := closing(t, must(NewSemaphore(0))(t), nil)
+			if c.config.Workers == 2 {
+				stopProcess(t, p.PIDs()[1])
+			}
+			var rs []*AsyncResult[int]
+			for range 2 {
+				rs = append(rs, ApplyAsync(p, testBeginAndPass, beginAndPass{begun, gate}))
+			}
+			if err := begun.Acquire(soon(t)); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "one worker has both", func() bool {
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				return p.workers[0].load == 2
+			})
+			if err := errors.Join(c.late(p), begun.Acquire(soon(t)), gate.ReleaseN(2)); err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range rs {
+				if _, err := r.Get(soon(t)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
 	}
 }
 
@@ -525,14 +583,6 @@ func TestPoolBusyDoesNotStarve(t *testing.T) {
 	slow.Cancel()
 	if _, err := slow.Get(soon(t)); !errors.Is(err, ErrCancelled) {
 		t.Fatal(err)
-	}
-}
-
-func TestLargePool(t *testing.T) {
-	p := newPool(t, PoolConfig{Workers: 40})
-	vs, err := Map(soon(t), p, testSquare, []int{1, 2, 3, 4}, Chunk(1))
-	if err != nil || !slices.Equal(vs, []int{1, 4, 9, 16}) {
-		t.Fatal(vs, err)
 	}
 }
 

@@ -303,7 +303,9 @@ func (p *Pool) requeueUnbegun(w *worker, n int) {
 
 // rescue looks, about every NapLimit, for workers that have not begun the tasks
 // that they had the last time: their process was stopped, or does not get to
-// its start. Their tasks go to other workers.
+// its start. Their tasks go to other workers. Workers that have come meanwhile,
+// or go on, and have nothing to do take what others have not begun, which may
+// be behind a task that waits for it.
 func (p *Pool) rescue() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -334,6 +336,11 @@ func (p *Pool) rescue() {
 		}
 	}
 	p.fill()
+	for _, w := range p.workers { // those that came late have no result after which they would
+		if w.load == 0 && w.state == workerServing && w.ring.Ready() {
+			p.steal(w)
+		}
+	}
 }
 
 // failNow delivers what has failed without a result. In a broken pool that is

@@ -392,12 +392,12 @@ func TestPieceInOnePlace(t *testing.T) {
 		}
 	})
 	var rs []*AsyncResult[int]
-	for i := range 2000 {
+	for i := range 1000 {
 		rs = append(rs, ApplyAsync(p, testSquare, i))
 		if i%10 == 0 {
 			rs[rand.IntN(len(rs))].Cancel()
 		}
-		if i%500 == 0 {
+		if i%250 == 0 {
 			rs = append(rs, ApplyAsync(p, testLen, make([]byte, 1<<20))) // with a descriptor
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 // Patience is how long a test waits for what must happen, on the slowest of
 // machines.
-const Patience = 30 * time.Second
+const Patience = 2 * time.Minute
 
 // Settle is long enough for a goroutine to fall asleep. If it is not, the test
 // sees less, and does not fail.
