@@ -371,8 +371,8 @@ func follow(ctx context.Context, w jetstream.KeyWatcher, again reconnected, take
 		select {
 		case e, ok := <-w.Updates():
 			switch {
-			case !ok:
-				return true, procs.ErrClosed
+			case !ok: // the client closes it at the end of ctx, too
+				return true, cmp.Or(ctx.Err(), procs.ErrClosed)
 			case !take(e):
 				return true, nil
 			}
