@@ -91,12 +91,6 @@ func (e Estimate) exp() Estimate {
 	return e
 }
 
-// Inverse is the estimate of the ratio the other way round.
-func (e Estimate) Inverse() Estimate {
-	e.Center, e.Lo, e.Hi = 1/e.Center, 1/e.Hi, 1/e.Lo
-	return e
-}
-
 // Again bounds the same ratio as another run like this one would estimate it.
 // That is as uncertain as this, so the two differ by √2 times as much. And a
 // run does something to a ratio that none of its results tells: from three

@@ -242,21 +242,28 @@ func (f plotFunc) Plot(c draw.Canvas, p *plot.Plot) { f(ours(c), c, p) }
 func grid(x, y bool) plotFunc {
 	return func(_ *svg, dc draw.Canvas, p *plot.Plot) {
 		tx, ty := p.Transforms(&dc)
-		if x {
-			for _, t := range p.X.Tick.Marker.Ticks(p.X.Min, p.X.Max) {
-				if t.Value >= p.X.Min && t.Value <= p.X.Max {
-					dc.StrokeLine2(lineStyle(inkGrid, 1), tx(t.Value), dc.Min.Y, tx(t.Value), dc.Max.Y)
-				}
+		for _, t := range p.X.Tick.Marker.Ticks(p.X.Min, p.X.Max) {
+			if x && t.Value >= p.X.Min && t.Value <= p.X.Max {
+				dc.StrokeLine2(lineStyle(inkGrid, 1), tx(t.Value), dc.Min.Y, tx(t.Value), dc.Max.Y)
 			}
 		}
-		if y {
-			for _, t := range p.Y.Tick.Marker.Ticks(p.Y.Min, p.Y.Max) {
-				if t.Value >= p.Y.Min && t.Value <= p.Y.Max {
-					dc.StrokeLine2(lineStyle(inkGrid, 1), dc.Min.X, ty(t.Value), dc.Max.X, ty(t.Value))
-				}
+		for _, t := range p.Y.Tick.Marker.Ticks(p.Y.Min, p.Y.Max) {
+			if y && t.Value >= p.Y.Min && t.Value <= p.Y.Max {
+				dc.StrokeLine2(lineStyle(inkGrid, 1), dc.Min.X, ty(t.Value), dc.Max.X, ty(t.Value))
 			}
 		}
 	}
+}
+
+// pageCharts are those of a section that could be drawn.
+type pageCharts []pageChart
+
+// add appends a chart if there is one.
+func (cs *pageCharts) add(ch pageChart, ok bool) bool {
+	if ok {
+		*cs = append(*cs, ch)
+	}
+	return ok
 }
 
 // draw renders a chart into the page, unless there is no room left or it

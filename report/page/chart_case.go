@@ -63,7 +63,9 @@ func (b *builder) latencyChart(c *results.Case, h vg.Length) (pageChart, bool) {
 	if !merged {
 		hint = "Lower is better; each nine has the same room. Medians over results where no histogram was kept."
 	}
-	return b.lineChart("Latency by percentile", hint, "Latency of "+c.Title()+" by percentile and model", x, y, h, all)
+	ch, ok := b.lineChart("Latency by percentile", hint, "Latency of "+c.Title()+" by percentile and model", x, y, h, all)
+	ch.Tall = true
+	return ch, ok
 }
 
 // nines maps a percentile to how many nines it has: 90 to 1, 99 to 2.
@@ -97,16 +99,10 @@ func quantileText(qs []results.Quantile, p float64) string {
 }
 
 // foldedCharts are the charts that a reader opens on doubt.
-func (b *builder) foldedCharts(c *results.Case) []pageChart {
-	var out []pageChart
-	if b.sparse {
-		return nil
-	}
-	if ch, ok := b.progressChart(c); ok {
-		out = append(out, ch)
-	}
-	if ch, ok := b.distributionChart(c); ok {
-		out = append(out, ch)
+func (b *builder) foldedCharts(c *results.Case) (out pageCharts) {
+	if !b.sparse {
+		out.add(b.progressChart(c))
+		out.add(b.distributionChart(c))
 	}
 	return out
 }

@@ -15,24 +15,17 @@ import (
 // curveCharts are a workload's scaling curves: throughput over the number
 // that varies, and the gain over the baseline where there is one; where models
 // are judged by it, latency.
-func (b *builder) curveCharts(w *results.Workload) []pageChart {
-	var out []pageChart
+func (b *builder) curveCharts(w *results.Workload) (out pageCharts) {
 	for _, g := range b.run.Curves[w] {
 		if len(out) >= 6 {
 			break
 		}
 		if w.Info.ByLatency() { // against load
-			if ch, ok := b.scalingChart(g, analysis.MedianLatency, "Lower is better, both axes logarithmic; bars are 95 % intervals."); ok {
-				out = append(out, ch)
-			}
+			out.add(b.scalingChart(g, analysis.MedianLatency))
 		}
-		if ch, ok := b.scalingChart(g, analysis.Throughput, "Higher is better, both axes logarithmic; bars are 95 % intervals."); ok {
-			out = append(out, ch)
-		}
-		if ch, ok := b.gainChart(g, false); ok {
-			out = append(out, ch)
-		} else if ch, ok := b.scalingChart(g, analysis.TailP99, "Lower is better, both axes logarithmic; bars are 95 % intervals."); ok {
-			out = append(out, ch)
+		out.add(b.scalingChart(g, analysis.Throughput))
+		if !out.add(b.gainChart(g, false)) {
+			out.add(b.scalingChart(g, analysis.TailP99))
 		}
 	}
 	return out
@@ -60,7 +53,7 @@ func drawable(g analysis.Curve) bool {
 }
 
 // scalingChart draws a metric over the number that varies.
-func (b *builder) scalingChart(g analysis.Curve, m analysis.Metric, hint string) (pageChart, bool) {
+func (b *builder) scalingChart(g analysis.Curve, m analysis.Metric) (pageChart, bool) {
 	if !drawable(g) {
 		return pageChart{}, false
 	}
@@ -95,8 +88,9 @@ func (b *builder) scalingChart(g analysis.Curve, m analysis.Metric, hint string)
 	if !ok {
 		return pageChart{}, false
 	}
+	better := map[bool]string{true: "Higher", false: "Lower"}[m.Higher]
 	title := m.Name + " by " + format.Clean(g.Key)
-	return b.lineChart(title, hint, title+" of "+format.Clean(g.Workload.Name), xScale(g), y, chartHeight, all)
+	return b.lineChart(title, better+" is better, both axes logarithmic; bars are 95 % intervals.", title+" of "+format.Clean(g.Workload.Name), xScale(g), y, chartHeight, all)
 }
 
 // gainChart draws each model's throughput over the baseline's: where a line

@@ -95,19 +95,11 @@ func (b *builder) rows(c *results.Case) []chartRow {
 }
 
 // caseCharts are a case's open charts.
-func (b *builder) caseCharts(c *results.Case) []pageChart {
-	var out []pageChart
+func (b *builder) caseCharts(c *results.Case) (out pageCharts) {
 	rows := b.rows(c)
-	if ch, ok := b.throughputChart(c, rows); ok {
-		out = append(out, ch)
-	}
-	if ch, ok := b.latencyChart(c, 2*rowsHeight(rows)+60); ok {
-		ch.Tall = true
-		out = append(out, ch)
-	}
-	if ch, ok := b.spreadChart(c, rows); ok {
-		out = append(out, ch)
-	}
+	out.add(b.throughputChart(c, rows))
+	out.add(b.latencyChart(c, 2*rowsHeight(rows)+60))
+	out.add(b.spreadChart(c, rows))
 	return out
 }
 

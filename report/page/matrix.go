@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"switchyard/bench/benchlog"
@@ -21,17 +22,12 @@ type pageMatrix struct {
 	Empty   bool
 }
 
-// A matrixRow is one workload; its cases can be unfolded below it.
+// A matrixRow is one workload, whose cases can be unfolded below it, or a case.
 type matrixRow struct {
 	Name, ID string
 	Note     string // "control"
 	Cells    []matrixCell
-	Cases    []matrixCase
-}
-
-type matrixCase struct {
-	Name, ID string
-	Cells    []matrixCell
+	Cases    []matrixRow
 }
 
 // A matrixCell is one model's place in a row.
@@ -102,16 +98,11 @@ func (b *builder) matrixRow(m analysis.Metric, w *results.Workload) (row matrixR
 	}
 	if len(w.Cases) > 1 {
 		for _, k := range b.first[w] {
-			row.Cases = append(row.Cases, b.matrixCase(m, k))
+			id := b.anchor[k]
+			row.Cases = append(row.Cases, matrixRow{Name: format.Clean(k.Label()), ID: id, Cells: b.matrixCells(m, b.run.Case(k, m), w, k, id)})
 		}
 	}
 	return row, good
-}
-
-func (b *builder) matrixCase(m analysis.Metric, k *results.Case) matrixCase {
-	out := matrixCase{Name: format.Clean(k.Label()), ID: b.anchor[k]}
-	out.Cells = b.matrixCells(m, b.run.Case(k, m), k.Workload, k, out.ID)
-	return out
 }
 
 // matrixCells are those of a workload, or of its case k, which lead to id.
@@ -155,8 +146,9 @@ func matrixCellOf(e *analysis.Entry) matrixCell {
 // state overrides a cell that failed, or says why there is none. A nil case
 // means the whole workload's row.
 func (b *builder) state(c *matrixCell, m analysis.Metric, w *results.Workload, k *results.Case, e *analysis.Entry) {
-	failed, skipped := w.Failed[e.Model], w.Skipped[e.Model]
+	failed, skipped, cases := w.Failed[e.Model], w.Skipped[e.Model], w.Cases
 	if k != nil {
+		cases = []*results.Case{k}
 		if cell := k.Cells[e.Model]; cell != nil {
 			failed, skipped = cell.Failed+failed, cell.Skipped+skipped
 		}
@@ -180,23 +172,11 @@ func (b *builder) state(c *matrixCell, m analysis.Metric, w *results.Workload, k
 		}
 	case e.Relation == analysis.Absent && skipped != "":
 		c.Title = "not measured: " + format.CleanTo(skipped, 200)
-	case e.Relation == analysis.Absent && !b.measured(w, k, e.Model):
+	case e.Relation == analysis.Absent && !slices.ContainsFunc(cases, func(c *results.Case) bool { return c.Cells[e.Model].Usable() }):
 		c.Title = "no results"
 	case e.Relation == analysis.Absent:
 		c.Title = fmt.Sprintf("%s was not recorded", strings.ToLower(m.Name))
 	}
-}
-
-func (b *builder) measured(w *results.Workload, k *results.Case, model string) bool {
-	if k != nil {
-		return k.Cells[model].Usable()
-	}
-	for _, k := range w.Cases {
-		if k.Cells[model].Usable() {
-			return true
-		}
-	}
-	return false
 }
 
 // entryTitle says in full what a cell shows. Its row and column say where it

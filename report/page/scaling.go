@@ -17,7 +17,7 @@ import (
 
 // A pageScaling is how throughput depends on the number of CPUs.
 type pageScaling struct {
-	Charts []pageChart
+	Charts pageCharts
 	Chosen int      // how many the charts are of, where that is not all
 	CPUs   []string // heads of the columns of speed-ups
 	Rows   []scalingRow
@@ -60,9 +60,7 @@ func (b *builder) scaling() *pageScaling {
 	}
 	cases := scalingCases(all)
 	for _, models := range telling(cases) {
-		if ch, ok := b.speedupChart(models); ok {
-			p.Charts = append(p.Charts, ch)
-		}
+		p.Charts.add(b.speedupChart(models))
 	}
 	if len(cases) > maxScalingCharts {
 		p.Chosen = len(cases)
@@ -73,10 +71,8 @@ func (b *builder) scaling() *pageScaling {
 		row := scalingRow{Case: format.Clean(s.Case.TitleWithoutCPUs()), Workload: format.Clean(s.Case.Workload.Name), ID: b.anchor[s.Case.Workload], Model: b.model[s.Model]}
 		for _, n := range cpus {
 			cell := scalingCell{Text: "–"}
-			for k, have := range s.CPUs {
-				if have == n {
-					cell = estimateCell(analysis.SpeedupText(s.Speedups[k]), s.Speedups[k].Center)
-				}
+			if k := slices.Index(s.CPUs, n); k >= 0 {
+				cell = estimateCell(analysis.SpeedupText(s.Speedups[k]), s.Speedups[k].Center)
 			}
 			row.Cells = append(row.Cells, cell)
 		}

@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"slices"
 
 	"switchyard/report/analysis"
 	"switchyard/report/format"
@@ -97,10 +98,8 @@ func (b *builder) profileChart(p *analysis.Profile) *pageChart {
 	var all []series
 	for _, m := range p.Models {
 		s := series{model: b.model[m.Model], title: m.Model}
-		for _, pick := range p.Pick {
-			if pick == m.Model {
-				s.class = "best"
-			}
+		if slices.Contains(p.Pick, m.Model) {
+			s.class = "best"
 		}
 		share := 0.0
 		for i, f := range m.Factors {
