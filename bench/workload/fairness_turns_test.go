@@ -85,7 +85,7 @@ func TestTurns(t *testing.T) {
 		want   string
 		mutant map[bench.Model]bench.Func
 	}{
-		{sleep, "n=10/stack=0", 100, "100 ops took 1.", map[bench.Model]bench.Func{
+		{sleep, "n=10/stack=0", 100, "waits that take 1s one after another did not overlap", map[bench.Model]bench.Func{
 			Greenlet: func(b *bench.B) (uint64, error) { // it stops its hub
 				return raceGreenlets(b, 10, func(*hub.Hub) work {
 					return func(_ int, u *bench.Unit) error { return sleeper(b, u, block) }
