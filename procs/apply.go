@@ -152,7 +152,7 @@ func (p *Pool) pollOwnResult(at func() (*worker, uint64)) {
 	}
 	// Who wanted to wake the collector meanwhile found nobody asleep, so the
 	// collector must be woken if there is anything for it to do.
-	if p.arm(d.workers, 0) == 0 {
+	if p.arm(d.workers, 0, 0) == 0 {
 		p.parker.Arm()
 		p.parker.Wake()
 	}

@@ -267,7 +267,7 @@ func (b *Barrier) sleep(wait *shm.Wait, r uint64) error {
 }
 
 func (b *Barrier) doze(wait *shm.Wait, over func() bool) error {
-	var sleeper shm.Sleeper
+	sleeper := shm.Sleeper{Watchful: true}
 	defer sleeper.End()
 	for !over() {
 		if b.closed() {

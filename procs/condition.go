@@ -260,7 +260,7 @@ func (c *Condition) dequeue(s *conditionSlot) bool {
 }
 
 func (c *Condition) sleep(wait *shm.Wait, slot *conditionSlot) error {
-	var sleeper shm.Sleeper
+	sleeper := shm.Sleeper{Watchful: true}
 	defer sleeper.End()
 	for slot.state.Load() == slotWaiting {
 		if c.closed() {

@@ -139,6 +139,17 @@ func (e *Event) sleep(wait *shm.Wait, before uint32) error {
 	return nil
 }
 
+// Close lets go of the event in this process, where calls that wait return
+// ErrClosed; others keep it.
+func (e *Event) Close() error {
+	if e.seg == nil {
+		return nil
+	}
+	err := e.seg.Close()
+	e.changed.NotifyAll()
+	return err
+}
+
 // String reports whether the event is set.
 func (e *Event) String() string {
 	switch {

@@ -119,7 +119,15 @@ func TestEventSurvivesKilledWaiters(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if err := e.Close(); err != nil {
+	// Close wakes who waits here, however long the next slice is.
+	go func() { done <- silent.Wait(context.Background()) }()
+	eventually(t, "it sleeps", func() bool { return silent.changed.Armed() })
+	for _, c := range []*Event{e, silent} {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := <-done; err != ErrClosed {
 		t.Error(err)
 	}
 	if err := e.Wait(soon(t)); err != ErrClosed {

@@ -127,6 +127,7 @@ type Pool struct {
 	state       poolState
 	broken      error // why no task can be run, or nil
 	watching    bool  // the timer of watchLimits runs
+	resting     bool  // the collector sleeps for longer, as nothing is to be expected
 	scratch     []byte
 	crashes     int // see maxCrashes
 }

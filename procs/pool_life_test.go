@@ -646,6 +646,35 @@ func TestPoolStoppedWorker(t *testing.T) {
 	}
 }
 
+// The collector of a pool without tasks sleeps for as long as nothing happens,
+// and yet sees that a worker does not begin what then comes.
+func TestPoolRests(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 2})
+	if _, err := Map(soon(t), p, testSquare, []int{1, 2, 3, 4}, Chunk(1)); err != nil {
+		t.Fatal(err)
+	}
+	resting := func() bool { p.mu.Lock(); defer p.mu.Unlock(); return p.resting }
+	for _, pid := range p.PIDs() {
+		stopProcess(t, pid)
+		eventually(t, "the pool rests", resting)
+		var rs []*AsyncResult[int]
+		p.collecting.Lock() // it may wake, and do nothing
+		for i := range 4 {
+			rs = append(rs, ApplyAsync(p, testSquare, i))
+		}
+		if resting() {
+			t.Error("it rests with tasks")
+		}
+		p.collecting.Unlock()
+		for i, r := range rs {
+			if v, err := r.Get(soon(t)); v != i*i || err != nil {
+				t.Fatal(v, err)
+			}
+		}
+		syscall.Kill(pid, syscall.SIGCONT)
+	}
+}
+
 // A worker whose ring is full when it has had its last task is told to end as
 // soon as there is room: four tasks of about a quarter of the ring fill it.
 func TestPoolMaxTasksPerChildFullRing(t *testing.T) {

@@ -57,7 +57,7 @@ func (p *Pool) collect() {
 	batch := make([]arrival, 0, batchSize)
 	var workers []*worker
 	idle, burst := 0, 0
-	rescued := time.Now()
+	rescued, lull := time.Now(), taskring.NapLimit
 	for {
 		p.collecting.Lock()
 		p.deliverAll() // what a predecessor left
@@ -75,19 +75,22 @@ func (p *Pool) collect() {
 			break
 		}
 		if busy {
-			idle = 0
+			idle, lull = 0, taskring.NapLimit
 		} else {
 			idle++
 		}
 		nap := time.Duration(0)
 		if idle == collectSpins {
-			nap = p.arm(workers, burst)
+			nap = p.arm(workers, burst, lull)
 		}
 		p.collecting.Unlock()
 		switch {
 		case idle == collectSpins:
 			if nap > 0 {
 				p.parker.Sleep(nap)
+			}
+			if nap == lull {
+				lull = taskring.RestLimit
 			}
 			if now := time.Now(); now.Sub(rescued) >= taskring.NapLimit {
 				p.rescue()
@@ -115,8 +118,9 @@ const collectSpins = 30
 // arm prepares for a sleep until it is woken, and returns how long it may
 // last, or 0 if there is something to do. While results come in bursts (burst
 // of them since the last sleep), the collector asks to be woken only once there
-// are many, or after a short time: fewer wake-ups leave more to the workers.
-func (p *Pool) arm(workers []*worker, burst int) time.Duration {
+// are many, or after a short time: fewer wake-ups leave more to the workers. If
+// nobody has anything to do, the sleep may last for lull; submit ends it.
+func (p *Pool) arm(workers []*worker, burst int, lull time.Duration) time.Duration {
 	p.parker.Arm()
 	many := false
 	p.mu.Lock()
@@ -130,6 +134,8 @@ func (p *Pool) arm(workers []*worker, burst int) time.Duration {
 		w.ring.WakeAt(n)
 		ready = ready || w.ring.Ripe() || n == 1 && w.ring.Pending()
 	}
+	rests := !ready && lull > taskring.NapLimit && p.atRest()
+	p.resting = rests
 	p.mu.Unlock()
 	switch {
 	case ready:
@@ -137,8 +143,17 @@ func (p *Pool) arm(workers []*worker, burst int) time.Duration {
 		return 0
 	case many:
 		return 200 * time.Microsecond
+	case rests:
+		return lull
 	}
 	return taskring.NapLimit
+}
+
+// atRest reports whether nothing is to be expected: no task, and no worker that
+// is to be looked after.
+func (p *Pool) atRest() bool {
+	return p.state == poolOpen && p.broken == nil && !p.hasWork() &&
+		!slices.ContainsFunc(p.workers, func(w *worker) bool { return w.load > 0 || w.full || w.state == workerStuck })
 }
 
 // changed reports whether there is anything but results to deal with. It also

@@ -57,6 +57,10 @@ func (p *Pool) submit(j job) error {
 	}
 	p.pending = append(p.pending, j)
 	p.fill()
+	if p.resting { // somebody must see whether the workers begin
+		p.resting = false
+		p.parker.Wake()
+	}
 	p.mu.Unlock()
 	return nil
 }

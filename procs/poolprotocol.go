@@ -56,15 +56,18 @@ import "fmt"
 //	collector, on its Parker          a worker's result (Worker.Put), a worker
 //	                                  that skipped revoked tasks, and in the
 //	                                  parent whoever adds to failed, changes
-//	                                  the pool's state or sees a worker's end
+//	                                  the pool's state, sees a worker's end, or
+//	                                  has a task for a pool that rests
 //	worker, on its ring               Publish, if it waits for tasks; Release, if
 //	                                  for room
 //	collector, in attachments.take    the reader of the control socket
 //	caller, on its future             who finishes the last piece
 //
-// Both futex sleeps are bounded by taskring.NapLimit, in case that a process
-// dies between its change and its wake. Time limits are watched by a timer that
-// runs only while a task has one (watchLimits).
+// The collector's sleep is bounded by taskring.NapLimit while there are tasks,
+// which it looks after (rescue), and by RestLimit when nobody has anything to
+// do: a worker's death wakes the collector, that of the pool kills the workers,
+// so that no wake-up is lost with a process. Time limits are watched by a timer
+// that runs only while a task has one (watchLimits).
 //
 // # Invariants
 //

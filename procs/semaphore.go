@@ -157,7 +157,7 @@ func (s *Semaphore) acquire(wait *shm.Wait) error {
 		return fromShm(err)
 	}
 	defer s.turns.Unlock()
-	var sleeper shm.Sleeper
+	sleeper := shm.Sleeper{Watchful: true}
 	defer sleeper.End()
 	for {
 		seen, err := s.tryOrArm(wait)

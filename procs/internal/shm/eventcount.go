@@ -33,7 +33,7 @@ func (e *EventCount) Open(seg *Segment, off int) {
 func (e *EventCount) Arm() uint32 { return e.word.Or(listening) | listening }
 
 // Sleep blocks until there was a notification since Arm returned seen, for at
-// most one slice. slept says that it was a whole slice.
+// most one slice. slept is as Sleeper.Sleep says.
 func (e *EventCount) Sleep(s *Sleeper, wait *Wait, seen uint32) (slept bool, err error) {
 	return s.Sleep(wait, e.word, seen)
 }

@@ -74,7 +74,7 @@ func (m *Mutex) lockSlow(wait *Wait) error {
 		return err
 	}
 	defer m.turns.Unlock()
-	var s Sleeper
+	s := Sleeper{Watchful: true}
 	defer s.End()
 	// Who has waited cannot know that nobody else does, so it takes the word
 	// with the bit set: at worst one wake-up for nobody.

@@ -12,8 +12,7 @@ type SharedWaiter struct {
 }
 
 // Sleep blocks until a notification, or over is true, or some time has passed.
-// The caller looks again in a loop. slept says that the caller slept for a
-// whole slice.
+// The caller looks again in a loop. slept is as Sleeper.Sleep says.
 func (c *SharedWaiter) Sleep(e *EventCount, s *Sleeper, wait *Wait, over func() bool) (slept bool, err error) {
 	c.mu.Lock()
 	if c.asleep {

@@ -123,7 +123,7 @@ func (q *Queue) Join(wait *Wait) (lost int, err error) {
 }
 
 func (q *Queue) waitDone(wait *Wait) error {
-	var s Sleeper
+	s := Sleeper{Watchful: true}
 	defer s.End()
 	over := q.allDoneSince()
 	for !over() {

@@ -78,13 +78,15 @@ func TestContextMutex(t *testing.T) {
 }
 
 // Sleeps end with the word's change, the deadline, the context, or the other
-// side's death, which is asked for after a slice only. Slices grow.
+// side's death, which is asked for after a slice only. Slices grow, and stay
+// short only for those who look after others.
 func TestSleeper(t *testing.T) {
 	var word atomic.Uint32
 	var s Sleeper
 	if slept, err := s.Sleep(&Wait{}, &word, 1); slept || err != nil {
 		t.Error("the word has changed already:", slept, err)
 	}
+	s.Watchful = true
 	asked := 0
 	wait := &Wait{Alive: func() bool { asked++; return asked < 7 }}
 	var times []time.Duration
@@ -101,7 +103,7 @@ func TestSleeper(t *testing.T) {
 		}
 		times = append(times, time.Since(start))
 	}
-	for i, least := range []time.Duration{10, 20, 40, 80, 160, 200} {
+	for i, least := range []time.Duration{10, 40, 160, 200, 200, 200} {
 		if times[i] < least*time.Millisecond {
 			t.Errorf("slice %d took %v", i, times[i])
 		}
@@ -110,6 +112,31 @@ func TestSleeper(t *testing.T) {
 		t.Error(err, asked)
 	}
 	s.End() // without a context there is nothing to forget
+	for i, c := range []struct {
+		s    Sleeper
+		wait Wait
+		next time.Duration // after one of 160 ms
+	}{
+		{Sleeper{}, Wait{}, 640 * time.Millisecond},
+		{Sleeper{Watchful: true}, Wait{}, watchSlice},
+		{Sleeper{}, Wait{Alive: func() bool { return true }}, watchSlice},
+	} {
+		c.s.slice = 160 * time.Millisecond
+		told := false
+		for c.s.slice == 160*time.Millisecond { // a signal may end one early
+			slept, err := c.s.Sleep(&c.wait, &word, 0)
+			if err != nil {
+				t.Fatal(i, err)
+			}
+			told = told || slept
+		}
+		if told != c.s.Watchful || c.s.slice != c.next {
+			t.Errorf("%d: told of a slice: %v; the next takes %v", i, told, c.s.slice)
+		}
+	}
+	if long := (&Sleeper{slice: 2 * time.Second}).next(&Wait{}); long != lastSlice {
+		t.Errorf("after 2 s it sleeps for %v", long)
+	}
 	for want, wait := range waitsOver() {
 		wait.Alive = func() bool { return true }
 		var s Sleeper

@@ -417,12 +417,12 @@ func await(p *shm.Parker, ready func() bool) {
 	if spin(ready) {
 		return
 	}
-	for {
+	for nap := NapLimit; ; nap = RestLimit {
 		p.Arm()
 		if ready() {
 			p.Disarm()
 			return
 		}
-		p.Sleep(NapLimit)
+		p.Sleep(nap)
 	}
 }

@@ -30,7 +30,7 @@ const childVar = "PEERS_ROWS_CHILD"
 // children are what a child can be, by the first word. Each is given the other
 // words, and what it returns is printed.
 var children = map[string]func(args []string) (string, error){
-	"echo": serveEcho, "load": loadEcho, "ring": ring, "idle": idle,
+	"echo": serveEcho, "load": loadEcho, "ring": ring,
 	"parked": parked, "sleepers": sleepers, "parks": parks, "pinned": pinned,
 }
 

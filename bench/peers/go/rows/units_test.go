@@ -3,20 +3,21 @@
 package rows
 
 import (
-	"context"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"switchyard/greenlet"
 	"switchyard/greenlet/hub"
-	"switchyard/procs"
 )
 
 // BenchmarkSleepers is a hundred thousand greenlets of a hub, or goroutines,
@@ -176,86 +177,23 @@ func proportional() float64 {
 
 // BenchmarkIdle is how much processor time a program takes in ten seconds, with
 // its processes, while it has a pool without a task, a process that waits for a
-// queue, and a hub that waits for a connection.
+// queue, and a hub that waits for a connection; and while it has none of them.
+// The program links none of what this one does for its other rows: who imports
+// ants has two goroutines that wake all the time.
 func BenchmarkIdle(b *testing.B) {
-	m := inTurn(b, func() float64 { return numbers(b, child("idle"))[0] })
+	exe := filepath.Join(b.TempDir(), "idle")
+	if out, err := exec.Command("go", "build", "-o", exe, "./testdata/idle").CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	with := func(what string) func() float64 {
+		return func() float64 {
+			cmd := exec.Command(exe, what)
+			cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+			cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+			return numbers(b, cmd)[0]
+		}
+	}
+	m := inTurn(b, with("all"), with("none"))
 	b.ReportMetric(m[0]/1e6, "cpu-ms/10s")
-}
-
-var getOne = procs.Register("rows.get", func(ctx context.Context, q *procs.Queue[int]) (int, error) { return q.Get(ctx) })
-
-func idle([]string) (string, error) {
-	ctx := context.Background()
-	pool, err := procs.NewPool(procs.PoolConfig{Workers: 2})
-	if err != nil {
-		return "", err
-	}
-	defer pool.Terminate()
-	if v, err := procs.Apply(ctx, pool, addOne, 1); v != 2 || err != nil {
-		return "", fmt.Errorf("%d, %w", v, err)
-	}
-	q, err := procs.NewQueue[int](0)
-	if err != nil {
-		return "", err
-	}
-	defer q.Close()
-	p := procs.NewProcess(getOne, q, procs.ProcessConfig{GOMAXPROCS: 1})
-	if err := p.Start(); err != nil {
-		return "", err
-	}
-	var took int64
-	err = hub.Run(func(h *hub.Hub) error {
-		l, err := h.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		(&hub.StreamServer{Handle: func(*hub.Conn) error { return nil }}).Start(h, l)
-		if err := h.Sleep(2 * time.Second); err != nil { // what was begun is done
-			return err
-		}
-		before, err := treeTime()
-		if err != nil {
-			return err
-		}
-		if err := h.Sleep(10 * time.Second); err != nil {
-			return err
-		}
-		after, err := treeTime()
-		took = after - before
-		return err
-	})
-	if err != nil {
-		return "", err
-	}
-	if err := q.Put(ctx, 1); err != nil {
-		return "", err
-	}
-	return fmt.Sprint(took), p.Join(ctx)
-}
-
-// treeTime is the processor time, in ns, that this process and its children
-// have had, which have no children.
-func treeTime() (ns int64, err error) {
-	pids := []string{strconv.Itoa(os.Getpid())}
-	for _, c := range procs.ActiveChildren() {
-		pids = append(pids, strconv.Itoa(c.PID()))
-	}
-	for _, pid := range pids {
-		threads, err := os.ReadDir("/proc/" + pid + "/task")
-		if err != nil {
-			return 0, err
-		}
-		for _, t := range threads {
-			data, err := os.ReadFile("/proc/" + pid + "/task/" + t.Name() + "/schedstat")
-			if err != nil {
-				return 0, err
-			}
-			var run int64
-			if _, err := fmt.Sscan(string(data), &run); err != nil {
-				return 0, err
-			}
-			ns += run
-		}
-	}
-	return ns, nil
+	b.ReportMetric(m[1]/1e6, "without-ms/10s")
 }
