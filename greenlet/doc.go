@@ -26,7 +26,8 @@
 //   - the error that a child's run function returned, unless it is [ErrExit]
 //     or wraps it: that only means that the child ended early;
 //   - a child's panic, as a panic with a [*PanicError] that holds the child's
-//     stack; or its runtime.Goexit, as another one.
+//     stack; or its runtime.Goexit, as another one. A deferred function that
+//     panics while a Goexit unwinds the child makes it a panic.
 //
 // The result of a dead parent's child goes to the parent's parent, and so on to
 // the main greenlet, which does not die. A parent that is not started is

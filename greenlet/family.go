@@ -108,11 +108,11 @@ func (f *family[T]) settle(g *Greenlet[T], v T, m message) (*Greenlet[T], T, mes
 		case c.state == pending && m == message{} && !f.closing:
 			return g, v, m
 		}
-		c.state = dead
-		c.run = nil
-		if m.err != nil && errors.Is(m.err, ErrExit) {
+		if m.err != nil && errors.Is(m.err, ErrExit) { // first: a method Is may panic
 			m.err = nil
 		}
+		c.state = dead
+		c.run = nil
 		g = c.parent
 	}
 }
@@ -213,9 +213,6 @@ func (f *family[T]) end(v T, m message) (*Greenlet[T], T, message) {
 		c.before.after, c.after.before = c.after, c.before
 	}
 	c.before, c.after = nil, nil
-	if m.err != nil && errors.Is(m.err, ErrExit) {
-		m.err = nil
-	}
 	f.origin = g
 	quiet := m.exit && (f.closing || c.killed) // it was made to exit
 	g, v, m = f.settle(c.parent, v, m)
@@ -282,26 +279,46 @@ func life[T any](f *family[T]) iter.Seq[struct{}] {
 }
 
 // live calls the run function of the current greenlet and returns its result.
-// If it exits by runtime.Goexit, live does not return: the goroutine unwinds.
+// If it exits by runtime.Goexit, live does not return: the goroutine unwinds. A
+// deferred function that panics meanwhile does not stop that, although call
+// recovers the panic; but it is the panic that the parent hears of.
 func (f *family[T]) live(w *slot) (v T, m message) {
-	returned := false
+	unwinds := true
 	defer func() {
-		if returned {
-			return
+		if unwinds {
+			m.exit = m.fail == nil
+			f.exitByGoexit(w, m)
 		}
-		if p := recover(); p != nil {
-			m.fail = asPanic(p, f.current.String())
-		} else {
-			f.exitByGoexit(w)
+	}()
+	v, ok := f.call(&m)
+	unwinds = false
+	if !ok && m.fail == nil { // panic(nil), under GODEBUG=panicnil=1
+		m.fail = asPanic(new(runtime.PanicNilError), f.current.String())
+	}
+	return v, m
+}
+
+// call calls the run function of the current greenlet, and whatever of its
+// error's methods is called at its end, and reports whether they returned. If
+// they did not, but call does, they panicked.
+func (f *family[T]) call(m *message) (v T, returned bool) {
+	defer func() {
+		if !returned {
+			if p := recover(); p != nil {
+				m.fail = asPanic(p, f.current.String())
+			}
 		}
 	}()
 	arg, _ := f.take() // a message would have killed it unstarted
 	g := f.current
 	run := g.run
 	g.run = nil
-	v, m.err = run(g, arg)
-	returned = true
-	return v, m
+	v, err := run(g, arg)
+	if err == nil || errors.Is(err, ErrExit) {
+		return v, true
+	}
+	m.err = err
+	return v, true
 }
 
 // exitByGoexit ends the current greenlet, whose goroutine w unwinds and will
@@ -309,9 +326,9 @@ func (f *family[T]) live(w *slot) (v T, m message) {
 // in w by next die too, but not one parked by yield. If it is by next, a fresh
 // worker takes its place, by yield, and it moves to the fresh worker's slot,
 // also by yield; then first w ends and then the fresh worker, both harmlessly.
-func (f *family[T]) exitByGoexit(w *slot) {
+func (f *family[T]) exitByGoexit(w *slot, m message) {
 	var zero T
-	g, v, m := f.end(zero, message{exit: true})
+	g, v, m := f.end(zero, m)
 	f.put(g, v, m)
 	heir := &g.seat
 	if !w.inner {

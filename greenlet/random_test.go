@@ -96,6 +96,9 @@ func (p *program) body(self, v int) (int, error) {
 			}
 		case 10:
 			if self != 0 && !p.calm {
+				if p.draw(2) == 0 {
+					defer func() { panic(fmt.Sprint("panic at the exit of ", self)) }()
+				}
 				runtime.Goexit()
 			}
 		case 11:
