@@ -610,3 +610,59 @@ func TestExecutorMapLate(t *testing.T) {
 		})
 	}
 }
+
+// endings are the ways in which a task can end other than by returning. If a
+// deferred function panics while a Goexit unwinds the task, that is what became
+// of it: nothing else tells of the panic.
+var endings = []struct {
+	name string
+	end  func()
+	want string
+}{
+	{"panic", func() { panic("oh") }, "panic: oh"},
+	{"panic with nil", func() { panic(nil) }, "panic: " + new(runtime.PanicNilError).Error()},
+	{"panic while a panic unwinds", func() { defer func() { panic("second") }(); panic("first") }, "panic: second"},
+	{"panic with an error that panics", func() { panic(quiet{func() { panic("no") }}) }, "panic: %!v(PANIC=Error method: no)"},
+	{"panic with an error that exits", func() { panic(quiet{runtime.Goexit}) }, "panic: (a procs_test.quiet whose own text cannot be had)"},
+	{"Goexit", runtime.Goexit, "procs: the task called runtime.Goexit"},
+	{"Goexit while a panic unwinds", func() { defer runtime.Goexit(); panic("oh") }, "procs: the task called runtime.Goexit"},
+	{"panic while a Goexit unwinds", func() { defer func() { panic("oh") }(); runtime.Goexit() }, "panic: oh"},
+	{"panic, recovered, while a Goexit unwinds", func() {
+		defer func() { recover() }()
+		defer func() { panic("oh") }()
+		runtime.Goexit()
+	}, "procs: the task called runtime.Goexit"},
+}
+
+// A quiet error has no text.
+type quiet struct{ fails func() }
+
+func (q quiet) Error() string { q.fails(); return "" }
+
+var testEnding = procs.Register("test.ending", func(_ context.Context, which int) (int, error) {
+	if which < len(endings) {
+		endings[which].end()
+	}
+	return which, nil
+})
+
+// However a task ends, its future says so, and the worker goes on: the next
+// task hears nothing of it.
+func TestEndings(t *testing.T) {
+	eachExecutor(t, 1, func(t *testing.T, e *procs.Executor) {
+		for i, c := range endings {
+			if err := procs.Submit(e, testEnding, i).Err(procs.Soon(t)); err == nil || err.Error() != c.want {
+				t.Errorf("%s: %v, not %s", c.name, err, c.want)
+			}
+			if v, err := procs.Submit(e, testEnding, len(endings)).Result(procs.Soon(t)); v != len(endings) || err != nil {
+				t.Errorf("after %s: %v, %v", c.name, v, err)
+			}
+		}
+		fs := []*procs.Future[int]{procs.Submit(e, testEnding, 5), procs.Submit(e, testEnding, 7), procs.Submit(e, testEnding, 5)}
+		for i, f := range fs { // what one ended with is not the next one's
+			if err := f.Err(procs.Soon(t)); err == nil || err.Error() != endings[5+i%2*2].want {
+				t.Errorf("%d: %v", i, err)
+			}
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package procs
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -178,9 +179,10 @@ func (s *taskServer) listen() {
 // (runtime.Goexit) ends serve as well; another serve then takes over.
 func (s *taskServer) serve(done chan struct{}) {
 	var cur *taskring.Task
+	var panicked error
 	defer func() {
 		if cur != nil {
-			s.fail(cur.Seq, errGoexit)
+			s.fail(cur.Seq, cmp.Or(panicked, errGoexit))
 			s.ring.Done()
 			s.finished()
 			go s.serve(done)
@@ -198,7 +200,7 @@ func (s *taskServer) serve(done chan struct{}) {
 		ctx := s.begin(t.Seq)
 		if s.ring.Claim(t) {
 			cur = t
-			s.run(t, ctx, payload)
+			s.run(t, ctx, payload, &panicked)
 			cur = nil
 		} else {
 			s.att.skip(t.Seq, t.Flags)
@@ -210,8 +212,10 @@ func (s *taskServer) serve(done chan struct{}) {
 
 var errGoexit = errors.New("procs: the task called runtime.Goexit")
 
-// run runs one task and publishes its result.
-func (s *taskServer) run(t *taskring.Task, ctx *taskContext, payload []byte) {
+// run runs one task and publishes its result. It does not return if the task
+// ends the goroutine; if a deferred function of the task's panics meanwhile,
+// panicked is set.
+func (s *taskServer) run(t *taskring.Task, ctx *taskContext, payload []byte, panicked *error) {
 	if t.Flags&taskring.Timed != 0 {
 		t.Started.Store(kernel.Monotonic())
 	}
@@ -224,7 +228,8 @@ func (s *taskServer) run(t *taskring.Task, ctx *taskContext, payload []byte) {
 	}
 	defer out.Close() // of what is left, also when the task ends this goroutine
 	s.room = nil
-	b, err := s.call(t, ctx, payload, &in, &out)
+	*panicked = nil
+	b, err := s.call(t, ctx, payload, &in, &out, panicked)
 	ctx.cancel()
 	if err != nil {
 		s.fail(t.Seq, err)
@@ -270,10 +275,11 @@ func (s *taskServer) publish(seq uint64, flags uint32, b []byte, w *wire) error 
 	return nil
 }
 
-// call calls the function, and turns a panic into an error.
-func (s *taskServer) call(t *taskring.Task, ctx context.Context, payload []byte, in, out *wire) (b []byte, err error) {
+// call calls the function, and turns a panic into an error, panicked.
+func (s *taskServer) call(t *taskring.Task, ctx context.Context, payload []byte, in, out *wire, panicked *error) (b []byte, err error) {
 	defer s.att.done(t.Flags) // before the pool has the result, and lays the next argument there
-	defer fault.Recover(&err)
+	defer func() { err = cmp.Or(*panicked, err) }()
+	defer fault.Recover(panicked)
 	f, err := findFunc(t.Func)
 	if err != nil {
 		return nil, err

@@ -48,7 +48,7 @@ func (h *Hub) elsewhere(work func() error, done func(err error)) {
 	go func() {
 		defer h.awaits.Done()
 		call(work, func(how ending, err error) {
-			if p, ok := err.(*PanicError); ok && how != returned {
+			if p := panicOf(how, err); p != nil {
 				p.Greenlet = "awaited call"
 			}
 			h.notify(func() {

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"errors"
+	"runtime"
 	"runtime/debug"
 
 	"switchyard/greenlet"
@@ -27,7 +28,27 @@ const (
 func call(f func() error, ended func(how ending, err error)) {
 	how, err := exited, ErrGoexit
 	defer func() { ended(how, err) }()
-	how = try(f, &err)
+	how = try(f, &err).confirmed(&err)
+}
+
+// confirmed is for what try returned, if it did: then f did not exit, although it
+// left no trace of a panic. It was a nil one, under GODEBUG=panicnil=1.
+func (how ending) confirmed(err *error) ending {
+	if how == exited {
+		*err = &PanicError{Value: new(runtime.PanicNilError), Stack: debug.Stack()}
+		return panicked
+	}
+	return how
+}
+
+// panicOf returns the panic that ended what was called: also that of a deferred
+// function during a Goexit, which goes on regardless.
+func panicOf(how ending, err error) *PanicError {
+	if how == returned {
+		return nil
+	}
+	p, _ := err.(*PanicError)
+	return p
 }
 
 // try returns unless f exits. A deferred function of f's that panics during a
@@ -122,7 +143,7 @@ func (h *Hub) runCallbacks() {
 // callbackEnded reports a callback that panicked. A Goexit goes on; see
 // serveCallbacks.
 func (h *Hub) callbackEnded(how ending, err error) {
-	if p, ok := err.(*PanicError); ok {
+	if p := panicOf(how, err); p != nil {
 		h.reportPanic(nil, p)
 	}
 }

@@ -62,7 +62,7 @@ func (h *Hub) runOthers(self *carrier, _ struct{}) (struct{}, error) {
 			g.extra().carrier = id
 			h.watch.note(g)
 		}
-		h.ended(g, try(g.fn, &g.err))
+		h.ended(g, try(g.fn, &g.err).confirmed(&g.err))
 		n := h.next()
 		if n.co == nil {
 			n.co, n.started = self, true

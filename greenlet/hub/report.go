@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 )
 
@@ -56,6 +57,9 @@ func (h *Hub) reportUnread() {
 
 // reportPanic reports a panic of g, or of a callback if g is nil.
 func (h *Hub) reportPanic(g *Greenlet, p *PanicError) {
+	if g == nil {
+		p.Greenlet = callbackName
+	}
 	if h.config.OnError == nil {
 		printError(g, p)
 		return
@@ -75,8 +79,8 @@ func (h *Hub) handle(g *Greenlet, err error) {
 			handler(g, err)
 		}
 		return nil
-	}, func(_ ending, failed error) {
-		if worse, ok := failed.(*PanicError); ok {
+	}, func(how ending, failed error) {
+		if worse := panicOf(how, failed); worse != nil {
 			printError(g, err)
 			printError(nil, worse)
 		}
@@ -85,12 +89,24 @@ func (h *Hub) handle(g *Greenlet, err error) {
 
 // printError prints an error to standard error, a panic with its stack.
 func printError(g *Greenlet, err error) {
-	who, stack := callbackName, ""
+	who := callbackName
 	if g != nil {
 		who = g.String()
 	}
+	fmt.Fprintf(os.Stderr, "hub: %s: %s\n", who, textOf(err))
+}
+
+// textOf returns what err says, if its methods, the user's, end at all. They
+// run on a goroutine of their own, whatever they do to it: printError is also
+// called in the midst of a change.
+func textOf(err error) string {
+	const mute = "(a %T whose own text cannot be had)"
+	text := fmt.Sprintf(mute, err)
 	if p, ok := err.(*PanicError); ok {
-		stack = fmt.Sprintf("\n%s", p.Stack)
+		text = (&PanicError{Value: fmt.Sprintf(mute, p.Value), Stack: p.Stack, Greenlet: p.Greenlet}).Error()
 	}
-	fmt.Fprintf(os.Stderr, "hub: %s: %v%s\n", who, err, stack)
+	var one sync.WaitGroup
+	one.Go(func() { text = fmt.Sprint(err) })
+	one.Wait()
+	return text
 }

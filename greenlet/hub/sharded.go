@@ -37,9 +37,7 @@ func (c Config) RunSharded(n int, f func(h *Hub, shard int) error) error {
 					return f(h, i)
 				})
 			}, func(how ending, err error) {
-				if how == panicked {
-					panics[i] = err.(*PanicError)
-				}
+				panics[i] = panicOf(how, err)
 				if err != nil && s.fail(i) != i && errors.Is(err, ErrExit) {
 					err = nil
 				}

@@ -387,7 +387,7 @@ func TestPostWhileTheHubEnds(t *testing.T) {
 		})
 		p := NewThreadPool(h, 1)
 		p.Spawn(func() error { called++; return nil })
-		must(t, h.Sleep(time.Millisecond))
+		must(t, h.Yield()) // both have begun
 	})
 	if answered != 1 || called != 1 {
 		t.Errorf("%d answers, %d calls", answered, called)

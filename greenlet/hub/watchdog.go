@@ -84,8 +84,8 @@ func (h *Hub) tellBlocked(f func(Blocked), b Blocked) {
 	var one sync.WaitGroup
 	one.Go(func() {
 		call(func() error { f(b); return nil }, func(how ending, err error) {
-			if how == panicked {
-				h.notify(func() { h.reportPanic(nil, err.(*PanicError)) })
+			if p := panicOf(how, err); p != nil {
+				h.notify(func() { h.reportPanic(nil, p) })
 			}
 		})
 	})

@@ -119,6 +119,12 @@ func TestInitializerFails(t *testing.T) {
 		"error":  {func() error { return os.ErrPermission }, "permission denied"},
 		"panic":  {func() error { panic("no") }, "panic: no"},
 		"goexit": {func() error { runtime.Goexit(); return nil }, "Goexit"},
+		"panic while Goexit unwinds": {func() error {
+			defer func() { panic("late") }()
+			runtime.Goexit()
+			return nil
+		}, "panic: late"},
+		"Goexit while a panic unwinds": {func() error { defer runtime.Goexit(); panic("lost") }, "Goexit"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newExecutor(t, threads.Config{Workers: 2, Initializer: c.init})

@@ -98,6 +98,7 @@ var errGoexit = errors.New("it called runtime.Goexit")
 // work is a worker, from when tasks wait until none do.
 func (w *workers) work() {
 	initialised, returned := w.wake(), false
+	failed := errGoexit // the initializer
 	defer func() {
 		switch {
 		case returned:
@@ -105,13 +106,13 @@ func (w *workers) work() {
 			w.disown()
 			w.start()
 		default:
-			w.breakDown(errGoexit)
+			w.breakDown(failed)
 			w.take()
 		}
 	}()
 	if !initialised {
-		if err := guard(w.config.Initializer); err != nil {
-			w.breakDown(err)
+		if guard(w.config.Initializer, &failed); failed != nil {
+			w.breakDown(failed)
 		}
 		initialised = true
 	}
@@ -229,16 +230,15 @@ func (w *workers) endIfDone() {
 
 func (w *workers) Stop() { w.cancel() }
 
-// guard turns a panic into the error that one in another process gives.
-func guard(f func() error) error {
-	err := recovered(f)
-	if p, ok := err.(*fault.Panic); ok {
-		return bridge.DecodeError(bridge.EncodeError(p))
-	}
-	return err
-}
-
-func recovered(f func() error) (err error) {
-	defer fault.Recover(&err)
-	return f()
+// guard turns a panic into the error that one in another process gives: also if
+// it is that of a deferred function during a Goexit, after which guard does not
+// return.
+func guard(f func() error, err *error) {
+	defer func() {
+		if p, ok := (*err).(*fault.Panic); ok {
+			*err = bridge.DecodeError(bridge.EncodeError(p))
+		}
+	}()
+	defer fault.Recover(err)
+	*err = f()
 }
