@@ -31,8 +31,8 @@ func call(f func() error, ended func(how ending, err error)) {
 	how = try(f, &err).confirmed(&err)
 }
 
-// confirmed is for what try returned, if it did: then f did not exit, although it
-// left no trace of a panic. It was a nil one, under GODEBUG=panicnil=1.
+// confirmed is for what try returned, if it did: then f did not exit, although
+// it left no trace of a panic. It was a nil one, under GODEBUG=panicnil=1.
 func (how ending) confirmed(err *error) ending {
 	if how == exited {
 		*err = &PanicError{Value: new(runtime.PanicNilError), Stack: debug.Stack()}
