@@ -94,7 +94,7 @@ func TestRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	calibration := Calibration{time.Second, 5, []CalibratedCase{{"Lock/tasks=2/model=a-2", 10, 20, 30, 5, 200, true}}}
+	calibration := Calibration{time.Second, 5, []CalibratedCase{{"Lock/tasks=2/model=a-2", 10, 20, 30, 5, 200, true}}, []CalibratedCase{{Case: "Lock/tasks=8/model=a-2", Overhead: 7}}}
 	like := Like{Time{time.Date(2026, 11, 19, 1, 2, 3, 0, time.UTC)}, true, Calibration{Benchtime: time.Minute, Cases: calibration.Cases}}
 	text = append(text, must(t, like)...)
 	text = append(text, must(t, calibration)...)

@@ -147,6 +147,10 @@ type Calibration struct {
 	Benchtime time.Duration    `json:"benchtime_ns"` // per result, after a cut to fit the budget
 	Spent     time.Duration    `json:"spent_ns"`     // of the budget
 	Cases     []CalibratedCase `json:"cases"`
+
+	// LeftOut are the cases that the budget did not hold, and what is known of
+	// them: perhaps nothing, or only that a call takes the overhead and more.
+	LeftOut []CalibratedCase `json:"left_out,omitempty"`
 }
 
 // A CalibratedCase is what the calibrating pass found of one case.

@@ -29,7 +29,11 @@ func (r *Run) blocks(ctx context.Context) error {
 			return err
 		}
 		r.past = append(r.past, done)
-		at, more = r.next()
+		if at, more = r.next(); more && at.Attempt == 1 {
+			if err := r.leaveAfter(ctx, at.Block); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -108,8 +112,10 @@ func (r *Run) sitting(ctx context.Context, session int) error {
 }
 
 // filling reports whether what is left of the budget goes into more blocks than
-// were asked for: they were shortened for it.
-func (r *Run) filling() bool { return r.Budget > 0 && r.Benchtime < r.asked }
+// were asked for: they were shortened for it, or others left out.
+func (r *Run) filling() bool {
+	return r.Budget > 0 && (r.Benchtime < r.asked || len(r.leftOut) > 0)
+}
 
 // timeFor reports whether the budget holds n more blocks.
 func (r *Run) timeFor(n int) bool {

@@ -79,8 +79,9 @@ func TestFit(t *testing.T) {
 		"a pause of a session":                 {5340 * ms, 20 * ms, two, false, 2, 10 * ms, 10000, cut("10ms", "5.34s")},
 		"7 ms":                                 {100 * ms, 20 * ms, two, false, 1, 7 * ms, 5000, cut("7ms", "100ms")},
 		"7 ms and less":                        {60 * ms, 20 * ms, two, false, 1, 3 * ms, 2000, cut("3ms", "60ms")},
-		"two of three": {45 * ms, 20 * ms, two, false, 1, 2 * ms, 2000,
-			append(cut("2ms", "45ms"), "the budget of 45ms holds about 2 of 3 results per case")},
+		"one of two cases":                     {45 * ms, 20 * ms, []time.Duration{us, 400 * us}, false, 1, 7 * ms, 5000, cut("7ms", "45ms")},
+		"two of three": {27 * ms, 20 * ms, []time.Duration{us}, false, 1, 2 * ms, 2000,
+			append(cut("2ms", "27ms"), "the budget of 27ms holds about 2 of 3 results per case")},
 		"no cases": {20 * ms, 20 * ms, nil, false, 1, 20 * ms, 1000, nil},
 		// Ten ops of 40 ms each, whatever the bench time: 3 * (5 + 440) ms.
 		"long ops":         {1700 * ms, 20 * ms, []time.Duration{us, 40 * ms}, false, 1, 20 * ms, 20000, nil},
@@ -121,10 +122,10 @@ func TestFit(t *testing.T) {
 			t.Errorf("%s: bench time %v, %d ops, notes %q, %v; want %v, %d", name, r.Benchtime, r.cases[0].N, told.texts, err, tt.want, tt.n)
 		}
 	}
-	// 14.4 ms a block: the budget does not hold the first one.
-	r, _ := budgetRun(22*ms, 20*ms, us, us)
-	if err := r.fit(); err == nil || err.Error() != "the budget of 22ms is too small for 3 cases with 3 results each: give it 1s, or take fewer workloads, models or results" {
-		t.Errorf("a budget of 22 ms: %v", err)
+	// 7.2 ms a result: the budget does not hold one.
+	r, _ := budgetRun(15*ms, 20*ms, us, us)
+	if err := r.fit(); err == nil || err.Error() != "the budget of 15ms is too small for 3 cases with 3 results each: give it 1s, or take fewer workloads, models or results" {
+		t.Errorf("a budget of 15 ms: %v", err)
 	}
 }
 

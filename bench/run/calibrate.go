@@ -17,30 +17,32 @@ func (r *Run) calibrate(ctx context.Context) error {
 	if r.Checkpoint != nil && r.Checkpoint.Calibration != nil {
 		return nil
 	}
-	like := make(map[string]benchlog.CalibratedCase)
-	if r.Like != nil {
-		r.Benchtime = r.Like.Benchtime
-		for _, c := range r.Like.Cases {
-			like[c.Case] = c
-		}
-	}
+	r.takeOver()
 	r.scouted = make(map[benchlog.Case]*trial)
-	for i, c := range r.order(0) {
+	order := r.order(0)
+	if r.Budget > 0 {
+		r.byImportance(order)
+	}
+	var last *caseState
+	full := "" // why the group is left out
+	for _, c := range order {
 		s := r.index[c]
 		if s.excluded {
 			continue
 		}
+		if last == nil || groupOf(last.Case) != groupOf(c) || last.back != s.back {
+			last, full = s, r.noRoom(s)
+		}
+		if full != "" {
+			r.leave(s, full)
+			continue
+		}
 		r.step("calibrate", c)
-		if err := r.find(ctx, s, like[c.String()]); err != nil {
+		err := r.find(ctx, s, r.likes[c.String()])
+		if r.afford(s, err); err != nil && !s.excluded {
 			if err := r.drop(ctx, s, "calibrate", err); err != nil {
 				return err
 			}
-		}
-		if r.Budget > 0 && r.left() <= 0 {
-			r.Benchtime = minBenchtime
-			r.settle()
-			whole := r.spent() + time.Duration(r.Count)*r.blockCost() // of the cases so far
-			return r.tooSmall(len(r.cases), time.Duration(float64(whole)*float64(len(r.cases))/float64(i+1)))
 		}
 	}
 	if err := r.refine(ctx); err != nil {
@@ -49,8 +51,14 @@ func (r *Run) calibrate(ctx context.Context) error {
 	if err := r.fit(); err != nil {
 		return err
 	}
-	r.compareN(like)
+	r.compareN()
+	if err := r.noteLeftOut(ctx); err != nil {
+		return err
+	}
 	cal := benchlog.Calibration{Benchtime: r.Benchtime, Spent: r.spent()}
+	for _, l := range r.leftOut {
+		cal.LeftOut = append(cal.LeftOut, l.known)
+	}
 	for _, s := range r.cases {
 		if !s.excluded {
 			cal.Cases = append(cal.Cases, s.CalibratedCase)
@@ -59,28 +67,65 @@ func (r *Run) calibrate(ctx context.Context) error {
 	return r.Log.note(cal)
 }
 
+// takeOver takes over what the earlier run knew.
+func (r *Run) takeOver() {
+	r.likes = make(map[string]benchlog.CalibratedCase)
+	if r.Like == nil {
+		return
+	}
+	r.Benchtime = r.Like.Benchtime
+	for _, c := range r.Like.Cases {
+		r.likes[c.Case] = c
+	}
+	if r.Budget <= 0 {
+		return
+	}
+	for _, c := range r.Like.LeftOut {
+		r.likes[c.Case] = c
+		if s := r.index[benchlog.ParseCase(c.Case)]; s != nil {
+			s.back = true
+		}
+	}
+}
+
 // find learns how long the ops and the calls of a case take, and how many ops a
 // result needs: as many as in the earlier run, if that suits.
 func (r *Run) find(ctx context.Context, s *caseState, like benchlog.CalibratedCase) error {
+	if s.back {
+		like.N = 0
+	}
 	if like.N > 0 {
 		s.Batch = like.Batch
-		err := r.probe(ctx, s, Invocation{Case: s.Case, N: like.N, Op: like.Op, Benchtime: r.Benchtime}, r.cost(&caseState{CalibratedCase: like}))
+		n := r.enough(s, like)
+		err := r.probe(ctx, s, Invocation{Case: s.Case, N: n, Op: like.Op, Benchtime: r.Benchtime}, r.cost(&caseState{CalibratedCase: like}))
 		if err != nil {
 			return err
 		}
-		if s.suits(s.N, r.Benchtime) {
+		if r.suits(s, like.N, r.Benchtime) {
 			s.like = like
+			if n < like.N {
+				s.scale(like.N)
+			}
 			return nil
 		}
 	}
 	if err := r.probe(ctx, s, Invocation{Case: s.Case, Benchtime: r.Benchtime}, 0); err != nil || like.N == 0 {
 		return err
 	}
-	if s.suits(like.N, r.Benchtime) { // a disturbed call is no reason to give it up
+	if r.suits(s, like.N, r.Benchtime) { // a disturbed call is no reason to give it up
 		s.like = like
 		s.scale(like.N)
 	}
 	return nil
+}
+
+// enough returns how many ops of an earlier run's N tell how long one takes:
+// one lap, or a tenth, does where all of them take long.
+func (r *Run) enough(s *caseState, like benchlog.CalibratedCase) int {
+	if r.share == 0 || like.Timed < costlyShares*r.share || r.info(s.Case.Workload).ByLatency() {
+		return like.N
+	}
+	return min(like.N, max(like.Batch, (like.N/leastBatches+like.Batch-1)/like.Batch*like.Batch))
 }
 
 // scale gives the case another N.
@@ -98,11 +143,12 @@ func (s *caseState) length() float64 { return float64(s.Timed) / float64(s.N) }
 // much again as another's.
 const likeWithin = 4
 
-// suits reports whether N, which an earlier run had, is still a good one.
-func (s *caseState) suits(n int, benchtime time.Duration) bool {
+// suits reports whether N, which an earlier run had, is still a good one. Laps
+// may take twice as long as those that the run finds itself.
+func (r *Run) suits(s *caseState, n int, benchtime time.Duration) bool {
 	timed := s.length() * float64(n)
-	return n >= leastOps(likeWithin*s.length(), s.Batch) && timed*likeWithin >= float64(benchtime) &&
-		(timed <= likeWithin*float64(benchtime) || n <= leastBatches*s.Batch)
+	return n >= leastOps(likeWithin*s.length(), s.Batch, r.longLaps()) && timed*likeWithin >= float64(benchtime) &&
+		(timed <= likeWithin*float64(benchtime) || n <= leastOps(s.length()/2, s.Batch, r.longLaps()))
 }
 
 // opsFor returns the N of a case at a bench time. Where it has that of an
@@ -111,17 +157,22 @@ func (s *caseState) suits(n int, benchtime time.Duration) bool {
 func (r *Run) opsFor(s *caseState, benchtime time.Duration) int {
 	if n := s.like.N; n > 0 {
 		if benchtime != r.Like.Benchtime {
-			n = ops(max(float64(s.like.Timed)/float64(n), float64(s.like.Op)), benchtime, s.Batch)
+			n = ops(max(float64(s.like.Timed)/float64(n), float64(s.like.Op)), benchtime, s.Batch, r.longLaps())
 		}
-		if s.suits(n, benchtime) {
+		if r.suits(s, n, benchtime) {
 			return n
 		}
 	}
-	return ops(s.length(), benchtime, s.Batch)
+	return ops(s.length(), benchtime, s.Batch, r.longLaps())
 }
 
 // probe calls the runner once, and learns from it.
 func (r *Run) probe(ctx context.Context, s *caseState, in Invocation, expected time.Duration) error {
+	if patience := r.patience(); patience > 0 {
+		var cancel func()
+		ctx, cancel = context.WithTimeoutCause(ctx, patience, r.tooLong)
+		defer cancel()
+	}
 	began := r.Now()
 	out, err := r.exec(ctx, in, expected)
 	if err != nil {
@@ -182,8 +233,9 @@ func (r *Run) fit() error {
 		return nil
 	}
 	was, left := r.Benchtime, r.left()-r.pauses()
+	r.leaveBefore(left)
 	longest := r.longest(time.Duration((1 - headroom) * float64(left)))
-	grown := r.Like == nil || !r.Like.Chosen && float64(longest) > likeGrows*float64(was)
+	grown := r.Like == nil || !r.Like.Chosen && len(r.leftOut) == 0 && float64(longest) > likeGrows*float64(was)
 	if grown || r.blockCost()*time.Duration(r.Count) > left {
 		r.Benchtime = longest
 		r.settle()
@@ -193,6 +245,9 @@ func (r *Run) fit() error {
 	}
 	switch block := r.blockCost(); {
 	case block > left:
+		for _, l := range r.leftOut {
+			block += r.cost(&caseState{CalibratedCase: l.known})
+		}
 		return r.tooSmall(len(r.cases), r.spent()+r.pauses()+block*time.Duration(r.Count))
 	case block*time.Duration(r.Count) > left:
 		r.note(fmt.Sprintf("the budget of %v holds about %d of %d results per case", r.Budget, left/block, r.Count))
@@ -204,21 +259,20 @@ func (r *Run) fit() error {
 // which all blocks take no more than that.
 func (r *Run) longest(all time.Duration) time.Duration {
 	benchtime := r.asked
-	for benchtime > minBenchtime {
-		var block time.Duration
-		for _, s := range r.cases {
-			if !s.excluded {
-				one := *s
-				one.scale(r.opsFor(s, benchtime))
-				block += r.cost(&one)
-			}
-		}
-		if block*time.Duration(r.Count) <= all {
-			break
-		}
+	for benchtime > minBenchtime && r.blocksAt(benchtime) > all {
 		benchtime = shorter(benchtime)
 	}
 	return benchtime
+}
+
+// blocksAt estimates what all blocks take at a bench time.
+func (r *Run) blocksAt(benchtime time.Duration) (all time.Duration) {
+	for _, s := range r.cases {
+		if !s.excluded {
+			all += time.Duration(r.Count) * r.costAt(s, benchtime)
+		}
+	}
+	return all
 }
 
 // settle gives every case the N for the bench time.
@@ -231,7 +285,7 @@ func (r *Run) settle() {
 }
 
 // compareN says what of the earlier run's N was not taken over.
-func (r *Run) compareN(like map[string]benchlog.CalibratedCase) {
+func (r *Run) compareN() {
 	if r.Like == nil {
 		return
 	}
@@ -240,10 +294,10 @@ func (r *Run) compareN(like map[string]benchlog.CalibratedCase) {
 	for _, s := range r.cases {
 		switch name := s.Case.String(); {
 		case s.excluded, s.Refined:
-		case like[name].N == s.N:
+		case r.likes[name].N == s.N:
 			kept++
-		case like[name].N > 0:
-			differ = append(differ, fmt.Sprintf("%s (%d, was %d)", name, s.N, like[name].N))
+		case r.likes[name].N > 0:
+			differ = append(differ, fmt.Sprintf("%s (%d, was %d)", name, s.N, r.likes[name].N))
 		default:
 			missing = append(missing, name)
 		}

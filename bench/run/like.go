@@ -29,6 +29,7 @@ func LikeOf(dir string) (*benchlog.Like, *benchlog.File, error) {
 		like.Cases = slices.DeleteFunc(file.Calibration.Cases, func(c benchlog.CalibratedCase) bool {
 			return c.N < 1 || c.Batch < 1 || c.Op < 0
 		})
+		like.LeftOut = file.Calibration.LeftOut
 	}
 	if len(like.Cases) == 0 || like.Benchtime <= 0 {
 		return nil, file, fmt.Errorf("%s: %w", name, errNoN)

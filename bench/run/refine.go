@@ -113,12 +113,7 @@ func (r *Run) refineTime() time.Duration {
 	if r.Budget <= 0 {
 		return time.Duration(float64(whole) * r.Refine)
 	}
-	least := r.pauses() // for the plan, with the shortest bench time
-	for _, s := range r.cases {
-		if !s.excluded {
-			least += time.Duration(r.Count) * (s.Overhead + timed(minBenchtime))
-		}
-	}
+	least := r.pauses() + r.blocksAt(r.leastBenchtime())
 	return min(time.Duration(float64(min(whole, r.Budget))*r.Refine), r.left()-least)
 }
 
@@ -451,19 +446,7 @@ func (f *refiner) measureAgain(ctx context.Context, s *caseState) error {
 	if s.N > 0 {
 		return f.probe(ctx, s, Invocation{Case: s.Case, N: s.N, Op: s.Op, Benchtime: f.Benchtime}, f.cost(s))
 	}
-	return f.find(ctx, s, f.like(s.Case))
-}
-
-// like returns what the earlier run knew of a case.
-func (f *refiner) like(c benchlog.Case) (like benchlog.CalibratedCase) {
-	if f.Like != nil {
-		for _, l := range f.Like.Cases {
-			if l.Case == c.String() {
-				return l
-			}
-		}
-	}
-	return like
+	return f.find(ctx, s, f.likes[s.Case.String()])
 }
 
 // tryAgain tries the sizes that the earlier run has added: where its brackets

@@ -79,7 +79,13 @@ type Run struct {
 	pace    float64       // of the last block, see [benchlog.BlockNote]
 	done    int
 
-	scouted map[benchlog.Case]*trial // until refine has used it
+	scouted map[benchlog.Case]*trial           // until refine has used it
+	likes   map[string]benchlog.CalibratedCase // what an earlier run knew, by case
+
+	ranks   map[benchlog.Case]int // of the plan's cases, by what groupOf returns
+	share   time.Duration         // of the budget, for one result of a case
+	leftOut []leftOut             // before the first block
+	tooLong *bench.VoidError      // why a call of the calibrating pass was ended
 }
 
 type caseState struct {
@@ -88,6 +94,7 @@ type caseState struct {
 	results  int
 	like     benchlog.CalibratedCase // what an earlier run knew, if its N suits
 	excluded bool                    // failed or void
+	back     bool                    // the earlier run left it out
 }
 
 func (r *Run) defaults() {
@@ -144,18 +151,26 @@ func (r *Run) Do(ctx context.Context) (Stats, error) {
 	return r.stats, err
 }
 
-// Check returns an error if the budget cannot hold the plan, whatever a
-// calibrating pass would find. All are the workloads that the runners have:
-// calling the one that measures the harness tells what a runner call costs.
+// Check returns an error if the budget cannot hold one case in all its models,
+// whatever a calibrating pass would find. All are the workloads that the
+// runners have: calling the one that measures the harness tells what a runner
+// call costs.
 func (r *Run) Check(ctx context.Context, all []benchlog.WorkloadInfo) error {
 	r.defaults()
 	if r.Budget <= 0 {
 		return nil
 	}
 	cases, _ := plan(r.Workloads, r.Models, r.Lanes)
-	calls := time.Duration(len(cases) * (1 + r.Count))
-	if need := r.pauses() + calls*(r.callCost(ctx, all)+timed(minBenchtime)); need > r.Budget {
-		return r.tooSmall(len(cases), need)
+	fewest, of := len(cases), make(map[benchlog.Case]int)
+	for _, c := range cases {
+		of[groupOf(c)]++
+	}
+	for _, cells := range of {
+		fewest = min(fewest, cells)
+	}
+	result := time.Duration(1+r.Count) * (r.callCost(ctx, all) + timed(minBenchtime))
+	if r.pauses()+time.Duration(fewest)*result > r.Budget {
+		return r.tooSmall(len(cases), r.pauses()+time.Duration(len(cases))*result)
 	}
 	return ctx.Err()
 }
@@ -197,6 +212,11 @@ func (r *Run) prepare() error {
 		r.index[c] = s
 	}
 	r.stats.Cases = len(cases)
+	r.rank()
+	if r.Budget > 0 {
+		r.share = r.Budget / time.Duration(max(planned, 1)*r.Count)
+		r.tooLong = &bench.VoidError{Reason: fmt.Sprintf("left out: to calibrate it takes more than %v of the budget of %v", brief(r.patience()), r.Budget)}
+	}
 	r.base, r.session, r.pace = r.Canary(), 1, 1
 	if r.Checkpoint != nil {
 		r.goOn()
@@ -225,6 +245,9 @@ func (r *Run) goOn() {
 		return
 	}
 	r.Benchtime = p.Calibration.Benchtime
+	for _, c := range p.Calibration.LeftOut {
+		r.leftOut = append(r.leftOut, leftOut{known: c})
+	}
 	known := make(map[string]benchlog.CalibratedCase)
 	for _, c := range p.Calibration.Cases {
 		known[c.Case] = c

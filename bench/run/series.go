@@ -7,19 +7,19 @@ import (
 
 // leastBatches is how many laps or rounds a result has at the least: fewer, and
 // the first and the last weigh too much. Where that many take longer than
-// longLaps, a lap is so long that what begins and ends it does not weigh, and
-// there are fewer.
+// longLaps, or a large part of a budget, a lap is so long that what begins and
+// ends it does not weigh, and there are fewer.
 const (
 	leastBatches = 10
 	longLaps     = 10 * time.Second
 )
 
 // leastOps returns how many ops a result has at the least if each takes op
-// nanoseconds and so many are a lap.
-func leastOps(op float64, batch int) int {
+// nanoseconds, so many are a lap, and the laps may take that long.
+func leastOps(op float64, batch int, long time.Duration) int {
 	lap := op * float64(batch)
 	for _, laps := range []int{leastBatches, 5, 2} {
-		if lap*float64(laps) <= float64(longLaps) {
+		if lap*float64(laps) <= float64(long) {
 			return laps * batch
 		}
 	}
@@ -47,8 +47,8 @@ func series(x float64) int {
 // ops returns how many ops a result takes if each takes op and all of them
 // should take goal: a number of the series, at least ten batches unless those
 // take very long, and rounded up to whole ones.
-func ops(op float64, goal time.Duration, batch int) int {
-	n := max(series(float64(goal)/op), leastOps(op, batch))
+func ops(op float64, goal time.Duration, batch int, long time.Duration) int {
+	n := max(series(float64(goal)/op), leastOps(op, batch, long))
 	return (n + batch - 1) / batch * batch
 }
 

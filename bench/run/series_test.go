@@ -39,7 +39,7 @@ func TestOps(t *testing.T) {
 		{1e6, 1000, 10_000}, {0, 1, 1_000_000_000}, {100, 20_000, 200_000}, {100, 30_000, 300_000},
 		{1e4, 100_000, 1_000_000}, {2.1e4, 100_000, 200_000}, {1.9e4, 100_000, 500_000}, {2.7e5, 100_000, 100_000}, {2e10, 1, 1},
 	} {
-		if got := ops(tt.op, 20*ms, tt.batch); got != tt.want {
+		if got := ops(tt.op, 20*ms, tt.batch, longLaps); got != tt.want {
 			t.Errorf("ops of %v ns in batches of %d: %d, want %d", tt.op, tt.batch, got, tt.want)
 		}
 	}

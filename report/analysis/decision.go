@@ -149,6 +149,9 @@ func (a *Analysis) decide(k *Kind) Decision {
 	answers := a.answers(&r)
 	if len(answers) == 0 {
 		d.Rest = "no result of a model that competes."
+		if !slices.ContainsFunc(k.Cases, (*results.Case).Measured) {
+			d.Rest = "no result of any model."
+		}
 		return d
 	}
 	if d.Rest = a.unsteady(k); d.Rest != "" {
@@ -415,7 +418,16 @@ func (d *Decision) missing(a *Analysis) (lost, beside string) {
 	if out := leftOut(a, d.Ranking); len(out) > 0 {
 		s = append(s, fmt.Sprintf("Not ranked: %s.", strings.Join(out, ", ")))
 	}
-	return fmt.Sprintf("%d of %s", len(seen), format.Count(len(d.Kind.Cases), "case")), strings.Join(s, " ")
+	var none []string
+	for _, c := range d.Kind.Cases {
+		if !c.Measured() {
+			none = append(none, format.Clean(c.Title()))
+		}
+	}
+	if len(none) > 0 {
+		s = append(s, fmt.Sprintf("No model has a result in %s.", format.List(none)))
+	}
+	return fmt.Sprintf("%d of %s", len(seen), format.Count(len(d.Kind.Cases)-len(none), "case")), strings.Join(s, " ")
 }
 
 // pays says from which size of a task on each answer pays, that is, beats the

@@ -365,7 +365,7 @@ func TestVerdictAtItsEdges(t *testing.T) {
 	for _, d := range v.Decisions {
 		got += fmt.Sprintf("%s: %s. %s %s %s|", d.Kind.Name, d.Lead, d.Beside, d.Why, d.Memory)
 	}
-	if want := "Handing over: a. a has no result in B n=3.  Memory per unit: a 1.95KiB, b 1.95KiB (B: 100 more units).|Odd: a or b.   |"; got != want {
+	if want := "Handing over: a. a has no result in B n=3. No model has a result in A n=3.  Memory per unit: a 1.95KiB, b 1.95KiB (B: 100 more units).|Odd: a or b.   |"; got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
 	p := Profile{Models: []ProfileModel{{Model: "x", Share: []float64{.1, .5, .9, .95, 1}}, {Model: "y", Share: []float64{.1, .6, .9, .9, .9}}, {Model: "z", Share: []float64{.9, .9, .8, 1, 1}}}}

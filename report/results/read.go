@@ -353,6 +353,7 @@ func (p *placer) settleAt(v benchlog.Verdict, at benchlog.Case) {
 		p.Note("failures or skips beyond what a report can hold were left out")
 	case !v.Failed:
 		cell.Skipped = v.Reason
+		cell.GivenUp = v.Pkg == "" && len(cell.Results) < min(benchlog.MinResults, p.file.Header.Count)
 	case cell.Failed == "":
 		cell.Failed = v.Reason
 	}

@@ -64,6 +64,7 @@ type Cell struct {
 	Results []Result // in run order
 	Failed  string   // reason, when any result failed: the cell then shows no number
 	Skipped string   // reason, when there is no implementation or a limit forbids it
+	GivenUp bool     // skipped with fewer results than decide anything, in a run that wanted more
 	Latency *Latency // merged histogram, nil when none was recorded
 	Foreign bool     // of another tool: what its units mean is not known
 }
@@ -119,9 +120,10 @@ func (c *Case) FullName() string {
 }
 
 // Usable reports whether the cell has numbers to show. Those of a benchmark
-// that failed, or that is part of one that did, are none.
+// that failed, or that is part of one that did, are none; nor are those of one
+// that was given up.
 func (c *Cell) Usable() bool {
-	return c != nil && c.Failure() == "" && len(c.Results) > 0
+	return c != nil && c.Failure() == "" && len(c.Results) > 0 && !c.GivenUp
 }
 
 // Failure is why the cell failed, alone or with its workload; "" when it did

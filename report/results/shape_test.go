@@ -66,6 +66,24 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// What was given up with fewer results than decide anything, in a run that
+// wanted more, has none; with enough of them, or where fewer were wanted, it
+// has those.
+func TestGivenUp(t *testing.T) {
+	for _, tt := range []struct {
+		count, results int
+		skipped, want  bool
+	}{{6, 5, true, false}, {6, 6, true, true}, {10, 6, true, true}, {10, 5, true, false}, {3, 2, true, false}, {3, 3, true, true}, {6, 5, false, true}} {
+		text := fmt.Sprintf("# switchyard {\"format\":1,\"count\":%d}\n", tt.count) + strings.Repeat("BenchmarkX/n=1/model=a-2 1 5 ns/op\n", tt.results)
+		if tt.skipped {
+			text += "--- SKIP: BenchmarkX/n=1/model=a-2\n    left out\n"
+		}
+		if got := read(t, text).Workloads[0].Cases[0].Cells["a"].Usable(); got != tt.want {
+			t.Errorf("%+v: %v", tt, got)
+		}
+	}
+}
+
 // Failures and skips, each with its place, in the order of the report.
 func TestFailuresAndSkips(t *testing.T) {
 	run := read(t, `# switchyard {"format":1,"models":["b","a"]}

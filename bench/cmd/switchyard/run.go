@@ -51,15 +51,20 @@ files, nothing else) are moved to a directory inside it, never overwritten; the
 five newest of those are kept. A directory that another run writes to is refused.
 
 How many ops a result takes (N) is a number of the series 1, 2, 5, 10, 20, ...,
-at least ten laps or rounds (fewer where ten take over ten seconds). A run with
+at least ten laps or rounds (fewer where ten take over ten seconds, or 16 times
+a result's share of the budget). A run with
 the plan of the one before it in the directory, on the same machine, takes over
 its N and its bench time, where they still suit: results of different N are hard
 to compare. Without one it takes those of a kept run, results/<machine>/<run>/.
 --like takes them from any earlier run; with --like none, the run finds all by
 itself.
 
-A budget shortens the bench time; what it has left after the results that were
-asked for goes into more of them. One that cannot hold the run is refused.
+A budget shortens the bench time, and if that is not enough, leaves cases out:
+first what takes long alone, then all but the first case of each workload, then
+workloads. Each says why; all others have the results that were asked for. The
+next run with the same plan leaves out the same, as long as they do not fit
+easily. What the budget has left goes into more results. One that cannot hold a
+single case is refused.
 
 Exit status: 0, or 1 if a case failed, 2 for bad arguments, 130 when interrupted.`,
 		Example: `  switchyard run
