@@ -248,9 +248,10 @@ var allowed = map[string][]string{
 		"*Pool.end: r.finish",
 		"*batch.end: b.done", "*Executor.Shutdown: r.cancel", "*outbox[T].flush: o.run", "*outbox[T].drain: o.send",
 		"*erasedFunc[In, Out].RunOne: out", "*erasedFunc[In, Out].RunChunk: buffer",
+		"*guest.look: g.instead", "*lineSocket.flush: s.run",
 	},
 	"a connection of package net, and what package nats says of its own": {
-		"*dialer.Dial: c.Close", "*taker.fetch: batch.Error", "serveLocal: s.Addr().String", "endLocal: a.String",
+		"*dialer.Dial: c.Close", "takeOver: nc.Close", "*lineSocket.drain: s.c.Close", "*lineSocket.close: s.c.Close", "*taker.fetch: batch.Error", "serveLocal: s.Addr().String", "endLocal: a.String",
 	},
 	"an error of our own, of the kernel, or of fault": {
 		"Random: err.Error", "munmap: err.Error", "*workers.start: err.Error", "*RemoteError.failed: failed.Error", "*mapping[Out].end: errors.As",

@@ -199,7 +199,7 @@ func TestEchoInTurn(t *testing.T) {
 	})
 	defer served.Wait()
 	defer ln.Close()
-	for conns, want := range map[bench.Params]string{"conns=1": "", "conns=2": "0 of 1 greetings were answered"} {
+	for conns, want := range map[bench.Params]string{"conns=1": "", "conns=2": "1 of 2 greetings were answered"} {
 		c, err := dialClients(&bench.B{Params: conns}, ln.Addr().String())
 		if err != nil {
 			t.Fatal(err)

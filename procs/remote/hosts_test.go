@@ -150,6 +150,7 @@ func onHosts(t *testing.T) {
 		bad(t, h)
 	}
 	p := durablePool(t, url, PoolConfig{Lease: minLease, Tries: 100})
+	hasWorkers(t, p, n) // who is cut off while it connects gives up
 	var results atomic.Int64
 	var fs []*procs.Future[int]
 	for range tasks {
