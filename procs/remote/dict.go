@@ -245,6 +245,10 @@ func conflict(err error) bool {
 // gets the value and whether there is one, and returns the new one, and whether
 // to keep it: if not, the key is removed. If somebody else changes the value
 // meanwhile, f is called again with theirs.
+//
+// A change whose answer is lost is made once, as the server knows what it did.
+// If it is started anew just then, it knows so of the last change of each key
+// only: where another came between, f is applied twice.
 func (d *Dict[V]) Modify(ctx context.Context, key string, f func(old V, ok bool) (v V, keep bool)) (V, error) {
 	for {
 		old, revision, err := d.Get(ctx, key)
