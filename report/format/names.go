@@ -22,6 +22,10 @@ func Clean(s string) string { return Fit(Visible(s, true), maxShown) }
 // end.
 func CleanTo(s string, limit int) string { return shorten(Visible(s, false), limit) }
 
+// Visible shows what a reader would not see or a terminal would obey: control
+// characters, marks that change the direction of text, broken UTF-8. If it is
+// to be injective, different texts stay different; else tabs and line ends
+// become spaces.
 func Visible(s string, injective bool) string {
 	var b strings.Builder
 	for i, r := range s {
@@ -113,6 +117,7 @@ func First(all []string, n int) []string {
 // Some is First in a line.
 func Some(all []string, n int) string { return strings.Join(First(all, n), "; ") }
 
+// OrNone is Clean, or "(none)" for nothing.
 func OrNone(s string) string {
 	if s == "" {
 		return "(none)"

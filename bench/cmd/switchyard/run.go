@@ -52,12 +52,11 @@ five newest of those are kept. A directory that another run writes to is refused
 
 How many ops a result takes (N) is a number of the series 1, 2, 5, 10, 20, ...,
 at least ten laps or rounds (fewer where ten take over ten seconds, or 16 times
-a result's share of the budget). A run with
-the plan of the one before it in the directory, on the same machine, takes over
-its N and its bench time, where they still suit: results of different N are hard
-to compare. Without one it takes those of a kept run, results/<machine>/<run>/.
---like takes them from any earlier run; with --like none, the run finds all by
-itself.
+a result's share of the budget). A run with the plan of the one before it in the
+directory, on the same machine, takes over its N and its bench time, where they
+still suit: results of different N are hard to compare. Without one it takes
+those of a kept run, results/<machine>/<run>/. --like takes them from any
+earlier run; with --like none, the run finds all by itself.
 
 A budget shortens the bench time, and if that is not enough, leaves cases out:
 first what takes long alone, then all but the first case of each workload, then
