@@ -235,3 +235,41 @@ func TestThrowFailingError(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A fickle error is not ErrExit, and panics if it is asked again.
+type fickle struct{ asked *int }
+
+func (f fickle) Error() string { return "fickle" }
+
+func (f fickle) Is(error) bool {
+	if *f.asked++; *f.asked > 1 {
+		panic(errBoom)
+	}
+	return false
+}
+
+// An error that passes several dead greenlets is asked once what it is: the
+// second answer would come in the midst of the change.
+func TestErrorAskedOnce(t *testing.T) {
+	for _, way := range []string{"returned", "thrown"} {
+		main := Main[int]()
+		dead := main
+		for range 3 {
+			dead = New(dead, func(_ *Greenlet[int], v int) (int, error) { return v, nil })
+			dead.Switch(0)
+		}
+		asked := 0
+		var err error
+		if way == "returned" {
+			_, err = New(dead, func(*Greenlet[int], int) (int, error) { return 0, fickle{&asked} }).Switch(0)
+		} else {
+			_, err = dead.Throw(fickle{&asked})
+		}
+		if _, ok := err.(fickle); !ok || asked != 1 {
+			t.Errorf("%s: %v, asked %d times", way, err, asked)
+		}
+		if err := main.Close(); err != nil {
+			t.Errorf("%s: Close: %v", way, err)
+		}
+	}
+}

@@ -74,7 +74,7 @@ func (f *family[T]) send(g *Greenlet[T], v T, err error) (T, error) {
 func (f *family[T]) deliver(g *Greenlet[T], v T, m message) (T, error) {
 	me := f.current.core
 	f.origin = f.current
-	g, v, m = f.settle(g, v, m)
+	g, v, m = f.settle(g, v, m, false)
 	c := g.core
 	if c == me {
 		f.put(g, v, m)
@@ -98,8 +98,9 @@ func (f *family[T]) deliver(g *Greenlet[T], v T, m message) (T, error) {
 
 // settle finds who receives what is sent to g: dead greenlets stand for their
 // parents, and an unstarted one dies of any message, or of the family's
-// closing.
-func (f *family[T]) settle(g *Greenlet[T], v T, m message) (*Greenlet[T], T, message) {
+// closing. The error is asked whether it is ErrExit before anything changes,
+// and once, for its method Is may panic: not at all if it was asked before.
+func (f *family[T]) settle(g *Greenlet[T], v T, m message, asked bool) (*Greenlet[T], T, message) {
 	for {
 		c := g.core
 		switch {
@@ -108,9 +109,10 @@ func (f *family[T]) settle(g *Greenlet[T], v T, m message) (*Greenlet[T], T, mes
 		case c.state == pending && m == message{} && !f.closing:
 			return g, v, m
 		}
-		if m.err != nil && errors.Is(m.err, ErrExit) { // first: a method Is may panic
+		if m.err != nil && !asked && errors.Is(m.err, ErrExit) {
 			m.err = nil
 		}
+		asked = true
 		c.state = dead
 		c.run = nil
 		g = c.parent
@@ -197,7 +199,8 @@ func (f *family[T]) begin(g *Greenlet[T]) {
 	f.watch(g)
 }
 
-// end marks the running greenlet dead and returns who receives its result.
+// end marks the running greenlet dead and returns who receives its result. An
+// error in m is not ErrExit.
 func (f *family[T]) end(v T, m message) (*Greenlet[T], T, message) {
 	g := f.current
 	c := g.core
@@ -215,7 +218,7 @@ func (f *family[T]) end(v T, m message) (*Greenlet[T], T, message) {
 	c.before, c.after = nil, nil
 	f.origin = g
 	quiet := m.exit && (f.closing || c.killed) // it was made to exit
-	g, v, m = f.settle(c.parent, v, m)
+	g, v, m = f.settle(c.parent, v, m, true)
 	if quiet {
 		m.exit = false
 	}
@@ -239,6 +242,10 @@ func (f *family[T]) worker() *slot {
 
 // life is what a worker does: it runs one greenlet after another. It is one
 // function for all workers, whose first frame it is.
+//
+// A greenlet that exits by runtime.Goexit unwinds the worker. A deferred
+// function that panics meanwhile does not stop that, although call recovers
+// the panic; but it is the panic that the parent hears of.
 func life[T any](f *family[T]) iter.Seq[struct{}] {
 	return func(yield func(struct{}) bool) {
 		w := f.fresh
@@ -246,8 +253,20 @@ func life[T any](f *family[T]) iter.Seq[struct{}] {
 		if debug {
 			f.owner = caller()
 		}
+		var fail *PanicError // of the greenlet that ends
+		unwinds := true
+		defer func() { // here, since a defer for each greenlet is felt
+			if unwinds {
+				f.exitByGoexit(w, message{fail: fail, exit: fail == nil})
+			}
+		}()
 		for {
-			g, v, m := f.end(f.live(w))
+			v, err, returned := f.call(&fail)
+			if !returned && fail == nil { // panic(nil), under GODEBUG=panicnil=1
+				fail = asPanic(new(runtime.PanicNilError), f.current.String())
+			}
+			g, v, m := f.end(v, message{err: err, fail: fail})
+			fail = nil
 			c := g.core
 			if c.state == pending { // the parent, never started: it starts here
 				f.begin(g)
@@ -260,7 +279,7 @@ func life[T any](f *family[T]) iter.Seq[struct{}] {
 				if s != w {
 					f.relayTo(&c.seat)
 				}
-				return
+				break
 			}
 			g, c = nil, nil
 			f.idle = append(f.idle, w)
@@ -272,40 +291,21 @@ func life[T any](f *family[T]) iter.Seq[struct{}] {
 			f.pass(&w.seat)
 			if f.quit {
 				w.gone = true
-				return
+				break
 			}
 		}
+		unwinds = false
 	}
-}
-
-// live calls the run function of the current greenlet and returns its result.
-// If it exits by runtime.Goexit, live does not return: the goroutine unwinds. A
-// deferred function that panics meanwhile does not stop that, although call
-// recovers the panic; but it is the panic that the parent hears of.
-func (f *family[T]) live(w *slot) (v T, m message) {
-	unwinds := true
-	defer func() {
-		if unwinds {
-			m.exit = m.fail == nil
-			f.exitByGoexit(w, m)
-		}
-	}()
-	v, ok := f.call(&m)
-	unwinds = false
-	if !ok && m.fail == nil { // panic(nil), under GODEBUG=panicnil=1
-		m.fail = asPanic(new(runtime.PanicNilError), f.current.String())
-	}
-	return v, m
 }
 
 // call calls the run function of the current greenlet, and whatever of its
 // error's methods is called at its end, and reports whether they returned. If
-// they did not, but call does, they panicked.
-func (f *family[T]) call(m *message) (v T, returned bool) {
+// they did not, but call does, they panicked: with fail, unless that was nil.
+func (f *family[T]) call(fail **PanicError) (v T, err error, returned bool) {
 	defer func() {
 		if !returned {
 			if p := recover(); p != nil {
-				m.fail = asPanic(p, f.current.String())
+				*fail = asPanic(p, f.current.String())
 			}
 		}
 	}()
@@ -313,12 +313,11 @@ func (f *family[T]) call(m *message) (v T, returned bool) {
 	g := f.current
 	run := g.run
 	g.run = nil
-	v, err := run(g, arg)
-	if err == nil || errors.Is(err, ErrExit) {
-		return v, true
+	v, e := run(g, arg)
+	if e != nil && errors.Is(e, ErrExit) {
+		e = nil
 	}
-	m.err = err
-	return v, true
+	return v, e, true
 }
 
 // exitByGoexit ends the current greenlet, whose goroutine w unwinds and will
