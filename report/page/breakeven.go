@@ -22,7 +22,7 @@ type pageBreakEvens struct {
 	BreakEvens []pageBreakEven
 	TaskEvens  []pageBreakEven // of the size of a task: the main question
 	PlainEvens []pageBreakEven
-	Gains      []pageChart
+	Gains      []figure
 }
 
 func (b *builder) breakEvens() (p pageBreakEvens) {
@@ -53,8 +53,8 @@ func (b *builder) breakEven(e analysis.BreakEven) pageBreakEven {
 
 // gains are the gain charts of the workloads that vary a task's size: the
 // picture of the break-even.
-func (b *builder) gains() []pageChart {
-	var out []pageChart
+func (b *builder) gains() []figure {
+	var out []figure
 	stress := slices.ContainsFunc(b.run.Models, func(m string) bool { return b.run.Model(m).Processes })
 	for _, w := range b.shown {
 		for _, g := range b.run.Curves[w] {

@@ -21,41 +21,16 @@ type builder struct {
 	anchor map[any]string                        // where a link to a workload or a case leads
 	room   int                                   // bytes of charts that fit
 	sparse bool                                  // no folded charts
-	charts int                                   // bytes of SVG so far
 	cut    []string
 }
 
 func newBuilder(run *analysis.Analysis) *builder {
 	b := &builder{run: run, model: map[string]pageModel{}, first: map[*results.Workload][]*results.Case{}, anchor: map[any]string{}}
-	for _, name := range run.Models {
-		m, look := run.Model(name), lookOf(run, name)
-		b.model[name] = pageModel{
-			Name: format.Clean(results.ModelName(name)), Class: look.class(),
-			Note: format.CleanTo(m.Note, 200), Baseline: m.Baseline, look: look,
-		}
-		b.models = append(b.models, b.model[name])
+	b.models = modelsOf(run)
+	for i, name := range run.Models {
+		b.model[name] = b.models[i]
 	}
 	return b
-}
-
-// A pageModel is a model with its look and its short description.
-type pageModel struct {
-	Name     string
-	Class    string // of its colour and marker: "s1 m1"
-	Note     string
-	Baseline bool
-	look     look
-}
-
-// short is the name as charts have room for it: what tells names apart is often
-// at their end.
-func (m pageModel) short() string {
-	r := []rune(m.Name)
-	if len(r) <= nameRoom {
-		return m.Name
-	}
-	half := nameRoom / 2
-	return string(r[:nameRoom-half-1]) + "…" + string(r[len(r)-half:])
 }
 
 // plan decides which cases are shown, where links to them lead, and what room

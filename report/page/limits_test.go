@@ -181,7 +181,7 @@ func TestChartSums(t *testing.T) {
 	for _, test := range []struct {
 		n, most int
 		want    string
-	}{{0, 2, "[]"}, {2, 2, "[{0 0} {1 1}]"}, {3, 2, "[{0 0} {2 2}]"}, {4, 2, "[{0 0} {2 2}]"}, {5, 2, "[{0 0} {3 3}]"}} {
+	}{{0, 2, "[]"}, {2, 2, "[{0 0 0 0} {1 1 0 0}]"}, {3, 2, "[{0 0 0 0} {2 2 0 0}]"}, {4, 2, "[{0 0 0 0} {2 2 0 0}]"}, {5, 2, "[{0 0 0 0} {3 3 0 0}]"}} {
 		values := make([]float64, test.n)
 		for i := range values {
 			values[i] = float64(i)
@@ -204,52 +204,6 @@ func TestChartSums(t *testing.T) {
 	}
 	if fixedIn("") != "" || fixedIn("a") != "(a)" {
 		t.Error("what is fixed")
-	}
-	for _, test := range []struct {
-		in     []float64
-		gap    float64
-		lo, hi float64
-		want   string
-	}{
-		{[]float64{10, 30}, 12, 0, 100, "[10.0 30.0]"}, {[]float64{10, 22}, 12, 0, 100, "[10.0 22.0]"}, {[]float64{10, 12}, 12, 0, 100, "[5.0 17.0]"},
-		{[]float64{-5}, 12, 0, 100, "[0.0]"}, {[]float64{105}, 12, 0, 100, "[100.0]"}, {nil, 12, 0, 100, "[]"},
-	} {
-		spreadApart(test.in, test.gap, test.lo, test.hi)
-		if got := fmt.Sprintf("%.1f", test.in); got != test.want {
-			t.Errorf("apart: %s, want %s", got, test.want)
-		}
-	}
-	for _, test := range []struct {
-		values []float64
-		log    bool
-		want   string
-	}{
-		{[]float64{3, 1, 2}, false, "1 3 true"}, {[]float64{-1, 1}, true, "1 1 true"}, {[]float64{0, math.NaN(), math.Inf(1), 5}, true, "5 5 true"}, {nil, false, "+Inf -Inf false"},
-		{[]float64{tiniest, hugest}, true, "1e-15 1e+18 true"}, {[]float64{tiniest / 2, 1, hugest * 2}, true, "1 1 true"}, {[]float64{-hugest * 2, -hugest}, false, "-1e+18 -1e+18 true"},
-	} {
-		lo, hi, ok := spanOf(test.values, test.log)
-		if got := fmt.Sprint(lo, " ", hi, " ", ok); got != test.want {
-			t.Errorf("%v: %s, want %s", test.values, got, test.want)
-		}
-	}
-	labels := func(values ...float64) string {
-		s, ok := deviationScale(values)
-		var out []string
-		for _, tick := range s.ticks {
-			out = append(out, tick.Label)
-		}
-		return fmt.Sprintf("%.3f to %.3f %q %v", s.min, s.max, out, ok)
-	}
-	for got, want := range map[string]string{
-		labels():           "0.000 to 0.000 [] false",
-		labels(0):          `-0.022 to 0.022 ["−2 %" "−1 %" "median" "+1 %" "+2 %"] true`,
-		labels(-0.5, 0.1):  `-0.540 to 0.540 ["−50 %" "median" "+50 %"] true`,
-		labels(-0.1, 1):    `-0.560 to 1.060 ["−50 %" "median" "+50 %" "+100 %"] true`,
-		labels(0.01, -0.2): `-0.216 to 0.216 ["−20 %" "−10 %" "median" "+10 %" "+20 %"] true`,
-	} {
-		if got != want {
-			t.Errorf("scale %s, want %s", got, want)
-		}
 	}
 }
 
@@ -274,8 +228,7 @@ func TestControlTakeaway(t *testing.T) {
 	}
 }
 
-// A page draws no more curves of a workload than fit, and ticks end where there
-// would be too many.
+// A page draws no more curves of a workload than fit.
 func TestCurvesAtTheirLimit(t *testing.T) {
 	var text strings.Builder
 	for k := range 4 {
@@ -285,13 +238,8 @@ func TestCurvesAtTheirLimit(t *testing.T) {
 	}
 	run := analysis.Of(read(t, text.String()))
 	b := newBuilder(run)
-	b.room = 1e6
 	if got := b.curveCharts(run.Workloads[0]); len(got) != 6 || got[0].Title != "Throughput by n" || got[1].Title != "Gain over serial" || len(b.gains()) != 0 {
 		t.Errorf("%d charts", len(got))
-	}
-	show := func(float64) string { return "" }
-	if some, none := logTicks(1, 1e60, show), logTicks(1, 1e61, show); len(some) == 0 || none != nil {
-		t.Errorf("%d and %d ticks", len(some), len(none))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"switchyard/report/analysis"
+	"switchyard/report/page/internal/chart"
 )
 
 // A model has the same look in every page of one order of models, whichever
@@ -55,20 +56,19 @@ func TestLooksDiffer(t *testing.T) {
 	}
 	seen := map[string]string{}
 	for i, m := range models {
-		marker := fmt.Sprint(markers[m.look.marker()])
-		dash := fmt.Sprint(m.look.dashes())
+		colour, marker, _ := strings.Cut(m.Class, " ")
+		dash := fmt.Sprint(m.Look.Dashes())
 		if other := seen[marker+dash]; other != "" {
 			t.Errorf("%s looks like %s without colour", m.Name, other)
 		}
 		seen[marker+dash] = m.Name
 		if i > 0 && models[i-1].Baseline == m.Baseline {
 			last := models[i-1]
-			if fmt.Sprint(markers[last.look.marker()]) == marker || !m.Baseline && fmt.Sprint(last.look.dashes()) == dash || last.Class == m.Class {
+			if strings.HasSuffix(last.Class, " "+marker) || !m.Baseline && fmt.Sprint(last.Look.Dashes()) == dash || last.Class == m.Class {
 				t.Errorf("%s and %s share a marker or dashes", last.Name, m.Name)
 			}
 		}
-		colour, shape, _ := strings.Cut(m.Class, " ")
-		if !strings.Contains(style, "\n."+colour+" { --s: light-dark(") || !strings.Contains(style, "\n."+shape+" .dot { ") {
+		if !strings.Contains(style, "\n."+colour+" { --s: light-dark(") || !strings.Contains(style, "\n."+marker+" .dot { ") {
 			t.Errorf("the style has no rule for %q", m.Class)
 		}
 	}
@@ -156,7 +156,7 @@ func TestColours(t *testing.T) {
 		}
 		var all [][3]float64
 		names := []string{"s-base"}
-		for i := range colours {
+		for i := range chart.Colours {
 			names = append(names, fmt.Sprintf("s%d", i))
 		}
 		for _, name := range names {

@@ -13,6 +13,7 @@ import (
 	"switchyard/report/advice"
 	"switchyard/report/analysis"
 	"switchyard/report/format"
+	"switchyard/report/page/internal/chart"
 	"switchyard/report/results"
 )
 
@@ -26,7 +27,7 @@ var pageCSS string
 var pageJS string
 
 // style is the page's whole style sheet.
-var style = pageCSS + markerCSS()
+var style = pageCSS + chart.MarkerCSS()
 
 var pageTmpl = template.Must(template.New("page").Funcs(template.FuncMap{
 	"name": format.Clean, "prose": format.CleanTo, "orNone": format.OrNone,
@@ -143,8 +144,26 @@ func newPage(run *analysis.Analysis, against *analysis.Diff, curves []advice.Tab
 	for _, w := range b.shown {
 		p.Workloads = append(p.Workloads, b.workload(w))
 	}
-	p.Cut = b.cut
+	p.draw(drawing{room: b.room, cut: b.cut})
 	return p
+}
+
+// draw draws all figures of the page, in its order.
+func (p *page) draw(d drawing) {
+	p.Verdict.Charts = d.draw(p.Verdict.Charts)
+	p.Gains = d.draw(p.Gains)
+	if p.Scaling != nil {
+		p.Scaling.Charts = d.draw(p.Scaling.Charts)
+	}
+	for i := range p.Workloads {
+		w := &p.Workloads[i]
+		w.Curves = d.draw(w.Curves)
+		for k := range w.Panels {
+			w.Panels[k].Charts = d.draw(w.Panels[k].Charts)
+			w.Panels[k].Folded = d.draw(w.Panels[k].Folded)
+		}
+	}
+	p.Cut = d.cut
 }
 
 // hashSource is a content security policy's name for one inline element.

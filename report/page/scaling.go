@@ -8,16 +8,14 @@ import (
 	"strconv"
 	"strings"
 
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/vg/draw"
-
 	"switchyard/report/analysis"
 	"switchyard/report/format"
+	"switchyard/report/page/internal/chart"
 )
 
 // A pageScaling is how throughput depends on the number of CPUs.
 type pageScaling struct {
-	Charts pageCharts
+	Charts []figure
 	Chosen int      // how many the charts are of, where that is not all
 	CPUs   []string // heads of the columns of speed-ups
 	Rows   []scalingRow
@@ -60,7 +58,9 @@ func (b *builder) scaling() *pageScaling {
 	}
 	cases := scalingCases(all)
 	for _, models := range telling(cases) {
-		p.Charts.add(b.speedupChart(models))
+		if f, ok := b.speedupChart(models); ok {
+			p.Charts = append(p.Charts, f)
+		}
 	}
 	if len(cases) > maxScalingCharts {
 		p.Chosen = len(cases)
@@ -126,49 +126,45 @@ func telling(cases [][]analysis.Scaling) [][]analysis.Scaling {
 
 // speedupChart draws the speed-ups of one case's models over the number of
 // CPUs.
-func (b *builder) speedupChart(models []analysis.Scaling) (pageChart, bool) {
+func (b *builder) speedupChart(models []analysis.Scaling) (figure, bool) {
 	first := models[0]
 	row := b.run.Case(first.Case, analysis.Throughput)
+	x := chart.Axis{Label: "CPUs", Log: true, Min: float64(first.CPUs[0]), Max: 1}
 	xs := map[int]bool{}
-	var lines []series
-	ys := []float64{1}
-	x := scale{min: float64(first.CPUs[0]), max: 1, log: true, label: "CPUs"}
+	var lines []chart.Line
 	for i, model := range b.run.Models {
 		for _, s := range models {
 			if s.Model != model {
 				continue
 			}
-			line := b.series(i, row)
-			line.bars, line.dots = true, true
+			line := b.line(i, row)
+			line.Bars, line.Dots = true, true
 			for k, n := range s.CPUs {
 				e := s.Speedups[k]
-				pt := mark{x: float64(n), y: e.Center}
+				pt := chart.Point{X: float64(n), Y: e.Center}
 				if k > 0 && e.Bounded() && e.Lo > 0 {
-					pt.lo, pt.hi = e.Lo, e.Hi
-					ys = append(ys, pt.lo, pt.hi)
+					pt.Lo, pt.Hi = e.Lo, e.Hi
 				}
-				line.points = append(line.points, pt)
-				ys = append(ys, pt.y)
-				x.min, x.max = min(x.min, pt.x), max(x.max, pt.x)
+				line.Points = append(line.Points, pt)
+				x.Min, x.Max = min(x.Min, pt.X), max(x.Max, pt.X)
 				if !xs[n] {
 					xs[n] = true
-					x.ticks = append(x.ticks, plot.Tick{Value: pt.x, Label: strconv.Itoa(n)})
+					x.Ticks = append(x.Ticks, chart.Tick{At: pt.X, Label: strconv.Itoa(n)})
 				}
 			}
 			lines = append(lines, line)
 		}
 	}
-	y, ok := logScale(append(ys, x.max/x.min), "", func(v float64) string { return format.Tick(v, "") + "×" })
-	if !ok || len(lines) == 0 || x.max <= x.min {
-		return pageChart{}, false
-	}
-	ideal := plotFunc(func(_ *svg, dc draw.Canvas, p *plot.Plot) {
-		tx, ty := p.Transforms(&dc)
-		dc.StrokeLine2(lineStyle(inkMuted, 1.2, 5, 4), tx(x.min), ty(1), tx(x.max), ty(x.max/x.min))
-	})
+	most := x.Max / x.Min
 	title := format.Clean(first.Case.TitleWithoutCPUs())
-	hint := fmt.Sprintf("Throughput over that on %s; bars are 95 %% intervals. The dashed line is a speed-up as large as the number of CPUs.", format.Count(first.CPUs[0], "CPU"))
-	return b.lineChart(title, hint, "Speed-up of "+title+" by number of CPUs and model", x, y, chartHeight, lines, ideal)
+	return figure{
+		Title: title,
+		Hint:  fmt.Sprintf("Throughput over that on %s; bars are 95 %% intervals. The dashed line is a speed-up as large as the number of CPUs.", format.Count(first.CPUs[0], "CPU")),
+		Chart: chart.Chart{
+			Label: "Speed-up of " + title + " by number of CPUs and model", Lines: lines, Dashed: []chart.Point{{X: x.Min, Y: 1}, {X: x.Max, Y: most}},
+			X: x, Y: chart.Axis{Log: true, Covers: []float64{1, most}, Write: func(v float64) string { return format.Tick(v, "") + "×" }},
+		},
+	}, x.Max > x.Min
 }
 
 // Law reports whether any row has the law's parameters.

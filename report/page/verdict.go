@@ -6,6 +6,7 @@ import (
 
 	"switchyard/report/analysis"
 	"switchyard/report/format"
+	"switchyard/report/page/internal/chart"
 )
 
 // maxLosses bounds the exceptions of one kind of work on the page.
@@ -16,7 +17,7 @@ type pageVerdict struct {
 	analysis.Verdict
 	Decisions []pageDecision
 	Fewer     []pageDecision // those on fewer CPUs than the first
-	Chart     *pageChart     // the performance profile; nil without one
+	Charts    []figure       // the performance profile, if there is one
 	Within    []string
 	Shares    []pageShares
 }
@@ -77,7 +78,7 @@ func (b *builder) verdict() pageVerdict {
 		}
 		v.Shares = append(v.Shares, row)
 	}
-	v.Chart = b.profileChart(&v.Profile)
+	v.Charts = []figure{b.profileChart(&v.Profile)}
 	return v
 }
 
@@ -91,15 +92,18 @@ func (b *builder) kindLinks(k *analysis.Kind) (out []link) {
 
 // profileChart draws the share of cases over the factor: a step where a case
 // comes within it.
-func (b *builder) profileChart(p *analysis.Profile) *pageChart {
+func (b *builder) profileChart(p *analysis.Profile) figure {
 	last := analysis.Within[len(analysis.Within)-1]
-	x, _ := logScale(append([]float64{1}, last), "times worse than the best", func(v float64) string { return fmt.Sprintf("%v×", v) })
-	y, _ := linearScale([]float64{0, 100}, true, "", func(v float64) string { return fmt.Sprintf("%v %%", v) })
-	var all []series
+	f := figure{Title: "How near each model comes to the best", Hint: "share of cases within a factor of the case’s best, by throughput; higher is better"}
+	f.Chart = chart.Chart{
+		Label: "Performance profile",
+		X:     chart.Axis{Label: "times worse than the best", Log: true, Covers: []float64{1, last}, Write: func(v float64) string { return fmt.Sprintf("%v×", v) }},
+		Y:     chart.Axis{Covers: []float64{100}, Write: func(v float64) string { return fmt.Sprintf("%v %%", v) }},
+	}
 	for _, m := range p.Models {
-		s := series{model: b.model[m.Model], title: m.Model}
+		l := chart.Line{Model: b.model[m.Model].Model, Title: m.Model}
 		if slices.Contains(p.Pick, m.Model) {
-			s.class = "best"
+			l.Class = "best"
 		}
 		share := 0.0
 		for i, f := range m.Factors {
@@ -108,19 +112,15 @@ func (b *builder) profileChart(p *analysis.Profile) *pageChart {
 			}
 			next := 100 * float64(i+1) / float64(p.Cases)
 			if i == 0 && f > 1 {
-				s.points = append(s.points, mark{x: 1})
+				l.Points = append(l.Points, chart.Point{X: 1})
 			}
-			s.points = append(s.points, mark{x: f, y: share}, mark{x: f, y: next})
+			l.Points = append(l.Points, chart.Point{X: f, Y: share}, chart.Point{X: f, Y: next})
 			share = next
 		}
-		if len(s.points) > 0 {
-			s.points = append(s.points, mark{x: last, y: share})
-			all = append(all, s)
+		if len(l.Points) > 0 {
+			l.Points = append(l.Points, chart.Point{X: last, Y: share})
+			f.Chart.Lines = append(f.Chart.Lines, l)
 		}
 	}
-	chart, ok := b.lineChart("How near each model comes to the best", "share of cases within a factor of the case’s best, by throughput; higher is better", "Performance profile", x, y, chartHeight, all)
-	if !ok {
-		return nil
-	}
-	return &chart
+	return f
 }

@@ -2,7 +2,6 @@ package page
 
 import (
 	"fmt"
-	"html/template"
 	"math"
 	"slices"
 	"strings"
@@ -20,7 +19,7 @@ type pageWorkload struct {
 	Takeaway     []string
 	Source       string
 	Control      bool
-	Curves       []pageChart
+	Curves       []figure
 	Panels       []pagePanel
 	Tables       []pageTable
 	Missing      []missing
@@ -30,16 +29,8 @@ type pageWorkload struct {
 type pagePanel struct {
 	Name, ID string
 	First    bool
-	Charts   []pageChart // throughput, latency, spread
-	Folded   []pageChart // progression, distribution
-}
-
-// A pageChart is a figure: what it shows, how to read it, the drawing.
-type pageChart struct {
-	Title, Hint string
-	SVG         template.HTML
-	Wide, Tall  bool
-	Workload    string // that it stands or falls with, outside its section
+	Charts   []figure // throughput, latency, spread
+	Folded   []figure // progression, distribution
 }
 
 // A pageTable has a row per case and model, and the columns in which any has a
@@ -210,9 +201,12 @@ func (g bestGroup) sentence(of int) string {
 }
 
 func (b *builder) panel(c *results.Case, first bool) pagePanel {
+	rows := b.rows(c)
 	p := pagePanel{Name: format.Clean(c.Label()), ID: b.anchor[c], First: first}
-	p.Charts = b.caseCharts(c)
-	p.Folded = b.foldedCharts(c)
+	p.Charts = []figure{throughputChart(c, rows), b.latencyChart(c, len(rows)), spreadChart(c, rows)}
+	if !b.sparse {
+		p.Folded = []figure{b.progressChart(c), b.distributionChart(c)}
+	}
 	return p
 }
 

@@ -1,4 +1,4 @@
-package page
+package chart
 
 import (
 	"image/color"
@@ -9,7 +9,6 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
 
 	"switchyard/report/format"
 )
@@ -82,10 +81,18 @@ func TestCanvasText(t *testing.T) {
 
 // A chart that gonum cannot draw is left out; the page is not.
 func TestChartPanicIsAnError(t *testing.T) {
-	p := newPlot(scale{min: -1, max: 1, log: true}, scale{min: 0, max: 1})
-	p.Add(plotFunc(func(_ *svg, dc draw.Canvas, p *plot.Plot) { tx, _ := p.Transforms(&dc); tx(0) }))
-	if _, err := (chart{p, 100, "", "bad"}).render(); err == nil {
-		t.Error("a logarithmic axis below zero was drawn")
+	show := func(float64) string { return "" }
+	c := Chart{Label: "bad", X: Axis{Log: true, Write: show}, Y: Axis{Write: show}, Lines: []Line{{Points: []Point{{X: 1, Y: 1}}}}}
+	if svg, err := c.Draw(); err != nil || svg == "" {
+		t.Errorf("a good one: %q, %v", svg, err)
+	}
+	c.Dashed = []Point{{X: 0}}
+	if svg, err := c.Draw(); err == nil || svg != "" {
+		t.Errorf("what lies beside a logarithmic axis was drawn: %s", svg)
+	}
+	c.Lines = nil
+	if svg, err := c.Draw(); err != nil || svg != "" {
+		t.Errorf("nothing was drawn: %q, %v", svg, err)
 	}
 }
 
@@ -93,13 +100,16 @@ func TestChartPanicIsAnError(t *testing.T) {
 // memory ran out.
 func TestTicksEnd(t *testing.T) {
 	tick := func(float64) string { return "x" }
+	if some, none := logTicks(1, 1e60, tick), logTicks(1, 1e61, tick); len(some) == 0 || none != nil {
+		t.Errorf("%d and %d ticks", len(some), len(none))
+	}
 	bad := []float64{0, -1, 1, math.NaN(), math.Inf(1), math.Inf(-1), 5e-324, 1e308, 1e-15, 1e18}
 	for _, lo := range bad {
 		for _, hi := range bad {
 			if s, ok := logScale([]float64{lo, hi}, "", tick); ok && (len(s.ticks) > 30 || s.min <= 0 || !format.Finite(s.max)) {
 				t.Errorf("log %v to %v: %+v", lo, hi, s)
 			}
-			if s, ok := linearScale([]float64{lo, hi}, true, "", tick); ok && (len(s.ticks) > 30 || !(s.min < s.max)) {
+			if s, ok := linearScale([]float64{lo, hi}, "", tick); ok && (len(s.ticks) > 30 || !(s.min < s.max)) {
 				t.Errorf("linear %v to %v: %+v", lo, hi, s)
 			}
 		}

@@ -1,27 +1,24 @@
-package page
+package chart
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-
-	"switchyard/bench/benchlog"
-	"switchyard/report/analysis"
 )
 
-// A look is how a model is drawn: colour, marker and dashes. Marker and dashes
+// A Look is how a model is drawn: colour, marker and dashes. Marker and dashes
 // tell it from the others where colour does not, on paper or to the
 // colour-blind.
-type look struct {
-	place    int // among those that compete, or among the baselines
-	baseline bool
+type Look struct {
+	Place    int // among those that compete, or among the baselines
+	Baseline bool
 }
 
-// colours of models, beside that of baselines, in page.css.
-const colours = 8
+// Colours is how many of models there are, beside that of baselines, in the
+// style sheet.
+const Colours = 8
 
 // A marker is a polygon in a square of two by two around zero, y upward. One
 // without corners is a circle.
@@ -46,32 +43,10 @@ var (
 	baselineDashes = []vg.Length{5, 5}
 )
 
-// lookOf is the look of a model: the same in every page of one order of models,
-// whichever of them were measured. Those that no file declares come after the
-// others.
-func lookOf(run *analysis.Analysis, name string) look {
-	l := look{baseline: run.Model(name).Baseline}
-	var names []string
-	for _, m := range run.File.Models {
-		names = append(names, string(m.Name))
-	}
-	for _, m := range run.Models {
-		if !slices.ContainsFunc(run.File.Models, func(i benchlog.ModelInfo) bool { return string(i.Name) == m }) {
-			names = append(names, m)
-		}
-	}
-	for _, m := range names[:max(0, slices.Index(names, name))] {
-		if run.Model(m).Baseline == l.baseline {
-			l.place++
-		}
-	}
-	return l
-}
-
-// class names colour and marker for the style sheet.
-func (l look) class() string {
-	colour := fmt.Sprintf("s%d", l.place%colours)
-	if l.baseline {
+// Class names colour and marker for the style sheet.
+func (l Look) Class() string {
+	colour := fmt.Sprintf("s%d", l.Place%Colours)
+	if l.Baseline {
 		colour = "s-base"
 	}
 	return fmt.Sprintf("%s m%d", colour, l.marker())
@@ -79,23 +54,24 @@ func (l look) class() string {
 
 // marker is the place of the look's marker in markers. Baselines begin with the
 // last.
-func (l look) marker() int {
-	n := l.place % len(markers)
-	if l.baseline {
+func (l Look) marker() int {
+	n := l.Place % len(markers)
+	if l.Baseline {
 		return len(markers) - 1 - n
 	}
 	return n
 }
 
-func (l look) dashes() []vg.Length {
-	if l.baseline {
+// Dashes are the lengths of strokes and gaps; none are a whole line.
+func (l Look) Dashes() []vg.Length {
+	if l.Baseline {
 		return baselineDashes
 	}
-	return dashes[l.place%len(dashes)]
+	return dashes[l.Place%len(dashes)]
 }
 
 // glyph is the look's marker at a radius.
-func (l look) glyph(radius vg.Length) draw.GlyphStyle {
+func (l Look) glyph(radius vg.Length) draw.GlyphStyle {
 	m := markers[l.marker()]
 	if m == nil {
 		return draw.GlyphStyle{Color: inkGroup, Radius: radius, Shape: draw.CircleGlyph{}}
@@ -119,8 +95,8 @@ func (m marker) DrawGlyph(c *draw.Canvas, s draw.GlyphStyle, at vg.Point) {
 	c.Fill(p)
 }
 
-// markerCSS gives the swatch beside a model's name the shape of its marker.
-func markerCSS() string {
+// MarkerCSS gives the swatch beside a model's name the shape of its marker.
+func MarkerCSS() string {
 	var b strings.Builder
 	for i, m := range markers {
 		if m == nil {

@@ -1,0 +1,64 @@
+package page
+
+import (
+	"html/template"
+	"slices"
+
+	"switchyard/report/analysis"
+	"switchyard/report/page/internal/chart"
+)
+
+// A figure is a chart with what it shows and how it is read.
+type figure struct {
+	Title, Hint string
+	Chart       chart.Chart
+	SVG         template.HTML // the chart, drawn
+	Workload    string        // that it stands or falls with, outside its section
+}
+
+// line begins the line of the i-th model, which stands out where the model is
+// the best of the row or a baseline.
+func (b *builder) line(i int, r *analysis.Ranking) chart.Line {
+	m := b.models[i]
+	l := chart.Line{Model: m.Model, Title: m.Name}
+	switch {
+	case r.Best() != nil && r.Best().Model == b.run.Models[i]:
+		l.Class = "best"
+	case m.Baseline:
+		l.Class = "base"
+	}
+	return l
+}
+
+// A drawing draws the figures of a page, as long as there is room.
+type drawing struct {
+	room, used int // bytes of SVG
+	cut        []string
+}
+
+// draw draws those for which there is room, and keeps no others: the tables
+// have their numbers.
+func (d *drawing) draw(all []figure) []figure {
+	drawn := all[:0]
+	for _, f := range all {
+		if d.used > d.room {
+			d.cutOnce("Some charts were left out to keep the page small; the tables have their numbers.")
+			break
+		}
+		var err error
+		if f.SVG, err = f.Chart.Draw(); err != nil {
+			d.cutOnce("A chart could not be drawn; the tables have its numbers.")
+		}
+		if f.SVG != "" {
+			drawn = append(drawn, f)
+		}
+		d.used += len(f.SVG)
+	}
+	return drawn
+}
+
+func (d *drawing) cutOnce(s string) {
+	if !slices.Contains(d.cut, s) {
+		d.cut = append(d.cut, s)
+	}
+}

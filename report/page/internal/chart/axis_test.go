@@ -1,0 +1,141 @@
+package chart
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"gonum.org/v1/plot"
+)
+
+// Ticks at and beside the ranges where their steps change.
+func TestTicks(t *testing.T) {
+	labels := func(s scale, ok bool) string {
+		var out []string
+		for _, tick := range s.ticks {
+			out = append(out, tick.Label)
+		}
+		return fmt.Sprint(out, " ", ok)
+	}
+	show := func(v float64) string { return fmt.Sprintf("%.4g", v) }
+	log := func(lo, hi float64) string { return labels(logScale([]float64{lo, hi}, "", show)) }
+	linear := func(lo, hi float64) string { return labels(linearScale([]float64{lo, hi}, "", show)) }
+	for _, test := range []struct{ got, want string }{
+		{log(1, 2), "[1 1.5 2] true"}, // short: as on a linear axis
+		{log(1, 2.5), "[1 2] true"},
+		{log(1, 3), "[1 2] true"},                         // 1-2-5
+		{log(1, 100), "[1 2 5 10 20 50 100] true"},        //
+		{log(1, 1000), "[1 10 100 1000] true"},            // powers
+		{log(1, 1e9), "[10 1000 1e+05 1e+07 1e+09] true"}, // every other one
+		{log(0, -1), "[] false"},
+		{linear(0, 10), "[0 5 10] true"},
+		{linear(3, 10), "[0 5 10] true"},
+		{linear(-3, -1), "[-3 -2 -1 0] true"},
+		{linear(5, 5), "[0 2 4] true"},
+		{linear(0, 0), "[-1e-15 -5e-16 0 5e-16 1e-15] true"},
+	} {
+		if test.got != test.want {
+			t.Errorf("ticks %s, want %s", test.got, test.want)
+		}
+	}
+}
+
+// Labels of the axis below never run into each other: whichever would goes, and
+// the first stays.
+func TestLabelsHaveRoom(t *testing.T) {
+	labelled := func(n int, label string) []plot.Tick {
+		var out []plot.Tick
+		for i := range n {
+			out = append(out, plot.Tick{Value: float64(i), Label: label})
+		}
+		return out
+	}
+	for _, test := range []struct {
+		n     int
+		label string
+		want  string
+	}{
+		{0, "", ""}, {1, strings.Repeat("wide", 50), "x"}, {5, "1µs", "xxxxx"}, {7, "500M/s", "x.x.x.x"}, {9, "1234567890", "x..x..x.."}, {3, strings.Repeat("w", 40), "x.."},
+	} {
+		ticks := labelled(test.n, test.label)
+		got := ""
+		for i, tick := range thinLabels(scale{max: float64(max(test.n-1, 1)), ticks: ticks}) {
+			if tick.Value != float64(i) {
+				t.Errorf("%q: a tick moved to %v", test.label, tick.Value)
+			}
+			got += map[bool]string{true: "x", false: "."}[tick.Label != ""]
+		}
+		if got != test.want || test.n > 1 && ticks[1].Label == "" {
+			t.Errorf("%d times %q: %q, want %q, and the ticks as they were", test.n, test.label, got, test.want)
+		}
+	}
+}
+
+// Sizes that were added to a run lie close together on its axis.
+func TestLabelsOfAddedSizesHaveRoom(t *testing.T) {
+	s := scale{min: 1, max: 10000, log: true}
+	for v, label := range map[float64]string{1: "1us", 1.25: "1.25us", 1.54: "1.54us", 10: "10us", 100: "100us", 1000: "1ms", 10000: "10ms"} {
+		s.ticks = append(s.ticks, plot.Tick{Value: v, Label: label})
+	}
+	slices.SortFunc(s.ticks, func(a, b plot.Tick) int { return cmp.Compare(a.Value, b.Value) })
+	var got []string
+	for _, tick := range thinLabels(s) {
+		got = append(got, tick.Label)
+	}
+	if want := []string{"1us", "", "", "10us", "100us", "1ms", "10ms"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// What is between the names of lines, and what an axis covers.
+func TestSums(t *testing.T) {
+	for _, test := range []struct {
+		in     []float64
+		gap    float64
+		lo, hi float64
+		want   string
+	}{
+		{[]float64{10, 30}, 12, 0, 100, "[10.0 30.0]"}, {[]float64{10, 22}, 12, 0, 100, "[10.0 22.0]"}, {[]float64{10, 12}, 12, 0, 100, "[5.0 17.0]"},
+		{[]float64{-5}, 12, 0, 100, "[0.0]"}, {[]float64{105}, 12, 0, 100, "[100.0]"}, {nil, 12, 0, 100, "[]"},
+	} {
+		spreadApart(test.in, test.gap, test.lo, test.hi)
+		if got := fmt.Sprintf("%.1f", test.in); got != test.want {
+			t.Errorf("apart: %s, want %s", got, test.want)
+		}
+	}
+	for _, test := range []struct {
+		values []float64
+		log    bool
+		want   string
+	}{
+		{[]float64{3, 1, 2}, false, "1 3 true"}, {[]float64{-1, 1}, true, "1 1 true"}, {[]float64{0, math.NaN(), math.Inf(1), 5}, true, "5 5 true"}, {nil, false, "+Inf -Inf false"},
+		{[]float64{tiniest, hugest}, true, "1e-15 1e+18 true"}, {[]float64{tiniest / 2, 1, hugest * 2}, true, "1 1 true"}, {[]float64{-hugest * 2, -hugest}, false, "-1e+18 -1e+18 true"},
+	} {
+		lo, hi, ok := spanOf(test.values, test.log)
+		if got := fmt.Sprint(lo, " ", hi, " ", ok); got != test.want {
+			t.Errorf("%v: %s, want %s", test.values, got, test.want)
+		}
+	}
+	labels := func(values ...float64) string {
+		s, ok := deviationScale(values)
+		var out []string
+		for _, tick := range s.ticks {
+			out = append(out, tick.Label)
+		}
+		return fmt.Sprintf("%.3f to %.3f %q %v", s.min, s.max, out, ok)
+	}
+	for got, want := range map[string]string{
+		labels():           "0.000 to 0.000 [] false",
+		labels(0):          `-0.022 to 0.022 ["−2 %" "−1 %" "median" "+1 %" "+2 %"] true`,
+		labels(-0.5, 0.1):  `-0.540 to 0.540 ["−50 %" "median" "+50 %"] true`,
+		labels(-0.1, 1):    `-0.560 to 1.060 ["−50 %" "median" "+50 %" "+100 %"] true`,
+		labels(0.01, -0.2): `-0.216 to 0.216 ["−20 %" "−10 %" "median" "+10 %" "+20 %"] true`,
+	} {
+		if got != want {
+			t.Errorf("scale %s, want %s", got, want)
+		}
+	}
+}
