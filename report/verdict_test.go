@@ -109,6 +109,37 @@ func TestTenVerdicts(t *testing.T) {
 	}
 }
 
+// What an earlier run has to do with the words is told below them, in the text
+// and on the page: what has changed since, and what stands because of it.
+func TestVerdictSaysSinceWhen(t *testing.T) {
+	h := handMade{head: head("A=messaging", "B=waiting", "C=computing"), noise: .005, count: 10, cases: []string{"A", "B", "C"}, models: allModels,
+		ns: map[string][]float64{"A": {100, 160, 1000}, "B": {100, 300, 1000}, "C": {100, 140, 1000}}}
+	var kinds []string
+	for _, kind := range []string{"Messaging", "Waiting", "Computing"} {
+		kinds = append(kinds, `{"kind":"`+kind+`","models":["greenlet","goroutine"],"lead":["greenlet","goroutine"],"behind":["process"]}`)
+	}
+	h.head += `# like {"run":"2026-11-19T08:00:00Z","said":{"kinds":[` + strings.Join(kinds, ",") + `],"picks":{"throughput":["goroutine"]}}}` + "\n"
+	run := read(t, h.text())
+	var text bytes.Buffer
+	if err := WriteText(&text, Analyze(run), TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "verdict-since.golden", text.String())
+	for _, line := range strings.Split(text.String(), "\n") {
+		if len([]rune(line)) > 80 {
+			t.Errorf("wider than a terminal: %s", line)
+		}
+	}
+	for _, want := range []string{
+		"Changed since the run of 2026-11-19 08:00: Waiting (was greenlet or goroutine) and whom to pick (was goroutine).",
+		"As that run said, since these results leave it open: Messaging.",
+	} {
+		if page := pageOf(t, run); !strings.Contains(page, want) || !strings.Contains(strings.ReplaceAll(text.String(), "\n  ", " "), want) {
+			t.Errorf("no %q in\n%s", want, text.String())
+		}
+	}
+}
+
 // A first look is short, however much was measured: at most sixteen lines of
 // matrix, a row per kind where workloads are too many, and twelve decisions,
 // within the width; what is left out is counted.

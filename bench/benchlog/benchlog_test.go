@@ -95,7 +95,10 @@ func TestRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	calibration := Calibration{time.Second, 5, []CalibratedCase{{"Lock/tasks=2/model=a-2", 10, 20, 30, 5, 200, true}}, []CalibratedCase{{Case: "Lock/tasks=8/model=a-2", Overhead: 7}}}
-	like := Like{Time{time.Date(2026, 11, 19, 1, 2, 3, 0, time.UTC)}, true, Calibration{Benchtime: time.Minute, Cases: calibration.Cases}}
+	like := Like{Time{time.Date(2026, 11, 19, 1, 2, 3, 0, time.UTC)}, true, Calibration{Benchtime: time.Minute, Cases: calibration.Cases}, &Said{
+		Kinds: []SaidKind{{Kind: "Locking", Models: []Model{"a", "b"}, Ahead: map[Model][]Model{"a": {"b"}}, Lead: []Model{"a"}, Behind: []Model{"b"}, Open: true, NoOne: true}},
+		Picks: map[string][]Model{"throughput": {"a", "b"}},
+	}}
 	text = append(text, must(t, like)...)
 	text = append(text, must(t, calibration)...)
 	text = append(text, must(t, BlockStart{Block: 1, Attempt: 1, Session: 1, Spent: 6})...)

@@ -232,7 +232,9 @@ func (r *reader) directive(line []byte) {
 	case likeWord:
 		what = "the earlier run"
 		f.Like = new(Like)
-		err = json.Unmarshal(body, f.Like)
+		if err = json.Unmarshal(body, f.Like); err != nil {
+			f.Like = nil
+		}
 	case calibrateWord:
 		what = "the calibration"
 		f.Calibration = new(Calibration)

@@ -170,6 +170,30 @@ type Like struct {
 	Started Time `json:"run"`
 	Chosen  bool `json:"chosen,omitempty"` // by who asked for it; else it is the run before
 	Calibration
+
+	// Said is what that run's verdict said, if it was one of the same plan on
+	// the same machine: where the results of this one leave it open on which
+	// side of a bound they are, the same is said of them.
+	Said *Said `json:"said,omitempty"`
+}
+
+// A Said is what hung on a bound in a run's verdict. Only its words are
+// here: no number is taken over.
+type Said struct {
+	Kinds []SaidKind         `json:"kinds,omitempty"`
+	Picks map[string][]Model `json:"picks,omitempty"` // by metric: the models nearest to the best
+}
+
+// A SaidKind is what was said of one kind of work.
+type SaidKind struct {
+	Kind   string            `json:"kind"`             // as its sentence begins
+	Models []Model           `json:"models,omitempty"` // that were compared, each with all others
+	Ahead  map[Model][]Model `json:"ahead,omitempty"`  // of these: which were clearly better than which
+	Lead   []Model           `json:"lead,omitempty"`   // that the sentence named first
+	Behind []Model           `json:"behind,omitempty"` // and those that they were better than
+
+	Open  bool `json:"open,omitempty"`   // it was not decided: results scattered too much
+	NoOne bool `json:"no_one,omitempty"` // the best by the mean was behind more often than ahead
 }
 
 // A BlockStart stands before each block's results.

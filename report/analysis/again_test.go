@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"switchyard/bench/benchlog"
 )
 
 // A kept is a run that is taken apart, so that another can be made of several.
@@ -64,8 +66,9 @@ func takeApart(text string) *kept {
 // drawn makes a run out of others: of each workload it has blocks that one of
 // them has, each of six once, or as many as those are with repetition. Choosing
 // a run already scatters results as they do within one: the first scatters them
-// by a little less than the next run would, the second by more.
-func drawn(runs []*kept, r *rand.Rand, repeat bool) string {
+// by a little less than the next run would, the second by more. Like is the
+// line of the run that it is like, or "".
+func drawn(runs []*kept, r *rand.Rand, repeat bool, like string) string {
 	count, blocks := 6, map[*kept][]int{}
 	for _, k := range runs {
 		blocks[k] = r.Perm(len(k.blocks))
@@ -81,7 +84,7 @@ func drawn(runs []*kept, r *rand.Rand, repeat bool) string {
 		from[i] = runs[r.IntN(len(runs))]
 	}
 	var b strings.Builder
-	b.WriteString(runs[0].head)
+	b.WriteString(runs[0].head + like)
 	for n := range count {
 		for i, w := range runs[0].order {
 			b.WriteString(from[i].blocks[blocks[from[i]][n]][w])
@@ -109,7 +112,8 @@ func inWords(v Verdict) string {
 
 // Three default runs of one build on one quiet machine have one decision list
 // in words, and so have nine of ten pairs of runs that are drawn from them:
-// their lists differ in numbers.
+// their lists differ in numbers. Of those that scatter by more than a run does
+// fewer have; where each is like the one before it, nine of ten.
 func TestVerdictHoldsOnTheNextRun(t *testing.T) {
 	var runs []*kept
 	var verdicts []Verdict
@@ -150,12 +154,24 @@ func TestVerdictHoldsOnTheNextRun(t *testing.T) {
 	if os.Getenv("STATS") == "long" {
 		draws = 500
 	}
-	for repeat, least := range map[bool]float64{false: 0.9, true: 0.75} {
+	for _, draw := range []struct {
+		repeat, chain bool
+		least         float64
+	}{{false, false, 0.9}, {true, false, 0.75}, {true, true, 0.9}} {
 		verdicts = nil
+		like := ""
 		for seed := range uint64(draws) {
-			verdicts = append(verdicts, Of(read(t, drawn(runs, rand.New(rand.NewPCG(seed, 9)), repeat))).Verdict)
+			a := Of(read(t, drawn(runs, rand.New(rand.NewPCG(seed, 9)), draw.repeat, like)))
+			verdicts = append(verdicts, a.Verdict)
+			if draw.chain {
+				line, err := benchlog.Note(*likeOf(a))
+				if err != nil {
+					t.Fatal(err)
+				}
+				like = string(line)
+			}
 		}
-		hold(fmt.Sprintf("runs that are drawn, blocks repeated %v", repeat), least)
+		hold(fmt.Sprintf("runs that are drawn, blocks repeated %v, each like the one before %v", draw.repeat, draw.chain), draw.least)
 	}
 }
 

@@ -30,6 +30,9 @@ type Analysis struct {
 	byWorkload map[*results.Workload]map[string]*Ranking
 	overall    map[string]*Ranking
 	sums       map[*results.Cell]map[string]Summary // by unit
+
+	said  map[string]*said    // by an earlier run, by kind of work
+	picks map[string][]string // likewise, by metric ID
 }
 
 // Of analyses a run.
@@ -42,6 +45,7 @@ func Of(run *results.Run) *Analysis {
 		overall:    map[string]*Ranking{},
 		sums:       map[*results.Cell]map[string]Summary{},
 	}
+	a.said, a.picks = earlier(run)
 	a.summarize()
 	for _, m := range append(slices.Clone(Metrics), a.Foreign...) {
 		a.rankAll(m)

@@ -35,6 +35,11 @@ type Decision struct {
 	Why    string // what the first of them spends less of, or more
 	Rates  string // up to which rate of an open loop models keep a limit, or ""
 	Memory string // what a unit takes, or ""
+
+	// Open says that results scatter too much to name anybody, NoOne that the
+	// winner of the mean is none, Stands that the words are those of an earlier
+	// run, and this one by itself would have others.
+	Open, NoOne, Stands bool
 }
 
 // A Standing is by how many times one answer is better than another over a kind
@@ -63,7 +68,7 @@ func (d *Decision) Worse() string {
 // Exceptions counts the cases that Worse names, or is "" where nothing is
 // decided. Which these are the next run may tell otherwise.
 func (d *Decision) Exceptions() string {
-	if len(d.Among)+len(d.Behind) == 0 || slices.ContainsFunc(d.Among, wide) {
+	if len(d.Among)+len(d.Behind) == 0 || d.Open {
 		return ""
 	}
 	return fmt.Sprintf("Exceptions: %s.", d.Lost)
@@ -83,25 +88,59 @@ type Loss struct {
 func decisions(a *Analysis) []Decision {
 	var out []Decision
 	for _, k := range kinds(a.Run) {
-		out = append(out, a.decide(k))
+		earlier := a.said[k.Name]
+		d := a.decide(k, earlier)
+		if earlier != nil {
+			alone := a.decide(k, nil)
+			d.Stands = !alone.sameWords(d.named())
+		}
+		out = append(out, d)
 	}
 	return out
 }
 
 // clear reports whether the difference is large enough to be told in words, and
-// is shown. Where the next run is expected has no say: that is less certain,
-// and words that hang on it change from run to run.
-func (c Comparison) clear() bool { return c.Ratio >= Clear && c.Lo > 1 }
+// is shown. Where no earlier run has told it or has not, where the next run is
+// expected has no say: that is less certain, and words that hang on it alone
+// change from run to run. See [Clear].
+func (c Comparison) clear(earlier answer) bool {
+	down, up := c.edges()
+	switch earlier {
+	case yes:
+		return c.Ratio*up >= Clear && c.Ratio > 1 && c.Lo > 0
+	case no:
+		return c.Ratio >= Clear*down && c.Lo > 1
+	}
+	return c.Ratio >= Clear && c.Lo > 1
+}
+
+// edges are the factors by which the next run's ratio may be less, or more, as
+// far as they count.
+func (c Comparison) edges() (down, up float64) {
+	within := func(f float64) float64 {
+		if f >= 1 && f <= Clear {
+			return f
+		}
+		return Clear
+	}
+	return within(c.Ratio / c.NextLo), within(c.NextHi / c.Ratio)
+}
+
+// scattered reports whether ends of a range are too far apart to name anybody.
+func scattered(lo, hi float64, earlier answer) bool {
+	return hi > math.Pow(Clear, float64(2-earlier))*lo
+}
 
 // ahead reports whether x is clearly better than y over some cases: by their
 // mean, which one workload may decide, and in half of the workloads at least.
-func (a *Analysis) ahead(m Metric, cases []*results.Case, x, y *Entry) bool {
-	if !versus(m, x, y).clear() {
+func (a *Analysis) ahead(m Metric, cases []*results.Case, x, y *Entry, s *said) bool {
+	earlier := s.ahead(x.Model, y.Model)
+	if !versus(m, x, y).clear(earlier) {
 		return false
 	}
 	all, n := parts(cases), 0
 	for _, part := range all {
-		if c, _, ok := a.versus(m, part, x.Model, y.Model); ok && c.clear() {
+		if c, _, ok := a.versus(m, part, x.Model, y.Model); ok && c.clear(earlier) {
 			n++
 		}
 	}
@@ -118,7 +157,7 @@ func (a *Analysis) head(model string) string {
 
 // answers are the entries that a kind's sentence is about: of a model and its
 // forms one, which is the model itself unless a form is clearly better.
-func (a *Analysis) answers(r *Ranking) []*Entry {
+func (a *Analysis) answers(r *Ranking, s *said) []*Entry {
 	var out []*Entry
 	at := map[string]int{}
 	for i := range r.Entries {
@@ -131,7 +170,7 @@ func (a *Analysis) answers(r *Ranking) []*Entry {
 		case !known:
 			at[head] = len(out)
 			out = append(out, e)
-		case a.ahead(r.Metric, r.Cases, e, out[j]):
+		case a.ahead(r.Metric, r.Cases, e, out[j], s):
 			out[j] = e
 		}
 	}
@@ -143,10 +182,12 @@ func versus(m Metric, x, y *Entry) Comparison {
 	return compare(x.Model, y.Model, x.Sample, y.Sample).Times(m)
 }
 
-func (a *Analysis) decide(k *Kind) Decision {
+// decide makes the decision of a kind, of which an earlier run may have said
+// something.
+func (a *Analysis) decide(k *Kind, s *said) Decision {
 	r := a.rankOver(k.Metric, a.Models, k.Cases)
 	d := Decision{Kind: k, Ranking: &r, Sizes: a.pays(k), Rates: a.rates(k), Memory: a.perUnit(k)}
-	answers := a.answers(&r)
+	answers := a.answers(&r, s)
 	if len(answers) == 0 {
 		d.Rest = "no result of a model that competes."
 		if !slices.ContainsFunc(k.Cases, (*results.Case).Measured) {
@@ -154,13 +195,13 @@ func (a *Analysis) decide(k *Kind) Decision {
 		}
 		return d
 	}
-	if d.Rest = a.unsteady(k); d.Rest != "" {
-		d.Lead = "not decided"
+	if d.Rest = a.unsteady(k, s.open()); d.Rest != "" {
+		d.Lead, d.Open = "not decided", true
 		return d
 	}
 	var winners, others []*Entry
 	for _, e := range answers {
-		if slices.ContainsFunc(answers, func(o *Entry) bool { return a.ahead(k.Metric, r.Cases, o, e) }) {
+		if slices.ContainsFunc(answers, func(o *Entry) bool { return a.ahead(k.Metric, r.Cases, o, e, s) }) {
 			others = append(others, e)
 		} else {
 			winners = append(winners, e)
@@ -183,7 +224,9 @@ func (a *Analysis) decide(k *Kind) Decision {
 		d.Behind = append(d.Behind, a.standing(k.Metric, r.Cases, versus(k.Metric, ahead, e)))
 	}
 	d.Losses = a.losses(k, d.Winners)
-	d.Lead, d.Rest = d.claim(a.contradicted(&d, answers))
+	d.Open = slices.ContainsFunc(d.Among, func(one Standing) bool { return scattered(one.Lo, one.Hi, s.open()) })
+	d.NoOne = !d.Open && a.contradicted(&d, answers, s)
+	d.Lead, d.Rest = d.claim()
 	d.Lost, d.Beside = d.missing(a)
 	switch {
 	case len(d.Behind) > 0:
@@ -198,7 +241,7 @@ func (a *Analysis) decide(k *Kind) Decision {
 // unsteady says why a kind with given rates is not decided, or "". Where the
 // load could not be made for some model, or latencies are others in each block,
 // the machine is too small for it, and which model that hits is chance.
-func (a *Analysis) unsteady(k *Kind) string {
+func (a *Analysis) unsteady(k *Kind, earlier answer) string {
 	void, of, spans := 0, 0, []float64(nil)
 	for _, c := range k.Cases {
 		for _, m := range a.Models {
@@ -215,7 +258,7 @@ func (a *Analysis) unsteady(k *Kind) string {
 		}
 	}
 	span := Summarize(spans).Center
-	if void == 0 && !(span > Clear*Clear) {
+	if void == 0 && !scattered(1, span, earlier) {
 		return ""
 	}
 	s := fmt.Sprintf(": the load could not be made as planned in %d of %s", void, format.Count(of, "cell"))
@@ -305,17 +348,17 @@ func (l *Loss) describe(a *Analysis, m Metric, several bool) {
 }
 
 // claim is the decision's sentence, without the kind.
-func (d *Decision) claim(contradicted bool) (lead, rest string) {
+func (d *Decision) claim() (lead, rest string) {
 	cases := d.Ranking.Cases
 	lead = modelNames(d.Winners, "or")
-	switch unbounded := func(s Standing) bool { return !format.Finite(s.Hi) }; {
+	switch {
 	case len(d.Among)+len(d.Behind) == 0:
 		return "only " + lead, " has results."
-	case slices.ContainsFunc(d.Among, unbounded) || slices.ContainsFunc(d.Behind, unbounded):
+	case d.few():
 		return "not decided between " + modelNames(d.Winners, "and"), fmt.Sprintf(", over %s: %d results per case are needed.", over(cases), inference.Fewest)
-	case slices.ContainsFunc(d.Among, wide):
+	case d.Open:
 		lead = "not decided between " + modelNames(d.Winners, "and")
-	case contradicted:
+	case d.NoOne:
 		lead, rest = "no one model", ": on average "+lead
 	}
 	var among, behind []string
@@ -340,9 +383,11 @@ func (d *Decision) claim(contradicted bool) (lead, rest string) {
 	return lead, rest + "."
 }
 
-// wide reports whether the interval is too wide to rule a clear difference out
-// wherever its middle is.
-func wide(s Standing) bool { return s.Hi > Clear*Clear*s.Lo }
+// few reports whether there are too few results for an interval.
+func (d *Decision) few() bool {
+	unbounded := func(s Standing) bool { return !format.Finite(s.Hi) }
+	return slices.ContainsFunc(d.Among, unbounded) || slices.ContainsFunc(d.Behind, unbounded)
+}
 
 // mostBehind bounds the others that a sentence names.
 const mostBehind = 4
@@ -383,13 +428,13 @@ func (s *Standing) text(cases []*results.Case, full bool) string {
 
 // contradicted reports whether the only winner of the mean is clearly behind in
 // more of the kind's parts than it is clearly ahead in: then it is no winner.
-func (a *Analysis) contradicted(d *Decision, answers []*Entry) bool {
-	balance := 0
+func (a *Analysis) contradicted(d *Decision, answers []*Entry, s *said) bool {
+	balance, earlier := 0, s.noOne(d.Winners)
 	for _, part := range parts(d.Ranking.Cases) {
 		ahead, behind := true, false
 		for _, o := range answers {
 			if c, _, ok := a.versus(d.Kind.Metric, part, d.Winners[0], o.Model); ok && o.Model != d.Winners[0] {
-				ahead, behind = ahead && c.clear(), behind || c.reversed().clear()
+				ahead, behind = ahead && c.clear(-earlier), behind || c.reversed().clear(earlier)
 			}
 		}
 		if ahead {

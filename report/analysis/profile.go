@@ -27,6 +27,7 @@ type Profile struct {
 	Models  []ProfileModel // in the run's order
 	Untimed int            // cases in which the best is faster than can be timed
 	Pick    []string       // the model to take where only one can be; several when their profiles are the same
+	Stands  bool           // an earlier run picked it, and this one by itself would pick another
 }
 
 // A ProfileModel is one model's profile.
@@ -37,6 +38,8 @@ type ProfileModel struct {
 	Worst   float64         // the largest of Factors
 	At      *results.Case   // where that is
 	Missing []*results.Case // where it has no result
+
+	surely, perhaps int // cases in which it is within picked, wherever between the edges its factor is; see [Clear]
 }
 
 // profile computes the profile of a metric over the cases that compete.
@@ -65,6 +68,9 @@ func profile(a *Analysis, m Metric) Profile {
 		}
 	}
 	p.pick()
+	if earlier := a.picks[m.ID]; p.stand(earlier) {
+		p.Stands, p.Pick = !slices.Equal(p.Pick, earlier), earlier
+	}
 	return p
 }
 
@@ -91,6 +97,12 @@ func (p *Profile) add(a *Analysis, c *results.Case) {
 	if untimed {
 		p.Untimed++
 	}
+	edge := func(e *Entry) (down, up float64) {
+		if e == r.Best() {
+			return 1, 1
+		}
+		return e.Versus.Times(p.Metric).edges()
+	}
 	for i := range p.Models {
 		m := &p.Models[i]
 		factor := p.Metric.times(best, centers[i])
@@ -102,7 +114,28 @@ func (p *Profile) add(a *Analysis, c *results.Case) {
 			m.Worst, m.At = factor, c
 		}
 		m.Factors = append(m.Factors, factor)
+		down, up := edge(r.Entry(m.Model))
+		if factor*down <= picked {
+			m.surely++
+		}
+		if factor <= picked*up {
+			m.perhaps++
+		}
 	}
+}
+
+// stand reports whether models that an earlier run picked are still those to
+// pick: no other is more often near the best, whichever way the edges count.
+func (p *Profile) stand(earlier []string) bool {
+	surely, perhaps := 0, math.MaxInt
+	for _, m := range p.Models {
+		if slices.Contains(earlier, m.Model) {
+			perhaps = min(perhaps, m.perhaps)
+		} else {
+			surely = max(surely, m.surely)
+		}
+	}
+	return len(earlier) > 0 && !slices.ContainsFunc(earlier, func(m string) bool { return p.Of(m) == nil }) && surely <= perhaps
 }
 
 // pick finds the models with the largest shares.
@@ -159,6 +192,11 @@ func (p *Profile) Sentence() string {
 		return ""
 	}
 	m := p.Of(p.Pick[0])
+	for _, other := range p.Pick { // all alike, unless they stand
+		if o := p.Of(other); o.ShareWithin(picked) < m.ShareWithin(picked) {
+			m = o
+		}
+	}
 	s := fmt.Sprintf("If you must pick one: %s; within %v× of the best in %s of %d cases, worst %s",
 		modelNames(p.Pick, "or"), picked, format.Percent(m.ShareWithin(picked)), p.Cases, format.Ratio(m.Worst))
 	if n := len(m.Missing); n > 0 {

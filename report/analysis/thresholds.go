@@ -9,6 +9,21 @@ const Practical = 0.05 // what differs by less than this share does not matter
 // the factor of a kind of work by a tenth or two: what is nearer to one would
 // be told one time and not the other. It is also what a reader would choose
 // another model for. Smaller differences are numbers.
+//
+// What lies on a bound is on either side of it by chance, wherever the bound
+// is. So it has two edges for a run that is like an earlier one, by its plan
+// and its machine: what that said stands until the range of the next run, see
+// [Again], is beyond the bound with its whole length, so that not only this run
+// says otherwise but runs like it do. A factor that is on the bound in truth
+// then changes its word in one of 360 runs (√2 · 1.96 standard deviations,
+// one-sided), and one that changes by as much as that range is long is told.
+// However wide the range, a factor of one is never clear, and one beyond the
+// square of Clear always: the edges are at most Clear away.
+//
+// How much results scatter is known less well: the range of six differs by a
+// third from run to run, and so that of two by half. Where it decides, the
+// bound is Clear squared, and its edges are at half of that and at half more,
+// as powers: at Clear and at its cube.
 const Clear = 1.5
 
 // Again is what a run of one session by itself does to how two models stand in

@@ -17,6 +17,7 @@ type Verdict struct {
 	Low       bool   // an indication only
 	Decisions []Decision
 	Note      string  // how they are to be read
+	Since     string  // what an earlier run has to do with their words, or ""
 	Profile   Profile // of throughput
 	Advice    string  // what to take if only one can be taken; "" when there is nothing to choose from
 	Mean      string  // the footnote: the geometric mean over everything, with its range
@@ -63,6 +64,7 @@ func verdictOf(a *Analysis) Verdict {
 		}
 		v.Decisions, v.Note = decisions(a), a.note()
 		v.Advice = v.Profile.Sentence()
+		v.Since = v.since(a)
 		v.Mean = a.mean()
 	}
 	return v

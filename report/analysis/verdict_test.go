@@ -127,13 +127,27 @@ func TestMeanLiesAmongItsWorkloads(t *testing.T) {
 }
 
 // A difference is told in words that is large enough and shown, wherever the
-// next run is expected: words that hang on that change from run to run.
+// next run is expected: words that hang on that change from run to run. What an
+// earlier run has said stands while the next run may be on either side.
 func TestClear(t *testing.T) {
-	for c, want := range map[Comparison]bool{
-		{Ratio: 1.5, Lo: 1.01, NextLo: 0.9}: true, {Ratio: 1.49, Lo: 1.4, NextLo: 1.3}: false, {Ratio: 1.9, Lo: 1}: false,
+	for _, test := range []struct {
+		c               Comparison
+		unsaid, yes, no bool
+	}{
+		{Comparison{Ratio: 1.5, Lo: 1.01, NextLo: 0.9, NextHi: 3}, true, true, false},
+		{Comparison{Ratio: 1.49, Lo: 1.4, NextLo: 1.3, NextHi: 1.7}, false, true, false},
+		{Comparison{Ratio: 1.9, Lo: 1, NextLo: 1, NextHi: 3}, false, true, false},
+		{Comparison{Ratio: 1.3, Lo: 1.25, NextLo: 1.1, NextHi: 1.49}, false, false, false},
+		{Comparison{Ratio: 1.7, Lo: 1.65, NextLo: 1.51, NextHi: 1.9}, true, true, true},
+		// However wide the range: not who is no better, and who is far better.
+		{Comparison{Ratio: 0.99, Lo: 0.5, NextLo: 0.4, NextHi: 9}, false, false, false},
+		{Comparison{Ratio: 2.3, Lo: 1.1, NextLo: 0.5, NextHi: 9}, true, true, true},
+		// Of too few results nothing.
+		{Comparison{Ratio: 9, Lo: 0, NextLo: 0, NextHi: math.Inf(1)}, false, false, false},
+		{Comparison{Ratio: math.NaN(), Lo: math.NaN(), NextLo: math.NaN(), NextHi: math.NaN()}, false, false, false},
 	} {
-		if c.clear() != want {
-			t.Errorf("%+v: %v", c, !want)
+		if test.c.clear(unsaid) != test.unsaid || test.c.clear(yes) != test.yes || test.c.clear(no) != test.no {
+			t.Errorf("%+v: %v %v %v", test.c, test.c.clear(unsaid), test.c.clear(yes), test.c.clear(no))
 		}
 	}
 }

@@ -321,7 +321,7 @@ func (t *textWriter) verdict() {
 			}
 		}
 	}
-	last := []string{v.Note, v.Advice}
+	last := []string{v.Note, v.Since, v.Advice}
 	if t.opt.Verbose {
 		last = append(last, v.Mean)
 	}

@@ -309,6 +309,30 @@ func checkProfile(t *testing.T, tally *tally, run *results.Run, p *analysis.Prof
 	}
 }
 
+// Words that stand because an earlier run has said them are recomputed from the
+// file alone, and are found where that run is another, or none.
+func TestWordsThatStandAreVerified(t *testing.T) {
+	text := "# switchyard {\"format\":1}\n# workload {\"name\":\"A\",\"kind\":\"k\"}\n"
+	like := func(ahead string) string {
+		return `# like {"run":"2026-11-19T08:00:00Z","said":{"kinds":[{"kind":"K","models":["a","b"],"ahead":{` + ahead + `},"lead":["a","b"]}]}}` + "\n"
+	}
+	results := strings.Repeat("BenchmarkA/model=a-2 1 100 ns/op\nBenchmarkA/model=b-2 1 165 ns/op\n", 6)
+	stands := file(t, text+like("")+results)
+	page := pageOf(t, stands, nil)
+	if r := check(t, stands, page, nil); len(r.Differences) > 0 {
+		t.Error(r.Differences)
+	}
+	for name, line := range map[string]string{"none": "#\n", "another": like(`"a":["b"]`)} {
+		found := false
+		for _, d := range check(t, file(t, text+line+results), page, nil).Differences {
+			found = found || d.Where == "verdict" && strings.HasPrefix(d.Page, "a or b ") && strings.HasPrefix(d.Results, "a , 1.65× b ")
+		}
+		if !found {
+			t.Errorf("%s: the sentence is not found", name)
+		}
+	}
+}
+
 // What is no page, or not there, is an error and no difference.
 func TestNoPage(t *testing.T) {
 	dir := file(t, reporttest.Small)

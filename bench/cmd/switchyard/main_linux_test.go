@@ -654,8 +654,9 @@ func TestLike(t *testing.T) {
 	}
 }
 
-// A run whose directory is new has the N of a kept run with the same plan: the
-// newest of this machine, or else of another; and its own where it is told to.
+// A run whose directory is new has the N of another with the same plan: the
+// newest of this machine below results/, or else of another machine; and its
+// own where it is told to. Of one of this machine it also has what was said.
 func TestLikeKept(t *testing.T) {
 	t.Chdir(t.TempDir())
 	out := filepath.Join(t.TempDir(), "out")
@@ -693,6 +694,8 @@ func TestLikeKept(t *testing.T) {
 		{"another machine's", func() { keep("other", "2026-01-03", n+1, false) }, nil, n + 1},
 		{"this machine's", func() { keep("here", "2026-01-01", n+2, true) }, nil, n + 2},
 		{"a newer one", func() { keep("here", "2026-01-02", n+3, true) }, nil, n + 3},
+		{"a newer one beside it", func() { keep("", "2026-01-04", n+4, true) }, nil, n + 4},
+		{"a newer one of another machine", func() { keep("", "2026-01-05", n+5, false) }, nil, n + 4},
 		{"another plan", func() {}, []string{"--count", "2"}, 0},
 		{"none", func() {}, []string{"--like", "none"}, 0},
 	} {
@@ -703,6 +706,9 @@ func TestLikeKept(t *testing.T) {
 		got, _, _ := strings.Cut(line, "\t")
 		if status == 0 && tt.want > 0 && strings.Contains(stderr, "another N") {
 			t.Skipf("%s: this machine is too busy: %s", tt.what, stderr) // ops take four times as long
+		}
+		if said := strings.Contains(readFile(t, dir, benchlog.BenchFile), `,"said":{`); said != (tt.want > n+1) {
+			t.Errorf("%s: it has taken over words: %v", tt.what, said)
 		}
 		if own := !strings.Contains(stderr, "the N of the run of"); status != 0 || own != (tt.want == 0) || !own && got != strconv.Itoa(tt.want) {
 			t.Errorf("%s: exit status %d, %s ops, want %d (0 is its own); printed\n%s", tt.what, status, got, tt.want, stderr)

@@ -55,8 +55,10 @@ at least ten laps or rounds (fewer where ten take over ten seconds, or 16 times
 a result's share of the budget). A run with the plan of the one before it in the
 directory, on the same machine, takes over its N and its bench time, where they
 still suit: results of different N are hard to compare. Without one it takes
-those of a kept run, results/<machine>/<run>/. --like takes them from any
-earlier run; with --like none, the run finds all by itself.
+those of the newest such run below results/, or of a kept one of another machine.
+--like takes them from any earlier run; with --like none, the run finds all by
+itself. Of a run of the same plan and machine it also takes over what the verdict
+said, where the new results leave open on which side of a bound they are.
 
 A budget shortens the bench time, and if that is not enough, leaves cases out:
 first what takes long alone, then all but the first case of each workload, then
@@ -251,8 +253,9 @@ const noLike = "none"
 
 // like returns the run whose N is taken over; nil is none. It is the one that
 // the flags name, or the newest with the same plan: the one before in the
-// directory, else one that is kept of this machine, else of any. So repeated
-// runs have the same N wherever they write their results.
+// directory, else one of this machine below results/, else of any. So repeated
+// runs have the same N wherever they write their results. One of the same plan
+// on this machine has its words taken over too.
 func like(f runFlags, plan run.Config, p *progress) (*benchlog.Like, error) {
 	switch {
 	case f.builds != nil && f.like != "":
@@ -269,26 +272,46 @@ func like(f runFlags, plan run.Config, p *progress) (*benchlog.Like, error) {
 	before.Chosen = true
 	if differs := otherMachine(file); differs != "" {
 		p.Note(fmt.Sprintf("%s was measured elsewhere: %s; its N is taken over where it suits", f.like, differs))
+	} else if samePlan(file, plan) {
+		before.Said = saidIn(f.like)
 	}
 	return before, nil
+}
+
+// saidIn is what the verdict of the results in dir says; nil if they cannot be
+// read, which their N could.
+func saidIn(dir string) *benchlog.Said {
+	results, err := report.Load(dir)
+	if err != nil {
+		return nil
+	}
+	return report.Analyze(results).Said()
 }
 
 // likeBefore returns the run before with the same plan, or nil.
 func likeBefore(out string, plan run.Config) (best *benchlog.Like) {
 	if before, file, err := run.LikeOf(out); err == nil && samePlan(file, plan) && otherMachine(file) == "" {
+		before.Said = saidIn(out)
 		return before
 	}
-	kept, _ := filepath.Glob(filepath.Join(filepath.Dir(latest), "*", "*", benchlog.BenchFile)) // the pattern is right
-	here := false
-	for _, name := range kept {
+	var found []string
+	for _, below := range []string{"*", filepath.Join("*", "*")} {
+		names, _ := filepath.Glob(filepath.Join(filepath.Dir(latest), below, benchlog.BenchFile)) // the pattern is right
+		found = append(found, names...)
+	}
+	here, at := false, ""
+	for _, name := range found {
 		before, file, err := run.LikeOf(filepath.Dir(name))
 		if err != nil || !samePlan(file, plan) {
 			continue
 		}
 		ours := otherMachine(file) == ""
 		if best == nil || ours && !here || ours == here && before.Started.After(best.Started.Time) {
-			best, here = before, ours
+			best, here, at = before, ours, filepath.Dir(name)
 		}
+	}
+	if here {
+		best.Said = saidIn(at)
 	}
 	return best
 }

@@ -1,0 +1,225 @@
+package analysis
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"switchyard/bench/benchlog"
+	"switchyard/report/format"
+	"switchyard/report/results"
+)
+
+// An answer is what an earlier run has said to a question that has a bound.
+type answer int
+
+const (
+	unsaid answer = 0
+	yes    answer = 1
+	no     answer = -1
+)
+
+func answerOf(b bool) answer {
+	if b {
+		return yes
+	}
+	return no
+}
+
+// A said is what an earlier run has said of a kind of work, as far as this one
+// knows the models. A nil one has said nothing.
+type said struct {
+	models       map[string]bool
+	clear        map[[2]string]bool // the first was clearly better than the second
+	lead, behind []string
+	isOpen       bool
+	isNoOne      bool
+}
+
+// ahead says whether x was clearly better than y.
+func (s *said) ahead(x, y string) answer {
+	if s == nil || !s.models[x] || !s.models[y] {
+		return unsaid
+	}
+	return answerOf(s.clear[[2]string{x, y}])
+}
+
+// open says whether results scattered too much to name anybody.
+func (s *said) open() answer {
+	if s == nil {
+		return unsaid
+	}
+	return answerOf(s.isOpen)
+}
+
+// noOne says whether the winner of the mean was none.
+func (s *said) noOne(winners []string) answer {
+	if s == nil || !slices.Equal(s.lead, winners) {
+		return unsaid
+	}
+	return answerOf(s.isNoOne)
+}
+
+// earlier is what the run that this one is like has said of it: by kind of
+// work, and whom it picked by metric. The file may be anybody's, so models that
+// this run does not have are nobody, and each kind has been said once.
+func earlier(run *results.Run) (kinds map[string]*said, picks map[string][]string) {
+	if run.Like == nil || run.Like.Said == nil {
+		return nil, nil
+	}
+	known := func(models []benchlog.Model) (out []string) {
+		for _, m := range run.Models { // in their order, each once
+			if slices.Contains(models, benchlog.Model(m)) {
+				out = append(out, m)
+			}
+		}
+		return out
+	}
+	kinds, picks = map[string]*said{}, map[string][]string{}
+	for _, k := range run.Like.Said.Kinds {
+		if kinds[k.Kind] != nil {
+			continue
+		}
+		s := &said{models: map[string]bool{}, clear: map[[2]string]bool{}, lead: known(k.Lead), behind: known(k.Behind), isOpen: k.Open, isNoOne: k.NoOne}
+		for _, x := range known(k.Models) {
+			s.models[x] = true
+			for _, y := range known(k.Ahead[benchlog.Model(x)]) {
+				s.clear[[2]string{x, y}] = true
+			}
+		}
+		kinds[k.Kind] = s
+	}
+	for _, m := range Metrics {
+		picks[m.ID] = known(run.Like.Said.Picks[m.ID])
+	}
+	return kinds, picks
+}
+
+// named are the words of a decision that hang on bounds.
+func (d *Decision) named() *said {
+	s := &said{lead: d.Winners, isOpen: d.Open, isNoOne: d.NoOne}
+	for _, one := range d.Behind {
+		s.behind = append(s.behind, one.B)
+	}
+	return s
+}
+
+func (d *Decision) sameWords(s *said) bool {
+	mine := d.named()
+	return mine.isOpen == s.isOpen && mine.isNoOne == s.isNoOne && slices.Equal(mine.lead, s.lead) && slices.Equal(mine.behind, s.behind)
+}
+
+// says reports whether the decision says anything that a later run can go by.
+func (d *Decision) says() bool {
+	return !d.few() && (d.Open || len(d.Among)+len(d.Behind) > 0)
+}
+
+// Said is what a later run like this one takes over. Where this run decided
+// nothing, as one that was interrupted, that is what it took over itself.
+func (a *Analysis) Said() *benchlog.Said {
+	out := &benchlog.Said{Picks: map[string][]benchlog.Model{}}
+	for i := range a.Verdict.Decisions {
+		if d := &a.Verdict.Decisions[i]; d.says() {
+			out.Kinds = append(out.Kinds, a.saidOf(d))
+		} else if a.said[d.Kind.Name] != nil {
+			at := slices.IndexFunc(a.Like.Said.Kinds, func(k benchlog.SaidKind) bool { return k.Kind == d.Kind.Name })
+			out.Kinds = append(out.Kinds, a.Like.Said.Kinds[at])
+		}
+	}
+	for _, m := range Metrics {
+		if p := profile(a, m); len(p.Pick) > 0 && p.Cases > 0 {
+			out.Picks[m.ID] = modelsOf(p.Pick)
+		}
+	}
+	return out
+}
+
+func (a *Analysis) saidOf(d *Decision) benchlog.SaidKind {
+	words := d.named()
+	k := benchlog.SaidKind{Kind: d.Kind.Name, Lead: modelsOf(words.lead), Behind: modelsOf(words.behind), Open: d.Open, NoOne: d.NoOne, Ahead: map[benchlog.Model][]benchlog.Model{}}
+	if len(d.Among)+len(d.Behind) == 0 {
+		return k // who was ahead of whom was not asked
+	}
+	r := d.Ranking
+	for i := range r.Entries {
+		if !r.competes(i) {
+			continue
+		}
+		x := benchlog.Model(r.Entries[i].Model)
+		k.Models = append(k.Models, x)
+		for j := range r.Entries {
+			if i != j && r.competes(j) && a.ahead(r.Metric, r.Cases, &r.Entries[i], &r.Entries[j], a.said[d.Kind.Name]) {
+				k.Ahead[x] = append(k.Ahead[x], benchlog.Model(r.Entries[j].Model))
+			}
+		}
+	}
+	return k
+}
+
+func modelsOf(names []string) []benchlog.Model {
+	var out []benchlog.Model
+	for _, n := range names {
+		out = append(out, benchlog.Model(n))
+	}
+	return out
+}
+
+// since says which words are others than those of the earlier run, and which
+// are the same only because it had them.
+func (v *Verdict) since(a *Analysis) string {
+	var stand, changed []string
+	for i := range v.Decisions {
+		d := &v.Decisions[i]
+		switch s := a.said[d.Kind.Name]; {
+		case s == nil || !d.says():
+		case d.Stands && d.sameWords(s):
+			stand = append(stand, d.Kind.Name)
+		case !d.sameWords(s):
+			changed = append(changed, d.Kind.Name+d.was(s))
+		}
+	}
+	switch was := a.picks[v.Profile.Metric.ID]; {
+	case v.Advice == "" || len(was) == 0:
+	case v.Profile.Stands:
+		stand = append(stand, "whom to pick")
+	case !slices.Equal(was, v.Profile.Pick):
+		changed = append(changed, fmt.Sprintf("whom to pick (was %s)", modelNames(was, "or")))
+	}
+	run := "the earlier run"
+	if at := a.Like; at != nil && !at.Started.IsZero() {
+		run = "the run of " + at.Started.UTC().Format("2006-01-02 15:04")
+	}
+	var out []string
+	if len(changed) > 0 {
+		out = append(out, fmt.Sprintf("Changed since %s: %s.", run, format.List(most(changed))))
+		run = "that run"
+	}
+	if len(stand) > 0 {
+		out = append(out, fmt.Sprintf("As %s said, since these results leave it open: %s.", run, format.List(most(stand))))
+	}
+	return strings.Join(out, " ")
+}
+
+// most are as many of a list as a sentence holds.
+func most(all []string) []string {
+	if n := len(all) - maxNamed; n > 0 {
+		all = append(all[:maxNamed:maxNamed], fmt.Sprintf("%d more", n))
+	}
+	return all
+}
+
+// was tells what a sentence said in the earlier run, in brackets.
+func (d *Decision) was(s *said) string {
+	lead := modelNames(s.lead, "or")
+	switch {
+	case s.isOpen:
+		lead = "not decided"
+	case s.isNoOne:
+		lead = "no one model"
+	case len(s.lead) == 0:
+		return ""
+	case slices.Equal(s.lead, d.Winners) && !d.Open && !d.NoOne:
+		lead += " before " + modelNames(s.behind, "and")
+	}
+	return fmt.Sprintf(" (was %s)", lead)
+}
