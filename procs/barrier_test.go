@@ -11,7 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
+
+	"switchyard/procs/internal/proctest/wait"
 )
 
 type barrierArgs struct {
@@ -317,7 +318,7 @@ func TestBarrierSleptThroughRounds(t *testing.T) {
 			t.Fatal(now, joined, err)
 		}
 		return func() error {
-			wait := waitUntil(time.Minute)
+			wait := waitUntil(wait.Patience)
 			if err := b.sleep(&wait, round(now)); err != nil {
 				return err
 			}

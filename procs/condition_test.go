@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"switchyard/procs/internal/proctest/wait"
 )
 
 type conditionArgs struct {
@@ -202,7 +204,7 @@ func TestConditionTimeout(t *testing.T) {
 		t.Error(err, time.Since(start))
 	}
 	p := run(t, testConditionNotify, a)
-	if err := c.WaitTimeout(30 * time.Second); err != nil { // the child had the lock while we waited
+	if err := c.WaitTimeout(wait.Patience); err != nil { // the child had the lock while we waited
 		t.Error(err)
 	}
 	join(t, p)

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"switchyard/procs/internal/proctest/wait"
 )
 
 // held is objects of which the parent holds something.
@@ -62,14 +64,14 @@ var testElsewhere = Register("test.elsewhere", func(ctx context.Context, h *held
 		err  error
 	}
 	out := make(chan outcome)
-	for what, wait := range waits {
+	for what, waits := range waits {
 		go func() {
-			if err := wait(aWhile); !errors.Is(err, ErrTimeout) {
+			if err := waits(aWhile); !errors.Is(err, ErrTimeout) {
 				out <- outcome{what, fmt.Errorf("while the parent holds it: %w", err)}
 				return
 			}
 			out <- outcome{what, nil}
-			out <- outcome{what, wait(time.Minute)}
+			out <- outcome{what, waits(wait.Patience)}
 		}()
 	}
 	for i := range 2 * len(waits) {
@@ -84,7 +86,7 @@ var testElsewhere = Register("test.elsewhere", func(ctx context.Context, h *held
 	for h.Barrier.Waiting() == 0 {
 		time.Sleep(time.Millisecond)
 	}
-	party := func() { _, err := h.Barrier.WaitTimeout(time.Minute); out <- outcome{"Barrier", err} }
+	party := func() { _, err := h.Barrier.WaitTimeout(wait.Patience); out <- outcome{"Barrier", err} }
 	go party()
 	time.Sleep(aWhile)
 	go party()

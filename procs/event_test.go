@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"switchyard/procs/internal/proctest/wait"
 )
 
 type eventArgs struct{ Ask, Answer *Event }
@@ -51,7 +53,7 @@ func TestEvent(t *testing.T) {
 	if err := ask.Wait(soon(t)); err != nil {
 		t.Error(err)
 	}
-	if err := ask.WaitTimeout(30 * time.Second); err != nil {
+	if err := ask.WaitTimeout(wait.Patience); err != nil {
 		t.Error(err)
 	}
 	ask.Clear()

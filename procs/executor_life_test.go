@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 	"weak"
+
+	"switchyard/procs/internal/proctest/wait"
 )
 
 func TestExecutorReusesWorkers(t *testing.T) {
@@ -175,7 +177,7 @@ var (
 
 	testRemember  = Register("test.remember", func(_ context.Context, p *[1000]int) (int, error) { lastArgument = weak.Make(p); return p[0], nil })
 	testForgotten = Register("test.forgotten", func(context.Context, int) (bool, error) {
-		for deadline := time.Now().Add(30 * time.Second); lastArgument.Value() != nil; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(wait.Patience); lastArgument.Value() != nil; time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				return false, nil
 			}

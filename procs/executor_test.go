@@ -17,6 +17,7 @@ import (
 	"weak"
 
 	"switchyard/procs"
+	"switchyard/procs/internal/proctest/wait"
 	"switchyard/procs/threads"
 )
 
@@ -160,7 +161,7 @@ func TestExecutorShutdownCancels(t *testing.T) {
 	eachExecutor(t, 1, func(t *testing.T, e *procs.Executor) {
 		gate := newGate(t)
 		first := procs.Submit(e, testAcquire, gate)
-		waitUntil(t, "the first runs", first.Running)
+		wait.Until(t, "the first runs", first.Running)
 		var rest []*procs.Future[int]
 		for range 20 {
 			rest = append(rest, procs.Submit(e, procs.TestSquare, 1))
@@ -246,20 +247,11 @@ func pids(e *procs.Executor) []int {
 	return nil
 }
 
-func waitUntil(t *testing.T, what string, f func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !f(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("never: ", what)
-		}
-	}
-}
-
 // waitGone waits until processes have ended and were reaped.
 func waitGone(t *testing.T, pids []int) {
 	t.Helper()
 	for _, pid := range pids {
-		waitUntil(t, "the worker is gone", func() bool { return syscall.Kill(pid, 0) == syscall.ESRCH })
+		wait.Until(t, "the worker is gone", func() bool { return syscall.Kill(pid, 0) == syscall.ESRCH })
 	}
 }
 
@@ -293,7 +285,7 @@ func TestExecutorSaturation(t *testing.T) {
 		for range tasks {
 			fs = append(fs, procs.Submit(e, testAcquire, gate))
 		}
-		waitUntil(t, "all workers work", func() bool { return running(fs) == workers })
+		wait.Until(t, "all workers work", func() bool { return running(fs) == workers })
 		ps := pids(e)
 		if e.Pool() != nil && len(ps) != workers {
 			t.Error(len(ps), "processes")
@@ -321,7 +313,7 @@ func TestExecutorShutdownNoWait(t *testing.T) {
 		for i := range 10 {
 			rest = append(rest, procs.Submit(e, procs.TestSquare, i))
 		}
-		waitUntil(t, "the first runs", first.Running)
+		wait.Until(t, "the first runs", first.Running)
 		ps := pids(e)
 		e.Shutdown(false, false)
 		if first.Done() {
@@ -347,7 +339,7 @@ func TestExecutorShutdownNoWaitCancels(t *testing.T) {
 	eachExecutor(t, 1, func(t *testing.T, e *procs.Executor) {
 		gate := newGate(t)
 		first := procs.Submit(e, testAcquire, gate)
-		waitUntil(t, "the first runs", first.Running)
+		wait.Until(t, "the first runs", first.Running)
 		var rest []*procs.Future[int]
 		for i := range 10 {
 			rest = append(rest, procs.Submit(e, procs.TestSquare, i))
@@ -432,7 +424,7 @@ func TestExecutorForgotten(t *testing.T) {
 	if v, err := last.Result(procs.Soon(t)); v != 49 || err != nil {
 		t.Fatal(v, err)
 	}
-	waitUntil(t, "the worker is gone", func() bool { runtime.GC(); return syscall.Kill(pid, 0) == syscall.ESRCH })
+	wait.Until(t, "the worker is gone", func() bool { runtime.GC(); return syscall.Kill(pid, 0) == syscall.ESRCH })
 
 	// Who has the pool may go on.
 	pool := func() *procs.Pool {
@@ -504,12 +496,7 @@ func TestFutureKeepsNoArgument(t *testing.T) {
 		if v, err := f.Result(procs.Soon(t)); v != 7 || err != nil {
 			t.Fatal(v, err)
 		}
-		for deadline := time.Now().Add(30 * time.Second); w.Value() != nil; time.Sleep(time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatal("the argument is still there")
-			}
-			runtime.GC()
-		}
+		wait.Until(t, "the argument is gone", func() bool { runtime.GC(); return w.Value() == nil })
 		runtime.KeepAlive(f)
 	})
 }
@@ -527,7 +514,7 @@ func TestExecutorMapKeepsNoResult(t *testing.T) {
 			}
 			w := weak.Make(v)
 			v = nil
-			waitUntil(t, "the result is collected", func() bool { runtime.GC(); return w.Value() == nil })
+			wait.Until(t, "the result is collected", func() bool { runtime.GC(); return w.Value() == nil })
 			i++
 		}
 		var before []weak.Pointer[[1000]int]
@@ -537,7 +524,7 @@ func TestExecutorMapKeepsNoResult(t *testing.T) {
 				t.Fatal(i, err)
 			}
 			if i%2 == 0 { // a new chunk
-				waitUntil(t, "the chunk before is collected", func() bool {
+				wait.Until(t, "the chunk before is collected", func() bool {
 					runtime.GC()
 					return !slices.ContainsFunc(before, func(w weak.Pointer[[1000]int]) bool { return w.Value() != nil })
 				})

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"switchyard/procs/internal/proctest/wait"
 )
 
 // TestFaultMonkeyPool lets several users do to pools whatever they like, while
@@ -76,7 +78,7 @@ func monkey(t *testing.T, seed uint64) {
 		t.Fatal(err)
 	}
 	monkeyPool.Store(p)
-	ctx, done := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, done := context.WithTimeout(context.Background(), wait.Patience)
 	defer done()
 	report := func(what string, err error) {
 		t.Errorf("PROCS_MONKEY=%d: %s: %v (pool of %+v)", seed, what, err, config)

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"switchyard/procs/internal/proctest"
+	"switchyard/procs/internal/proctest/wait"
 )
 
 // sharedThings is one of each object that processes share.
@@ -53,7 +54,7 @@ func newSharedThings(t *testing.T) *sharedThings {
 // tooLong is how long nothing here should take, even on a busy machine:
 // whatever waits, waits for processes that hold things for milliseconds, until
 // they are killed.
-const tooLong = 20 * time.Second
+const tooLong = wait.Patience
 
 var testSharedMonkey = Register("test.sharedmonkey", func(ctx context.Context, s sharedThings) (int, error) { return 0, s.monkey(ctx) })
 

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"switchyard/procs/internal/proctest/wait"
 )
 
 // The short version of the faults runs always; PROCS_FAULTS=long (make faults)
@@ -93,7 +95,7 @@ func TestFaultKills(t *testing.T) {
 				lost.Add(1)
 			}))
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), wait.Patience)
 		for i, r := range rs {
 			if err := r.Wait(ctx); err != nil {
 				t.Fatalf("task %d hangs: %v", total+i, err)
@@ -209,7 +211,7 @@ func TestFaultStopped(t *testing.T) {
 	for i := range rs {
 		rs[i] = ApplyAsync(p, testSquare, i)
 	}
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(wait.Patience)
 	ready := 0
 	for ready < len(rs)-1 && time.Now().Before(deadline) { // it may have begun one
 		time.Sleep(5 * time.Millisecond)
@@ -362,7 +364,7 @@ func TestFaultParentKilled(t *testing.T) {
 // to reap.
 func waitGone(t *testing.T, pid int) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(wait.Patience); ; time.Sleep(time.Millisecond) {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if err != nil || strings.Contains(string(b), ") Z ") || strings.Contains(string(b), ") X ") {
 			return

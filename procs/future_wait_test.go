@@ -12,6 +12,7 @@ import (
 	"weak"
 
 	"switchyard/procs"
+	"switchyard/procs/internal/proctest/wait"
 )
 
 // doneFutures returns futures that are done: cancelled, failed, and with a
@@ -194,7 +195,7 @@ func TestAsCompletedKeepsNoFuture(t *testing.T) {
 		fs[slices.Index(fs, f)] = nil
 		w := weak.Make(f)
 		f = nil
-		waitUntil(t, "the future is collected", func() bool { runtime.GC(); return w.Value() == nil })
+		wait.Until(t, "the future is collected", func() bool { runtime.GC(); return w.Value() == nil })
 		if seen++; seen < len(fs) {
 			fs[seen].SetResult(seen)
 		}

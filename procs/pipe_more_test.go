@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"switchyard/procs/internal/proctest/wait"
 )
 
 func testPipePair(t *testing.T, d Direction) (a, b *Conn) {
@@ -99,7 +101,7 @@ func TestPipePoll(t *testing.T) {
 		t.Fatal(ok, err)
 	}
 	go func() { time.Sleep(5 * time.Millisecond); a.SendBytes(nil) }()
-	if ok, err := b.Poll(30 * time.Second); !ok || err != nil {
+	if ok, err := b.Poll(wait.Patience); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
 	b.RecvBytes(0)

@@ -21,6 +21,7 @@ import (
 
 	"switchyard/procs/internal/codec"
 	"switchyard/procs/internal/proctest"
+	"switchyard/procs/internal/proctest/wait"
 )
 
 // withChild starts f with the other end of a pipe, and checks afterwards that
@@ -103,7 +104,7 @@ func TestPipeConnection(t *testing.T) {
 		}
 	}
 	send(nil)
-	if ok, err := c.Poll(30 * time.Second); !ok || err != nil {
+	if ok, err := c.Poll(wait.Patience); !ok || err != nil {
 		t.Error(ok, err)
 	}
 	if got, err := c.RecvBytes(0); len(got) != 0 || err != nil {
@@ -311,7 +312,7 @@ func TestPollStrings(t *testing.T) {
 	c, _ := withChild(t, testSendStrings, Duplex)
 	for _, want := range testStrings {
 		for range 2 {
-			if ok, err := c.Poll(30 * time.Second); !ok || err != nil {
+			if ok, err := c.Poll(wait.Patience); !ok || err != nil {
 				t.Fatal(ok, err)
 			}
 		}
@@ -334,7 +335,7 @@ type polled struct {
 }
 
 var testPollOnly = Register("test.pollonly", func(_ context.Context, in polled) (int, error) {
-	if ok, err := in.At.Poll(30 * time.Second); !ok || err != nil {
+	if ok, err := in.At.Poll(wait.Patience); !ok || err != nil {
 		return 0, fmt.Errorf("%v %w", ok, err)
 	}
 	return 0, in.Seen.Set()

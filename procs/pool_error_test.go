@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"switchyard/procs/internal/proctest"
+	"switchyard/procs/internal/proctest/wait"
 )
 
 func TestPoolInvalid(t *testing.T) {
@@ -384,7 +385,7 @@ var testPoolCannotStart = Register("test.poolcannotstart", func(context.Context,
 			return 0, fmt.Errorf("children left: %s %v", b, err)
 		}
 	}
-	for end := time.Now().Add(30 * time.Second); count() > before; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(wait.Patience); count() > before; time.Sleep(time.Millisecond) {
 		if runtime.GC(); time.Now().After(end) {
 			return 0, fmt.Errorf("%d descriptors before, %d afterwards", before, count())
 		}

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"switchyard/procs/internal/proctest/wait"
 )
 
 var poolState1 int // what an initializer leaves in a worker
@@ -398,20 +400,12 @@ func TestPoolResize(t *testing.T) {
 	if err := p.Resize(4); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(30 * time.Second); len(p.PIDs()) != 4; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("not resized")
-		}
-	}
+	wait.Until(t, "there are four workers", func() bool { return len(p.PIDs()) == 4 })
 	if n := atOnce(4); n != 4 {
 		t.Fatal(n)
 	}
 	p.Resize(2)
-	for deadline := time.Now().Add(30 * time.Second); len(p.PIDs()) != 2; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("not resized")
-		}
-	}
+	wait.Until(t, "there are two workers", func() bool { return len(p.PIDs()) == 2 })
 	if err := p.Resize(0); err == nil {
 		t.Fatal("no error")
 	}

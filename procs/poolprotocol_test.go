@@ -21,6 +21,7 @@ import (
 
 	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/proctest"
+	"switchyard/procs/internal/proctest/wait"
 	"switchyard/procs/internal/taskring"
 )
 
@@ -230,7 +231,7 @@ func (j *countedJob) encode(piece int32, dst []byte, w *wire) ([]byte, error) {
 func (j *countedJob) placed(int32, *worker, uint64) { j.locked("placed") }
 
 func (j *countedJob) finish(piece int32, payload []byte, w *wire, err error) {
-	for until := time.Now().Add(20 * time.Second); !j.pool.mu.TryLock(); time.Sleep(time.Microsecond) {
+	for until := time.Now().Add(wait.Patience); !j.pool.mu.TryLock(); time.Sleep(time.Microsecond) {
 		if time.Now().After(until) {
 			j.t.Error("finish with the pool's mutex")
 			return
@@ -417,7 +418,7 @@ func TestResultOutOfOrder(t *testing.T) {
 	for name, seq := range map[string]uint64{"of a later task": 1, "of none": 99} {
 		t.Run(name, func(t *testing.T) {
 			p := newPool(t, PoolConfig{Workers: 1})
-			first := ApplyAsync(p, testNap, time.Minute)
+			first := ApplyAsync(p, testNap, wait.Patience)
 			second := ApplyAsync(p, testSquare, 3)
 			proctest.Eventually(t, "the first task", first.f.Running)
 			p.mu.Lock()

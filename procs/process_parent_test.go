@@ -10,6 +10,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"switchyard/procs/internal/proctest/wait"
 )
 
 // familyWord is what a child tells of its parent.
@@ -47,7 +49,7 @@ var testWatchParent = Register("test.watchparent", func(_ context.Context, to *C
 	if err := to.Send(ofParent()); err != nil {
 		return 0, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), wait.Patience)
 	defer cancel()
 	parent := ParentProcess()
 	if err := parent.Join(ctx); err != nil {

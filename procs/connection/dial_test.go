@@ -15,6 +15,7 @@ import (
 	"switchyard/procs"
 	"switchyard/procs/internal/bridge"
 	"switchyard/procs/internal/proctest"
+	"switchyard/procs/internal/proctest/wait"
 	"switchyard/procs/internal/shm"
 )
 
@@ -82,7 +83,7 @@ func TestListenerCloseUnaccepted(t *testing.T) {
 			l := listen(t, address, ListenerConfig{})
 			c := must(Dial(soon(t), l.Address(), DialConfig{}))(t)
 			l.Close()
-			c.SetDeadline(time.Now().Add(20 * time.Second))
+			c.SetDeadline(time.Now().Add(wait.Patience))
 			if _, err := c.RecvBytes(0); err != io.EOF && !errors.Is(err, unix.ECONNRESET) {
 				t.Fatal(address, err)
 			}

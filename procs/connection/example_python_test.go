@@ -67,7 +67,7 @@ func serve(c *connection.PythonConn, pool *procs.Executor) {
 // A program in Python hands tasks to a pool of processes in Go, as JSON, and
 // gets the answers: see testdata/tasks.py.
 func ExampleListenPython() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	pool, err := procs.NewExecutor(procs.PoolConfig{Workers: 2})
 	if err != nil {

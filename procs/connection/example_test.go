@@ -22,7 +22,7 @@ var greetListener = procs.Register("example.greetListener", func(ctx context.Con
 })
 
 func ExampleListen() {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	l, err := connection.Listen("", connection.ListenerConfig{})
 	if err != nil {

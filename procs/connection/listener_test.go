@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"switchyard/procs"
+	"switchyard/procs/internal/proctest/wait"
 	"switchyard/procs/internal/shm"
 )
 
@@ -63,7 +64,7 @@ func TestListener(t *testing.T) {
 			c := must(l.Accept(soon(t)))(t)
 			defer c.Close()
 			var s string
-			if ok, err := c.Poll(20 * time.Second); !ok || err != nil {
+			if ok, err := c.Poll(wait.Patience); !ok || err != nil {
 				t.Fatal(ok, err)
 			}
 			if err := c.Recv(&s); s != "hello" || err != nil {
@@ -181,9 +182,7 @@ func TestListenerAuth(t *testing.T) {
 		a.Close()
 		// The listener tells of a refusal after the one refused has heard of
 		// it.
-		for end := time.Now().Add(30 * time.Second); refused.Load() == 0 && time.Now().Before(end); {
-			time.Sleep(time.Millisecond)
-		}
+		wait.Until(t, "it tells", func() bool { return refused.Load() != 0 })
 		if n := refused.Load(); n != 1 {
 			t.Fatal(n)
 		}

@@ -17,6 +17,7 @@ import (
 	"switchyard/procs/internal/bridge"
 	"switchyard/procs/internal/codec"
 	"switchyard/procs/internal/kernel"
+	"switchyard/procs/internal/proctest/wait"
 	"switchyard/procs/internal/shm"
 	"switchyard/procs/internal/transport"
 )
@@ -33,7 +34,7 @@ func TestLaneDamaged(t *testing.T) {
 	defer m.Close()
 	c := must(connection.Dial(soon(t), m.Address(), connection.DialConfig{Poller: true}))(t)
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(20 * time.Second))
+	c.SetDeadline(time.Now().Add(wait.Patience))
 	tr := bridge.TransportOf(c)
 	_, _, fds, err := tr.Recv(nil)
 	if err != nil || len(fds) != 1 {

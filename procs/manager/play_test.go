@@ -16,6 +16,7 @@ import (
 	"switchyard/procs/internal/codec"
 	"switchyard/procs/internal/kernel"
 	"switchyard/procs/internal/proctest"
+	"switchyard/procs/internal/proctest/wait"
 	"switchyard/procs/internal/shm"
 	"switchyard/procs/internal/transport"
 )
@@ -37,7 +38,7 @@ func playManager(t *testing.T, address string, play func(transport.Transport)) s
 			if err != nil {
 				return
 			}
-			c.SetDeadline(time.Now().Add(20 * time.Second))
+			c.SetDeadline(time.Now().Add(wait.Patience))
 			play(bridge.TransportOf(c))
 			c.Close()
 		}
@@ -219,7 +220,7 @@ func TestRepliesDamaged(t *testing.T) {
 func clientOf(t *testing.T, m *Manager) (tr transport.Transport, end func()) {
 	t.Helper()
 	c := must(connection.Dial(soon(t), m.Address(), connection.DialConfig{Poller: true}))(t)
-	c.SetDeadline(time.Now().Add(20 * time.Second))
+	c.SetDeadline(time.Now().Add(wait.Patience))
 	tr = bridge.TransportOf(c)
 	kind, _, fds, err := tr.Recv(nil)
 	kernel.CloseAll(fds)

@@ -8,9 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"switchyard/procs/connection"
+	"switchyard/procs/internal/proctest/wait"
 )
 
 // A manager that is closed, or that was killed and is closed then, leaves the
@@ -45,7 +45,7 @@ func TestManagerTakeover(t *testing.T) {
 			if err := old.Close(); err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			ctx, cancel := context.WithTimeout(context.Background(), wait.Patience)
 			defer cancel()
 			a, err := connection.Dial(ctx, path, connection.DialConfig{})
 			if err != nil {
@@ -97,7 +97,7 @@ func TestManagerSilentClients(t *testing.T) {
 				}
 				defer c.Close()
 			}
-			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			ctx, cancel := context.WithTimeout(context.Background(), wait.Patience)
 			defer cancel()
 			for range 3 {
 				c, err := connection.Dial(ctx, m.Address(), connection.DialConfig{AuthKey: []byte("key")})

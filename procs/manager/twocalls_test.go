@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"switchyard/procs"
+	"switchyard/procs/internal/proctest/wait"
 )
 
 var testKillManager = procs.Register("test.manager.killmanager", func(_ context.Context, x int) (int, error) { return x, nil })
@@ -140,7 +141,7 @@ func TestBarrierTexts(t *testing.T) {
 			_, err := b.Wait(ctx)
 			return err
 		}, procs.ErrBrokenBarrier.Error() + ": context deadline exceeded", context.DeadlineExceeded},
-		{func(b *Barrier) error { b.Abort(); _, err := b.WaitTimeout(time.Minute); return err }, procs.ErrBrokenBarrier.Error(), procs.ErrBrokenBarrier},
+		{func(b *Barrier) error { b.Abort(); _, err := b.WaitTimeout(wait.Patience); return err }, procs.ErrBrokenBarrier.Error(), procs.ErrBrokenBarrier},
 	} {
 		b := must(NewBarrier(m, 2))(t)
 		err := c.wait(b)

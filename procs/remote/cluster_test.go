@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"switchyard/procs/internal/proctest/wait"
 )
 
 // cluster is three NATS servers that are not of this package.
@@ -59,15 +61,13 @@ func (c *cluster) start(t *testing.T, i int) {
 	t.Helper()
 	c.nodes[i] = must(server.NewServer(c.opts[i]))(t)
 	go c.nodes[i].Start()
-	if !c.nodes[i].ReadyForConnections(startPatience) {
+	if !c.nodes[i].ReadyForConnections(wait.Patience) {
 		t.Fatal("node", i, "does not start")
 	}
 	if c.opts[i].Port < 0 { // the same one next time
 		fmt.Sscanf(c.nodes[i].Addr().String(), "127.0.0.1:%d", &c.opts[i].Port)
 	}
 }
-
-const startPatience = 20 * time.Second
 
 // patient is soon for what waits for elections: each takes 4 to 9 seconds, and
 // more of them when the votes are split.

@@ -15,6 +15,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
+
+	"switchyard/procs/internal/proctest/wait"
 )
 
 // foreign starts a server that is not of this package.
@@ -25,7 +27,7 @@ func foreign(t *testing.T, opts *server.Options) string {
 	s := must(server.NewServer(opts))(t)
 	go s.Start()
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(startPatience) {
+	if !s.ReadyForConnections(wait.Patience) {
 		t.Fatalf("the server does not start: %+v", opts)
 	}
 	return s.ClientURL()
@@ -138,7 +140,7 @@ func TestForeignServers(t *testing.T) {
 	plain := must(server.NewServer(opts))(t)
 	go plain.Start()
 	defer func() { plain.Shutdown(); plain.WaitForShutdown() }()
-	if !plain.ReadyForConnections(startPatience) {
+	if !plain.ReadyForConnections(wait.Patience) {
 		t.Fatal("the server does not start")
 	}
 	s := must(Connect(soon(t), plain.ClientURL(), with()))(t)

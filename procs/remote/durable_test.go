@@ -18,6 +18,7 @@ import (
 
 	"switchyard/procs"
 	"switchyard/procs/internal/proctest"
+	"switchyard/procs/internal/proctest/wait"
 )
 
 func durablePool(t testing.TB, url string, config PoolConfig) *Pool {
@@ -123,7 +124,7 @@ func durableFaults(t *testing.T, n, restarts int) {
 	}
 	reach := func(k int) {
 		t.Helper()
-		for deadline := time.Now().Add(30*time.Second + time.Duration(n)*10*time.Millisecond); results.Load() < int64(k); time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(wait.Patience + time.Duration(n)*10*time.Millisecond); results.Load() < int64(k); time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("%d results, where there should be %d", results.Load(), k)
 			}
@@ -276,7 +277,7 @@ func TestDurableHandedBack(t *testing.T) {
 	for range 4 {
 		w := must(newWorker(p.s, WorkerConfig{}))(t) // without slots that run
 		w.taker = must(newTaker(w))(t)
-		w.taker.take(c.CachedInfo().Config, must(c.Next(jetstream.FetchMaxWait(time.Minute)))(t), func() {})
+		w.taker.take(c.CachedInfo().Config, must(c.Next(jetstream.FetchMaxWait(wait.Patience)))(t), func() {})
 		select {
 		case r := <-w.tasks:
 			w.handBack(r)

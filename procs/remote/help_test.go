@@ -14,12 +14,13 @@ import (
 
 	"switchyard/procs"
 	"switchyard/procs/internal/proctest"
+	"switchyard/procs/internal/proctest/wait"
 )
 
 func TestMain(m *testing.M) {
 	procs.Init()
 	code := proctest.Main(m)
-	for deadline := time.Now().Add(30 * time.Second); code == 0 && strings.Contains(stacks(), "nats-io"); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(wait.Patience); code == 0 && strings.Contains(stacks(), "nats-io"); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			fmt.Println("goroutines of NATS are left:", stacks())
 			code = 1

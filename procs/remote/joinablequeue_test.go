@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"switchyard/procs"
+	"switchyard/procs/internal/proctest/wait"
 )
 
 func openJoinable(t testing.TB, url, name string, config QueueConfig) *JoinableQueue[int] {
@@ -56,7 +57,7 @@ func TestJoinableQueue(t *testing.T) {
 	for i, get := range []func() (int, error){
 		func() (int, error) { return worker.Get(soon(t)) },
 		func() (int, error) { return worker.TryGet(soon(t)) },
-		func() (int, error) { return worker.GetTimeout(20 * time.Second) },
+		func() (int, error) { return worker.GetTimeout(wait.Patience) },
 	} {
 		if v, err := get(); v != i || err != nil {
 			t.Fatal(v, err)

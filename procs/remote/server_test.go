@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"switchyard/procs/internal/proctest/wait"
 )
 
 // A wrong key is an error that says so, for callers and for workers, and none
@@ -67,7 +69,7 @@ func TestStrangers(t *testing.T) {
 	for _, say := range []string{"GET / HTTP/1.1\r\n\r\n", strings.Repeat("\xff", 10_000), "PUB a 5\r\nhello\r\n",
 		"CONNECT {\"nkey\":\"UABC\"}\r\n", "CONNECT {}\r\nPUB a 999999999\r\n"} {
 		c := dial()
-		c.SetDeadline(time.Now().Add(25 * time.Second))
+		c.SetDeadline(time.Now().Add(wait.Patience))
 		c.Write([]byte(say))
 		if b, err := io.ReadAll(c); err != nil && !strings.Contains(err.Error(), "reset") {
 			t.Errorf("%q: not closed: %q %v", say, b, err)

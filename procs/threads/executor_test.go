@@ -10,11 +10,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
 	"switchyard/procs"
+	"switchyard/procs/internal/proctest"
+	"switchyard/procs/internal/proctest/wait"
 	"switchyard/procs/threads"
 )
 
@@ -56,11 +57,7 @@ func (m *meeting) MarshalBinary() ([]byte, error) { return nil, errors.ErrUnsupp
 
 func (m *meeting) UnmarshalBinary([]byte) error { return errors.ErrUnsupported }
 
-func soon(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	t.Cleanup(cancel)
-	return ctx
-}
+var soon = proctest.Soon
 
 func newExecutor(t *testing.T, config threads.Config) *procs.Executor {
 	t.Helper()
@@ -204,12 +201,7 @@ func TestForgotten(t *testing.T) {
 	if v, err := f.Result(soon(t)); v != 9 || err != nil {
 		t.Fatal(v, err)
 	}
-	for deadline := time.Now().Add(30 * time.Second); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
-		}
-		runtime.GC()
-	}
+	wait.Until(t, "no goroutine is left", func() bool { runtime.GC(); return runtime.NumGoroutine() <= before })
 }
 
 func TestConfig(t *testing.T) {

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+
+	"switchyard/procs/internal/proctest/wait"
 )
 
 // children are what a re-executed test binary can do instead of running tests.
@@ -77,7 +79,7 @@ func makeSegment(t testing.TB, size int) *Segment {
 	return s
 }
 
-func patient() *Wait { return &Wait{Deadline: time.Now().Add(60 * time.Second)} }
+func patient() *Wait { return &Wait{Deadline: time.Now().Add(wait.Patience)} }
 
 func check(err error) {
 	if err != nil {

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"switchyard/procs/internal/proctest/wait"
 )
 
 func makeMutex(t testing.TB) (*Segment, *Mutex) {
@@ -199,11 +201,7 @@ func TestMutexChurnAndKill(t *testing.T) {
 		if len(running) == 3 {
 			// They get it, whoever has died before.
 			before := a.Load()
-			for end := time.Now().Add(60 * time.Second); a.Load() == before; time.Sleep(time.Millisecond) {
-				if time.Now().After(end) {
-					t.Fatal("nobody gets the mutex")
-				}
-			}
+			wait.Until(t, "somebody gets the mutex", func() bool { return a.Load() != before })
 			time.Sleep(time.Duration(i) * time.Millisecond)
 			running[0].Process.Kill()
 			if err := running[0].Wait(); err.Error() != "signal: killed" {

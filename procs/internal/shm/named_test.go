@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"switchyard/procs/internal/kernel"
+	"switchyard/procs/internal/proctest/wait"
 )
 
 func testName(t testing.TB) string {
@@ -96,11 +97,7 @@ func TestNamedGoesWithItsKilledCreator(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Process.Kill()
-	for deadline := time.Now().Add(30 * time.Second); exists(name); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the name is still there")
-		}
-	}
+	wait.Until(t, "the name is gone", func() bool { return !exists(name) })
 }
 
 // The tracker outlives the signals that end the program it belongs to.
@@ -112,11 +109,7 @@ func TestTrackerIgnoresSignals(t *testing.T) {
 	defer a.Unmap()
 	child := theTracker.child
 	const ignored = 1<<(syscall.SIGINT-1) | 1<<(syscall.SIGTERM-1) | 1<<(syscall.SIGHUP-1)
-	for deadline := time.Now().Add(30 * time.Second); sigIgn(t, child.Pid)&ignored != ignored; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("it does not ignore them")
-		}
-	}
+	wait.Until(t, "it ignores them", func() bool { return sigIgn(t, child.Pid)&ignored == ignored })
 	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		child.Signal(s)
 	}

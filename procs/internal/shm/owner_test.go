@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"switchyard/procs/internal/proctest/wait"
 )
 
 func init() {
@@ -107,11 +109,7 @@ func TestOwnerSeenFromElsewhere(t *testing.T) {
 	_, living := startSleeper(t)
 	z, zombie := startSleeper(t)
 	z.Process.Kill()
-	for deadline := time.Now().Add(30 * time.Second); zombie.Alive(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("a zombie is taken for alive")
-		}
-	}
+	wait.Until(t, "a zombie is not taken for alive", func() bool { return !zombie.Alive() })
 	g, gone := startSleeper(t)
 	g.Process.Kill()
 	g.Wait()

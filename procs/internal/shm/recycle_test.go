@@ -6,9 +6,10 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"switchyard/procs/internal/proctest/wait"
 )
 
 // again is another descriptor of a segment, as a message would bring it.
@@ -109,9 +110,5 @@ func TestParkEnds(t *testing.T) {
 	if n := mapped(t); n > before+maxRecycled {
 		t.Fatalf("%d mappings after %d", n, before)
 	}
-	for deadline := time.Now().Add(30 * time.Second); mapped(t) > before; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d mappings after %d", mapped(t), before)
-		}
-	}
+	wait.Until(t, "no mapping is left", func() bool { return mapped(t) <= before })
 }

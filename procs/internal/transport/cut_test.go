@@ -21,6 +21,7 @@ import (
 
 	"switchyard/procs"
 	"switchyard/procs/internal/bridge"
+	"switchyard/procs/internal/proctest/wait"
 	"switchyard/procs/internal/transport"
 )
 
@@ -630,7 +631,7 @@ func TestConnLateReceiver(t *testing.T) {
 		for _, deadline := range []bool{false, true} {
 			a, b := pair()
 			if deadline {
-				a.SetDeadline(time.Now().Add(time.Minute))
+				a.SetDeadline(time.Now().Add(wait.Patience))
 			}
 			const count = 90
 			sent := make(chan error, 1)

@@ -15,6 +15,7 @@ import (
 
 	"switchyard/procs"
 	"switchyard/procs/internal/bridge"
+	"switchyard/procs/internal/proctest/wait"
 	"switchyard/procs/internal/shm"
 	"switchyard/procs/internal/transport"
 )
@@ -169,7 +170,7 @@ func TestPipeHandoffReceiverDied(t *testing.T) {
 // A receiver that sleeps already finds what went into the handoff of a dead
 // one.
 func TestPipeHandoffSleeper(t *testing.T) {
-	for _, deadline := range []time.Time{{}, time.Now().Add(time.Minute)} {
+	for _, deadline := range []time.Time{{}, time.Now().Add(wait.Patience)} {
 		a, b := testPipePair(t, procs.OneWay)
 		h := handoffOf(t, a)
 		a.SetDeadline(deadline)
