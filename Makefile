@@ -33,8 +33,8 @@ ALONE     := ./bench/benchlog ./bench/internal/... ./report/...
 TOGETHER  := ./bench/workload ./procs ./bench/cmd/... ./procs/... ./greenlet/... ./bench ./bench/host ./bench/output ./bench/peers/... \
 		./bench/proctree ./bench/run
 # Those of them that run much again of what the race detector has seen, to look
-# at what comes out. They skip that with it; without it only the matrix would
-# show nothing new.
+# at what comes out. They skip that with it; without it, all that the matrix
+# shows anew is crowds of processes.
 AGAIN     := ./bench/cmd/switchyard ./bench/workload
 
 # quote returns a word as a shell reads it, whatever it holds.
@@ -171,8 +171,10 @@ compare:
 	$(foreach model,$(filter-out $(BASE),$(subst $(comma), ,$(or $(MODELS),greenlet process))),$(call beside,$(model)))
 
 # Many tests wait: one package more than there are processors keeps them busy.
-# Each test has limits of its own; that of a package is for a slow machine.
-test = -timeout 60m -p $$(($$(nproc) + 1))
+# Each test has limits of its own; that of a package is for a slow machine. What
+# go test would look for before it runs anything, once with the race detector and
+# once without, is a part of what make vet looks for.
+test = -vet=off -timeout 60m -p $$(($$(nproc) + 1))
 
 # A program with the race detector waits for a second before it exits; so would
 # the tests of each package.
@@ -180,7 +182,7 @@ test = -timeout 60m -p $$(($$(nproc) + 1))
 test: export GORACE = atexit_sleep_ms=50
 test:
 	$(GO) test -race $(test) $(TOGETHER)
-	$(GO) test $(test) -skip '^TestMatrix$$' $(AGAIN) $(ALONE)
+	MATRIX=crowds $(GO) test $(test) $(AGAIN) $(ALONE)
 
 .PHONY: matrix
 matrix:

@@ -68,10 +68,13 @@ func TestWorkloadsAreShort(t *testing.T) {
 // time: the answer is right, and no goroutine, child, or
 // descriptor is left. Of the points that only the full profile has, each is
 // tried in one model, the next in the next; MATRIX=long (make matrix) tries all
-// in all, which takes many minutes.
+// in all, which takes many minutes. The race detector does not see crowds of
+// processes; MATRIX=crowds tries those alone, so that make test has them once.
 func TestMatrix(t *testing.T) {
 	warmUp(t)
 	long := os.Getenv("MATRIX") == "long"
+	onlyCrowds := os.Getenv("MATRIX") == "crowds"
+	few := make(map[*bench.Workload]bool) // those of whose crowds a few have done it over and over
 	turn := 0
 	for _, w := range All() {
 		t.Run(w.Name, func(t *testing.T) {
@@ -94,7 +97,21 @@ func TestMatrix(t *testing.T) {
 						if w.Batch != nil && w.Batch(p) > maxBatch {
 							t.Skip("does what its smaller points do, for too long")
 						}
-						testCase(t, w, c)
+						if long || !isCrowd(c) {
+							if onlyCrowds {
+								t.Skip("no crowd of processes")
+							}
+							testCase(t, w, c)
+							return
+						}
+						if !raceEnabled {
+							testOnce(t, w, c)
+						}
+						if !few[w] && !onlyCrowds {
+							few[w] = true
+							c.Params = smallPoints(w)[0]
+							testCase(t, w, c)
+						}
 					})
 				}
 			}
@@ -124,11 +141,29 @@ const (
 	maxBatch = 10_000
 )
 
-// manyProcesses are so many that the test is busy with starting them: what they
-// do over and over is left to few of them, once all have done it once.
+// manyProcesses are so many that the test is busy with starting them.
 const manyProcesses = 10
 
-func testCase(t *testing.T, w *bench.Workload, c bench.Case) {
+// isCrowd reports whether a case has many processes. What they do over and over
+// is left to few of them, once all have done it once, and so is what the race
+// detector can see: it sees one process at a time, those of a crowd are all
+// alike, and to start one takes it ten times as long.
+func isCrowd(c bench.Case) bool {
+	if c.Model != Process {
+		return false
+	}
+	units := namedUnits(c)
+	switch c.Workload {
+	case "Spawn":
+		units = c.Params.Int("n")
+	case "Skynet":
+		units = c.Params.Int("leaves")
+	}
+	return units > manyProcesses
+}
+
+// testOnce does one op, or batch. It returns nothing if the case is void.
+func testOnce(t *testing.T, w *bench.Workload, c bench.Case) *bench.Result {
 	r, err := watched(w, c, 1, patience)
 	if void, ok := err.(*bench.VoidError); ok {
 		t.Skip(void.Reason)
@@ -139,6 +174,11 @@ func testCase(t *testing.T, w *bench.Workload, c bench.Case) {
 	if want := namedUnits(c); want >= 0 && r.Units != want {
 		t.Errorf("%d units were alive at once, want %d", r.Units, want)
 	}
+	return r
+}
+
+func testCase(t *testing.T, w *bench.Workload, c bench.Case) {
+	r := testOnce(t, w, c)
 	op := max(r.Elapsed/time.Duration(r.N), 1)
 	n := min(maxOps, max(manyOps, int(50*time.Millisecond/op)))
 	if manyOps*op > 500*time.Millisecond {
@@ -147,10 +187,7 @@ func testCase(t *testing.T, w *bench.Workload, c bench.Case) {
 	if r.N >= min(n, manyOps) {
 		return
 	}
-	if c.Model == Process && r.Units > manyProcesses && os.Getenv("MATRIX") != "long" {
-		c.Params = smallPoints(w)[0]
-	}
-	_, err = watched(w, c, n, patience)
+	_, err := watched(w, c, n, patience)
 	var void *bench.VoidError
 	if errors.As(err, &void) && w.Open { // the machine is busy: its load was not the intended one
 		t.Skip(void.Reason)
