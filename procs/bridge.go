@@ -32,6 +32,8 @@ func init() {
 		return &Initializer{c.ID, c.Name, func(*wire) ([]byte, error) { return c.Body, nil }}
 	}
 	bridge.NewExecutor = func(b bridge.Backend) any { return &Executor{backend: b} }
+	bridge.Drive = func(f any, d bridge.Driver) { f.(interface{ drive(bridge.Driver) }).drive(d) }
+	bridge.Settle = func(f, v any) bool { return f.(interface{ settleUnheard(any) bool }).settleUnheard(v) }
 	bridge.BeforeExit = beforeExit
 	bridge.Asked = func(p any) { p.(*Process).asked = true }
 	bridge.Logf = func(level int32, format string, args ...any) { logf(Level(level), format, args...) }

@@ -3,9 +3,11 @@ package procs
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
+	"switchyard/procs/internal/bridge"
 	"switchyard/procs/internal/fault"
 )
 
@@ -26,6 +28,8 @@ type Future[T any] struct {
 	err   error
 	calls []func(*Future[T])
 	owner canceller // what can stop the task, or nil
+
+	driver bridge.Driver // of another package's future, or nil
 }
 
 // canceller runs a future's task.
@@ -72,6 +76,9 @@ func (f *Future[T]) Err(ctx context.Context) error {
 func (f *Future[T]) Wait(ctx context.Context) error {
 	if f.state.Load() >= futureCancelled {
 		return nil
+	}
+	if f.driver != nil {
+		f.driver.Await(ctx)
 	}
 	if _, err := receive(ctx, f.C()); err != nil {
 		return waitError(ctx)
@@ -157,6 +164,9 @@ func (f *Future[T]) cancelPending() bool {
 		f.mu.Unlock()
 		return false
 	}
+	if d := f.driver; d != nil {
+		f.calls = slices.Insert(f.calls, 0, func(*Future[T]) { d.Cancelled() })
+	}
 	f.settle(futureCancelled, nil, ErrCancelled)
 	return true
 }
@@ -206,6 +216,19 @@ func (f *Future[T]) complete(v *T, err error) bool {
 		state = futureCancelled
 	}
 	f.settle(state, v, err)
+	return true
+}
+
+func (f *Future[T]) drive(d bridge.Driver) { f.driver = d }
+
+// settleUnheard is bridge.Settle.
+func (f *Future[T]) settleUnheard(v any) bool {
+	f.mu.Lock()
+	if f.state.Load() != futurePending || len(f.calls) > 0 {
+		f.mu.Unlock()
+		return false
+	}
+	f.settle(futureDone, v.(*T), nil)
 	return true
 }
 

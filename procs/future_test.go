@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"switchyard/procs/internal/bridge"
 )
 
 // Every method in every state.
@@ -174,6 +176,54 @@ func TestFutureCallbacks(t *testing.T) {
 			if !strings.Contains(line, "callback of "+f.String()+" panicked: doh!") || !strings.Contains(line, "future_test.go") {
 				t.Error(line)
 			}
+		}
+	}
+}
+
+// driver notes what a future tells the one who brings it to its end.
+type driver struct {
+	f     *Future[int]
+	notes []string
+}
+
+func (d *driver) note(what string) { d.notes = append(d.notes, fmt.Sprint(what, " ", d.f.Done())) }
+func (d *driver) Cancelled()       { d.note("cancelled") }
+
+func (d *driver) Await(ctx context.Context) {
+	d.note("awaited")
+	if v := 7; ctx.Err() == nil && !bridge.Settle(d.f, &v) {
+		d.note("heard")
+	}
+}
+
+// A driver is asked by who has to wait, hears of a cancellation before all
+// others, and completes only a pending future that calls nobody back.
+func TestFutureDriver(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		do   func(d *driver)
+		want string
+	}{
+		{"waited for", func(d *driver) { d.f.Err(t.Context()); d.f.Err(t.Context()) }, "awaited false"},
+		{"for no time", func(d *driver) { d.f.Wait(gone()) }, "awaited false"},
+		{"done before", func(d *driver) { d.f.SetResult(1); d.f.Wait(t.Context()) }, ""},
+		{"running", func(d *driver) { d.f.SetRunning(); d.f.Wait(gone()); d.Await(t.Context()) }, "awaited false, awaited false, heard false"},
+		{"cancelled", func(d *driver) {
+			d.f.AddDoneCallback(func(*Future[int]) { d.note("callback") })
+			d.f.Cancel()
+			d.f.Cancel()
+		}, "cancelled true, callback true"},
+		{"with a callback", func(d *driver) {
+			d.f.AddDoneCallback(func(*Future[int]) { d.note("callback") })
+			d.Await(t.Context())
+			d.f.SetResult(1)
+		}, "awaited false, heard false, callback true"},
+	} {
+		d := &driver{f: NewFuture[int]()}
+		bridge.Drive(d.f, d)
+		c.do(d)
+		if got := strings.Join(d.notes, ", "); got != c.want {
+			t.Errorf("%s: %s, not %s", c.name, got, c.want)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -64,6 +65,8 @@ type direct struct {
 	waiting    map[identity][]*request
 	lacking    map[identity]time.Time // since when nobody is able
 	inflight   map[uint64]*request
+
+	unread atomic.Int32 // lines that callers may read
 }
 
 // peer is a worker as a pool sees it.
@@ -278,6 +281,9 @@ func (d *direct) sendTo(letters []letter, size int) {
 		byServer = message
 	} else if len(message) > versionHead {
 		over.add(message) // before the line is said to be over
+		if letters[0].to.tasks > 1 || letters[0].r.unheard == nil {
+			d.readOn(over)
+		}
 	}
 	d.mu.Unlock()
 	if over != nil {
@@ -320,12 +326,13 @@ func (d *direct) receive(m *nats.Msg) {
 	}
 }
 
-// results takes what a worker says to tasks.
-func (d *direct) results(data []byte) {
+// results takes what a worker says to tasks, and reports whether it is the
+// result of one that its caller could have read.
+func (d *direct) results(data []byte) (alone bool) {
 	rs, err := decodeResults(data)
 	if err != nil {
 		bridge.Logf(int32(procs.LevelWarning), "remote: %d bytes that are no results", len(data))
-		return
+		return false
 	}
 	now := time.Now()
 	all := make([]ending, 0, len(rs))
@@ -338,6 +345,7 @@ func (d *direct) results(data []byte) {
 		delete(d.inflight, res.number)
 		p, ended := r.sent.peer, r.sent.ended
 		p.tasks--
+		alone = len(rs) == 1 && p.tasks == 0 && r.unheard != nil && r.awaited.Load()
 		if res.outcome == outcomeRefused {
 			d.refused(p, r, string(res.body))
 			d.again(r)
@@ -355,6 +363,7 @@ func (d *direct) results(data []byte) {
 	d.finishing.Lock() // one line after the other
 	defer d.finishing.Unlock()
 	d.p.end(all)
+	return alone
 }
 
 // nobody takes back the tasks of a message to a worker that is not there.
@@ -550,6 +559,7 @@ func (d *direct) giveUp(which func(*request) bool, err error) (all []ending) {
 		}
 		delete(d.inflight, seq)
 		r.sent.peer.tasks--
+		d.interrupt(r)
 		if !r.sent.ended {
 			r.sent.ended = true
 			all = append(all, ending{r: r, err: err})
@@ -634,6 +644,7 @@ func (d *direct) cancel(r *request, why error) {
 	r.sent.ended = true
 	if !ended && r.sent.peer != nil {
 		d.stop(r)
+		d.interrupt(r)
 	}
 	d.mu.Unlock()
 	d.out.flush(true)

@@ -48,6 +48,9 @@
 //     objects cannot travel to another machine: procs.ErrEncode.
 //   - Tasks that cannot be sent wait; how many may be unfinished has a limit
 //     (MaxUnfinished), beyond which callers wait.
+//   - Where callers wait for tasks of a line one by one, each reads his result
+//     himself, which wakes nobody else. One that is not waited for, by Wait,
+//     Result, Err or Apply, may then be seen two milliseconds late, once.
 //   - A task that comes alone is sent at once; many share messages. In the lane
 //     AtLeastOnce tasks that take less than a millisecond together may be
 //     stored as one message, which one worker gets; those that it does not

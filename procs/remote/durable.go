@@ -166,6 +166,9 @@ func (d *durable) begin(r *request) {
 	d.nudge()
 }
 
+// await lets who waits wait: results come by way of the server.
+func (d *durable) await(context.Context, *request) {}
+
 func (d *durable) nudge() {
 	select {
 	case d.wake <- struct{}{}:

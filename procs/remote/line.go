@@ -32,6 +32,7 @@ type line struct {
 	*lineSocket
 	number uint64    // the pool's
 	heard  time.Time // by the pool
+	reading
 
 	from  string      // for the worker: whose tasks they are
 	over  atomic.Bool // for the worker: nothing more will come
@@ -365,6 +366,7 @@ func (d *direct) overLine(p *peer, c *procs.Conn) {
 		return
 	}
 	l := &line{lineSocket: sock, heard: time.Now()}
+	l.goOn = make(chan struct{}, 1)
 	defer l.close()
 	d.mu.Lock()
 	if d.ended || d.peers[p.ID] != p {
@@ -381,6 +383,7 @@ func (d *direct) overLine(p *peer, c *procs.Conn) {
 		}
 		now := time.Now()
 		bye := string(b) == string(lineBye)
+		alone := false
 		d.mu.Lock()
 		p.heard, l.heard = now, now
 		if bye && p.line == l {
@@ -392,12 +395,18 @@ func (d *direct) overLine(p *peer, c *procs.Conn) {
 		case bye:
 			l.flush()
 		case string(b) != string(linePing):
-			d.results(b)
+			alone = d.results(b)
+		}
+		if d.standsBack(p, l, alone, now) {
+			<-l.goOn
 		}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.hangUp(p, l)
+	if l.look != nil {
+		l.look.Stop()
+	}
 	for _, r := range d.inflight {
 		if r.sent.line == l {
 			d.ask(p, l)
@@ -410,6 +419,7 @@ func (d *direct) overLine(p *peer, c *procs.Conn) {
 func (d *direct) hangUp(p *peer, l *line) {
 	if l != nil {
 		l.close()
+		d.readOn(l)
 	}
 	if p.line == l {
 		p.line = nil

@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"switchyard/procs"
 	"switchyard/procs/internal/kernel"
@@ -154,6 +155,19 @@ func (s *lineSocket) writeSome(fd uintptr) bool {
 // next returns the next message, which is valid until the one after it is asked
 // for. An error is the end of the line.
 func (s *lineSocket) next() ([]byte, error) {
+	b, err := s.peek()
+	if err == nil {
+		s.skip(b)
+	}
+	return b, err
+}
+
+// skip has the next message be the one after b, which peek returned.
+func (s *lineSocket) skip(b []byte) { s.taken += lineHead + len(b) }
+
+// peek returns the message that next would return. After an error it may be
+// called again, by another goroutine, too: what was read of a message stays.
+func (s *lineSocket) peek() ([]byte, error) {
 	for {
 		have := s.in[s.taken:]
 		missing := lineHead - len(have)
@@ -163,7 +177,6 @@ func (s *lineSocket) next() ([]byte, error) {
 				return nil, errMalformed
 			}
 			if missing = lineHead + int(n) - len(have); missing <= 0 {
-				s.taken += lineHead + int(n)
 				return have[lineHead : lineHead+n : lineHead+n], nil
 			}
 		}
@@ -202,3 +215,7 @@ func (s *lineSocket) readSome(fd uintptr) bool {
 }
 
 func (s *lineSocket) close() { s.c.Close() }
+
+// interrupt has who reads return with an error. It lasts until resume.
+func (s *lineSocket) interrupt() { s.c.SetReadDeadline(time.Unix(1, 0)) }
+func (s *lineSocket) resume()    { s.c.SetReadDeadline(time.Time{}) }

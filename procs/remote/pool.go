@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"switchyard/procs"
@@ -133,12 +135,13 @@ type Pool struct {
 
 // lane is how tasks get to workers, and results back.
 type lane interface {
-	begin(r *request)             // it brings each to Pool.end, once
-	cancel(r *request, why error) // ends a request that has not ended
-	unbegun() []*request          // that no worker has begun, as far as it knows
-	stopAll()                     // ends all, and all to come
-	close()                       // nothing will come; does not wait
-	wait()                        // for the end of what close ends
+	begin(r *request)                // it brings each to Pool.end, once
+	await(context.Context, *request) // may do so where its caller waits, until ctx is done
+	cancel(r *request, why error)    // ends a request that has not ended
+	unbegun() []*request             // that no worker has begun, as far as it knows
+	stopAll()                        // ends all, and all to come
+	close()                          // nothing will come; does not wait
+	wait()                           // for the end of what close ends
 	workers() []Worker
 	chunk(n int) int // how many of n elements make a task
 }
@@ -176,8 +179,19 @@ type request struct {
 	finish func(result, error) // called with no lock held
 	cancel func() bool         // cancels its future
 
-	sent sending // the lane's
+	// unheard does what finish does, and reports true, if nothing of the
+	// program's is called for that: it takes no longer than it takes to decode.
+	// nil: it always is.
+	unheard func(result) bool
+
+	pool    *Pool
+	awaited atomic.Bool // somebody waits for it
+	sent    sending     // the lane's
 }
+
+// Await and Cancelled make it a bridge.Driver.
+func (r *request) Await(ctx context.Context) { r.pool.lane.await(ctx, r) }
+func (r *request) Cancelled()                { r.pool.lane.cancel(r, procs.ErrCancelled) }
 
 // begin hands a call to the lane. It waits for room. If it returns an error,
 // finish will not be called.
@@ -213,14 +227,15 @@ type ending struct {
 	err error
 }
 
+func (e ending) unheard() bool { return e.err == nil && e.r.unheard != nil && e.r.unheard(e.res) }
+
 // end ends calls. The lane calls it once for each, with no lock held, in a
 // goroutine that many calls need: methods of the results and callbacks are run
 // apart, where runtime.Goexit does no harm. If one of them has called it, its
 // call fails, unless it was done; the others go on.
 func (p *Pool) end(all []ending) {
-	if len(all) == 0 {
-		return
-	}
+	ended := len(all)
+	all = slices.DeleteFunc(all, ending.unheard)
 	for rest := all; len(rest) > 0; {
 		n := 0
 		failed := fault.Apart(func() {
@@ -235,11 +250,19 @@ func (p *Pool) end(all []ending) {
 		}
 		rest = rest[n:]
 	}
-	for range all {
+	p.leave(ended)
+}
+
+// leave makes room for as many calls as have ended.
+func (p *Pool) leave(ended int) {
+	if ended == 0 {
+		return
+	}
+	for range ended {
 		<-p.room
 	}
 	p.mu.Lock()
-	p.calls -= len(all)
+	p.calls -= ended
 	p.endIfDone()
 	p.mu.Unlock()
 }

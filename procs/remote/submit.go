@@ -91,14 +91,22 @@ func Submit[In, Out any](by Doer, f *procs.Func[In, Out], in In, opts ...procs.O
 	s := signatureOf(f)
 	body, err := s.encode([]In{in}, false)
 	if err == nil {
-		err = submit(p, future, &request{name: s.name, task: task{function: s.id, limit: o.Timeout, body: body},
+		r := &request{name: s.name, task: task{function: s.id, limit: o.Timeout, body: body}, pool: p, cancel: future.Cancel,
 			finish: func(r result, err error) {
 				var out [1]Out
 				if err == nil {
 					err = s.decode(r, out[:], false, 0)
 				}
 				complete(future, out[0], err)
-			}})
+			}}
+		if o.OnResult == nil && o.OnError == nil && !s.out.Calls() && !s.out.Shares {
+			r.unheard = func(r result) bool {
+				var out Out
+				return r.outcome == outcomeDone && s.out.Decode(r.body, &out, nil) == nil && bridge.Settle(future, &out)
+			}
+		}
+		bridge.Drive(future, r)
+		err = p.begin(r)
 	}
 	if err != nil {
 		complete(future, *new(Out), err)
@@ -109,9 +117,9 @@ func Submit[In, Out any](by Doer, f *procs.Func[In, Out], in In, opts ...procs.O
 // chunkOf returns what the option procs.Chunk says, 1 if there is none.
 func chunkOf(opts []procs.Option) int { return max(1, bridge.OptionsOf(0, opts).Chunk) }
 
-// submit begins a request, which ends if the future is cancelled.
+// submit begins one of the requests of a future. All end if that is cancelled.
 func submit[T any](p *Pool, future *procs.Future[T], r *request) error {
-	r.cancel = future.Cancel
+	r.pool, r.cancel = p, future.Cancel
 	if err := p.begin(r); err != nil {
 		return err
 	}

@@ -53,6 +53,16 @@ type Backend interface {
 	Size() int
 }
 
+// Driver brings a future to its end.
+type Driver interface {
+	// Await is called by who is going to wait for the future, until ctx is
+	// done, in the goroutine that would wait. It may bring it to its end there,
+	// and returns when it has, or cannot.
+	Await(ctx context.Context)
+	// Cancelled is called when the future was cancelled, before its callbacks.
+	Cancelled()
+}
+
 // Registration is what is inside a *procs.Func[In, Out].
 type Registration struct {
 	ID              uint64
@@ -100,6 +110,13 @@ var (
 
 	// NewExecutor makes a *procs.Executor.
 	NewExecutor func(b Backend) any
+
+	// Drive gives a *procs.Future, which nobody else has yet, its Driver.
+	Drive func(future any, d Driver)
+	// Settle completes a *procs.Future[T] with the T that value points to, and
+	// reports true, if it is pending and has no callbacks: so nothing of the
+	// program's is called.
+	Settle func(future, value any) bool
 
 	// BeforeExit does what procs.Exit does before the process ends.
 	BeforeExit func()
