@@ -29,7 +29,8 @@
 //	bench/benchlog/hlog.go:(*decoder).varint: n < 8 -> n <= 8
 //
 // Survivors are printed in that form. It has no line number, so it outlives
-// edits elsewhere; entries that match no change any more are reported. Known
+// edits elsewhere. Entries for the given packages that match no change any more
+// are reported, also with -list; a test finds all whose line is gone. Known
 // changes are not run and not counted.
 //
 // The score is caught / (caught + survived), with Wilson's interval.

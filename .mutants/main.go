@@ -106,6 +106,9 @@ func mutate(ctx context.Context, o Options, w io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(temp)
+	for _, name := range o.Known.stale(m.Packages) {
+		fmt.Fprintf(os.Stderr, "known, but no such change: %s\n", name)
+	}
 	s := &session{
 		Options: o, out: w,
 		runner: &Runner{Dir: m.Dir, Temp: temp, Memory: o.Memory, Sealed: canSeal(), Floor: 15 * time.Second},
@@ -133,9 +136,6 @@ func mutate(ctx context.Context, o Options, w io.Writer) error {
 		} else {
 			fmt.Fprintln(w, score)
 		}
-	}
-	for _, name := range o.Known.stale(m.Packages) {
-		fmt.Fprintf(os.Stderr, "known, but no such change: %s\n", name)
 	}
 	return nil
 }
