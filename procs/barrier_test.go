@@ -402,3 +402,24 @@ func TestBarrierDeathInReset(t *testing.T) {
 		}
 	}
 }
+
+// Who does not pass gets no place: the index is 0 whatever the error.
+func TestBarrierIndexOfNobody(t *testing.T) {
+	b := closing(t, must(NewBarrier(2, nil))(t), nil)
+	for range 2 { // the second finds it broken
+		if i, err := b.WaitTimeout(0); i != 0 || !errors.Is(err, ErrBrokenBarrier) {
+			t.Error(i, err)
+		}
+	}
+	if b.Waiting() != 0 {
+		t.Error(b.Waiting(), "wait at a broken barrier")
+	}
+	if err := b.Reset(); err != nil || b.Broken() || b.Waiting() != 0 || b.Parties() != 2 {
+		t.Error(err, b.Broken(), b.Waiting(), b.Parties())
+	}
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	if i, err := b.Wait(over); i != 0 || !errors.Is(err, ErrBrokenBarrier) || !errors.Is(err, context.Canceled) {
+		t.Error(i, err)
+	}
+}

@@ -13,7 +13,7 @@ import (
 )
 
 // Every method of an object that was closed, or that nobody made, says so, and
-// Close may be called again.
+// Close may be called again. What counts or tells a state has nothing to tell.
 func TestClosed(t *testing.T) {
 	lock := must(NewLock())(t)
 	for _, o := range []io.Closer{
@@ -44,6 +44,7 @@ func TestClosed(t *testing.T) {
 					t.Errorf("%s, %s: %v", name, what, err)
 				}
 			})
+			hasNothing(t, what, o)
 		}
 	}
 	a, b, err := NewPipe(Duplex)
@@ -72,5 +73,26 @@ func TestClosed(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		})
+	}
+}
+
+// hasNothing calls the methods of v that return a number or a bool and take
+// nothing, and TryAcquire with them. An array keeps its length, and what is
+// closed is empty.
+func hasNothing(t *testing.T, what string, v any) {
+	t.Helper()
+	if e, ok := v.(*Event); ok && e.String() != "<Event closed>" {
+		t.Errorf("%s, %s", e, what)
+	}
+	value := reflect.ValueOf(v)
+	for i := range value.NumMethod() {
+		name, f := value.Type().Method(i).Name, value.Method(i)
+		if f.Type().NumIn() > 0 || f.Type().NumOut() != 1 || name == "Len" && value.Type() == reflect.TypeFor[*Array[int]]() {
+			continue
+		}
+		out := f.Call(nil)[0]
+		if k := out.Kind(); (k == reflect.Int || k == reflect.Bool) && !out.IsZero() != (name == "Empty") {
+			t.Errorf("%T.%s, %s: %v", v, name, what, out)
+		}
 	}
 }

@@ -298,6 +298,10 @@ func TestConditionWithLock(t *testing.T) {
 			l.Release()
 		})
 	}
+	eventually(t, "all wait", func() bool { return c.Waiting() == 20 })
+	if err := c.NotifyAll(); !errors.Is(err, ErrNotHeld) {
+		t.Error(err)
+	}
 	l.Acquire(soon(t))
 	n.Store(1)
 	if err := c.NotifyAll(); err != nil {
@@ -335,5 +339,44 @@ func TestConditionOfTooManyWaits(t *testing.T) {
 	}
 	if err := c.Release(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A WaitFor that nobody notifies looks at its predicate once more when its time
+// is over. It needs the lock from the beginning, and ends when the condition is
+// closed.
+func TestConditionWaitForEnds(t *testing.T) {
+	for _, l := range []Locker{must(NewLock())(t), must(NewRLock())(t)} {
+		c := must(NewCondition(l))(t)
+		calls := 0
+		after := func(n int) func() bool { calls = 0; return func() bool { calls++; return calls > n } }
+		if err := c.WaitFor(soon(t), after(0)); err != ErrNotHeld || calls != 0 {
+			t.Errorf("%T, not held: %v after %d calls", l, err, calls)
+		}
+		if err := c.Acquire(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range []struct{ n, calls int }{{0, 1}, {1, 2}, {2, 2}} {
+			var want error
+			if w.calls <= w.n {
+				want = ErrTimeout
+			}
+			if err := c.WaitForTimeout(time.Millisecond, after(w.n)); err != want || calls != w.calls || !l.held() {
+				t.Errorf("%T, true after %d calls: %v after %d", l, w.n, err, calls)
+			}
+		}
+		if err := c.Release(); err != nil {
+			t.Error(err)
+		}
+		ended := make(chan error)
+		go func() {
+			err := l.Acquire(soon(t))
+			ended <- errors.Join(err, c.Wait(soon(t)))
+		}()
+		eventually(t, "it waits", func() bool { return c.Waiting() == 1 })
+		c.Close()
+		if err := <-ended; !errors.Is(err, ErrClosed) {
+			t.Errorf("%T, closed: %v", l, err)
+		}
 	}
 }

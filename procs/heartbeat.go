@@ -35,9 +35,6 @@ func Heartbeat(ctx context.Context, interval time.Duration, beat func(n int, lat
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-timer.C:
-			if ctx.Err() != nil { // both were ready: no beat comes after the end
-				return ctx.Err()
-			}
 		}
 		if ctx.Err() != nil { // both had come: no beat after the end
 			return ctx.Err()

@@ -137,10 +137,11 @@ func (s *shared) adoptAs(w *wire, kind uint64, size int) error {
 	if err != nil {
 		return fromShm(err)
 	}
-	s.seg = seg
-	if seg.Size() < bodyOffset+size || kind != kindAny && s.header().kind.Load() != kind {
+	if seg.Size() < bodyOffset+size || kind != kindAny && shm.At[sharedHeader](seg.Bytes(), 0).kind.Load() != kind {
+		seg.Close()
 		return fmt.Errorf("%w: not the object it should be", codec.ErrWire)
 	}
+	s.seg = seg
 	return nil
 }
 
