@@ -127,11 +127,12 @@ func TestForeignUnits(t *testing.T) {
 	// and there is no latency.
 	run := read(t, strings.Repeat("BenchmarkX 1 100 ns/op 7 ops/s 5 p99-ns 3 peak-RSS-bytes\n", 6))
 	cell := run.Cases()[0].Cells[""]
-	if s, _ := analysis.Throughput.Sample(cell); len(s) != 6 || s[0] != 1e7 {
+	sample := func(m analysis.Metric) []float64 { return Analyze(run).Case(cell.Case, m).Entry("").Sample.Values() }
+	if s := sample(analysis.Throughput); len(s) != 6 || s[0] != 1e7 {
 		t.Errorf("throughput %v", s)
 	}
 	for _, m := range []analysis.Metric{analysis.TailP99, analysis.CPUTime, analysis.Memory} {
-		if s, _ := m.Sample(cell); len(s) != 0 {
+		if s := sample(m); len(s) != 0 {
 			t.Errorf("%s: %v", m.Name, s)
 		}
 	}

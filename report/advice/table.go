@@ -74,10 +74,11 @@ func tableOf(a *analysis.Analysis, ask string, src source) Table {
 	return t
 }
 
-// Why says in a word why a cell has no number.
-func (c *TableCell) Why() string {
+// Why says in a word why a cell has no number; none is why the workload has
+// nothing of its model.
+func (c TableCell) Why(none string) string {
 	if c.Few {
 		return "too few results"
 	}
-	return cmp.Or(c.Failed, c.Skipped, "not measured")
+	return cmp.Or(c.Failed, c.Skipped, none, "not measured")
 }

@@ -25,6 +25,7 @@ type Analysis struct {
 	ScalingLimit string                        // why the law of scaling is not tested; "" where it is
 	Besides      []Beside                      // how peers stand to our models; none without peers
 	Foreign      []Metric                      // of the cells of other tools, beside time per op
+	Takeaways    map[*results.Workload][]string
 
 	byCase     map[*results.Case]map[string]*Ranking // by metric ID
 	byWorkload map[*results.Workload]map[string]*Ranking
@@ -44,9 +45,12 @@ func Of(run *results.Run) *Analysis {
 		byWorkload: map[*results.Workload]map[string]*Ranking{},
 		overall:    map[string]*Ranking{},
 		sums:       map[*results.Cell]map[string]Summary{},
+		Takeaways:  map[*results.Workload][]string{},
+	}
+	for _, cell := range run.Usable() {
+		a.sums[cell] = summaries(run, cell)
 	}
 	a.said, a.picks = earlier(run)
-	a.summarize()
 	for _, m := range append(slices.Clone(Metrics), a.Foreign...) {
 		a.rankAll(m)
 	}
@@ -60,18 +64,10 @@ func Of(run *results.Run) *Analysis {
 	a.Warnings = warnings(a)
 	a.Verdict = verdictOf(a)
 	a.Besides = besides(a)
-	return a
-}
-
-// summarize summarizes every cell in every unit it has.
-func (a *Analysis) summarize() {
-	for _, c := range a.Cases() {
-		for _, cell := range c.Cells {
-			if cell.Usable() {
-				a.sums[cell] = summaries(a.Run, cell)
-			}
-		}
+	for _, w := range a.Workloads {
+		a.Takeaways[w] = a.takeaway(w)
 	}
+	return a
 }
 
 // summaries are a cell's by unit. Here zero is a value: no allocations are a

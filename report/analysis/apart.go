@@ -104,13 +104,13 @@ func (a *apart) sentences() []string {
 		out = append(out, fmt.Sprintf("The CPU counts differ: %s ran on %s, and on %s before.", format.Count(a.cpuCases, "case"), cpuList(a.cpus[1]), cpuList(a.cpus[0])))
 	}
 	if a.pkgCases > 0 {
-		out = append(out, fmt.Sprintf("The packages differ: %s in %s, and in %s before.", isAre(a.pkgCases, "case"), names(a.packages[1]), names(a.packages[0])))
+		out = append(out, fmt.Sprintf("The packages differ: %s in %s, and in %s before.", counted(a.pkgCases, "case", "is", "are"), names(a.packages[1]), names(a.packages[0])))
 	}
 	if len(a.params) > 0 {
 		out = append(out, fmt.Sprintf("The parameters differ: %s other cases than before.", has(slices.Sorted(maps.Keys(a.params)))))
 	}
 	if a.modelCases > 0 {
-		out = append(out, fmt.Sprintf("The models differ: %s results of %s, and of %s before.", hasHave(a.modelCases, "case"), names(a.modelsOf[1]), names(a.modelsOf[0])))
+		out = append(out, fmt.Sprintf("The models differ: %s results of %s, and of %s before.", counted(a.modelCases, "case", "has", "have"), names(a.modelsOf[1]), names(a.modelsOf[0])))
 	}
 	if n := len(a.unitsOf); n > 0 {
 		s := "The units differ: " + strings.Join(a.unitsOf[:min(n, 4)], "; ")
@@ -149,18 +149,12 @@ func names(set map[string]bool) string {
 	return format.List(all)
 }
 
-func isAre(n int, noun string) string {
+// counted is a number of things with its verb.
+func counted(n int, noun, one, many string) string {
 	if n == 1 {
-		return format.Count(n, noun) + " is"
+		many = one
 	}
-	return format.Count(n, noun) + " are"
-}
-
-func hasHave(n int, noun string) string {
-	if n == 1 {
-		return format.Count(n, noun) + " has"
-	}
-	return format.Count(n, noun) + " have"
+	return format.Count(n, noun) + " " + many
 }
 
 // has lists at most four names with their verb.

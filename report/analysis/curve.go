@@ -1,10 +1,10 @@
 package analysis
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
-	"sort"
 	"strings"
 
 	"switchyard/report/format"
@@ -80,7 +80,12 @@ func curvesOf(w *results.Workload) (out []Curve, rest []*results.Case) {
 			rest = append(rest, g.Cases...)
 			continue
 		}
-		sort.Sort(g)
+		at := map[*results.Case]float64{}
+		for i, c := range g.Cases {
+			at[c] = g.X[i]
+		}
+		slices.Sort(g.X)
+		slices.SortFunc(g.Cases, func(a, b *results.Case) int { return cmp.Compare(at[a], at[b]) })
 		out = append(out, *g)
 	}
 	return out, rest
@@ -129,13 +134,6 @@ func split(c *results.Case, key string) (x quantity, fixed string, ok bool) {
 		others = append(others, set)
 	}
 	return x, strings.Join(others, ", "), ok
-}
-
-func (g *Curve) Len() int           { return len(g.X) }
-func (g *Curve) Less(i, j int) bool { return g.X[i] < g.X[j] }
-func (g *Curve) Swap(i, j int) {
-	g.X[i], g.X[j] = g.X[j], g.X[i]
-	g.Cases[i], g.Cases[j] = g.Cases[j], g.Cases[i]
 }
 
 // Value is the varied parameter's own spelling at point i: "10us".

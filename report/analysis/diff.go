@@ -409,16 +409,11 @@ func factChanges(old, new *results.Run) (out []FactChange) {
 // Count is the number of changes of a kind in all metrics.
 func (d *Diff) Count(k ChangeKind) (n int) {
 	for i := range d.Changes {
-		n += count(d.Changes[i].Kind == k)
+		if d.Changes[i].Kind == k {
+			n++
+		}
 	}
 	return n
-}
-
-func count(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // Metrics are those with any change: the four of the matrix, then others in

@@ -118,28 +118,20 @@ func (m Metric) better(a, b float64) bool {
 	return a < b
 }
 
-// Sample collects a cell's values of the metric in run order. Values that are
-// no measurement, NaN, infinite or negative, are counted and kept out, and so
+// located is a cell's sample of a metric in run order, with the place of each
+// value. What is no measurement, NaN, infinite or negative, is left out, and so
 // is zero where it could not be one: nothing takes no time and no memory.
 // Another tool's unit may be zero or below.
-func (m Metric) Sample(c *results.Cell) (values []float64, invalid int) {
-	m.each(c, func(_ *results.Result, v float64, ok bool) {
-		if ok {
-			values = append(values, v)
-		} else {
-			invalid++
-		}
-	})
-	return values, invalid
-}
-
-// located is a cell's sample of a metric, with the place of each value.
 func located(run *results.Run, m Metric, c *results.Cell) (s inference.Sample) {
-	m.each(c, func(r *results.Result, v float64, ok bool) {
-		if ok {
+	if !c.Usable() {
+		return nil
+	}
+	for i := range c.Results {
+		r := &c.Results[i]
+		if v, ok := m.value(c, r); ok && format.Finite(v) && (v > 0 || m.Foreign) {
 			s = append(s, at(run, r, v))
 		}
-	})
+	}
 	return s
 }
 
@@ -163,20 +155,6 @@ func at(run *results.Run, r *results.Result, v float64) inference.Value {
 		out.Session = run.Blocks[r.Block].Session
 	}
 	return out
-}
-
-// each calls f for each of the cell's values of the metric, and says of each
-// whether it is a measurement.
-func (m Metric) each(c *results.Cell, f func(r *results.Result, v float64, ok bool)) {
-	if !c.Usable() {
-		return
-	}
-	for i := range c.Results {
-		r := &c.Results[i]
-		if v, ok := m.value(c, r); ok {
-			f(r, v, format.Finite(v) && (v > 0 || m.Foreign))
-		}
-	}
 }
 
 // Format shows a value of the metric.

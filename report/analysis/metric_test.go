@@ -23,7 +23,7 @@ ok  	example.com/x	1.2s
 	if v := Of(run).Verdict; len(v.Decisions) > 0 || !strings.Contains(v.Headline, "Nothing to compare") {
 		t.Errorf("verdict: %s", v.Headline)
 	}
-	if s, _ := Throughput.Sample(run.Workloads[1].Cases[0].Cells[""]); len(s) != 1 || s[0] != 2e8 {
+	if s := located(run, Throughput, run.Workloads[1].Cases[0].Cells[""]); len(s) != 1 || s[0].V != 2e8 {
 		t.Errorf("throughput from ns/op: %v", s)
 	}
 }
@@ -35,9 +35,9 @@ func TestValuesThatAreNoMeasurement(t *testing.T) {
 	}
 	run := read(t, text)
 	cell := run.Workloads[0].Cases[0].Cells["a"]
-	s, invalid := Throughput.Sample(cell)
-	if len(s)+invalid != len(cell.Results) || len(s) < 3 {
-		t.Errorf("%d values and %d that are none, of %d", len(s), invalid, len(cell.Results))
+	s := located(run, Throughput, cell).Values()
+	if len(s) != 4 || len(cell.Results) < 9 {
+		t.Errorf("%d values of %d results: %v", len(s), len(cell.Results), s)
 	}
 	for _, v := range s {
 		if !format.Finite(v) || v <= 0 {
@@ -63,7 +63,7 @@ BenchmarkEchoOpen/rate=1000/model=a-2 100 1000000 ns/op 20000 p99-ns
 BenchmarkEchoOpen/rate=1000/model=b-2 100 1000000 ns/op 90000 p99-ns
 `)
 		c := run.Workloads[0].Cases[0]
-		if s, invalid := Throughput.Sample(c.Cells["a"]); len(s)+invalid > 0 {
+		if s := located(run, Throughput, c.Cells["a"]); len(s) > 0 {
 			t.Errorf("%s: throughput %v", pace, s)
 		}
 		if best := Of(run).Case(c, TailP99).Best(); best == nil || best.Model != "a" {

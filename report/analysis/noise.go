@@ -239,7 +239,9 @@ func ops(c *results.Cell) float64 {
 // few counts the comparisons with too few results for any claim.
 func (d *Diff) few() (n int) {
 	for i := range d.Changes {
-		n += count(min(d.Changes[i].Old.N, d.Changes[i].New.N) < fewest)
+		if min(d.Changes[i].Old.N, d.Changes[i].New.N) < fewest {
+			n++
+		}
 	}
 	return n
 }

@@ -156,15 +156,11 @@ func (p *Profile) pick() {
 	var best *ProfileModel
 	for i := range p.Models {
 		m := &p.Models[i]
-		switch d := 0; {
-		case best == nil:
+		switch {
+		case best == nil || better(m, best) < 0:
 			best, p.Pick = m, []string{m.Model}
-		default:
-			if d = better(m, best); d < 0 {
-				best, p.Pick = m, []string{m.Model}
-			} else if d == 0 {
-				p.Pick = append(p.Pick, m.Model)
-			}
+		case better(m, best) == 0:
+			p.Pick = append(p.Pick, m.Model)
 		}
 	}
 }

@@ -29,7 +29,8 @@ type Entry struct {
 	Model    string
 	Sample   inference.Sample // in run order
 	Center   float64
-	Untimed  bool // a case's latency that cannot be timed: Center is the least that can
+	Half     float64 // the wider half of its 95 % interval, as a share; infinite with too few results
+	Untimed  bool    // a case's latency that cannot be timed: Center is the least that can
 	Relation Relation
 	Ratio    float64    // to the best; NaN when absent
 	Versus   Comparison // against the best; of the best: against the runner-up
@@ -68,19 +69,6 @@ func (r *Ranking) Entry(model string) *Entry {
 		}
 	}
 	return nil
-}
-
-// Clear reports whether the best is better than every other by a claim.
-func (r *Ranking) Clear() bool {
-	if r.best < 0 || r.second < 0 {
-		return false
-	}
-	for _, e := range r.Entries {
-		if e.Relation == Tied || e.Relation == Unknown {
-			return false
-		}
-	}
-	return true
 }
 
 // rank finds the best of the entries, whose Model, Sample and Center are filled
@@ -164,6 +152,12 @@ func (r *Ranking) judge(e *Entry) {
 	}
 }
 
+// center finds the middle of the sample.
+func (e *Entry) center() {
+	m := inference.Median(e.Sample)
+	e.Center, e.Half = m.Center, Summary{N: len(e.Sample), Center: m.Center, Lo: m.Lo, Hi: m.Hi}.HalfWidth()
+}
+
 // rankCase ranks the models of one case.
 func rankCase(run *results.Run, m Metric, c *results.Case) Ranking {
 	entries := make([]Entry, len(run.Models))
@@ -172,7 +166,8 @@ func rankCase(run *results.Run, m Metric, c *results.Case) Ranking {
 		e.Model, e.Of = model, 1
 		e.Sample = ranked(run, m, c.Cells[model])
 		if len(e.Sample) > 0 {
-			e.Center, e.Have = inference.Median(e.Sample).Center, 1
+			e.Have = 1
+			e.center()
 			e.Untimed = m.Latency() && e.Center <= Untimed(run)
 			if run.Aside(model) {
 				e.Relation = Unranked
@@ -211,27 +206,18 @@ func (a *Analysis) rankOver(m Metric, models []string, cases []*results.Case) Ra
 		case e.Have == 0:
 			continue
 		case slices.Contains(competing, model):
-		case a.Aside(model) && covers(have[model], common):
+		case a.Aside(model) && len(common) > 0 && !slices.ContainsFunc(common, func(c *results.Case) bool { return have[model][c] == nil }):
 			e.Relation = Unranked
 		default:
 			e.Relation = Partial
 			continue
 		}
 		e.Sample = geomeans(common, have[model])
-		e.Center = inference.Median(e.Sample).Center
+		e.center()
 	}
 	r := rank(m, entries)
 	r.Cases = common
 	return r
-}
-
-func covers(have map[*results.Case]inference.Sample, cases []*results.Case) bool {
-	for _, c := range cases {
-		if have[c] == nil {
-			return false
-		}
-	}
-	return len(cases) > 0
 }
 
 // commonCases finds the competing models to rank and the cases they share.

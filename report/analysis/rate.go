@@ -43,7 +43,7 @@ func highestRates(a *Analysis) []HighestRate {
 				if h.Limit <= 0 {
 					h.Limit = defaultLimit
 				}
-				if h.find(&g) {
+				if h.find(a, &g) {
 					out = append(out, h)
 				}
 			}
@@ -89,13 +89,13 @@ func (h *HighestRate) short() string {
 
 // find goes up the rates until one does not keep the limit; known says whether
 // any tells.
-func (h *HighestRate) find(g *Curve) (known bool) {
+func (h *HighestRate) find(a *Analysis, g *Curve) (known bool) {
 	for i, c := range g.Cases {
 		cell := c.Cells[h.Model]
 		if cell == nil {
 			continue
 		}
-		values, _ := TailP99.Sample(cell)
+		values := located(a.Run, TailP99, cell).Values()
 		s, limit := Summarize(values), float64(h.Limit)
 		switch {
 		case len(values) == 0 && cell.Skipped != "", s.Bounded() && s.Lo > limit:

@@ -37,7 +37,6 @@ type Warning struct {
 	Effect    string
 	Remedy    string
 	Cells     []*results.Cell // that it touches, when it touches only some
-
 }
 
 // Trust says how far the numbers can be believed, and why not further.
@@ -137,15 +136,11 @@ func warnTruncated(a *Analysis) (Warning, bool) {
 // warnFewResults looks at the smallest sample.
 func warnFewResults(a *Analysis) (Warning, bool) {
 	fewest, all, cells := math.MaxInt, 0, []*results.Cell{}
-	for _, c := range a.Cases() {
-		for _, m := range a.Models {
-			if cell := c.Cells[m]; cell.Usable() {
-				all++
-				fewest = min(fewest, len(cell.Results))
-				if len(cell.Results) < benchlog.MinResults {
-					cells = append(cells, cell)
-				}
-			}
+	for _, cell := range a.Usable() {
+		all++
+		fewest = min(fewest, len(cell.Results))
+		if len(cell.Results) < benchlog.MinResults {
+			cells = append(cells, cell)
 		}
 	}
 	w := Warning{
@@ -170,19 +165,13 @@ func warnFewResults(a *Analysis) (Warning, bool) {
 func warnShort(a *Analysis) (Warning, bool) {
 	var cells []*results.Cell
 	fewest := math.MaxInt
-	for _, c := range a.Cases() {
-		for _, m := range a.Models {
-			cell := c.Cells[m]
-			if !cell.Usable() || a.Model(m).Baseline {
-				continue
-			}
-			least := math.MaxInt
-			for _, r := range cell.Results {
-				least = min(least, r.Iters)
-			}
-			if least < benchlog.OpsWarn {
-				cells, fewest = append(cells, cell), min(fewest, least)
-			}
+	for _, cell := range a.Usable() {
+		least := math.MaxInt
+		for _, r := range cell.Results {
+			least = min(least, r.Iters)
+		}
+		if least < benchlog.OpsWarn && !a.Model(cell.Model).Baseline {
+			cells, fewest = append(cells, cell), min(fewest, least)
 		}
 	}
 	return Warning{
@@ -312,16 +301,14 @@ func worstBlock(a *Analysis, f func(results.Block) float64) float64 {
 
 func warnWide(a *Analysis) (Warning, bool) {
 	cells, all, worst := []*results.Cell{}, 0, 0.0
-	for _, c := range a.Cases() {
-		for _, m := range a.Models {
-			s := a.sums[c.Cells[m]][Throughput.Unit]
-			if s.N == 0 {
-				continue
-			}
-			all++
-			if h := s.HalfWidth(); h > benchlog.IntervalWarns {
-				cells, worst = append(cells, c.Cells[m]), max(worst, h)
-			}
+	for _, cell := range a.Usable() {
+		s := a.sums[cell][Throughput.Unit]
+		if s.N == 0 {
+			continue
+		}
+		all++
+		if h := s.HalfWidth(); h > benchlog.IntervalWarns {
+			cells, worst = append(cells, cell), max(worst, h)
 		}
 	}
 	w := Warning{
@@ -340,13 +327,11 @@ func warnWide(a *Analysis) (Warning, bool) {
 func warnOutliers(a *Analysis) (Warning, bool) {
 	mild, extreme, n := 0, 0, 0
 	var cells []*results.Cell
-	for _, c := range a.Cases() {
-		for _, m := range a.Models {
-			s := a.sums[c.Cells[m]][Throughput.Unit]
-			mild, extreme, n = mild+s.Mild, extreme+s.Extreme, n+s.N
-			if s.Extreme > 0 {
-				cells = append(cells, c.Cells[m])
-			}
+	for _, cell := range a.Usable() {
+		s := a.sums[cell][Throughput.Unit]
+		mild, extreme, n = mild+s.Mild, extreme+s.Extreme, n+s.N
+		if s.Extreme > 0 {
+			cells = append(cells, cell)
 		}
 	}
 	return Warning{
@@ -380,11 +365,9 @@ type Trend struct {
 func trendOf(run *results.Run) Trend {
 	passes := math.MaxInt
 	var samples [][]float64
-	for _, c := range run.Cases() {
-		for _, cell := range c.Cells {
-			if s, _ := Throughput.Sample(cell); len(s) > 0 {
-				samples, passes = append(samples, s), min(passes, len(s))
-			}
+	for _, cell := range run.Usable() {
+		if s := located(run, Throughput, cell).Values(); len(s) > 0 {
+			samples, passes = append(samples, s), min(passes, len(s))
 		}
 	}
 	if len(samples) == 0 {

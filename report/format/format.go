@@ -59,6 +59,7 @@ func Ratio(r float64) string {
 	return RatioDigits(r) + "×"
 }
 
+// RatioDigits shows a ratio without its sign, "1.42"; see [Ratio].
 func RatioDigits(r float64) string {
 	switch a := math.Abs(r); {
 	case a >= 1e6:
@@ -98,33 +99,25 @@ func Percent(x float64) string {
 	return fmt.Sprintf("%.2g %%", 100*x)
 }
 
-// unitStyles say how a file's units are shown: scaled to base units first, then
+// A style says how values of a unit are shown: scaled to base units first, then
 // with an SI or binary prefix.
-var unitStyles = map[string]struct {
+type style struct {
 	factor float64
 	class  benchunit.Class
 	suffix string
-}{
-	"ops/s":                 {1, benchunit.Decimal, "/s"},
-	"ns/op":                 {1e-9, benchunit.Decimal, "s"},
-	"cpu-ns/op":             {1e-9, benchunit.Decimal, "s"},
-	"p50-ns":                {1e-9, benchunit.Decimal, "s"},
-	"p90-ns":                {1e-9, benchunit.Decimal, "s"},
-	"p99-ns":                {1e-9, benchunit.Decimal, "s"},
-	"p99.9-ns":              {1e-9, benchunit.Decimal, "s"},
-	"max-ns":                {1e-9, benchunit.Decimal, "s"},
-	"lag-p99-ns":            {1e-9, benchunit.Decimal, "s"},
-	"lag-max-ns":            {1e-9, benchunit.Decimal, "s"},
-	"turnaround-ns":         {1e-9, benchunit.Decimal, "s"},
-	"virtual-turnaround-ns": {1e-9, benchunit.Decimal, "s"},
-	"response-ns":           {1e-9, benchunit.Decimal, "s"},
-	"waiting-ns":            {1e-9, benchunit.Decimal, "s"},
-	"ns":                    {1e-9, benchunit.Decimal, "s"},
-	"peak-RSS-bytes":        {1, benchunit.Binary, "B"},
-	"bytes":                 {1, benchunit.Binary, "B"},
-	"B/op":                  {1, benchunit.Binary, "B"},
-	"B/s":                   {1, benchunit.Binary, "B/s"},
 }
+
+var (
+	seconds = style{1e-9, benchunit.Decimal, "s"}
+	bytes   = style{1, benchunit.Binary, "B"}
+
+	unitStyles = map[string]style{
+		"ns": seconds, "ns/op": seconds, "cpu-ns/op": seconds, "p50-ns": seconds, "p90-ns": seconds, "p99-ns": seconds, "p99.9-ns": seconds,
+		"max-ns": seconds, "lag-p99-ns": seconds, "lag-max-ns": seconds, "turnaround-ns": seconds, "virtual-turnaround-ns": seconds,
+		"response-ns": seconds, "waiting-ns": seconds,
+		"bytes": bytes, "B/op": bytes, "peak-RSS-bytes": bytes, "B/s": {1, benchunit.Binary, "B/s"}, "ops/s": {1, benchunit.Decimal, "/s"},
+	}
+)
 
 // Suffix is what Value writes behind a value of the unit, its prefix
 // aside: "/s".
@@ -151,6 +144,7 @@ func Value(v float64, unit string) string {
 	return digits(v*style.factor, style.class) + style.suffix
 }
 
+// Finite reports whether v is neither NaN nor infinite.
 func Finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // Delta shows a change as a signed share; large ones as a ratio. From

@@ -10,11 +10,10 @@ import (
 
 // A pageBreakEven is one row of the break-even table.
 type pageBreakEven struct {
-	Workload, ID, Fixed string
-	A, B                pageModel
-	Text                string
-	Class               string
-	Plain               bool // no crossing: folded away
+	analysis.BreakEven
+	ID    string
+	A, B  pageModel
+	Class string
 }
 
 // pageBreakEvens are the section's rows, and the charts beside them.
@@ -28,10 +27,11 @@ type pageBreakEvens struct {
 func (b *builder) breakEvens() (p pageBreakEvens) {
 	all := b.run.BreakEvens
 	for _, e := range all[:min(len(all), maxEvens)] {
-		switch row := b.breakEven(e); {
-		case e.Curve.Sizes() && (row.B.Baseline || !row.Plain):
+		row := pageBreakEven{BreakEven: e, ID: b.anchor[e.Workload], A: b.model[e.A], B: b.model[e.B], Class: evenClass[e.Outcome]}
+		switch plain := e.Outcome != analysis.Crosses && e.Outcome != analysis.MultipleCrossings; {
+		case e.Curve.Sizes() && (row.B.Baseline || !plain):
 			p.TaskEvens = append(p.TaskEvens, row)
-		case row.Plain:
+		case plain: // folded away
 			p.PlainEvens = append(p.PlainEvens, row)
 		default:
 			p.BreakEvens = append(p.BreakEvens, row)
@@ -41,15 +41,7 @@ func (b *builder) breakEvens() (p pageBreakEvens) {
 	return p
 }
 
-func (b *builder) breakEven(e analysis.BreakEven) pageBreakEven {
-	p := pageBreakEven{
-		Workload: format.Clean(e.Workload.Name), ID: b.anchor[e.Workload], Fixed: format.Clean(e.Fixed),
-		A: b.model[e.A], B: b.model[e.B], Text: e.Text,
-		Class: map[analysis.Outcome]string{analysis.Crosses: "crosses", analysis.Always: "always", analysis.Never: "never"}[e.Outcome],
-	}
-	p.Plain = e.Outcome != analysis.Crosses && e.Outcome != analysis.MultipleCrossings
-	return p
-}
+var evenClass = map[analysis.Outcome]string{analysis.Crosses: "crosses", analysis.Always: "always", analysis.Never: "never"}
 
 // gains are the gain charts of the workloads that vary a task's size: the
 // picture of the break-even.

@@ -29,8 +29,9 @@ func (b *builder) curveCharts(w *results.Workload) (out []figure) {
 		}
 		if w.Info.ByLatency() { // against load
 			add(b.scalingChart(g, analysis.MedianLatency))
+		} else {
+			add(b.scalingChart(g, analysis.Throughput))
 		}
-		add(b.scalingChart(g, analysis.Throughput))
 		if !add(b.gainChart(g, false)) {
 			add(b.scalingChart(g, analysis.TailP99))
 		}
@@ -43,7 +44,7 @@ func axisOf(g analysis.Curve) chart.Axis {
 	x := chart.Axis{Min: g.X[0], Max: g.X[len(g.X)-1], Log: true, Label: format.Clean(strings.TrimSpace(g.Key + " " + fixedIn(g.Fixed)))}
 	every := 1 + (len(g.X)-1)/8
 	for i := 0; i < len(g.X); i += every {
-		x.Ticks = append(x.Ticks, chart.Tick{At: g.X[i], Label: format.CleanTo(g.Value(i), 12)})
+		x.Ticks = append(x.Ticks, chart.Tick{Value: g.X[i], Label: format.CleanTo(g.Value(i), 12)})
 	}
 	return x
 }
@@ -66,11 +67,10 @@ func (b *builder) scalingChart(g analysis.Curve, m analysis.Metric) (figure, boo
 		l := b.line(i, row)
 		l.Bars, l.Dots = true, true
 		for k, c := range g.Cases {
-			v, _ := m.Sample(c.Cells[model])
-			if len(v) == 0 {
+			sum := b.run.Summary(c.Cells[model], m.Unit)
+			if sum.N == 0 || sum.Center <= 0 {
 				continue
 			}
-			sum := analysis.Summarize(v)
 			pt := chart.Point{X: g.X[k], Y: sum.Center}
 			if sum.Bounded() {
 				pt.Lo, pt.Hi = sum.Lo, sum.Hi

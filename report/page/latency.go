@@ -51,7 +51,7 @@ func (b *builder) latencyChart(c *results.Case, rows int) figure {
 	}
 	for _, t := range percentiles {
 		if v := nines(t.p); v <= x.Max && !(t.p == 0 && x.Max > 3) {
-			x.Ticks = append(x.Ticks, chart.Tick{At: v, Label: t.label})
+			x.Ticks = append(x.Ticks, chart.Tick{Value: v, Label: t.label})
 		}
 	}
 	f.Chart.X = x

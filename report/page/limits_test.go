@@ -32,7 +32,8 @@ func TestListsAtTheirLimits(t *testing.T) {
 	all := w.Cases
 	for n, want := range map[int]string{8: "n=7: ", 9: "and 1 more; the table has all.", 10: "and 2 more; the table has all."} {
 		w.Cases = all[:n]
-		got := b.takeaway(w)
+		b := newBuilder(analysis.Of(run.Run))
+		got := b.workload(w).Takeaway
 		if last := got[len(got)-1]; len(got) != min(n, 9) || !strings.HasPrefix(last, want) {
 			t.Errorf("%d groups: %q", n, got)
 		}
@@ -204,27 +205,6 @@ func TestChartSums(t *testing.T) {
 	}
 	if fixedIn("") != "" || fixedIn("a") != "(a)" {
 		t.Error("what is fixed")
-	}
-}
-
-// Control and baseline: what a section says when its models should agree.
-func TestControlTakeaway(t *testing.T) {
-	many := func(model string, rate float64) string {
-		s := ""
-		for i := range 8 {
-			s += fmt.Sprintf("BenchmarkNop/model=%s-2 100 %g ops/s\n", model, rate+float64(i)/10)
-		}
-		return s
-	}
-	for text, want := range map[string]string{
-		many("a", 100):                                 "[]",
-		many("a", 100) + many("b", 100.1):              "[No difference between the models is shown, as it should be.]",
-		many("a", 100) + many("b", 50) + many("c", 25): "[The models should agree, but c is shown to have 0.25× the throughput of a: differences of that size mean nothing elsewhere.]",
-	} {
-		run := read(t, text)
-		if got := fmt.Sprint(newBuilder(analysis.Of(run)).takeaway(run.Workloads[0])); got != want {
-			t.Errorf("%s, want %s", got, want)
-		}
 	}
 }
 

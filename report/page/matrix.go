@@ -129,7 +129,7 @@ func matrixCellOf(e *analysis.Entry) matrixCell {
 	if len(e.Sample) > 0 && format.Finite(e.Ratio) {
 		c.Ratio, c.Value = format.Ratio(e.Ratio), number(e.Ratio)
 		c.Class = fmt.Sprintf("r%d", logStep(e.Ratio))
-		c.Warn = analysis.SummarizeSample(e.Sample).HalfWidth() > benchlog.IntervalWarns
+		c.Warn = e.Half > benchlog.IntervalWarns
 	}
 	switch e.Relation {
 	case analysis.Best, analysis.Tied:

@@ -13,47 +13,32 @@ import (
 
 // A pageMethod is what the method section fills its text with.
 type pageMethod struct {
-	Command             string
-	Results             int
-	Benchtime           string
-	Seed                string
-	Blocks              int
-	Trend               string
-	Canary              string
-	MinResults          int
-	Practical           string  // a difference that matters, as a share
-	Matters             float64 // the same for the script
-	IntervalWarns       string  // half width of an interval that is marked
-	Ramp                []float64
-	Baselines, Controls []string // what does not compete
-	Paced               []string // workloads whose ops fall due by the clock
-	Counters            string   // of the processor: why not all of them were read
-	Exceptions          []string // from the rules of fairness, each with its workload
+	Command         string
+	Benchtime       string
+	Trend           string
+	MinResults      int
+	Matters         float64 // the smallest difference that does, as a share
+	IntervalWarns   float64 // half width of an interval that is marked, as a share
+	Ramp            []float64
+	Controls, Paced []string // what does not compete, and ops that fall due by the clock
+	Counters        string   // of the processor: why not all of them were read
+	Exceptions      []string // from the rules of fairness, each with its workload
 }
 
 func (b *builder) method() pageMethod {
-	h := b.run.Header
-	m := pageMethod{Command: whole(h.Command), Results: h.Count, Blocks: len(b.run.Blocks)}
-	benchtime := h.Benchtime
+	m := pageMethod{
+		Command: whole(b.run.Header.Command), MinResults: benchlog.MinResults,
+		Matters: analysis.Practical, IntervalWarns: benchlog.IntervalWarns, Ramp: ramp,
+	}
+	benchtime := b.run.Header.Benchtime
 	if n := len(b.run.Blocks); n > 0 && b.run.Blocks[n-1].Benchtime > 0 {
 		benchtime = b.run.Blocks[n-1].Benchtime
 	}
 	if benchtime > 0 {
 		m.Benchtime = format.Value(float64(benchtime), "ns")
 	}
-	if h.Seed != 0 {
-		m.Seed = fmt.Sprint(h.Seed)
-	}
 	if t := b.run.Trend; t.Passes >= analysis.TrendPasses {
 		m.Trend = fmt.Sprintf("%+.1f %%", 100*t.Change)
-	}
-	m.MinResults = benchlog.MinResults
-	m.Practical, m.Matters = format.Percent(analysis.Practical), analysis.Practical
-	m.IntervalWarns, m.Ramp = format.Percent(benchlog.IntervalWarns), ramp
-	for _, model := range b.models {
-		if model.Baseline {
-			m.Baselines = append(m.Baselines, model.Name)
-		}
 	}
 	for _, w := range b.run.Workloads {
 		if w.Info.Control {
@@ -83,11 +68,10 @@ func whole(command string) string {
 }
 
 func (b *builder) title() string {
-	parts := []string{"Switchyard"}
 	if at := b.run.Header.Started; !at.IsZero() {
-		parts = append(parts, at.String())
+		return "Switchyard · " + at.String()
 	}
-	return strings.Join(parts, " · ")
+	return "Switchyard"
 }
 
 // machineLine is the one line of machine, Go, commit and results.
@@ -110,17 +94,7 @@ func (b *builder) machineLine() []string {
 	}
 	add("%s", r.Fact("go"))
 	add("commit %s", r.Fact("commit"))
-	n := 0
-	for _, w := range r.Workloads {
-		for _, c := range w.Cases {
-			for _, cell := range c.Cells {
-				if cell.Usable() {
-					n++
-				}
-			}
-		}
-	}
-	out = append(out, fmt.Sprintf("%s in %s", format.Count(r.Results(), "result"), format.Count(n, "cell")))
+	out = append(out, fmt.Sprintf("%s in %s", format.Count(r.Results(), "result"), format.Count(len(r.Usable()), "cell")))
 	if at := r.Header.Started; !at.IsZero() {
 		add("%s", at.UTC().Format("2006-01-02 15:04 UTC"))
 	}

@@ -31,6 +31,9 @@ var style = pageCSS + chart.MarkerCSS()
 
 var pageTmpl = template.Must(template.New("page").Funcs(template.FuncMap{
 	"name": format.Clean, "prose": format.CleanTo, "orNone": format.OrNone,
+	"value": format.Value, "ratio": format.Ratio, "percent": format.Percent, "delta": format.Delta, "interval": format.Interval, "exact": exact,
+	"listed": func(all []string) []string { return format.First(all, maxListed) },
+	"some":   func(all []string) string { return format.Some(all, maxListed) },
 }).Parse(pageTemplate))
 
 // Limits on the page: it stays below three megabytes, and hostile or huge files
@@ -101,7 +104,6 @@ type page struct {
 	Data      template.JS
 	DataCut   bool
 	Cut       []string // what the limits left out
-	Broken    []string // packages that failed as a whole
 	Benchstat string   // command that reads the same results
 }
 
@@ -131,7 +133,6 @@ func newPage(run *analysis.Analysis, against *analysis.Diff, curves []advice.Tab
 		Run:       run,
 		Models:    b.models,
 		Verdict:   b.verdict(),
-		Broken:    format.First(run.Broken, maxListed),
 	}
 	p.CSP = fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; img-src data:; base-uri 'none'; form-action 'none'",
 		hashSource(style), hashSource(pageJS))

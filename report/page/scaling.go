@@ -88,13 +88,12 @@ func (b *builder) scaling() *pageScaling {
 
 // scalingCases groups what follows one another by case.
 func scalingCases(all []analysis.Scaling) (cases [][]analysis.Scaling) {
-	for i := 0; i < len(all); {
-		k := i + 1
-		for k < len(all) && all[k].Case == all[i].Case {
-			k++
+	for i, s := range all {
+		if i == 0 || s.Case != all[i-1].Case {
+			cases = append(cases, nil)
 		}
-		cases = append(cases, all[i:k])
-		i = k
+		last := len(cases) - 1
+		cases[last] = append(cases[last], s)
 	}
 	return cases
 }
@@ -110,18 +109,12 @@ func telling(cases [][]analysis.Scaling) [][]analysis.Scaling {
 		}
 		return hi / lo
 	}
-	order := make([]int, len(cases))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(spread(cases[b]), spread(cases[a])) })
-	order = order[:min(len(order), maxScalingCharts)]
-	slices.Sort(order)
-	var chosen [][]analysis.Scaling
-	for _, i := range order {
-		chosen = append(chosen, cases[i])
-	}
-	return chosen
+	chosen := slices.Clone(cases)
+	slices.SortStableFunc(chosen, func(a, b []analysis.Scaling) int { return cmp.Compare(spread(b), spread(a)) })
+	chosen = chosen[:min(len(chosen), maxScalingCharts)]
+	return slices.DeleteFunc(slices.Clone(cases), func(c []analysis.Scaling) bool {
+		return !slices.ContainsFunc(chosen, func(o []analysis.Scaling) bool { return o[0].Case == c[0].Case })
+	})
 }
 
 // speedupChart draws the speed-ups of one case's models over the number of
@@ -149,7 +142,7 @@ func (b *builder) speedupChart(models []analysis.Scaling) (figure, bool) {
 				x.Min, x.Max = min(x.Min, pt.X), max(x.Max, pt.X)
 				if !xs[n] {
 					xs[n] = true
-					x.Ticks = append(x.Ticks, chart.Tick{At: pt.X, Label: strconv.Itoa(n)})
+					x.Ticks = append(x.Ticks, chart.Tick{Value: pt.X, Label: strconv.Itoa(n)})
 				}
 			}
 			lines = append(lines, line)

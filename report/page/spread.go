@@ -62,15 +62,14 @@ func (b *builder) progressChart(c *results.Case) figure {
 	rank := b.run.Case(c, analysis.Throughput)
 	shaded := map[float64]bool{}
 	for i, m := range b.run.Models {
-		values, _ := analysis.Throughput.Sample(c.Cells[m])
+		values := rank.Entries[i].Sample.Values()
 		if len(values) < 2 {
 			continue
 		}
-		center := analysis.Summarize(values).Center
 		l := b.line(i, rank)
 		l.Dots = len(values) <= maxDots
 		for _, v := range thinTo(values, maxInOrder) {
-			l.Points = append(l.Points, chart.Point{X: v.X + 1, Y: deviation(v.Y, center)})
+			l.Points = append(l.Points, chart.Point{X: v.X + 1, Y: deviation(v.Y, rank.Entries[i].Center)})
 		}
 		for k, r := range c.Cells[m].Results {
 			if r.Block >= 0 && r.Block < len(b.run.Blocks) && b.run.Blocks[r.Block].Disturbed {

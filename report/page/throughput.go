@@ -30,7 +30,7 @@ func (b *builder) rows(c *results.Case) []chartRow {
 		if len(e.Sample) == 0 {
 			continue
 		}
-		s := analysis.SummarizeSample(e.Sample)
+		s := b.run.Summary(c.Cells[e.Model], analysis.Throughput.Unit)
 		mark := map[analysis.Relation]string{analysis.Best: "★", analysis.Tied: "≈ " + format.Ratio(e.Ratio), analysis.Unknown: "? " + format.Ratio(e.Ratio)}[e.Relation]
 		if mark == "" {
 			mark = format.Ratio(e.Ratio)

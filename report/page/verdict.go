@@ -18,7 +18,7 @@ type pageVerdict struct {
 	Decisions []pageDecision
 	Fewer     []pageDecision // those on fewer CPUs than the first
 	Charts    []figure       // the performance profile, if there is one
-	Within    []string
+	Within    []float64
 	Shares    []pageShares
 }
 
@@ -30,11 +30,9 @@ type pageDecision struct {
 
 // A pageShares is a model's row of the profile's table.
 type pageShares struct {
-	Model   pageModel
-	Shares  []string
-	Worst   string
-	At      link // where that is
-	Missing int  // cases without a result
+	analysis.ProfileModel
+	Model pageModel
+	At    link // where its worst is
 }
 
 func (b *builder) verdict() pageVerdict {
@@ -67,16 +65,9 @@ func (b *builder) verdict() pageVerdict {
 	if v.Advice == "" {
 		return v
 	}
-	for _, f := range analysis.Within {
-		v.Within = append(v.Within, fmt.Sprintf("%v×", f))
-	}
-	for i := range v.Profile.Models {
-		m := &v.Profile.Models[i]
-		row := pageShares{Model: b.model[m.Model], Worst: format.Ratio(m.Worst), At: link{b.anchor[m.At], format.Clean(m.At.Title())}, Missing: len(m.Missing)}
-		for _, s := range m.Share {
-			row.Shares = append(row.Shares, format.Percent(s))
-		}
-		v.Shares = append(v.Shares, row)
+	v.Within = analysis.Within
+	for _, m := range v.Profile.Models {
+		v.Shares = append(v.Shares, pageShares{m, b.model[m.Model], link{b.anchor[m.At], format.Clean(m.At.Title())}})
 	}
 	v.Charts = []figure{b.profileChart(&v.Profile)}
 	return v

@@ -9,30 +9,6 @@ import (
 	"switchyard/report/analysis"
 )
 
-// What a section comes to, in each of its forms.
-func TestTakeaway(t *testing.T) {
-	many := func(kase, model string, rate, step float64) string {
-		s := ""
-		for i := range 8 {
-			s += fmt.Sprintf("BenchmarkM/%s/model=%s-2 100 %g ops/s\n", kase, model, rate+float64(i)*step)
-		}
-		return s
-	}
-	for name, test := range map[string]struct{ text, want string }{
-		"alone":  {many("n=1", "a", 100, 0.1), "[a alone has results, 100/s.]"},
-		"one":    {many("n=1", "a", 200, 0.1) + many("n=1", "b", 100, 0.1), "[a is fastest at 200/s: 2.00× b (95 % interval in this run 1.99 to 2.00).]"},
-		"all":    {many("n=1", "a", 200, 0.1) + many("n=1", "b", 100, 0.1) + many("n=2", "a", 400, 0.1) + many("n=2", "b", 100, 0.1), "[In all cases a is fastest, 2.00× to 3.99× the next.]"},
-		"ranges": {many("n=1", "a", 200, 0.1) + many("n=1", "b", 100, 0.1) + many("n=2", "a", 400, 0.1) + many("n=2", "b", 100, 0.1) + many("n=4", "a", 100, 0.1) + many("n=4", "b", 300, 0.1), "[n=1 to n=2: a is fastest, 2.00× to 3.99× the next. n=4: b is fastest at 300/s: 2.99× a (95 % interval in this run 2.98 to 3.00).]"},
-		"tied":   {many("n=1", "a", 100, 0.1) + many("n=1", "b", 100, 0.1) + many("n=1", "c", 10, 0.1), "[a leads; b too near to it to matter.]"},
-		"open":   {many("n=1", "a", 100, 40) + many("n=1", "b", 99, 40), "[a leads, undecided against b.]"},
-	} {
-		run := read(t, test.text)
-		if got := fmt.Sprint(newBuilder(analysis.Of(run)).takeaway(run.Workloads[0])); got != test.want {
-			t.Errorf("%s: %s, want %s", name, got, test.want)
-		}
-	}
-}
-
 // The section of an open loop says up to which rate each model keeps the limit,
 // and draws latency against load.
 func TestOpenLoopSection(t *testing.T) {
@@ -93,7 +69,7 @@ func TestPacedSection(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 	run.Workloads[0].Cases = run.Workloads[0].Cases[:1]
-	if got, want := fmt.Sprint(b.takeaway(run.Workloads[0])), "[a is best by p99 latency at 30.0µs: 2.00× b (95 % interval in this run 2.00 to 2.00).]"; got != want {
+	if got, want := fmt.Sprint(analysis.Of(run).Takeaways[run.Workloads[0]]), "[a is best by p99 latency at 30.0µs: 2.00× b (95 % interval in this run 2.00 to 2.00).]"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	if columns := fmt.Sprint(w.Tables[0].Columns); strings.Contains(columns, "throughput") {

@@ -147,6 +147,18 @@ func (r *Run) Cases() []*Case {
 	return all
 }
 
+// Usable lists the cells with numbers in report order.
+func (r *Run) Usable() (all []*Cell) {
+	for _, c := range r.Cases() {
+		for _, m := range r.Models {
+			if c.Cells[m].Usable() {
+				all = append(all, c.Cells[m])
+			}
+		}
+	}
+	return all
+}
+
 // Failures lists what failed, in report order: packages, workloads, cells.
 // A run with failures exits with status 1, and so does a comparison with one.
 func (r *Run) Failures() []string {
@@ -264,23 +276,17 @@ func (c *Case) TitleWithoutCPUs() string {
 	return strings.TrimSpace(c.Workload.Name + " " + strings.ReplaceAll(c.Name(), "/", " "))
 }
 
-// A Skip is a cell without numbers, and why.
-type Skip struct {
-	Where, Model, Reason string
-	Workload             *Workload
-}
-
-// Skips lists the cells that were not measured, in report order.
-func (r *Run) Skips() []Skip {
-	var out []Skip
+// Skips lists what was not measured, and why, in report order.
+func (r *Run) Skips() []string {
+	var out []string
 	for _, w := range r.Workloads {
 		for _, m := range slices.Sorted(maps.Keys(w.Skipped)) {
-			out = append(out, Skip{w.Name, m, w.Skipped[m], w})
+			out = append(out, WithModel(w.Name, m)+": "+w.Skipped[m])
 		}
 		for _, c := range w.Cases {
 			for _, m := range r.Models {
 				if cell := c.Cells[m]; cell != nil && cell.Skipped != "" && !cell.Usable() {
-					out = append(out, Skip{c.Title(), m, cell.Skipped, w})
+					out = append(out, WithModel(c.Title(), m)+": "+cell.Skipped)
 				}
 			}
 		}

@@ -3,7 +3,6 @@ package text
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"switchyard/report/analysis"
@@ -48,15 +47,7 @@ func (t *textWriter) matrix() {
 		key += "; " + format.List(left) + " with -v"
 	}
 	for _, row := range rows {
-		t.printf("%s", t.paint(row[0].code, pad(row[0].text, -widths[0])))
-		for i := 1; i < fit; i++ {
-			text := pad(row[i].text, widths[i])
-			if i == fit-1 {
-				text = strings.TrimRight(text, " ")
-			}
-			t.printf("  %s", t.paint(row[i].code, text))
-		}
-		t.printf("\n")
+		t.line(row, widths, 1, fit)
 	}
 	t.wrap(ansiDim, key, "  ")
 	t.printf("\n")

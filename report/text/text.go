@@ -124,7 +124,7 @@ func (t *textWriter) models(m analysis.Metric) []string {
 	var out []string
 	for _, model := range t.run.Models {
 		for _, c := range t.run.Cases() {
-			if s, _ := m.Sample(c.Cells[model]); len(s) > 0 {
+			if e := t.run.Case(c, m).Entry(model); e != nil && len(e.Sample) > 0 {
 				out = append(out, model)
 				break
 			}
@@ -159,18 +159,17 @@ func (t *textWriter) row(m analysis.Metric, c *results.Case, models []string) []
 
 // number is a cell's center, half width and mark.
 func (t *textWriter) number(m analysis.Metric, e *analysis.Entry) string {
-	s := analysis.SummarizeSample(e.Sample)
 	half, mark := "∞", relationMark(e.Relation)
 	if m.Foreign {
 		mark = ""
 	}
-	switch h := s.HalfWidth(); {
+	switch h := e.Half; {
 	case h < 10:
 		half = fmt.Sprintf("%.0f%%", 100*h)
 	case format.Finite(h):
 		half = ">999%"
 	}
-	value := strings.TrimSuffix(m.Format(s.Center), format.Suffix(m.Unit))
+	value := strings.TrimSuffix(m.Format(e.Center), format.Suffix(m.Unit))
 	if e.Untimed {
 		value = "<" + value
 	}
@@ -232,20 +231,25 @@ func (t *textWriter) columns(rows [][]textCell) {
 			to++
 		}
 		for _, row := range rows {
-			t.printf("%s", t.paint(row[0].code, pad(row[0].text, -widths[0])))
-			for i := from; i < to; i++ {
-				text := pad(row[i].text, widths[i])
-				if i == to-1 {
-					text = strings.TrimRight(text, " ")
-				}
-				t.printf("  %s", t.paint(row[i].code, text))
-			}
-			t.printf("\n")
+			t.line(row, widths, from, to)
 		}
 		if from = to; from < len(widths) {
 			t.printf("\n")
 		}
 	}
+}
+
+// line prints a row's first column, and those from one place to another.
+func (t *textWriter) line(row []textCell, widths []int, from, to int) {
+	t.printf("%s", t.paint(row[0].code, pad(row[0].text, -widths[0])))
+	for i := from; i < to; i++ {
+		text := pad(row[i].text, widths[i])
+		if i == to-1 {
+			text = strings.TrimRight(text, " ")
+		}
+		t.printf("  %s", t.paint(row[i].code, text))
+	}
+	t.printf("\n")
 }
 
 // pad fills s with spaces to the width: before it, or behind when negative.
@@ -370,12 +374,12 @@ func (t *textWriter) rest() {
 			t.notes([]string{"baseline: " + n})
 		}
 	}
-	files := prefixed(t.run.Dir(), t.run.Files)
-	if t.opt.Page != "" {
-		files = append(files, t.opt.Page)
+	var files []string
+	for _, f := range t.run.Files {
+		files = append(files, format.ShellQuote(filepath.Join(t.run.Dir(), f)))
 	}
-	for i, f := range files {
-		files[i] = format.ShellQuote(f)
+	if t.opt.Page != "" {
+		files = append(files, format.ShellQuote(t.opt.Page))
 	}
 	if len(files) > 0 {
 		t.printf("Files: %s\n", strings.Join(files, "  "))
@@ -397,12 +401,4 @@ func (t *textWriter) wrap(code, text, indent string) {
 		}
 	}
 	t.printf("%s\n", t.paint(code, line))
-}
-
-func prefixed(dir string, files []string) []string {
-	out := make([]string, len(files))
-	for i, f := range files {
-		out[i] = filepath.Join(dir, f)
-	}
-	return out
 }

@@ -28,42 +28,25 @@ type Axis struct {
 }
 
 // A Tick is a place on an axis with its label, which may be empty.
-type Tick struct {
-	At    float64
-	Label string
-}
+type Tick = plot.Tick
 
-// scale is the axis with a range that covers the values, if they can be shown.
-func (a *Axis) scale(values []float64) (scale, bool) {
+// covering returns the axis with a range that covers the values, and its ticks;
+// ok is false where none of them can be shown.
+func (a Axis) covering(values []float64) (_ Axis, ok bool) {
 	values = append(values, a.Covers...)
 	switch {
 	case a.Max > a.Min:
-		return a.fixed()
+		if a.Ticks == nil {
+			a.Ticks = linearTicks(a.Min, a.Max, a.Write)
+		}
+		a.Min, a.Max = a.Min-a.Margin, a.Max+a.Margin
+		return a, a.Max <= hugest && (!a.Log || a.Min >= tiniest)
 	case a.Deviations:
-		return deviationScale(values)
+		return a.symmetric(values)
 	case a.Log:
-		return logScale(values, a.Label, a.Write)
+		return a.logarithmic(values)
 	}
-	return linearScale(values, a.Label, a.Write)
-}
-
-func (a *Axis) fixed() (scale, bool) {
-	s := scale{min: a.Min - a.Margin, max: a.Max + a.Margin, log: a.Log, label: a.Label}
-	for _, t := range a.Ticks {
-		s.ticks = append(s.ticks, plot.Tick{Value: t.At, Label: t.Label})
-	}
-	if a.Ticks == nil {
-		s.ticks = linearTicks(a.Min, a.Max, a.Write)
-	}
-	return s, s.max <= hugest && (!s.log || s.min >= tiniest)
-}
-
-// A scale is one axis: its range, whether it is logarithmic, and its ticks.
-type scale struct {
-	min, max float64
-	log      bool
-	ticks    []plot.Tick
-	label    string
+	return a.linear(values)
 }
 
 // Bounds of what a logarithmic axis can show.
@@ -73,12 +56,12 @@ const (
 )
 
 // spanOf is the range of the values that an axis can show; ok is false when
-// there is none. Zero, NaN and infinities have no place on a logarithmic axis:
-// plot.LogScale panics at them.
+// there is none. Zero has no place on a logarithmic axis: plot.LogScale panics
+// at it. What is next to zero or far beyond all that is measured has on none.
 func spanOf(values []float64, log bool) (lo, hi float64, ok bool) {
 	lo, hi = math.Inf(1), math.Inf(-1)
 	for _, v := range values {
-		if !format.Finite(v) || math.Abs(v) > hugest || log && v < tiniest {
+		if a := math.Abs(v); !format.Finite(v) || a > hugest || a < tiniest && v != 0 || log && v <= 0 {
 			continue
 		}
 		lo, hi = math.Min(lo, v), math.Max(hi, v)
@@ -86,57 +69,54 @@ func spanOf(values []float64, log bool) (lo, hi float64, ok bool) {
 	return lo, hi, lo <= hi
 }
 
-// logScale covers the values with a little room at both ends.
-func logScale(values []float64, label string, tick func(float64) string) (scale, bool) {
+// logarithmic covers the values with a little room at both ends.
+func (a Axis) logarithmic(values []float64) (_ Axis, ok bool) {
 	lo, hi, ok := spanOf(values, true)
-	if !ok {
-		return scale{}, false
-	}
 	room := math.Pow(math.Max(hi/lo, 1.5), 0.04)
-	s := scale{min: lo / room, max: hi * room, log: true, label: label}
-	s.ticks = logTicks(s.min, s.max, tick)
-	return s, true
+	if a.Min, a.Max = lo/room, hi*room; ok {
+		a.Ticks = logTicks(a.Min, a.Max, a.Write)
+	}
+	return a, ok
 }
 
-// linearScale covers the values and zero.
-func linearScale(values []float64, label string, tick func(float64) string) (scale, bool) {
+// linear covers the values and zero.
+func (a Axis) linear(values []float64) (_ Axis, ok bool) {
 	lo, hi, ok := spanOf(values, false)
-	if !ok {
-		return scale{}, false
-	}
 	lo, hi = math.Min(0, lo), math.Max(0, hi)
 	if lo == hi {
 		lo, hi = -tiniest, tiniest
 	}
 	room := (hi - lo) * 0.04
-	s := scale{min: lo - room, max: hi + room, label: label}
-	if lo == 0 {
-		s.min = 0
+	if a.Min, a.Max = lo-room, hi+room; lo == 0 {
+		a.Min = 0
 	}
-	s.ticks = linearTicks(s.min, s.max, tick)
-	return s, true
+	if ok {
+		a.Ticks = linearTicks(a.Min, a.Max, a.Write)
+	}
+	return a, ok
 }
 
-// deviationScale is as wide on both sides of the median, and never so narrow
-// that nothing looks like noise.
-func deviationScale(values []float64) (scale, bool) {
+// symmetric is as wide on both sides of the median, and never so narrow that
+// nothing looks like noise.
+func (a Axis) symmetric(values []float64) (_ Axis, ok bool) {
 	lo, hi, ok := spanOf(values, false)
-	if !ok {
-		return scale{}, false
-	}
 	reach := math.Max(math.Max(-lo, hi), 0.02)
-	return linearScale([]float64{-math.Min(reach, 0.5), reach}, "", func(v float64) string {
+	a.Write = func(v float64) string {
 		if v == 0 {
 			return "median"
 		}
 		return strings.Replace(fmt.Sprintf("%+.3g %%", math.Round(v*1000)/10), "-", "−", 1)
-	})
+	}
+	if !ok {
+		return a, false
+	}
+	return a.linear([]float64{-math.Min(reach, 0.5), reach})
 }
 
 // share is where a value lies on the axis, from 0 to 1.
-func (s scale) share(v float64) float64 {
-	if s.log {
-		return math.Log(v/s.min) / math.Log(s.max/s.min)
+func (a Axis) share(v float64) float64 {
+	if a.Log {
+		return math.Log(v/a.Min) / math.Log(a.Max/a.Min)
 	}
-	return (v - s.min) / (s.max - s.min)
+	return (v - a.Min) / (a.Max - a.Min)
 }

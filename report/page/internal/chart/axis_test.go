@@ -13,16 +13,16 @@ import (
 
 // Ticks at and beside the ranges where their steps change.
 func TestTicks(t *testing.T) {
-	labels := func(s scale, ok bool) string {
+	labels := func(a Axis, ok bool) string {
 		var out []string
-		for _, tick := range s.ticks {
+		for _, tick := range a.Ticks {
 			out = append(out, tick.Label)
 		}
 		return fmt.Sprint(out, " ", ok)
 	}
 	show := func(v float64) string { return fmt.Sprintf("%.4g", v) }
-	log := func(lo, hi float64) string { return labels(logScale([]float64{lo, hi}, "", show)) }
-	linear := func(lo, hi float64) string { return labels(linearScale([]float64{lo, hi}, "", show)) }
+	log := func(lo, hi float64) string { return labels(Axis{Log: true, Write: show}.covering([]float64{lo, hi})) }
+	linear := func(lo, hi float64) string { return labels(Axis{Write: show}.covering([]float64{lo, hi})) }
 	for _, test := range []struct{ got, want string }{
 		{log(1, 2), "[1 1.5 2] true"}, // short: as on a linear axis
 		{log(1, 2.5), "[1 2] true"},
@@ -62,7 +62,7 @@ func TestLabelsHaveRoom(t *testing.T) {
 	} {
 		ticks := labelled(test.n, test.label)
 		got := ""
-		for i, tick := range thinLabels(scale{max: float64(max(test.n-1, 1)), ticks: ticks}) {
+		for i, tick := range thinLabels(Axis{Max: float64(max(test.n-1, 1)), Ticks: ticks}) {
 			if tick.Value != float64(i) {
 				t.Errorf("%q: a tick moved to %v", test.label, tick.Value)
 			}
@@ -76,13 +76,13 @@ func TestLabelsHaveRoom(t *testing.T) {
 
 // Sizes that were added to a run lie close together on its axis.
 func TestLabelsOfAddedSizesHaveRoom(t *testing.T) {
-	s := scale{min: 1, max: 10000, log: true}
+	a := Axis{Min: 1, Max: 10000, Log: true}
 	for v, label := range map[float64]string{1: "1us", 1.25: "1.25us", 1.54: "1.54us", 10: "10us", 100: "100us", 1000: "1ms", 10000: "10ms"} {
-		s.ticks = append(s.ticks, plot.Tick{Value: v, Label: label})
+		a.Ticks = append(a.Ticks, plot.Tick{Value: v, Label: label})
 	}
-	slices.SortFunc(s.ticks, func(a, b plot.Tick) int { return cmp.Compare(a.Value, b.Value) })
+	slices.SortFunc(a.Ticks, func(a, b plot.Tick) int { return cmp.Compare(a.Value, b.Value) })
 	var got []string
-	for _, tick := range thinLabels(s) {
+	for _, tick := range thinLabels(a) {
 		got = append(got, tick.Label)
 	}
 	if want := []string{"1us", "", "", "10us", "100us", "1ms", "10ms"}; !slices.Equal(got, want) {
@@ -120,12 +120,12 @@ func TestSums(t *testing.T) {
 		}
 	}
 	labels := func(values ...float64) string {
-		s, ok := deviationScale(values)
+		a, ok := Axis{Deviations: true}.covering(values)
 		var out []string
-		for _, tick := range s.ticks {
+		for _, tick := range a.Ticks {
 			out = append(out, tick.Label)
 		}
-		return fmt.Sprintf("%.3f to %.3f %q %v", s.min, s.max, out, ok)
+		return fmt.Sprintf("%.3f to %.3f %q %v", a.Min, a.Max, out, ok)
 	}
 	for got, want := range map[string]string{
 		labels():           "0.000 to 0.000 [] false",

@@ -52,11 +52,20 @@ func (ls endLabels) Plot(dc draw.Canvas, p *plot.Plot) {
 
 // GlyphBoxes reserve room at the right for the longest name.
 func (ls endLabels) GlyphBoxes(*plot.Plot) []plot.GlyphBox {
-	w := vg.Length(0)
+	var names []string
 	for _, l := range ls {
-		w = max(w, textStyle(inkText, draw.XLeft, draw.YCenter).Width(l.Model.short()))
+		names = append(names, l.Model.short())
 	}
-	return []plot.GlyphBox{{X: 1, Y: .5, Rectangle: vg.Rectangle{Max: vg.Point{X: w + 24, Y: 1}}}}
+	return roomFor(names, 24)
+}
+
+// roomFor reserves room at the right for the longest of some texts, and more.
+func roomFor(texts []string, more vg.Length) []plot.GlyphBox {
+	w := vg.Length(0)
+	for _, s := range texts {
+		w = max(w, textStyle(inkText, draw.XLeft, draw.YCenter).Width(s))
+	}
+	return []plot.GlyphBox{{X: 1, Y: .5, Rectangle: vg.Rectangle{Max: vg.Point{X: w + more, Y: 1}}}}
 }
 
 // spreadApart moves ascending positions so that neighbours are at least gap

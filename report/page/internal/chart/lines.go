@@ -33,8 +33,8 @@ func (c *Chart) plotLines() *plot.Plot {
 			}
 		}
 	}
-	x, ok := c.X.scale(xs)
-	y, ok2 := c.Y.scale(ys)
+	x, ok := c.X.covering(xs)
+	y, ok2 := c.Y.covering(ys)
 	if len(c.Lines) == 0 || !ok || !ok2 {
 		return nil
 	}

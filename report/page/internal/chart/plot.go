@@ -8,6 +8,24 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
+// An ink is a colour by name: the canvas writes it as a class, and the style
+// sheet gives it a value for light, dark and print. The empty ink takes the
+// colour of the group around it.
+type ink string
+
+// RGBA makes an ink a color.Color. Nothing reads it: the canvas writes names.
+func (ink) RGBA() (r, g, b, a uint32) { return 0, 0, 0, 0xffff }
+
+// The inks that are not a model's.
+const (
+	inkText  ink = "i-text"
+	inkMuted ink = "i-muted"
+	inkGrid  ink = "i-grid"
+	inkPanel ink = "i-panel"
+	inkShade ink = "i-shade"
+	inkGroup ink = ""
+)
+
 // sans is what charts are set in. gonum places text by the widths of Liberation
 // Sans; the style sheet asks for Arial first, which has the same.
 var sans = font.Font{Typeface: "Liberation", Variant: "Sans", Size: labelSize}
@@ -21,28 +39,28 @@ func lineStyle(i ink, width float64, dashes ...vg.Length) draw.LineStyle {
 }
 
 // newPlot sets up axes and grid.
-func newPlot(x, y scale) *plot.Plot {
+func newPlot(x, y Axis) *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = nil
 	for _, a := range []struct {
 		axis *plot.Axis
-		s    scale
+		s    Axis
 	}{{&p.X, x}, {&p.Y, y}} {
-		a.axis.Min, a.axis.Max = a.s.min, a.s.max
+		a.axis.Min, a.axis.Max = a.s.Min, a.s.Max
 		a.axis.Padding = 0
 		a.axis.LineStyle = lineStyle(inkGrid, 0)
 		a.axis.Tick.LineStyle = lineStyle(inkGrid, 0)
-		ticks := a.s.ticks
+		ticks := a.s.Ticks
 		if a.axis == &p.X {
 			ticks = thinLabels(a.s)
 		}
 		a.axis.Tick.Marker = plot.ConstantTicks(ticks)
 		a.axis.Tick.Label.Color, a.axis.Tick.Label.Font = inkMuted, sans
 		a.axis.Label.TextStyle.Color, a.axis.Label.TextStyle.Font = inkMuted, sans
-		a.axis.Label.Text = a.s.label
+		a.axis.Label.Text = a.s.Label
 		a.axis.Label.Padding = 5
 		a.axis.Scale = plot.LinearScale{}
-		if a.s.log {
+		if a.s.Log {
 			a.axis.Scale = plot.LogScale{}
 		}
 	}

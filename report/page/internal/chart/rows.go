@@ -48,11 +48,11 @@ func (c *Chart) plotRows() *plot.Plot {
 			xs = append(xs, one.At)
 		}
 	}
-	x, ok := c.X.scale(xs)
+	x, ok := c.X.covering(xs)
 	if !ok {
 		return nil
 	}
-	p := newPlot(x, rowScale(c.Rows))
+	p := newPlot(x, rowAxis(c.Rows))
 	p.Add(grid(true, false), plotFunc(c.rows), rowNotes(c.Rows))
 	return p
 }
@@ -70,13 +70,13 @@ func (c *Chart) rows(cv *svg, dc draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// rowScale is the vertical axis of charts with a row per model, first on top.
-func rowScale(rows []Row) scale {
-	s := scale{min: -0.5, max: float64(len(rows)) - 0.5}
+// rowAxis is the vertical axis of charts with a row per model, first on top.
+func rowAxis(rows []Row) Axis {
+	a := Axis{Min: -0.5, Max: float64(len(rows)) - 0.5}
 	for i, r := range rows {
-		s.ticks = append(s.ticks, plot.Tick{Value: float64(len(rows) - 1 - i), Label: r.Model.short()})
+		a.Ticks = append(a.Ticks, Tick{Value: float64(len(rows) - 1 - i), Label: r.Model.short()})
 	}
-	return s
+	return a
 }
 
 // rowNotes are the texts at the right end of the rows.
@@ -100,11 +100,11 @@ func (rows rowNotes) Plot(dc draw.Canvas, p *plot.Plot) {
 
 // GlyphBoxes reserve room for the longest note.
 func (rows rowNotes) GlyphBoxes(*plot.Plot) []plot.GlyphBox {
-	w := vg.Length(0)
+	var notes []string
 	for _, r := range rows {
-		w = max(w, textStyle(inkText, draw.XLeft, draw.YCenter).Width(r.Note))
+		notes = append(notes, r.Note)
 	}
-	return []plot.GlyphBox{{X: 1, Y: .5, Rectangle: vg.Rectangle{Max: vg.Point{X: w + 18, Y: 1}}}}
+	return roomFor(notes, 18)
 }
 
 // drawDot draws one model's thin bar, interval and dot.

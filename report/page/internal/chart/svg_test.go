@@ -106,10 +106,10 @@ func TestTicksEnd(t *testing.T) {
 	bad := []float64{0, -1, 1, math.NaN(), math.Inf(1), math.Inf(-1), 5e-324, 1e308, 1e-15, 1e18}
 	for _, lo := range bad {
 		for _, hi := range bad {
-			if s, ok := logScale([]float64{lo, hi}, "", tick); ok && (len(s.ticks) > 30 || s.min <= 0 || !format.Finite(s.max)) {
+			if s, ok := (Axis{Log: true, Write: tick}).covering([]float64{lo, hi}); ok && (len(s.Ticks) > 30 || s.Min <= 0 || !format.Finite(s.Max)) {
 				t.Errorf("log %v to %v: %+v", lo, hi, s)
 			}
-			if s, ok := linearScale([]float64{lo, hi}, "", tick); ok && (len(s.ticks) > 30 || !(s.min < s.max)) {
+			if s, ok := (Axis{Write: tick}).covering([]float64{lo, hi}); ok && (len(s.Ticks) > 30 || !(s.Min < s.Max)) {
 				t.Errorf("linear %v to %v: %+v", lo, hi, s)
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
@@ -12,7 +11,7 @@ import (
 )
 
 // linearTicks are three to six round numbers.
-func linearTicks(lo, hi float64, tick func(float64) string) []plot.Tick {
+func linearTicks(lo, hi float64, tick func(float64) string) []Tick {
 	raw := (hi - lo) / 5
 	if !format.Finite(raw) || raw <= 0 {
 		return nil
@@ -24,14 +23,14 @@ func linearTicks(lo, hi float64, tick func(float64) string) []plot.Tick {
 			break
 		}
 	}
-	var out []plot.Tick
+	var out []Tick
 	first := math.Ceil(lo / step)
 	for i := range 12 {
 		v := (first + float64(i)) * step
 		if v > hi {
 			break
 		}
-		out = append(out, plot.Tick{Value: v, Label: tick(v)})
+		out = append(out, Tick{Value: v, Label: tick(v)})
 	}
 	return out
 }
@@ -39,7 +38,7 @@ func linearTicks(lo, hi float64, tick func(float64) string) []plot.Tick {
 // logTicks are powers of ten, thinned to at most seven, or 1-2-5 steps where
 // the range is short. The loops count, they do not multiply up to a limit: that
 // never ends at zero.
-func logTicks(lo, hi float64, tick func(float64) string) []plot.Tick {
+func logTicks(lo, hi float64, tick func(float64) string) []Tick {
 	first, last := int(math.Floor(math.Log10(lo))), int(math.Ceil(math.Log10(hi)))
 	if last-first > 60 {
 		return nil
@@ -52,11 +51,11 @@ func logTicks(lo, hi float64, tick func(float64) string) []plot.Tick {
 		return linearTicks(lo, hi, tick)
 	}
 	step := 1 + (last-first)/8
-	var out []plot.Tick
+	var out []Tick
 	for d := first; d <= last; d += step {
 		for _, f := range factors {
 			if v := f * math.Pow(10, float64(d)); v >= lo && v <= hi {
-				out = append(out, plot.Tick{Value: v, Label: tick(v)})
+				out = append(out, Tick{Value: v, Label: tick(v)})
 			}
 		}
 	}
@@ -66,15 +65,15 @@ func logTicks(lo, hi float64, tick func(float64) string) []plot.Tick {
 // thinLabels returns the ticks of an axis below, of which those have no label
 // that would run into the one before. Ticks need not be evenly spaced: sizes
 // that were added to a run lie close together.
-func thinLabels(s scale) []plot.Tick {
-	out := slices.Clone(s.ticks)
+func thinLabels(a Axis) []Tick {
+	out := slices.Clone(a.Ticks)
 	end := vg.Length(math.Inf(-1))
 	for i := range out {
 		if out[i].Label == "" {
 			continue
 		}
 		half := textStyle(inkMuted, draw.XCenter, draw.YTop).Width(out[i].Label) / 2
-		at := vg.Length(s.share(out[i].Value)) * tickRoom
+		at := vg.Length(a.share(out[i].Value)) * tickRoom
 		if at-half < end {
 			out[i].Label = ""
 			continue
