@@ -162,19 +162,33 @@ func (r *Run) Usable() (all []*Cell) {
 // Failures lists what failed, in report order: packages, workloads, cells.
 // A run with failures exits with status 1, and so does a comparison with one.
 func (r *Run) Failures() []string {
-	out := slices.Clone(r.Broken)
+	return append(slices.Clone(r.Broken), r.reasons(func(w *Workload) map[string]string { return w.Failed }, func(c *Cell) (where, why string) {
+		return strings.TrimSuffix(c.Case.FullName()+" on "+c.Case.CPUSet(), " on "), c.Failed
+	})...)
+}
+
+// Skips lists what was not measured, and why, in report order.
+func (r *Run) Skips() []string {
+	return r.reasons(func(w *Workload) map[string]string { return w.Skipped }, func(c *Cell) (where, why string) {
+		if c.Usable() {
+			return "", ""
+		}
+		return c.Case.Title(), c.Skipped
+	})
+}
+
+// reasons lists those that hold for all of a workload, and those of its cells.
+func (r *Run) reasons(all func(*Workload) map[string]string, one func(*Cell) (where, why string)) (out []string) {
 	for _, w := range r.Workloads {
-		for _, m := range slices.Sorted(maps.Keys(w.Failed)) {
-			out = append(out, WithModel(w.Name, m)+": "+w.Failed[m])
+		for _, m := range slices.Sorted(maps.Keys(all(w))) {
+			out = append(out, WithModel(w.Name, m)+": "+all(w)[m])
 		}
 		for _, c := range w.Cases {
 			for _, m := range r.Models {
-				if cell := c.Cells[m]; cell != nil && cell.Failed != "" {
-					where := c.FullName()
-					if set := c.CPUSet(); set != "" {
-						where += " on " + set
+				if cell := c.Cells[m]; cell != nil {
+					if where, why := one(cell); why != "" {
+						out = append(out, WithModel(where, m)+": "+why)
 					}
-					out = append(out, WithModel(where, m)+": "+cell.Failed)
 				}
 			}
 		}
@@ -274,24 +288,6 @@ func (c *Case) Title() string {
 // TitleWithoutCPUs names the case and its like on other numbers of CPUs.
 func (c *Case) TitleWithoutCPUs() string {
 	return strings.TrimSpace(c.Workload.Name + " " + strings.ReplaceAll(c.Name(), "/", " "))
-}
-
-// Skips lists what was not measured, and why, in report order.
-func (r *Run) Skips() []string {
-	var out []string
-	for _, w := range r.Workloads {
-		for _, m := range slices.Sorted(maps.Keys(w.Skipped)) {
-			out = append(out, WithModel(w.Name, m)+": "+w.Skipped[m])
-		}
-		for _, c := range w.Cases {
-			for _, m := range r.Models {
-				if cell := c.Cells[m]; cell != nil && cell.Skipped != "" && !cell.Usable() {
-					out = append(out, WithModel(c.Title(), m)+": "+cell.Skipped)
-				}
-			}
-		}
-	}
-	return out
 }
 
 // Dir is the results directory.
