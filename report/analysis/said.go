@@ -118,38 +118,64 @@ func (d *Decision) says() bool {
 // nothing, as one that was interrupted, that is what it took over itself.
 func (a *Analysis) Said() *benchlog.Said {
 	out := &benchlog.Said{Picks: map[string][]benchlog.Model{}}
+	decided := false
 	for i := range a.Verdict.Decisions {
-		if d := &a.Verdict.Decisions[i]; d.says() {
-			out.Kinds = append(out.Kinds, a.saidOf(d))
-		} else if a.said[d.Kind.Name] != nil {
-			at := slices.IndexFunc(a.Like.Said.Kinds, func(k benchlog.SaidKind) bool { return k.Kind == d.Kind.Name })
-			out.Kinds = append(out.Kinds, a.Like.Said.Kinds[at])
+		d := &a.Verdict.Decisions[i]
+		s := a.said[d.Kind.Name]
+		if d.says() {
+			decided, s = true, a.saidOf(d)
+		}
+		if s != nil {
+			out.Kinds = append(out.Kinds, s.record(d.Kind.Name, a.Models))
 		}
 	}
 	for _, m := range Metrics {
-		if p := profile(a, m); len(p.Pick) > 0 && p.Cases > 0 {
-			out.Picks[m.ID] = modelsOf(p.Pick)
+		pick := a.picks[m.ID]
+		if p := profile(a, m); decided && p.Cases > 0 {
+			pick = p.Pick
+		}
+		if len(pick) > 0 {
+			out.Picks[m.ID] = modelsOf(pick)
 		}
 	}
 	return out
 }
 
-func (a *Analysis) saidOf(d *Decision) benchlog.SaidKind {
-	words := d.named()
-	k := benchlog.SaidKind{Kind: d.Kind.Name, Lead: modelsOf(words.lead), Behind: modelsOf(words.behind), Open: d.Open, NoOne: d.NoOne, Ahead: map[benchlog.Model][]benchlog.Model{}}
+// saidOf is what a decision says: its words, and, unless it was not asked, who
+// is ahead of whom.
+func (a *Analysis) saidOf(d *Decision) *said {
+	s := d.named()
 	if len(d.Among)+len(d.Behind) == 0 {
-		return k // who was ahead of whom was not asked
+		return s
 	}
+	s.models, s.clear = map[string]bool{}, map[[2]string]bool{}
 	r := d.Ranking
 	for i := range r.Entries {
 		if !r.competes(i) {
 			continue
 		}
-		x := benchlog.Model(r.Entries[i].Model)
-		k.Models = append(k.Models, x)
+		x := &r.Entries[i]
+		s.models[x.Model] = true
 		for j := range r.Entries {
-			if i != j && r.competes(j) && a.ahead(r.Metric, r.Cases, &r.Entries[i], &r.Entries[j], a.said[d.Kind.Name]) {
-				k.Ahead[x] = append(k.Ahead[x], benchlog.Model(r.Entries[j].Model))
+			if y := &r.Entries[j]; i != j && r.competes(j) && a.ahead(r.Metric, r.Cases, x, y, a.said[d.Kind.Name]) {
+				s.clear[[2]string{x.Model, y.Model}] = true
+			}
+		}
+	}
+	return s
+}
+
+// record is what was said as a file has it, with models in their order.
+func (s *said) record(kind string, models []string) benchlog.SaidKind {
+	k := benchlog.SaidKind{Kind: kind, Lead: modelsOf(s.lead), Behind: modelsOf(s.behind), Open: s.isOpen, NoOne: s.isNoOne, Ahead: map[benchlog.Model][]benchlog.Model{}}
+	for _, x := range models {
+		if !s.models[x] {
+			continue
+		}
+		k.Models = append(k.Models, benchlog.Model(x))
+		for _, y := range models {
+			if s.clear[[2]string{x, y}] {
+				k.Ahead[benchlog.Model(x)] = append(k.Ahead[benchlog.Model(x)], benchlog.Model(y))
 			}
 		}
 	}

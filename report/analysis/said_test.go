@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -355,6 +356,9 @@ func TestWhatWasSaidMayBeAnybodys(t *testing.T) {
 		if got, want := words(a), words(plain); got != want {
 			t.Errorf("%s: what is sure changes:\n%s\nwas\n%s", name, got, want)
 		}
+		if text := noteOf(t, likeOf(a)); strings.Contains(text, "nobody") || strings.Contains(text, "<") || strings.Contains(text, "\\u003c") {
+			t.Errorf("%s: it is handed on: %s", name, text)
+		}
 		if numbers(a) != numbers(plain) || strings.Contains(a.Verdict.Since, "<") {
 			t.Errorf("%s: a number changes, or a text is let in: %s", name, a.Verdict.Since)
 		}
@@ -386,6 +390,9 @@ func TestWordsOutliveAnInterruptedRun(t *testing.T) {
 	second := Of(read(t, cut+noteOf(t, likeOf(first))))
 	if got := second.Verdict.Decisions[0].Claim(); !strings.HasSuffix(got, "6 results per case are needed.") || second.Verdict.Since != "" {
 		t.Error(got, second.Verdict.Since)
+	}
+	if !reflect.DeepEqual(second.Said(), first.Said()) {
+		t.Errorf("it says %+v, was %+v", second.Said(), first.Said())
 	}
 	third := Of(read(t, at(1.7)+noteOf(t, likeOf(second))))
 	if got := third.Verdict.Decisions[0].Lead; got != "greenlet or process" {
