@@ -187,6 +187,9 @@ func TestWordsStandUntilTheFarEdge(t *testing.T) {
 	pick := func(f float64) func() string {
 		return one(rates{"greenlet": f, "process": 1}, rates{"greenlet": 1, "process": 3}, rates{"greenlet": 1.2, "process": 1}, rates{"greenlet": f, "process": 1})
 	}
+	once := func(f float64) func() string { // ahead of all in one, behind in one
+		return one(append(contradiction(3), rates{"greenlet": 5, "goroutine": 1, "process": 5 / f}, rates{"greenlet": 5, "goroutine": 5, "process": 1})...)
+	}
 	lead := func(v Verdict) string { return v.Decisions[0].Lead }
 	picked := func(v Verdict) string { return strings.Join(v.Profile.Pick, "+") }
 	type step struct {
@@ -233,6 +236,12 @@ func TestWordsStandUntilTheFarEdge(t *testing.T) {
 			{one(contradiction(1.2)...), "greenlet", "changed"},
 			{one(contradiction(1.7)...), "greenlet", "as"},
 			{one(contradiction(1.9)...), "no one model", "changed"},
+		}},
+		"no one, as the best is ahead of all in few": {lead, []step{
+			{once(1.3), "no one model", ""},
+			{once(1.7), "no one model", "as"},
+			{once(1.9), "greenlet", "changed"},
+			{once(1.3), "greenlet", "as"},
 		}},
 		"scatter": {lead, []step{
 			{scatter(1.3), "greenlet or process", ""},
@@ -378,6 +387,29 @@ func TestWhatWasSaidMayBeAnybodys(t *testing.T) {
 	}
 }
 
+// What was said of others says nothing of a model that was not there, nor of
+// another winner; and a kind is said once, the first time.
+func TestWhatWasNotSaid(t *testing.T) {
+	all := `"models":["greenlet","process"],"ahead":{"greenlet":["process"]}`
+	for _, test := range []struct {
+		kinds, want string
+		workloads   []map[string]float64
+	}{
+		{`{"kind":"K",` + all + `}`, "greenlet", []map[string]float64{{"greenlet": 1.6, "goroutine": 1, "process": 1.25}}},
+		{`{"kind":"K","models":["greenlet","goroutine","process"]}`, "greenlet, goroutine or process", []map[string]float64{{"greenlet": 1.6, "goroutine": 1, "process": 1.25}}},
+		{`{"kind":"K","lead":["process"],"no_one":true}`, "greenlet", contradiction(1.4)},
+		{`{"kind":"K","lead":["greenlet"],"no_one":true}`, "no one model", contradiction(1.4)},
+		{`{"kind":"K",` + all + `},{"kind":"K","models":["greenlet","process"]}`, "greenlet", []map[string]float64{{"greenlet": 1.4, "process": 1}}},
+		{`{"kind":"K","models":["greenlet","process"]},{"kind":"K",` + all + `}`, "greenlet or process", []map[string]float64{{"greenlet": 1.4, "process": 1}}},
+	} {
+		text := world{{"k", test.workloads}}.run(rand.New(rand.NewPCG(1, 1)), 0, 0, nil)
+		a := Of(read(t, text+`# like {"said":{"kinds":[`+test.kinds+"]}}\n"))
+		if got := a.Verdict.Decisions[0].Lead; got != test.want {
+			t.Errorf("%s: %s, want %s", test.kinds, got, test.want)
+		}
+	}
+}
+
 // A run that was interrupted before it decided anything says what the one
 // before it said, and words of which the earlier run said nothing go by the
 // bound itself.
@@ -386,9 +418,9 @@ func TestWordsOutliveAnInterruptedRun(t *testing.T) {
 		return world{{"k", []map[string]float64{{"greenlet": f, "process": 1}}}}.run(rand.New(rand.NewPCG(1, 1)), 0, 0, nil)
 	}
 	first := Of(read(t, at(1.3)))
-	cut, _, _ := strings.Cut(at(1.7), "# block {\"block\":3")
+	cut, _, _ := strings.Cut(at(0.2), "# block {\"block\":3")
 	second := Of(read(t, cut+noteOf(t, likeOf(first))))
-	if got := second.Verdict.Decisions[0].Claim(); !strings.HasSuffix(got, "6 results per case are needed.") || second.Verdict.Since != "" {
+	if got := second.Verdict.Decisions[0].Claim(); !strings.HasSuffix(got, "6 results per case are needed.") || strings.Contains(second.Verdict.Since, "K") {
 		t.Error(got, second.Verdict.Since)
 	}
 	if !reflect.DeepEqual(second.Said(), first.Said()) {

@@ -141,6 +141,7 @@ func TestClear(t *testing.T) {
 		{Comparison{Ratio: 1.7, Lo: 1.65, NextLo: 1.51, NextHi: 1.9}, true, true, true},
 		// However wide the range: not who is no better, and who is far better.
 		{Comparison{Ratio: 0.99, Lo: 0.5, NextLo: 0.4, NextHi: 9}, false, false, false},
+		{Comparison{Ratio: 1, Lo: 0.5, NextLo: 0.4, NextHi: 9}, false, false, false},
 		{Comparison{Ratio: 2.3, Lo: 1.1, NextLo: 0.5, NextHi: 9}, true, true, true},
 		// Of too few results nothing.
 		{Comparison{Ratio: 9, Lo: 0, NextLo: 0, NextHi: math.Inf(1)}, false, false, false},
