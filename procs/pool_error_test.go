@@ -403,9 +403,9 @@ func TestPoolCannotStart(t *testing.T) {
 }
 
 // A pool as large as nobody needs it: more workers than a word has bits.
-func TestPoolOf100(t *testing.T) {
-	p := newPool(t, PoolConfig{Workers: 100})
-	if n := len(p.PIDs()); n != 100 {
+func TestPoolOf70(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 70})
+	if n := len(p.PIDs()); n != 70 {
 		t.Error(n)
 	}
 	vs, err := Map(soon(t), p, testSquare, upTo(1000))

@@ -185,7 +185,7 @@ func TestQueueValuesOfAnyTypeAndSize(t *testing.T) {
 	}
 	join(t, p)
 	b := closing(t, must(NewQueue[[]byte](0))(t), nil)
-	giant := bytes.Repeat([]byte("0123456789abcdef"), 4<<20) // 64 MiB
+	giant := bytes.Repeat([]byte("0123456789abcdef"), 1<<20) // 16 MiB
 	if err := b.Put(soon(t), giant); err != nil {
 		t.Fatal(err)
 	}

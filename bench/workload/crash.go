@@ -28,9 +28,9 @@ var crash = &bench.Workload{
 	More:  []bench.Params{"every=10", "every=1000"},
 	Batch: func(p bench.Params) int { return p.Int("every") },
 	Want: func(b *bench.B) uint64 {
-		results := make([]uint64, b.N)
+		results, halves := make([]uint64, b.N), 2*steps(crashSteps)
 		for i := range results {
-			results[i] = 2*steps(crashSteps) + uint64(i)
+			results[i] = halves + uint64(i)
 		}
 		return digest(results) + uint64(crashes(b))
 	},

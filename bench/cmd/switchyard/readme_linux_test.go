@@ -170,7 +170,8 @@ func (r *reader) command(b block, command, output string) {
 			r.Logf("not tried: %s", list)
 			break
 		}
-		r.contains(typed, r.bench(typed, "--count 1"), heading+"\n- Handing over: greenlet ", " py-greenlet ", " py-process ")
+		// A hundred processes of Python are one, as many times.
+		r.contains(typed, r.bench(typed, "--count 1 --workloads 'PingPong|Spawn/n=1'"), heading+"\n- Handing over: greenlet ", " py-greenlet ", " py-process ")
 	case is("make bench"):
 		r.bench(typed, "--count 1")
 		text := readFile(r.T, r.dir, "results/latest/bench.txt")
@@ -344,6 +345,8 @@ func TestSquare(t *testing.T) {
 	for _, c := range r.setup {
 		r.sh(dir, c)
 	}
+	// What the go command has built it knows by the directory.
+	r.sh(dir, "go mod edit -replace=switchyard="+shellWords([]string{root}))
 	if len(prints) != 2 {
 		r.Errorf("the README has programs in %v", prints)
 	}
@@ -352,7 +355,7 @@ func TestSquare(t *testing.T) {
 			r.Errorf("the README's %s prints %q, want %q", pkg, got, want)
 		}
 	}
-	r.contains("go test", r.sh(dir, "go test -v ."), "--- PASS: TestSquare")
+	r.contains("go test", r.sh(dir, "go test -vet=off -v ."), "--- PASS: TestSquare")
 	r.write("mine/children/main.go", childrenProgram)
 	if got := r.sh(dir, "go build -o children.exe ./children && ./children.exe 1h && ./children.exe 10ms procs.Exit"); got != "slept 10ms\n" {
 		r.Errorf("children that are left, and then waited for by procs.Exit, print %q", got)
