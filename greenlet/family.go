@@ -121,10 +121,15 @@ func (f *family[T]) settle(g *Greenlet[T], v T, m message, asked bool) (*Greenle
 
 // put makes g current and leaves for it what it receives.
 func (f *family[T]) put(g *Greenlet[T], v T, m message) {
-	f.current = g
 	f.value = v
 	f.message = m
-	if m != (message{}) {
+	f.turnTo(g)
+}
+
+// turnTo makes g current; what it receives is in value and message.
+func (f *family[T]) turnTo(g *Greenlet[T]) {
+	f.current = g
+	if f.message.err != nil || f.message.fail != nil || f.message.exit {
 		f.odd |= oddMessage
 	}
 	if f.odd&oddTrace == 0 {
@@ -199,9 +204,9 @@ func (f *family[T]) begin(g *Greenlet[T]) {
 	f.watch(g)
 }
 
-// end marks the running greenlet dead and returns who receives its result. An
-// error in m is not ErrExit.
-func (f *family[T]) end(v T, m message) (*Greenlet[T], T, message) {
+// end marks the running greenlet dead and returns who receives its result, from
+// value and message, where it is noted. An error there is not ErrExit.
+func (f *family[T]) end() *Greenlet[T] {
 	g := f.current
 	c := g.core
 	c.state = dead
@@ -217,12 +222,15 @@ func (f *family[T]) end(v T, m message) (*Greenlet[T], T, message) {
 	}
 	c.before, c.after = nil, nil
 	f.origin = g
-	quiet := m.exit && (f.closing || c.killed) // it was made to exit
-	g, v, m = f.settle(c.parent, v, m, true)
-	if quiet {
-		m.exit = false
+	heir := c.parent
+	quiet := f.message.exit && (f.closing || c.killed) // it was made to exit
+	if heir.state != active {
+		heir, f.value, f.message = f.settle(heir, f.value, f.message, true)
 	}
-	return g, v, m
+	if quiet {
+		f.message.exit = false
+	}
+	return heir
 }
 
 // worker returns a worker that waits for a greenlet.
@@ -241,11 +249,10 @@ func (f *family[T]) worker() *slot {
 }
 
 // life is what a worker does: it runs one greenlet after another. It is one
-// function for all workers, whose first frame it is.
-//
-// A greenlet that exits by runtime.Goexit unwinds the worker. A deferred
-// function that panics meanwhile does not stop that, although call recovers
-// the panic; but it is the panic that the parent hears of.
+// function for all workers, whose first frame it is. That frame, and that of
+// call, are on the stack of every greenlet, and a stack has little more than a
+// kilobyte before it must grow to twice the size: hence what they do not need
+// while a greenlet runs is done by functions that they call.
 func life[T any](f *family[T]) iter.Seq[struct{}] {
 	return func(yield func(struct{}) bool) {
 		w := f.fresh
@@ -253,71 +260,97 @@ func life[T any](f *family[T]) iter.Seq[struct{}] {
 		if debug {
 			f.owner = caller()
 		}
-		var fail *PanicError // of the greenlet that ends
-		unwinds := true
-		defer func() { // here, since a defer for each greenlet is felt
-			if unwinds {
-				f.exitByGoexit(w, message{fail: fail, exit: fail == nil})
-			}
-		}()
-		for {
-			v, err, returned := f.call(&fail)
-			if !returned && fail == nil { // panic(nil), under GODEBUG=panicnil=1
-				fail = asPanic(new(runtime.PanicNilError), f.current.String())
-			}
-			g, v, m := f.end(v, message{err: err, fail: fail})
-			fail = nil
-			c := g.core
-			if c.state == pending { // the parent, never started: it starts here
-				f.begin(g)
-				f.put(g, v, m)
-				continue
-			}
-			f.put(g, v, m)
-			s := c.at
-			if len(f.idle) >= f.spare {
-				if s != w {
-					f.relayTo(&c.seat)
-				}
-				break
-			}
-			g, c = nil, nil
-			f.idle = append(f.idle, w)
-			w.at = s
-			s.swap()
-			if debug {
-				f.owner = caller()
-			}
-			f.pass(&w.seat)
-			if f.quit {
-				w.gone = true
-				break
-			}
+		defer f.leave(w)
+		for f.succeed(w, f.call()) {
 		}
-		unwinds = false
 	}
 }
 
 // call calls the run function of the current greenlet, and whatever of its
-// error's methods is called at its end, and reports whether they returned. If
-// they did not, but call does, they panicked: with fail, unless that was nil.
-func (f *family[T]) call(fail **PanicError) (v T, err error, returned bool) {
-	defer func() {
-		if !returned {
-			if p := recover(); p != nil {
-				*fail = asPanic(p, f.current.String())
-			}
-		}
-	}()
+// error's methods is called at its end, and notes what came of it. If they
+// panic, call returns false. If they exit by runtime.Goexit it does not return:
+// the goroutine unwinds.
+func (f *family[T]) call() (returned bool) {
+	defer f.catch()
 	arg, _ := f.take() // a message would have killed it unstarted
-	g := f.current
-	run := g.run
-	g.run = nil
-	v, e := run(g, arg)
-	if e != nil && errors.Is(e, ErrExit) {
-		e = nil
+	f.note(f.current.body()(f.current, arg))
+	return true
+}
+
+// body returns the run function of c, for the only time.
+func (c *core[T]) body() func(*Greenlet[T], T) (T, error) {
+	run := c.run
+	c.run = nil
+	return run
+}
+
+// note notes what a run function has returned.
+//
+//go:noinline
+func (f *family[T]) note(v T, err error) {
+	if err != nil && !errors.Is(err, ErrExit) {
+		f.message.err = err
 	}
-	return v, e, true
+	f.value = v
+}
+
+// catch is deferred by call. It notes a panic.
+//
+//go:noinline
+func (f *family[T]) catch() {
+	if p := recover(); p != nil {
+		f.message.fail = asPanic(p, f.current.String())
+	}
+}
+
+// succeed ends the current greenlet, whose result is noted, on its worker w,
+// and resumes who receives that. It returns true when there is another greenlet
+// to run, and false if w is to leave.
+//
+//go:noinline
+func (f *family[T]) succeed(w *slot, returned bool) bool {
+	if !returned && f.message.fail == nil { // panic(nil), under GODEBUG=panicnil=1
+		f.message.fail = asPanic(new(runtime.PanicNilError), f.current.String())
+	}
+	g := f.end()
+	c := g.core
+	if c.state == pending { // the parent, never started: it starts here
+		f.begin(g)
+		f.turnTo(g)
+		return true
+	}
+	f.turnTo(g)
+	s := c.at
+	if len(f.idle) >= f.spare {
+		if s != w {
+			f.relayTo(&c.seat)
+		}
+		w.gone = true
+		return false
+	}
+	g, c = nil, nil
+	f.idle = append(f.idle, w)
+	w.at = s
+	s.swap()
+	if debug {
+		f.owner = caller()
+	}
+	if f.relay != nil {
+		f.pass(&w.seat)
+	}
+	w.gone = f.quit
+	return !f.quit
+}
+
+// leave is deferred by life. A greenlet that exits by runtime.Goexit unwinds
+// its worker. A deferred function that panics meanwhile does not stop that,
+// although call recovers the panic; but it is the panic that the parent hears
+// of.
+func (f *family[T]) leave(w *slot) {
+	if !w.gone {
+		f.message.exit = f.message.fail == nil
+		f.exitByGoexit(w)
+	}
 }
 
 // exitByGoexit ends the current greenlet, whose goroutine w unwinds and will
@@ -325,10 +358,9 @@ func (f *family[T]) call(fail **PanicError) (v T, err error, returned bool) {
 // in w by next die too, but not one parked by yield. If it is by next, a fresh
 // worker takes its place, by yield, and it moves to the fresh worker's slot,
 // also by yield; then first w ends and then the fresh worker, both harmlessly.
-func (f *family[T]) exitByGoexit(w *slot, m message) {
-	var zero T
-	g, v, m := f.end(zero, m)
-	f.put(g, v, m)
+func (f *family[T]) exitByGoexit(w *slot) {
+	g := f.end()
+	f.turnTo(g)
 	heir := &g.seat
 	if !w.inner {
 		if heir.at != w {

@@ -44,50 +44,68 @@ func (h *Hub) startOthers(*carrier, struct{}) (struct{}, error) {
 }
 
 // runOthers is the life of a carrier: it runs h.cur, then whoever is next. Its
-// frame is on every greenlet's stack.
+// frame is on every greenlet's stack, and what is not in it leaves that much
+// more to the greenlet before the stack must grow to twice the size.
 func (h *Hub) runOthers(self *carrier, _ struct{}) (struct{}, error) {
-	returned := false
-	defer func() {
-		if !returned { // a greenlet has called runtime.Goexit
-			h.cur.exited()
-		}
-	}()
-	id := uint64(0)
-	if h.watch != nil {
-		id = goroutineID()
-	}
+	defer h.leave(self)
 	for {
-		g := h.cur
 		if h.watch != nil {
-			g.extra().carrier = id
-			h.watch.note(g)
+			h.noteStart()
 		}
-		h.ended(g, try(g.fn, &g.err).confirmed(&g.err))
+		if how := try(h.cur.fn, &h.cur.err); how != returned {
+			h.cur.panicked(how)
+		}
+		h.finish(h.cur, h.cur.err)
 		n := h.next()
-		if n.co == nil {
-			n.co, n.started = self, true
-			h.cur = n
-			h.turn()
+		if n.co != nil {
+			if !h.passOn(self, n) {
+				return struct{}{}, nil
+			}
 			continue
 		}
+		n.co, n.started = self, true
 		h.cur = n
-		h.switches++
-		if len(h.idle) >= idleCarriers {
-			break
-		}
-		h.idle = append(h.idle, self)
-		n.co.Switch(struct{}{})
-		if h.cur == nil { // retire
-			break
-		}
+		h.turn()
 	}
-	h.nCarry--
-	if n := h.cur; n != nil && n != h.main {
-		// A coroutine that ends resumes its parent: let that be the next.
-		self.SetParent(n.co)
+}
+
+// noteStart tells the watchdog that h.cur runs, on this goroutine.
+func (h *Hub) noteStart() {
+	h.cur.extra().carrier = goroutineID()
+	h.watch.note(h.cur)
+}
+
+// passOn makes n, which has a carrier of its own, the running greenlet, and
+// parks self, which has none to carry. It returns true when self has, and false
+// when it is to leave.
+//
+//go:noinline
+func (h *Hub) passOn(self *carrier, n *Greenlet) bool {
+	h.cur = n
+	h.switches++
+	if len(h.idle) >= idleCarriers {
+		h.nCarry--
+		if n != h.main {
+			// A coroutine that ends resumes its parent: let that be the next.
+			self.SetParent(n.co)
+		}
+		return false
 	}
-	returned = true
-	return struct{}{}, nil
+	h.idle = append(h.idle, self)
+	n.co.Switch(struct{}{})
+	if h.cur == nil { // retire
+		h.nCarry--
+		return false
+	}
+	return true
+}
+
+// leave is deferred by runOthers. It ends a greenlet that has called
+// runtime.Goexit: h.cur still is the one that self carries.
+func (h *Hub) leave(self *carrier) {
+	if g := h.cur; g != nil && g.co == self {
+		g.exited()
+	}
 }
 
 // retire ends the coroutines that wait for something to run; each returns to

@@ -121,13 +121,13 @@ func (h *Hub) start(g *Greenlet) {
 	}
 }
 
-// ended settles the outcome of the greenlet's function, which try has put into
-// err.
-func (h *Hub) ended(g *Greenlet, how ending) {
-	if how == panicked {
-		g.blame(g.err.(*PanicError))
-	}
-	h.finish(g, g.err)
+// panicked blames g for the panic that its function has ended with, which try
+// has put into err.
+//
+//go:noinline
+func (g *Greenlet) panicked(how ending) {
+	how.confirmed(&g.err)
+	g.blame(g.err.(*PanicError))
 }
 
 // exited does so while runtime.Goexit unwinds the greenlet's coroutine.
