@@ -1,9 +1,6 @@
 package hub
 
-import (
-	"context"
-	"errors"
-)
+import "context"
 
 // cancelled is a context's end on its way into a greenlet.
 type cancelled struct{ cause error }
@@ -43,7 +40,7 @@ func (h *Hub) WithContext(ctx context.Context, f func() error) error {
 		g.forget(end)
 	}()
 	err := f()
-	if errors.Is(err, end) {
+	if is(err, end) {
 		return end.cause
 	}
 	return err

@@ -2,7 +2,6 @@ package hub
 
 import (
 	"bytes"
-	"errors"
 	"net"
 	"time"
 )
@@ -125,7 +124,7 @@ func (s *DatagramServer) end(err error) error {
 
 func (s *DatagramServer) handle(data []byte, from net.Addr) error {
 	err := s.Handle(s.c, data, from)
-	if err != nil && s.OnError != nil && !errors.Is(err, ErrExit) {
+	if err != nil && s.OnError != nil && !is(err, ErrExit) {
 		s.OnError(err)
 		return nil
 	}

@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -257,7 +256,7 @@ func (g *Greenlet) Successful() bool {
 }
 
 func (g *Greenlet) successful() bool {
-	return g.dead && (g.err == nil || errors.Is(g.err, ErrExit))
+	return g.dead && (g.err == nil || is(g.err, ErrExit))
 }
 
 // ID is g's number on its hub, from 1 in the order of spawning; main is 0

@@ -2,7 +2,6 @@ package hub
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -190,7 +189,7 @@ func (h *Hub) close() {
 func (h *Hub) serve(d time.Duration, more func() bool) {
 	for more() {
 		h.main.pending = nil
-		if err := h.wait(&h.drained, d, nil); errors.Is(err, ErrDeadlock) && more() {
+		if err := h.wait(&h.drained, d, nil); is(err, ErrDeadlock) && more() {
 			panic("hub: greenlets left that nothing can wake")
 		}
 	}

@@ -173,7 +173,10 @@ func (p *Popen) Start() error {
 	p.h.elsewhere(p.Cmd.Wait, func(err error) {
 		p.exited = true
 		p.limitCopying()
-		p.ended(err)
+		if err != nil { // it comes before those of the writers
+			p.err = err
+		}
+		p.ended(nil)
 	})
 	for _, c := range p.copies {
 		p.h.elsewhere(c.run, p.ended)
@@ -212,14 +215,14 @@ func (p *Popen) taken(w io.Writer) (io.Writer, error) {
 // sameWriter reports whether a and b are one writer; if so, the child has one
 // pipe for both.
 func sameWriter(a, b io.Writer) bool {
-	return a != nil && b != nil && reflect.TypeOf(a).Comparable() && a == b
+	return a != nil && b != nil && reflect.ValueOf(a).Comparable() && a == b
 }
 
 // run copies until the last writer of the pipe has ended, or ours is closed.
 func (c *copying) run() error {
 	defer c.from.Close()
 	_, err := io.Copy(c.to, c.from)
-	if errors.Is(err, os.ErrClosed) {
+	if is(err, os.ErrClosed) {
 		return exec.ErrWaitDelay
 	}
 	return err
@@ -245,11 +248,9 @@ func (p *Popen) limitCopying() {
 	p.h.timers.arm(&t, p.h.now().after(d))
 }
 
-// ended counts what has ended; the first error is that of Wait, that of the
-// process before those of the writers.
+// ended counts what has ended; the first error is that of Wait.
 func (p *Popen) ended(err error) {
-	var exit *exec.ExitError
-	if p.err == nil || errors.As(err, &exit) {
+	if p.err == nil {
 		p.err = err
 	}
 	if p.busy--; p.busy == 0 {

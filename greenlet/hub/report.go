@@ -1,10 +1,8 @@
 package hub
 
 import (
-	"errors"
 	"fmt"
 	"os"
-	"sync"
 	"time"
 )
 
@@ -75,9 +73,16 @@ func (h *Hub) handle(g *Greenlet, err error) {
 		handler = printError
 	}
 	call(func() error {
-		if _, ok := err.(*PanicError); ok || !errors.Is(err, ErrExit) {
-			handler(g, err)
+		if _, ok := err.(*PanicError); !ok {
+			killed, failed := ask(err, ErrExit)
+			if failed != nil {
+				printError(nil, failed)
+			}
+			if killed {
+				return nil
+			}
 		}
+		handler(g, err)
 		return nil
 	}, func(how ending, failed error) {
 		if worse := panicOf(how, failed); worse != nil {
@@ -96,17 +101,14 @@ func printError(g *Greenlet, err error) {
 	fmt.Fprintf(os.Stderr, "hub: %s: %s\n", who, textOf(err))
 }
 
-// textOf returns what err says, if its methods, the user's, end at all. They
-// run on a goroutine of their own, whatever they do to it: printError is also
-// called in the midst of a change.
+// textOf returns what err says, if its methods, the user's, end at all.
+// printError is also called in the midst of a change.
 func textOf(err error) string {
 	const mute = "(a %T whose own text cannot be had)"
 	text := fmt.Sprintf(mute, err)
 	if p, ok := err.(*PanicError); ok {
 		text = (&PanicError{Value: fmt.Sprintf(mute, p.Value), Stack: p.Stack, Greenlet: p.Greenlet}).Error()
 	}
-	var one sync.WaitGroup
-	one.Go(func() { text = fmt.Sprint(err) })
-	one.Wait()
+	apart(func() { text = fmt.Sprint(err) })
 	return text
 }

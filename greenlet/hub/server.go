@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"errors"
 	"net"
 	"time"
 )
@@ -139,7 +138,7 @@ func (s *StreamServer) end(err error) error {
 
 func (s *StreamServer) serve(c *Conn) error {
 	err := s.Handle(c)
-	if err != nil && s.OnError != nil && !errors.Is(err, ErrExit) {
+	if err != nil && s.OnError != nil && !is(err, ErrExit) {
 		s.OnError(c, err)
 		return nil
 	}

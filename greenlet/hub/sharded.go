@@ -38,7 +38,7 @@ func (c Config) RunSharded(n int, f func(h *Hub, shard int) error) error {
 				})
 			}, func(how ending, err error) {
 				panics[i] = panicOf(how, err)
-				if err != nil && s.fail(i) != i && errors.Is(err, ErrExit) {
+				if err != nil && s.fail(i) != i && is(err, ErrExit) {
 					err = nil
 				}
 				errs[i] = err

@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"errors"
 	"fmt"
 	"time"
 )
@@ -80,7 +79,7 @@ func WithTimeoutValue[T any](h *Hub, d time.Duration, instead T, f func() (T, er
 	t := h.StartTimeout(d)
 	defer t.Cancel()
 	v, err := f()
-	if err != nil && errors.Is(err, t) {
+	if is(err, t) {
 		return instead, nil
 	}
 	return v, err

@@ -63,13 +63,25 @@ func (b *body) fill() error {
 	buf, src := b.buf, b.src
 	if err := b.calls.do(func() { got.n, got.err = src.Read(buf[:]) }); err != nil {
 		b.buf = nil
-		b.err = fmt.Errorf("hubhttp: an earlier read of the body was cut short: %v", err)
+		b.err = &cutError{"read of the body", err}
 		b.interrupt()
 		b.end()
 		return err
 	}
 	b.rest, b.err = buf[:got.n], got.err
 	return nil
+}
+
+// A cutError tells later callers that an earlier one was ended in the midst of
+// what it did. It does not wrap the cause: a kill is not theirs. The cause is
+// asked for its text by who reads this one, not where there is more to tidy up.
+type cutError struct {
+	what  string
+	cause error
+}
+
+func (e *cutError) Error() string {
+	return fmt.Sprintf("hubhttp: an earlier %s was cut short: %v", e.what, e.cause)
 }
 
 // Close gives up what has not been read, and with it an HTTP/1 connection.

@@ -2,7 +2,6 @@ package hubhttp
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -148,7 +147,7 @@ func (rw *response) call(prepare func() func() error) error {
 	var failed error
 	if err := rw.calls.do(func() { failed = work() }); err != nil {
 		rw.cut = true
-		rw.err = fmt.Errorf("hubhttp: an earlier write was cut short: %v", err)
+		rw.err = &cutError{"write", err}
 		return err
 	}
 	rw.err = failed

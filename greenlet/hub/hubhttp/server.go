@@ -96,7 +96,7 @@ func (s *Server) serve(l net.Listener, accept func(net.Listener) error) error {
 		s.inFlight.wait()
 		return struct{}{}, err
 	})
-	if errors.Is(err, http.ErrServerClosed) {
+	if err == http.ErrServerClosed {
 		return nil
 	}
 	if err != nil {
@@ -128,7 +128,7 @@ func (s *Server) Shutdown(d time.Duration) error {
 	if err != nil {
 		s.Close()
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	if err == context.DeadlineExceeded {
 		return hub.ErrTimeout
 	}
 	return err

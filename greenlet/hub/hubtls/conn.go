@@ -68,6 +68,9 @@ func (c *Conn) handshake() error {
 	}
 	err = raw(err)
 	c.wire.shaken = err == nil
+	if err != nil {
+		c.failed = &cutError{"handshake", err} // should its methods not return
+	}
 	c.failed = afterCut("handshake", err)
 	return err
 }

@@ -86,6 +86,7 @@ func (w *wire) flush() error {
 			out := w.out
 			w.out = nil
 			if _, err := w.Conn.Write(out); err != nil {
+				w.err = &cutError{"write", err} // should its methods not return
 				w.err = afterCut("write", err)
 				return err
 			} else if w.out == nil {
