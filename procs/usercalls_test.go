@@ -245,7 +245,7 @@ var allowed = map[string][]string{
 	"a function of our own": {
 		"init: c.encode", "*plan.decodeWhole: c.Close", "callbacks: o.onError", "spawn: spec.ended", "*stdioEnds.copy: e.input", "*monitor.settle: w.try",
 		"*Supervisor.start: c.make", "*acceptor[C].take: c.Close", "*acceptor[C].handshake: l.exam", "*acceptor[C].handshake: l.open",
-		"*Pool.end: r.finish",
+		"*Pool.end: r.finish", "ending.unheard: e.r.unheard", "*direct.await: r.unheard",
 		"*batch.end: b.done", "*Executor.Shutdown: r.cancel", "*outbox[T].flush: o.run", "*outbox[T].drain: o.send",
 		"*erasedFunc[In, Out].RunOne: out", "*erasedFunc[In, Out].RunChunk: buffer",
 		"*guest.look: g.instead", "*lineSocket.flush: s.run",

@@ -3,7 +3,6 @@ package remote
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"iter"
@@ -44,14 +43,20 @@ type DictConfig struct {
 // made before.
 //
 // A change whose answer is lost with the connection is asked for again, until
-// ctx is done, and made once. When the connection stays away for nearly two
-// minutes it is ErrConnectionLost, and the change was made or not. Each method
-// costs a round trip to the server.
+// ctx is done, and made once, also if the server is started anew and others
+// change the key meanwhile: each value has with it, in a header, which changes
+// came before, the last one of each writer in two minutes. ErrConnectionLost
+// means that the change was made or not: the connection has stayed away for
+// nearly two minutes, or more than 64 writers, or one that is not of this
+// package, have changed the key meanwhile.
+//
+// Get and Create cost a round trip to the server, other changes two.
 type Dict[V any] struct {
 	object
-	codec *codec.Codec[V]
-	kv    jetstream.KeyValue
-	pre   string // of subjects
+	codec   *codec.Codec[V]
+	kv      jetstream.KeyValue
+	pre     string // of subjects
+	writers *writers
 }
 
 const (
@@ -79,7 +84,7 @@ func openDict[V any](ctx context.Context, s *Session, kind, name string, config 
 	case config.MaxBytes == 0:
 		config.MaxBytes = -1
 	}
-	d := &Dict[V]{pre: "$KV." + bucket + "."}
+	d := &Dict[V]{pre: "$KV." + bucket + ".", writers: &writers{}}
 	if d.codec, err = codecOf[V](); err != nil {
 		return nil, fmt.Errorf("remote: %s %.40q: %w", kind, name, err)
 	}
@@ -116,11 +121,14 @@ func (d *Dict[V]) Get(ctx context.Context, key string) (v V, revision uint64, er
 	switch {
 	case err != nil:
 		return v, 0, d.failed(err)
-	case m == nil, m.Header.Get(headerOperation) != "":
+	case !holds(m):
 		return v, 0, d.failed(fmt.Errorf("%w: %.40q", ErrNoKey, key))
 	}
 	return v, m.Sequence, decodeValue(&d.object, d.codec, m.Data, &v)
 }
+
+// holds reports whether the last message of a key is a value.
+func holds(m *jetstream.RawStreamMsg) bool { return m != nil && m.Header.Get(headerOperation) == "" }
 
 // last returns what a key has: a value, a mark that it was deleted, or nil.
 func (d *Dict[V]) last(ctx context.Context, subject string) (m *jetstream.RawStreamMsg, err error) {
@@ -151,8 +159,8 @@ func (d *Dict[V]) CompareAndSet(ctx context.Context, key string, revision uint64
 	if err != nil {
 		return 0, err
 	}
-	m := nats.NewMsg(subject)
-	if m.Data, err = encodeValue(&d.object, d.codec, &v); err != nil {
+	m, err := d.value(subject, v)
+	if err != nil {
 		return 0, err
 	}
 	revision, err = d.store(ctx, m, revision)
@@ -160,6 +168,20 @@ func (d *Dict[V]) CompareAndSet(ctx context.Context, key string, revision uint64
 		return 0, d.failed(err)
 	}
 	return revision, nil
+}
+
+func (d *Dict[V]) value(subject string, v V) (m *nats.Msg, err error) {
+	m = nats.NewMsg(subject)
+	m.Data, err = encodeValue(&d.object, d.codec, &v)
+	return m, err
+}
+
+// mark returns the mark that a key was deleted.
+func mark(subject string) *nats.Msg {
+	m := nats.NewMsg(subject)
+	m.Header.Set(headerOperation, deleted)
+	m.Header.Set(jetstream.MsgTTLHeader, deletedAge.String())
+	return m
 }
 
 // Delete removes a key, if it is there.
@@ -174,43 +196,61 @@ func (d *Dict[V]) CompareAndDelete(ctx context.Context, key string, revision uin
 	if err != nil {
 		return err
 	}
-	m := nats.NewMsg(subject)
-	m.Header.Set(headerOperation, deleted)
-	m.Header.Set(jetstream.MsgTTLHeader, deletedAge.String())
-	_, err = d.store(ctx, m, revision)
+	_, err = d.store(ctx, mark(subject), revision)
 	return d.failed(err)
 }
 
-// store stores a message if the last one of its subject is the one expected.
+// store stores a message if the key has the revision expected, 0: no value.
 func (d *Dict[V]) store(ctx context.Context, m *nats.Msg, expected uint64) (uint64, error) {
-	revision, err := d.send(ctx, m, expected)
-	for expected == 0 && is(err, ErrConflict) { // with the mark that it was deleted?
-		last, e := d.last(ctx, m.Subject)
-		if e != nil || last == nil || last.Header.Get(headerOperation) == "" {
-			return 0, cmp.Or(e, err)
+	c := d.writers.begin()
+	defer d.writers.end(c)
+	for tries := 0; ; tries++ {
+		var last *jetstream.RawStreamMsg
+		var err error
+		if expected > 0 || tries > 0 {
+			last, err = d.last(ctx, m.Subject)
 		}
-		revision, err = d.send(ctx, m, last.Sequence)
+		on := baseOf(last)
+		switch {
+		case err != nil:
+			return 0, err
+		case expected == anyRevision && !holds(last) && m.Header.Get(headerOperation) != "":
+			return on.revision, nil // it is deleted
+		case expected == 0 && holds(last), expected > 0 && expected != anyRevision && expected != on.revision:
+			return 0, ErrConflict
+		}
+		revision, err := d.send(ctx, m, c, on)
+		if !is(err, ErrConflict) {
+			return revision, err
+		}
 	}
-	return revision, err
 }
 
-func (d *Dict[V]) send(ctx context.Context, m *nats.Msg, expected uint64) (revision uint64, err error) {
-	id := rand.Text()
-	opts := []jetstream.PublishOpt{jetstream.WithMsgID(id)}
-	if expected != anyRevision {
-		opts = append(opts, jetstream.WithExpectLastSequencePerSubject(expected))
-	}
+// send makes a change, if the key has what it is made on.
+func (d *Dict[V]) send(ctx context.Context, m *nats.Msg, c change, on base) (revision uint64, err error) {
+	m.Header.Set(headerChanges, on.header(c))
 	lost := false
 	err = d.s.askOnce(ctx, func(ctx context.Context) error {
-		ack, err := d.js.PublishMsg(ctx, m, opts...)
+		ack, err := d.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(on.revision))
 		if err == nil {
 			revision = ack.Sequence
 			return nil
 		}
-		lost = lost || unanswered(err)
-		if lost && conflict(err) {
-			return d.stored(ctx, m.Subject, id, &revision)
+		if lost && conflict(err) { // with our own change, whose answer was lost?
+			last, e := d.stream.GetLastMsgForSubject(ctx, m.Subject)
+			if e != nil {
+				return e
+			}
+			known := false
+			if revision, known = baseOf(last).find(c, on.revision); revision > 0 {
+				return nil
+			}
+			if !known {
+				return fmt.Errorf("%w: too much has changed since to know whether this was", ErrConnectionLost)
+			}
+			return err
 		}
+		lost = lost || unanswered(err)
 		return d.gone(ctx, err)
 	})
 	switch {
@@ -222,20 +262,9 @@ func (d *Dict[V]) send(ctx context.Context, m *nats.Msg, expected uint64) (revis
 	return revision, err
 }
 
-// stored finds out whether the conflict is with our own message, whose answer
-// was lost: the server knows its number, and says so before it finds that the
-// condition of this one cannot be met.
-func (d *Dict[V]) stored(ctx context.Context, subject, id string, revision *uint64) error {
-	ack, err := d.js.PublishMsg(ctx, nats.NewMsg(subject), jetstream.WithMsgID(id), jetstream.WithExpectLastMsgID("never"))
-	if err == nil {
-		*revision = ack.Sequence
-	}
-	return err
-}
-
 func conflict(err error) bool {
 	switch code(err) {
-	case jetstream.JSErrCodeStreamWrongLastSequence, jetstream.JSErrCodeStreamWrongLastSequenceConstant, codeWrongLastID:
+	case jetstream.JSErrCodeStreamWrongLastSequence, jetstream.JSErrCodeStreamWrongLastSequenceConstant:
 		return true
 	}
 	return false
@@ -245,27 +274,59 @@ func conflict(err error) bool {
 // gets the value and whether there is one, and returns the new one, and whether
 // to keep it: if not, the key is removed. If somebody else changes the value
 // meanwhile, f is called again with theirs.
-//
-// A change whose answer is lost is made once, as the server knows what it did.
-// If it is started anew just then, it knows so of the last change of each key
-// only: where another came between, f is applied twice.
 func (d *Dict[V]) Modify(ctx context.Context, key string, f func(old V, ok bool) (v V, keep bool)) (V, error) {
-	for {
-		old, revision, err := d.Get(ctx, key)
-		if err != nil && !is(err, ErrNoKey) {
-			return old, err
-		}
-		v, keep := f(old, err == nil)
-		switch {
+	return d.modify(ctx, key, func(old V, ok bool) (V, edit) {
+		switch v, keep := f(old, ok); {
 		case keep:
-			_, err = d.CompareAndSet(ctx, key, revision, v)
-		case err == nil:
-			err = d.CompareAndDelete(ctx, key, revision)
+			return v, editSet
+		case ok:
+			return v, editDelete
 		default:
-			err = nil
+			return v, editNone
 		}
+	})
+}
+
+// edit is what is to be done with a key.
+type edit uint8
+
+const (
+	editNone edit = iota
+	editSet
+	editDelete
+)
+
+func (d *Dict[V]) modify(ctx context.Context, key string, f func(old V, ok bool) (V, edit)) (none V, err error) {
+	subject, err := d.subject(key)
+	if err != nil {
+		return none, err
+	}
+	for {
+		last, err := d.last(ctx, subject)
+		if err != nil {
+			return none, d.failed(err)
+		}
+		var old V
+		if holds(last) {
+			if err := decodeValue(&d.object, d.codec, last.Data, &old); err != nil {
+				return none, err
+			}
+		}
+		m := mark(subject)
+		v, do := f(old, holds(last))
+		switch do {
+		case editNone:
+			return v, nil
+		case editSet:
+			if m, err = d.value(subject, v); err != nil {
+				return v, err
+			}
+		}
+		c := d.writers.begin()
+		_, err = d.send(ctx, m, c, baseOf(last))
+		d.writers.end(c)
 		if !is(err, ErrConflict) {
-			return v, err
+			return v, d.failed(err)
 		}
 	}
 }
@@ -304,7 +365,7 @@ func (d *Dict[V]) watch(ctx context.Context, keys string) iter.Seq2[Change[V], e
 		for e, err := range d.changes(ctx, keys, false) {
 			var c Change[V]
 			if err == nil {
-				c, err = d.change(e)
+				c, err = d.decode(e)
 			}
 			if !yield(c, err) {
 				return
@@ -313,7 +374,7 @@ func (d *Dict[V]) watch(ctx context.Context, keys string) iter.Seq2[Change[V], e
 	}
 }
 
-func (d *Dict[V]) change(e jetstream.KeyValueEntry) (c Change[V], err error) {
+func (d *Dict[V]) decode(e jetstream.KeyValueEntry) (c Change[V], err error) {
 	key, ok := untoken(e.Key())
 	if !ok {
 		return c, d.failed(fmt.Errorf("%w: %.40q", ErrName, e.Key()))
@@ -401,5 +462,6 @@ func (r reconnected) back() {
 }
 
 // Remove removes the dictionary for everybody, with all its keys; other users
-// get ErrRemoved.
+// get ErrRemoved. As all methods Remove, it is done again if its answer is lost
+// with the connection, to what others may have made anew meanwhile.
 func (d *Dict[V]) Remove(ctx context.Context) error { return d.remove(ctx) }

@@ -14,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"switchyard/procs"
 )
 
@@ -151,27 +149,6 @@ func TestDictModify(t *testing.T) {
 	d := openTestDict[int](t, connect(t, server.URL()), "sums", DictConfig{})
 	if v, _, err := d.Get(soon(t), "sum"); v != programs*n || err != nil {
 		t.Error(v, err)
-	}
-}
-
-// A change whose answer was lost is found to be ours, and another's not.
-func TestDictAnswerLost(t *testing.T) {
-	server := serve(t, ServerConfig{})
-	d := openTestDict[int](t, connect(t, server.URL()), "numbers", DictConfig{})
-	subject := must(d.subject("a"))(t)
-	m := nats.NewMsg(subject)
-	m.Header.Set(nats.MsgIdHdr, "ours")
-	ack := must(d.js.PublishMsg(soon(t), m))(t)
-	must(d.Set(soon(t), "b", 1))(t)
-	var revision uint64
-	if err := d.stored(soon(t), subject, "ours", &revision); err != nil || revision != ack.Sequence {
-		t.Error(revision, ack.Sequence, err)
-	}
-	if err := d.stored(soon(t), subject, "theirs", &revision); !conflict(err) {
-		t.Error(err)
-	}
-	if m, err := d.last(soon(t), subject); err != nil || m.Sequence != ack.Sequence {
-		t.Error("finding out has changed it", m, err)
 	}
 }
 

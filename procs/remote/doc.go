@@ -43,6 +43,12 @@
 //   - A shared object is opened by its name, and made by the first who opens
 //     it; its types are checked as those of functions are. A method waits
 //     while there is no connection, until its context is done.
+//   - What is asked for again, as its answer was lost with the connection, is
+//     done once: changes of a Dict and of an Event, a value that is got from a
+//     Queue or done with. A value is put into a Queue once, unless the server
+//     is started anew and the value was taken before: Queue.Put. Store.Delete
+//     and the methods Remove may remove, the second time, what others have made
+//     meanwhile under the same name.
 //   - In a cluster, Config.Replicas says how many servers keep what there is.
 //   - Arguments and results are copied as by package procs. Files and shared
 //     objects cannot travel to another machine: procs.ErrEncode.

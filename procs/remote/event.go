@@ -57,18 +57,16 @@ func (e *Event) Set(ctx context.Context) error { return e.change(ctx, true) }
 func (e *Event) Clear(ctx context.Context) error { return e.change(ctx, false) }
 
 func (e *Event) change(ctx context.Context, set bool) error {
-	for {
-		s, revision, err := e.state(ctx)
-		if err != nil || s.Set == set {
-			return err
+	_, err := e.d.modify(ctx, e.name, func(s eventState, _ bool) (eventState, edit) {
+		if s.Set == set {
+			return s, editNone
 		}
 		if s.Set = set; set {
 			s.Sets++
 		}
-		if _, err = e.d.CompareAndSet(ctx, e.name, revision, s); !is(err, ErrConflict) {
-			return err
-		}
-	}
+		return s, editSet
+	})
+	return err
 }
 
 // Wait waits until the event is set, or was since Wait was called. Otherwise it

@@ -19,6 +19,8 @@ type between struct {
 
 	mu     sync.Mutex
 	answer []byte // nil: it goes on
+	down   bool   // until it is mended
+	broken bool   // once it is cut
 }
 
 func (b *between) cutBy(answer string) {
@@ -35,7 +37,29 @@ func (b *between) cuts(data []byte) bool {
 		return false
 	}
 	b.answer = nil
+	b.down = b.broken
 	return true
+}
+
+// mend lets sessions through again, after a cut that lasts.
+func (b *between) mend() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.down, b.broken = false, false
+}
+
+func (b *between) isDown() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.down
+}
+
+// breakBy is cutBy, for good.
+func (b *between) breakBy(answer string) {
+	b.cutBy(answer)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.broken = true
 }
 
 func (b *between) wasCut() bool {
@@ -57,6 +81,10 @@ func lineTo(t *testing.T, url string) (*between, string) {
 			near, err := l.Accept()
 			if err != nil {
 				return
+			}
+			if b.isDown() {
+				near.Close()
+				continue
 			}
 			far, err := net.Dial("tcp", b.to)
 			if err != nil {
@@ -138,6 +166,113 @@ func TestLostAnswer(t *testing.T) {
 		t.Error(err)
 	}
 	if s, _, err := e.state(soon(t)); s != (eventState{true, 1}) || err != nil {
+		t.Error(s, err)
+	}
+}
+
+// The answer to a change is lost, the server started anew, and the key changed
+// by others, before the change is asked for again: it was made once, and what
+// others made of it stays.
+func TestLostAnswerOfAnotherServer(t *testing.T) {
+	dir := t.TempDir()
+	server := serve(t, ServerConfig{StoreDir: dir})
+	address := strings.TrimPrefix(server.URL(), "nats://")
+	line, url := lineTo(t, server.URL())
+	ours := openTestDict[int](t, connect(t, url), "numbers", DictConfig{})
+	s := connect(t, server.URL())
+	theirs := openTestDict[int](t, s, "numbers", DictConfig{})
+	pulse, theirPulse := must(OpenEvent(soon(t), ours.s, "pulse"))(t), must(OpenEvent(soon(t), s, "pulse"))(t)
+	add := func(d *Dict[int], key string, n int) error {
+		_, err := d.Modify(soon(t), key, func(v int, _ bool) (int, bool) { return v + n, true })
+		return err
+	}
+	set := func(d *Dict[int], key string, v int) error {
+		_, err := d.Set(soon(t), key, v)
+		return err
+	}
+	all, calls := t, 0
+	for _, c := range []struct {
+		what         string
+		change, then func(key string) error
+		want         int // -1: no value
+		err          error
+	}{
+		{"Modify", func(key string) error {
+			_, err := ours.Modify(soon(t), key, func(v int, _ bool) (int, bool) { calls++; return v + 1, true })
+			return err
+		}, func(key string) error { return add(theirs, key, 10) }, 16, nil},
+		{"Modify that removes", func(key string) error {
+			_, err := ours.Modify(soon(t), key, func(v int, _ bool) (int, bool) { return v, false })
+			return err
+		}, func(key string) error { return add(theirs, key, 10) }, 10, nil},
+		{"Set", func(key string) error { return set(ours, key, 7) }, func(key string) error { return add(theirs, key, 10) }, 17, nil},
+		{"Set, before Set", func(key string) error { return set(ours, key, 7) }, func(key string) error { return set(theirs, key, 9) }, 9, nil},
+		{"CompareAndSet", func(key string) error {
+			_, revision, err := ours.Get(soon(t), key)
+			if err == nil {
+				_, err = ours.CompareAndSet(soon(t), key, revision, 7)
+			}
+			return err
+		}, func(key string) error {
+			return errors.Join(add(theirs, key, 1), theirs.Delete(soon(t), key), add(theirs, key, 100))
+		}, 100, nil},
+		{"Create", func(key string) error {
+			_, err := ours.Create(soon(t), key+" new", 7)
+			return err
+		}, func(key string) error { return add(theirs, key+" new", 10) }, 5, nil},
+		{"Delete", func(key string) error { return ours.Delete(soon(t), key) }, func(key string) error {
+			_, err := theirs.Create(soon(t), key, 3)
+			return err
+		}, 3, nil},
+		{"Event.Set", func(string) error { return pulse.Set(soon(t)) }, func(string) error { return theirPulse.Clear(soon(t)) }, 5, nil},
+		{"after many others", func(key string) error { return add(ours, key, 1) }, func(key string) error {
+			for range maxChanges + 1 {
+				*theirs.writers = writers{} // another program
+				if err := add(theirs, key, 1); err != nil {
+					return err
+				}
+			}
+			return nil
+		}, 6 + maxChanges + 1, ErrConnectionLost},
+		{"after a stranger", func(key string) error { return add(ours, key, 1) }, func(key string) error {
+			_, err := theirs.js.Publish(soon(t), must(theirs.subject(key))(t), must(encodeValue(&theirs.object, theirs.codec, new(int)))(t))
+			return err
+		}, 0, ErrConnectionLost},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			key := c.what
+			if err := set(ours, key, 5); err != nil {
+				t.Fatal(err)
+			}
+			line.breakBy(`{"stream":"`)
+			done := make(chan error, 1)
+			go func() { done <- c.change(key) }()
+			eventually(t, "its answer is lost", line.isDown)
+			server.Close()
+			server = serve(all, ServerConfig{StoreDir: dir, Address: address})
+			if err := c.then(key); err != nil {
+				t.Error(err)
+			}
+			line.mend()
+			if err := <-done; !errors.Is(err, c.err) || c.err == nil && err != nil {
+				t.Error(err)
+			}
+			v, _, err := theirs.Get(soon(t), key)
+			if errors.Is(err, ErrNoKey) {
+				v, err = -1, nil
+			}
+			if v != c.want || err != nil {
+				t.Error(v, err)
+			}
+		})
+	}
+	if calls != 1 {
+		t.Error("the function of Modify was called", calls, "times")
+	}
+	if v, _, err := theirs.Get(soon(t), "Create new"); v != 17 || err != nil {
+		t.Error(v, err)
+	}
+	if s, _, err := theirPulse.state(soon(t)); s != (eventState{false, 1}) || err != nil {
 		t.Error(s, err)
 	}
 }

@@ -220,7 +220,6 @@ func unanswered(err error) bool {
 const (
 	codeUnavailable   = 10008
 	codeNotLeader     = 10009
-	codeWrongLastID   = 10070
 	codeStoreFailed   = 10077
 	codeStreamOffline = 10118
 )
@@ -276,8 +275,9 @@ func encodeValue[T any](o *object, c *codec.Codec[T], v *T) ([]byte, error) {
 	return b, nil
 }
 
-// valueHead is room for what goes with a value in a message.
-const valueHead = 512
+// valueHead is room for what goes with a value in a message: maxChanges of 43
+// bytes, at most.
+const valueHead = 4 << 10
 
 func decodeValue[T any](o *object, c *codec.Codec[T], b []byte, v *T) error {
 	if err := c.Decode(b, v, &codec.Wire{}); err != nil {

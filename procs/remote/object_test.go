@@ -18,10 +18,11 @@ func TestUnansweredChangeIsNotAskedForForEver(t *testing.T) {
 	s.remembered = time.Millisecond
 	q := openQueue[int](t, s, "silent", QueueConfig{})
 	d := openTestDict[int](t, s, "silent", DictConfig{})
-	for _, o := range []*object{&q.object, &d.object} {
-		if err := o.remove(soon(t)); err != nil {
-			t.Fatal(err)
-		}
+	must(d.Set(soon(t), "key", 0))(t)
+	for _, o := range []*object{&q.object, &d.object} { // what is there can be read
+		c := o.stream.CachedInfo().Config
+		c.Subjects = []string{"elsewhere." + c.Name}
+		must(o.js.UpdateStream(soon(t), c))(t)
 	}
 	for _, subject := range []string{q.subject, d.pre + ">"} {
 		must(s.nc.Subscribe(subject, func(*nats.Msg) {}))(t)

@@ -233,7 +233,8 @@ func (o *Store) piece(ctx context.Context, info *jetstream.ObjectInfo, pieces je
 	}
 }
 
-// Delete removes an object, if it is there.
+// Delete removes an object, if it is there. If its answer is lost with the
+// connection it is done again, to what others may have put meanwhile.
 func (o *Store) Delete(ctx context.Context, name string) error {
 	err := o.s.ask(ctx, func(ctx context.Context) error { return o.objects.Delete(ctx, name) })
 	if errors.Is(err, jetstream.ErrObjectNotFound) || errors.Is(err, jetstream.ErrNameRequired) {
