@@ -250,7 +250,7 @@ func (f *family[T]) worker() *slot {
 
 // life is what a worker does: it runs one greenlet after another. It is one
 // function for all workers, whose first frame it is. That frame, and that of
-// call, are on the stack of every greenlet, and a stack has little more than a
+// serve, are on the stack of every greenlet, and a stack has little more than a
 // kilobyte before it must grow to twice the size: hence what they do not need
 // while a greenlet runs is done by functions that they call.
 func life[T any](f *family[T]) iter.Seq[struct{}] {
@@ -261,20 +261,25 @@ func life[T any](f *family[T]) iter.Seq[struct{}] {
 			f.owner = caller()
 		}
 		defer f.leave(w)
-		for f.succeed(w, f.call()) {
+		for !f.serve(w) && f.failed(w) {
 		}
 	}
 }
 
-// call calls the run function of the current greenlet, and whatever of its
-// error's methods is called at its end, and notes what came of it. If they
-// panic, call returns false. If they exit by runtime.Goexit it does not return:
-// the goroutine unwinds.
-func (f *family[T]) call() (returned bool) {
+// serve runs greenlets, the current one first, until w is to leave: then it
+// returns true. When one panics it returns false. When one exits by
+// runtime.Goexit it does not return: the goroutine unwinds. What is deferred
+// here and in life is so once for many greenlets, since a defer for each is
+// felt.
+func (f *family[T]) serve(w *slot) (done bool) {
 	defer f.catch()
-	arg, _ := f.take() // a message would have killed it unstarted
-	f.note(f.current.body()(f.current, arg))
-	return true
+	for {
+		arg, _ := f.take() // a message would have killed it unstarted
+		v, err := f.current.body()(f.current, arg)
+		if !f.succeed(w, v, err) {
+			return true
+		}
+	}
 }
 
 // body returns the run function of c, for the only time.
@@ -284,17 +289,7 @@ func (c *core[T]) body() func(*Greenlet[T], T) (T, error) {
 	return run
 }
 
-// note notes what a run function has returned.
-//
-//go:noinline
-func (f *family[T]) note(v T, err error) {
-	if err != nil && !errors.Is(err, ErrExit) {
-		f.message.err = err
-	}
-	f.value = v
-}
-
-// catch is deferred by call. It notes a panic.
+// catch is deferred by serve. It notes a panic.
 //
 //go:noinline
 func (f *family[T]) catch() {
@@ -303,15 +298,28 @@ func (f *family[T]) catch() {
 	}
 }
 
-// succeed ends the current greenlet, whose result is noted, on its worker w,
-// and resumes who receives that. It returns true when there is another greenlet
-// to run, and false if w is to leave.
+// failed ends the current greenlet, which has panicked, as succeed does.
 //
 //go:noinline
-func (f *family[T]) succeed(w *slot, returned bool) bool {
-	if !returned && f.message.fail == nil { // panic(nil), under GODEBUG=panicnil=1
+func (f *family[T]) failed(w *slot) bool {
+	if f.message.fail == nil { // panic(nil), under GODEBUG=panicnil=1
 		f.message.fail = asPanic(new(runtime.PanicNilError), f.current.String())
 	}
+	var zero T
+	return f.succeed(w, zero, nil)
+}
+
+// succeed ends the current greenlet, whose run function has returned v and err,
+// on its worker w, and resumes who receives that. It returns true when there is
+// another greenlet to run, and false if w is to leave. The methods of err are
+// the greenlet's own code, and may panic or exit: they are called first.
+//
+//go:noinline
+func (f *family[T]) succeed(w *slot, v T, err error) bool {
+	if err != nil && !errors.Is(err, ErrExit) {
+		f.message.err = err
+	}
+	f.value = v
 	g := f.end()
 	c := g.core
 	if c.state == pending { // the parent, never started: it starts here
@@ -331,7 +339,16 @@ func (f *family[T]) succeed(w *slot, returned bool) bool {
 	g, c = nil, nil
 	f.idle = append(f.idle, w)
 	w.at = s
-	s.swap()
+	if debug {
+		swaps.Add(1)
+	}
+	if s.inner { // swap, written out: see there
+		s.inner = false
+		s.yield(struct{}{})
+	} else {
+		s.inner = true
+		s.next()
+	}
 	if debug {
 		f.owner = caller()
 	}
@@ -344,7 +361,7 @@ func (f *family[T]) succeed(w *slot, returned bool) bool {
 
 // leave is deferred by life. A greenlet that exits by runtime.Goexit unwinds
 // its worker. A deferred function that panics meanwhile does not stop that,
-// although call recovers the panic; but it is the panic that the parent hears
+// although serve recovers the panic; but it is the panic that the parent hears
 // of.
 func (f *family[T]) leave(w *slot) {
 	if !w.gone {

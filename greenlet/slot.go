@@ -44,9 +44,10 @@ func newSlot(life iter.Seq[struct{}]) *slot {
 	return s
 }
 
-// swap parks the caller in s and resumes whoever was there. Switch has this
-// body written out, because each call frame between it and the runtime costs
-// about 5 ns: after a switch the processor's return predictor is wrong.
+// swap parks the caller in s and resumes whoever was there. Switch and succeed
+// have this body written out, because each call frame between them and the
+// runtime costs about 5 ns: after a switch the processor's return predictor is
+// wrong.
 func (s *slot) swap() {
 	if debug {
 		swaps.Add(1)
