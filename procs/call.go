@@ -96,6 +96,9 @@ func (c *call[In, Out]) cancel(force bool) bool {
 		removed, stopping = p.takeBack(c, 0, c.w, c.seq, force)
 	}
 	c.taken = true
+	if removed && p.state == poolClosed { // it may have been the last to begin
+		p.parker.Wake()
+	}
 	p.mu.Unlock()
 	if removed {
 		c.finish(0, nil, nil, ErrCancelled)

@@ -168,46 +168,62 @@ func TestPoolStoppedWorkerDescriptors(t *testing.T) {
 	}
 }
 
+// stuck returns which workers the pool takes for stuck.
+func (p *Pool) stuck() (which []int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, w := range p.workers {
+		if w.state == workerStuck {
+			which = append(which, i)
+		}
+	}
+	return which
+}
+
 // A pool is made smaller, and closed, while workers are stopped whose tasks
-// others have taken.
+// others have taken, or take then: all workers may be stopped at that time,
+// before one of them goes on.
 func TestPoolRetiresStoppedWorkers(t *testing.T) {
-	for name, end := range map[string]func(*Pool) error{
-		"Close":  func(p *Pool) error { return nil },
-		"Resize": func(p *Pool) error { return p.Resize(1) },
+	resize := func(p *Pool) error { return p.Resize(1) }
+	for name, c := range map[string]struct {
+		stop, goOn []int // which of the workers
+		end        func(*Pool) error
+	}{
+		"Close":               {[]int{1, 2}, nil, nil},
+		"Close, all stopped":  {[]int{0, 1, 2}, []int{1}, nil},
+		"Resize":              {[]int{1, 2}, nil, resize},
+		"Resize, first":       {[]int{0, 1}, nil, resize},
+		"Resize, all stopped": {[]int{0, 1, 2}, []int{0}, resize},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPool(t, PoolConfig{Workers: 3})
-			pids := p.PIDs()[1:]
-			for _, pid := range pids {
-				syscall.Kill(pid, syscall.SIGSTOP)
-			}
-			stuck := func() (n int) {
-				p.mu.Lock()
-				defer p.mu.Unlock()
-				for _, w := range p.workers {
-					if w.state == workerStuck {
-						n++
-					}
-				}
-				return n
+			pids := p.PIDs()
+			for _, i := range c.stop {
+				stopProcess(t, pids[i])
 			}
 			var rs []*AsyncResult[int]
 			eventually(t, "it is noticed that they are stopped", func() bool {
 				for range 3 {
 					rs = append(rs, ApplyAsync(p, testSquare, 7))
 				}
-				return stuck() == len(pids)
+				return slices.Equal(p.stuck(), c.stop)
 			})
-			if err := end(p); err != nil {
-				t.Error(err)
+			if c.end != nil {
+				if err := c.end(p); err != nil {
+					t.Error(err)
+				}
+				rs = append(rs, ApplyAsync(p, testSquare, 7))
 			}
 			p.Close()
-			for _, r := range rs {
+			for _, i := range c.goOn {
+				syscall.Kill(pids[i], syscall.SIGCONT)
+			}
+			for i, r := range rs {
 				if v, err := r.Get(soon(t)); v != 49 || err != nil {
-					t.Error(v, err)
+					t.Fatalf("%d of %d: %d %v", i, len(rs), v, err)
 				}
 			}
-			eventually(t, "no worker is stuck", func() bool { return stuck() == 0 })
+			eventually(t, "no worker is stuck", func() bool { return len(p.stuck()) == 0 })
 			for _, pid := range pids {
 				syscall.Kill(pid, syscall.SIGCONT)
 			}
@@ -320,32 +336,43 @@ func TestPoolMaxTasksPerChild(t *testing.T) {
 }
 
 // A task that was put behind one that waits for it goes to a worker that comes
-// or goes on later.
+// or goes on later, also in a pool that was closed.
 func TestPoolLateWorkerTakesTasks(t *testing.T) {
 	resize := func(p *Pool) error { return p.Resize(2) }
+	signal := func(sig syscall.Signal) func(p *Pool) error {
+		return func(p *Pool) error { return syscall.Kill(p.PIDs()[1], sig) }
+	}
+	closed := func(late func(*Pool) error) func(*Pool) error {
+		return func(p *Pool) error { p.Close(); return late(p) }
+	}
 	for name, c := range map[string]struct {
-		config PoolConfig
-		late   func(p *Pool) error
+		config  PoolConfig
+		stopped int
+		late    func(p *Pool) error
 	}{
-		"a new one": {PoolConfig{Workers: 1}, resize},
-		"a spare":   {PoolConfig{Workers: 1, Spares: 1}, resize},
-		"a stopped one": {PoolConfig{Workers: 2}, func(p *Pool) error {
-			for _, pid := range p.PIDs() {
-				syscall.Kill(pid, syscall.SIGCONT)
-			}
-			return nil
-		}},
+		"a new one":                         {PoolConfig{Workers: 1}, 0, resize},
+		"a spare":                           {PoolConfig{Workers: 1, Spares: 1}, 0, resize},
+		"a stopped one":                     {PoolConfig{Workers: 2}, 1, signal(syscall.SIGCONT)},
+		"a stopped one, closed":             {PoolConfig{Workers: 2}, 1, closed(signal(syscall.SIGCONT))},
+		"a dead one's successor, closed":    {PoolConfig{Workers: 2}, 1, closed(signal(syscall.SIGKILL))},
+		"a stopped one, once all were":      {PoolConfig{Workers: 2}, 2, signal(syscall.SIGCONT)},
+		"a dead one's spare, once all were": {PoolConfig{Workers: 2, Spares: 1}, 2, signal(syscall.SIGKILL)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPool(t, c.config)
 			begun := closing(t, must(NewSemaphore(0))(t), nil)
 			gate := closing(t, must(NewSemaphore(0))(t), nil)
-			if c.config.Workers == 2 {
-				stopProcess(t, p.PIDs()[1])
+			pids := p.PIDs()
+			for _, pid := range pids[len(pids)-c.stopped:] {
+				stopProcess(t, pid)
 			}
 			var rs []*AsyncResult[int]
 			for range 2 {
 				rs = append(rs, ApplyAsync(p, testBeginAndPass, beginAndPass{begun, gate}))
+			}
+			if c.stopped == 2 {
+				eventually(t, "both are stuck", func() bool { return len(p.stuck()) == 2 })
+				syscall.Kill(pids[0], syscall.SIGCONT)
 			}
 			if err := begun.Acquire(soon(t)); err != nil {
 				t.Fatal(err)

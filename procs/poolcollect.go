@@ -172,9 +172,9 @@ func (p *Pool) changed() bool {
 }
 
 // closing reports whether workers are to be retired because the pool is closed
-// and there is nothing left to hand out.
+// and there is nothing left to begin.
 func (p *Pool) closing() bool {
-	return p.state == poolClosed && !p.hasWork() &&
+	return p.state == poolClosed && !p.hasUnbegun() &&
 		slices.ContainsFunc(p.workers, func(w *worker) bool { return w.state < workerRetiring })
 }
 
@@ -338,7 +338,7 @@ func (p *Pool) rescue() {
 			if w.state == workerServing {
 				w.become(workerStuck)
 			}
-		case w.state == workerStuck && w.mark.passed != was.passed:
+		case w.state == workerStuck && (w.mark.passed != was.passed || e != nil && e.task.Claimed()):
 			w.become(workerServing)
 		}
 		able = able || w.state == workerServing

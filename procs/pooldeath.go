@@ -6,7 +6,7 @@ import (
 )
 
 // reapDead deals with workers whose process has ended, and retires the others
-// once a closed pool has nothing left to hand out. It reports whether there was
+// once a closed pool has nothing left to begin. It reports whether there was
 // anything to do, and whether the pool is over.
 func (p *Pool) reapDead(batch *[]arrival) (did, over bool) {
 	p.mu.Lock()

@@ -3,6 +3,7 @@ package procs
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 	"time"
 
@@ -67,6 +68,17 @@ func (p *Pool) submit(j job) error {
 
 // hasWork reports whether a piece waits for a worker.
 func (p *Pool) hasWork() bool { return len(p.requeued) > 0 || p.pendingHead < len(p.pending) }
+
+// hasUnbegun reports whether a piece waits for a worker, or lies with one that
+// has not begun it. As long as there is one, workers must be there that can
+// take it: the one that has it may be stopped, or busy with a task that waits
+// for it.
+func (p *Pool) hasUnbegun() bool {
+	return p.hasWork() || slices.ContainsFunc(p.workers, func(w *worker) bool {
+		e := w.back()
+		return e != nil && !e.task.Claimed()
+	})
+}
 
 // nextTicket takes the next piece to be run.
 func (p *Pool) nextTicket() (ticket, bool) {

@@ -22,14 +22,16 @@ func (p *Pool) headcount() (serving, spares int) {
 
 // balance starts or retires workers until their number is right.
 func (p *Pool) balance() {
-	if p.state == poolTerminated || p.broken != nil || p.state == poolClosed && !p.hasWork() {
+	if p.state == poolTerminated || p.broken != nil || p.state == poolClosed && !p.hasUnbegun() {
 		return
 	}
 	have, spares := p.headcount()
-	for i := len(p.workers) - 1; i >= 0 && have > p.target; i-- {
-		if w := p.workers[i]; w.state.serves() {
-			p.retire(w)
-			have--
+	for _, s := range [...]workerState{workerStuck, workerServing} { // who can work stays
+		for i := len(p.workers) - 1; i >= 0 && have > p.target; i-- {
+			if w := p.workers[i]; w.state == s {
+				p.retire(w)
+				have--
+			}
 		}
 	}
 	for _, w := range p.workers {

@@ -71,6 +71,16 @@ func (w *worker) front() *entry {
 	return nil
 }
 
+// back returns the last entry that was not revoked, or nil.
+func (w *worker) back() *entry {
+	if w.load > 0 {
+		for _, e := range w.newestFirst {
+			return e
+		}
+	}
+	return nil
+}
+
 // oldestFirst yields the entries that were not revoked, with their numbers.
 func (w *worker) oldestFirst(yield func(uint64, *entry) bool) {
 	for seq := w.headSeq; seq < w.nextSeq; seq++ {
