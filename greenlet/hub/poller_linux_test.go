@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -248,6 +249,7 @@ func TestNapInVain(t *testing.T) {
 func TestNapCutShort(t *testing.T) {
 	run(t, func(h *Hub) {
 		p := &h.io
+		defer unsignalled(t)()
 		for range 100 {
 			begun := h.now()
 			p.arm(h, napTime/8)
@@ -261,6 +263,21 @@ func TestNapCutShort(t *testing.T) {
 			}
 		}
 	})
+}
+
+// unsignalled keeps signals from the caller, until it calls restore: those with
+// which the runtime stops a goroutine end a nap too, and that is one in vain.
+func unsignalled(t *testing.T) (restore func()) {
+	runtime.LockOSThread()
+	var all, old unix.Sigset_t
+	for i := range all.Val {
+		all.Val[i] = ^all.Val[i]
+	}
+	must(t, unix.PthreadSigmask(unix.SIG_SETMASK, &all, &old))
+	return func() {
+		must(t, unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil))
+		runtime.UnlockOSThread()
+	}
 }
 
 // A hub whose naps are not in vain waits in the runtime's poller all the same,
