@@ -1,6 +1,10 @@
 package hub
 
-import "switchyard/greenlet"
+import (
+	"runtime/debug"
+
+	"switchyard/greenlet"
+)
 
 // A carrier is a coroutine that runs greenlets, one after another. When one
 // ends and the next ready greenlet has not started yet, the carrier simply
@@ -44,60 +48,93 @@ func (h *Hub) startOthers(*carrier, struct{}) (struct{}, error) {
 }
 
 // runOthers is the life of a carrier: it runs h.cur, then whoever is next. Its
-// frame is on every greenlet's stack, and what is not in it leaves that much
-// more to the greenlet before the stack must grow to twice the size.
+// frame and that of tryOthers are on every greenlet's stack, and what is not in
+// them leaves that much more to the greenlet before the stack must grow to
+// twice the size.
 func (h *Hub) runOthers(self *carrier, _ struct{}) (struct{}, error) {
 	defer h.leave(self)
+	for {
+		how := h.tryOthers(self)
+		if how == returned {
+			return struct{}{}, nil
+		}
+		h.cur.panicked(how)
+		if !h.follow(self, h.goOn(self, h.cur.err)) {
+			return struct{}{}, nil
+		}
+	}
+}
+
+// tryOthers runs h.cur, then whoever is next, until self is to end, and then
+// returns returned. It comes back like try when one of them has not returned,
+// but defers once for them all.
+func (h *Hub) tryOthers(self *carrier) (how ending) {
+	defer h.catch(self, &how)
 	for {
 		if h.watch != nil {
 			h.noteStart()
 		}
-		if how := try(h.cur.fn, &h.cur.err); how != returned {
-			h.cur.panicked(how)
+		if !h.follow(self, h.goOn(self, h.cur.fn())) {
+			return returned
 		}
-		h.finish(h.cur, h.cur.err)
-		n := h.next()
-		if n.co != nil {
-			if !h.passOn(self, n) {
-				return struct{}{}, nil
-			}
-			continue
-		}
-		n.co, n.started = self, true
-		h.cur = n
-		h.turn()
 	}
+}
+
+// catch is deferred by tryOthers. It stops a panic of the greenlet that self
+// carries, and none of the hub's own.
+//
+//go:noinline
+func (h *Hub) catch(self *carrier, how *ending) {
+	if *how == returned || h.cur == nil || h.cur.co != self {
+		return
+	}
+	if v := recover(); v != nil {
+		h.cur.err = &PanicError{Value: v, Stack: debug.Stack()}
+		*how = panicked
+	}
+}
+
+// goOn ends h.cur, which self carries, with outcome err, and makes the next the
+// running greenlet. It returns who carries that: self, or whom to switch to, or
+// nil if self is to end for it.
+//
+//go:noinline
+func (h *Hub) goOn(self *carrier, err error) *carrier {
+	h.finish(h.cur, err)
+	n := h.next()
+	h.cur = n
+	if n.co == nil {
+		n.co, n.started = self, true
+		h.turn()
+		return self
+	}
+	h.switches++
+	if len(h.idle) < idleCarriers {
+		h.idle = append(h.idle, self)
+		return n.co
+	}
+	h.nCarry--
+	if n != h.main {
+		// A coroutine that ends resumes its parent: let that be the next.
+		self.SetParent(n.co)
+	}
+	return nil
+}
+
+// follow switches to next, if that is not self, and reports whether self then
+// has a greenlet to run: if not, it is to end. It is just small enough to be
+// inlined: a frame more is felt when a switch returns (see greenlet's swap).
+func (h *Hub) follow(self, next *carrier) bool {
+	if next != self && next != nil {
+		next.Switch(struct{}{})
+	}
+	return next != nil && h.cur != nil // nil: retire
 }
 
 // noteStart tells the watchdog that h.cur runs, on this goroutine.
 func (h *Hub) noteStart() {
 	h.cur.extra().carrier = goroutineID()
 	h.watch.note(h.cur)
-}
-
-// passOn makes n, which has a carrier of its own, the running greenlet, and
-// parks self, which has none to carry. It returns true when self has, and false
-// when it is to leave.
-//
-//go:noinline
-func (h *Hub) passOn(self *carrier, n *Greenlet) bool {
-	h.cur = n
-	h.switches++
-	if len(h.idle) >= idleCarriers {
-		h.nCarry--
-		if n != h.main {
-			// A coroutine that ends resumes its parent: let that be the next.
-			self.SetParent(n.co)
-		}
-		return false
-	}
-	h.idle = append(h.idle, self)
-	n.co.Switch(struct{}{})
-	if h.cur == nil { // retire
-		h.nCarry--
-		return false
-	}
-	return true
 }
 
 // leave is deferred by runOthers. It ends a greenlet that has called
@@ -113,6 +150,7 @@ func (h *Hub) leave(self *carrier) {
 func (h *Hub) retire() {
 	h.cur = nil
 	for _, c := range h.idle {
+		h.nCarry--
 		c.Switch(struct{}{})
 	}
 	h.idle = nil
