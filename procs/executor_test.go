@@ -157,6 +157,33 @@ func TestExecutorCancel(t *testing.T) {
 	})
 }
 
+// Of the tasks of a loop that has ended only those run on that were begun: the
+// one whose result came last in it, and one behind it.
+func TestExecutorMapEndsEarly(t *testing.T) {
+	for _, chunk := range []int{1, 3} {
+		eachExecutor(t, 1, func(t *testing.T, e *procs.Executor) {
+			size := chunk
+			if e.Pool() == nil {
+				size = 1
+			}
+			gate := newGate(t)
+			xs := slices.Repeat([]*procs.Semaphore{gate}, 30)
+			open(t, gate, size)
+			for _, err := range procs.ExecutorMap(procs.Soon(t), e, testAcquire, xs, procs.Chunk(chunk)) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				break
+			}
+			open(t, gate, len(xs))
+			e.Shutdown(true, false)
+			if n := size + len(xs) - gate.Value(); n > 2*size {
+				t.Errorf("%d of %d elements were done in tasks of %d", n, len(xs), size)
+			}
+		})
+	}
+}
+
 func TestExecutorShutdownCancels(t *testing.T) {
 	eachExecutor(t, 1, func(t *testing.T, e *procs.Executor) {
 		gate := newGate(t)

@@ -23,7 +23,9 @@ type mapJob[In, Out any] struct {
 	chunk  int
 	single bool // chunk is 1: tasks of one argument
 	pieces int32
-	begin  int32              // the next piece
+	begin  int32   // the next piece
+	w      *worker // where the last piece begun was put, for a Map of one
+	seq    uint64
 	left   int32              // pieces not finished
 	err    error              // the first in order of arrival
 	ready  []encoded          // nil, or the pieces: see prepare
@@ -195,7 +197,7 @@ func asBytes[T any](s []T) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*int(unsafe.Sizeof(t)))
 }
 
-func (m *mapJob[In, Out]) placed(int32, *worker, uint64) {}
+func (m *mapJob[In, Out]) placed(_ int32, w *worker, seq uint64) { m.w, m.seq = w, seq }
 
 func (m *mapJob[In, Out]) finish(piece int32, payload []byte, w *wire, err error) {
 	if err == nil {
@@ -246,19 +248,32 @@ func (m *mapJob[In, Out]) badResult(i int, err error) error {
 	return fmt.Errorf("procs: result %d of %s: %w", i, m.fn.fname, err)
 }
 
+// begun reports whether a worker has begun the only piece. Of several, it is
+// enough that one was handed to a worker: where each of them is, nobody notes.
 func (m *mapJob[In, Out]) begun() bool {
 	m.pool.mu.Lock()
 	defer m.pool.mu.Unlock()
+	if m.pieces == 1 {
+		return m.pool.pieceBegun(m.w, m.seq)
+	}
 	return m.begin > 0
 }
 
-// cancel stops every piece that is not finished.
+// cancel stops every piece that is not finished. Without force it only cancels
+// a Map that was not begun.
 func (m *mapJob[In, Out]) cancel(force bool) bool {
 	p := m.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if m.f.Done() {
 		return m.f.Cancelled()
+	}
+	if m.pieces == 1 && m.begin == 1 {
+		removed, stopping := p.takeBack(m, 0, m.w, m.seq, force)
+		if removed {
+			p.fail(ticket{job: m}, ErrCancelled)
+		}
+		return removed || stopping
 	}
 	if !force && m.begin > 0 {
 		return false

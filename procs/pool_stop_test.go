@@ -56,10 +56,15 @@ func TestPoolStops(t *testing.T) {
 			t.Fatal(err)
 		}
 		call := &ApplyAsync(p, testNap, time.Hour).f
+		behind := &MapAsync(p, testNap, []time.Duration{time.Hour, time.Hour}, Chunk(2)).f
+		chunk := &MapAsync(p, testNap, []time.Duration{time.Hour, time.Hour}, Chunk(2)).f
 		all := &MapAsync(p, testNap, []time.Duration{time.Hour, time.Hour, time.Hour}, Chunk(1)).f
 		eventually(t, "the call runs", call.Running)
 		if call.Cancel() {
 			t.Error("a call that runs was cancelled")
+		}
+		if behind.Running() || !behind.Cancel() || behind.Err(soon(t)) != ErrCancelled {
+			t.Error("a chunk behind a call runs, or cannot be cancelled")
 		}
 		for range 2 {
 			if !call.Stop() {
@@ -68,6 +73,10 @@ func TestPoolStops(t *testing.T) {
 		}
 		if err := call.Err(soon(t)); err != ErrCancelled {
 			t.Error(err)
+		}
+		eventually(t, "the chunk runs", chunk.Running)
+		if chunk.Cancel() || !chunk.Stop() || chunk.Err(soon(t)) != ErrCancelled {
+			t.Error("a chunk that runs was cancelled, or cannot be stopped")
 		}
 		eventually(t, "the Map runs", all.Running)
 		if all.Cancel() {
