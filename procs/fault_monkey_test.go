@@ -86,8 +86,8 @@ func monkey(t *testing.T, seed uint64) {
 	var users sync.WaitGroup
 	for range 1 + r.IntN(4) {
 		u := &poolUser{Pool: p, r: rand.New(rand.NewPCG(seed, r.Uint64())), ctx: ctx, report: report, many: 1000}
-		if config.MaxTasksPerChild > 0 {
-			u.many = 30 // or it takes too many processes
+		if n := config.MaxTasksPerChild; n > 0 {
+			u.many = 5 * n // or it takes too many processes
 		}
 		users.Go(func() {
 			for range 20 {
