@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"switchyard/procs/internal/proctest/wait"
+	"switchyard/procs/internal/taskring"
 )
 
 var poolState1 int // what an initializer leaves in a worker
@@ -774,4 +775,26 @@ func TestPoolApplyAmongKills(t *testing.T) {
 		t.Errorf("%d callbacks for %d calls", n, 3*rounds)
 	}
 	t.Logf("%d tasks died with their worker", died.Load())
+}
+
+// Workers that start slowly, and may do one task each, keep it until they are
+// up: if those that are not up lost theirs to one another, each would end
+// without having done any, and so would its successor.
+func TestPoolSlowStarts(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 3, MaxTasksPerChild: 1, Initializer: NewInitializer(testNap, 3*taskring.NapLimit)})
+	const tasks = 6
+	var rs []*AsyncResult[int]
+	for range tasks {
+		rs = append(rs, ApplyAsync(p, testSquare, 7))
+	}
+	for i, r := range rs {
+		if v, err := r.Get(soon(t)); v != 49 || err != nil {
+			t.Fatalf("%d of %d: %d %v", i, tasks, v, err)
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if most := tasks + p.target; p.count > most {
+		t.Errorf("%d workers were started for %d tasks, want %d at most", p.count, tasks, most)
+	}
 }

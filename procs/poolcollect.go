@@ -318,7 +318,9 @@ func (p *Pool) requeueUnbegun(w *worker, n int) {
 
 // rescue looks, about every NapLimit, for workers that have not begun the tasks
 // that they had the last time: their process was stopped, or does not get to
-// its start. Their tasks go to other workers. Workers that have come meanwhile,
+// its start. Their tasks go to other workers, if one is up that can take them:
+// where starts take long, those that are not up would lose theirs to one
+// another, and end for it if they may do only so many. Workers that have come,
 // or go on, and have nothing to do take what others have not begun, which may
 // be behind a task that waits for it.
 func (p *Pool) rescue() {
@@ -341,7 +343,7 @@ func (p *Pool) rescue() {
 		case w.state == workerStuck && (w.mark.passed != was.passed || e != nil && e.task.Claimed()):
 			w.become(workerServing)
 		}
-		able = able || w.state == workerServing
+		able = able || w.state == workerServing && w.ring.Ready()
 	}
 	p.scratch = nil // it may be as long as the longest arguments ever
 	if able {

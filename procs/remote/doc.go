@@ -31,8 +31,8 @@
 //     server is the right one: use TLS, or a tunnel, beyond one machine. Who
 //     knows the key can have all functions of all workers run.
 //   - A worker listens at a free port of the address from which it reaches the
-//     server, for lines of pools of the lane AtMostOnce: a task that goes over
-//     one takes two thirds of the time, and nothing of the server. Both sides
+//     server, for lines of pools of the lane AtMostOnce: a lone task that goes
+//     over one takes half of the time, and nothing of the server. Both sides
 //     prove that they know the key. Where a pool cannot reach the worker, with
 //     TLS or NoAuth, or if Config.ServerOnly says so, all goes through the
 //     server.
