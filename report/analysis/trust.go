@@ -37,6 +37,7 @@ type Warning struct {
 	Effect    string
 	Remedy    string
 	Cells     []*results.Cell // that it touches, when it touches only some
+	Unquiet   bool            // whether it says that the machine was not quiet
 }
 
 // Trust says how far the numbers can be believed, and why not further.
@@ -45,10 +46,19 @@ type Trust struct {
 	Reasons []Warning
 }
 
-// trust turns the warnings into a level.
+// trust turns the warnings into a level. That the machine was not quiet is one
+// caution, however many instruments have seen it: what others take of the CPUs
+// slows the canary as well, disturbs the block, and is a drift if it stays.
 func trust(ws []Warning) Trust {
 	var grades [3]int
+	unquiet := false
 	for _, w := range ws {
+		if w.Unquiet && w.Grade == Caution {
+			if unquiet {
+				continue
+			}
+			unquiet = true
+		}
 		grades[w.Grade]++
 	}
 	t := Trust{Level: "high", Reasons: ws}
@@ -154,7 +164,7 @@ func warnFewResults(a *Analysis) (Warning, bool) {
 		w.Effect = fmt.Sprintf("With fewer than %d results there is no 95 %% interval, and nothing is decided.", benchlog.MinResults)
 	}
 	if len(cells) > 0 && 10*len(cells) < all { // an open loop that was disturbed loses that result
-		w.Grade = Caution
+		w.Grade = Notice // it takes nothing from what the others say
 		w.Title = fmt.Sprintf("%s with fewer than %d results", format.Count(len(cells), "cell"), benchlog.MinResults)
 		w.Effect = "These have no 95 % interval, and are not decided. The others are."
 	}
@@ -188,8 +198,9 @@ func warnDisturbed(a *Analysis) (Warning, bool) {
 	return Warning{
 		ID: "disturbed", Grade: grade, Title: fmt.Sprintf("%d of %s disturbed", n, format.Count(len(a.Blocks), "block")),
 		Value: fmt.Sprintf("%d of %d", n, len(a.Blocks)), Threshold: "0",
-		Effect: "Something else ran on the machine. Such a block is run again if there is time; its results stay in the sample and widen it.",
-		Remedy: "Stop other programs, or run on a machine of its own.",
+		Effect:  "Something else ran on the machine. Such a block is run again if there is time; its results stay in the sample and widen it.",
+		Remedy:  "Stop other programs, or run on a machine of its own.",
+		Unquiet: true,
 	}, n > 0
 }
 
@@ -215,6 +226,7 @@ func warnOthers(a *Analysis) (Warning, bool) {
 		Threshold: fmt.Sprintf("%.0f %%", benchlog.OthersWarn),
 		Effect:    "Models shared the processors with it, those of many threads or processes more than others.",
 		Remedy:    "Stop other programs, or run on a machine of its own.",
+		Unquiet:   true,
 	}, worst > benchlog.OthersWarn
 }
 
@@ -224,8 +236,9 @@ func warnPressure(a *Analysis) (Warning, bool) {
 	return Warning{
 		ID: "pressure", Grade: Caution, Title: "tasks waited for memory or a disk",
 		Value: fmt.Sprintf("for memory in %.1f %% of the time, for a disk in %.1f %%", memory, disk), Threshold: fmt.Sprintf("%.0f %%", benchlog.PressureWarns),
-		Effect: "The kernel was looking for memory, or something wrote much: pauses that no model made.",
-		Remedy: "Stop other programs, or run on a machine with more memory.",
+		Effect:  "The kernel was looking for memory, or something wrote much: pauses that no model made.",
+		Remedy:  "Stop other programs, or run on a machine with more memory.",
+		Unquiet: true,
 	}, max(memory, disk) > benchlog.PressureWarns
 }
 
@@ -263,8 +276,9 @@ func warnSteal(a *Analysis) (Warning, bool) {
 	worst := worstBlock(a, func(b results.Block) float64 { return b.Steal })
 	return Warning{
 		ID: "steal", Grade: Caution, Title: fmt.Sprintf("steal up to %.1f %%", worst), Value: fmt.Sprintf("%.1f %%", worst), Threshold: fmt.Sprintf("%.0f %%", benchlog.StealWarns),
-		Effect: "The hypervisor gave the processor to other guests while we measured.",
-		Remedy: "A dedicated machine, or more results at another hour.",
+		Effect:  "The hypervisor gave the processor to other guests while we measured.",
+		Remedy:  "A dedicated machine, or more results at another hour.",
+		Unquiet: true,
 	}, worst > benchlog.StealWarns
 }
 
@@ -273,8 +287,9 @@ func warnCanary(a *Analysis) (Warning, bool) {
 	worst := worstBlock(a, func(b results.Block) float64 { return b.Slowdown() })
 	return Warning{
 		ID: "canary", Grade: Caution, Title: "the canary slowed down", Value: format.Ratio(worst) + " of its base time", Threshold: format.Ratio(benchlog.CanaryWarns),
-		Effect: "The same fixed work took longer at some blocks: frequency, heat or neighbours changed.",
-		Remedy: "Fix the processor's frequency; stop other programs.",
+		Effect:  "The same fixed work took longer at some blocks: frequency, heat or neighbours changed.",
+		Remedy:  "Fix the processor's frequency; stop other programs.",
+		Unquiet: true,
 	}, worst > benchlog.CanaryWarns
 }
 
@@ -350,8 +365,9 @@ func warnTrend(a *Analysis) (Warning, bool) {
 	return Warning{
 		ID: "order", Grade: Caution, Title: "results drift with run order", Value: fmt.Sprintf("%+.1f %% from first to last third of %d passes", 100*t, n),
 		Threshold: "±" + format.Percent(benchlog.TrendWarns),
-		Effect:    "The machine got faster or slower during the a. Random order inside blocks spreads this over all models.",
+		Effect:    "The machine got faster or slower during the run. Random order inside blocks spreads this over all models.",
 		Remedy:    "Let the machine warm up and cool down; more blocks.",
+		Unquiet:   true,
 	}, n >= TrendPasses && math.Abs(t) > benchlog.TrendWarns
 }
 

@@ -142,10 +142,14 @@ func TestTrustLevels(t *testing.T) {
 	for grades, want := range map[string]string{
 		"": "high", "n": "high", "nn": "high", "nnn": "moderate", "nnnn": "moderate",
 		"c": "moderate", "cc": "moderate", "ccnnnn": "moderate", "ccc": "low", "g": "low", "gn": "low",
+		"u": "moderate", "uuuuu": "moderate", "ucuu": "moderate", "cuuc": "low", "ug": "low", "uU": "low",
 	} {
 		var ws []Warning
 		for _, g := range grades {
-			ws = append(ws, Warning{Grade: map[rune]Grade{'n': Notice, 'c': Caution, 'g': Grave}[g]})
+			ws = append(ws, Warning{
+				Grade:   map[rune]Grade{'n': Notice, 'c': Caution, 'u': Caution, 'g': Grave, 'U': Grave}[g],
+				Unquiet: g == 'u' || g == 'U',
+			})
 		}
 		if got := trust(ws); got.Level != want || len(got.Reasons) != len(ws) {
 			t.Errorf("%q: trust %s, want %s", grades, got.Level, want)
@@ -215,7 +219,7 @@ func TestWarningsAtTheirThresholds(t *testing.T) {
 // A few cells with too few results are undecided alone; many make the run an
 // indication.
 func TestFewCellsWithFewResults(t *testing.T) {
-	for few, want := range map[int]Grade{0: Notice, 1: Caution, 2: Grave} {
+	for few, want := range map[int]Grade{0: Notice, 1: Notice, 2: Grave} {
 		text := ""
 		for i := range 20 {
 			for range 6 {
