@@ -88,13 +88,13 @@
 // where you are (with -benchtime=20000x; medians of three):
 //
 //	                             server   worker     pool   server's IO
-//	AtMostOnce, one in flight         -    74 us    78 us             -
-//	AtMostOnce, 64 in flight          -     6 us     8 us             -
-//	  ServerOnly, one            119 us    83 us    91 us       0.48 KB
-//	  ServerOnly, 64               4 us     6 us     6 us       0.19 KB
-//	AtLeastOnce, one in flight   261 us   177 us   147 us        1.8 KB
-//	AtLeastOnce, 64 in flight     10 us     8 us     8 us       0.28 KB
-//	Queue, 16 at the same time    80 us        -    70 us        0.9 KB
+//	AtMostOnce, one in flight         -    38 us    40 us             -
+//	AtMostOnce, 64 in flight          -     6 us     7 us             -
+//	  ServerOnly, one            139 us   101 us   108 us       0.47 KB
+//	  ServerOnly, 64             4.5 us     6 us     7 us       0.18 KB
+//	AtLeastOnce, one in flight   324 us   224 us   202 us        1.8 KB
+//	AtLeastOnce, 64 in flight     11 us    10 us     8 us       0.28 KB
+//	Queue, 16 at the same time    76 us        -    67 us        0.9 KB
 //
 // One in flight is the most: all have to be woken for each message, and nothing
 // travels together. Where there are many tasks per second there are many in
@@ -104,8 +104,8 @@
 //   - Processors of workers: R x (T + 10 us). A task should be ten times as
 //     long as the columns together, 0.2 ms or 0.3 ms: use Map, with
 //     procs.Chunk, for shorter ones.
-//   - Processors of servers: nothing over lines, else R x 4 us, or R x 10 us in
-//     the durable lane: one carries 250,000 or 100,000 small tasks per second.
+//   - Processors of servers: nothing over lines, else R x 5 us, or R x 11 us in
+//     the durable lane: one carries 200,000 or 90,000 small tasks per second.
 //   - Network of servers: nothing over lines, else R x (0.18 KB + 2A + 2B),
 //     since what comes in goes out again; with their disk, R x (0.28 KB + 3A +
 //     3B) in the durable lane. A message of many kilobytes is limited by this
@@ -121,8 +121,8 @@
 // the workers. A cluster spreads the leaders over its servers.
 //
 // For example 200,000 tasks per second of 5 ms, 1 KB in and 100 bytes out, in
-// the durable lane: 1002 processors of workers (200,000 x 5.01 ms), two of
-// servers (200,000 x 10 us), so two shards, but 720 MB/s of network and disk
+// the durable lane: 1002 processors of workers (200,000 x 5.01 ms), 2.2 of
+// servers (200,000 x 11 us), so three shards, but 720 MB/s of network and disk
 // (200,000 x 3.6 KB), so four, on as many machines of 10 Gbit/s; and if all
 // workers are away for an hour, 940 GB on disk (720 million x 1.3 KB).
 //
