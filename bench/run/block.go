@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"switchyard/bench"
@@ -87,9 +86,6 @@ func (r *Run) sessionOf(block int) int {
 // sessionPause is how long the machine is left alone between two sessions.
 const sessionPause = 5 * time.Second
 
-// pauses returns how long the machine is left alone between sessions.
-func (r *Run) pauses() time.Duration { return time.Duration(max(r.Sessions, 1)-1) * sessionPause }
-
 func pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
@@ -115,43 +111,6 @@ func (r *Run) sitting(ctx context.Context, session int) error {
 // were asked for: they were shortened for it, or others left out.
 func (r *Run) filling() bool {
 	return r.Budget > 0 && (r.Benchtime < r.asked || len(r.leftOut) > 0)
-}
-
-// timeFor reports whether the budget holds n more blocks.
-func (r *Run) timeFor(n int) bool {
-	return r.Budget <= 0 || r.left() > time.Duration(n)*r.blockCost()
-}
-
-// blockCost estimates what a block takes.
-func (r *Run) blockCost() (block time.Duration) {
-	for _, s := range r.cases {
-		if !s.excluded {
-			block += r.cost(s)
-		}
-	}
-	return block
-}
-
-// cost estimates what a result of a case takes, by how the last block went.
-func (r *Run) cost(s *caseState) time.Duration {
-	return time.Duration(r.pace * float64(s.Overhead+timed(s.Timed)))
-}
-
-// fits reports whether the budget holds one more result of the case, with all
-// builds of it.
-func (r *Run) fits(c benchlog.Case) bool {
-	var all time.Duration
-	for _, s := range r.cases {
-		if !s.excluded && anyBuild(s.Case) == anyBuild(c) {
-			all += r.cost(s)
-		}
-	}
-	return r.Budget <= 0 || all <= r.left()
-}
-
-// anyFits reports whether the budget holds one more result.
-func (r *Run) anyFits() bool {
-	return r.Budget <= 0 || slices.ContainsFunc(r.cases, func(s *caseState) bool { return !s.excluded && r.fits(s.Case) })
 }
 
 // block measures every case once that the budget holds, and returns the note

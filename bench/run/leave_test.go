@@ -148,6 +148,30 @@ func TestLeaveOut(t *testing.T) {
 	}
 }
 
+// Every case is in one lot. Long results go alone, with their group where half
+// of it is long; then cases beyond the first of each workload, from the end of
+// their curves on; then what is costly of the first ones, and these.
+func TestExpendable(t *testing.T) {
+	r := &Run{Config: Config{Workloads: curved(), Header: benchlog.Header{Lanes: []int{2}, Count: 6, Budget: 126 * time.Second}}, share: time.Second}
+	r.rank()
+	cases, _ := plan(r.Workloads, threeModels, r.Lanes)
+	for _, c := range cases {
+		r.cases = append(r.cases, &caseState{Case: c})
+	}
+	long := map[string]time.Duration{
+		"A/n=1/model=process-2": 12 * time.Second, "B/n=2/model=process-2": 11 * time.Second, "B/n=2/model=goroutine-2": 11 * time.Second,
+		"A/n=3/model=process-2": 5 * time.Second, "C/model=greenlet-2": 5 * time.Second,
+	}
+	var got []string
+	for _, l := range r.expendable(r.cases, func(s *caseState) time.Duration { return max(long[s.Case.String()], time.Second) }) {
+		got = append(got, fmt.Sprintf("%d of %s", len(l.cells), groupOf(l.cells[0].Case)))
+	}
+	want := []string{"1 of A/n=1-2", "3 of B/n=2-2", "3 of A/n=4-2", "3 of A/n=3-2", "3 of A/n=2-2", "1 of C-2", "3 of B/n=1-2", "2 of A/n=1-2", "2 of C-2"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // The reason says what a case would take.
 func TestLeaveOutReason(t *testing.T) {
 	r, _, told := short(t, 18*time.Second, 1, map[string]time.Duration{"C/model=process-2": 1600 * time.Millisecond}, nil)

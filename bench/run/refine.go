@@ -1,9 +1,7 @@
 package run
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -21,37 +19,12 @@ import (
 // the question is about; the two that are left are cases of all blocks, as
 // those of the plan are. What was tried besides decides nothing else.
 
-// bracketWidth is how far apart, as a factor, the ends of a bracket may be.
-const bracketWidth = 1.25
-
 // near is the difference of two models, as the logarithm of a ratio, that a few
 // results do not tell from none: the crossing is close by.
 const near = 0.04
 
 // mostTries is how often a size is tried whose difference is not great.
 const mostTries = 3
-
-// A question is where a model begins or ceases to be better than another; or,
-// without another, to keep the limit of latency.
-type question struct {
-	w     benchlog.WorkloadInfo
-	key   string          // what is refined
-	fixed benchlog.Params // the other parameters
-	lane  int
-	a, b  benchlog.Model
-}
-
-// models returns those that must be measured to answer it.
-func (q question) models() []benchlog.Model {
-	if q.b == "" {
-		return []benchlog.Model{q.a}
-	}
-	return []benchlog.Model{q.a, q.b}
-}
-
-func (q question) at(p benchlog.Params, m benchlog.Model) benchlog.Case {
-	return benchlog.Case{Workload: q.w.Name, Params: p, Model: m, CPUs: q.lane}
-}
 
 // A refiner finds brackets.
 type refiner struct {
@@ -152,80 +125,6 @@ func (r *Run) info(workload string) (info benchlog.WorkloadInfo) {
 	return info
 }
 
-// questions lists what is asked of the plan's workloads: of every model against
-// the baselines, whether it pays, and against the others, which of them is
-// better; of open loops, up to which rate it keeps the limit.
-func (f *refiner) questions() (all []question) {
-	declared := func(m benchlog.Model) (info benchlog.ModelInfo) {
-		if i := slices.IndexFunc(f.Declared, func(d benchlog.ModelInfo) bool { return d.Name == m }); i >= 0 {
-			info = f.Declared[i]
-		}
-		return info
-	}
-	baseline := func(m benchlog.Model) bool { return declared(m).Baseline }
-	peer := func(m benchlog.Model) bool { return declared(m).Beside != "" }
-	var pays, better []question
-	for _, q := range f.curves() {
-		for i, a := range f.Models {
-			if peer(a) {
-				continue // shown, and not in the competition
-			}
-			if q.a = a; q.w.Open {
-				pays = append(pays, q)
-				continue
-			}
-			for k, b := range f.Models {
-				switch q.b = b; {
-				case baseline(a), i == k, peer(b):
-				case baseline(b):
-					pays = append(pays, q)
-				case k < i:
-					better = append(better, q)
-				}
-			}
-		}
-	}
-	return append(pays, better...)
-}
-
-// curves returns the questions without their models.
-func (f *refiner) curves() (all []question) {
-	for _, w := range f.Workloads {
-		for _, key := range w.Refine {
-			var seen []benchlog.Params
-			for _, p := range w.Cases {
-				_, fixed, ok := p.Cut(key)
-				if !ok || slices.Contains(seen, fixed) {
-					continue
-				}
-				seen = append(seen, fixed)
-				for _, lane := range f.Lanes {
-					all = append(all, question{w: w, key: key, fixed: fixed, lane: lane})
-				}
-			}
-		}
-	}
-	return all
-}
-
-// A rung is a size at which a question is decided.
-type rung struct {
-	p     benchlog.Params
-	size  float64
-	lead  float64 // above 0: the model is better, or keeps the limit; by so much, as a logarithm
-	tries int
-}
-
-func (q question) rung(f *refiner, p benchlog.Params) (r rung, known bool) {
-	r.p = p
-	r.size, _ = p.Size(q.key)
-	r.lead, known = f.lead(q, p)
-	if a := f.tried[q.at(p, q.a)]; a != nil {
-		r.tries = len(a.ns)
-	}
-	return r, known
-}
-
 // answer narrows every crossing of a question, as long as there is time.
 func (f *refiner) answer(ctx context.Context, q question) error {
 	// Models that are close at every size do not cross: they are alike.
@@ -255,123 +154,6 @@ func (f *refiner) answer(ctx context.Context, q question) error {
 		}
 	}
 	return nil
-}
-
-// brackets returns the neighbours among the known sizes of a question between
-// which its answer changes.
-func (f *refiner) brackets(q question) (all [][2]rung) {
-	// The ends of a bracket lie close by it, and are no doubtful sizes.
-	rungs := slices.DeleteFunc(f.rungs(q), func(r rung) bool { return math.Abs(r.lead) < near && !f.had[q.at(r.p, q.a)] })
-	for i := 1; i < len(rungs); i++ {
-		if rungs[i-1].lead*rungs[i].lead < 0 {
-			all = append(all, [2]rung{rungs[i-1], rungs[i]})
-		}
-	}
-	return all
-}
-
-// rungs returns the sizes at which the question is known, ascending.
-func (f *refiner) rungs(q question) (all []rung) {
-	for c := range f.tried {
-		if _, fixed, ok := c.Params.Cut(q.key); !ok || fixed != q.fixed || c != q.at(c.Params, q.a) {
-			continue
-		}
-		if r, known := q.rung(f, c.Params); known {
-			all = append(all, r)
-		}
-	}
-	slices.SortFunc(all, func(a, b rung) int { return cmp.Compare(a.size, b.size) })
-	return all
-}
-
-// narrow divides a bracket until it is close: at first where the leads of its
-// ends meet, in geometric scale, then in its middle. It stops where its time
-// does, and returns what it has.
-func (f *refiner) narrow(ctx context.Context, q question, lo, hi rung) (rung, rung, error) {
-	width := fitWidth
-	if q.b == "" {
-		width = bracketWidth
-	}
-	for step := 0; hi.size/lo.size > width; step++ {
-		share := 0.5
-		if to := lo.lead / (lo.lead - hi.lead); step < 2 && !math.IsNaN(to) {
-			share = min(max(to, 0.1), 0.9)
-		}
-		mid, ok, err := f.try(ctx, q, lo, hi, lo.size*math.Pow(hi.size/lo.size, share))
-		switch {
-		case err != nil || !ok:
-			return lo, hi, err
-		case q.b != "" && math.Abs(mid.lead) < near:
-			width = math.Inf(1) // here it is
-		case mid.lead*lo.lead > 0:
-			lo = mid
-		default:
-			hi = mid
-		}
-	}
-	if q.b == "" || hi.size/lo.size <= bracketWidth {
-		return lo, hi, nil
-	}
-	return f.enclose(ctx, q, lo, hi)
-}
-
-// fitWidth is how far apart, as a factor, sizes may be for a straight line in
-// double logarithmic scale.
-const fitWidth = 2.0
-
-// enclose lays a close bracket round the point where a line through all that
-// was tried says that the models meet, and lays it anew as long as its own ends
-// put that point to one side.
-func (f *refiner) enclose(ctx context.Context, q question, lo, hi rung) (rung, rung, error) {
-	half := math.Sqrt(bracketWidth) * 0.99 // rounded, it is still no wider
-	center := f.meet(q, lo, hi)
-	below, above := lo, hi
-	for range 3 {
-		var err error
-		if below, err = f.end(ctx, q, lo, hi, center/half); err != nil {
-			return lo, hi, err
-		}
-		if above, err = f.end(ctx, q, lo, hi, center*half); err != nil {
-			return lo, hi, err
-		}
-		was := math.Sqrt(below.size * above.size)
-		if center = f.meet(q, below, above); math.Abs(math.Log(center/was)) < 0.05 {
-			break
-		}
-	}
-	return below, above, nil
-}
-
-// end tries a size as an end of a bracket. Where there is none, or no time for
-// it, the old end is the best there is.
-func (f *refiner) end(ctx context.Context, q question, lo, hi rung, size float64) (rung, error) {
-	r, ok, err := f.try(ctx, q, lo, hi, size)
-	switch {
-	case ok || err != nil:
-		return r, err
-	case size*size < lo.size*hi.size:
-		return lo, nil
-	}
-	return hi, nil
-}
-
-// meet returns where the models meet by a line through what was tried at two
-// sizes, between them, and a little beyond.
-func (f *refiner) meet(q question, lo, hi rung) float64 {
-	var n, x, y, xx, xy float64
-	for _, r := range f.rungs(q) {
-		if r.size < lo.size/1.2 || r.size > hi.size*1.2 {
-			continue
-		}
-		w, lx := float64(r.tries), math.Log(r.size)
-		n, x, y, xx, xy = n+w, x+w*lx, y+w*r.lead, xx+w*lx*lx, xy+w*lx*r.lead
-	}
-	slope := (n*xy - x*y) / (n*xx - x*x)
-	at := math.Exp((x - y/slope) / n)
-	if !(at > lo.size/1.2 && at < hi.size*1.2) { // NaN too
-		return math.Sqrt(lo.size * hi.size)
-	}
-	return at
 }
 
 // try tries a size of a question, if it lies between two others, and if there
@@ -488,30 +270,6 @@ func (f *refiner) keep(c benchlog.Case) error {
 	f.done++
 	f.left -= time.Duration(f.Count) * f.cost(s)
 	return nil
-}
-
-// lead returns by how much a model leads at a point, as a logarithm; known says
-// whether the calls so far tell.
-func (f *refiner) lead(q question, p benchlog.Params) (lead float64, known bool) {
-	a := f.tried[q.at(p, q.a)]
-	if a == nil {
-		return 0, false
-	}
-	if q.b != "" {
-		b := f.tried[q.at(p, q.b)]
-		if b == nil || len(a.ns) == 0 || len(b.ns) == 0 || a.err != nil || b.err != nil {
-			return 0, false
-		}
-		return math.Log(median(b.ns) / median(a.ns)), true
-	}
-	var void *bench.VoidError
-	switch {
-	case errors.As(a.err, &void):
-		return math.Inf(-1), true
-	case a.err != nil || len(a.ns) == 0:
-		return 0, false
-	}
-	return math.Log(float64(f.P99Limit) / median(a.ns)), true
 }
 
 func median(values []float64) float64 {
