@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"switchyard/bench/benchlog"
@@ -130,4 +131,27 @@ func choose(what string, known []string, names string) ([]string, error) {
 // fields returns the names of a list, which '|', ',' or spaces separate.
 func fields(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == '|' || r == ',' || r == ' ' })
+}
+
+// chooseLanes returns the sizes of CPU set, smallest first. Beside "all", those
+// that this machine has not are left out: "1,2,4,all" is good anywhere.
+func chooseLanes(text string, all int) ([]int, error) {
+	var lanes []int
+	fields := strings.Split(text, ",")
+	rest := slices.ContainsFunc(fields, func(f string) bool { return strings.TrimSpace(f) == "all" })
+	for _, field := range fields {
+		n, err := strconv.Atoi(strings.TrimSpace(field))
+		if strings.TrimSpace(field) == "all" {
+			n, err = all, nil
+		}
+		if err == nil && n > all && rest {
+			continue
+		}
+		if err != nil || n < 1 || n > all {
+			return nil, usageErrorf("--cpu %q: want \"all\" or a number of CPUs from 1 to %d", field, all)
+		}
+		lanes = append(lanes, n)
+	}
+	slices.Sort(lanes)
+	return slices.Compact(lanes), nil
 }
