@@ -127,7 +127,7 @@ func TestForeignUnits(t *testing.T) {
 	// and there is no latency.
 	run := read(t, strings.Repeat("BenchmarkX 1 100 ns/op 7 ops/s 5 p99-ns 3 peak-RSS-bytes\n", 6))
 	cell := run.Cases()[0].Cells[""]
-	sample := func(m analysis.Metric) []float64 { return Analyze(run).Case(cell.Case, m).Entry("").Sample.Values() }
+	sample := func(m analysis.Metric) []float64 { return Analyze(run).ByCase[cell.Case][m].Entry("").Sample.Values() }
 	if s := sample(analysis.Throughput); len(s) != 6 || s[0] != 1e7 {
 		t.Errorf("throughput %v", s)
 	}
@@ -136,7 +136,7 @@ func TestForeignUnits(t *testing.T) {
 			t.Errorf("%s: %v", m.Name, s)
 		}
 	}
-	if s := Analyze(run).Summary(cell, "p99-ns"); s.N != 0 {
+	if s := Analyze(run).Sums[cell]["p99-ns"]; s.N != 0 {
 		t.Errorf("a latency of 5 ns: %+v", s)
 	}
 	text.Reset()

@@ -30,7 +30,7 @@ func TestFailedCellShowsNoNumber(t *testing.T) {
 		text += "BenchmarkX/model=a-2 10 100 ns/op\nBenchmarkX/model=b-2 10 200 ns/op\n"
 	}
 	run := read(t, text+"--- FAIL: BenchmarkX/model=a-2\n    wrong answer\n")
-	r := Analyze(run).Case(run.Workloads[0].Cases[0], analysis.Throughput)
+	r := Analyze(run).ByCase[run.Workloads[0].Cases[0]][analysis.Throughput]
 	if e := r.Entry("a"); e.Relation != analysis.Absent || len(e.Sample) != 0 {
 		t.Errorf("the failed model has an entry: %+v", e)
 	}

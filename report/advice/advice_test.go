@@ -282,7 +282,7 @@ func TestKeptRuns(t *testing.T) {
 						if m.Why == "" && (!(m.Lo <= m.Center && m.Center <= m.Hi) || m.Lo <= 0) {
 							t.Errorf("%+v: %s %v in %v to %v", q, m.Model, m.Center, m.Lo, m.Hi)
 						}
-						if exact && math.Abs(m.Center*a.Summary(cell(), "ops/s").Center/1e9-1) > 1e-9 {
+						if exact && math.Abs(m.Center*a.Sums[cell()]["ops/s"].Center/1e9-1) > 1e-9 {
 							t.Errorf("%+v: %s has %v at a measured point", q, m.Model, m.Center)
 						}
 					}

@@ -38,7 +38,7 @@ func (src *source) shown() string {
 
 // value is what a cell has in that unit, and whether it has anything.
 func (src *source) value(a *analysis.Analysis, c *results.Cell) (analysis.Summary, bool) {
-	sum := a.Summary(c, src.unit)
+	sum := a.Sums[c][src.unit]
 	if src.per && sum.Bounded() { // else it is not used
 		sum.Center, sum.Lo, sum.Hi = 1e9/sum.Center, 1e9/sum.Hi, 1e9/sum.Lo
 	}
@@ -145,12 +145,8 @@ func (src *source) cell(a *analysis.Analysis, p *point, model string) (out Table
 
 // beside reports whether a model is only shown.
 func beside(run *results.Run, model string) bool {
-	for _, m := range run.File.Models {
-		if string(m.Name) == model {
-			return m.Baseline || m.Beside != ""
-		}
-	}
-	return false
+	m := run.Model(model)
+	return m.Baseline || m.Beside != ""
 }
 
 // number returns the value of a parameter, NaN if it is none.

@@ -10,6 +10,7 @@ import (
 // show it and answer by it.
 type Table struct {
 	Ask      string // the part of a question that it answers: "task", "io", "payload", "wait" or "memory"
+	Title    string
 	Workload string
 	Key      string // the parameter along which it runs
 	On       string // its number of CPUs, the largest; "" if there is no other
@@ -43,6 +44,12 @@ type TableCell struct {
 	Skipped        string // why this size is not possible
 }
 
+// titles are what the curves are called, by what they are asked.
+var titles = map[string]string{
+	"task": "Computing: time per task", "io": "Waiting: time per task, by the share of it that is waiting",
+	"payload": "Messages: time per round trip", "wait": "Many at once: CPU time per wait", "memory": "Many at once: memory of all",
+}
+
 // Tables returns the curves that questions are asked of. Of those with the same
 // Ask the first counts that has all models' estimates.
 func Tables(a *analysis.Analysis) []Table {
@@ -54,7 +61,7 @@ func Tables(a *analysis.Analysis) []Table {
 }
 
 func tableOf(a *analysis.Analysis, ask string, src source) Table {
-	t := Table{Ask: ask, Workload: src.workload, Key: src.key, Unit: src.shown()}
+	t := Table{Ask: ask, Title: titles[ask], Workload: src.workload, Key: src.key, Unit: src.shown()}
 	g := curveOf(a.Run, src.workload, src.key, src.fixed)
 	if g == nil {
 		return t

@@ -27,10 +27,10 @@ type Analysis struct {
 	Foreign      []Metric                      // of the cells of other tools, beside time per op
 	Takeaways    map[*results.Workload][]string
 
-	byCase     map[*results.Case]map[string]*Ranking // by metric ID
-	byWorkload map[*results.Workload]map[string]*Ranking
-	overall    map[string]*Ranking
-	sums       map[*results.Cell]map[string]Summary // by unit
+	ByCase     map[*results.Case]map[Metric]*Ranking
+	ByWorkload map[*results.Workload]map[Metric]*Ranking // over its cases
+	Overall    map[Metric]*Ranking                       // over all workloads
+	Sums       map[*results.Cell]map[string]Summary      // by unit as written in the file; its N is 0 when there is none
 
 	said  map[string]*said    // by an earlier run, by kind of work
 	picks map[string][]string // likewise, by metric ID
@@ -41,14 +41,20 @@ func Of(run *results.Run) *Analysis {
 	a := &Analysis{
 		Run:        run,
 		Foreign:    foreignMetrics(run),
-		byCase:     map[*results.Case]map[string]*Ranking{},
-		byWorkload: map[*results.Workload]map[string]*Ranking{},
-		overall:    map[string]*Ranking{},
-		sums:       map[*results.Cell]map[string]Summary{},
+		ByCase:     map[*results.Case]map[Metric]*Ranking{},
+		ByWorkload: map[*results.Workload]map[Metric]*Ranking{},
+		Overall:    map[Metric]*Ranking{},
+		Sums:       map[*results.Cell]map[string]Summary{},
 		Takeaways:  map[*results.Workload][]string{},
 	}
+	for _, w := range run.Workloads {
+		a.ByWorkload[w] = map[Metric]*Ranking{}
+		for _, c := range w.Cases {
+			a.ByCase[c] = map[Metric]*Ranking{}
+		}
+	}
 	for _, cell := range run.Usable() {
-		a.sums[cell] = summaries(run, cell)
+		a.Sums[cell] = summaries(run, cell)
 	}
 	a.said, a.picks = earlier(run)
 	for _, m := range append(slices.Clone(Metrics), a.Foreign...) {
@@ -61,6 +67,9 @@ func Of(run *results.Run) *Analysis {
 	a.Scalings = scalings(a)
 	a.ScalingCPUs = scalingCPUs(a.Scalings)
 	a.ScalingLimit = scalingLimit(a)
+	for i := range a.Scalings {
+		a.Scalings[i].Row = a.Scalings[i].row(a.ScalingCPUs, a.ScalingLimit == "")
+	}
 	a.Warnings = warnings(a)
 	a.Verdict = verdictOf(a)
 	a.Besides = besides(a)
@@ -115,46 +124,23 @@ func (a *Analysis) rankAll(m Metric) {
 	var competing []*results.Case
 	for _, w := range a.Workloads {
 		for _, c := range w.Cases {
-			r := rankCase(a.Run, m, c)
-			put(a.byCase, c, m.ID, &r)
+			a.ByCase[c][m] = rankCase(a.Run, m, c)
 		}
 		if !w.Info.Control {
 			competing = append(competing, w.Planned()...)
 		}
-		r := a.rankOver(m, a.Models, w.Planned())
-		put(a.byWorkload, w, m.ID, &r)
+		a.ByWorkload[w][m] = a.rankOver(m, a.Models, w.Planned())
 	}
-	r := a.rankOver(m, a.Models, competing)
-	a.overall[m.ID] = &r
+	a.Overall[m] = a.rankOver(m, a.Models, competing)
 }
-
-func put[K comparable](rows map[K]map[string]*Ranking, k K, id string, r *Ranking) {
-	if rows[k] == nil {
-		rows[k] = map[string]*Ranking{}
-	}
-	rows[k][id] = r
-}
-
-// Case returns the ranking of one case in a metric.
-func (a *Analysis) Case(c *results.Case, m Metric) *Ranking { return a.byCase[c][m.ID] }
-
-// Workload returns the ranking of a workload over its cases in a metric.
-func (a *Analysis) Workload(w *results.Workload, m Metric) *Ranking { return a.byWorkload[w][m.ID] }
-
-// Overall returns the ranking of the run over all workloads in a metric.
-func (a *Analysis) Overall(m Metric) *Ranking { return a.overall[m.ID] }
 
 // sample is a model's sample of a metric in a case.
 func (a *Analysis) sample(m Metric, c *results.Case, model string) inference.Sample {
-	if r := a.byCase[c][m.ID]; r != nil && r.Entry(model) != nil {
+	if r := a.ByCase[c][m]; r != nil && r.Entry(model) != nil {
 		return r.Entry(model).Sample
 	}
 	return ranked(a.Run, m, c.Cells[model])
 }
-
-// Summary returns a cell's summary in a unit as written in the file; its N is
-// 0 when there is none.
-func (a *Analysis) Summary(c *results.Cell, unit string) Summary { return a.sums[c][unit] }
 
 // Untimed is the latency, in nanoseconds, below which none can be timed.
 func Untimed(run *results.Run) float64 {

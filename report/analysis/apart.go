@@ -107,7 +107,7 @@ func (a *apart) sentences() []string {
 		out = append(out, fmt.Sprintf("The packages differ: %s in %s, and in %s before.", counted(a.pkgCases, "case", "is", "are"), names(a.packages[1]), names(a.packages[0])))
 	}
 	if len(a.params) > 0 {
-		out = append(out, fmt.Sprintf("The parameters differ: %s other cases than before.", has(slices.Sorted(maps.Keys(a.params)))))
+		out = append(out, fmt.Sprintf("The parameters differ: %s %s other cases than before.", names(a.params), verb(len(a.params), "has", "have")))
 	}
 	if a.modelCases > 0 {
 		out = append(out, fmt.Sprintf("The models differ: %s results of %s, and of %s before.", counted(a.modelCases, "case", "has", "have"), names(a.modelsOf[1]), names(a.modelsOf[0])))
@@ -124,14 +124,9 @@ func (a *apart) sentences() []string {
 
 func cpuList(set map[int]bool) string {
 	var out []string
-	for procs := range set {
-		out = append(out, strconv.Itoa(max(procs, 1)))
+	for _, n := range slices.Sorted(maps.Keys(set)) {
+		out = append(out, strconv.Itoa(max(n, 1)))
 	}
-	slices.SortFunc(out, func(a, b string) int {
-		x, _ := strconv.Atoi(a)
-		y, _ := strconv.Atoi(b)
-		return x - y
-	})
 	return format.List(out)
 }
 
@@ -151,20 +146,12 @@ func names(set map[string]bool) string {
 
 // counted is a number of things with its verb.
 func counted(n int, noun, one, many string) string {
-	if n == 1 {
-		many = one
-	}
-	return format.Count(n, noun) + " " + many
+	return format.Count(n, noun) + " " + verb(n, one, many)
 }
 
-// has lists at most four names with their verb.
-func has(all []string) string {
-	if len(all) == 1 {
-		return all[0] + " has"
+func verb(n int, one, many string) string {
+	if n == 1 {
+		return one
 	}
-	set := map[string]bool{}
-	for _, s := range all {
-		set[s] = true
-	}
-	return names(set) + " have"
+	return many
 }

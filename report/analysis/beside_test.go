@@ -64,7 +64,7 @@ func TestPeersDoNotCompete(t *testing.T) {
 		t.Errorf("beside nobody: %+v", alone.Besides)
 	}
 	for _, w := range both.Workloads {
-		for _, e := range both.Workload(w, Throughput).Entries {
+		for _, e := range both.ByWorkload[w][Throughput].Entries {
 			if peer := strings.HasPrefix(e.Model, "x-"); peer && len(e.Sample) > 0 && e.Relation != Unranked {
 				t.Errorf("%s, %s is %d", w.Name, e.Model, e.Relation)
 			}

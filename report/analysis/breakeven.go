@@ -12,10 +12,8 @@ import (
 
 // A BreakEven answers from which size on model A is better than model B.
 type BreakEven struct {
-	Workload *results.Workload
-	Key      string // what varies: "task"
-	Fixed    string // the other parameters
-	A, B     string
+	Curve
+	A, B string
 
 	// Lo and Hi bracket the crossing: measured sizes, the last that is shown
 	// to be on its one side and the first that is shown to be on the other.
@@ -27,8 +25,6 @@ type BreakEven struct {
 
 	Text  string // the answer, one sentence
 	Short string // the same in words that do not depend on what is open: "from task = 10µs at the latest, 1.95× at 1ms"
-
-	Curve Curve
 }
 
 // An Outcome says what a break-even came to.
@@ -41,6 +37,9 @@ const (
 	Undecided                        // the intervals do not say
 	MultipleCrossings                // the ratio passes one more than once
 )
+
+// String is what an answer looks like; one that is open looks like text.
+func (o Outcome) String() string { return [...]string{"crosses", "always", "never", "", ""}[o] }
 
 // questions are the pairs of models that break-evens are asked for: each
 // against the baselines (does it pay at all) and against those before it in the
@@ -104,10 +103,7 @@ func (a *Analysis) breakEven(g Curve, x, y string) (BreakEven, bool) {
 	if len(pts) < 2 {
 		return BreakEven{}, false
 	}
-	e := BreakEven{
-		Workload: g.Workload, Key: g.Key, Fixed: g.Fixed, A: x, B: y, Curve: g,
-		Lo: math.NaN(), Hi: math.NaN(),
-	}
+	e := BreakEven{Curve: g, A: x, B: y, Lo: math.NaN(), Hi: math.NaN()}
 	turns, before, after := turns(pts)
 	switch {
 	case len(turns) > 2:
@@ -138,7 +134,7 @@ func (e *BreakEven) pays(turns []int, pts []RatioPoint) string {
 	case e.Outcome != Crosses || e.Falling:
 		return e.Short
 	}
-	return fmt.Sprintf("%s, %s at %s", e.from(from), format.Ratio(last.Ratio), e.Curve.FormatX(last.X))
+	return fmt.Sprintf("%s, %s at %s", e.from(from), format.Ratio(last.Ratio), e.FormatX(last.X))
 }
 
 // sign returns what is claimed at a point: 1 if A is better, -1 if it is worse,
@@ -211,7 +207,7 @@ func every(pts []RatioPoint, ok func(RatioPoint) bool) bool {
 // sentence is the answer in words, to be read after "A beats B", and its
 // beginning alone. It tells of sizes that were measured.
 func (e *BreakEven) sentence(pts []RatioPoint) (short, rest string) {
-	f := e.Curve.FormatX
+	f := e.FormatX
 	first, last := pts[0], pts[len(pts)-1]
 	span := fmt.Sprintf("%s to %s", f(first.X), f(last.X))
 	better, worse := e.sizes(pts, inference.Above), e.sizes(pts, inference.Below)
@@ -240,11 +236,11 @@ func (e *BreakEven) sentence(pts []RatioPoint) (short, rest string) {
 }
 
 func (e *BreakEven) from(x float64) string {
-	return fmt.Sprintf("from %s = %s at the latest", format.Clean(e.Key), e.Curve.FormatX(x))
+	return fmt.Sprintf("from %s = %s at the latest", format.Clean(e.Key), e.FormatX(x))
 }
 
 func (e *BreakEven) upTo(x float64) string {
-	return fmt.Sprintf("up to %s = %s at least", format.Clean(e.Key), e.Curve.FormatX(x))
+	return fmt.Sprintf("up to %s = %s at least", format.Clean(e.Key), e.FormatX(x))
 }
 
 // open names the sizes at which neither is better: both are alike, or nothing
@@ -267,7 +263,7 @@ func (e *BreakEven) sizes(pts []RatioPoint, claim inference.Claim) []string {
 	var out []string
 	for _, p := range pts {
 		if p.Claim == claim {
-			out = append(out, e.Curve.FormatX(p.X))
+			out = append(out, e.FormatX(p.X))
 		}
 	}
 	return out

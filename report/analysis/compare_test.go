@@ -157,16 +157,16 @@ func TestSessionsWidenIntervals(t *testing.T) {
 	}
 	one, three := run(false), run(true)
 	c1, c3 := one.Workloads[0].Cases[0], three.Workloads[0].Cases[0]
-	narrow, wide := one.Case(c1, Throughput).Entry("b").Versus, three.Case(c3, Throughput).Entry("b").Versus
+	narrow, wide := one.ByCase[c1][Throughput].Entry("b").Versus, three.ByCase[c3][Throughput].Entry("b").Versus
 	if !narrow.Paired || narrow.N != 18 || !(wide.Hi/wide.Lo > 1.4 && narrow.Hi/narrow.Lo < 1.25) {
 		t.Errorf("one session %+v, three %+v", narrow, wide)
 	}
-	if s := three.Summary(c3.Cells["a"], "ns/op"); !(s.Hi/s.Lo > 1.4) {
+	if s := three.Sums[c3.Cells["a"]]["ns/op"]; !(s.Hi/s.Lo > 1.4) {
 		t.Errorf("a cell of three sessions: %+v", s)
 	} else if !(s.Processes > 0.001 && s.Processes < 0.003 && s.Sessions > 0.08 && s.Sessions < 0.1) {
 		t.Errorf("between processes %v, between sessions %v", s.Processes, s.Sessions)
 	}
-	if s := one.Summary(c1.Cells["a"], "ns/op"); s.Processes != 0 || s.Sessions != 0 {
+	if s := one.Sums[c1.Cells["a"]]["ns/op"]; s.Processes != 0 || s.Sessions != 0 {
 		t.Errorf("one session has components: %+v", s)
 	}
 }

@@ -3,7 +3,6 @@ package analysis
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -42,47 +41,8 @@ type Decision struct {
 	Open, NoOne, Stands bool
 }
 
-// A Standing is by how many times one answer is better than another over a kind
-// of work; Least and Most are its range over the kind's workloads, or over the
-// cases of its only one.
-type Standing struct {
-	Comparison
-	Least, Most float64
-}
-
 // Claim is the decision's sentence.
 func (d *Decision) Claim() string { return d.Kind.Name + ": " + d.Lead + d.Rest }
-
-// Worse is the sentence of the losses, or "".
-func (d *Decision) Worse() string {
-	var texts []string
-	for _, l := range d.Losses {
-		texts = append(texts, l.Text)
-	}
-	if len(texts) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("Worse in %s: %s.", strings.Join(texts, "; "), d.Lost)
-}
-
-// Exceptions counts the cases that Worse names, or is "" where nothing is
-// decided. Which these are the next run may tell otherwise.
-func (d *Decision) Exceptions() string {
-	if len(d.Among)+len(d.Behind) == 0 || d.Open {
-		return ""
-	}
-	return fmt.Sprintf("Exceptions: %s.", d.Lost)
-}
-
-// A Loss is where a winner of the kind is worse than the best there.
-type Loss struct {
-	Workload *results.Workload
-	Cases    []*results.Case
-	Winner   string
-	Model    string  // better there
-	Ratio    float64 // how many times better
-	Text     string
-}
 
 // decisions are those of a run, in report order.
 func decisions(a *Analysis) []Decision {
@@ -97,54 +57,6 @@ func decisions(a *Analysis) []Decision {
 		out = append(out, d)
 	}
 	return out
-}
-
-// clear reports whether the difference is large enough to be told in words, and
-// is shown. Where no earlier run has told it or has not, where the next run is
-// expected has no say: that is less certain, and words that hang on it alone
-// change from run to run. See [Clear].
-func (c Comparison) clear(earlier answer) bool {
-	down, up := c.edges()
-	switch earlier {
-	case yes:
-		return c.Ratio*up >= Clear && c.Ratio > 1 && c.Lo > 0
-	case no:
-		return c.Ratio >= Clear*down && c.Lo > 1
-	}
-	return c.Ratio >= Clear && c.Lo > 1
-}
-
-// edges are the factors by which the next run's ratio may be less, or more, as
-// far as they count.
-func (c Comparison) edges() (down, up float64) {
-	within := func(f float64) float64 {
-		if f >= 1 && f <= Clear {
-			return f
-		}
-		return Clear
-	}
-	return within(c.Ratio / c.NextLo), within(c.NextHi / c.Ratio)
-}
-
-// scattered reports whether ends of a range are too far apart to name anybody.
-func scattered(lo, hi float64, earlier answer) bool {
-	return hi > math.Pow(Clear, float64(2-earlier))*lo
-}
-
-// ahead reports whether x is clearly better than y over some cases: by their
-// mean, which one workload may decide, and in half of the workloads at least.
-func (a *Analysis) ahead(m Metric, cases []*results.Case, x, y *Entry, s *said) bool {
-	earlier := s.ahead(x.Model, y.Model)
-	if !versus(m, x, y).clear(earlier) {
-		return false
-	}
-	all, n := parts(cases), 0
-	for _, part := range all {
-		if c, _, ok := a.versus(m, part, x.Model, y.Model); ok && c.clear(earlier) {
-			n++
-		}
-	}
-	return 2*n >= len(all)
 }
 
 // head is the model that a model is a form of, if the run has it, else itself.
@@ -177,17 +89,12 @@ func (a *Analysis) answers(r *Ranking, s *said) []*Entry {
 	return out
 }
 
-// versus is by how many times x is better than y.
-func versus(m Metric, x, y *Entry) Comparison {
-	return compare(x.Model, y.Model, x.Sample, y.Sample).Times(m)
-}
-
 // decide makes the decision of a kind, of which an earlier run may have said
 // something.
 func (a *Analysis) decide(k *Kind, s *said) Decision {
 	r := a.rankOver(k.Metric, a.Models, k.Cases)
-	d := Decision{Kind: k, Ranking: &r, Sizes: a.pays(k), Rates: a.rates(k), Memory: a.perUnit(k)}
-	answers := a.answers(&r, s)
+	d := Decision{Kind: k, Ranking: r, Sizes: a.pays(k), Rates: a.rates(k), Memory: a.perUnit(k)}
+	answers := a.answers(r, s)
 	if len(answers) == 0 {
 		d.Rest = "no result of a model that competes."
 		if !slices.ContainsFunc(k.Cases, (*results.Case).Measured) {
@@ -268,85 +175,6 @@ func (a *Analysis) unsteady(k *Kind, earlier answer) string {
 	return fmt.Sprintf("%s, and elsewhere latencies differ by %s from block to block.", s, format.Ratio(span))
 }
 
-// standing adds the range over the parts of some cases to a comparison over all
-// of them. That is a mean of the parts and lies among them, which its median
-// over the blocks alone need not.
-func (a *Analysis) standing(m Metric, cases []*results.Case, all Comparison) Standing {
-	s := Standing{all, math.Inf(1), math.Inf(-1)}
-	for _, part := range parts(cases) {
-		if c, _, ok := a.versus(m, part, s.A, s.B); ok {
-			s.Least, s.Most = min(s.Least, c.Ratio), max(s.Most, c.Ratio)
-		}
-	}
-	s.Ratio = max(s.Least, min(s.Most, s.Ratio))
-	s.NextLo, s.NextHi = min(s.NextLo, s.Ratio), max(s.NextHi, s.Ratio)
-	return s
-}
-
-// parts are the cases workload by workload, or one by one where they are all of
-// one workload.
-func parts(cases []*results.Case) [][]*results.Case {
-	var out [][]*results.Case
-	one := len(workloadsOf(cases)) == 1
-	for i, c := range cases {
-		if one || i == 0 || cases[i-1].Workload != c.Workload {
-			out = append(out, nil)
-		}
-		out[len(out)-1] = append(out[len(out)-1], c)
-	}
-	return out
-}
-
-func workloadsOf(cases []*results.Case) map[*results.Workload]bool {
-	seen := map[*results.Workload]bool{}
-	for _, c := range cases {
-		seen[c.Workload] = true
-	}
-	return seen
-}
-
-// losses finds every case of the kind in which a winner is worse by a claim
-// than the best, by workload, winner and rival.
-func (a *Analysis) losses(k *Kind, winners []string) []Loss {
-	var out []Loss
-	for _, c := range k.Cases {
-		r := a.byCase[c][k.Metric.ID]
-		for _, winner := range winners {
-			e, best := r.Entry(winner), r.Best()
-			if e == nil || best == nil || e.Relation != Worse {
-				continue
-			}
-			same := func(l Loss) bool { return l.Workload == c.Workload && l.Winner == winner && l.Model == best.Model }
-			i := slices.IndexFunc(out, same)
-			if i < 0 {
-				i = len(out)
-				out = append(out, Loss{Workload: c.Workload, Winner: winner, Model: best.Model})
-			}
-			out[i].Cases = append(out[i].Cases, c)
-		}
-	}
-	for i := range out {
-		out[i].describe(a, k.Metric, len(winners) > 1)
-	}
-	return out
-}
-
-// describe fills in ratio and text. Where there are several winners it says
-// which of them loses.
-func (l *Loss) describe(a *Analysis, m Metric, several bool) {
-	r := a.rankOver(m, []string{l.Model, l.Winner}, l.Cases)
-	l.Ratio = m.times(r.Entry(l.Model).Center, r.Entry(l.Winner).Center)
-	l.Text = format.Clean(l.Workload.Name)
-	if len(l.Cases) < len(l.Workload.Planned()) {
-		l.Text += " " + where(l.Workload, l.Cases)
-	}
-	l.Text += fmt.Sprintf(" (%s %s", format.Clean(l.Model), format.Ratio(l.Ratio))
-	if several {
-		l.Text += " " + format.Clean(l.Winner)
-	}
-	l.Text += ")"
-}
-
 // claim is the decision's sentence, without the kind.
 func (d *Decision) claim() (lead, rest string) {
 	cases := d.Ranking.Cases
@@ -389,92 +217,6 @@ func (d *Decision) few() bool {
 	return slices.ContainsFunc(d.Among, unbounded) || slices.ContainsFunc(d.Behind, unbounded)
 }
 
-// mostBehind bounds the others that a sentence names.
-const mostBehind = 4
-
-// nearest are the standings to the others that are nearest, in their order.
-func nearest(all []Standing) []Standing {
-	if len(all) <= mostBehind {
-		return all
-	}
-	var ratios []float64
-	for _, s := range all {
-		ratios = append(ratios, s.Ratio)
-	}
-	slices.Sort(ratios)
-	return slices.DeleteFunc(slices.Clone(all), func(s Standing) bool { return s.Ratio > ratios[mostBehind-1] })
-}
-
-// text is the standing without the model that is better; full says what its
-// numbers are.
-func (s *Standing) text(cases []*results.Case, full bool) string {
-	next, spread := strings.TrimPrefix(s.next(), nextRun), ""
-	if len(cases) > 1 {
-		spread = fmt.Sprintf("; %s to %s", format.Ratio(s.Least), format.Ratio(s.Most))
-	}
-	if full {
-		next = s.next()
-		switch n := len(parts(cases)); {
-		case len(cases) == 1:
-			spread = "; in " + format.Clean(cases[0].Title())
-		case n == len(cases) && len(workloadsOf(cases)) == 1:
-			spread += fmt.Sprintf(" over %d cases of %s", n, format.Clean(cases[0].Workload.Name))
-		default:
-			spread += fmt.Sprintf(" over %d workloads", n)
-		}
-	}
-	return fmt.Sprintf("%s %s (%s%s)", format.Ratio(s.Ratio), format.Clean(s.B), next, spread)
-}
-
-// contradicted reports whether the only winner of the mean is clearly behind in
-// more of the kind's parts than it is clearly ahead in: then it is no winner.
-func (a *Analysis) contradicted(d *Decision, answers []*Entry, s *said) bool {
-	balance, earlier := 0, s.noOne(d.Winners)
-	for _, part := range parts(d.Ranking.Cases) {
-		ahead, behind := true, false
-		for _, o := range answers {
-			if c, _, ok := a.versus(d.Kind.Metric, part, d.Winners[0], o.Model); ok && o.Model != d.Winners[0] {
-				ahead, behind = ahead && c.clear(-earlier), behind || c.reversed().clear(earlier)
-			}
-		}
-		if ahead {
-			balance++
-		} else if behind {
-			balance--
-		}
-	}
-	return len(d.Winners) == 1 && balance < 0
-}
-
-// missing counts the cases that winners lose, and says what is missing.
-func (d *Decision) missing(a *Analysis) (lost, beside string) {
-	seen := map[*results.Case]bool{}
-	for _, l := range d.Losses {
-		for _, c := range l.Cases {
-			seen[c] = true
-		}
-	}
-	var s []string
-	for _, m := range d.Winners {
-		if lacks := a.lacks(m, d.Kind.Cases); len(lacks) > 0 {
-			s = append(s, fmt.Sprintf("%s has no result in %s.", format.Clean(m), format.List(lacks)))
-		}
-	}
-	if out := leftOut(a, d.Ranking); len(out) > 0 {
-		s = append(s, fmt.Sprintf("Not ranked: %s.", strings.Join(out, ", ")))
-	}
-	var none []string
-	for _, c := range d.Kind.Cases {
-		if !c.Measured() {
-			none = append(none, format.Clean(c.Title()))
-		}
-	}
-	if len(none) > 0 {
-		s = append(s, fmt.Sprintf("No model has a result in %s.", format.List(none)))
-	}
-	return fmt.Sprintf("%d of %s", len(seen), format.Count(len(d.Kind.Cases)-len(none), "case")), strings.Join(s, " ")
-}
-
 // pays says from which size of a task on each answer pays, that is, beats the
 // baseline; "" where no sizes were measured.
 func (a *Analysis) pays(k *Kind) string {
@@ -497,15 +239,4 @@ func (a *Analysis) pays(k *Kind) string {
 		out = append(out, fmt.Sprintf("In %s %s is beaten %s.", where, format.Clean(a.Baseline()), strings.Join(by, ", ")))
 	}
 	return strings.Join(out, " ")
-}
-
-// lacks are the cases in which others have results and the model has none.
-func (a *Analysis) lacks(model string, cases []*results.Case) []string {
-	var out []string
-	for _, c := range cases {
-		if c.Measured() && !c.Cells[model].Usable() {
-			out = append(out, format.Clean(c.Title()))
-		}
-	}
-	return out
 }

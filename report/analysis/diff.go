@@ -2,12 +2,10 @@ package analysis
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"sort"
-	"strings"
 
 	"switchyard/bench/benchlog"
 	"switchyard/report/format"
@@ -35,49 +33,12 @@ type Diff struct {
 	Apart     []string // why cells have no counterpart: one sentence per reason
 }
 
-// A Change is one cell in one metric, then and now.
-type Change struct {
-	Case     *results.Case // of the new run
-	Model    string
-	Metric   Metric
-	Old, New Summary
-
-	// What may be said of new over old: the ratio with its interval, the noise
-	// of the row (Floor) and what a change must exceed to be claimed (Limit),
-	// both as shares.
-	inference.Change
-	Kind       ChangeKind
-	Detectable float64 // the smallest change, as a share, that would have been claimed
-}
-
-// A ChangeKind says what is made of a change.
-type ChangeKind int
-
-const (
-	Regressed ChangeKind = iota
-	Moved                // different, in a unit of which nobody says which way is better
-	Gained
-	Inconclusive // neither a change nor its absence is shown
-	Same         // any change is smaller than what matters
-)
-
-func (k ChangeKind) String() string {
-	return [...]string{"worse", "changed", "better", "undecided", "same"}[k]
-}
-
 // A KindChange is the geometric mean of new over old in all workloads of a kind
 // of work, each of which counts the same.
 type KindChange struct {
 	Kind   string // "" where no workload says of which kind it is
 	Metric Metric
 	inference.Factor
-}
-
-// A FactChange is a host fact that differs between two runs; a fact that one of
-// them lacks is empty there.
-type FactChange struct {
-	Key, Old, New string
-	Machine       bool // not the program or its compiler, but the machine
 }
 
 // CompareOptions say what else is known when two runs are compared.
@@ -128,23 +89,6 @@ func CompareBuilds(run *results.Run) *Diff {
 func (d *Diff) Null() bool {
 	b := d.New.Header.Builds
 	return d.Control != nil && len(b) == 2 && b[0].Sum == b[1].Sum && b[0].Sum != ""
-}
-
-// Builds say what the two builds are, "old: 3f2a1b4c5d6e; new: the runner
-// beside switchyard"; "" of two runs.
-func (d *Diff) Builds() string {
-	var parts []string
-	for _, b := range d.New.Header.Builds {
-		from := cmp.Or(b.From, "the runner beside switchyard")
-		if len(from) == 40 && strings.Trim(from, "0123456789abcdef") == "" {
-			from = from[:12] // a commit
-		}
-		parts = append(parts, b.Name+": "+from)
-	}
-	if d.Control == nil {
-		return ""
-	}
-	return strings.Join(parts, "; ")
 }
 
 func (d *Diff) only(new bool, what string) {
@@ -287,45 +231,6 @@ func (d *Diff) judge(rows []inference.Row, threshold float64) {
 	}
 }
 
-// fewest is how many results each side needs for a claim: two may agree by
-// chance.
-const fewest = 3
-
-func (c *Change) kind(row inference.Row, threshold float64) ChangeKind {
-	higher := c.Change.Claim == inference.Above
-	changed := higher || c.Change.Claim == inference.Below
-	same := c.Estimate.Claim(threshold) == inference.Tie
-	if !row.Old.Positive() || !row.New.Positive() {
-		// Where zero is a value there is no ratio. It is told apart only from
-		// what never comes near it.
-		c.Center, c.Lo, c.Hi = c.New.Center/c.Old.Center, 0, math.Inf(1)
-		c.Detectable = math.Inf(1)
-		same = c.Old.Min == c.Old.Max && c.New.Min == c.New.Max && c.Old.Min == c.New.Min
-		higher = c.New.Center > c.Old.Center
-		changed = c.Old.Min == c.Old.Max && c.New.Min == c.New.Max && !same
-	}
-	switch {
-	case c.Old.N < fewest && c.Old.Min != c.New.Max, c.New.N < fewest && c.Old.Min != c.New.Max, min(c.Old.N, c.New.N) < 2:
-		return Inconclusive
-	case changed && c.Metric.neutral:
-		return Moved
-	case changed && higher == c.Metric.Higher:
-		return Gained
-	case changed:
-		return Regressed
-	case same:
-		return Same
-	}
-	return Inconclusive
-}
-
-// Delta is the change as a share: new over old, less one. It is NaN from zero
-// to zero, and infinite from zero to something.
-func (c *Change) Delta() float64 { return c.Center - 1 }
-
-// Told reports whether the change is claimed.
-func (c *Change) Told() bool { return c.Kind <= Gained }
-
 // Worse counts the cells that got worse by more than a share, whatever the
 // truth in their intervals is.
 func (d *Diff) Worse(share float64) (n int) {
@@ -373,49 +278,6 @@ func (d *Diff) kinds() {
 	}
 }
 
-// hosts compares the host facts first.
-func (d *Diff) hosts() {
-	d.Hosts = factChanges(d.Old, d.New)
-	d.Machine = slices.ContainsFunc(d.Hosts, func(f FactChange) bool { return f.Machine })
-}
-
-// factChanges lists the facts in which two runs differ.
-func factChanges(old, new *results.Run) (out []FactChange) {
-	keys := []string{"cpus"}
-	facts := func(r *results.Run, key string) string {
-		if key == "cpus" {
-			return r.Header.CPUs
-		}
-		return r.Fact(key)
-	}
-	for _, r := range []*results.Run{old, new} {
-		for _, f := range r.Facts {
-			if !slices.Contains(keys, f.Key) && benchlog.KindOfFact(f.Key) != benchlog.FactOfMoment {
-				keys = append(keys, f.Key)
-			}
-		}
-	}
-	for _, k := range keys {
-		was, is := facts(old, k), facts(new, k)
-		if was == is {
-			continue
-		}
-		machine := (k == "cpus" || benchlog.KindOfFact(k) == benchlog.FactOfMachine) && was != "" && is != ""
-		out = append(out, FactChange{k, was, is, machine})
-	}
-	return out
-}
-
-// Count is the number of changes of a kind in all metrics.
-func (d *Diff) Count(k ChangeKind) (n int) {
-	for i := range d.Changes {
-		if d.Changes[i].Kind == k {
-			n++
-		}
-	}
-	return n
-}
-
 // Metrics are those with any change: the four of the matrix, then others in
 // order of appearance.
 func (d *Diff) Metrics() []Metric {
@@ -431,70 +293,4 @@ func (d *Diff) Metrics() []Metric {
 	}
 	sort.SliceStable(others, func(i, j int) bool { return others[i].Name < others[j].Name })
 	return append(out, others...)
-}
-
-// Sentence sums the diff up, over all metrics.
-func (d *Diff) Sentence() string {
-	failed := ""
-	if n := len(d.Failed); n > 0 {
-		failed = fmt.Sprintf(" %s in the new run.", format.Count(n, "failure"))
-	}
-	if len(d.Changes) == 0 {
-		why := "the runs have no case and model in common"
-		if len(d.Failed)+len(d.Repaired) > 0 {
-			why = "no case and model has numbers in both runs"
-		}
-		return "Nothing to compare: " + why + "." + failed
-	}
-	s := fmt.Sprintf("%s: %s", format.Count(len(d.Changes), "comparison"), d.parts())
-	if d.Null() {
-		s += " It is one build: what is called worse or better is false."
-	}
-	return s + failed
-}
-
-// parts count what became of the comparisons.
-func (d *Diff) parts() string {
-	parts := []string{fmt.Sprintf("%d worse", d.Count(Regressed)), fmt.Sprintf("%d better", d.Count(Gained))}
-	for _, rest := range []struct {
-		kind  ChangeKind
-		words string
-	}{{Moved, "changed"}, {Same, "the same within " + format.Percent(d.Threshold)}, {Inconclusive, "undecided" + d.blind()}} {
-		if n := d.Count(rest.kind); n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, rest.words))
-		}
-	}
-	return strings.Join(parts, ", ") + "."
-}
-
-// blind says what the undecided comparisons could have shown, in the middle.
-func (d *Diff) blind() string {
-	var could []float64
-	for i := range d.Changes {
-		if c := &d.Changes[i]; c.Kind == Inconclusive && format.Finite(c.Detectable) {
-			could = append(could, c.Detectable)
-		}
-	}
-	if len(could) == 0 {
-		return " (too few results)"
-	}
-	slices.Sort(could)
-	if middle := could[len(could)/2]; len(could) > 1 {
-		return fmt.Sprintf(" (half could detect %s)", format.Percent(middle))
-	}
-	return fmt.Sprintf(" (could detect %s)", format.Percent(could[0]))
-}
-
-// Notes are what reading the two files had to say, each with the run it is of.
-func (d *Diff) Notes() []string {
-	var out []string
-	for _, r := range []struct {
-		run  *results.Run
-		name string
-	}{{d.Old, "old run: "}, {d.New, "new run: "}} {
-		for _, n := range r.run.Notes {
-			out = append(out, r.name+n)
-		}
-	}
-	return out
 }

@@ -66,7 +66,7 @@ BenchmarkEchoOpen/rate=1000/model=b-2 100 1000000 ns/op 90000 p99-ns
 		if s := located(run, Throughput, c.Cells["a"]); len(s) > 0 {
 			t.Errorf("%s: throughput %v", pace, s)
 		}
-		if best := Of(run).Case(c, TailP99).Best(); best == nil || best.Model != "a" {
+		if best := Of(run).ByCase[c][TailP99].Best(); best == nil || best.Model != "a" {
 			t.Errorf("%s: the best p99 is %+v", pace, best)
 		}
 	}
@@ -90,8 +90,8 @@ func TestRefinedCasesAreInNoMean(t *testing.T) {
 	refined := plain + lines("10us", "b", "a")
 	for _, m := range []string{"a", "b", "c"} {
 		with, without := Of(read(t, refined)), Of(read(t, plain))
-		x, y := with.Overall(Throughput).Entry(m), without.Overall(Throughput).Entry(m)
-		if x.Center != y.Center || x.Of != y.Of || with.Workload(with.Workloads[0], Throughput).Entry(m).Center != y.Center {
+		x, y := with.Overall[Throughput].Entry(m), without.Overall[Throughput].Entry(m)
+		if x.Center != y.Center || x.Of != y.Of || with.ByWorkload[with.Workloads[0]][Throughput].Entry(m).Center != y.Center {
 			t.Errorf("%s: %v over %d cases with the added size, %v over %d without", m, x.Center, x.Of, y.Center, y.Of)
 		}
 		if with.Verdict.Profile.Cases != 2 || len(with.Verdict.Decisions[0].Kind.Cases) != 2 {

@@ -37,7 +37,7 @@ func TestModelsAreTheFiles(t *testing.T) {
 	if a.Baseline() != "seq" || a.Model("worker").Note != "processes" || !a.Model("worker").Processes || a.Model("none").Name != "none" {
 		t.Errorf("baseline %q, models %+v", a.Baseline(), a.File.Models)
 	}
-	r := a.Overall(Throughput)
+	r := a.Overall[Throughput]
 	if r.Entry("seq").Relation != Unranked || r.Best().Model != "worker" || len(r.Cases) != 3 {
 		t.Errorf("best is %s over %d cases, seq is %d", r.Best().Model, len(r.Cases), r.Entry("seq").Relation)
 	}
@@ -51,7 +51,7 @@ func TestModelsAreTheFiles(t *testing.T) {
 	}
 	// Declared as nothing in particular, they all compete.
 	a = declared(t, plan+`# model {"name":"seq"}`+"\n")
-	if r := a.Overall(Throughput); a.Baseline() != "" || r.Best().Model != "seq" || len(r.Cases) != 3 {
+	if r := a.Overall[Throughput]; a.Baseline() != "" || r.Best().Model != "seq" || len(r.Cases) != 3 {
 		t.Errorf("best is %s over %d cases, baseline %q", r.Best().Model, len(r.Cases), a.Baseline())
 	}
 	if len(a.BreakEvens) != 3 {

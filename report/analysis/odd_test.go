@@ -93,7 +93,7 @@ func TestNamesInSentences(t *testing.T) {
 	for got, want := range map[string]string{
 		names(set("b", "")): "no package and b", names(set("a", "b", "c", "d")): "a, b, c and d", names(set("e", "a", "b", "c", "d")): "a, b, c, d and 1 more",
 		counted(1, "case", "is", "are"): "1 case is", counted(2, "case", "is", "are"): "2 cases are", counted(1, "case", "has", "have"): "1 case has", counted(3, "case", "has", "have"): "3 cases have",
-		has([]string{"a"}): "a has", has([]string{"a", "b"}): "a and b have", cpuList(map[int]bool{0: true, 16: true, 2: true}): "1, 2 and 16",
+		verb(1, "has", "have"): "has", verb(2, "has", "have"): "have", cpuList(map[int]bool{0: true, 16: true, 2: true}): "1, 2 and 16",
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
@@ -158,11 +158,11 @@ func TestFormatOfCurves(t *testing.T) {
 // winner.
 func TestNothingToRank(t *testing.T) {
 	a := Of(read(t, six("X/model=a-2", "ns/op", 5)))
-	r := a.Overall(Throughput)
+	r := a.Overall[Throughput]
 	if len(a.Verdict.Decisions) > 0 || r.Entry("b") != nil || r.Second() != nil {
 		t.Errorf("one model: %+v", a.Verdict)
 	}
-	if r := Of(read(t, "--- FAIL: BenchmarkX-2\n    no\n")).Overall(Throughput); r.Best() != nil {
+	if r := Of(read(t, "--- FAIL: BenchmarkX-2\n    no\n")).Overall[Throughput]; r.Best() != nil {
 		t.Error("a failure wins")
 	}
 	for _, c := range []Comparison{compare("a", "b", nil, inference.Of([]float64{1})), compare("a", "b", inference.Of([]float64{1}), nil)} {

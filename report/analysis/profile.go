@@ -76,7 +76,7 @@ func profile(a *Analysis, m Metric) Profile {
 
 // add counts a case, unless nobody can be compared there.
 func (p *Profile) add(a *Analysis, c *results.Case) {
-	r := a.byCase[c][p.Metric.ID]
+	r := a.ByCase[c][p.Metric]
 	centers, best, have, untimed := make([]float64, len(p.Models)), math.NaN(), 0, false
 	for i := range p.Models {
 		e := r.Entry(p.Models[i].Model)

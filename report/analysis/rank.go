@@ -75,8 +75,8 @@ func (r *Ranking) Entry(model string) *Entry {
 // in, and judges the others against it. Each is a claim of its own, about one
 // ratio: there is no correction for their number. That belongs to a search for
 // changes.
-func rank(m Metric, entries []Entry) Ranking {
-	r := Ranking{Metric: m, Entries: entries, best: -1, second: -1}
+func rank(m Metric, entries []Entry) *Ranking {
+	r := &Ranking{Metric: m, Entries: entries, best: -1, second: -1}
 	for i := range r.Entries {
 		r.Entries[i].Ratio = math.NaN()
 	}
@@ -159,7 +159,7 @@ func (e *Entry) center() {
 }
 
 // rankCase ranks the models of one case.
-func rankCase(run *results.Run, m Metric, c *results.Case) Ranking {
+func rankCase(run *results.Run, m Metric, c *results.Case) *Ranking {
 	entries := make([]Entry, len(run.Models))
 	for i, model := range run.Models {
 		e := &entries[i]
@@ -183,7 +183,7 @@ func rankCase(run *results.Run, m Metric, c *results.Case) Ranking {
 // workload weighs the same, and within it every case. Only cases that all
 // ranked models have count; a model that would shrink them to less than half
 // is not ranked but shown as partial.
-func (a *Analysis) rankOver(m Metric, models []string, cases []*results.Case) Ranking {
+func (a *Analysis) rankOver(m Metric, models []string, cases []*results.Case) *Ranking {
 	have := map[string]map[*results.Case]inference.Sample{}
 	for _, model := range models {
 		have[model] = map[*results.Case]inference.Sample{}

@@ -21,6 +21,25 @@ type Scaling struct {
 	Speedups []inference.Estimate // throughput over that on the fewest, of each number
 	Law      inference.Scaling
 	Fitted   bool // there is a Law: there are inference.FewestSizes numbers, and enough blocks
+
+	// Row is the speed-up on each of the run's ScalingCPUs, and then, where
+	// there is no ScalingLimit, contention, coherency and peak.
+	Row []Shown
+}
+
+// A Shown is an estimate in words, with its interval apart: a table may have no
+// room for it.
+type Shown struct {
+	Text, Interval string  // "1.95×", and "1.90 to 2.00" or ""
+	Value          float64 // to sort by; NaN is none
+}
+
+// String is the estimate with its interval.
+func (s Shown) String() string {
+	if s.Interval == "" {
+		return s.Text
+	}
+	return s.Text + " (" + s.Interval + ")"
 }
 
 // scalings are those of all cases that were measured on several numbers of
@@ -129,42 +148,56 @@ func scalingLimit(a *Analysis) string {
 // to be told.
 const lawless = 0.10
 
-// LawText says contention, coherency and peak in words, with their intervals,
-// or why they are not known: then the first is the reason and the others are
-// empty.
-func (s *Scaling) LawText() (contention, coherency, peak string) {
-	switch {
-	case !s.Fitted:
-		return "not tested", "", ""
-	case s.Law.Misfit > lawless:
-		return "no fit: " + format.Percent(s.Law.Misfit) + " off", "", ""
-	}
-	share := func(e inference.Estimate) string {
+// law says contention, coherency and peak, or why they are not known: then the
+// first has the reason and the others are empty.
+func (s *Scaling) law() (out [3]Shown) {
+	for i, e := range []inference.Estimate{s.Law.Contention, s.Law.Coherency, s.Law.Peak} {
 		bare := func(x float64) string { return strings.TrimSuffix(format.Percent(x), " %") }
-		return fmt.Sprintf("%s (%s to %s)", format.Percent(e.Center), bare(e.Lo), bare(e.Hi))
+		switch out[i].Value = e.Center; {
+		case !s.Fitted && i == 0:
+			out[i].Text = "not tested"
+		case s.Fitted && s.Law.Misfit > lawless && i == 0:
+			out[i].Text = "no fit: " + format.Percent(s.Law.Misfit) + " off"
+		case !s.Fitted || s.Law.Misfit > lawless:
+		case i == 2:
+			out[i].Text, out[i].Interval = peakText(e)
+		default:
+			out[i].Text, out[i].Interval = format.Percent(e.Center), bare(e.Lo)+" to "+bare(e.Hi)
+		}
 	}
-	return share(s.Law.Contention), share(s.Law.Coherency), peakText(s.Law.Peak)
+	return out
 }
 
 // peakText says where throughput is highest, in whole CPUs.
-func peakText(e inference.Estimate) string {
+func peakText(e inference.Estimate) (text, interval string) {
 	const far = 1e5
 	whole := func(x float64) string { return fmt.Sprintf("%.0f", math.Floor(x)) }
 	switch {
 	case e.Lo >= far:
-		return "none"
+		return "none", ""
 	case e.Hi >= far && e.Center >= far:
-		return "none seen; beyond " + whole(e.Lo)
+		return "none seen; beyond " + whole(e.Lo), ""
 	case e.Hi >= far:
-		return fmt.Sprintf("%s (%s or more)", whole(e.Center), whole(e.Lo))
+		return whole(e.Center), whole(e.Lo) + " or more"
 	}
-	return fmt.Sprintf("%s (%s to %s)", whole(e.Center), whole(e.Lo), whole(e.Hi))
+	return whole(e.Center), whole(e.Lo) + " to " + whole(e.Hi)
 }
 
-// SpeedupText says a speed-up with its interval.
-func SpeedupText(e inference.Estimate) string {
-	if !e.Bounded() || e.Lo <= 0 {
-		return format.Ratio(e.Center)
+// row is what Row is.
+func (s *Scaling) row(cpus []int, law bool) (row []Shown) {
+	for _, n := range cpus {
+		cell := Shown{Text: "–", Value: math.NaN()}
+		if k := slices.Index(s.CPUs, n); k >= 0 {
+			e := s.Speedups[k]
+			if cell = (Shown{Text: format.Ratio(e.Center), Value: e.Center}); e.Bounded() && e.Lo > 0 {
+				cell.Interval = format.Interval(e.Lo, e.Hi)
+			}
+		}
+		row = append(row, cell)
 	}
-	return format.Ratio(e.Center) + " (" + format.Interval(e.Lo, e.Hi) + ")"
+	if law {
+		all := s.law()
+		row = append(row, all[:]...)
+	}
+	return row
 }

@@ -46,11 +46,11 @@ func TestScaling(t *testing.T) {
 	if c, k := s.Law.Contention.Center, s.Law.Coherency.Center; math.Abs(c-0.1) > 0.005 || math.Abs(k-0.01) > 0.001 {
 		t.Errorf("contention %v, coherency %v", c, k)
 	}
-	contention, coherency, peak := s.LawText()
-	if !strings.HasPrefix(contention, "10 % (") || !strings.HasPrefix(coherency, "1 % (") || !strings.HasPrefix(peak, "9 (") {
+	contention, coherency, peak := s.Row[3].String(), s.Row[4].String(), s.Row[5].String()
+	if len(s.Row) != 6 || !strings.HasPrefix(contention, "10 % (") || !strings.HasPrefix(coherency, "1 % (") || !strings.HasPrefix(peak, "9 (") {
 		t.Errorf("it says %q, %q, %q", contention, coherency, peak)
 	}
-	if text := SpeedupText(s.Speedups[1]); !strings.HasPrefix(text, "1.78× (1.78 to 1.7") {
+	if text := s.Row[0].String(); !strings.HasPrefix(text, "1.78× (1.78 to 1.7") {
 		t.Errorf("the speed-up on two is %q", text)
 	}
 	if flat := a.Scalings[1]; flat.Model != "b" || math.Abs(flat.Speedups[3].Center-1) > 0.01 || math.Abs(flat.Law.Contention.Center-1) > 0.02 || flat.Law.Peak.Lo > 1 {
@@ -115,8 +115,8 @@ func TestLawText(t *testing.T) {
 		if change != nil {
 			change(&s)
 		}
-		a, b, c := s.LawText()
-		return strings.Join([]string{a, b, c}, "; ")
+		law := s.law()
+		return strings.Join([]string{law[0].String(), law[1].String(), law[2].String()}, "; ")
 	}
 	cpus := []int{1, 2, 4, 8, 16}
 	for what, test := range map[string]struct{ got, prefix, suffix string }{

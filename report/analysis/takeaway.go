@@ -13,7 +13,7 @@ import (
 func (a *Analysis) takeaway(w *results.Workload) []string {
 	var out []string
 	if w.Info.Control {
-		return controlTakeaway(a.Workload(w, Throughput))
+		return controlTakeaway(a.ByWorkload[w][Throughput])
 	}
 	for _, h := range a.HighestRates {
 		if h.Workload == w {
@@ -60,7 +60,7 @@ func (a *Analysis) groupByBest(w *results.Workload) []bestGroup {
 		return nil
 	}
 	for _, c := range w.Cases {
-		r := a.Case(c, Judging(w))
+		r := a.ByCase[c][Judging(w)]
 		best := r.Best()
 		if best == nil {
 			continue

@@ -253,7 +253,7 @@ func warnControl(a *Analysis) (Warning, bool) {
 		}
 		for _, m := range a.Models {
 			for _, n := range a.Models {
-				x, y := a.sums[c.Cells[m]][Throughput.Unit], a.sums[c.Cells[n]][Throughput.Unit]
+				x, y := a.Sums[c.Cells[m]][Throughput.Unit], a.Sums[c.Cells[n]][Throughput.Unit]
 				if x.N > 0 && y.N > 0 && x.Lo > y.Hi && x.Center > worst*y.Center {
 					worst, fast, slow = x.Center/y.Center, c.Cells[m], c.Cells[n]
 				}
@@ -317,7 +317,7 @@ func worstBlock(a *Analysis, f func(results.Block) float64) float64 {
 func warnWide(a *Analysis) (Warning, bool) {
 	cells, all, worst := []*results.Cell{}, 0, 0.0
 	for _, cell := range a.Usable() {
-		s := a.sums[cell][Throughput.Unit]
+		s := a.Sums[cell][Throughput.Unit]
 		if s.N == 0 {
 			continue
 		}
@@ -343,7 +343,7 @@ func warnOutliers(a *Analysis) (Warning, bool) {
 	mild, extreme, n := 0, 0, 0
 	var cells []*results.Cell
 	for _, cell := range a.Usable() {
-		s := a.sums[cell][Throughput.Unit]
+		s := a.Sums[cell][Throughput.Unit]
 		mild, extreme, n = mild+s.Mild, extreme+s.Extreme, n+s.N
 		if s.Extreme > 0 {
 			cells = append(cells, cell)
@@ -401,7 +401,7 @@ func trendOf(run *results.Run) Trend {
 
 func warnInvalid(a *Analysis) (Warning, bool) {
 	n := 0
-	for _, units := range a.sums {
+	for _, units := range a.Sums {
 		for _, s := range units {
 			n += s.Invalid
 		}

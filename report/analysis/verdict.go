@@ -43,7 +43,7 @@ func verdictOf(a *Analysis) Verdict {
 	v.Low = v.Trust.Level == "low"
 	v.Tiles = tiles(a)
 	var competing []string
-	for _, e := range a.overall[m.ID].Entries {
+	for _, e := range a.Overall[m].Entries {
 		if e.Have > 0 && !a.Aside(e.Model) {
 			competing = append(competing, e.Model)
 		}
@@ -94,7 +94,7 @@ func (a *Analysis) note() string {
 // mean is the geometric mean over all workloads in words, or "" where it would
 // be one case's.
 func (a *Analysis) mean() string {
-	r := a.overall[Throughput.ID]
+	r := a.Overall[Throughput]
 	best, second := r.Best(), r.Second()
 	if second == nil || len(r.Cases) < 2 {
 		return ""
@@ -211,7 +211,7 @@ func metricTile(a *Analysis, m Metric) Tile {
 // are told apart that differ clearly.
 func predictability(a *Analysis) Tile {
 	t := Tile{Metric: "Predictability"}
-	r := a.overall[Throughput.ID]
+	r := a.Overall[Throughput]
 	least, typical := math.Inf(1), map[string]float64{}
 	for _, e := range r.Entries {
 		if len(e.Sample) == 0 || e.Relation == Unranked {
@@ -219,7 +219,7 @@ func predictability(a *Analysis) Tile {
 		}
 		var spreads []float64
 		for _, c := range r.Cases {
-			if s := a.sums[c.Cells[e.Model]][Throughput.Unit].Spread(); format.Finite(s) {
+			if s := a.Sums[c.Cells[e.Model]][Throughput.Unit].Spread(); format.Finite(s) {
 				spreads = append(spreads, s)
 			}
 		}

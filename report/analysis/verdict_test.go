@@ -435,7 +435,7 @@ func TestLatenciesBelowTheClock(t *testing.T) {
 		}
 		a := Of(read(t, text))
 		tile := a.Verdict.Tiles[0]
-		e := a.Case(a.Cases()[0], TailP99).Entry("a")
+		e := a.ByCase[a.Cases()[0]][TailP99].Entry("a")
 		if below := !strings.HasPrefix(want, "b:"); e.Untimed != below || below != (e.Ratio == 1) {
 			t.Errorf("%q: a is %v × the best, untimed %v", fact, e.Ratio, e.Untimed)
 		}
@@ -481,7 +481,7 @@ func TestCommonCases(t *testing.T) {
 		"C": {"greenlet": 200, "goroutine": 100, "serial": 5},
 		"D": {"goroutine": 100},
 	}})
-	r := run.Overall(Throughput)
+	r := run.Overall[Throughput]
 	if len(r.Cases) != 3 || r.Entry("process").Relation != Partial || r.Entry("serial").Relation != Unranked || r.Best().Model != "greenlet" {
 		t.Errorf("over %d cases, process %v, serial %v, best %s", len(r.Cases), r.Entry("process").Relation, r.Entry("serial").Relation, r.Best().Model)
 	}
@@ -500,7 +500,7 @@ func TestBaselineAndControlDoNotCompete(t *testing.T) {
 	if d := only(t, run); fmt.Sprint(d.Winners) != "[greenlet]" || run.Verdict.Profile.Cases != 1 || run.Verdict.Profile.Of("serial") != nil {
 		t.Errorf("%s, %+v", d.Claim(), run.Verdict.Profile)
 	}
-	r := run.Case(run.Workloads[1].Cases[0], Throughput)
+	r := run.ByCase[run.Workloads[1].Cases[0]][Throughput]
 	if e := r.Entry("serial"); e.Relation != Unranked || e.Ratio < 1e6 {
 		t.Errorf("serial %+v", e.Relation)
 	}
@@ -515,7 +515,7 @@ func TestPartlyRecorded(t *testing.T) {
 			file += fmt.Sprintf("BenchmarkB/n=%d/model=greenlet-2 100 5 ns/op\nBenchmarkB/n=%d/model=goroutine-2 100 50 ns/op\n", n, n)
 		}
 	}
-	r := Of(read(t, file)).Overall(TailP99)
+	r := Of(read(t, file)).Overall[TailP99]
 	if len(r.Cases) != 1 || r.Second() == nil || r.Best().Model != "greenlet" {
 		t.Errorf("p99 is ranked over %d cases, runner-up %v", len(r.Cases), r.Second())
 	}

@@ -61,8 +61,8 @@ func (a *Analysis) means(r reason, x, y string, cases []*results.Case) (vx, vy f
 	var sums [2]float64
 	byWorkload := map[*results.Workload][][2]float64{}
 	for _, c := range cases {
-		p, okx := r.of(a.sums[c.Cells[x]])
-		q, oky := r.of(a.sums[c.Cells[y]])
+		p, okx := r.of(a.Sums[c.Cells[x]])
+		q, oky := r.of(a.Sums[c.Cells[y]])
 		if !okx || !oky || r.ratio && (p <= 0 || q <= 0) {
 			continue
 		}
@@ -109,8 +109,8 @@ type footprint struct {
 func (a *Analysis) footprint(k *Kind, model string) (best footprint, ok bool) {
 	for _, w := range k.Workloads {
 		var few, many *results.Case
-		units := func(c *results.Case) float64 { return a.Summary(c.Cells[model], "units").Center }
-		peak := func(c *results.Case) float64 { return a.Summary(c.Cells[model], Memory.Unit).Center }
+		units := func(c *results.Case) float64 { return a.Sums[c.Cells[model]]["units"].Center }
+		peak := func(c *results.Case) float64 { return a.Sums[c.Cells[model]][Memory.Unit].Center }
 		for _, c := range k.of(w) {
 			if units(c) <= 0 || peak(c) <= 0 {
 				continue

@@ -12,19 +12,7 @@ import (
 type pageAdvice struct {
 	Matters  float64 // the smallest difference that counts, as a share
 	Farthest int     // how far apart two sizes may be
-	Curves   []pageCurve
-}
-
-type pageCurve struct {
-	advice.Table
-	Title  string
-	Models []curveModel
-}
-
-type curveModel struct {
-	pageModel
-	Beside bool
-	None   string
+	Curves   []advice.Table
 }
 
 // The most cells of the curves, and what one takes.
@@ -33,23 +21,11 @@ const (
 	curveCellBytes = 400
 )
 
-// askTitles are what the tables are called.
-var askTitles = map[string]string{
-	"task": "Computing: time per task", "io": "Waiting: time per task, by the share of it that is waiting",
-	"payload": "Messages: time per round trip", "wait": "Many at once: CPU time per wait", "memory": "Many at once: memory of all",
-}
-
 // advise returns the curves, nil if there are none or too many, and about how
 // many bytes they take.
 func (b *builder) advise(tables []advice.Table) (p *pageAdvice, size int) {
-	p = &pageAdvice{Matters: advice.Matters, Farthest: advice.Farthest}
 	cells := 0
 	for _, t := range tables {
-		c := pageCurve{Table: t, Title: askTitles[t.Ask]}
-		for _, m := range t.Models {
-			c.Models = append(c.Models, curveModel{b.model[m.Name], m.Beside, m.None})
-		}
-		p.Curves = append(p.Curves, c)
 		cells += len(t.Rows) * len(t.Models)
 	}
 	if cells > maxCurveCells {
@@ -58,7 +34,7 @@ func (b *builder) advise(tables []advice.Table) (p *pageAdvice, size int) {
 	if cells == 0 || cells > maxCurveCells {
 		return nil, 0
 	}
-	return p, cells * curveCellBytes
+	return &pageAdvice{Matters: advice.Matters, Farthest: advice.Farthest, Curves: tables}, cells * curveCellBytes
 }
 
 // exact keeps a positive number in all its digits.

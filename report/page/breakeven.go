@@ -8,46 +8,35 @@ import (
 	"switchyard/report/format"
 )
 
-// A pageBreakEven is one row of the break-even table.
-type pageBreakEven struct {
-	analysis.BreakEven
-	ID    string
-	A, B  pageModel
-	Class string
-}
-
 // pageBreakEvens are the section's rows, and the charts beside them.
 type pageBreakEvens struct {
-	BreakEvens []pageBreakEven
-	TaskEvens  []pageBreakEven // of the size of a task: the main question
-	PlainEvens []pageBreakEven
+	BreakEvens []analysis.BreakEven
+	TaskEvens  []analysis.BreakEven // of the size of a task: the main question
+	PlainEvens []analysis.BreakEven
 	Gains      []figure
 }
 
 func (b *builder) breakEvens() (p pageBreakEvens) {
 	all := b.run.BreakEvens
 	for _, e := range all[:min(len(all), maxEvens)] {
-		row := pageBreakEven{BreakEven: e, ID: b.anchor[e.Workload], A: b.model[e.A], B: b.model[e.B], Class: evenClass[e.Outcome]}
 		switch plain := e.Outcome != analysis.Crosses && e.Outcome != analysis.MultipleCrossings; {
-		case e.Curve.Sizes() && (row.B.Baseline || !plain):
-			p.TaskEvens = append(p.TaskEvens, row)
+		case e.Curve.Sizes() && (b.model[e.B].Baseline || !plain):
+			p.TaskEvens = append(p.TaskEvens, e)
 		case plain: // folded away
-			p.PlainEvens = append(p.PlainEvens, row)
+			p.PlainEvens = append(p.PlainEvens, e)
 		default:
-			p.BreakEvens = append(p.BreakEvens, row)
+			p.BreakEvens = append(p.BreakEvens, e)
 		}
 	}
 	p.Gains = b.gains()
 	return p
 }
 
-var evenClass = map[analysis.Outcome]string{analysis.Crosses: "crosses", analysis.Always: "always", analysis.Never: "never"}
-
 // gains are the gain charts of the workloads that vary a task's size: the
 // picture of the break-even.
 func (b *builder) gains() []figure {
 	var out []figure
-	stress := slices.ContainsFunc(b.run.Models, func(m string) bool { return b.run.Model(m).Processes })
+	stress := slices.ContainsFunc(b.models, func(m pageModel) bool { return m.Processes })
 	for _, w := range b.shown {
 		for _, g := range b.run.Curves[w] {
 			if !g.Sizes() || len(out) == 2 {

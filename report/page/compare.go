@@ -8,25 +8,17 @@ import (
 // A pageCompare is the section that sets the run against an earlier one.
 type pageCompare struct {
 	*analysis.Diff
-	Old  string      // name of the earlier run
-	Told []changeRow // regressions first, then gains
-	Rest []changeRow
+	Old  string             // name of the earlier run
+	Told []*analysis.Change // regressions first, then gains
+	Rest []*analysis.Change
 	Cut  int
-}
-
-// A changeRow is a change and its place.
-type changeRow struct {
-	*analysis.Change
-	ID    string
-	Model pageModel
-	Note  string
 }
 
 // maxChanges bounds the rows of the comparison.
 const maxChanges = 400
 
 // compare is nil where the run is compared with nothing.
-func (b *builder) compare(d *analysis.Diff) *pageCompare {
+func compare(d *analysis.Diff) *pageCompare {
 	if d == nil {
 		return nil
 	}
@@ -44,23 +36,10 @@ func (b *builder) compare(d *analysis.Diff) *pageCompare {
 		case len(p.Told)+len(p.Rest) >= maxChanges:
 			p.Cut++
 		case c.Told():
-			p.Told = append(p.Told, b.change(c))
+			p.Told = append(p.Told, c)
 		case c.Metric.ID == main:
-			p.Rest = append(p.Rest, b.change(c))
+			p.Rest = append(p.Rest, c)
 		}
 	}
 	return p
-}
-
-func (b *builder) change(c *analysis.Change) changeRow {
-	r := changeRow{Change: c, ID: b.anchor[c.Case], Model: b.model[c.Model]}
-	switch {
-	case c.Told():
-		r.Note = c.Kind.String()
-	case c.Kind == analysis.Inconclusive && !format.Finite(c.Detectable):
-		r.Note = "too few results"
-	case c.Kind == analysis.Inconclusive:
-		r.Note = "could detect " + format.Percent(c.Detectable)
-	}
-	return r
 }

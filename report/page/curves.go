@@ -58,16 +58,16 @@ func fixedIn(s string) string {
 
 // scalingChart draws a metric over the number that varies.
 func (b *builder) scalingChart(g analysis.Curve, m analysis.Metric) (figure, bool) {
-	row := b.run.Workload(g.Workload, m)
+	row := b.run.ByWorkload[g.Workload][m]
 	if row == nil { // it is none of those that are ranked
-		row = b.run.Workload(g.Workload, analysis.TailP99)
+		row = b.run.ByWorkload[g.Workload][analysis.TailP99]
 	}
 	var lines []chart.Line
 	for i, model := range b.run.Models {
 		l := b.line(i, row)
 		l.Bars, l.Dots = true, true
 		for k, c := range g.Cases {
-			sum := b.run.Summary(c.Cells[model], m.Unit)
+			sum := b.run.Sums[c.Cells[model]][m.Unit]
 			if sum.N == 0 || sum.Center <= 0 {
 				continue
 			}
@@ -97,12 +97,12 @@ func (b *builder) scalingChart(g analysis.Curve, m analysis.Metric) (figure, boo
 // stressed in place of the best. Where nothing ever gains there is nothing to
 // see.
 func (b *builder) gainChart(g analysis.Curve, stress bool) (f figure, ok bool) {
-	baseline := b.run.Baseline()
-	if baseline == "" {
+	i := slices.IndexFunc(b.models, func(m pageModel) bool { return m.Baseline })
+	if i < 0 {
 		return f, false
 	}
-	base := b.model[baseline]
-	row := b.run.Workload(g.Workload, analysis.Throughput)
+	base := b.models[i]
+	row := b.run.ByWorkload[g.Workload][analysis.Throughput]
 	x := axisOf(g)
 	f = figure{Title: "Gain over " + base.Name, Hint: "Above the dashed line the model pays; bars are 95 % intervals of the ratio."}
 	f.Chart = chart.Chart{
@@ -116,7 +116,7 @@ func (b *builder) gainChart(g analysis.Curve, stress bool) (f figure, ok bool) {
 		l := b.line(i, row)
 		l.Bars, l.Dots, l.Title = true, true, l.Title+" over "+base.Name
 		if stress {
-			l.Class = map[bool]string{true: "best"}[b.run.Model(m).Processes]
+			l.Class = map[bool]string{true: "best"}[b.models[i].Processes]
 		}
 		for _, p := range g.Gains[m] {
 			pt := chart.Point{X: p.X, Y: p.Ratio}

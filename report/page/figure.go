@@ -22,7 +22,7 @@ func (b *builder) line(i int, r *analysis.Ranking) chart.Line {
 	m := b.models[i]
 	l := chart.Line{Model: m.Model, Title: m.Name}
 	switch {
-	case r.Best() != nil && r.Best().Model == b.run.Models[i]:
+	case r.Entries[i].Relation == analysis.Best:
 		l.Class = "best"
 	case m.Baseline:
 		l.Class = "base"

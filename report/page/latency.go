@@ -25,7 +25,7 @@ func (b *builder) latencyChart(c *results.Case, rows int) figure {
 	f := figure{Title: "Latency by percentile", Hint: "Lower is better; each nine has the same room. Merged over all results."}
 	f.Chart = chart.Chart{Label: "Latency of " + c.Title() + " by percentile and model", Tall: true, Beside: rows, Y: chart.Axis{Log: true, Write: nanoseconds}}
 	x := chart.Axis{Max: 1}
-	rank := b.run.Case(c, analysis.TailP99)
+	rank := b.run.ByCase[c][analysis.TailP99]
 	for i, m := range b.run.Models {
 		cell := c.Cells[m]
 		if !cell.Usable() {
@@ -72,7 +72,7 @@ func quantiles(a *analysis.Analysis, c *results.Cell) []results.Quantile {
 		p    float64
 		unit string
 	}{{50, "p50-ns"}, {90, "p90-ns"}, {99, "p99-ns"}, {99.9, "p99.9-ns"}} {
-		if s := a.Summary(c, u.unit); s.N > 0 {
+		if s := a.Sums[c][u.unit]; s.N > 0 {
 			out = append(out, results.Quantile{P: u.p, NS: s.Center})
 		}
 	}
@@ -96,7 +96,7 @@ func (b *builder) distributionChart(c *results.Case) figure {
 		X: chart.Axis{Log: true, Write: nanoseconds},
 		Y: chart.Axis{Max: 100, Write: func(v float64) string { return fmt.Sprintf("%.0f %%", v) }},
 	}
-	rank := b.run.Case(c, analysis.TailP99)
+	rank := b.run.ByCase[c][analysis.TailP99]
 	for i, m := range b.run.Models {
 		cell := c.Cells[m]
 		if !cell.Usable() || cell.Latency == nil {

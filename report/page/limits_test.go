@@ -40,10 +40,9 @@ func TestListsAtTheirLimits(t *testing.T) {
 	}
 	w.Cases = all
 	b.plan(0)
-	p := &page{b: b}
 	cell := all[0].Cells["a"]
 	for n, want := range map[int]int{0: 0, 40: 40, 41: 41} {
-		links := p.CellLinks(analysis.Warning{Cells: slices.Repeat([]*results.Cell{cell}, n)})
+		links := b.cells(analysis.Warning{Cells: slices.Repeat([]*results.Cell{cell}, n)})
 		if len(links) != want || n == 41 && links[0] != (link{"matrix", "the first 40 of 41:"}) || n == 40 && links[0] != (link{"w-M-n-0", "M n=0, a"}) {
 			t.Errorf("%d cells: %d links, %q", n, len(links), links[:min(1, len(links))])
 		}
@@ -51,6 +50,39 @@ func TestListsAtTheirLimits(t *testing.T) {
 	for n, want := range map[int]string{40: "x", 41: "and 1 more"} {
 		if got := format.First(slices.Repeat([]string{"x"}, n), maxListed); len(got) != n || got[n-1] != want {
 			t.Errorf("%d: the last is %q", n, got[len(got)-1])
+		}
+	}
+}
+
+// The matrix counts the cases of a workload that failed, and gives the first
+// reason; a case, and what failed as a whole, has its own.
+func TestFailedCells(t *testing.T) {
+	run := analysis.Of(read(t, `# switchyard {"format":1,"models":["a","b","c","d"]}
+BenchmarkX/n=1/model=a-2 1 5 ns/op
+BenchmarkX/n=2/model=a-2 1 5 ns/op
+BenchmarkX/n=3/model=a-2 1 5 ns/op
+--- FAIL: BenchmarkX/n=2/model=a-2
+    late
+--- FAIL: BenchmarkX/n=1/model=b-2
+    first
+--- FAIL: BenchmarkX/n=3/model=b-2
+    second
+--- FAIL: BenchmarkX/model=c-2
+    all
+--- SKIP: BenchmarkX/n=2/model=d-2
+    slow
+`))
+	b := newBuilder(run)
+	b.plan(0)
+	row := b.matrix(analysis.Throughput).Rows[0]
+	for i, want := range []string{"1 of 3 failed; failed: n=2: late", "2 of 3 failed; failed: n=1: first", "failed; failed: all", "; not measured: slow"} {
+		if got := row.Cells[i].Ratio + "; " + row.Cells[i].Title; got != want {
+			t.Errorf("%s, in all: %q, want %q", run.Models[i], got, want)
+		}
+	}
+	for i, want := range []string{"failed; failed: late", "; no results", "failed; failed: all", "; not measured: slow"} {
+		if got := row.Cases[1].Cells[i].Ratio + "; " + row.Cases[1].Cells[i].Title; got != want {
+			t.Errorf("%s, n=2: %q, want %q", run.Models[i], got, want)
 		}
 	}
 }
@@ -233,23 +265,23 @@ func TestComparisonAtItsLimits(t *testing.T) {
 			fmt.Fprintf(&c, "BenchmarkX%d-2 1 5 ns/op\n", i)
 		}
 	}
-	long := newBuilder(analysis.Of(read(t, a.String())))
-	compare := func(old *results.Run) *pageCompare { return long.compare(analysis.Compare(old, long.run.Run)) }
-	if p := compare(long.run.Run); len(p.Told) != 0 || len(p.Rest) != maxChanges || p.Cut != 3 || p.Old != "bench.txt" {
+	long := read(t, a.String())
+	against := func(old *results.Run) *pageCompare { return compare(analysis.Compare(old, long)) }
+	if p := against(long); len(p.Told) != 0 || len(p.Rest) != maxChanges || p.Cut != 3 || p.Old != "bench.txt" {
 		t.Errorf("%d and %d rows, %d cut, of %s", len(p.Told), len(p.Rest), p.Cut, p.Old)
 	}
-	if p := compare(read(t, c.String())); len(p.Rest) != maxChanges || p.Cut != 0 || len(p.OnlyNew) != 3 {
+	if p := against(read(t, c.String())); len(p.Rest) != maxChanges || p.Cut != 0 || len(p.OnlyNew) != 3 {
 		t.Errorf("%d rows, %d cut", len(p.Rest), p.Cut)
 	}
-	if p := compare(read(t, "# switchyard {\"format\":1,\"run\":\"2026-11-20T19:03:11.25Z\"}\n"+c.String())); p.Old != "2026-11-20T19:03:11.25Z" {
+	if p := against(read(t, "# switchyard {\"format\":1,\"run\":\"2026-11-20T19:03:11.25Z\"}\n"+c.String())); p.Old != "2026-11-20T19:03:11.25Z" {
 		t.Errorf("begun at %s", p.Old)
 	}
-	if long.compare(nil) != nil {
+	if compare(nil) != nil {
 		t.Error("compared with nothing")
 	}
 	run := read(t, "BenchmarkX-2 1 5 ns/op\n")
 	run.Files = []string{"a b.txt", "latency.hlog"}
-	if got := newPage(analysis.Of(run), nil, nil, ""); got.Benchstat != "go tool benchstat 'a b.txt'" || got.Title != "Switchyard" {
+	if got := newBuilder(analysis.Of(run)).page(nil, nil, ""); got.Benchstat != "go tool benchstat 'a b.txt'" || got.Title != "Switchyard" {
 		t.Errorf("%s, %s", got.Benchstat, got.Title)
 	}
 }

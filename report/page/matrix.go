@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -70,7 +71,7 @@ func (b *builder) matrix(m analysis.Metric) pageMatrix {
 			}
 		}
 	}
-	r := b.run.Overall(m)
+	r := b.run.Overall[m]
 	out.Empty = r.Best() == nil
 	out.Over = format.Count(len(r.Cases), "case")
 	for i := range r.Entries {
@@ -78,7 +79,7 @@ func (b *builder) matrix(m analysis.Metric) pageMatrix {
 		c.Title = b.entryTitle(m, &r.Entries[i], r)
 		out.Geomean = append(out.Geomean, c)
 		win := matrixWin{Count: "–"}
-		if !b.run.Aside(b.models[i].Name) {
+		if !b.models[i].Aside {
 			win = matrixWin{fmt.Sprint(wins[i]), wins[i]}
 		}
 		out.Wins = append(out.Wins, win)
@@ -87,11 +88,11 @@ func (b *builder) matrix(m analysis.Metric) pageMatrix {
 }
 
 func (b *builder) matrixRow(m analysis.Metric, w *results.Workload) (row matrixRow, good []bool) {
-	row = matrixRow{Name: format.Clean(w.Name), ID: b.anchor[w]}
+	row = matrixRow{Name: w.Name, ID: b.anchor[w]}
 	if w.Info.Control {
 		row.Note = "control"
 	}
-	r := b.run.Workload(w, m)
+	r := b.run.ByWorkload[w][m]
 	row.Cells = b.matrixCells(m, r, w, nil, row.ID)
 	for i := range r.Entries {
 		good = append(good, r.Entries[i].Relation.Good() && !w.Info.Control)
@@ -99,7 +100,7 @@ func (b *builder) matrixRow(m analysis.Metric, w *results.Workload) (row matrixR
 	if len(w.Cases) > 1 {
 		for _, k := range b.first[w] {
 			id := b.anchor[k]
-			row.Cases = append(row.Cases, matrixRow{Name: format.Clean(k.Label()), ID: id, Cells: b.matrixCells(m, b.run.Case(k, m), w, k, id)})
+			row.Cases = append(row.Cases, matrixRow{Name: k.Label(), ID: id, Cells: b.matrixCells(m, b.run.ByCase[k][m], w, k, id)})
 		}
 	}
 	return row, good
@@ -146,20 +147,19 @@ func matrixCellOf(e *analysis.Entry) matrixCell {
 // state overrides a cell that failed, or says why there is none. A nil case
 // means the whole workload's row.
 func (b *builder) state(c *matrixCell, m analysis.Metric, w *results.Workload, k *results.Case, e *analysis.Entry) {
-	failed, skipped, cases := w.Failed[e.Model], w.Skipped[e.Model], w.Cases
+	failed, skipped, cases, failures := w.Failed[e.Model], w.Skipped[e.Model], w.Cases, 0
 	if k != nil {
 		cases = []*results.Case{k}
-		if cell := k.Cells[e.Model]; cell != nil {
+	}
+	for _, one := range cases {
+		cell := one.Cells[e.Model]
+		switch {
+		case cell == nil:
+		case k != nil:
 			failed, skipped = cell.Failed+failed, cell.Skipped+skipped
-		}
-	} else {
-		for _, k := range w.Cases {
-			cell := k.Cells[e.Model]
-			if cell != nil && cell.Failed != "" && failed == "" {
-				failed = k.Label() + ": " + cell.Failed
-			}
-			if cell != nil && cell.Skipped != "" && skipped == "" {
-				skipped = cell.Skipped
+		default:
+			if skipped = cmp.Or(skipped, cell.Skipped); cell.Failed != "" {
+				failed, failures = cmp.Or(failed, one.Label()+": "+cell.Failed), failures+1
 			}
 		}
 	}
@@ -167,8 +167,8 @@ func (b *builder) state(c *matrixCell, m analysis.Metric, w *results.Workload, k
 	case failed != "":
 		c.Class, c.Mark, c.Spoken = "fail", "✕", "failed"
 		c.Title, c.Ratio, c.Value, c.Warn = "failed: "+format.CleanTo(failed, 200), "failed", "", false
-		if n := w.FailedCases(e.Model); k == nil && n > 0 && len(w.Cases) > 1 {
-			c.Ratio = fmt.Sprintf("%d of %d failed", n, len(w.Cases))
+		if failures > 0 && len(w.Cases) > 1 {
+			c.Ratio = fmt.Sprintf("%d of %d failed", failures, len(w.Cases))
 		}
 	case e.Relation == analysis.Absent && skipped != "":
 		c.Title = "not measured: " + format.CleanTo(skipped, 200)

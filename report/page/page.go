@@ -30,11 +30,22 @@ var pageJS string
 var style = pageCSS + chart.MarkerCSS()
 
 var pageTmpl = template.Must(template.New("page").Funcs(template.FuncMap{
-	"name": format.Clean, "prose": format.CleanTo, "orNone": format.OrNone,
-	"value": format.Value, "ratio": format.Ratio, "percent": format.Percent, "delta": format.Delta, "interval": format.Interval, "exact": exact,
+	"name": format.Clean, "prose": format.CleanTo, "orNone": format.OrNone, "count": format.Count,
+	"value": format.Value, "ratio": format.Ratio, "percent": format.Percent, "delta": format.Delta, "interval": format.Interval,
+	"number": number, "exact": exact,
 	"listed": func(all []string) []string { return format.First(all, maxListed) },
 	"some":   func(all []string) string { return format.Some(all, maxListed) },
-}).Parse(pageTemplate))
+}).Funcs(new(builder).funcs()).Parse(pageTemplate))
+
+// funcs are what the template asks of one page: the look of a model, and where
+// links lead.
+func (b *builder) funcs() template.FuncMap {
+	return template.FuncMap{
+		"model": func(name string) pageModel { return b.model[name] },
+		"at":    func(place any) string { return b.anchor[place] }, // of a workload or a case
+		"cells": b.cells, "losses": b.losses,
+	}
+}
 
 // Limits on the page: it stays below three megabytes, and hostile or huge files
 // cannot make it grow without bound. What they cut off is said on the page; the
@@ -70,12 +81,13 @@ func Render(w io.Writer, a *analysis.Analysis, opt Options) error {
 	if opt.Baseline != nil {
 		against = analysis.Compare(opt.Baseline, a.Run)
 	}
-	p := newPage(a, against, advice.Tables(a), opt.Version)
-	var b bytes.Buffer
-	if err := pageTmpl.Execute(&b, p); err != nil {
+	b := newBuilder(a)
+	p := b.page(against, advice.Tables(a), opt.Version)
+	var html bytes.Buffer
+	if err := template.Must(pageTmpl.Clone()).Funcs(b.funcs()).Execute(&html, p); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	_, err := w.Write(b.Bytes())
+	_, err := w.Write(html.Bytes())
 	return err
 }
 
@@ -88,8 +100,6 @@ type page struct {
 	JS      template.JS
 	Version string
 	Run     *analysis.Analysis
-
-	b *builder
 
 	Verdict  pageVerdict
 	Line     []string
@@ -107,10 +117,9 @@ type page struct {
 	Benchstat string   // command that reads the same results
 }
 
-// newPage fills the page in, section by section, from what is known of the run
+// page fills the page in, section by section, from what is known of the run
 // and, if any, of the change since an earlier one.
-func newPage(run *analysis.Analysis, against *analysis.Diff, curves []advice.Table, version string) *page {
-	b := newBuilder(run)
+func (b *builder) page(against *analysis.Diff, curves []advice.Table, version string) *page {
 	data, cut := b.data()
 	used := len(data)
 	if against != nil {
@@ -122,7 +131,6 @@ func newPage(run *analysis.Analysis, against *analysis.Diff, curves []advice.Tab
 		Advice:    advised,
 		Data:      data,
 		DataCut:   cut,
-		b:         b,
 		Title:     b.title(),
 		Line:      b.machineLine(),
 		Benchstat: b.benchstat(),
@@ -130,7 +138,7 @@ func newPage(run *analysis.Analysis, against *analysis.Diff, curves []advice.Tab
 		CSS:       template.CSS(style),
 		JS:        template.JS(pageJS),
 		Version:   version,
-		Run:       run,
+		Run:       b.run,
 		Models:    b.models,
 		Verdict:   b.verdict(),
 	}
@@ -141,7 +149,7 @@ func newPage(run *analysis.Analysis, against *analysis.Diff, curves []advice.Tab
 	}
 	p.pageBreakEvens = b.breakEvens()
 	p.Scaling = b.scaling()
-	p.Compare = b.compare(against)
+	p.Compare = compare(against)
 	for _, w := range b.shown {
 		p.Workloads = append(p.Workloads, b.workload(w))
 	}
@@ -182,30 +190,19 @@ func number(v float64) string {
 	return fmt.Sprintf("%.6g", v)
 }
 
-// Class is the colour class of a model, for the template.
-func (p *page) Class(model string) string {
-	if model == "" {
-		return ""
-	}
-	return p.b.model[model].Class
-}
-
 // Queued reports whether a block says how long tasks waited for a CPU.
 func (p *page) Queued() bool {
 	return slices.ContainsFunc(p.Run.Blocks, func(b results.Block) bool { return b.RunQueue > 0 })
 }
 
-// KindLinks lead to the workloads of a kind.
-func (p *page) KindLinks(k *analysis.Kind) []link { return p.b.kindLinks(k) }
-
-// CellLinks are the cells that a warning touches, at most forty.
-func (p *page) CellLinks(w analysis.Warning) []link {
+// cells lead to the cells that a warning touches, at most forty.
+func (b *builder) cells(w analysis.Warning) []link {
 	var out []link
 	if len(w.Cells) > 40 {
 		out = append(out, link{"matrix", fmt.Sprintf("the first 40 of %d:", len(w.Cells))})
 	}
 	for _, c := range w.Cells[:min(40, len(w.Cells))] {
-		out = append(out, link{p.b.anchor[c.Case], format.Clean(c.Case.Title()) + ", " + format.Clean(results.ModelName(c.Model))})
+		out = append(out, link{b.anchor[c.Case], format.Clean(c.Case.Title()) + ", " + b.model[c.Model].Name})
 	}
 	return out
 }

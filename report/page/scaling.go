@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 
 	"switchyard/report/analysis"
 	"switchyard/report/format"
@@ -16,27 +15,9 @@ import (
 // A pageScaling is how throughput depends on the number of CPUs.
 type pageScaling struct {
 	Charts []figure
-	Chosen int      // how many the charts are of, where that is not all
-	CPUs   []string // heads of the columns of speed-ups
-	Rows   []scalingRow
-	Limit  string // why the law is not tested
-	Cut    int    // rows that the page leaves out
-}
-
-type scalingRow struct {
-	Case, ID string
-	Workload string
-	Model    pageModel
-	Cells    []scalingCell // speed-ups, contention, coherency, peak
-}
-
-// A scalingCell is an estimate with its interval below it: beside it the table
-// would be too wide.
-type scalingCell struct{ Text, Interval, Value string }
-
-func estimateCell(text string, value float64) scalingCell {
-	text, interval, _ := strings.Cut(text, " (")
-	return scalingCell{text, strings.TrimSuffix(interval, ")"), number(value)}
+	Chosen int // how many the charts are of, where that is not all
+	Rows   []analysis.Scaling
+	Cut    int // rows that the page leaves out
 }
 
 // The most rows and charts of the section; the results have all.
@@ -51,11 +32,8 @@ func (b *builder) scaling() *pageScaling {
 	if len(all) == 0 {
 		return nil
 	}
-	p := &pageScaling{Limit: b.run.ScalingLimit}
-	cpus := b.run.ScalingCPUs
-	for _, n := range cpus {
-		p.CPUs = append(p.CPUs, format.Count(n, "CPU"))
-	}
+	p := &pageScaling{Cut: max(len(all)-maxScalings, 0)}
+	p.Rows = all[:len(all)-p.Cut]
 	cases := scalingCases(all)
 	for _, models := range telling(cases) {
 		if f, ok := b.speedupChart(models); ok {
@@ -64,24 +42,6 @@ func (b *builder) scaling() *pageScaling {
 	}
 	if len(cases) > maxScalingCharts {
 		p.Chosen = len(cases)
-	}
-	p.Cut = max(len(all)-maxScalings, 0)
-	for i := range all[:len(all)-p.Cut] {
-		s := &all[i]
-		row := scalingRow{Case: format.Clean(s.Case.TitleWithoutCPUs()), Workload: format.Clean(s.Case.Workload.Name), ID: b.anchor[s.Case.Workload], Model: b.model[s.Model]}
-		for _, n := range cpus {
-			cell := scalingCell{Text: "–"}
-			if k := slices.Index(s.CPUs, n); k >= 0 {
-				cell = estimateCell(analysis.SpeedupText(s.Speedups[k]), s.Speedups[k].Center)
-			}
-			row.Cells = append(row.Cells, cell)
-		}
-		if p.Law() {
-			contention, coherency, peak := s.LawText()
-			row.Cells = append(row.Cells, estimateCell(contention, s.Law.Contention.Center),
-				estimateCell(coherency, s.Law.Coherency.Center), estimateCell(peak, s.Law.Peak.Center))
-		}
-		p.Rows = append(p.Rows, row)
 	}
 	return p
 }
@@ -121,7 +81,7 @@ func telling(cases [][]analysis.Scaling) [][]analysis.Scaling {
 // CPUs.
 func (b *builder) speedupChart(models []analysis.Scaling) (figure, bool) {
 	first := models[0]
-	row := b.run.Case(first.Case, analysis.Throughput)
+	row := b.run.ByCase[first.Case][analysis.Throughput]
 	x := chart.Axis{Label: "CPUs", Log: true, Min: float64(first.CPUs[0]), Max: 1}
 	xs := map[int]bool{}
 	var lines []chart.Line
@@ -159,6 +119,3 @@ func (b *builder) speedupChart(models []analysis.Scaling) (figure, bool) {
 		},
 	}, x.Max > x.Min
 }
-
-// Law reports whether any row has the law's parameters.
-func (p *pageScaling) Law() bool { return p.Limit == "" }

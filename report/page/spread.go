@@ -59,7 +59,7 @@ func (b *builder) progressChart(c *results.Case) figure {
 	f := figure{Title: "Progression by run order", Hint: "Each result against its model’s median; a slope or a step is the machine’s doing. Shaded: disturbed blocks."}
 	f.Chart = chart.Chart{Label: "Results of " + c.Title() + " in run order", Y: chart.Axis{Deviations: true}}
 	longest := 0
-	rank := b.run.Case(c, analysis.Throughput)
+	rank := b.run.ByCase[c][analysis.Throughput]
 	shaded := map[float64]bool{}
 	for i, m := range b.run.Models {
 		values := rank.Entries[i].Sample.Values()

@@ -125,24 +125,24 @@ func (b *builder) table(w *results.Workload, title string, columns []column) pag
 	out := pageTable{Title: title + " of " + format.Clean(w.Name), Cases: len(b.first[w]) > 1}
 	used := make([]bool, len(columns))
 	for _, c := range b.first[w] {
-		r := b.run.Case(c, analysis.Judging(w))
+		r := b.run.ByCase[c][analysis.Judging(w)]
 		for i, m := range b.run.Models {
 			cell := c.Cells[m]
 			if !cell.Usable() {
 				continue
 			}
 			e := &r.Entries[i]
-			row := tableRow{Case: format.Clean(c.Label()), CaseID: b.anchor[c], Model: b.models[i], verdictMark: marks[e.Relation]}
+			row := tableRow{Case: c.Label(), CaseID: b.anchor[c], Model: b.models[i], verdictMark: marks[e.Relation]}
 			if n := len(out.Rows); n > 0 {
 				row.First = out.Rows[n-1].CaseID != row.CaseID
 			}
 			if e.Relation == analysis.Absent {
 				row.Mark = ""
 			}
-			rate := b.run.Summary(cell, analysis.Throughput.Unit)
+			rate := b.run.Sums[cell][analysis.Throughput.Unit]
 			for k, col := range columns {
 				var t tableCell
-				if s := b.run.Summary(cell, col.unit); s.N > 0 {
+				if s := b.run.Sums[cell][col.unit]; s.N > 0 {
 					t = tableCell{format.Value(s.Center, col.unit), number(s.Center), ""}
 				} else if col.cell != nil && (!col.rank || e.Relation != analysis.Absent && !w.Info.ByLatency()) {
 					t = col.cell(e, rate)

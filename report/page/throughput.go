@@ -23,14 +23,14 @@ type chartRow struct {
 
 // rows collects a case's models with numbers, best first.
 func (b *builder) rows(c *results.Case) []chartRow {
-	r := b.run.Case(c, analysis.Throughput)
+	r := b.run.ByCase[c][analysis.Throughput]
 	var rows []chartRow
 	for i := range r.Entries {
 		e := &r.Entries[i]
 		if len(e.Sample) == 0 {
 			continue
 		}
-		s := b.run.Summary(c.Cells[e.Model], analysis.Throughput.Unit)
+		s := b.run.Sums[c.Cells[e.Model]][analysis.Throughput.Unit]
 		mark := map[analysis.Relation]string{analysis.Best: "★", analysis.Tied: "≈ " + format.Ratio(e.Ratio), analysis.Unknown: "? " + format.Ratio(e.Ratio)}[e.Relation]
 		if mark == "" {
 			mark = format.Ratio(e.Ratio)

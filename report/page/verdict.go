@@ -12,71 +12,46 @@ import (
 // maxLosses bounds the exceptions of one kind of work on the page.
 const maxLosses = 300
 
-// A pageVerdict is the verdict with the places on the page that it stands on.
+// A pageVerdict is the verdict, with what the page shows of it.
 type pageVerdict struct {
 	analysis.Verdict
-	Decisions []pageDecision
-	Fewer     []pageDecision // those on fewer CPUs than the first
-	Charts    []figure       // the performance profile, if there is one
+	Decisions []analysis.Decision
+	Fewer     []analysis.Decision // those on fewer CPUs than the first
+	Charts    []figure            // the performance profile, if there is one
 	Within    []float64
-	Shares    []pageShares
-}
-
-type pageDecision struct {
-	analysis.Decision
-	Losses   []link
-	Evidence []link
-}
-
-// A pageShares is a model's row of the profile's table.
-type pageShares struct {
-	analysis.ProfileModel
-	Model pageModel
-	At    link // where its worst is
 }
 
 func (b *builder) verdict() pageVerdict {
-	v := pageVerdict{Verdict: b.run.Verdict}
+	v := pageVerdict{Verdict: b.run.Verdict, Within: analysis.Within}
 	all := v.Verdict.Decisions
 	if more := len(all) - maxWorkloads; more > 0 {
 		b.cut = append(b.cut, fmt.Sprintf("What was decided of %s beyond the first %d is left out of this page; switchyard report -v has it.", format.Count(more, "kind")+" of work", maxWorkloads))
 		all = all[:maxWorkloads]
 	}
 	for _, d := range all {
-		one := pageDecision{Decision: d}
-		for i, l := range d.Losses {
-			if i == maxLosses {
-				one.Losses = append(one.Losses, link{"matrix", fmt.Sprintf("%d more, in the matrix", len(d.Losses)-i)})
-				break
-			}
-			to := link{b.anchor[l.Workload], l.Text}
-			if len(l.Cases) == 1 {
-				to.ID = b.anchor[l.Cases[0]]
-			}
-			one.Losses = append(one.Losses, to)
-		}
-		one.Evidence = b.kindLinks(d.Kind)
 		if d.Kind.CPUs < all[0].Kind.CPUs {
-			v.Fewer = append(v.Fewer, one)
+			v.Fewer = append(v.Fewer, d)
 		} else {
-			v.Decisions = append(v.Decisions, one)
+			v.Decisions = append(v.Decisions, d)
 		}
 	}
-	if v.Advice == "" {
-		return v
+	if v.Advice != "" {
+		v.Charts = []figure{b.profileChart(&v.Profile)}
 	}
-	v.Within = analysis.Within
-	for _, m := range v.Profile.Models {
-		v.Shares = append(v.Shares, pageShares{m, b.model[m.Model], link{b.anchor[m.At], format.Clean(m.At.Title())}})
-	}
-	v.Charts = []figure{b.profileChart(&v.Profile)}
 	return v
 }
 
-// kindLinks lead to the workloads of a kind.
-func (b *builder) kindLinks(k *analysis.Kind) (out []link) {
-	for _, w := range k.Workloads {
-		out = append(out, link{b.anchor[w], format.Clean(w.Name)})
+// losses lead to where a winner is worse than another model.
+func (b *builder) losses(all []analysis.Loss) (out []link) {
+	for i, l := range all {
+		if i == maxLosses {
+			return append(out, link{"matrix", fmt.Sprintf("%d more, in the matrix", len(all)-i)})
+		}
+		to := b.anchor[l.Workload]
+		if len(l.Cases) == 1 {
+			to = b.anchor[l.Cases[0]]
+		}
+		out = append(out, link{to, l.Text})
 	}
 	return out
 }

@@ -55,7 +55,7 @@ func (b *builder) workload(w *results.Workload) pageWorkload {
 
 func (b *builder) panel(c *results.Case, first bool) pagePanel {
 	rows := b.rows(c)
-	p := pagePanel{Name: format.Clean(c.Label()), ID: b.anchor[c], First: first}
+	p := pagePanel{Name: c.Label(), ID: b.anchor[c], First: first}
 	p.Charts = []figure{throughputChart(c, rows), b.latencyChart(c, len(rows)), spreadChart(c, rows)}
 	if !b.sparse {
 		p.Folded = []figure{b.progressChart(c), b.distributionChart(c)}

@@ -147,10 +147,8 @@ func changeRows(d *analysis.Diff, m analysis.Metric, all, center bool) (rows []c
 func delta(c *analysis.Change, center bool) string {
 	is, lo, hi := format.Delta(c.Delta()), strings.TrimSuffix(format.Delta(c.Lo-1), "%"), strings.TrimSuffix(format.Delta(c.Hi-1), "%")
 	switch {
-	case c.Kind == analysis.Inconclusive && !format.Finite(c.Detectable):
-		return "undecided (too few results)"
 	case c.Kind == analysis.Inconclusive:
-		return fmt.Sprintf("undecided (could detect %s)", format.Percent(c.Detectable))
+		return fmt.Sprintf("undecided (%s)", c.Note())
 	case !c.Bounded():
 	case center:
 		is += fmt.Sprintf(" (%s to %s)", lo, hi)

@@ -79,7 +79,7 @@ func (t *textWriter) matrixRows(models []string) [][]textCell {
 	var rows [][]textCell
 	if len(t.run.Workloads) <= matrixLines-2 {
 		for _, w := range t.run.Workloads {
-			rows = append(rows, matrixRow(format.Fit(format.Clean(w.Name), 24), t.run.Workload(w, analysis.Throughput), models))
+			rows = append(rows, matrixRow(format.Fit(format.Clean(w.Name), 24), t.run.ByWorkload[w][analysis.Throughput], models))
 		}
 		return rows
 	}

@@ -1,13 +1,11 @@
 package text
 
 import (
-	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"switchyard/report/analysis"
 	"switchyard/report/format"
-	"switchyard/report/inference"
 	"switchyard/report/results"
 )
 
@@ -23,14 +21,13 @@ func (t *textWriter) scaling() {
 		return
 	}
 	cpus, limit := t.run.ScalingCPUs, t.run.ScalingLimit
-	speedup, share, percent := analysis.SpeedupText, func(s string) string { return s }, ""
 	label := 0
 	for _, s := range t.run.Scalings {
 		label = max(label, utf8.RuneCountInString(scalingName(s)))
 	}
-	if label+speedupWidth*len(cpus) > t.opt.Width {
-		speedup = func(e inference.Estimate) string { return format.Ratio(e.Center) }
-		share, percent = func(s string) string { return strings.Replace(s, " % (", " (", 1) }, ", %"
+	narrow, percent := label+speedupWidth*len(cpus) > t.opt.Width, ""
+	if narrow {
+		percent = ", %"
 	}
 	header := []textCell{{"", ansiBold}}
 	for _, n := range cpus {
@@ -42,16 +39,14 @@ func (t *textWriter) scaling() {
 	rows := [][]textCell{header}
 	for _, s := range t.run.Scalings {
 		row := []textCell{{scalingName(s), ""}}
-		for _, n := range cpus {
-			text := "-"
-			if i := slices.Index(s.CPUs, n); i > 0 {
-				text = speedup(s.Speedups[i])
+		for i, cell := range s.Row {
+			switch {
+			case narrow && i < len(cpus):
+				cell.Interval = ""
+			case narrow && cell.Interval != "":
+				cell.Text = strings.TrimSuffix(cell.Text, " %")
 			}
-			row = append(row, textCell{text, ""})
-		}
-		if limit == "" {
-			contention, coherency, peak := s.LawText()
-			row = append(row, textCell{share(contention), ""}, textCell{share(coherency), ""}, textCell{peak, ""})
+			row = append(row, textCell{strings.ReplaceAll(cell.String(), "–", "-"), ""})
 		}
 		rows = append(rows, row)
 	}
