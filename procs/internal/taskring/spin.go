@@ -6,13 +6,16 @@ import (
 )
 
 // NapLimit bounds the sleep of a pool that has tasks, and the first one of
-// whoever has nothing to do, who then sleeps for RestLimit: what is idle takes
-// no processor time. The protocol of asleep words needs no bound; but a wake
-// that went missing, for whatever reason, must cost some seconds and not the
-// whole pool.
+// whoever has nothing to do, who then sleeps for RestLimit. The protocol of
+// asleep words needs no bound, and no wake goes with a process: a worker's end
+// wakes the pool, and that of the pool ends the worker. But a wake that went
+// missing, for whatever reason, must cost some time and not the whole pool. The
+// look costs a worker's process more than its own time: whoever returns from a
+// sleep wakes the runtime's monitor, which sleeps several times before it rests
+// again, some 0.1 ms in all. Once a minute that cannot be measured.
 const (
 	NapLimit  = 500 * time.Millisecond
-	RestLimit = 5 * time.Second
+	RestLimit = time.Minute
 )
 
 // spins is how often a worker looks before it sleeps: a few microseconds, less
