@@ -14,6 +14,8 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"golang.org/x/sys/unix"
+
+	_ "switchyard/internal/testenv"
 )
 
 // What a result says is compared here with something of known size. The
@@ -138,8 +140,7 @@ func truthWorkloads() []*Workload {
 func metrics(t *testing.T, name string) map[string]float64 {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe", "-workload", name, "-model", string(Serial), "-n", "100", "-op", "1us")
-	// A program with the race detector waits for a second before it exits.
-	cmd.Env = append(os.Environ(), roleVariable+"=runner", "GORACE=atexit_sleep_ms=0", "GOMAXPROCS=1")
+	cmd.Env = append(os.Environ(), roleVariable+"=runner", "GOMAXPROCS=1")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	_ "switchyard/internal/testenv"
 )
 
 // childVar makes the test program a child of its own: it says which.

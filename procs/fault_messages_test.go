@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"switchyard/internal/testenv"
 	"switchyard/procs/internal/proctest"
 )
 
@@ -225,7 +226,7 @@ func TestFaultMessages(t *testing.T) {
 	if longFaults {
 		lasts = time.Minute
 	}
-	if s := os.Getenv("PROCS_MONKEY"); s != "" {
+	if s := testenv.Asked("PROCS_MONKEY"); s != "" {
 		var err error
 		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
 			t.Fatal(err)

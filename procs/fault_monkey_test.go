@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"switchyard/internal/testenv"
 	"switchyard/procs/internal/proctest/wait"
 )
 
@@ -28,10 +28,10 @@ import (
 // for a minute.
 func TestFaultMonkeyPool(t *testing.T) {
 	seed, long := rand.Uint64(), 3*time.Second
-	if os.Getenv("PROCS_FAULTS") == "long" {
+	if testenv.Asked("PROCS_FAULTS") == "long" {
 		long = time.Minute
 	}
-	if s := os.Getenv("PROCS_MONKEY"); s != "" {
+	if s := testenv.Asked("PROCS_MONKEY"); s != "" {
 		var err error
 		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
 			t.Fatal(err)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"switchyard/internal/testenv"
 	"switchyard/procs/internal/proctest"
 	"switchyard/procs/internal/proctest/wait"
 )
@@ -208,12 +208,12 @@ var sharedActs = []struct {
 // order. PROCS_FAULTS=long (make faults) asks for a minute.
 func TestFaultMonkeyShared(t *testing.T) {
 	long := 3 * time.Second
-	if os.Getenv("PROCS_FAULTS") == "long" {
+	if testenv.Asked("PROCS_FAULTS") == "long" {
 		long = time.Minute
 	}
 	s := newSharedThings(t)
 	seed := rand.Uint64()
-	if v := os.Getenv("PROCS_MONKEY"); v != "" {
+	if v := testenv.Asked("PROCS_MONKEY"); v != "" {
 		var err error
 		if seed, err = strconv.ParseUint(v, 10, 64); err != nil {
 			t.Fatal(err)

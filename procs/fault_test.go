@@ -20,12 +20,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"switchyard/internal/testenv"
 	"switchyard/procs/internal/proctest/wait"
 )
 
 // The short version of the faults runs always; PROCS_FAULTS=long (make faults)
 // asks for 10^6 tasks and 10^3 kills.
-var longFaults = os.Getenv("PROCS_FAULTS") == "long"
+var longFaults = testenv.Asked("PROCS_FAULTS") == "long"
 
 // testMark works for some microseconds, and returns its argument.
 var testMark = Register("test.mark", func(_ context.Context, x int) (int, error) {

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"switchyard/bench/benchlog"
+	"switchyard/internal/testenv"
 	"switchyard/report/internal/reporttest"
 	"switchyard/report/results"
 )
@@ -505,7 +506,7 @@ func TestColor(t *testing.T) {
 // TestLook renders runs to be looked at: the synthetic one into the directory
 // in SYNTHETIC, and a real one in place, in the directory in REAL.
 func TestLook(t *testing.T) {
-	made, real := os.Getenv("SYNTHETIC"), os.Getenv("REAL")
+	made, real := testenv.Asked("SYNTHETIC"), testenv.Asked("REAL")
 	if made == "" && real == "" {
 		t.Skip("neither SYNTHETIC nor REAL names a directory")
 	}

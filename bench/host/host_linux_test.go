@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"switchyard/bench/benchlog"
+	_ "switchyard/internal/testenv"
 )
 
 // values returns facts by key.

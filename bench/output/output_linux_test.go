@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	_ "switchyard/internal/testenv"
 )
 
 // TestMain lets the test program also be a process that owns a directory until
@@ -47,7 +49,7 @@ func TestMain(m *testing.M) {
 
 func role(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command("/proc/self/exe", args...)
-	cmd.Env = append(os.Environ(), "OUTPUT_TEST_ROLE="+name, "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(os.Environ(), "OUTPUT_TEST_ROLE="+name)
 	return cmd
 }
 

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	_ "switchyard/internal/testenv"
 )
 
 // A shell, two that it has started, and one that the second of them has:

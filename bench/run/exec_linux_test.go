@@ -18,6 +18,7 @@ import (
 	"switchyard/bench"
 	"switchyard/bench/benchlog"
 	"switchyard/bench/proctree"
+	_ "switchyard/internal/testenv"
 )
 
 // The test program is also the runner that the tests start: the variable says
@@ -103,7 +104,6 @@ func sleeper() (*exec.Cmd, error) {
 func testProgram(t *testing.T) *Program {
 	t.Helper()
 	t.Setenv(roleVariable, "runner")
-	t.Setenv("GORACE", "atexit_sleep_ms=0") // else every runner waits for a second
 	if err := Adopt(); err != nil {
 		t.Fatal(err)
 	}

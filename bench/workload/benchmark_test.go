@@ -17,6 +17,7 @@ import (
 
 	"switchyard/bench"
 	"switchyard/bench/benchlog"
+	"switchyard/internal/testenv"
 )
 
 func BenchmarkNop(b *testing.B)             { measure(b, nop) }
@@ -58,7 +59,7 @@ func BenchmarkCrash(b *testing.B)           { measure(b, crash) }
 // variable PROFILE=full adds the points of that profile.
 func measure(b *testing.B, w *bench.Workload) {
 	points := w.Info(nil).Cases
-	if os.Getenv("PROFILE") == "full" {
+	if testenv.Asked("PROFILE") == "full" {
 		points = w.Points()
 	}
 	for _, p := range points {
@@ -121,7 +122,7 @@ func TestBenchmarksAreAll(t *testing.T) {
 func TestBenchmarkNames(t *testing.T) {
 	notWithRace(t)
 	cmd := exec.Command(os.Args[0], "-test.run=^$", "-test.bench=^Benchmark(Lock|Sleep)$/^(tasks=8|n=1000)$/^(yield=each|stack=0)$/^model=(serial|greenlet|process)$", "-test.benchtime=1x", "-test.v")
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=2", "PROFILE=")
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=2")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -10,14 +10,12 @@ import (
 	"time"
 
 	"switchyard/bench"
+	"switchyard/internal/testenv"
 	"switchyard/procs"
 )
 
 func TestMain(m *testing.M) {
 	procs.Init() // a worker process of a workload ends in here
-	// A program with the race detector waits for a second before it exits; so
-	// would every worker.
-	os.Setenv("GORACE", "atexit_sleep_ms=0")
 	os.Exit(m.Run())
 }
 
@@ -72,8 +70,8 @@ func TestWorkloadsAreShort(t *testing.T) {
 // processes; MATRIX=crowds tries those alone, so that make test has them once.
 func TestMatrix(t *testing.T) {
 	warmUp(t)
-	long := os.Getenv("MATRIX") == "long"
-	onlyCrowds := os.Getenv("MATRIX") == "crowds"
+	long := testenv.Asked("MATRIX") == "long"
+	onlyCrowds := testenv.Asked("MATRIX") == "crowds"
 	few := make(map[*bench.Workload]bool) // those of whose crowds a few have done it over and over
 	turn := 0
 	for _, w := range All() {

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	_ "switchyard/internal/testenv"
 	"switchyard/procs"
 	"switchyard/procs/internal/proctest"
 	"switchyard/procs/manager"

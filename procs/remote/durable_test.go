@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"switchyard/internal/testenv"
 	"switchyard/procs"
 	"switchyard/procs/internal/proctest"
 	"switchyard/procs/internal/proctest/wait"
@@ -102,7 +103,7 @@ func TestDurableWaitsOnDisk(t *testing.T) {
 // anew twice and kills a third of the workers each time.
 func TestFaultDurable(t *testing.T) {
 	n, restarts := 1000, 1
-	if os.Getenv("PROCS_FAULTS") == "long" {
+	if testenv.Asked("PROCS_FAULTS") == "long" {
 		n, restarts = 100_000, 2
 	}
 	durableFaults(t, n, restarts)

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"switchyard/internal/testenv"
 	"switchyard/procs"
 )
 
@@ -40,7 +41,7 @@ func TestFaultHosts(t *testing.T) {
 		}
 	}
 	cmd := exec.Command("/proc/self/exe", "-test.run=^TestFaultHosts$", "-test.v")
-	cmd.Env = append(os.Environ(), hostEnv+"=network")
+	cmd.Env = append(os.Environ(), hostEnv+"=network", "PROCS_FAULTS="+testenv.Asked("PROCS_FAULTS"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL,
 		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}}
@@ -135,7 +136,7 @@ func onHosts(t *testing.T) {
 	ip(t, "address add 10.77.0.1/24 dev net")
 	ip(t, "link set net up")
 	n, tasks, takes, away := 3, 300, 5*time.Millisecond, time.Duration(0)
-	long := os.Getenv("PROCS_FAULTS") == "long"
+	long := testenv.Asked("PROCS_FAULTS") == "long"
 	if long {
 		n, tasks, away = 6, 20_000, 15*time.Second
 	}

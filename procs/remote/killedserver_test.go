@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"switchyard/internal/testenv"
 	"switchyard/procs"
 	"switchyard/procs/internal/proctest"
 )
@@ -51,7 +52,7 @@ func startServer(t testing.TB, dir, address string) (p *procs.Process, url strin
 // PROCS_FAULTS=long (make faults) does it 40 times.
 func TestFaultServerKilled(t *testing.T) {
 	rounds := 2
-	if os.Getenv("PROCS_FAULTS") == "long" {
+	if testenv.Asked("PROCS_FAULTS") == "long" {
 		rounds = 40
 	}
 	dir := t.TempDir()

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"switchyard/bench/benchlog"
+	"switchyard/internal/testenv"
 )
 
 // A kept is a run that is taken apart, so that another can be made of several.
@@ -151,7 +152,7 @@ func TestVerdictHoldsOnTheNextRun(t *testing.T) {
 	}
 	hold("three runs", 1)
 	draws := 16 // 120 pairs
-	if os.Getenv("STATS") == "long" {
+	if testenv.Asked("STATS") == "long" {
 		draws = 500
 	}
 	for _, draw := range []struct {

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"testing"
 
+	"switchyard/internal/testenv"
 	"switchyard/report/internal/reporttest"
 	"switchyard/report/results"
 )
@@ -67,7 +67,7 @@ func TestBreakEven(t *testing.T) {
 // beside the crossing are hard.
 func TestBracketHoldsTheTruth(t *testing.T) {
 	rounds := 150
-	if os.Getenv("STATS") == "long" {
+	if testenv.Asked("STATS") == "long" {
 		rounds = 3000
 	}
 	for _, step := range []float64{10, 2, 1.25} {

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"switchyard/internal/testenv"
 	"switchyard/report/results"
 )
 
@@ -70,7 +70,7 @@ func TestNoise(t *testing.T) {
 // do, with a change in one of them at most.
 func TestNullRunsClaimNothing(t *testing.T) {
 	rounds := 10
-	if os.Getenv("STATS") == "long" {
+	if testenv.Asked("STATS") == "long" {
 		rounds = 200
 	}
 	claimed := 0

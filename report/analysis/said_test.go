@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"switchyard/bench/benchlog"
+	"switchyard/internal/testenv"
 )
 
 // A world is what is true of some kinds of work: of each workload how many
@@ -100,7 +100,7 @@ func words(a *Analysis) string { return inWords(Verdict{Decisions: a.Verdict.Dec
 // bound. Without what was said before, few do.
 func TestWordsOnTheBoundStand(t *testing.T) {
 	chains := 10
-	if os.Getenv("STATS") == "long" {
+	if testenv.Asked("STATS") == "long" {
 		chains = 200
 	}
 	for _, noise := range []float64{0.02, 0.1} {

@@ -3,9 +3,10 @@ package inference
 import (
 	"math"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"testing"
+
+	"switchyard/internal/testenv"
 )
 
 // trials is how often a simulation is repeated: some thousand times, or with
@@ -17,7 +18,7 @@ func trials(quick int) int {
 	return quick
 }
 
-func long() bool { return os.Getenv("STATS") == "long" }
+func long() bool { return testenv.Asked("STATS") == "long" }
 
 // A world is what results are drawn from. All sizes are standard deviations of
 // logarithms.

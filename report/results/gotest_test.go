@@ -17,6 +17,7 @@ import (
 	"golang.org/x/perf/benchfmt"
 
 	"switchyard/bench/benchlog"
+	_ "switchyard/internal/testenv"
 	"switchyard/report/internal/reporttest"
 )
 

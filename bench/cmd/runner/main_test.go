@@ -11,6 +11,7 @@ import (
 	"switchyard/bench"
 	"switchyard/bench/benchlog"
 	"switchyard/bench/workload"
+	_ "switchyard/internal/testenv"
 	"switchyard/procs"
 )
 

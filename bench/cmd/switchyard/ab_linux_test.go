@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"switchyard/bench/benchlog"
+	"switchyard/internal/testenv"
 )
 
 // fixedRunner is a runner whose ops take what it says, in two models: it
@@ -132,7 +133,7 @@ func TestNullRun(t *testing.T) {
 // one at most claims a change. It takes minutes and a quiet machine: make
 // stats.
 func TestTenNullRuns(t *testing.T) {
-	if os.Getenv("STATS") != "long" {
+	if testenv.Asked("STATS") != "long" {
 		t.Skip("measures for minutes; TestNullRunsClaimNothing of package analysis is its simulation")
 	}
 	dir, claimed := t.TempDir(), 0

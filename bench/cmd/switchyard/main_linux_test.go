@@ -93,8 +93,7 @@ func good(b *bench.B) (uint64, error) {
 // switchyard returns a command that runs this program as switchyard.
 func switchyard(args ...string) *exec.Cmd {
 	cmd := exec.Command("/proc/self/exe", args...)
-	// A program with the race detector waits for a second before it exits.
-	cmd.Env = append(os.Environ(), roleVariable+"=switchyard", "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(os.Environ(), roleVariable+"=switchyard")
 	return cmd
 }
 

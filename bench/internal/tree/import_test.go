@@ -67,6 +67,12 @@ var arrows = map[string]string{
 	"bench/cmd/switchyard": "bench bench/benchlog bench/host bench/output bench/run/... report",
 	"report/...":           "report/... bench/benchlog",
 	"report/inference":     "",
+
+	// What tests share.
+	"greenlet/hub/internal/hubtest": "internal/testenv",
+	"internal/testenv":              "",
+	"procs/internal/proctest":       "procs/... internal/testenv",
+	"report/internal/reporttest":    "report/... bench/benchlog internal/testenv",
 }
 
 func TestArrows(t *testing.T) {

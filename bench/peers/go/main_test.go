@@ -12,6 +12,7 @@ import (
 
 	"switchyard/bench"
 	"switchyard/bench/benchlog"
+	_ "switchyard/internal/testenv"
 	"switchyard/procs"
 )
 

@@ -20,6 +20,7 @@ import (
 	"switchyard/bench/proctree"
 	"switchyard/bench/run"
 	"switchyard/bench/workload"
+	_ "switchyard/internal/testenv"
 )
 
 // list returns what the runner has, or skips the test where nothing runs it.

@@ -15,6 +15,7 @@ import (
 	"switchyard/bench/proctree"
 	"switchyard/bench/run"
 	"switchyard/bench/workload"
+	_ "switchyard/internal/testenv"
 	"switchyard/procs"
 	"switchyard/procs/remote"
 )
@@ -22,7 +23,6 @@ import (
 const asRunner = "PEERS_REMOTE_RUNNER"
 
 func TestMain(m *testing.M) {
-	os.Setenv("GORACE", "atexit_sleep_ms=0") // else every worker stays for a second
 	if os.Getenv(asRunner) != "" {
 		main()
 	}

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	_ "switchyard/internal/testenv"
 	"switchyard/procs/internal/proctest/wait"
 )
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	_ "switchyard/internal/testenv"
 	"switchyard/procs/internal/proctest/wait"
 	"switchyard/procs/internal/shm"
 )
@@ -19,7 +20,6 @@ import (
 // Main runs the tests, and fails the run if they leave something behind. Use it
 // in TestMain, after procs.Init.
 func Main(m *testing.M) (code int) {
-	os.Setenv("GORACE", "atexit_sleep_ms=0") // else every child of a -race build stays for a second
 	wait.HeedHangup()
 	before := given()
 	if code = m.Run(); code != 0 {

@@ -14,6 +14,7 @@ import (
 	"time"
 	"unsafe"
 
+	_ "switchyard/internal/testenv"
 	"switchyard/procs/internal/proctest/wait"
 )
 

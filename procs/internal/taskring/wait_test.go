@@ -9,6 +9,7 @@ import (
 	"time"
 	"unsafe"
 
+	_ "switchyard/internal/testenv"
 	"switchyard/procs/internal/proctest/wait"
 	"switchyard/procs/internal/shm"
 )

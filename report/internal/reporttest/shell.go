@@ -4,6 +4,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	_ "switchyard/internal/testenv"
 )
 
 // ShellWords lets sh take a command apart.

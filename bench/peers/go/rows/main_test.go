@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	_ "switchyard/internal/testenv"
 	"switchyard/procs"
 )
 

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	_ "switchyard/internal/testenv"
 )
 
 // Main runs the tests, and fails the run if a goroutine or a descriptor is
