@@ -29,9 +29,9 @@ PACKAGES  := ./...
 # true: then the race detector can find nothing there, and takes many times as
 # long.
 ALONE     := ./bench/benchlog ./bench/internal/... ./internal/... ./report/...
-# What takes long begins first.
-TOGETHER  := ./bench/workload ./procs ./bench/cmd/... ./procs/... ./greenlet/... ./bench ./bench/host ./bench/output ./bench/peers/... \
-		./bench/proctree ./bench/run
+# What takes long begins first; a pattern adds what is not there yet.
+TOGETHER  := ./procs ./bench/workload ./bench/peers/... ./procs/remote ./procs/internal/transport ./procs/... ./bench/cmd/... \
+		./greenlet/... ./bench ./bench/host ./bench/output ./bench/proctree ./bench/run
 # Those of them that run much again of what the race detector has seen, to look
 # at what comes out. They skip that with it; without it, all that the matrix
 # shows anew is crowds of processes.
