@@ -54,8 +54,9 @@ type curve struct {
 }
 
 type point struct {
-	x float64
-	c *results.Case
+	x    float64
+	text string // x as the case spells it
+	c    *results.Case
 }
 
 // curveOf returns the curve of a workload along key, of those with the fixed
@@ -73,8 +74,8 @@ func curveOf(run *results.Run, workload, key string, prefer benchlog.Params) *cu
 	byFixed := make(map[benchlog.Params]*curve)
 	var order []*curve
 	for _, c := range w.Cases {
-		_, fixed, ok := benchlog.Params(c.Name()).Cut(key)
-		x := number(benchlog.Params(c.Name()), key)
+		text, fixed, ok := benchlog.Params(c.Name()).Cut(key)
+		x := benchlog.Param{Value: text}.Number()
 		if !ok || math.IsNaN(x) || c.CPUs != cpus {
 			continue
 		}
@@ -83,7 +84,7 @@ func curveOf(run *results.Run, workload, key string, prefer benchlog.Params) *cu
 			g = &curve{workload: w, key: key}
 			byFixed[fixed], order = g, append(order, g)
 		}
-		g.points = append(g.points, point{x, c})
+		g.points = append(g.points, point{x, text, c})
 	}
 	if g := byFixed[prefer]; g != nil {
 		order = []*curve{g}
@@ -100,11 +101,6 @@ func curveOf(run *results.Run, workload, key string, prefer benchlog.Params) *cu
 // logarithmic axis.
 func (g *curve) share() bool { return g.key == "wait" }
 
-func (g *curve) text(p *point) string {
-	text, _ := benchlog.Params(p.c.Name()).Get(g.key)
-	return text
-}
-
 // on returns the number of CPUs of the curve, "" if there is no other.
 func (g *curve) on() string { return g.points[0].c.CPUSet() }
 
@@ -113,14 +109,14 @@ func (g *curve) around(x float64) string {
 	for i := range g.points {
 		switch p := &g.points[i]; {
 		case near(p.x, x):
-			return "at " + g.text(p)
+			return "at " + p.text
 		case p.x > x && i > 0:
-			return "between " + g.text(&g.points[i-1]) + " and " + g.text(p)
+			return "between " + g.points[i-1].text + " and " + p.text
 		case p.x > x:
-			return "from " + g.text(p) + " on"
+			return "from " + p.text + " on"
 		}
 	}
-	return "up to " + g.text(&g.points[len(g.points)-1])
+	return "up to " + g.points[len(g.points)-1].text
 }
 
 func near(a, b float64) bool { return a == b || a > 0 && math.Abs(b/a-1) < 0.005 }

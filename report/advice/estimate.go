@@ -60,13 +60,13 @@ func (g *curve) at(x float64, model string, value func(*results.Cell) (analysis.
 	case below == nil && above == nil:
 		return Estimate{}, errors.New(cmp.Or(failed, "not measured"))
 	case below == nil:
-		return Estimate{}, fmt.Errorf("measured from %s=%s on", g.key, g.text(above))
+		return Estimate{}, fmt.Errorf("measured from %s=%s on", g.key, above.text)
 	case above == nil:
-		return Estimate{}, fmt.Errorf("measured up to %s=%s", g.key, g.text(below))
+		return Estimate{}, fmt.Errorf("measured up to %s=%s", g.key, below.text)
 	case !low.Bounded() || !high.Bounded():
 		return Estimate{}, errors.New("too few results")
 	case !g.close(below.x, above.x):
-		return Estimate{}, fmt.Errorf("measured at %s=%s and %s only", g.key, g.text(below), g.text(above))
+		return Estimate{}, fmt.Errorf("measured at %s=%s and %s only", g.key, below.text, above.text)
 	}
 	e := Estimate{Cases: []*results.Case{below.c, above.c}}
 	straight := (x - below.x) / (above.x - below.x)

@@ -72,7 +72,7 @@ func tableOf(a *analysis.Analysis, ask string, src source) Table {
 	}
 	for i := range g.points {
 		p := &g.points[i]
-		row := TableRow{X: p.x, Size: g.text(p), Case: p.c.Name()}
+		row := TableRow{X: p.x, Size: p.text, Case: p.c.Name()}
 		for _, model := range a.Models {
 			row.Cells = append(row.Cells, src.cell(a, p, model))
 		}

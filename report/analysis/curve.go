@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"switchyard/bench/benchlog"
 	"switchyard/report/format"
 	"switchyard/report/results"
 )
@@ -19,6 +20,7 @@ type Curve struct {
 	Kind     string // kind of its quantity: "s", "B", or ""
 	Fixed    string // the other parameters: "chunk=1", or ""
 	X        []float64
+	Values   []string        // as the cases spell X: "10us"
 	Cases    []*results.Case // ascending in X
 
 	// Gains are the throughput of each model that is no baseline over the run's
@@ -86,6 +88,10 @@ func curvesOf(w *results.Workload) (out []Curve, rest []*results.Case) {
 		}
 		slices.Sort(g.X)
 		slices.SortFunc(g.Cases, func(a, b *results.Case) int { return cmp.Compare(at[a], at[b]) })
+		for _, c := range g.Cases {
+			value, _ := benchlog.Params(c.Name()).Get(key)
+			g.Values = append(g.Values, value)
+		}
 		out = append(out, *g)
 	}
 	return out, rest
@@ -134,16 +140,6 @@ func split(c *results.Case, key string) (x quantity, fixed string, ok bool) {
 		others = append(others, set)
 	}
 	return x, strings.Join(others, ", "), ok
-}
-
-// Value is the varied parameter's own spelling at point i: "10us".
-func (g *Curve) Value(i int) string {
-	for _, p := range g.Cases[i].Params {
-		if p.Key == g.Key {
-			return p.Value
-		}
-	}
-	return ""
 }
 
 // FormatX shows a number of the curve's kind: "34µs", "64KiB", "1000".

@@ -52,7 +52,7 @@ BenchmarkM/task=other/chunk=64/model=a-2 1 5 ns/op
 		t.Fatalf("%d curves, %d rest", len(all), len(rest))
 	}
 	g := all[0]
-	if g.Key != "task" || g.Fixed != "chunk=1" || fmt.Sprintf("%.3g", g.X) != "[1e-06 1e-05 0.001]" || g.Value(2) != "1ms" || g.FormatX(3.4e-5) != "34µs" {
+	if g.Key != "task" || g.Fixed != "chunk=1" || fmt.Sprintf("%.3g", g.X) != "[1e-06 1e-05 0.001]" || g.Values[2] != "1ms" || g.FormatX(3.4e-5) != "34µs" {
 		t.Errorf("curve %+v", g)
 	}
 }

@@ -144,9 +144,9 @@ func where(w *results.Workload, cases []*results.Case) string {
 		switch {
 		case n == 1 && (head || tail && len(g.Cases) == 2):
 		case tail:
-			return fmt.Sprintf("with %s of %s or more%s", key, format.Clean(g.Value(len(g.Cases)-n)), fixed)
+			return fmt.Sprintf("with %s of %s or more%s", key, format.Clean(g.Values[len(g.Cases)-n]), fixed)
 		case head:
-			return fmt.Sprintf("with %s of %s or less%s", key, format.Clean(g.Value(n-1)), fixed)
+			return fmt.Sprintf("with %s of %s or less%s", key, format.Clean(g.Values[n-1]), fixed)
 		}
 	}
 	if len(cases) > maxNamed {

@@ -144,6 +144,9 @@ func Value(v float64, unit string) string {
 	return digits(v*style.factor, style.class) + style.suffix
 }
 
+// Rate shows a throughput: "988k/s".
+func Rate(v float64) string { return Value(v, "ops/s") }
+
 // Finite reports whether v is neither NaN nor infinite.
 func Finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 

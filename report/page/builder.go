@@ -2,9 +2,11 @@ package page
 
 import (
 	"fmt"
+	"html/template"
 	"slices"
 	"strings"
 
+	"switchyard/report/advice"
 	"switchyard/report/analysis"
 	"switchyard/report/format"
 	"switchyard/report/results"
@@ -31,6 +33,56 @@ func newBuilder(run *analysis.Analysis) *builder {
 		b.model[name] = b.models[i]
 	}
 	return b
+}
+
+// page fills the page in, section by section, from what is known of the run
+// and, if any, of the change since an earlier one.
+func (b *builder) page(against *analysis.Diff, curves []advice.Table, version string) *page {
+	data, cut := b.data()
+	used := len(data)
+	if against != nil {
+		used += compareBytes
+	}
+	advised, size := b.advise(curves)
+	b.plan(used + size)
+	p := &page{
+		Advice:    advised,
+		Data:      data,
+		DataCut:   cut,
+		Title:     b.title(),
+		Line:      b.machineLine(),
+		Benchstat: b.benchstat(),
+		Method:    b.method(),
+		CSS:       template.CSS(style),
+		JS:        template.JS(pageJS),
+		Version:   version,
+		Run:       b.run,
+		Models:    b.models,
+		Verdict:   b.verdict(),
+	}
+	p.CSP = fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; img-src data:; base-uri 'none'; form-action 'none'",
+		hashSource(style), hashSource(pageJS))
+	for _, m := range analysis.Metrics {
+		p.Matrices = append(p.Matrices, b.matrix(m))
+	}
+	p.pageBreakEvens = b.breakEvens()
+	p.Scaling = b.scaling()
+	p.Compare = compare(against)
+	for _, w := range b.shown {
+		p.Workloads = append(p.Workloads, b.workload(w))
+	}
+	p.draw(drawing{room: b.room, cut: b.cut})
+	return p
+}
+
+// funcs are what the template asks of one page: the look of a model, and where
+// links lead.
+func (b *builder) funcs() template.FuncMap {
+	return template.FuncMap{
+		"model": func(name string) pageModel { return b.model[name] },
+		"at":    func(place any) string { return b.anchor[place] }, // of a workload or a case
+		"cells": b.cells, "losses": b.losses,
+	}
 }
 
 // plan decides which cases are shown, where links to them lead, and what room
@@ -103,4 +155,16 @@ func slug(s string) string {
 		}
 	}
 	return strings.Trim(out.String(), "-")
+}
+
+// cells lead to the cells that a warning touches, at most forty.
+func (b *builder) cells(w analysis.Warning) []link {
+	var out []link
+	if len(w.Cells) > 40 {
+		out = append(out, link{"matrix", fmt.Sprintf("the first 40 of %d:", len(w.Cells))})
+	}
+	for _, c := range w.Cells[:min(40, len(w.Cells))] {
+		out = append(out, link{b.anchor[c.Case], format.Clean(c.Case.Title()) + ", " + b.model[c.Model].Name})
+	}
+	return out
 }

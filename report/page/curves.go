@@ -44,7 +44,7 @@ func axisOf(g analysis.Curve) chart.Axis {
 	x := chart.Axis{Min: g.X[0], Max: g.X[len(g.X)-1], Log: true, Label: format.Clean(strings.TrimSpace(g.Key + " " + fixedIn(g.Fixed)))}
 	every := 1 + (len(g.X)-1)/8
 	for i := 0; i < len(g.X); i += every {
-		x.Ticks = append(x.Ticks, chart.Tick{Value: g.X[i], Label: format.CleanTo(g.Value(i), 12)})
+		x.Ticks = append(x.Ticks, chart.Tick{Value: g.X[i], Label: format.CleanTo(g.Values[i], 12)})
 	}
 	return x
 }
@@ -64,8 +64,7 @@ func (b *builder) scalingChart(g analysis.Curve, m analysis.Metric) (figure, boo
 	}
 	var lines []chart.Line
 	for i, model := range b.run.Models {
-		l := b.line(i, row)
-		l.Bars, l.Dots = true, true
+		l := chart.Line{Model: b.models[i].Model, Best: row.Entries[i].Relation == analysis.Best, Bars: true, Dots: true}
 		for k, c := range g.Cases {
 			sum := b.run.Sums[c.Cells[model]][m.Unit]
 			if sum.N == 0 || sum.Center <= 0 {
@@ -113,11 +112,11 @@ func (b *builder) gainChart(g analysis.Curve, stress bool) (f figure, ok bool) {
 		if b.models[i].Baseline {
 			continue
 		}
-		l := b.line(i, row)
-		l.Bars, l.Dots, l.Title = true, true, l.Title+" over "+base.Name
+		best := row.Entries[i].Relation == analysis.Best
 		if stress {
-			l.Class = map[bool]string{true: "best"}[b.models[i].Processes]
+			best = b.models[i].Processes
 		}
+		l := chart.Line{Model: b.models[i].Model, Title: b.models[i].Name + " over " + base.Name, Best: best, Bars: true, Dots: true}
 		for _, p := range g.Gains[m] {
 			pt := chart.Point{X: p.X, Y: p.Ratio}
 			if p.Lo > 0 && format.Finite(p.Hi) {

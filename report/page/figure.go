@@ -4,7 +4,6 @@ import (
 	"html/template"
 	"slices"
 
-	"switchyard/report/analysis"
 	"switchyard/report/page/internal/chart"
 )
 
@@ -14,20 +13,6 @@ type figure struct {
 	Chart       chart.Chart
 	SVG         template.HTML // the chart, drawn
 	Workload    string        // that it stands or falls with, outside its section
-}
-
-// line begins the line of the i-th model, which stands out where the model is
-// the best of the row or a baseline.
-func (b *builder) line(i int, r *analysis.Ranking) chart.Line {
-	m := b.models[i]
-	l := chart.Line{Model: m.Model, Title: m.Name}
-	switch {
-	case r.Entries[i].Relation == analysis.Best:
-		l.Class = "best"
-	case m.Baseline:
-		l.Class = "base"
-	}
-	return l
 }
 
 // A drawing draws the figures of a page, as long as there is room.
@@ -61,4 +46,22 @@ func (d *drawing) cutOnce(s string) {
 	if !slices.Contains(d.cut, s) {
 		d.cut = append(d.cut, s)
 	}
+}
+
+// draw draws all figures of the page, in its order.
+func (p *page) draw(d drawing) {
+	p.Verdict.Charts = d.draw(p.Verdict.Charts)
+	p.Gains = d.draw(p.Gains)
+	if p.Scaling != nil {
+		p.Scaling.Charts = d.draw(p.Scaling.Charts)
+	}
+	for i := range p.Workloads {
+		w := &p.Workloads[i]
+		w.Curves = d.draw(w.Curves)
+		for k := range w.Panels {
+			w.Panels[k].Charts = d.draw(w.Panels[k].Charts)
+			w.Panels[k].Folded = d.draw(w.Panels[k].Folded)
+		}
+	}
+	p.Cut = d.cut
 }

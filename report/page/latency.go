@@ -35,8 +35,7 @@ func (b *builder) latencyChart(c *results.Case, rows int) figure {
 			f.Hint = "Lower is better; each nine has the same room. Medians over results where no histogram was kept."
 		}
 		qs := quantiles(b.run, cell)
-		l := b.line(i, rank)
-		l.Dots = cell.Latency == nil
+		l := chart.Line{Model: b.models[i].Model, Best: rank.Entries[i].Relation == analysis.Best, Dots: cell.Latency == nil}
 		for _, q := range qs {
 			if q.P < 100 && q.NS > 0 && format.Finite(q.NS) {
 				l.Points = append(l.Points, chart.Point{X: nines(q.P), Y: q.NS})
@@ -102,7 +101,7 @@ func (b *builder) distributionChart(c *results.Case) figure {
 		if !cell.Usable() || cell.Latency == nil {
 			continue
 		}
-		l := b.line(i, rank)
+		l := chart.Line{Model: b.models[i].Model, Best: rank.Entries[i].Relation == analysis.Best}
 		for _, q := range cell.Latency.Points {
 			if q.NS > 0 && (q.P <= 99.91 || q.P >= 100) {
 				l.Points = append(l.Points, chart.Point{X: q.NS, Y: q.P})

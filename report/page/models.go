@@ -34,7 +34,7 @@ func modelsOf(run *analysis.Analysis) (all []pageModel) {
 		m, look := run.Model(name), looks[name]
 		all = append(all, pageModel{
 			Model: chart.Model{Name: format.Clean(results.ModelName(name)), Class: look.Class(), Look: look},
-			Note:  format.CleanTo(m.Note, 200), Baseline: m.Baseline, Aside: run.Aside(name), Processes: m.Processes,
+			Note:  m.Note, Baseline: m.Baseline, Aside: run.Aside(name), Processes: m.Processes,
 		})
 	}
 	return all

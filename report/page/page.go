@@ -37,16 +37,6 @@ var pageTmpl = template.Must(template.New("page").Funcs(template.FuncMap{
 	"some":   func(all []string) string { return format.Some(all, maxListed) },
 }).Funcs(new(builder).funcs()).Parse(pageTemplate))
 
-// funcs are what the template asks of one page: the look of a model, and where
-// links lead.
-func (b *builder) funcs() template.FuncMap {
-	return template.FuncMap{
-		"model": func(name string) pageModel { return b.model[name] },
-		"at":    func(place any) string { return b.anchor[place] }, // of a workload or a case
-		"cells": b.cells, "losses": b.losses,
-	}
-}
-
 // Limits on the page: it stays below three megabytes, and hostile or huge files
 // cannot make it grow without bound. What they cut off is said on the page; the
 // files have it all.
@@ -117,94 +107,15 @@ type page struct {
 	Benchstat string   // command that reads the same results
 }
 
-// page fills the page in, section by section, from what is known of the run
-// and, if any, of the change since an earlier one.
-func (b *builder) page(against *analysis.Diff, curves []advice.Table, version string) *page {
-	data, cut := b.data()
-	used := len(data)
-	if against != nil {
-		used += compareBytes
-	}
-	advised, size := b.advise(curves)
-	b.plan(used + size)
-	p := &page{
-		Advice:    advised,
-		Data:      data,
-		DataCut:   cut,
-		Title:     b.title(),
-		Line:      b.machineLine(),
-		Benchstat: b.benchstat(),
-		Method:    b.method(),
-		CSS:       template.CSS(style),
-		JS:        template.JS(pageJS),
-		Version:   version,
-		Run:       b.run,
-		Models:    b.models,
-		Verdict:   b.verdict(),
-	}
-	p.CSP = fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; img-src data:; base-uri 'none'; form-action 'none'",
-		hashSource(style), hashSource(pageJS))
-	for _, m := range analysis.Metrics {
-		p.Matrices = append(p.Matrices, b.matrix(m))
-	}
-	p.pageBreakEvens = b.breakEvens()
-	p.Scaling = b.scaling()
-	p.Compare = compare(against)
-	for _, w := range b.shown {
-		p.Workloads = append(p.Workloads, b.workload(w))
-	}
-	p.draw(drawing{room: b.room, cut: b.cut})
-	return p
-}
-
-// draw draws all figures of the page, in its order.
-func (p *page) draw(d drawing) {
-	p.Verdict.Charts = d.draw(p.Verdict.Charts)
-	p.Gains = d.draw(p.Gains)
-	if p.Scaling != nil {
-		p.Scaling.Charts = d.draw(p.Scaling.Charts)
-	}
-	for i := range p.Workloads {
-		w := &p.Workloads[i]
-		w.Curves = d.draw(w.Curves)
-		for k := range w.Panels {
-			w.Panels[k].Charts = d.draw(w.Panels[k].Charts)
-			w.Panels[k].Folded = d.draw(w.Panels[k].Folded)
-		}
-	}
-	p.Cut = d.cut
-}
-
 // hashSource is a content security policy's name for one inline element.
 func hashSource(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// number keeps a value for scripts that sort; it is empty for what is no
-// number.
-func number(v float64) string {
-	if !format.Finite(v) {
-		return ""
-	}
-	return fmt.Sprintf("%.6g", v)
-}
-
 // Queued reports whether a block says how long tasks waited for a CPU.
 func (p *page) Queued() bool {
 	return slices.ContainsFunc(p.Run.Blocks, func(b results.Block) bool { return b.RunQueue > 0 })
-}
-
-// cells lead to the cells that a warning touches, at most forty.
-func (b *builder) cells(w analysis.Warning) []link {
-	var out []link
-	if len(w.Cells) > 40 {
-		out = append(out, link{"matrix", fmt.Sprintf("the first 40 of %d:", len(w.Cells))})
-	}
-	for _, c := range w.Cells[:min(40, len(w.Cells))] {
-		out = append(out, link{b.anchor[c.Case], format.Clean(c.Case.Title()) + ", " + b.model[c.Model].Name})
-	}
-	return out
 }
 
 // A link leads to a place on the page.

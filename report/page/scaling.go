@@ -90,8 +90,7 @@ func (b *builder) speedupChart(models []analysis.Scaling) (figure, bool) {
 			if s.Model != model {
 				continue
 			}
-			line := b.line(i, row)
-			line.Bars, line.Dots = true, true
+			line := chart.Line{Model: b.models[i].Model, Best: row.Entries[i].Relation == analysis.Best, Bars: true, Dots: true}
 			for k, n := range s.CPUs {
 				e := s.Speedups[k]
 				pt := chart.Point{X: float64(n), Y: e.Center}

@@ -66,8 +66,7 @@ func (b *builder) progressChart(c *results.Case) figure {
 		if len(values) < 2 {
 			continue
 		}
-		l := b.line(i, rank)
-		l.Dots = len(values) <= maxDots
+		l := chart.Line{Model: b.models[i].Model, Best: rank.Entries[i].Relation == analysis.Best, Dots: len(values) <= maxDots}
 		for _, v := range thinTo(values, maxInOrder) {
 			l.Points = append(l.Points, chart.Point{X: v.X + 1, Y: deviation(v.Y, rank.Entries[i].Center)})
 		}

@@ -45,13 +45,13 @@ type column struct {
 var measures = []column{
 	{name: "n", rank: true, cell: countCell},
 	{name: "throughput", rank: true, cell: func(_ *analysis.Entry, s analysis.Summary) tableCell {
-		return tableCell{rate(s.Center), number(s.Center), fmt.Sprintf("median of %d: %.6g ops/s", s.N, s.Center)}
+		return tableCell{format.Rate(s.Center), number(s.Center), fmt.Sprintf("median of %d: %.6g ops/s", s.N, s.Center)}
 	}},
 	{name: "95 % interval", rank: true, cell: func(_ *analysis.Entry, s analysis.Summary) tableCell {
 		if !s.Bounded() {
 			return tableCell{Text: fmt.Sprintf("needs %d results", benchlog.MinResults)}
 		}
-		return tableCell{strings.TrimSuffix(rate(s.Lo), "/s") + " – " + rate(s.Hi), number(s.HalfWidth()), "±" + format.Percent(s.HalfWidth())}
+		return tableCell{strings.TrimSuffix(format.Rate(s.Lo), "/s") + " – " + format.Rate(s.Hi), number(s.HalfWidth()), "±" + format.Percent(s.HalfWidth())}
 	}},
 	{name: "of best", rank: true, cell: func(e *analysis.Entry, _ analysis.Summary) tableCell {
 		return tableCell{format.Ratio(e.Ratio), number(e.Ratio), ""}
@@ -168,4 +168,13 @@ func (b *builder) table(w *results.Workload, title string, columns []column) pag
 		out.Rows[i].Cells = kept
 	}
 	return out
+}
+
+// number keeps a value for scripts that sort; it is empty for what is no
+// number.
+func number(v float64) string {
+	if !format.Finite(v) {
+		return ""
+	}
+	return fmt.Sprintf("%.6g", v)
 }

@@ -37,14 +37,12 @@ func (b *builder) rows(c *results.Case) []chartRow {
 		}
 		rows = append(rows, chartRow{
 			model: b.models[i].Model, sum: s, values: e.Sample.Values(),
-			note: rate(s.Center) + "  " + mark, best: e.Relation.Good(),
+			note: format.Rate(s.Center) + "  " + mark, best: e.Relation.Good(),
 		})
 	}
 	slices.SortStableFunc(rows, func(x, y chartRow) int { return cmp.Compare(y.sum.Center, x.sum.Center) })
 	return rows
 }
-
-func rate(v float64) string { return format.Value(v, analysis.Throughput.Unit) }
 
 // wide is the factor between throughputs from which on their axis is
 // logarithmic.
@@ -64,11 +62,11 @@ func throughputChart(c *results.Case, rows []chartRow) figure {
 		row := chart.Row{Model: r.model, Note: r.note, Best: r.best, At: s.Center}
 		bounds := fmt.Sprintf("no interval: needs %d results", benchlog.MinResults)
 		if all = append(all, s.Center); s.Bounded() {
-			bounds = fmt.Sprintf("95 %% interval %s to %s", rate(s.Lo), rate(s.Hi))
+			bounds = fmt.Sprintf("95 %% interval %s to %s", format.Rate(s.Lo), format.Rate(s.Hi))
 			row.Lo, row.Hi = s.Lo, s.Hi
 			all = append(all, s.Lo, s.Hi)
 		}
-		row.Title = fmt.Sprintf("%s: %s, %s, n = %d", r.model.Name, rate(s.Center), bounds, s.N)
+		row.Title = fmt.Sprintf("%s: %s, %s, n = %d", r.model.Name, format.Rate(s.Center), bounds, s.N)
 		f.Chart.Rows = append(f.Chart.Rows, row)
 	}
 	if len(all) > 0 && slices.Max(all)/slices.Min(all) > wide {

@@ -67,10 +67,7 @@ func (b *builder) profileChart(p *analysis.Profile) figure {
 		Y:     chart.Axis{Covers: []float64{100}, Write: func(v float64) string { return fmt.Sprintf("%v %%", v) }},
 	}
 	for _, m := range p.Models {
-		l := chart.Line{Model: b.model[m.Model].Model, Title: m.Model}
-		if slices.Contains(p.Pick, m.Model) {
-			l.Class = "best"
-		}
+		l := chart.Line{Model: b.model[m.Model].Model, Title: m.Model, Best: slices.Contains(p.Pick, m.Model)}
 		share := 0.0
 		for i, f := range m.Factors {
 			if f > last {

@@ -36,7 +36,7 @@ func (ls endLabels) Plot(dc draw.Canvas, p *plot.Plot) {
 	spreadApart(ys, 12, dc.Min.Y.Points(), dc.Max.Y.Points()+4)
 	for i, l := range out {
 		l.at.Y = vg.Points(ys[i])
-		c.open("series end "+l.line.Model.Class+" "+l.line.Class, l.line.Model.Name, "")
+		c.open("series end "+l.line.Model.Class+" "+l.line.class(), l.line.Model.Name, "")
 		// A line that ends early gets a dotted leader, or it would seem to go
 		// on.
 		leader := lineStyle(inkGroup, .7)

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"cmp"
 	"math"
 
 	"gonum.org/v1/plot"
@@ -14,11 +15,22 @@ type Point struct{ X, Y, Lo, Hi float64 }
 // A Line is one model's.
 type Line struct {
 	Model  Model
-	Title  string // shown where the pointer is
-	Class  string // "best", "base" or ""
+	Title  string // shown where the pointer is; "" is the model's name
+	Best   bool
 	Points []Point
 	Bars   bool // draw the intervals
 	Dots   bool // a marker at every point, else at some
+}
+
+// class is what the style sheet knows the line by.
+func (l Line) class() string {
+	switch {
+	case l.Best:
+		return "best"
+	case l.Model.Look.Baseline:
+		return "base"
+	}
+	return ""
 }
 
 // plotLines returns the plot of the lines, the muted ones first so that the
@@ -49,7 +61,7 @@ func (c *Chart) plotLines() *plot.Plot {
 	p.Add(grid(false, true), plotFunc(c.under))
 	for _, best := range []bool{false, true} {
 		for _, l := range c.Lines {
-			if (l.Class == "best") == best {
+			if l.Best == best {
 				p.Add(drawLine(l))
 			}
 		}
@@ -79,10 +91,10 @@ const someMarkers = 6
 func drawLine(l Line) plotFunc {
 	return func(c *svg, dc draw.Canvas, p *plot.Plot) {
 		tx, ty := p.Transforms(&dc)
-		c.open("series "+l.Model.Class+" "+l.Class, l.Model.Name, l.Title)
+		c.open("series "+l.Model.Class+" "+l.class(), l.Model.Name, cmp.Or(l.Title, l.Model.Name))
 		defer c.close()
 		width := 1.5
-		if l.Class == "best" {
+		if l.Best {
 			width = 2.4
 		}
 		style := lineStyle(inkGroup, width, l.Model.Look.Dashes()...)
