@@ -129,7 +129,8 @@ type Pool struct {
 	watching    bool  // the timer of watchLimits runs
 	resting     bool  // the collector sleeps for longer, as nothing is to be expected
 	scratch     []byte
-	crashes     int // see maxCrashes
+	handing     wire // descriptors of the piece that is being placed
+	crashes     int  // see maxCrashes
 }
 
 var poolCount atomic.Int64

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -330,5 +331,45 @@ func TestMapFirstError(t *testing.T) {
 				t.Errorf("%s in chunks of %d: %v", name, chunk, err)
 			}
 		}
+	}
+}
+
+// testMallocs is how many objects the worker has allocated, and their bytes.
+var testMallocs = Register("test.mallocs", func(context.Context, int) ([2]uint64, error) {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return [2]uint64{m.Mallocs, m.TotalAlloc}, nil
+})
+
+// A task costs its worker three small objects: its context, argument and
+// result; and the pool none. Each page of fresh memory is a fault, and those of
+// many workers add up.
+func TestTaskAllocates(t *testing.T) {
+	p := newPool(t, PoolConfig{Workers: 1})
+	const n = 4000 // no more than one worker may have: its entries are the only thing that grows
+	squares := func() {
+		if vs, err := Map(soon(t), p, testSquare, upTo(n), Chunk(1)); err != nil || vs[n-1] != (n-1)*(n-1) {
+			t.Fatal(err)
+		}
+	}
+	mallocs := func() (worker [2]uint64, here uint64) {
+		worker, err := Apply(soon(t), p, testMallocs, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return worker, m.Mallocs
+	}
+	squares() // what stays is made
+	before, hereBefore := mallocs()
+	squares()
+	after, here := mallocs()
+	objects, bytes := float64(after[0]-before[0])/n, float64(after[1]-before[1])/n
+	if objects > 3.1 || bytes > 80 { // 64 with the race detector
+		t.Errorf("a task allocates %.2f objects, %.1f bytes, in its worker", objects, bytes)
+	}
+	if own := float64(here-hereBefore) / n; own > 0.1 {
+		t.Errorf("a task allocates %.2f objects in the pool", own)
 	}
 }

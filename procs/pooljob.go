@@ -155,13 +155,14 @@ func (p *Pool) pick() (best *worker, n int) {
 // place puts a piece into the ring of w.
 func (p *Pool) place(w *worker, t ticket) {
 	fn, n, limit := t.job.head(t.piece)
-	var x wire
+	x := &p.handing
+	*x = wire{}
 	room := w.store.Room()
 	dst := room
 	if room == nil {
 		dst = p.scratch[:0]
 	}
-	b, err := t.job.encode(t.piece, dst, &x)
+	b, err := t.job.encode(t.piece, dst, x)
 	if err != nil {
 		w.store.Leave()
 		x.Close()
@@ -180,7 +181,7 @@ func (p *Pool) place(w *worker, t ticket) {
 	}
 	if len(b) > w.ring.MaxTask() {
 		place := uint32(0)
-		if b, place, err = fit(&w.store, b, &x); err != nil {
+		if b, place, err = fit(&w.store, b, x); err != nil {
 			x.Close()
 			p.fail(t, err)
 			return

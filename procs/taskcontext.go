@@ -13,10 +13,17 @@ type taskContext struct {
 	parent context.Context
 
 	mu   sync.Mutex
-	real context.Context // nil until Done is called
-	stop context.CancelFunc
-	over bool
+	real *realContext // nil, or unasked, until Done is called
 }
+
+type realContext struct {
+	context.Context
+	stop context.CancelFunc
+}
+
+// unasked stands for the real context of a task that ended before Done was
+// called: there is one context per task, and so it should be small.
+var unasked = new(realContext)
 
 func newTaskContext() *taskContext { return &taskContext{parent: context.Background()} }
 
@@ -25,10 +32,11 @@ func (c *taskContext) Deadline() (time.Time, bool) { return c.parent.Deadline() 
 func (c *taskContext) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.real == nil {
-		c.real, c.stop = context.WithCancel(c.parent)
-		if c.over {
-			c.stop()
+	if over := c.real == unasked; over || c.real == nil {
+		c.real = new(realContext)
+		c.real.Context, c.real.stop = context.WithCancel(c.parent)
+		if over {
+			c.real.stop()
 		}
 	}
 	return c.real.Done()
@@ -37,33 +45,35 @@ func (c *taskContext) Done() <-chan struct{} {
 func (c *taskContext) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case c.real != nil:
-		return c.real.Err()
-	case c.over:
+	switch c.real {
+	case nil:
+		return c.parent.Err()
+	case unasked:
 		return context.Canceled
 	}
-	return c.parent.Err()
+	return c.real.Err()
 }
 
 // Value asks the real context if there is one: by that package context finds it
 // when another is derived.
 func (c *taskContext) Value(key any) any {
 	c.mu.Lock()
-	of := c.real
+	real := c.real
 	c.mu.Unlock()
-	if of == nil {
-		of = c.parent
+	if real == nil || real == unasked {
+		return c.parent.Value(key)
 	}
-	return of.Value(key)
+	return real.Value(key)
 }
 
 func (c *taskContext) cancel() {
 	c.mu.Lock()
-	c.over = true
-	stop := c.stop
+	real := c.real
+	if real == nil {
+		c.real = unasked
+	}
 	c.mu.Unlock()
-	if stop != nil {
-		stop()
+	if real != nil && real != unasked {
+		real.stop()
 	}
 }

@@ -30,8 +30,11 @@ type taskServer struct {
 	att     attachments
 	store   taskring.Store // of results
 	out     []byte
-	room    []byte        // what buffer got from the store, or nil
-	buf     bridge.Buffer // the method buffer, which would be made anew for each task
+	room    []byte // what buffer got from the store, or nil
+	// What each task needs, and would be made anew for each.
+	buf     bridge.Buffer // the method buffer
+	args    wire
+	results wire
 
 	mu      sync.Mutex
 	seq     uint64 // of the task that runs
@@ -219,9 +222,10 @@ func (s *taskServer) run(t *taskring.Task, ctx *taskContext, payload []byte, pan
 	if t.Flags&taskring.Timed != 0 {
 		t.Started.Store(kernel.Monotonic())
 	}
-	var in, out wire
+	in, out := &s.args, &s.results
+	*in, *out = wire{}, wire{}
 	defer in.Close()
-	payload, err := s.att.open(t.Seq, t.Flags, payload, &in)
+	payload, err := s.att.open(t.Seq, t.Flags, payload, in)
 	if err != nil {
 		s.fail(t.Seq, err)
 		return
@@ -229,7 +233,7 @@ func (s *taskServer) run(t *taskring.Task, ctx *taskContext, payload []byte, pan
 	defer out.Close() // of what is left, also when the task ends this goroutine
 	s.room = nil
 	*panicked = nil
-	b, err := s.call(t, ctx, payload, &in, &out, panicked)
+	b, err := s.call(t, ctx, payload, in, out, panicked)
 	ctx.cancel()
 	if err != nil {
 		s.fail(t.Seq, err)
@@ -238,7 +242,7 @@ func (s *taskServer) run(t *taskring.Task, ctx *taskContext, payload []byte, pan
 	if s.room == nil && len(b) <= s.ring.MaxResult() { // do not keep a large buffer for small results
 		s.out = b
 	}
-	if err := s.publish(t.Seq, 0, b, &out); err != nil {
+	if err := s.publish(t.Seq, 0, b, out); err != nil {
 		s.fail(t.Seq, err)
 	}
 }
