@@ -42,6 +42,8 @@ type Change struct {
 
 	src   *source
 	edits []edit
+	body  *ast.BlockStmt // of the innermost function around the edits; nil outside of functions
+	value bool           // that function returns something
 }
 
 // An edit replaces the bytes [from, to) of a file.
@@ -56,16 +58,7 @@ func (c *Change) Name() string {
 }
 
 // apply returns the changed file.
-func (c *Change) apply() []byte {
-	var out []byte
-	at := 0
-	for _, e := range c.edits {
-		out = append(out, c.src.text[at:e.from]...)
-		out = append(out, e.text...)
-		at = e.to
-	}
-	return append(out, c.src.text[at:]...)
-}
+func (c *Change) apply() []byte { return c.src.edited(0, len(c.src.text), c.edits) }
 
 // lines returns the whole lines that the change touches, before and after.
 func (c *Change) lines() (before, after string) {
@@ -158,16 +151,33 @@ func (f *finder) compiledAway(n ast.Node) bool {
 	return v != nil && v.Kind() == constant.Bool && !constant.BoolVal(v)
 }
 
-func (f *finder) at(p token.Pos) int { return f.src.fset.Position(p).Offset }
+func (f *finder) at(p token.Pos) int { return f.src.at(p) }
 
 func (f *finder) text(n ast.Node) string { return string(f.src.text[f.at(n.Pos()):f.at(n.End())]) }
 
 // add notes a change at a node.
 func (f *finder) add(kind string, n ast.Node, edits ...edit) {
 	slices.SortFunc(edits, func(a, b edit) int { return a.from - b.from })
-	f.found = append(f.found, &Change{
-		Kind: kind, Line: f.src.fset.Position(n.Pos()).Line, Function: f.function(), edits: edits,
-	})
+	c := &Change{Kind: kind, Line: f.src.fset.Position(n.Pos()).Line, Function: f.function(), edits: edits}
+	for _, n := range slices.Backward(f.stack) {
+		sig, body := function(n)
+		if body != nil && edits[0].from > f.at(body.Lbrace) && edits[len(edits)-1].to <= f.at(body.Rbrace) {
+			c.body, c.value = body, sig.Results != nil
+			break
+		}
+	}
+	f.found = append(f.found, c)
+}
+
+// function returns the parts of a function, if n is one.
+func function(n ast.Node) (*ast.FuncType, *ast.BlockStmt) {
+	switch n := n.(type) {
+	case *ast.FuncLit:
+		return n.Type, n.Body
+	case *ast.FuncDecl:
+		return n.Type, n.Body
+	}
+	return nil, nil
 }
 
 // replace notes the change of a node's text.
@@ -195,11 +205,8 @@ func (f *finder) function() string {
 // signature returns the type of the innermost function being visited.
 func (f *finder) signature() *ast.FuncType {
 	for _, n := range slices.Backward(f.stack) {
-		switch n := n.(type) {
-		case *ast.FuncLit:
-			return n.Type
-		case *ast.FuncDecl:
-			return n.Type
+		if sig, _ := function(n); sig != nil {
+			return sig
 		}
 	}
 	return nil

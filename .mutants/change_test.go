@@ -29,6 +29,10 @@ func check(t *testing.T, text string) *Package {
 	return p
 }
 
+func compiles(p *Package, c *Change) bool {
+	return p.compiles(map[string][]byte{c.src.path: c.apply()})
+}
+
 // Each kind of change, as the lines that it makes of a line.
 func TestKinds(t *testing.T) {
 	for _, tt := range []struct {
@@ -76,8 +80,11 @@ func TestKinds(t *testing.T) {
 		for _, c := range p.Changes {
 			if c.Kind == tt.kind {
 				got = append(got, c.Before+" -> "+c.After)
-				if !p.compiles(c) {
+				if !compiles(p, c) {
 					t.Errorf("%s of %q does not compile: %q", tt.kind, tt.code, c.apply())
+				}
+				if c.body != nil && p.apart(c) {
+					t.Errorf("%s of %q does not compile: %q", tt.kind, tt.code, p.switched([]*Change{c}))
 				}
 			}
 		}
@@ -94,7 +101,7 @@ func TestCompiles(t *testing.T) {
 	verdicts := map[string]bool{}
 	for _, c := range p.Changes {
 		if c.Kind == "case" {
-			verdicts[c.Before] = p.compiles(c)
+			verdicts[c.Before] = compiles(p, c)
 		}
 	}
 	if !verdicts["case 1: ..."] || verdicts["default: ..."] || len(verdicts) != 2 {

@@ -24,7 +24,6 @@ type Module struct {
 	Packages []*Package
 	export   map[string]string // compiled form of each package, by import path
 	all      map[string]*listed
-	suites   map[string]*Suite
 }
 
 // A Package is one whose code is to be changed.
@@ -46,6 +45,21 @@ type source struct {
 	fset *token.FileSet
 }
 
+// at returns the offset of a position.
+func (s *source) at(p token.Pos) int { return s.fset.Position(p).Offset }
+
+// edited returns the bytes [from, to), changed. The edits are in order, and lie
+// within.
+func (s *source) edited(from, to int, edits []edit) []byte {
+	var out []byte
+	for _, e := range edits {
+		out = append(out, s.text[from:e.from]...)
+		out = append(out, e.text...)
+		from = e.to
+	}
+	return append(out, s.text[from:to]...)
+}
+
 // listed is one package as go list prints it.
 type listed struct {
 	ImportPath, Dir, Export            string
@@ -63,17 +77,17 @@ func Load(dir string, patterns []string, own bool) (*Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Module{Dir: strings.TrimSpace(string(root)), export: map[string]string{}, all: map[string]*listed{}, suites: map[string]*Suite{}}
+	m := &Module{Dir: strings.TrimSpace(string(root)), export: map[string]string{}, all: map[string]*listed{}}
 	wanted, err := output(dir, append([]string{"go", "list"}, patterns...)...)
 	if err != nil {
 		return nil, err
 	}
 	// All are needed to know who imports whom, and the compiled form of those
-	// alone that are looked at.
+	// alone that are looked at, and of what the switch imports.
 	const fields = "-json=ImportPath,Dir,Export,GoFiles,Imports,TestImports,XTestImports,TestGoFiles,XTestGoFiles,Standard,Error"
 	err = m.list("go", "list", fields, "./...")
 	if err == nil {
-		err = m.list(append([]string{"go", "list", "-deps", "-export", fields}, strings.Fields(string(wanted))...)...)
+		err = m.list(append([]string{"go", "list", "-deps", "-export", fields, "os", "strconv"}, strings.Fields(string(wanted))...)...)
 	}
 	if err != nil {
 		return nil, err
@@ -156,22 +170,24 @@ func (m *Module) open(path string) (io.ReadCloser, error) {
 	return os.Open(m.export[path])
 }
 
-// compiles reports whether the package still type-checks with the change.
-func (p *Package) compiles(c *Change) bool {
-	fset := c.src.fset
-	changed, err := parser.ParseFile(fset, c.src.path, c.apply(), parser.SkipObjectResolution)
-	if err != nil {
-		return false
-	}
+// compiles reports whether the package still type-checks with other texts of
+// some of its files, and files that it does not have, by path.
+func (p *Package) compiles(texts map[string][]byte) bool {
+	fset := p.files[0].fset
 	var files []*ast.File
 	for _, s := range p.files {
-		if s == c.src {
-			files = append(files, changed)
-		} else {
+		if texts[s.path] == nil {
 			files = append(files, s.file)
 		}
 	}
-	_, err = p.conf.Check(p.Path, fset, files, nil)
+	for path, text := range texts {
+		file, err := parser.ParseFile(fset, path, text, parser.SkipObjectResolution)
+		if err != nil {
+			return false
+		}
+		files = append(files, file)
+	}
+	_, err := p.conf.Check(p.Path, fset, files, nil)
 	return err == nil
 }
 
@@ -201,14 +217,10 @@ func (m *Module) tests(path string, own bool) []string {
 	return append(tests, importers...)
 }
 
-// suite returns the tests of a package, which packages share.
+// suite returns the tests of a package.
 func (m *Module) suite(path string) (*Suite, error) {
-	if s := m.suites[path]; s != nil {
-		return s, nil
-	}
 	l := m.all[path]
 	s := &Suite{Path: path, Dir: l.Dir}
-	m.suites[path] = s
 	return s, s.load(slices.Concat(l.TestGoFiles, l.XTestGoFiles))
 }
 

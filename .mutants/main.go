@@ -144,10 +144,7 @@ func mutate(ctx context.Context, o Options, w io.Writer) error {
 type session struct {
 	Options
 	runner *Runner
-
-	mu  sync.Mutex
-	out io.Writer
-	err error
+	out    io.Writer
 }
 
 // An outcome is one change with its verdict, as -json prints it.
@@ -163,72 +160,121 @@ func (s *session) try(ctx context.Context, p *Package) (Score, error) {
 	score := Score{Package: p.Path}
 	changes := slices.DeleteFunc(slices.Clone(p.Changes), func(c *Change) bool { return !s.Match.MatchString(c.Name()) })
 	score.Changes = len(changes)
-	if len(changes) == 0 {
-		return score, nil
-	}
-	if !s.List {
-		if err := s.runner.Baseline(ctx, p.Tests); err != nil {
-			return score, err
-		}
-	}
 	d := newDraw(s.Seed, p.Path, changes)
-	counted := -s.Skip // tried, or being tried
-	next := func() *Change {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		for s.err == nil && counted < s.N {
+	counted := -s.Skip
+	for {
+		var drawn []*Change
+		for counted < s.N {
 			c := d.next()
 			if c == nil {
-				return nil
+				break
 			}
 			if _, known := s.Known[c.Name()]; known {
 				score.Known++
-			} else if !p.compiles(c) {
+			} else if !p.compiles(map[string][]byte{c.src.path: c.apply()}) {
 				score.Broken++
 			} else if counted++; counted > 0 {
-				return c
+				drawn = append(drawn, c)
 			}
 		}
-		return nil
+		if s.List {
+			for _, c := range drawn {
+				fmt.Fprintf(s.out, "%s:%d: %s\n%s%s\n", c.File, c.Line, c.Kind, c.Diff(), c.Name())
+			}
+			return score, nil
+		}
+		if len(drawn) == 0 {
+			return score, nil
+		}
+		broken := score.Broken
+		if err := s.tryAll(ctx, p, drawn, &score); err != nil {
+			return score, err
+		}
+		counted -= score.Broken - broken // others are drawn for them
 	}
-	var workers sync.WaitGroup
+}
+
+// tryAll runs the tests of one package after the other with those of the
+// changes that are not caught yet, and counts.
+func (s *session) tryAll(ctx context.Context, p *Package, drawn []*Change, score *Score) error {
+	var left []*outcome
+	for _, c := range drawn {
+		left = append(left, &outcome{Change: c, Verdict: Survived})
+	}
+	for _, suite := range p.Tests {
+		if len(left) == 0 {
+			break
+		}
+		var changes []*Change
+		for _, o := range left {
+			changes = append(changes, o.Change)
+		}
+		b, err := s.runner.Prepare(ctx, p, suite, changes)
+		if err != nil {
+			return err
+		}
+		err = s.trySuite(ctx, b, left, score)
+		b.remove()
+		if err != nil {
+			return err
+		}
+		left = slices.DeleteFunc(left, func(o *outcome) bool { return o.Verdict != Survived })
+	}
+	for _, o := range left {
+		score.Survived++
+		s.report(o)
+	}
+	return nil
+}
+
+// trySuite tries changes on the tests of one package, and counts and prints
+// those that it decides on.
+func (s *session) trySuite(ctx context.Context, b *program, left []*outcome, score *Score) error {
+	var (
+		mu      sync.Mutex
+		failed  error
+		workers sync.WaitGroup
+		next    = make(chan *outcome, len(left))
+	)
+	for _, o := range left {
+		next <- o
+	}
+	close(next)
 	for range s.Parallel {
 		workers.Go(func() {
-			for c := next(); c != nil; c = next() {
-				if s.List {
-					fmt.Fprintf(s.out, "%s:%d: %s\n%s%s\n", c.File, c.Line, c.Kind, c.Diff(), c.Name())
-					continue
-				}
+			for o := range next {
 				began := time.Now()
-				verdict, by, err := s.runner.Try(ctx, c, p.Tests)
-				s.mu.Lock()
+				verdict, by, err := s.runner.Try(ctx, o.Change, b)
+				mu.Lock()
+				o.Verdict, o.By = verdict, by
+				o.Seconds += time.Since(began).Seconds()
 				switch {
 				case err != nil:
-					s.err = err
+					failed = err
 				case verdict == Broken:
 					score.Broken++
-					counted--
-				case verdict == Survived:
-					score.Survived++
 				case verdict == Limit:
 					score.Limit++
 					fallthrough
-				default:
+				case verdict == Caught:
 					score.Caught++
 				}
-				if err == nil {
-					s.report(outcome{c, verdict, by, time.Since(began).Seconds()})
+				if err == nil && verdict != Survived {
+					s.report(o)
 				}
-				s.mu.Unlock()
+				mu.Unlock()
+				if err != nil {
+					return
+				}
 			}
 		})
 	}
 	workers.Wait()
-	return score, s.err
+	return failed
 }
 
 // report prints what became of a change.
-func (s *session) report(o outcome) {
+func (s *session) report(o *outcome) {
 	switch {
 	case s.JSON:
 		s.print(o)

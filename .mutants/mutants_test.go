@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,16 +67,19 @@ func TestLoop(t *testing.T) {
 		"b/uses.go":           "package b\n\nimport \"example/b/internal/c\"\n\nfunc D() int { return c.C() }\n",
 		"b/uses_test.go":      "package b\n\nimport \"testing\"\n\nfunc TestD(t *testing.T) {\n\tif D() != 7 {\n\t\tt.Error(\"wrong\")\n\t}\n}\n",
 	} {
-		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		write(t, filepath.Join(dir, name), text)
 	}
 	t.Setenv("GOFLAGS", "-mod=mod")
 	t.Setenv("GOWORK", "off")
 	return dir
+}
+
+// write makes a file, and the directories above.
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(text), 0o644)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func options(dir, match string, patterns ...string) Options {
@@ -161,20 +165,164 @@ func TestMutateEndless(t *testing.T) {
 	}
 	p := m.Packages[0]
 	r := &Runner{Dir: dir, Temp: t.TempDir(), Sealed: canSeal(), Floor: time.Second}
-	if err := r.Baseline(t.Context(), p.Tests); err != nil {
+	i := slices.IndexFunc(p.Changes, func(c *Change) bool { return c.Function == "Loop" && c.Kind == "arithmetic" })
+	c := p.Changes[i]
+	b, err := r.Prepare(t.Context(), p, p.Tests[0], []*Change{c})
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range p.Changes {
-		if c.Function != "Loop" || c.Kind != "arithmetic" {
-			continue
+	defer b.remove()
+	verdict, by, err := r.Try(t.Context(), c, b)
+	if err != nil || verdict != Limit || by != "example/a: timeout in TestLoop" {
+		t.Errorf("%s: %s by %q, %v", c.Name(), verdict, by, err)
+	}
+}
+
+// A change is made in the child that a test starts, too. It is tried on those
+// tests alone that come to it, at whatever depth; one outside of functions, and
+// one whose function has labels, on all, in a program of its own. So is one
+// whose function a test wants inlined.
+func TestPrepare(t *testing.T) {
+	dir := module(t)
+	for name, text := range map[string]string{
+		"e/e.go": `package e
+
+const limit = 3
+
+var table = []func() bool{func() bool { return limit == 3 }}
+
+func InChild() int { return 4 }
+
+func Labels() int {
+outer:
+	for {
+		for {
+			break outer
 		}
-		verdict, by, err := r.Try(t.Context(), c, p.Tests)
-		if err != nil || verdict != Limit || by != "example/a: timeout in TestLoop" {
+	}
+	return 5
+}
+
+func Results() (n int, err error) {
+	defer func() { n++ }()
+	n, err = 6, nil
+	return
+}
+
+func Quiet(c chan int) {
+	c <- 7
+}
+
+func Pointer() *int {
+	n := 8
+	return &n
+}
+`,
+		"e/e_test.go": `package e
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv("CHILD") != "" {
+		os.Exit(InChild())
+	}
+	os.Exit(m.Run())
+}
+
+func TestTable(t *testing.T) {
+	if !table[0]() {
+		t.Error("wrong")
+	}
+}
+
+func TestInChild(t *testing.T) {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "CHILD=1")
+	if err := cmd.Run(); err == nil || err.Error() != "exit status 4" {
+		t.Error(err)
+	}
+}
+
+func TestLabels(t *testing.T) {
+	if Labels() != 5 {
+		t.Error("wrong")
+	}
+}
+
+func TestResults(t *testing.T) {
+	if n, err := Results(); n != 7 || err != nil {
+		t.Error("wrong")
+	}
+}
+
+func TestQuiet(t *testing.T) {
+	c := make(chan int, 1)
+	if Quiet(c); len(c) != 1 {
+		t.Error("wrong")
+	}
+}
+
+func TestPointer(t *testing.T) {
+	if n := testing.AllocsPerRun(10, func() { *Pointer() = 9 }); n != 0 {
+		t.Error("allocates")
+	}
+	if *Pointer() != 8 {
+		t.Error("wrong")
+	}
+}
+
+`,
+	} {
+		write(t, filepath.Join(dir, name), text)
+	}
+	m, err := Load(dir, []string{"./e"}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := m.Packages[0]
+	r := &Runner{Dir: dir, Temp: t.TempDir(), Sealed: canSeal(), Floor: 5 * time.Second}
+	b, err := r.Prepare(t.Context(), p, p.Tests[0], p.Changes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.remove()
+	for _, tt := range []struct {
+		after  string
+		by     string
+		behind bool
+	}{
+		{"const limit = 4", "TestTable", false},
+		{"var table = []func() bool{func() bool { return limit != 3 }}", "TestTable", true},
+		{"func InChild() int { return 3 }", "TestInChild", true},
+		{"return 6", "TestLabels", false},
+		{"n, err = 5, nil", "TestResults", true},
+		{"if false { defer func() { n++ }() }", "TestResults", true},
+		{"defer func() { n-- }()", "TestResults", true},
+		{"if false { c <- 7 }", "TestQuiet", true},
+		{"n := 7", "TestPointer", false},
+	} {
+		i := slices.IndexFunc(p.Changes, func(c *Change) bool { return c.After == tt.after })
+		if i < 0 {
+			t.Fatalf("no change to %q", tt.after)
+		}
+		c := p.Changes[i]
+		if _, behind := b.number[c]; behind != tt.behind {
+			t.Errorf("%s: behind a switch is %v, want %v", c.Name(), behind, tt.behind)
+		}
+		if tt.behind {
+			if got := b.reached[c]; len(got) != 1 || got[0].Name != tt.by {
+				t.Errorf("%s: reached by %v", c.Name(), got)
+			}
+		}
+		verdict, by, err := r.Try(t.Context(), c, b)
+		if err != nil || verdict != Caught || by != "example/e: "+tt.by {
 			t.Errorf("%s: %s by %q, %v", c.Name(), verdict, by, err)
 		}
-		return
 	}
-	t.Error("the change was not found")
 }
 
 // What a command leaves behind is killed with it, and a command that takes too
@@ -219,9 +367,7 @@ func TestSupervise(t *testing.T) {
 // Tests that fail without a change are said to, and nothing is counted.
 func TestBaselineFails(t *testing.T) {
 	dir := module(t)
-	if err := os.WriteFile(filepath.Join(dir, "a/bad_test.go"), []byte("package a\n\nimport \"testing\"\n\nfunc TestBad(t *testing.T) { t.Fatal(\"oh no\") }\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	write(t, filepath.Join(dir, "a/bad_test.go"), "package a\n\nimport \"testing\"\n\nfunc TestBad(t *testing.T) { t.Fatal(\"oh no\") }\n")
 	err := mutate(t.Context(), options(dir, "", "./a"), &bytes.Buffer{})
 	if err == nil || !strings.Contains(err.Error(), "fail without a change") || !strings.Contains(err.Error(), "oh no") {
 		t.Errorf("error %v", err)

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -25,7 +26,7 @@ const (
 	Broken   Verdict = "broken" // does not compile
 )
 
-// A Runner runs tests with a change.
+// A Runner runs tests with changes.
 type Runner struct {
 	Dir    string // of the module
 	Temp   string // for overlays and the tests' own files
@@ -45,78 +46,99 @@ const (
 // change. The floor is for what a busy machine does to short tests.
 func (r *Runner) limit(took time.Duration) time.Duration { return r.Floor + 3*took }
 
-// Baseline runs tests without a change, to learn how long they take.
-func (r *Runner) Baseline(ctx context.Context, suites []*Suite) error {
-	for _, s := range suites {
-		if s.Took > 0 {
-			continue
-		}
-		program, out, err := r.build(ctx, s, "")
-		if err == nil {
-			began := time.Now()
-			out, err = r.run(ctx, s, program, "", baselineTime, "-test.v")
-			s.measured(time.Since(began), out)
-		}
-		if err != nil {
-			return fmt.Errorf("the tests of %s fail without a change: %w\n%s", s.Path, err, tail(out, 40))
-		}
-		if err := os.Remove(program); err != nil {
-			return err
-		}
-	}
-	return nil
+// A program is the tests of a package, built with a change, or with many of
+// which its environment names one.
+type program struct {
+	suite *Suite
+	dir   string // its files
+	env   []string
+
+	number  map[*Change]int     // of those behind a switch
+	reached map[*Change][]*Test // which come to each of them
 }
 
-// Try runs tests in order until one catches the change. It returns what caught
-// it.
-func (r *Runner) Try(ctx context.Context, c *Change, suites []*Suite) (Verdict, string, error) {
-	dir, err := os.MkdirTemp(r.Temp, "change-")
+func (b *program) remove() { os.RemoveAll(b.dir) }
+
+// Prepare builds the tests of a package with those of the changes that may
+// stand behind a switch. It runs each test by itself, without a change, to learn
+// how long it takes and which changes it comes to.
+func (r *Runner) Prepare(ctx context.Context, p *Package, s *Suite, changes []*Change) (*program, error) {
+	changes = slices.DeleteFunc(slices.Clone(changes), p.apart)
+	b, out, err := r.build(ctx, s, p.switched(changes))
+	if err != nil && len(changes) > 0 { // what type-checks need not compile
+		changes = nil
+		b, out, err = r.build(ctx, s, nil)
+	}
 	if err != nil {
-		return "", "", err
+		return nil, fmt.Errorf("the tests of %s do not compile without a change: %w\n%s", s.Path, err, tail(out, 40))
 	}
-	defer os.RemoveAll(dir)
-	changed, overlay := filepath.Join(dir, filepath.Base(c.src.path)), filepath.Join(dir, "overlay.json")
-	text, err := json.Marshal(map[string]map[string]string{"Replace": {c.src.path: changed}})
+	for i, c := range changes {
+		b.number[c] = i + 1
+	}
+	var failed []*Test
+	for _, t := range s.Tests {
+		file := filepath.Join(b.dir, "reached")
+		began := time.Now()
+		if _, err := r.run(ctx, b, []*Test{t}, baselineTime, reachedVariable+"="+file); err != nil {
+			failed = append(failed, t)
+		}
+		t.Took = time.Since(began)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		came, err := takeReached(file, changes)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range came {
+			b.reached[c] = append(b.reached[c], t)
+		}
+	}
+	if len(failed) == 0 {
+		return b, nil
+	}
+	// Some count what is allocated, which depends on what can be inlined. The
+	// changes that they come to are built one by one.
+	plain, out, err := r.build(ctx, s, nil)
+	if err == nil {
+		defer plain.remove()
+		out, err = r.run(ctx, plain, failed, baselineTime)
+	}
 	if err != nil {
-		return "", "", err
+		return nil, fmt.Errorf("the tests of %s fail without a change: %w\n%s", s.Path, err, tail(out, 40))
 	}
-	if err := errors.Join(os.WriteFile(changed, c.apply(), 0o644), os.WriteFile(overlay, text, 0o644)); err != nil {
-		return "", "", err
+	for c, tests := range b.reached {
+		if slices.ContainsFunc(tests, func(t *Test) bool { return slices.Contains(failed, t) }) {
+			delete(b.number, c)
+		}
 	}
-	for _, s := range suites {
-		verdict, by, err := r.trySuite(ctx, c, s, overlay)
+	return b, nil
+}
+
+// Try runs the prepared tests with a change. It returns what caught it.
+func (r *Runner) Try(ctx context.Context, c *Change, b *program) (Verdict, string, error) {
+	tests, env := b.reached[c], []string{changeVariable + "=" + strconv.Itoa(b.number[c])}
+	if b.number[c] == 0 {
+		alone, out, err := r.build(ctx, b.suite, map[string][]byte{c.src.path: c.apply()})
 		switch {
 		case ctx.Err() != nil:
 			return "", "", context.Cause(ctx)
-		case err != nil || verdict == Broken:
-			return verdict, by, err
-		case verdict != Survived:
-			return verdict, s.Path + ": " + by, nil
+		case err != nil:
+			return Broken, string(tail(out, 3)), nil
+		}
+		defer alone.remove()
+		b, tests, env = alone, b.suite.Tests, nil
+	}
+	for _, batch := range batches(c, tests) {
+		out, err := r.run(ctx, b, batch, r.limit(took(batch)), env...)
+		if ctx.Err() != nil {
+			return "", "", context.Cause(ctx)
+		}
+		if verdict, by := judge(out, err); verdict != Survived {
+			return verdict, b.suite.Path + ": " + by, nil
 		}
 	}
 	return Survived, "", nil
-}
-
-// trySuite runs the tests near to the change, which find most and take little,
-// and then the others.
-func (r *Runner) trySuite(ctx context.Context, c *Change, s *Suite, overlay string) (Verdict, string, error) {
-	program, out, err := r.build(ctx, s, overlay)
-	if err != nil {
-		return Broken, string(tail(out, 3)), nil
-	}
-	defer os.Remove(program)
-	var others []string
-	if near, took := s.near(c); len(near) > 0 {
-		names := "^(" + strings.Join(near, "|") + ")$"
-		out, err = r.run(ctx, s, program, overlay, r.limit(took), "-test.run="+names)
-		if verdict, by := judge(out, err); verdict != Survived {
-			return verdict, by, nil
-		}
-		others = []string{"-test.skip=" + names}
-	}
-	out, err = r.run(ctx, s, program, overlay, r.limit(s.Took), others...)
-	verdict, by := judge(out, err)
-	return verdict, by, nil
 }
 
 // judge tells what a run of tests says of the change, and who says it.
@@ -134,17 +156,40 @@ func judge(out []byte, err error) (Verdict, string) {
 
 var errLimit = errors.New("over the limit")
 
-// build compiles tests, with an overlay unless it is "".
-func (r *Runner) build(ctx context.Context, s *Suite, overlay string) (program string, out []byte, err error) {
-	program = r.name("t")
-	out, err = r.call(ctx, r.Dir, overlay, buildTime, "go", "test", "-c", "-vet=off", "-o", program, s.Path)
-	return program, out, err
+// build compiles tests, with other texts of some files, by path.
+func (r *Runner) build(ctx context.Context, s *Suite, texts map[string][]byte) (b *program, out []byte, err error) {
+	b = &program{suite: s, dir: r.name("p"), number: map[*Change]int{}, reached: map[*Change][]*Test{}}
+	if err := os.Mkdir(b.dir, 0o755); err != nil {
+		return nil, nil, err
+	}
+	if len(texts) > 0 {
+		replace := map[string]string{}
+		for path, text := range texts {
+			replace[path] = filepath.Join(b.dir, filepath.Base(path)) // all are of one package
+			err = errors.Join(err, os.WriteFile(replace[path], text, 0o644))
+		}
+		overlay := filepath.Join(b.dir, "overlay.json")
+		text, jsonErr := json.Marshal(map[string]any{"Replace": replace})
+		if err := errors.Join(err, jsonErr, os.WriteFile(overlay, text, 0o644)); err != nil {
+			return nil, nil, err
+		}
+		b.env = []string{"GOFLAGS=" + strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+overlay)} // for go commands of the tests, too
+	}
+	out, err = r.call(ctx, r.Dir, b.env, buildTime, "go", "test", "-c", "-vet=off", "-o", filepath.Join(b.dir, "t"), s.Path)
+	if err != nil {
+		b.remove()
+	}
+	return b, out, err
 }
 
-// run runs a test program. It ends itself at the limit, if it can.
-func (r *Runner) run(ctx context.Context, s *Suite, program, overlay string, limit time.Duration, args ...string) ([]byte, error) {
-	args = append([]string{program, "-test.short", "-test.failfast", "-test.paniconexit0", "-test.timeout=" + limit.String()}, args...)
-	return r.call(ctx, s.Dir, overlay, limit+time.Minute, args...)
+// run runs tests of a program. It ends itself at the limit, if it can.
+func (r *Runner) run(ctx context.Context, b *program, tests []*Test, limit time.Duration, env ...string) ([]byte, error) {
+	var names []string
+	for _, t := range tests {
+		names = append(names, t.Name)
+	}
+	return r.call(ctx, b.suite.Dir, slices.Concat(b.env, env), limit+time.Minute, filepath.Join(b.dir, "t"), "-test.short", "-test.failfast",
+		"-test.paniconexit0", "-test.timeout="+limit.String(), "-test.run=^("+strings.Join(names, "|")+")$")
 }
 
 // name returns a path that is not used yet. It is short: tests put sockets
@@ -154,16 +199,12 @@ func (r *Runner) name(kind string) string {
 }
 
 // call runs a command, and ends whatever it left.
-func (r *Runner) call(ctx context.Context, dir, overlay string, limit time.Duration, command ...string) ([]byte, error) {
+func (r *Runner) call(ctx context.Context, dir string, env []string, limit time.Duration, command ...string) ([]byte, error) {
 	temp := r.name("r")
 	if err := os.Mkdir(temp, 0o755); err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(temp)
-	flags := os.Getenv("GOFLAGS")
-	if overlay != "" {
-		flags += " -overlay=" + overlay // go commands of the tests see it too
-	}
 	out, err := os.Create(filepath.Join(temp, "output"))
 	if err != nil {
 		return nil, err
@@ -171,7 +212,7 @@ func (r *Runner) call(ctx context.Context, dir, overlay string, limit time.Durat
 	defer out.Close()
 	cmd := r.command(command)
 	cmd.Dir = dir
-	cmd.Env = append(cmd.Environ(), "GOFLAGS="+strings.TrimSpace(flags), "TMPDIR="+temp)
+	cmd.Env = append(append(cmd.Environ(), env...), "TMPDIR="+temp)
 	cmd.Stdout, cmd.Stderr = out, out // a file: nothing waits for a child that keeps it open
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w: hung", errLimit))
 	defer cancel()

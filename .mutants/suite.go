@@ -17,14 +17,13 @@ import (
 type Suite struct {
 	Path, Dir string
 	Tests     []*Test
-	Took      time.Duration // all of them, without a change; 0: not measured
 }
 
 // A Test is a function that go test calls.
 type Test struct {
 	Name  string
-	Took  time.Duration
-	file  string // without "_test.go"
+	Took  time.Duration // alone, without a change
+	file  string        // without "_test.go"
 	words map[string]bool
 }
 
@@ -61,49 +60,46 @@ func (s *Suite) load(files []string) error {
 	return nil
 }
 
-// near returns the tests that are likely to see a change, by name, and how long
-// they take. Those come first whose file has the changed file's name and that
-// mention the changed function, then those of which one of the two holds; all
-// of them may take a third of the whole.
-func (s *Suite) near(c *Change) (names []string, took time.Duration) {
+// batches orders tests that may see a change, and cuts them into runs, each of
+// which may take four times as long as the one before: what ends by the limit
+// of the first costs little. Quick tests come first, and those that are likely
+// to see the change, by name: one whose file has the changed file's name, or
+// that mentions the changed function, counts as if it took a quarter.
+func batches(c *Change, tests []*Test) (all [][]*Test) {
 	file, _, _ := strings.Cut(strings.TrimSuffix(filepath.Base(c.File), ".go"), "_")
 	function := c.Function[strings.LastIndexByte(c.Function, '.')+1:]
-	rank := func(t *Test) (n int) {
+	cost := func(t *Test) time.Duration {
+		d := t.Took
 		for part := range strings.SplitSeq(t.file, "_") {
 			if strings.HasPrefix(file, part) || strings.HasPrefix(part, file) {
-				n++
+				d /= 4
 				break
 			}
 		}
 		if t.words[function] {
-			n++
+			d /= 4
 		}
-		return n
+		return d
 	}
-	sorted := slices.Clone(s.Tests)
-	slices.SortStableFunc(sorted, func(a, b *Test) int { return cmp.Compare(rank(b), rank(a)) })
-	for _, t := range sorted {
-		if rank(t) == 0 {
-			break
+	sorted := slices.Clone(tests)
+	slices.SortStableFunc(sorted, func(a, b *Test) int { return cmp.Compare(cost(a), cost(b)) })
+	var batch []*Test
+	for most := time.Second; len(sorted) > 0; sorted = sorted[1:] {
+		if len(batch) > 0 && took(batch)+sorted[0].Took > most {
+			all, batch = append(all, batch), nil
+			most *= 4
 		}
-		if took+t.Took <= s.Took/3 {
-			names, took = append(names, t.Name), took+t.Took
-		}
+		batch = append(batch, sorted[0])
 	}
-	return names, took
+	if len(batch) > 0 {
+		all = append(all, batch)
+	}
+	return all
 }
 
-var tookTime = regexp.MustCompile(`(?m)^--- PASS: (\w+) \(([0-9.]+)s\)`)
-
-// measured notes how long the tests took, all and each by the output of
-// -test.v.
-func (s *Suite) measured(all time.Duration, out []byte) {
-	s.Took = max(all, 1)
-	for _, m := range tookTime.FindAllSubmatch(out, -1) {
-		for _, t := range s.Tests {
-			if t.Name == string(m[1]) {
-				t.Took, _ = time.ParseDuration(string(m[2]) + "s")
-			}
-		}
+func took(tests []*Test) (sum time.Duration) {
+	for _, t := range tests {
+		sum += t.Took
 	}
+	return sum
 }

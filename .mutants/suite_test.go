@@ -3,14 +3,14 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
 	"testing"
 	"time"
 )
 
-// The tests that are named after the changed file and mention the function come
-// first, then those of one of the two; and they take no more than a third.
-func TestNear(t *testing.T) {
+// Quick tests come first, and those that are named after the changed file or
+// mention the function; and what runs first takes little.
+func TestBatches(t *testing.T) {
 	s := &Suite{Dir: t.TempDir()}
 	for name, text := range map[string]string{
 		"dictionary_test.go": "package a\n\nfunc TestOther(t *testing.T) { Add() }\n",
@@ -25,20 +25,30 @@ func TestNear(t *testing.T) {
 	if err := s.load([]string{"dictionary_test.go", "pool_test.go", "queue_life_test.go"}); err != nil {
 		t.Fatal(err)
 	}
-	s.measured(30*time.Second, []byte("=== RUN TestClose\n--- PASS: TestClose (2.00s)\n--- PASS: TestPut (3.00s)\n"+
-		"    --- PASS: TestPut/TestOther (9.00s)\n--- PASS: TestSlow (11.00s)\n--- PASS: TestPutting (1.50s)\nPASS\n"))
+	for _, tt := range s.Tests {
+		tt.Took = map[string]time.Duration{"TestOther": 500, "TestClose": 400, "TestSlow": 7200, "TestPut": 3200, "Example_put": 1200, "TestPutting": 900}[tt.Name] * time.Millisecond
+	}
 	for _, tt := range []struct {
 		file, function string
-		want           []string
-		took           time.Duration
+		want           string
 	}{
-		{"p/poolcollect_linux.go", "(*Pool).Put", []string{"TestPut", "TestClose", "Example_put"}, 5 * time.Second},
-		{"p/queue.go", "Putting", []string{"TestPutting", "Example_put"}, 1500 * time.Millisecond},
-		{"p/value.go", "", nil, 0},
+		{"p/poolcollect_linux.go", "(*Pool).Put", "TestClose | TestPut | Example_put TestSlow TestOther TestPutting"},
+		{"p/queue.go", "Putting", "TestPutting | Example_put TestClose TestOther | TestPut TestSlow"},
+		{"p/value.go", "", "TestClose TestOther | TestPutting Example_put | TestPut TestSlow"},
 	} {
-		names, took := s.near(&Change{File: tt.file, Function: tt.function})
-		if !slices.Equal(names, tt.want) || took != tt.took {
-			t.Errorf("near to %s in %s are %q in %v, want %q in %v", tt.function, tt.file, names, took, tt.want, tt.took)
+		var got []string
+		for _, batch := range batches(&Change{File: tt.file, Function: tt.function}, s.Tests) {
+			var names []string
+			for _, test := range batch {
+				names = append(names, test.Name)
+			}
+			got = append(got, strings.Join(names, " "))
 		}
+		if got := strings.Join(got, " | "); got != tt.want {
+			t.Errorf("for %s in %s: %q, want %q", tt.function, tt.file, got, tt.want)
+		}
+	}
+	if got := batches(&Change{File: "p/value.go"}, nil); len(got) != 0 {
+		t.Errorf("of no tests: %v", got)
 	}
 }
