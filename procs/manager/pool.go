@@ -68,10 +68,7 @@ func newPoolObject(c *serverCall) (object, error) {
 	return &poolObject{p}, nil
 }
 
-func (o *poolObject) end() {
-	o.pool.Terminate()
-	o.pool.Join(context.Background())
-}
+func (o *poolObject) end() { o.pool.Terminate() }
 
 func (o *poolObject) call(c *serverCall) error {
 	switch c.method {

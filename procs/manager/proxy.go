@@ -127,10 +127,8 @@ func (p *proxy) share(w *codec.Wire) error {
 }
 
 func transitOf(w *codec.Wire) *transit {
-	if t, ok := transits.Load(w); ok {
-		return t.(*transit)
-	}
-	return nil
+	t, _ := w.Beside.(*transit)
+	return t
 }
 
 func (p *proxy) adoptAs(w *codec.Wire, kind objectKind, typ uint32) error {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"sync"
 
 	"switchyard/procs"
 	"switchyard/procs/internal/bridge"
@@ -185,11 +184,10 @@ func imageRefs(image []byte) (refs []uint64, payload []byte, err error) {
 	return refs, a.b, a.err()
 }
 
-// transits holds, for messages between this process and a manager, what their
-// proxies need: share notes there which objects a value refers to, adopt finds
-// there which ones the manager has counted for us already.
-var transits sync.Map // *wire -> *transit
-
+// A transit is what proxies need of a message between this process and a
+// manager: share notes there which objects a value refers to, adopt finds there
+// which ones the manager has counted for us already. It goes with the wire, in
+// Beside, and ends with it.
 type transit struct {
 	link *clientLink
 	refs []uint64
@@ -225,10 +223,8 @@ func encodeFailed(err error) error {
 }
 
 func appendShared(dst []byte, l *clientLink, keep *[]*proxy, encode func(*codec.Wire) ([]byte, error)) ([]byte, error) {
-	w := new(codec.Wire)
 	t := &transit{link: l}
-	transits.Store(w, t)
-	defer transits.Delete(w)
+	w := &codec.Wire{Beside: t}
 	b, err := encode(w)
 	if err == nil && len(w.FDs) > 0 {
 		err = errors.New("a manager keeps values and its own objects, not files and objects in shared memory")
@@ -258,16 +254,13 @@ func decodeShared(l *clientLink, image []byte, decode func([]byte, *codec.Wire) 
 	if err != nil {
 		return err
 	}
-	w := new(codec.Wire)
 	t := &transit{link: l, refs: refs}
-	transits.Store(w, t)
-	defer transits.Delete(w)
 	defer func() { // whatever methods of the value do
 		for _, r := range t.refs {
 			l.release(r)
 		}
 	}()
-	return decode(payload, w)
+	return decode(payload, &codec.Wire{Beside: t})
 }
 
 // appendKey encodes a key of a dict: equal keys must give equal bytes.
@@ -279,10 +272,8 @@ func appendKey[K any](dst []byte, c *codec.Codec[K], k *K) ([]byte, error) {
 	if s, ok := any(k).(*string); ok {
 		return append(binary.AppendUvarint(dst, uint64(len(*s))), *s...), nil
 	}
-	w := new(codec.Wire)
 	t := new(transit)
-	transits.Store(w, t)
-	defer transits.Delete(w)
+	w := &codec.Wire{Beside: t}
 	b, err := c.Encode(nil, k, w)
 	if err == nil && len(w.FDs)+len(t.refs) > 0 {
 		err = errors.New("a key cannot be a shared object")

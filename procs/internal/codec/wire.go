@@ -22,9 +22,10 @@ var ErrEncode = errors.New("procs: cannot be encoded")
 //
 // Errors stick: after the first, every Take returns a zero, and Err tells why.
 type Wire struct {
-	FDs []int // descriptors not yet taken; the wire owns them
-	Buf []byte
-	err error
+	FDs    []int // descriptors not yet taken; the wire owns them
+	Buf    []byte
+	Beside any // what handles of one package find there of their message; it does not travel
+	err    error
 }
 
 // PutFD adds a duplicate of fd, so that the sender may close its own at once.
