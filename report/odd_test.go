@@ -161,9 +161,12 @@ func (full) Write([]byte) (int, error) { return 0, errFull }
 func TestWritersTellOfErrors(t *testing.T) {
 	run := read(t, oddRun())
 	for name, err := range map[string]error{
-		"text":    WriteText(full{}, Analyze(run), TextOptions{}),
-		"compare": WriteCompare(full{}, Compare(run, run), TextOptions{}),
-		"page":    WriteHTML(full{}, Analyze(run), PageOptions{}),
+		"text":     WriteText(full{}, Analyze(run), TextOptions{}),
+		"compare":  WriteCompare(full{}, Compare(run, run), TextOptions{}),
+		"markdown": WriteCompareMarkdown(full{}, Compare(run, run), false),
+		"CSV":      WriteCompareCSV(full{}, Compare(run, run)),
+		"JSON":     WriteCompareJSON(full{}, Compare(run, run)),
+		"page":     WriteHTML(full{}, Analyze(run), PageOptions{}),
 	} {
 		if !errors.Is(err, errFull) {
 			t.Errorf("%s: %v", name, err)

@@ -317,3 +317,42 @@ func TestPower(t *testing.T) {
 		t.Errorf("found in %.1f %%, not 90", 100*got)
 	}
 }
+
+// Variances that scatter as s² d/χ²(d), each seen with 8 degrees of freedom,
+// give s² and d back (the model of Smyth 2004, section 3); variances that are
+// all one give that, for ever.
+func TestModerateFindsThePrior(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 4))
+	chi2 := func(even int) (sum float64) {
+		for range even / 2 {
+			sum += 2 * rng.ExpFloat64()
+		}
+		return sum
+	}
+	const seen, n = 8, 20000
+	for _, tt := range []struct {
+		common float64
+		prior  int // 0: without end
+	}{{1, 4}, {9, 4}, {0.04, 10}, {9, 0}} {
+		var group []*difference
+		var before []float64
+		for range n {
+			v := tt.common * chi2(seen) / seen
+			if tt.prior > 0 {
+				v *= float64(tt.prior) / chi2(tt.prior)
+			}
+			group, before = append(group, &difference{n: 5, variance: v, freedom: seen}), append(before, v)
+		}
+		moderate(group)
+		for i, d := range group[:5] {
+			freedom := d.freedom - seen
+			common := d.variance
+			if tt.prior > 0 {
+				common = (d.freedom*d.variance - seen*before[i]) / freedom
+			}
+			if !near(common, tt.common, 0.05) || tt.prior > 0 && !near(freedom, float64(tt.prior), 0.15) || tt.prior == 0 && freedom < 200 {
+				t.Errorf("%v with %d: %.4g with %.4g", tt.common, tt.prior, common, freedom)
+			}
+		}
+	}
+}

@@ -87,6 +87,32 @@ BenchmarkX/n=3/model=a-2 1 5 ns/op
 	}
 }
 
+// A ratio's interval is told if it has two ends: 0 is none.
+func TestIntervalOfRatio(t *testing.T) {
+	for _, tt := range []struct {
+		lo, hi float64
+		want   string
+	}{
+		{0.5, 2, format.RatioDigits(0.5) + " – " + format.RatioDigits(2)},
+		{1e-300, 2, format.RatioDigits(1e-300) + " – " + format.RatioDigits(2)},
+		{0, 2, "unbounded"},
+		{-1, 2, "unbounded"},
+		{0.5, math.Inf(1), "unbounded"},
+		{math.NaN(), 2, "unbounded"},
+		{0.5, math.NaN(), "unbounded"},
+	} {
+		var e analysis.Entry
+		e.Versus.A, e.Versus.Lo, e.Versus.Hi = "m", tt.lo, tt.hi
+		if got := versusCell(&e, analysis.Summary{}).Text; got != tt.want {
+			t.Errorf("%v to %v: %q, want %q", tt.lo, tt.hi, got, tt.want)
+		}
+		e.Relation = analysis.Best
+		if got := versusCell(&e, analysis.Summary{}); got != (tableCell{}) {
+			t.Errorf("of the best: %+v", got)
+		}
+	}
+}
+
 // What a page has room for: cases up to a number of cells, workloads up to a
 // number; what is beyond it is counted.
 func TestPlan(t *testing.T) {
