@@ -94,7 +94,7 @@ type Conn struct {
 // NewPipe returns the two ends of a new connection. With OneWay, a receives and
 // b sends.
 func NewPipe(d Direction) (a, b *Conn, err error) {
-	first, second, err := transport.NewPipe()
+	first, second, err := transport.NewPipe(d == Duplex)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -22,7 +22,7 @@ import (
 // pairs are both ends of a connection of each kind.
 func pairs(t *testing.T) map[string][2]Transport {
 	t.Helper()
-	a, b, err := NewPipe()
+	a, b, err := NewPipe(true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -400,7 +400,7 @@ func TestShareAndAdopt(t *testing.T) {
 	for _, plain := range []bool{false, true} {
 		for rights := range 4 {
 			for side := range 2 {
-				a, b, err := NewPipe()
+				a, b, err := NewPipe(true)
 				if err != nil {
 					t.Fatal(err)
 				}

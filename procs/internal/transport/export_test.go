@@ -35,6 +35,7 @@ const (
 type Handoff struct {
 	State        *atomic.Uint64
 	Queued       *atomic.Int64
+	Asleep       *atomic.Uint32
 	Kind, Length *uint32
 	Data         []byte
 }
@@ -45,11 +46,17 @@ func HandoffOf(t Transport) *Handoff {
 	if h == nil {
 		return nil
 	}
-	return &Handoff{&h.state, &h.queued, &h.kind, &h.n, h.data[:]}
+	return &Handoff{&h.state, &h.queued, &h.asleep, &h.kind, &h.n, h.data[:]}
 }
 
 // Leave ends the looking of a receiver.
 func Leave(t Transport) (from shm.Owner, err error) { return t.(*pipeSocket).leave() }
+
+// HasBells reports whether t can be woken by a bell, and ring one.
+func HasBells(t Transport) (in, out bool) {
+	s := t.(*pipeSocket)
+	return s.bells[0] >= 0, s.bells[1] >= 0
+}
 
 // Unclaimed reports whether a receiver left while a sender was at it.
 func Unclaimed(t Transport) bool { return t.(*pipeSocket).unclaimed.Load() }

@@ -33,7 +33,7 @@ func packetPair(t *testing.T, poller bool) (a, b Transport) {
 	if poller {
 		return socketPair(t, false)
 	}
-	a, b, err := NewPipe()
+	a, b, err := NewPipe(true)
 	if err != nil {
 		t.Fatal(err)
 	}

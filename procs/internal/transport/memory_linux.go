@@ -16,7 +16,8 @@ import (
 
 // handoff is a place in shared memory for one message, one way of a pipe. A
 // sender uses it only while a receiver looks at it: then the message changes
-// hands within a microsecond and without a system call. Otherwise the message
+// hands within a microsecond and without a system call, or with one that wakes
+// the receiver, who may sleep while it looks: see lounge. Otherwise the message
 // goes through the socket, which wakes sleepers, tells of the end, and shows in
 // poll. A message is never left in the handoff with nobody looking.
 //
@@ -33,7 +34,8 @@ type handoff struct {
 	state  atomic.Uint64 // 0: nobody is here. Else an Owner, and what it does
 	kind   uint32
 	n      uint32
-	_      [48]byte
+	asleep atomic.Uint32 // the receiver is in its lounge, or on the way there
+	_      [44]byte
 	queued atomic.Int64
 	_      [56]byte
 	data   [handoffBody]byte
@@ -100,6 +102,9 @@ func (s *pipeSocket) handOver(kind uint32, body []byte) bool {
 		shm.Await(handoffSpin, func() bool { return h.state.Load() != 0 })
 	}
 	done := h.put(kind, body)
+	if done {
+		s.ring()
+	}
 	if s.handoffHot.Load() != done {
 		s.handoffHot.Store(done)
 	}
@@ -203,6 +208,7 @@ func (s *pipeSocket) look(recv func(how int) bool) (got bool, from shm.Owner, er
 		return got
 	})
 	if looking && from == 0 {
+		s.doze()
 		from, err = s.leave()
 	}
 	return got, from, err

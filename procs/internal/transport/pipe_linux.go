@@ -19,8 +19,9 @@ import (
 	"switchyard/procs/internal/shm"
 )
 
-// NewPipe returns the two ends of a new pipe, on which both can send.
-func NewPipe() (a, b Transport, err error) {
+// NewPipe returns the two ends of a new pipe, on which b can send, and if it is
+// duplex both.
+func NewPipe(duplex bool) (a, b Transport, err error) {
 	var fds [2]int
 	err = kernel.RetryFD(func() (err error) {
 		fds, err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
@@ -42,6 +43,9 @@ func NewPipe() (a, b Transport, err error) {
 	if m, n := newHandoffs(); m != nil {
 		first.useHandoffs(m, 0)
 		second.useHandoffs(n, 1)
+		ours, theirs := newBells(duplex)
+		first.useBells(ours)
+		second.useBells(theirs)
 	}
 	return first, second, nil
 }
@@ -79,6 +83,8 @@ const (
 	shareReadable = 1 << 1
 	shareHandoffs = 1 << 2 // their memory comes as a second descriptor; 1 << 3 is the side
 	shareStream   = 1 << 4 // alone: TCP, both ways; the limit of a message follows
+	shareBellIn   = 1 << 5 // of the handoffs: one descriptor more
+	shareBellOut  = 1 << 6 // likewise
 )
 
 // Local reports that descriptors can be sent.
@@ -101,6 +107,14 @@ func (s *pipeSocket) Share(w *codec.Wire, readable, writable bool) error {
 			return err
 		}
 		how |= shareHandoffs | uint64(s.side)<<3
+		if readable && s.bells[0] >= 0 {
+			w.PutFD(s.bells[0])
+			how |= shareBellIn
+		}
+		if writable && s.bells[1] >= 0 {
+			w.PutFD(s.bells[1])
+			how |= shareBellOut
+		}
 	}
 	w.PutUint64(how)
 	return w.Err()
@@ -109,15 +123,20 @@ func (s *pipeSocket) Share(w *codec.Wire, readable, writable bool) error {
 // Adopt makes the Transport of what another process's Share put into w.
 func Adopt(w *codec.Wire) (t Transport, readable, writable bool, err error) {
 	fd, how := w.TakeFD(), w.TakeUint64()
-	handoffs, limit := -1, uint64(0)
+	handoffs, bells, limit := -1, noBells, uint64(0)
 	if how&shareHandoffs != 0 {
 		handoffs = w.TakeFD()
+		for i, flag := range []uint64{shareBellIn, shareBellOut} {
+			if how&flag != 0 {
+				bells[i] = w.TakeFD()
+			}
+		}
 	}
 	if how&shareStream != 0 {
 		limit = w.TakeUint64()
 	}
 	if w.Err() != nil {
-		kernel.CloseAll([]int{fd, handoffs})
+		closeThose([]int{fd, handoffs, bells[0], bells[1]})
 		return nil, false, false, w.Err()
 	}
 	if how&shareStream != 0 {
@@ -131,9 +150,10 @@ func Adopt(w *codec.Wire) (t Transport, readable, writable bool, err error) {
 	}
 	s, err := newPipeSocket(fd)
 	if err != nil {
-		kernel.CloseFD(handoffs)
+		closeThose([]int{handoffs, bells[0], bells[1]})
 		return nil, false, false, err
 	}
+	s.useBells(bells)
 	if handoffs >= 0 {
 		// If this fails, the socket alone would not do: whoever sends to us
 		// counts what is in it.
@@ -159,7 +179,8 @@ func Adopt(w *codec.Wire) (t Transport, readable, writable bool, err error) {
 // room, and a round trip would take twice as long. In a poller of the receiving
 // side alone it would take half as long again. A receiver looks for some
 // microseconds before it sleeps, if that was of use lately. The kernel ends a
-// sleep after a slice, so that Close and deadlines are noticed.
+// sleep after a slice, so that Close and deadlines are noticed. In a process
+// with one processor the first slice is slept in a lounge.
 type pipeSocket struct {
 	limits // closed is set with mu held
 	mu     sync.Mutex
@@ -171,6 +192,8 @@ type pipeSocket struct {
 
 	spin       shm.Spinner  // of receivers
 	handoffs   *shm.Segment // nil: none; see handoff
+	bells      [2]int       // what wakes us and what we ring; see lounge
+	lounge     *lounge      // the receiver's; nil: not needed so far
 	side       int          // which end of the two we are
 	in, out    *handoff
 	handoffHot atomic.Bool   // our last message went by handoff
@@ -188,7 +211,7 @@ func newPipeSocket(fd int) (*pipeSocket, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("procs: pipe: %w", err)
 	}
-	s := &pipeSocket{fd: fd}
+	s := &pipeSocket{fd: fd, bells: noBells}
 	s.cleanup = runtime.AddCleanup(s, func(fd int) { unix.Close(fd) }, fd) // nobody closed it
 	return s, nil
 }
@@ -214,7 +237,10 @@ func (s *pipeSocket) release() {
 
 // end lets the kernel have everything back. Nobody uses the socket any more.
 func (s *pipeSocket) end() {
-	unix.Close(s.fd)
+	closeThose([]int{s.fd, s.bells[0], s.bells[1]})
+	if s.lounge != nil && s.lounge.f != nil {
+		s.lounge.f.Close()
+	}
 	if b := s.begun.Swap(nil); b != nil {
 		m := b.take()
 		m.drop()

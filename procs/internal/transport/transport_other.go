@@ -14,7 +14,7 @@ import (
 var errPlatform = fmt.Errorf("procs: pipes on %s: %w", runtime.GOOS, errors.ErrUnsupported)
 
 // NewPipe makes a pipe. Only Linux has them here.
-func NewPipe() (a, b Transport, err error) { return nil, nil, errPlatform }
+func NewPipe(bool) (a, b Transport, err error) { return nil, nil, errPlatform }
 
 // OfSocket makes a Transport of a socket. Only Linux has them here.
 func OfSocket(*os.File, bool, int, bool) (Transport, error) { return nil, errPlatform }
