@@ -34,14 +34,18 @@ type lounge struct {
 }
 
 // newBells makes the bells of both ways of a pipe, or of the one in which a
-// receives, and both ends' descriptors of them: -1 for what there is not. If no
-// descriptors are left, there are none.
+// receives, and both ends' descriptors of them: -1 for what there is not. There
+// are none if an eighth of the descriptors are in use: others need them more.
 func newBells(duplex bool) (a, b [2]int) {
 	a, b = noBells, noBells
 	make := func(in, out *int) error {
 		fd, err := kernel.OpenFD(func() (int, error) { return unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK) })
 		if err != nil {
 			return err
+		}
+		if fewLeft(fd, 8) {
+			unix.Close(fd)
+			return errFewDescriptors
 		}
 		if *out, err = kernel.DupFD(fd); err != nil {
 			unix.Close(fd)

@@ -66,8 +66,7 @@ func newHandoffs() (a, b *shm.Segment) {
 		return nil, nil
 	}
 	err = a.WithFD(func(fd int) error {
-		var limit unix.Rlimit
-		if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || uint64(fd) >= limit.Cur/2 {
+		if fewLeft(fd, 2) {
 			return errFewDescriptors
 		}
 		twin, err := kernel.DupFD(fd)
@@ -81,6 +80,13 @@ func newHandoffs() (a, b *shm.Segment) {
 		return nil, nil
 	}
 	return a, b
+}
+
+// fewLeft reports whether fd, the lowest that was free, is beyond one part of so
+// many of the descriptors that there may be.
+func fewLeft(fd int, parts uint64) bool {
+	var limit unix.Rlimit
+	return unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil || uint64(fd) >= limit.Cur/parts
 }
 
 // useHandoffs gives s its handoffs, before anybody uses it.
