@@ -15,7 +15,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"golang.org/x/sys/unix"
 
-	_ "switchyard/internal/testenv"
+	_ "switchyard/bench/testenv"
 )
 
 // What a result says is compared here with something of known size. The

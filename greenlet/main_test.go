@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	_ "switchyard/internal/testenv"
+	_ "switchyard/bench/testenv"
 )
 
 // childVar makes the test program a child of its own: it says which.

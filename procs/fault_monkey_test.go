@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"switchyard/internal/testenv"
+	"switchyard/bench/testenv"
 	"switchyard/procs/internal/proctest/wait"
 )
 

@@ -20,7 +20,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"switchyard/internal/testenv"
+	"switchyard/bench/testenv"
 	"switchyard/procs/internal/proctest/wait"
 )
 
@@ -128,8 +128,8 @@ func TestFaultKills(t *testing.T) {
 	late := replacements(deaths, started())
 	t.Logf("%d tasks, %d kills, %d tasks lost with their workers; a replacement after %v (median), %v (p99)",
 		total, killed.Load(), lost.Load(), late[len(late)/2], late[len(late)*99/100])
-	// A start takes its time on a busy machine; a death of which nobody is told,
-	// so that it is found by looking now and then, takes longer still.
+	// A start takes its time on a busy machine; a death of which nobody is
+	// told, so that it is found by looking now and then, takes longer still.
 	if p99 := late[len(late)*99/100]; longFaults && p99 > 2*time.Second {
 		t.Errorf("the 99th percentile of replacements took %v", p99)
 	}

@@ -17,7 +17,7 @@ import (
 	"testing"
 
 	"switchyard/bench/benchlog"
-	"switchyard/internal/testenv"
+	"switchyard/bench/testenv"
 	"switchyard/report/internal/reporttest"
 	"switchyard/report/results"
 )

@@ -20,7 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"switchyard/bench/benchlog"
-	_ "switchyard/internal/testenv"
+	_ "switchyard/bench/testenv"
 )
 
 // values returns facts by key.

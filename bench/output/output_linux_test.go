@@ -18,7 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	_ "switchyard/internal/testenv"
+	_ "switchyard/bench/testenv"
 )
 
 // TestMain lets the test program also be a process that owns a directory until

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	_ "switchyard/internal/testenv"
+	_ "switchyard/bench/testenv"
 )
 
 // A shell, two that it has started, and one that the second of them has:

@@ -18,7 +18,7 @@ import (
 	"switchyard/bench"
 	"switchyard/bench/benchlog"
 	"switchyard/bench/proctree"
-	_ "switchyard/internal/testenv"
+	_ "switchyard/bench/testenv"
 )
 
 // The test program is also the runner that the tests start: the variable says

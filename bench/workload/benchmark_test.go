@@ -17,7 +17,7 @@ import (
 
 	"switchyard/bench"
 	"switchyard/bench/benchlog"
-	"switchyard/internal/testenv"
+	"switchyard/bench/testenv"
 )
 
 func BenchmarkNop(b *testing.B)             { measure(b, nop) }

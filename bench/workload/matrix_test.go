@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"switchyard/bench"
-	"switchyard/internal/testenv"
+	"switchyard/bench/testenv"
 	"switchyard/procs"
 )
 

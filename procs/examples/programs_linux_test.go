@@ -17,7 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	_ "switchyard/internal/testenv"
+	_ "switchyard/bench/testenv"
 	"switchyard/procs"
 	"switchyard/procs/internal/proctest"
 	"switchyard/procs/manager"

@@ -16,7 +16,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"switchyard/internal/testenv"
+	"switchyard/bench/testenv"
 	"switchyard/procs"
 	"switchyard/procs/internal/proctest"
 	"switchyard/procs/internal/proctest/wait"

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"switchyard/internal/testenv"
+	"switchyard/bench/testenv"
 	"switchyard/procs"
 	"switchyard/procs/internal/proctest"
 )

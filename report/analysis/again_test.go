@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"switchyard/bench/benchlog"
-	"switchyard/internal/testenv"
+	"switchyard/bench/testenv"
 )
 
 // A kept is a run that is taken apart, so that another can be made of several.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"switchyard/internal/testenv"
+	"switchyard/bench/testenv"
 	"switchyard/report/internal/reporttest"
 	"switchyard/report/results"
 )

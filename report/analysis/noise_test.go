@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"switchyard/internal/testenv"
+	"switchyard/bench/testenv"
 	"switchyard/report/results"
 )
 

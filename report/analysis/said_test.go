@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"switchyard/bench/benchlog"
-	"switchyard/internal/testenv"
+	"switchyard/bench/testenv"
 )
 
 // A world is what is true of some kinds of work: of each workload how many

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"switchyard/internal/testenv"
+	"switchyard/bench/testenv"
 )
 
 // trials is how often a simulation is repeated: some thousand times, or with

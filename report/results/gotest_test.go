@@ -17,7 +17,7 @@ import (
 	"golang.org/x/perf/benchfmt"
 
 	"switchyard/bench/benchlog"
-	_ "switchyard/internal/testenv"
+	_ "switchyard/bench/testenv"
 	"switchyard/report/internal/reporttest"
 )
 

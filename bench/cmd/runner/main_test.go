@@ -10,8 +10,8 @@ import (
 
 	"switchyard/bench"
 	"switchyard/bench/benchlog"
+	_ "switchyard/bench/testenv"
 	"switchyard/bench/workload"
-	_ "switchyard/internal/testenv"
 	"switchyard/procs"
 )
 

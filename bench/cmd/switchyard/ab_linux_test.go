@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"switchyard/bench/benchlog"
-	"switchyard/internal/testenv"
+	"switchyard/bench/testenv"
 )
 
 // fixedRunner is a runner whose ops take what it says, in two models: it

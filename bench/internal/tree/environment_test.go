@@ -12,7 +12,7 @@ import (
 
 // testenv is the package that keeps from the children of tests what the tests
 // were asked.
-const testenv = "internal/testenv"
+const testenv = "bench/testenv"
 
 // The tests of a package that may start processes, by themselves or with what
 // they import, link package testenv: nobody whom they start inherits what they

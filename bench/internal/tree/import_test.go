@@ -69,10 +69,10 @@ var arrows = map[string]string{
 	"report/inference":     "",
 
 	// What tests share.
-	"greenlet/hub/internal/hubtest": "internal/testenv",
-	"internal/testenv":              "",
-	"procs/internal/proctest":       "procs/... internal/testenv",
-	"report/internal/reporttest":    "report/... bench/benchlog internal/testenv",
+	"greenlet/hub/internal/hubtest": "bench/testenv",
+	"bench/testenv":                 "",
+	"procs/internal/proctest":       "procs/... bench/testenv",
+	"report/internal/reporttest":    "report/... bench/benchlog bench/testenv",
 }
 
 func TestArrows(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 
 	"switchyard/bench"
 	"switchyard/bench/benchlog"
-	_ "switchyard/internal/testenv"
+	_ "switchyard/bench/testenv"
 	"switchyard/procs"
 )
 

@@ -19,8 +19,8 @@ import (
 	"switchyard/bench/benchlog"
 	"switchyard/bench/proctree"
 	"switchyard/bench/run"
+	_ "switchyard/bench/testenv"
 	"switchyard/bench/workload"
-	_ "switchyard/internal/testenv"
 )
 
 // list returns what the runner has, or skips the test where nothing runs it.

@@ -14,8 +14,8 @@ import (
 	"switchyard/bench/benchlog"
 	"switchyard/bench/proctree"
 	"switchyard/bench/run"
+	_ "switchyard/bench/testenv"
 	"switchyard/bench/workload"
-	_ "switchyard/internal/testenv"
 	"switchyard/procs"
 	"switchyard/procs/remote"
 )

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	_ "switchyard/internal/testenv"
+	_ "switchyard/bench/testenv"
 	"switchyard/procs/internal/proctest/wait"
 )
 

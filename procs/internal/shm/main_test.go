@@ -14,7 +14,7 @@ import (
 	"time"
 	"unsafe"
 
-	_ "switchyard/internal/testenv"
+	_ "switchyard/bench/testenv"
 	"switchyard/procs/internal/proctest/wait"
 )
 

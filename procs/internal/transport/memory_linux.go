@@ -82,8 +82,8 @@ func newHandoffs() (a, b *shm.Segment) {
 	return a, b
 }
 
-// fewLeft reports whether fd, the lowest that was free, is beyond one part of so
-// many of the descriptors that there may be.
+// fewLeft reports whether fd, the lowest that was free, is beyond one part of
+// so many of the descriptors that there may be.
 func fewLeft(fd int, parts uint64) bool {
 	var limit unix.Rlimit
 	return unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil || uint64(fd) >= limit.Cur/parts

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	_ "switchyard/internal/testenv"
+	_ "switchyard/bench/testenv"
 )
 
 // ShellWords lets sh take a command apart.

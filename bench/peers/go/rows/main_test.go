@@ -19,7 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	_ "switchyard/internal/testenv"
+	_ "switchyard/bench/testenv"
 	"switchyard/procs"
 )
 

@@ -10,7 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	_ "switchyard/internal/testenv"
+	_ "switchyard/bench/testenv"
 )
 
 // Main runs the tests, and fails the run if a goroutine or a descriptor is
