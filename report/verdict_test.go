@@ -109,6 +109,30 @@ func TestTenVerdicts(t *testing.T) {
 	}
 }
 
+// Peers of other programs have a paragraph of their own, below the sentences on
+// those that compete, and there is none where nobody has peers.
+func TestVerdictBesidePeers(t *testing.T) {
+	const besides = "Beside others, who are not in the competition:"
+	h := handMade{head: head("A=messaging", "B=computing"), noise: .005, count: 10, cases: []string{"A", "B"}, models: []string{"greenlet", "goroutine", "process", "py-greenlet", "py-process"},
+		ns: map[string][]float64{"A": {100, 300, 1000, 700}, "B": {1000, 500, 600, 0, 3000}}}
+	var text bytes.Buffer
+	if err := WriteText(&text, Analyze(read(t, h.text())), TextOptions{}); err != nil || strings.Contains(text.String(), besides) {
+		t.Fatalf("%v, beside nobody:\n%s", err, text.String())
+	}
+	h.head = strings.Replace(h.head, "# model {\"name\":\"serial\"", `# model {"name":"py-greenlet","note":"theirs","beside":"greenlet"}
+# model {"name":"py-process","note":"theirs","beside":"process","processes":true}
+# model {"name":"serial"`, 1)
+	h.head = strings.Replace(h.head, `"process"]`, `"process","py-greenlet","py-process"]`, 1)
+	text.Reset()
+	if err := WriteText(&text, Analyze(read(t, h.text())), TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "verdict-beside.golden", text.String())
+	if strings.Count(text.String(), besides) != 1 {
+		t.Errorf("no paragraph of its own:\n%s", text.String())
+	}
+}
+
 // What an earlier run has to do with the words is told below them, in the text
 // and on the page: what has changed since, and what stands because of it.
 func TestVerdictSaysSinceWhen(t *testing.T) {

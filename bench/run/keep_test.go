@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -467,5 +468,25 @@ func TestRunPace(t *testing.T) {
 	}
 	if cost := r.cost(r.cases[0]).Round(time.Microsecond); len(r.past) != 3 || cost != 65*time.Millisecond {
 		t.Errorf("after %d blocks a result costs %v, want 65 ms", len(r.past), cost)
+	}
+}
+
+// A file is gone on with only if it is whole: each of these could make the rest
+// of the run another one.
+func TestWholeCheckpoint(t *testing.T) {
+	for want, file := range map[string]benchlog.File{
+		"":                                 {Planned: true, Plans: 1},
+		"it has no plan in its first line": {Plans: 1},
+		"it holds 2 runs":                  {Planned: true, Plans: 2},
+		"the plan is unreadable: EOF":      {Planned: true, Plans: 1, Damaged: []benchlog.Damage{{What: "the plan", Err: io.EOF}}},
+		"it is too large":                  {Planned: true, Plans: 1, Full: true},
+	} {
+		got := ""
+		if err := (&Checkpoint{File: &file}).whole(); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }

@@ -36,6 +36,44 @@ func served(t *testing.T, h *Hub, s *StreamServer, n int) (clients []*Greenlet) 
 	return clients
 }
 
+// Who waits for a server is told why it ended, unless it was stopped: that its
+// listener was closed, also where accepting waits for room meanwhile.
+func TestServeEnds(t *testing.T) {
+	for _, c := range []struct {
+		what  string
+		limit int
+		end   func(h *Hub, s *StreamServer, l *Listener) error
+		want  error
+	}{
+		{"stopped", 0, func(_ *Hub, s *StreamServer, _ *Listener) error { return s.Stop(0) }, nil},
+		{"stopped while it waits for room", 1, func(_ *Hub, s *StreamServer, _ *Listener) error { return s.Stop(0) }, nil},
+		{"its listener is closed", 0, func(_ *Hub, _ *StreamServer, l *Listener) error { return l.Close() }, net.ErrClosed},
+		{"its loop is killed while it waits for room", 1, func(h *Hub, s *StreamServer, _ *Listener) error { return s.loop.Kill() }, ErrExit},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			run(t, func(h *Hub) {
+				must(t, h.WithTimeout(time.Minute, func() error {
+					l, err := h.Listen("tcp", "127.0.0.1:0")
+					must(t, err)
+					begun := NewEvent(h)
+					s := &StreamServer{Limit: c.limit, Handle: func(c *Conn) error { begun.Set(); c.Read(make([]byte, 1)); return nil }}
+					g := h.Spawn(func() error { return s.Serve(h, l) })
+					client, err := h.Dial("tcp", l.Addr().String())
+					must(t, err)
+					defer client.Close()
+					must(t, begun.Wait())
+					must(t, h.Sleep(0))
+					must(t, c.end(h, s, l))
+					if err := g.Get(); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+						t.Errorf("Serve: %v, want %v", err, c.want)
+					}
+					return s.Stop(0)
+				}))
+			})
+		})
+	}
+}
+
 // A server may be stopped by those whom it serves, by one or all of them at
 // once, with and without a limit; nobody waits for himself or in a circle.
 func TestServerStopFromHandle(t *testing.T) {

@@ -18,6 +18,7 @@ const (
 	exitFailed      = 1   // a case failed, or the results could not be written
 	exitUsage       = 2   // bad arguments
 	exitInterrupted = 130 // Ctrl-C, as a shell would say it
+	exitBrokenPipe  = 141 // nobody reads what is printed, likewise
 )
 
 // An exitError carries an exit status with its reason. An empty reason has
@@ -47,9 +48,17 @@ func main() {
 		removeScratch()
 		os.Exit(exitInterrupted)
 	}()
+	// A signal by which printing would end the program is an interruption like
+	// the others, so that it leaves nothing behind.
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	go func() {
+		<-broken
+		cancel(syscall.EPIPE)
+	}()
 	root := newRoot()
 	err := root.ExecuteContext(ctx)
-	if err != nil {
+	if err != nil && !errors.Is(err, syscall.EPIPE) {
 		fmt.Fprintln(os.Stderr, "switchyard:", err)
 	}
 	os.Exit(status(err))
@@ -63,6 +72,8 @@ func status(err error) int {
 		return 0
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
+	case errors.Is(err, syscall.EPIPE):
+		return exitBrokenPipe
 	case errors.As(err, &e):
 		return e.status
 	default:

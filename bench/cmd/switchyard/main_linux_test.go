@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -781,6 +782,55 @@ func TestInterrupt(t *testing.T) {
 	}
 	if !allGone(pids)() {
 		t.Error("a worker is left after the interrupted run has ended")
+	}
+	if !strings.HasPrefix(readFile(t, dir, benchlog.BenchFile), "# switchyard {") {
+		t.Error("the results are not there")
+	}
+}
+
+// A run of which nobody reads any more what it prints is interrupted: it ends
+// without a word, its results are kept, and nothing else is. A report that is
+// read in part is no failure to tell of.
+func TestBrokenPipe(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	for _, c := range []struct {
+		args  []string
+		lines int // that are read
+	}{
+		{runArgs(dir, "--workloads", "Good", "--count", "1000"), 1},
+		{[]string{"report", "-v", filepath.Join(readmeRoot, keptRun)}, 0},
+		{[]string{"list", "--runner", "/proc/self/exe"}, 0},
+	} {
+		cmd := switchyard(c.args...)
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var errs bytes.Buffer
+		cmd.Stdout, cmd.Stderr = w, &errs
+		if c.lines > 0 {
+			cmd.Stderr = w
+		} else {
+			r.Close()
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		w.Close()
+		in := bufio.NewReader(r)
+		for range c.lines {
+			if _, err := in.ReadString('\n'); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.Close()
+		_ = cmd.Wait()
+		if got := cmd.ProcessState.ExitCode(); got != exitBrokenPipe || strings.Contains(errs.String(), "switchyard:") {
+			t.Errorf("%q: exit status %d, want %d; printed %s", c.args, got, exitBrokenPipe, errs.Bytes())
+		}
+		if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
+			t.Errorf("%q left %v", c.args, left)
+		}
 	}
 	if !strings.HasPrefix(readFile(t, dir, benchlog.BenchFile), "# switchyard {") {
 		t.Error("the results are not there")

@@ -122,13 +122,16 @@ func show(cmd *cobra.Command, results, baseline *report.Run, html string, write,
 	if w != cmd.OutOrStdout() {
 		opt.Page = ""
 	}
-	textErr := report.WriteText(w, a, opt)
-	if !write {
-		return textErr
+	var pageErr error
+	if write {
+		pageErr = output.Write(html, inputs, func(w io.Writer) error {
+			return report.WriteHTML(w, a, report.PageOptions{Version: host.Commit(), Baseline: baseline})
+		})
 	}
-	return errors.Join(textErr, output.Write(html, inputs, func(w io.Writer) error {
-		return report.WriteHTML(w, a, report.PageOptions{Version: host.Commit(), Baseline: baseline})
-	}))
+	if pageErr != nil {
+		opt.Page = "" // the text names what there is
+	}
+	return errors.Join(report.WriteText(w, a, opt), pageErr)
 }
 
 // inputsOf returns the files that are read for a path of results.
