@@ -39,7 +39,8 @@ build in them: "go tool benchstat -col /build" reads them, and "switchyard compa
 DIR" prints the comparison again.
 
 Exit status: 0, or 1 if a case got worse by more than --fail-on, or failed, 2 for
-bad arguments, 130 when interrupted.`,
+bad arguments, 130 when interrupted, 141 when nobody reads any more what it
+prints.`,
 		Example: `  switchyard ab --old HEAD~1
   switchyard ab --old ../before --workloads 'PingPong|Lock' --count 20
   switchyard ab --old ./runner-a --new ./runner-b --fail-on 3% --out results/ab

@@ -63,7 +63,8 @@ next run with the same plan leaves out the same, as long as they do not fit
 easily. What the budget has left goes into more results. One that cannot hold a
 single case is refused.
 
-Exit status: 0, or 1 if a case failed, 2 for bad arguments, 130 when interrupted.`,
+Exit status: 0, or 1 if a case failed, 2 for bad arguments, 130 when
+interrupted, 141 when nobody reads any more what it prints.`,
 		Example: `  switchyard run
   switchyard run --workloads 'PingPong|Lock' --models greenlet,process --count 10 --benchtime 20ms
   switchyard run --cpu 1,all --benchtime 1s --budget 1h --out results/long

@@ -24,7 +24,7 @@ var ErrEncode = errors.New("procs: cannot be encoded")
 type Wire struct {
 	FDs    []int // descriptors not yet taken; the wire owns them
 	Buf    []byte
-	Beside any // what handles of one package find there of their message; it does not travel
+	Beside any // what a package's handles must know of their message; it does not travel
 	err    error
 }
 

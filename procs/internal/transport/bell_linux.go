@@ -67,16 +67,7 @@ var noBells = [2]int{-1, -1}
 func (s *pipeSocket) useBells(bells [2]int) {
 	s.bells = bells
 	s.cleanup.Stop()
-	s.cleanup = runtime.AddCleanup(s, func(fds [3]int) { closeThose(fds[:]) }, [3]int{s.fd, bells[0], bells[1]})
-}
-
-// closeThose closes those descriptors that there are.
-func closeThose(fds []int) {
-	for _, fd := range fds {
-		if fd >= 0 {
-			unix.Close(fd)
-		}
-	}
+	s.cleanup = runtime.AddCleanup(s, kernel.CloseAll, []int{s.fd, bells[0], bells[1]})
 }
 
 // ring wakes who sleeps in a lounge at the other end. If we die before, they

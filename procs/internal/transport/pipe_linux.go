@@ -136,7 +136,7 @@ func Adopt(w *codec.Wire) (t Transport, readable, writable bool, err error) {
 		limit = w.TakeUint64()
 	}
 	if w.Err() != nil {
-		closeThose([]int{fd, handoffs, bells[0], bells[1]})
+		kernel.CloseAll([]int{fd, handoffs, bells[0], bells[1]})
 		return nil, false, false, w.Err()
 	}
 	if how&shareStream != 0 {
@@ -150,7 +150,7 @@ func Adopt(w *codec.Wire) (t Transport, readable, writable bool, err error) {
 	}
 	s, err := newPipeSocket(fd)
 	if err != nil {
-		closeThose([]int{handoffs, bells[0], bells[1]})
+		kernel.CloseAll([]int{handoffs, bells[0], bells[1]})
 		return nil, false, false, err
 	}
 	s.useBells(bells)
@@ -237,7 +237,7 @@ func (s *pipeSocket) release() {
 
 // end lets the kernel have everything back. Nobody uses the socket any more.
 func (s *pipeSocket) end() {
-	closeThose([]int{s.fd, s.bells[0], s.bells[1]})
+	kernel.CloseAll([]int{s.fd, s.bells[0], s.bells[1]})
 	if s.lounge != nil && s.lounge.f != nil {
 		s.lounge.f.Close()
 	}
