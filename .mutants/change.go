@@ -40,6 +40,7 @@ type Change struct {
 	Before   string `json:"before"` // the first line that changes
 	After    string `json:"after"`
 
+	pkg   *Package
 	src   *source
 	edits []edit
 	body  *ast.BlockStmt // of the innermost function around the edits; nil outside of functions
@@ -134,7 +135,7 @@ func find(pkg *Package, src *source) []*Change {
 		return true
 	})
 	for _, c := range f.found {
-		c.Package, c.File, c.src = pkg.Path, src.name, src
+		c.Package, c.File, c.pkg, c.src = pkg.Path, src.name, pkg, src
 		c.describe()
 	}
 	return f.found

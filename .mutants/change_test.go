@@ -83,8 +83,8 @@ func TestKinds(t *testing.T) {
 				if !compiles(p, c) {
 					t.Errorf("%s of %q does not compile: %q", tt.kind, tt.code, c.apply())
 				}
-				if c.body != nil && p.apart(c) {
-					t.Errorf("%s of %q does not compile: %q", tt.kind, tt.code, p.switched([]*Change{c}))
+				if c.body != nil && c.apart() {
+					t.Errorf("%s of %q does not compile: %q", tt.kind, tt.code, switched([]*Change{c}, nil))
 				}
 			}
 		}

@@ -12,21 +12,23 @@
 //
 // A change is never written to the tree: "go test -overlay" shows it to the
 // compiler, also to go commands that a test starts (by GOFLAGS). All changes
-// of a package are built into one program, and an environment variable names
-// the one that it makes: a function that has some holds its changed bodies
-// beside its own. (Untch, Offutt and Harrold, "Mutation analysis using mutant
+// that the tests of a package may see are built into one program, and an
+// environment variable names the one that it makes: a function that has some
+// holds its changed bodies beside its own. (Untch, Offutt and Harrold, "Mutation analysis using mutant
 // schemata", 1993.) A child without that variable makes none. A change outside
 // of functions is built by itself, and so is one that cannot stand beside the
 // others, or makes a test fail by doing so.
 //
 // The tests of the package come first, then those of the packages that import
-// it (not with -own); for X/internal/... those of X. Each test is run by itself
-// without a change, which tells how long it takes and which functions it comes
-// to; a change is tried on the tests that come to its function, the quick ones
-// first, and those whose names, or the names of whose files, tell that they are
-// near. They run with -short, without the race detector and without vet. A
-// change is caught if a test fails, panics, exceeds the time limit (derived
-// from the runs without a change) or the memory limit.
+// it (not with -own); for X/internal/... those of X, once for all such packages.
+// Each test is run by itself without a change, which tells how long it takes and
+// which functions it comes to; a change is tried on the tests that come to its
+// function, the quick ones first, and those whose names, or the names of whose
+// files, tell that they are near. They run with -short, without the race
+// detector and without vet. A change is caught if a test fails, panics, exceeds
+// the time limit (derived from the runs without a change) or the memory limit,
+// and does not when it is run again without the change: a test that fails by
+// chance, or since the machine is busy, sees nothing.
 // Everything that a run started is killed with it: on Linux, as root, it lives
 // in a PID namespace of its own, in which the module is read-only.
 //

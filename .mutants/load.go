@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ import (
 type Module struct {
 	Dir      string // root
 	Packages []*Package
+	Suites   []*Suite          // of all the packages, importers after what they import
 	export   map[string]string // compiled form of each package, by import path
 	all      map[string]*listed
 }
@@ -29,7 +31,7 @@ type Module struct {
 // A Package is one whose code is to be changed.
 type Package struct {
 	Path    string
-	Tests   []*Suite // which are to see a change, in order
+	Tests   []*Suite // which are to see a change
 	Changes []*Change
 
 	files []*source
@@ -62,12 +64,12 @@ func (s *source) edited(from, to int, edits []edit) []byte {
 
 // listed is one package as go list prints it.
 type listed struct {
-	ImportPath, Dir, Export            string
-	GoFiles                            []string
-	Imports, TestImports, XTestImports []string
-	TestGoFiles, XTestGoFiles          []string
-	Standard                           bool
-	Error                              *struct{ Err string }
+	ImportPath, Dir, Export                  string
+	GoFiles                                  []string
+	Imports, Deps, TestImports, XTestImports []string
+	TestGoFiles, XTestGoFiles                []string
+	Standard                                 bool
+	Error                                    *struct{ Err string }
 }
 
 // Load finds the packages that match the patterns, in the module of dir, and
@@ -84,7 +86,7 @@ func Load(dir string, patterns []string, own bool) (*Module, error) {
 	}
 	// All are needed to know who imports whom, and the compiled form of those
 	// alone that are looked at, and of what the switch imports.
-	const fields = "-json=ImportPath,Dir,Export,GoFiles,Imports,TestImports,XTestImports,TestGoFiles,XTestGoFiles,Standard,Error"
+	const fields = "-json=ImportPath,Dir,Export,GoFiles,Imports,Deps,TestImports,XTestImports,TestGoFiles,XTestGoFiles,Standard,Error"
 	err = m.list("go", "list", fields, "./...")
 	if err == nil {
 		err = m.list(append([]string{"go", "list", "-deps", "-export", fields, "os", "strconv"}, strings.Fields(string(wanted))...)...)
@@ -99,6 +101,10 @@ func Load(dir string, patterns []string, own bool) (*Module, error) {
 		}
 		m.Packages = append(m.Packages, p)
 	}
+	// Who imports another depends on more.
+	slices.SortFunc(m.Suites, func(a, b *Suite) int {
+		return cmp.Or(cmp.Compare(len(m.all[a.Path].Deps), len(m.all[b.Path].Deps)), cmp.Compare(a.Path, b.Path))
+	})
 	return m, nil
 }
 
@@ -191,7 +197,7 @@ func (p *Package) compiles(texts map[string][]byte) bool {
 	return err == nil
 }
 
-// tests returns the packages whose tests see a change of path: its own, then
+// tests returns the packages whose tests see a change of path: its own, and
 // those that import it; of X/internal/..., X.
 func (m *Module) tests(path string, own bool) []string {
 	var tests []string
@@ -217,10 +223,14 @@ func (m *Module) tests(path string, own bool) []string {
 	return append(tests, importers...)
 }
 
-// suite returns the tests of a package.
+// suite returns the tests of a package, one suite for all who are tested by it.
 func (m *Module) suite(path string) (*Suite, error) {
+	if i := slices.IndexFunc(m.Suites, func(s *Suite) bool { return s.Path == path }); i >= 0 {
+		return m.Suites[i], nil
+	}
 	l := m.all[path]
 	s := &Suite{Path: path, Dir: l.Dir}
+	m.Suites = append(m.Suites, s)
 	return s, s.load(slices.Concat(l.TestGoFiles, l.XTestGoFiles))
 }
 

@@ -62,7 +62,7 @@ func parseFlags(args []string) (Options, error) {
 	flags.IntVar(&o.N, "n", 20, "changes to try in each package")
 	flags.IntVar(&o.Skip, "skip", 0, "changes to leave out: those that an earlier run with this seed has tried")
 	flags.Uint64Var(&o.Seed, "seed", 1, "seed of the draw")
-	flags.IntVar(&o.Parallel, "parallel", 1, "changes to try at the same time")
+	flags.IntVar(&o.Parallel, "parallel", 1, "tests to run at the same time")
 	memory := flags.Int64("memory", memoryTotal()>>21, "MiB that the processes of one run may take (0 is no limit)")
 	match := flags.String("match", "", "only changes whose \"file:function: before -> after\" matches this expression")
 	known := flags.String("known", "", "file of changes that are known to make no difference")
@@ -111,40 +111,54 @@ func mutate(ctx context.Context, o Options, w io.Writer) error {
 	}
 	s := &session{
 		Options: o, out: w,
-		runner: &Runner{Dir: m.Dir, Temp: temp, Memory: o.Memory, Sealed: canSeal(), Floor: 15 * time.Second},
+		runner: &Runner{Dir: m.Dir, Temp: temp, Memory: o.Memory, Sealed: canSeal(), Floor: 15 * time.Second, Parallel: o.Parallel},
 	}
-	var total Score
-	var scores []Score
 	for _, p := range m.Packages {
-		score, err := s.try(ctx, p)
-		if err != nil {
+		s.trials = append(s.trials, s.newTrial(p))
+	}
+	for {
+		var drawn []*outcome
+		for _, t := range s.trials {
+			drawn = append(drawn, s.draw(t)...)
+		}
+		if o.List {
+			for _, c := range drawn {
+				fmt.Fprintf(w, "%s:%d: %s\n%s%s\n", c.File, c.Line, c.Kind, c.Diff(), c.Name())
+			}
+			return nil
+		}
+		if len(drawn) == 0 {
+			break
+		}
+		if err := s.tryAll(ctx, m.Suites, drawn); err != nil {
 			return err
 		}
-		scores = append(scores, score)
-		total.add(score)
 	}
-	if o.List {
-		return nil
+	total := Score{Package: "all"}
+	for _, t := range s.trials {
+		s.printScore(t.score)
+		total.add(t.score)
 	}
-	total.Package = "all"
-	if len(scores) > 1 {
-		scores = append(scores, total)
-	}
-	for _, score := range scores {
-		if o.JSON {
-			s.print(score)
-		} else {
-			fmt.Fprintln(w, score)
-		}
+	if len(s.trials) > 1 {
+		s.printScore(total)
 	}
 	return nil
 }
 
-// A session tries the changes of one package after the other.
+// A session tries the changes of some packages.
 type session struct {
 	Options
 	runner *Runner
 	out    io.Writer
+	trials []*trial
+}
+
+// A trial is what is drawn of one package, and what became of it.
+type trial struct {
+	*Package
+	left    *draw
+	counted int // of those drawn: that compile, as far as is known
+	score   Score
 }
 
 // An outcome is one change with its verdict, as -json prints it.
@@ -153,83 +167,85 @@ type outcome struct {
 	Verdict Verdict `json:"verdict"`
 	By      string  `json:"by,omitempty"`
 	Seconds float64 `json:"seconds"`
+
+	trial *trial
 }
 
-// try draws and tries the changes of one package.
-func (s *session) try(ctx context.Context, p *Package) (Score, error) {
-	score := Score{Package: p.Path}
+func (s *session) newTrial(p *Package) *trial {
 	changes := slices.DeleteFunc(slices.Clone(p.Changes), func(c *Change) bool { return !s.Match.MatchString(c.Name()) })
-	score.Changes = len(changes)
-	d := newDraw(s.Seed, p.Path, changes)
-	counted := -s.Skip
-	for {
-		var drawn []*Change
-		for counted < s.N {
-			c := d.next()
-			if c == nil {
-				break
-			}
-			if _, known := s.Known[c.Name()]; known {
-				score.Known++
-			} else if !p.compiles(map[string][]byte{c.src.path: c.apply()}) {
-				score.Broken++
-			} else if counted++; counted > 0 {
-				drawn = append(drawn, c)
-			}
-		}
-		if s.List {
-			for _, c := range drawn {
-				fmt.Fprintf(s.out, "%s:%d: %s\n%s%s\n", c.File, c.Line, c.Kind, c.Diff(), c.Name())
-			}
-			return score, nil
-		}
-		if len(drawn) == 0 {
-			return score, nil
-		}
-		broken := score.Broken
-		if err := s.tryAll(ctx, p, drawn, &score); err != nil {
-			return score, err
-		}
-		counted -= score.Broken - broken // others are drawn for them
+	return &trial{
+		Package: p, left: newDraw(s.Seed, p.Path, changes), counted: -s.Skip,
+		score: Score{Package: p.Path, Changes: len(changes)},
 	}
+}
+
+// draw returns what is still to be tried of a package: others are drawn for
+// those that turned out not to compile.
+func (s *session) draw(t *trial) (drawn []*outcome) {
+	for t.counted < s.N {
+		c := t.left.next()
+		if c == nil {
+			break
+		}
+		if _, known := s.Known[c.Name()]; known {
+			t.score.Known++
+		} else if !t.compiles(map[string][]byte{c.src.path: c.apply()}) {
+			t.score.Broken++
+		} else if t.counted++; t.counted > 0 {
+			drawn = append(drawn, &outcome{Change: c, Verdict: Survived, trial: t})
+		}
+	}
+	return drawn
 }
 
 // tryAll runs the tests of one package after the other with those of the
-// changes that are not caught yet, and counts.
-func (s *session) tryAll(ctx context.Context, p *Package, drawn []*Change, score *Score) error {
-	var left []*outcome
-	for _, c := range drawn {
-		left = append(left, &outcome{Change: c, Verdict: Survived})
-	}
-	for _, suite := range p.Tests {
+// changes that they may see and that are not caught yet, and counts.
+func (s *session) tryAll(ctx context.Context, suites []*Suite, left []*outcome) error {
+	for i := 0; ; i++ {
+		left = slices.DeleteFunc(left, func(o *outcome) bool {
+			if o.Verdict != Survived {
+				return true
+			}
+			for _, suite := range suites[i:] {
+				if slices.Contains(o.trial.Tests, suite) {
+					return false
+				}
+			}
+			o.trial.score.Survived++
+			s.report(o)
+			return true
+		})
 		if len(left) == 0 {
-			break
+			return nil
 		}
+		var those []*outcome
 		var changes []*Change
 		for _, o := range left {
-			changes = append(changes, o.Change)
+			if slices.Contains(o.trial.Tests, suites[i]) {
+				those, changes = append(those, o), append(changes, o.Change)
+			}
 		}
-		b, err := s.runner.Prepare(ctx, p, suite, changes)
+		if len(those) == 0 {
+			continue
+		}
+		if s.Verbose {
+			fmt.Fprintf(os.Stderr, "%s: %d tests for %d changes\n", suites[i].Path, len(suites[i].Tests), len(changes))
+		}
+		b, err := s.runner.Prepare(ctx, suites[i], changes)
 		if err != nil {
 			return err
 		}
-		err = s.trySuite(ctx, b, left, score)
+		err = s.trySuite(ctx, b, those)
 		b.remove()
 		if err != nil {
 			return err
 		}
-		left = slices.DeleteFunc(left, func(o *outcome) bool { return o.Verdict != Survived })
 	}
-	for _, o := range left {
-		score.Survived++
-		s.report(o)
-	}
-	return nil
 }
 
 // trySuite tries changes on the tests of one package, and counts and prints
 // those that it decides on.
-func (s *session) trySuite(ctx context.Context, b *program, left []*outcome, score *Score) error {
+func (s *session) trySuite(ctx context.Context, b *program, left []*outcome) error {
 	var (
 		mu      sync.Mutex
 		failed  error
@@ -245,6 +261,7 @@ func (s *session) trySuite(ctx context.Context, b *program, left []*outcome, sco
 			for o := range next {
 				began := time.Now()
 				verdict, by, err := s.runner.Try(ctx, o.Change, b)
+				score := &o.trial.score
 				mu.Lock()
 				o.Verdict, o.By = verdict, by
 				o.Seconds += time.Since(began).Seconds()
@@ -253,6 +270,7 @@ func (s *session) trySuite(ctx context.Context, b *program, left []*outcome, sco
 					failed = err
 				case verdict == Broken:
 					score.Broken++
+					o.trial.counted--
 				case verdict == Limit:
 					score.Limit++
 					fallthrough
@@ -282,6 +300,14 @@ func (s *session) report(o *outcome) {
 		fmt.Fprintf(s.out, "SURVIVED %s:%d: %s\n%s%s\n\n", o.File, o.Line, o.Kind, o.Diff(), o.Name())
 	case s.Verbose:
 		fmt.Fprintf(s.out, "%s %s:%d: %s: %s -> %s (%s, %.0f s)\n", o.Verdict, o.File, o.Line, o.Kind, o.Before, o.After, o.By, o.Seconds)
+	}
+}
+
+func (s *session) printScore(score Score) {
+	if s.JSON {
+		s.print(score)
+	} else {
+		fmt.Fprintln(s.out, score)
 	}
 }
 

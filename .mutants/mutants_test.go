@@ -155,6 +155,90 @@ func TestMutateInternal(t *testing.T) {
 	}
 }
 
+// The owner's tests are run once without a change, however many of its internal
+// packages they are to see changes of.
+func TestMutateInternalOnce(t *testing.T) {
+	dir, runs := module(t), filepath.Join(t.TempDir(), "runs")
+	for name, text := range map[string]string{
+		"b/internal/e/e.go":      "package e\n\nfunc E() int { return 8 }\n\nfunc F() int { return 9 }\n",
+		"b/internal/e/e_test.go": "package e\n\nimport \"testing\"\n\nfunc TestE(t *testing.T) {\n\tif E() != 8 {\n\t\tt.Error(\"wrong\")\n\t}\n}\n",
+		"b/e_test.go": `package b
+
+import (
+	"os"
+	"testing"
+
+	"example/b/internal/e"
+)
+
+func TestF(t *testing.T) {
+	if e.F() != 9 {
+		t.Error("wrong")
+	}
+	if os.Getenv("` + reachedVariable + `") == "" {
+		return
+	}
+	f, err := os.OpenFile("` + runs + `", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.WriteString("run\n")
+	f.Close()
+}
+`,
+	} {
+		write(t, filepath.Join(dir, name), text)
+	}
+	verdicts, scores := outcomes(t, options(dir, "", "./b/internal/c", "./b/internal/e"))
+	if len(scores) != 3 || scores[0].Caught != 2 || scores[1].Caught != 4 || scores[2].Caught != 6 || scores[2].Survived != 0 {
+		t.Errorf("verdicts %v, scores %+v", verdicts, scores)
+	}
+	if text, err := os.ReadFile(runs); err != nil || string(text) != "run\n" {
+		t.Errorf("the owner's test ran as %q, %v; want once", text, err)
+	}
+}
+
+// A test that fails without the change, too, has not caught it: the second and
+// the third run fail here, whatever they are of.
+func TestMutateByChance(t *testing.T) {
+	dir, runs := module(t), filepath.Join(t.TempDir(), "runs")
+	for name, text := range map[string]string{
+		"e/e.go": "package e\n\nfunc E() int { return 8 }\n",
+		"e/e_test.go": `package e
+
+import (
+	"os"
+	"testing"
+)
+
+func TestE(t *testing.T) {
+	f, err := os.OpenFile("` + runs + `", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.WriteString("x")
+	text, _ := os.ReadFile(f.Name())
+	if f.Close(); len(text) == 2 || len(text) == 3 {
+		t.Error("by chance")
+	}
+	if E() < 8 {
+		t.Error("wrong")
+	}
+}
+`,
+	} {
+		write(t, filepath.Join(dir, name), text)
+	}
+	for after, want := range map[string]Verdict{"return 9": Survived, "return 7": Caught} {
+		if err := os.RemoveAll(runs); err != nil {
+			t.Fatal(err)
+		}
+		if verdicts, _ := outcomes(t, options(dir, after, "./e")); len(verdicts) != 1 || verdicts["E: func E() int { "+after+" }"] != want {
+			t.Errorf("%s: %v, want %s", after, verdicts, want)
+		}
+	}
+}
+
 // A change that makes a test run for ever is caught by the limit, and the
 // program is gone afterwards.
 func TestMutateEndless(t *testing.T) {
@@ -167,7 +251,7 @@ func TestMutateEndless(t *testing.T) {
 	r := &Runner{Dir: dir, Temp: t.TempDir(), Sealed: canSeal(), Floor: time.Second}
 	i := slices.IndexFunc(p.Changes, func(c *Change) bool { return c.Function == "Loop" && c.Kind == "arithmetic" })
 	c := p.Changes[i]
-	b, err := r.Prepare(t.Context(), p, p.Tests[0], []*Change{c})
+	b, err := r.Prepare(t.Context(), p.Tests[0], []*Change{c})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +369,7 @@ func TestPointer(t *testing.T) {
 	}
 	p := m.Packages[0]
 	r := &Runner{Dir: dir, Temp: t.TempDir(), Sealed: canSeal(), Floor: 5 * time.Second}
-	b, err := r.Prepare(t.Context(), p, p.Tests[0], p.Changes)
+	b, err := r.Prepare(t.Context(), p.Tests[0], p.Changes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +377,7 @@ func TestPointer(t *testing.T) {
 	for _, tt := range []struct {
 		after  string
 		by     string
-		behind bool
+		behind bool // a switch; where those that do not stand there are is known, too, if they are in a function
 	}{
 		{"const limit = 4", "TestTable", false},
 		{"var table = []func() bool{func() bool { return limit != 3 }}", "TestTable", true},
@@ -313,10 +397,8 @@ func TestPointer(t *testing.T) {
 		if _, behind := b.number[c]; behind != tt.behind {
 			t.Errorf("%s: behind a switch is %v, want %v", c.Name(), behind, tt.behind)
 		}
-		if tt.behind {
-			if got := b.reached[c]; len(got) != 1 || got[0].Name != tt.by {
-				t.Errorf("%s: reached by %v", c.Name(), got)
-			}
+		if got := b.reached[c]; c.body != nil && (len(got) != 1 || got[0].Name != tt.by) {
+			t.Errorf("%s: reached by %v", c.Name(), got)
 		}
 		verdict, by, err := r.Try(t.Context(), c, b)
 		if err != nil || verdict != Caught || by != "example/e: "+tt.by {
@@ -334,7 +416,7 @@ func TestSupervise(t *testing.T) {
 	dir := t.TempDir()
 	r := &Runner{Dir: dir, Temp: dir, Sealed: true, Memory: 200 << 20}
 	pid := filepath.Join(t.TempDir(), "alive")
-	cmd := r.command([]string{"sh", "-c", "(setsid sh -c 'while :; do touch " + pid + "; sleep 0.01; done' &) ; sleep 0.1"})
+	cmd := r.command([]string{"sh", "-c", "(setsid sh -c 'while :; do touch " + pid + "; sleep 0.01; done' &) ; until [ -e " + pid + " ]; do sleep 0.01; done"})
 	if err := r.supervise(t.Context(), cmd); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -34,7 +35,8 @@ type Runner struct {
 	Sealed bool   // runs live in a PID namespace
 	Floor  time.Duration
 
-	runs atomic.Int64
+	Parallel int // tests to measure at the same time
+	runs     atomic.Int64
 }
 
 const (
@@ -54,17 +56,28 @@ type program struct {
 	env   []string
 
 	number  map[*Change]int     // of those behind a switch
-	reached map[*Change][]*Test // which come to each of them
+	reached map[*Change][]*Test // which come to each of them, if that is known
+	failed  []*Test             // because of the switches
+	plain   *program            // without any, if some did
 }
 
-func (b *program) remove() { os.RemoveAll(b.dir) }
+func (b *program) remove() {
+	os.RemoveAll(b.dir)
+	if b.plain != nil {
+		b.plain.remove()
+	}
+}
 
-// Prepare builds the tests of a package with those of the changes that may
-// stand behind a switch. It runs each test by itself, without a change, to learn
-// how long it takes and which changes it comes to.
-func (r *Runner) Prepare(ctx context.Context, p *Package, s *Suite, changes []*Change) (*program, error) {
-	changes = slices.DeleteFunc(slices.Clone(changes), p.apart)
-	b, out, err := r.build(ctx, s, p.switched(changes))
+// Prepare builds the tests of a package with the changes of those that it tests,
+// behind a switch if they may stand there. It runs each test by itself, without
+// a change, to learn how long it takes and which changes it comes to.
+func (r *Runner) Prepare(ctx context.Context, s *Suite, changes []*Change) (*program, error) {
+	changes = slices.DeleteFunc(slices.Clone(changes), func(c *Change) bool { return c.body == nil })
+	apart := map[*Change]bool{}
+	for _, c := range changes {
+		apart[c] = c.apart()
+	}
+	b, out, err := r.build(ctx, s, switched(changes, apart))
 	if err != nil && !errors.Is(err, errLimit) && len(changes) > 0 { // what type-checks need not compile
 		changes = nil
 		b, out, err = r.build(ctx, s, nil)
@@ -73,51 +86,85 @@ func (r *Runner) Prepare(ctx context.Context, p *Package, s *Suite, changes []*C
 		return nil, fmt.Errorf("the tests of %s do not compile without a change: %w\n%s", s.Path, err, tail(out, 40))
 	}
 	for i, c := range changes {
-		b.number[c] = i + 1
-	}
-	var failed []*Test
-	for _, t := range s.Tests {
-		file := filepath.Join(b.dir, "reached")
-		began := time.Now()
-		if _, err := r.run(ctx, b, []*Test{t}, baselineTime, reachedVariable+"="+file); err != nil {
-			failed = append(failed, t)
-		}
-		t.Took = time.Since(began)
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		came, err := takeReached(file, changes)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range came {
-			b.reached[c] = append(b.reached[c], t)
+		b.reached[c] = nil
+		if !apart[c] {
+			b.number[c] = i + 1
 		}
 	}
-	if len(failed) == 0 {
-		return b, nil
+	if err := r.measure(ctx, b, changes); err != nil || len(b.failed) == 0 {
+		return b, err
 	}
 	// Some count what is allocated, which depends on what can be inlined. The
 	// changes that they come to are built one by one.
-	plain, out, err := r.build(ctx, s, nil)
+	b.plain, out, err = r.build(ctx, s, nil)
 	if err == nil {
-		defer plain.remove()
-		out, err = r.run(ctx, plain, failed, baselineTime)
+		out, err = r.run(ctx, b.plain, b.failed, baselineTime)
 	}
 	if err != nil {
+		b.remove()
 		return nil, fmt.Errorf("the tests of %s fail without a change: %w\n%s", s.Path, err, tail(out, 40))
 	}
 	for c, tests := range b.reached {
-		if slices.ContainsFunc(tests, func(t *Test) bool { return slices.Contains(failed, t) }) {
+		if slices.ContainsFunc(tests, func(t *Test) bool { return slices.Contains(b.failed, t) }) {
 			delete(b.number, c)
 		}
 	}
 	return b, nil
 }
 
+// measure runs each test of a program by itself, without a change.
+func (r *Runner) measure(ctx context.Context, b *program, changes []*Change) error {
+	var (
+		mu      sync.Mutex
+		broken  error
+		workers sync.WaitGroup
+		next    = make(chan *Test, len(b.suite.Tests))
+	)
+	for _, t := range b.suite.Tests {
+		next <- t
+	}
+	close(next)
+	for range max(r.Parallel, 1) {
+		workers.Go(func() {
+			for t := range next {
+				file := r.name("n")
+				failed := errLimit
+				for range 2 { // what fails by chance does not do so again
+					began := time.Now()
+					if _, failed = r.run(ctx, b, []*Test{t}, baselineTime, reachedVariable+"="+file); failed == nil {
+						t.Took = time.Since(began)
+						break
+					}
+				}
+				came, err := takeReached(file, changes)
+				mu.Lock()
+				if failed != nil {
+					t.Took = 0
+					b.failed = append(b.failed, t)
+				}
+				for _, c := range came {
+					b.reached[c] = append(b.reached[c], t)
+				}
+				broken = errors.Join(broken, err, ctx.Err())
+				stop := broken != nil
+				mu.Unlock()
+				if stop {
+					return
+				}
+			}
+		})
+	}
+	if workers.Wait(); ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return broken
+}
+
 // Try runs the prepared tests with a change. It returns what caught it.
 func (r *Runner) Try(ctx context.Context, c *Change, b *program) (Verdict, string, error) {
-	tests, env := b.reached[c], []string{changeVariable + "=" + strconv.Itoa(b.number[c])}
+	changed, without := b, b
+	tests, known := b.reached[c]
+	env := []string{changeVariable + "=" + strconv.Itoa(b.number[c])}
 	if b.number[c] == 0 {
 		alone, out, err := r.build(ctx, b.suite, map[string][]byte{c.src.path: c.apply()})
 		switch {
@@ -127,15 +174,38 @@ func (r *Runner) Try(ctx context.Context, c *Change, b *program) (Verdict, strin
 			return Broken, string(tail(out, 3)), nil
 		}
 		defer alone.remove()
-		b, tests, env = alone, b.suite.Tests, nil
+		changed, env = alone, nil
+		if b.plain != nil {
+			without = b.plain
+		}
+		if !known {
+			tests = b.suite.Tests
+		}
+		for _, t := range b.failed { // who knows what they would have come to
+			if !slices.Contains(tests, t) {
+				tests = append(slices.Clip(tests), t)
+			}
+		}
 	}
 	for _, batch := range batches(c, tests) {
-		out, err := r.run(ctx, b, batch, r.limit(took(batch)), env...)
-		if ctx.Err() != nil {
-			return "", "", context.Cause(ctx)
-		}
-		if verdict, by := judge(out, err); verdict != Survived {
-			return verdict, b.suite.Path + ": " + by, nil
+		// What fails without the change, too, by chance or because the machine
+		// is busy, says nothing of it.
+		for range 3 {
+			out, err := r.run(ctx, changed, batch, r.limit(took(batch)), env...)
+			verdict, by := judge(out, err)
+			if verdict != Survived && ctx.Err() == nil {
+				_, err = r.run(ctx, without, batch, r.limit(took(batch)))
+			}
+			switch {
+			case ctx.Err() != nil:
+				return "", "", context.Cause(ctx)
+			case verdict != Survived && err != nil:
+				fmt.Fprintf(os.Stderr, "%s: fails without the change, too: %s\n", b.suite.Path, by)
+				continue
+			case verdict != Survived:
+				return verdict, b.suite.Path + ": " + by, nil
+			}
+			break
 		}
 	}
 	return Survived, "", nil
@@ -165,7 +235,7 @@ func (r *Runner) build(ctx context.Context, s *Suite, texts map[string][]byte) (
 	if len(texts) > 0 {
 		replace := map[string]string{}
 		for path, text := range texts {
-			replace[path] = filepath.Join(b.dir, filepath.Base(path)) // all are of one package
+			replace[path] = filepath.Join(b.dir, strconv.Itoa(len(replace))+"_"+filepath.Base(path))
 			err = errors.Join(err, os.WriteFile(replace[path], text, 0o644))
 		}
 		overlay := filepath.Join(b.dir, "overlay.json")

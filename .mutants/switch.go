@@ -51,19 +51,23 @@ func mutantsReach(n int) bool {
 }
 `
 
-// switched returns the files of the package that differ if it holds all the
-// changes: each function that has some asks first which it is to make. They are
-// numbered from 1.
-func (p *Package) switched(changes []*Change) map[string][]byte {
-	if len(changes) == 0 {
-		return nil
-	}
+// switched returns the files that differ if the packages hold all the changes:
+// each function that has some asks first which it is to make. They are numbered
+// from 1. One that must stand apart is only noted where it would be.
+func switched(changes []*Change, apart map[*Change]bool) map[string][]byte {
+	texts := map[string][]byte{}
 	edits := map[*source][]edit{}
 	for i, c := range changes {
-		edits[c.src] = append(edits[c.src], c.behindSwitch(i+1))
+		first := c.pkg.files[0]
+		texts[filepath.Join(filepath.Dir(first.path), "mutants_switch.go")] =
+			fmt.Appendf(nil, switchSource, first.file.Name.Name, len(changes)+1)
+		if apart[c] {
+			open := c.src.at(c.body.Lbrace) + 1
+			edits[c.src] = append(edits[c.src], edit{open, open, fmt.Sprintf("mutantsMake(%d); %s", i+1, c.back())})
+		} else {
+			edits[c.src] = append(edits[c.src], c.behindSwitch(i+1))
+		}
 	}
-	first := p.files[0]
-	texts := map[string][]byte{filepath.Join(filepath.Dir(first.path), "mutants_switch.go"): fmt.Appendf(nil, switchSource, first.file.Name.Name, len(changes)+1)}
 	for src, edits := range edits {
 		slices.SortStableFunc(edits, func(a, b edit) int { return a.from - b.from })
 		texts[src.path] = src.edited(0, len(src.text), edits)
@@ -79,15 +83,19 @@ func (c *Change) behindSwitch(n int) edit {
 	if !c.value {
 		leave = "return "
 	}
+	return edit{open, open, fmt.Sprintf("if mutantsMake(%d) {%s%s\n%s}; %s", n, c.back(), c.src.edited(open, end, c.edits), leave, c.back())}
+}
+
+// back is the directive by which what follows is where the body begins.
+func (c *Change) back() string {
 	pos := c.src.fset.Position(c.body.Lbrace + 1)
-	back := fmt.Sprintf("/*line :%d:%d*/", pos.Line, pos.Column)
-	return edit{open, open, fmt.Sprintf("if mutantsMake(%d) {%s%s\n%s}; %s", n, back, c.src.edited(open, end, c.edits), leave, back)}
+	return fmt.Sprintf("/*line :%d:%d*/", pos.Line, pos.Column)
 }
 
 // apart reports whether a change cannot stand behind a switch: it is outside of
 // functions, say, or the function has labels, which would be there twice.
-func (p *Package) apart(c *Change) bool {
-	return c.body == nil || !p.compiles(p.switched([]*Change{c}))
+func (c *Change) apart() bool {
+	return c.body == nil || !c.pkg.compiles(switched([]*Change{c}, nil))
 }
 
 // takeReached reads, and removes, the file that a program and its children wrote.
