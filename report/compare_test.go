@@ -288,6 +288,25 @@ func TestGoldenAB(t *testing.T) {
 	}
 }
 
+// TestGoldenComparePrograms keeps the comparison of two odd runs as programs and
+// pull requests read it: with its hosts, failures, lists and notes.
+func TestGoldenComparePrograms(t *testing.T) {
+	d := Compare(goldenPair(t))
+	for name, write := range map[string]func(w io.Writer) error{
+		"text-verbose":     func(w io.Writer) error { return WriteCompare(w, d, TextOptions{Verbose: true}) },
+		"markdown":         func(w io.Writer) error { return WriteCompareMarkdown(w, d, false) },
+		"markdown-verbose": func(w io.Writer) error { return WriteCompareMarkdown(w, d, true) },
+		"csv":              func(w io.Writer) error { return WriteCompareCSV(w, d) },
+		"json":             func(w io.Writer) error { return WriteCompareJSON(w, d) },
+	} {
+		var out bytes.Buffer
+		if err := write(&out); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, "compare-"+name+".golden", out.String())
+	}
+}
+
 // Names of a file mean nothing to Markdown, to a spreadsheet or to JSON: what
 // is meant to end a cell, a row or a code span does not.
 func TestCompareFormatsHostile(t *testing.T) {

@@ -113,6 +113,128 @@ func TestGoldenForeign(t *testing.T) {
 	golden(t, "foreign-page.golden", bare(page))
 }
 
+// given is a run of an open loop and of one by a clock, whose limit is not the
+// usual one: of one model a rate could not be made, another is beyond the limit.
+func given() string {
+	text := `# switchyard {"format":1,"run":"2026-11-27T12:00:00Z","count":6,"p99_limit_ns":250000,"models":["seq","a","b","c"]}
+# model {"name":"seq","baseline":true}
+# workload {"name":"Open","kind":"waiting","op":"request","vary":["conns","rate"],"cases":["conns=8/rate=1000","conns=8/rate=2000","conns=8/rate=4000"],"open":true}
+# workload {"name":"Beat","op":"beat","vary":["hogs"],"cases":["hogs=1","hogs=2"],"paced":true}
+--- SKIP: BenchmarkOpen/conns=8/rate=4000/model=b-2
+    saturated
+--- FAIL: BenchmarkBeat/hogs=2/model=c-2
+    late
+clock-read-ns: 25
+`
+	for i := range 6 {
+		for m, model := range []string{"seq", "a", "b", "c"} {
+			for k, rate := range []int{1000, 2000, 4000} {
+				if model != "b" || rate < 4000 {
+					p99 := []int{60_000, 100_000, 150_000, 400_000}[m]/(3-k) + 97*(i*5%6)
+					text += fmt.Sprintf("BenchmarkOpen/conns=8/rate=%d/model=%s-2 %d %d ns/op %d ops/s %d p50-ns %d p99-ns %d lag-p99-ns %d max-ns %d cpu-ns/op\n",
+						rate, model, 50+m, 1_000_000_000/rate, rate, p99/3, p99, 1500+10*i, 4*p99, 9000+100*m+i)
+				}
+			}
+			for hogs := 1; hogs <= 2; hogs++ {
+				p99 := 30_000*hogs*(m+1) + 11*(i*5%6)
+				text += fmt.Sprintf("BenchmarkBeat/hogs=%d/model=%s-2 5 10000000 ns/op 100 ops/s %d p50-ns %d p99-ns %d turnaround-ns %d response-ns %d waiting-ns\n",
+					hogs, model, p99/2, p99, 7*p99, 3*p99, 2*p99)
+			}
+		}
+		text += fmt.Sprintf("# block {\"block\":%d,\"attempt\":1}\n", i+1)
+	}
+	return text
+}
+
+// inSessions is a run in three sessions, in which the models differ by more
+// than from result to result.
+func inSessions() string {
+	text := "# switchyard {\"format\":1,\"sessions\":3,\"models\":[\"a\",\"b\",\"c\"]}\n"
+	for i := range 21 {
+		for m, ns := range []int{100, 150, 800} {
+			text += fmt.Sprintf("BenchmarkX/n=1/model=%c-2 1000 %d ns/op %d p99-ns %d units\n", 'a'+m, ns+i*i%7+m*(i/7), 1000+i, 10)
+			text += fmt.Sprintf("BenchmarkX/n=2/model=%c-2 1000 %d ns/op %d p99-ns %d units\n", 'a'+m, 2*ns+i*i%5+9*(i/7), 1000+i, 1000)
+		}
+		text += fmt.Sprintf("# block {\"block\":%d,\"attempt\":1,\"session\":%d,\"canary_ns\":[100,101],\"canary_base_ns\":100}\n", i+1, i/7+1)
+	}
+	return text
+}
+
+// TestGoldenSections keeps what a text and a page have of runs of other kinds:
+// of given rates, in sessions, beside others' models, on several numbers of
+// CPUs, of two builds.
+func TestGoldenSections(t *testing.T) {
+	builds := abRun(t, "aa", "bb")
+	for name, test := range map[string]struct {
+		run      *Run
+		width    int
+		sections []string
+	}{
+		"given":    {read(t, given()), 100, []string{"verdict", "matrix", "w-Open", "w-Beat", "noise", "method"}},
+		"sessions": {read(t, inSessions()), 100, []string{"verdict", "matrix", "w-X", "noise"}},
+		"peers":    {read(t, withPeers(true).text()), 100, []string{"verdict", "matrix"}},
+		"scaling":  {read(t, lanes(8, 1, 2, 4, 8)), 160, []string{"verdict", "scaling"}},
+		"builds":   {builds, 100, []string{"verdict", "matrix"}},
+	} {
+		a := Analyze(test.run)
+		var out bytes.Buffer
+		if err := errors.Join(WriteText(&out, a, TextOptions{Width: test.width, Verbose: true}), WriteText(&out, a, TextOptions{})); err != nil {
+			t.Fatal(err)
+		}
+		page := pageOf(t, test.run)
+		sound(t, page)
+		for _, id := range test.sections {
+			out.WriteString("\n" + bare(section(t, page, id)) + "\n")
+		}
+		golden(t, "sections-"+name+".golden", out.String())
+	}
+}
+
+// Names and reasons lose nothing up to the room that they have, and beyond it
+// their middle, or their end.
+func TestTextOfLongNames(t *testing.T) {
+	const line = "Benchmark%s/model=%s-2 1 %d ns/op\n"
+	word := func(n int) string { return strings.Repeat("long", n)[:n] }
+	write := func(file string, opt TextOptions) string {
+		var b bytes.Buffer
+		if err := WriteText(&b, Analyze(read(t, file)), opt); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	has := func(what, text, name string, n int, want bool) {
+		t.Helper()
+		if strings.Contains(text, name) != want {
+			t.Errorf("%s of %d characters, whole: %v\n%s", what, n, !want, text)
+		}
+	}
+	for n, whole := range map[int]bool{24: true, 25: false} {
+		has("a workload", write(strings.Repeat(fmt.Sprintf(line, word(n), "a", 5)+fmt.Sprintf(line, word(n), "b", 9), 6), TextOptions{Width: 200}), "\n"+word(n)+" ", n, whole)
+	}
+	for n, whole := range map[int]bool{20: true, 21: false} {
+		_, matrix, _ := strings.Cut(write(strings.Repeat(fmt.Sprintf(line, "X", word(n), 5)+fmt.Sprintf(line, "X", "b", 9), 6), TextOptions{Width: 200}), "\n\n")
+		matrix, _, _ = strings.Cut(matrix, "Throughput over")
+		has("a model", matrix, word(n), n, whole)
+	}
+	for n, whole := range map[int]bool{32: true, 33: false} {
+		kinds := ""
+		for i := range 15 {
+			kinds += fmt.Sprintf("# workload {\"name\":\"W%d\",\"kind\":%q}\n", i, word(n))
+		}
+		for range 6 {
+			for i := range 15 {
+				name := fmt.Sprintf("W%d", i)
+				kinds += fmt.Sprintf(line, name, "a", 5) + fmt.Sprintf(line, name, "b", 9)
+			}
+		}
+		has("a kind", write(kinds, TextOptions{Width: 200}), "\nL"+word(n)[1:]+" ", n, whole)
+	}
+	for n, whole := range map[int]bool{300: true, 301: false} {
+		reason := write("BenchmarkX-2 1 5 ns/op\n--- FAIL: BenchmarkY-2\n    "+word(n-len("Y: "))+"\n", TextOptions{Width: 1000})
+		has("a failure", reason, "FAILED Y: "+word(n-len("Y: "))+"\n", n, whole)
+	}
+}
+
 // A long list of failures is cut, a wide interval is a number no more, and an
 // open one says so.
 func TestTextAtItsLimits(t *testing.T) {

@@ -140,6 +140,21 @@ func TestScalingInTerminal(t *testing.T) {
 	}
 }
 
+// Speed-ups have their intervals as long as all of them have the room.
+func TestScalingAtItsWidth(t *testing.T) {
+	a := Analyze(read(t, lanes(8, 1, 2, 4, 8)))
+	wide := utf8.RuneCountInString("Map n=1, go") + 3*26
+	for width, narrow := range map[int]bool{wide: false, wide - 1: true} {
+		var out bytes.Buffer
+		if err := WriteText(&out, a, TextOptions{Verbose: true, Width: width}); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(out.String(), "contention, %") != narrow || strings.Contains(out.String(), "1.82× (") == narrow {
+			t.Errorf("%d columns:\n%s", width, &out)
+		}
+	}
+}
+
 // The verdict begins with what holds on most CPUs: of a run on several numbers
 // of them the short text has no more, and the page folds the others up.
 func TestVerdictOnMostCPUsFirst(t *testing.T) {

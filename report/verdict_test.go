@@ -109,22 +109,29 @@ func TestTenVerdicts(t *testing.T) {
 	}
 }
 
+// withPeers is a run beside others' models, or without a word of whose they are.
+func withPeers(declared bool) handMade {
+	h := handMade{head: head("A=messaging", "B=computing"), noise: .005, count: 10, cases: []string{"A", "B"}, models: []string{"greenlet", "goroutine", "process", "py-greenlet", "py-process"},
+		ns: map[string][]float64{"A": {100, 300, 1000, 700}, "B": {1000, 500, 600, 0, 3000}}}
+	if declared {
+		h.head = strings.Replace(h.head, "# model {\"name\":\"serial\"", `# model {"name":"py-greenlet","note":"theirs","beside":"greenlet"}
+# model {"name":"py-process","note":"theirs","beside":"process","processes":true}
+# model {"name":"serial"`, 1)
+		h.head = strings.Replace(h.head, `"process"]`, `"process","py-greenlet","py-process"]`, 1)
+	}
+	return h
+}
+
 // Peers of other programs have a paragraph of their own, below the sentences on
 // those that compete, and there is none where nobody has peers.
 func TestVerdictBesidePeers(t *testing.T) {
 	const besides = "Beside others, who are not in the competition:"
-	h := handMade{head: head("A=messaging", "B=computing"), noise: .005, count: 10, cases: []string{"A", "B"}, models: []string{"greenlet", "goroutine", "process", "py-greenlet", "py-process"},
-		ns: map[string][]float64{"A": {100, 300, 1000, 700}, "B": {1000, 500, 600, 0, 3000}}}
 	var text bytes.Buffer
-	if err := WriteText(&text, Analyze(read(t, h.text())), TextOptions{}); err != nil || strings.Contains(text.String(), besides) {
+	if err := WriteText(&text, Analyze(read(t, withPeers(false).text())), TextOptions{}); err != nil || strings.Contains(text.String(), besides) {
 		t.Fatalf("%v, beside nobody:\n%s", err, text.String())
 	}
-	h.head = strings.Replace(h.head, "# model {\"name\":\"serial\"", `# model {"name":"py-greenlet","note":"theirs","beside":"greenlet"}
-# model {"name":"py-process","note":"theirs","beside":"process","processes":true}
-# model {"name":"serial"`, 1)
-	h.head = strings.Replace(h.head, `"process"]`, `"process","py-greenlet","py-process"]`, 1)
 	text.Reset()
-	if err := WriteText(&text, Analyze(read(t, h.text())), TextOptions{}); err != nil {
+	if err := WriteText(&text, Analyze(read(t, withPeers(true).text())), TextOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "verdict-beside.golden", text.String())

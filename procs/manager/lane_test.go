@@ -314,7 +314,12 @@ func TestGoneWhileWaiting(t *testing.T) {
 		"semaphore": {new(semaphoreObject), semaphoreAcquire},
 		"lock":      {&lockObject{held: holds, depth: 1}, lockAcquire},
 		"condition": {&conditionObject{lockObject: lockObject{held: holder{waitingClient, 0}, depth: 1}}, conditionWait},
+		"barrier":   {&barrierObject{parties: 2, round: new(barrierRound)}, barrierWait},
 	} {
+		want := ErrReleased
+		if name == "barrier" {
+			want = procs.ErrBrokenBarrier
+		}
 		ended := make(chan error, 1)
 		call := &serverCall{server: new(server), link: waitingClient, ctx: soon(t), method: w.method, argReader: argReader{b: []byte{0}}}
 		go func() { ended <- w.call(call) }()
@@ -326,7 +331,7 @@ func TestGoneWhileWaiting(t *testing.T) {
 		}
 		eventually(t, name+": it waits", func() bool { return waiters() == 1 })
 		w.end()
-		if err := <-ended; err != ErrReleased || waiters() != 0 {
+		if err := <-ended; err != want || waiters() != 0 {
 			t.Errorf("%s: %v, %d wait", name, err, waiters())
 		}
 	}
@@ -345,6 +350,8 @@ func monitorOf(o object) *monitor {
 	case *lockObject:
 		return &o.monitor
 	case *conditionObject:
+		return &o.monitor
+	case *barrierObject:
 		return &o.monitor
 	}
 	return nil

@@ -17,7 +17,6 @@ type monitor struct {
 
 type waiter struct {
 	try  func() bool
-	link *serverLink
 	done chan struct{}
 }
 
@@ -52,7 +51,7 @@ func (m *monitor) enter(c *serverCall, try func() bool) error {
 		m.mu.Unlock()
 		return errWouldWait
 	}
-	w := &waiter{try: try, link: c.link, done: make(chan struct{})}
+	w := &waiter{try: try, done: make(chan struct{})}
 	m.waiters = append(m.waiters, w)
 	m.mu.Unlock()
 	return m.wait(c.ctx, w)

@@ -257,6 +257,29 @@ func TestUsersOfLink(t *testing.T) {
 			err = errors.Join(p.share(w), p.Destroy())
 			return errors.Join(err, fails(new(Lock).adopt(&codec.Wire{Buf: w.Buf})), p.Close())
 		},
+		"a proxy of another server": func() error {
+			w := new(codec.Wire)
+			w.PutString(m.Address())
+			w.PutUint64(m.link.server + 1)
+			w.PutUint64(d.ref.obj)
+			w.PutUint64(0)
+			return unless(new(Dict[string, int]).adopt(w), ErrDied)
+		},
+		"another server": func() error {
+			w := new(codec.Wire)
+			w.PutString(m.Address())
+			w.PutUint64(m.link.server + 1)
+			return unless(new(Manager).adopt(w), ErrDied)
+		},
+		"a SharedMemoryManager without its blocks": func() error {
+			b, err := blocksType.New(soon(t), m, struct{}{})
+			if err != nil {
+				return err
+			}
+			w := new(codec.Wire)
+			err = errors.Join((&SharedMemoryManager{m, b}).share(w), b.Destroy(), b.Close())
+			return errors.Join(err, unless(new(SharedMemoryManager).adopt(&codec.Wire{Buf: w.Buf}), ErrReleased))
+		},
 		"a proxy arrives as another": func() error {
 			w := new(codec.Wire)
 			err := d.share(w)

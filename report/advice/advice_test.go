@@ -320,3 +320,44 @@ func TestAnswerOnMostCPUs(t *testing.T) {
 		}
 	}
 }
+
+// How far apart two sizes may be, how near to one another is the same, by how
+// much a model is behind, and what is too large: each at its limit.
+func TestAnswersAtTheirLimits(t *testing.T) {
+	pipe := func(sizes ...int) *analysis.Analysis {
+		tb := table{}
+		for i, n := range sizes {
+			tb[fmt.Sprintf("Pipe/payload=%d", n)] = each(50, 90+float64(i), 300, 5000)
+		}
+		return tb.run(t, 0, "")
+	}
+	payload := func(n float64) Question { return ask(func(q *Question) { q.Payload = n }) }
+	for most, want := range map[int]string{8 * Farthest: "", 8*Farthest + 1: "measured at payload=8 and 161 only"} {
+		if m := Of(pipe(8, most), payload(40)).Aspects[0].Models[1]; m.Why != want {
+			t.Errorf("8 to %d: %q", most, m.Why)
+		}
+	}
+	for n, want := range map[float64]string{1004.8: "at 1000", 1005.2: "between 1000 and 1600", 995.2: "at 1000", 994.8: "from 1000 on", 1608.2: "up to 1600", 1607.8: "at 1600"} {
+		if s := Of(pipe(1000, 1600), payload(n)).Aspects[0]; s.Where != "Pipe payload "+want {
+			t.Errorf("%v is %s", n, s.Where)
+		}
+	}
+	for ns, want := range map[float64]string{104.9: "[greenlet goroutine]", 105.1: "[greenlet]", 95.3: "[greenlet goroutine]", 95.1: "[goroutine]"} {
+		tb := table{"Pipe/payload=8": each(1, 100, ns, 5000)}
+		if s := Of(tb.run(t, 0, ""), payload(8)).Aspects[0]; fmt.Sprint(s.Best) != want {
+			t.Errorf("%v beside 100: %v", ns, s.Best)
+		}
+	}
+	for bytes, want := range map[float64]string{1e6: "[]", 1e6 - 1: "[greenlet]", 0: "[]"} {
+		tb := table{"Sleep/n=100/stack=0": each(0, 1000, 500, 100)}
+		if got := Of(tb.run(t, 0, tooMany), ask(func(q *Question) { q.Concurrency, q.Memory = 100, bytes })); fmt.Sprint(got.TooBig) != want {
+			t.Errorf("%v bytes: too big is %v", bytes, got.TooBig)
+		}
+	}
+	io := func(share float64) int {
+		return len(Of(measured().run(t, 0, ""), Question{Task: 1000, IO: share}).Aspects)
+	}
+	if a, b, c, d := io(-0.1), io(0), io(0.5), io(1); a != 1 || b != 2 || c != 2 || d != 1 {
+		t.Errorf("%d, %d, %d and %d aspects", a, b, c, d)
+	}
+}

@@ -3,6 +3,7 @@ package analysis
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -303,5 +304,89 @@ BenchmarkM/n=2/k=b-2 1 5 ns/op
 		if got := where(w, test.cases); got != test.want {
 			t.Errorf("%d cases: %s, want %s", len(test.cases), got, test.want)
 		}
+	}
+}
+
+// Lists in sentences hold what they may, and say how many more there are.
+func TestListsInSentencesAtTheirLimits(t *testing.T) {
+	standings := func(n int) (all []Standing) {
+		for i := range n {
+			all = append(all, Standing{Comparison: Comparison{B: fmt.Sprint("m", i), Ratio: float64(10 - i)}})
+		}
+		return all
+	}
+	for n, want := range map[int]string{3: "m0 m1 m2 ", 4: "m0 m1 m2 m3 ", 5: "m1 m2 m3 m4 ", 6: "m2 m3 m4 m5 "} {
+		got := ""
+		for _, s := range nearest(standings(n)) {
+			got += s.B + " "
+		}
+		if got != want {
+			t.Errorf("nearest of %d: %s", n, got)
+		}
+	}
+	for n, more := range map[int]string{4: "", 5: " and 1 more.", 7: " and 3 more."} {
+		text := "# switchyard {\"format\":1}\n"
+		for range 8 {
+			text += "BenchmarkA/model=best-2 1 10 ns/op\n"
+			for i := range n {
+				text += fmt.Sprintf("BenchmarkA/model=m%d-2 1 %d ns/op\n", i, 1000-100*i)
+			}
+		}
+		d := only(t, Of(read(t, text)))
+		claim := d.Claim()
+		if strings.Count(claim, "× m") != 4 || !strings.Contains(claim, fmt.Sprintf("× m%d (", n-4)) || !strings.HasSuffix(claim, more) || strings.Contains(claim, "more") != (more != "") {
+			t.Errorf("%d behind: %s", n, claim)
+		}
+	}
+	for n, want := range map[int]string{12: "x", 13: "1 more", 15: "3 more"} {
+		if got := most(slices.Repeat([]string{"x"}, n)); len(got) != min(n, 13) || got[len(got)-1] != want || got[11] != "x" {
+			t.Errorf("most of %d: %q", n, got)
+		}
+	}
+	text := ""
+	for i := range 20 {
+		text += fmt.Sprintf("BenchmarkX/%c-2 1 5 ns/op\n", 'a'+i)
+	}
+	w := read(t, text).Workloads[0]
+	for n, want := range map[int]string{1: "with a", 12: "with a, b, c, d, e, f, g, h, i, j, k, l", 13: "in 13 of its 20 cases"} {
+		if got := where(w, w.Cases[:n]); got != want {
+			t.Errorf("%d cases: %s", n, got)
+		}
+	}
+}
+
+// What makes two of our runs hard to compare, at its limits: reasons not to
+// trust one, N, and the bench time that the last block tells.
+func TestUnlikeAtItsLimits(t *testing.T) {
+	run := func(header string, iters int, tail string) *results.Run {
+		return read(t, "# switchyard {\"format\":1"+header+"}\n"+strings.Repeat(fmt.Sprintf("BenchmarkX/model=m-2 %d 5 ns/op\n", iters), 10)+tail)
+	}
+	with := func(d *Diff, prefix string) (all []string) {
+		for _, s := range d.Unlike {
+			if strings.HasPrefix(s, prefix) {
+				all = append(all, s)
+			}
+		}
+		return all
+	}
+	old := run(`,"benchtime_ns":50000000`, 1000, "")
+	for iters, want := range map[int]string{1000: "[]", 1200: "[]", 834: "[]", 1201: "[N differs in 1 of 1 cell, by up to 1.20× (X, m: 1201, was 1000).]", 833: "[N differs in 1 of 1 cell, by up to 1.20× (X, m: 833, was 1000).]"} {
+		if got := fmt.Sprint(with(Compare(old, run("", iters, "")), "N differs")); got != want {
+			t.Errorf("N of %d: %s", iters, got)
+		}
+	}
+	blocks := "# block {\"block\":1,\"benchtime_ns\":30000000}\n# block {\"block\":2,\"benchtime_ns\":20000000}\n# block {\"block\":3}\n"
+	if got := fmt.Sprint(with(Compare(old, run(`,"benchtime_ns":50000000`, 1000, blocks)), "The bench times")); got != "[The bench times differ: 20.0ms per result, was 50.0ms.]" {
+		t.Error(got)
+	}
+	grave := "--- FAIL: BenchmarkY/model=m-2\n    no\n# block {\"block\":1,\"steal_pct\":9,\"others_pct\":50,\"canary_ns\":[100,200],\"canary_base_ns\":100}\nsmt: on\n"
+	bad := run("", 1000, grave)
+	reasons := Of(bad).Verdict.Trust.Reasons
+	if len(reasons) < 4 {
+		t.Fatalf("only %d reasons", len(reasons))
+	}
+	want := fmt.Sprintf("[Trust in the old run is low: %s, %s and %s.]", reasons[0].Title, reasons[1].Title, reasons[2].Title)
+	if got := fmt.Sprint(with(Compare(bad, old), "Trust in")); got != want {
+		t.Errorf("%s\nwant %s", got, want)
 	}
 }

@@ -238,3 +238,61 @@ func TestFewCellsWithFewResults(t *testing.T) {
 		}
 	}
 }
+
+// What a warning says of what was found, against what, and which command would
+// measure more: each in words.
+func TestWarningsInWords(t *testing.T) {
+	const ours = "# switchyard {\"format\":1}\n"
+	result := func(model string, iters int, rates ...float64) (text string) {
+		for _, rate := range rates {
+			text += fmt.Sprintf("BenchmarkX/model=%s-2 %d %g ops/s\n", model, iters, rate)
+		}
+		return text
+	}
+	block := func(fields string) string { return "# block {" + fields + "}\n" }
+	steady := []float64{100, 100, 100, 100, 100, 100}
+	ten := append([]float64{100, 101, 99, 102}, steady...)
+	for name, test := range map[string]struct{ text, id, want string }{
+		"failed":        {result("a", 10, ten...) + "--- FAIL: BenchmarkX/model=b-2\n--- FAIL: BenchmarkX/model=c-2\n", "failed", "2 failed cells | 2 cells | 0 | Read the reason in the workload's section, and run the case alone."},
+		"mixed":         {"cpu: A\n" + result("a", 10, 1) + "cpu: B\n" + result("a", 10, 1), "mixed", "host facts change within the file | cpu changes within the file, from \"A\" to \"B\": are these results of one machine? | one machine, one build | Run again into an empty directory."},
+		"truncated":     {result("a", 10, 1) + "BenchmarkX", "truncated", "the file is cut off | its end is missing | a whole file | Run it again, and keep all of its output."},
+		"our truncated": {ours + result("a", 10, 1) + "BenchmarkX", "truncated", "the file is cut off | its end is missing | a whole file | switchyard run --resume goes on where it stopped."},
+		"few":           {result("a", 10, ten[:9]...), "few", "9 results per case | 9 results in the smallest sample | 10 | go test -run - -bench . -count 10"},
+		"our few":       {ours + result("a", 10, ten[:1]...), "few", "1 result per case | 1 result in the smallest sample | 10 | make bench COUNT=10"},
+		"short":         {result("a", 10, ten...) + result("b", 3, ten...) + result("c", 9, ten...), "short", "2 cells with fewer than 10 ops per result | 2 cells, down to 3 ops | 10 ops | A longer bench time: go test -run - -bench . -benchtime 1s"},
+		"our short":     {ours + result("b", 1, ten...), "short", "1 cell with fewer than 10 ops per result | 1 cell, down to 1 op | 10 ops | A longer bench time: make bench BENCHTIME=1s"},
+		"disturbed":     {result("a", 10, ten...) + block(`"disturbed":true`) + block("") + block(""), "disturbed", "1 of 3 blocks disturbed | 1 of 3 | 0 | Stop other programs, or run on a machine of its own."},
+		"others":        {result("a", 10, ten...) + block(`"others_pct":7.26`) + block(`"others_pct":6`), "others", "something else used up to 7 % of the CPUs | 7.3 % | 5 % | Stop other programs, or run on a machine of its own."},
+		"memory":        {result("a", 10, ten...) + block(`"pressure_memory_pct":5.04,"pressure_io_pct":1`) + block(`"pressure_memory_pct":0.5,"pressure_io_pct":2`), "pressure", "tasks waited for memory or a disk | for memory in 5.0 % of the time, for a disk in 2.0 % | 5 % | Stop other programs, or run on a machine with more memory."},
+		"disk":          {result("a", 10, ten...) + block(`"pressure_memory_pct":1,"pressure_io_pct":5.01`), "pressure", "tasks waited for memory or a disk | for memory in 1.0 % of the time, for a disk in 5.0 % | 5 % | Stop other programs, or run on a machine with more memory."},
+		"no pressure":   {result("a", 10, ten...) + block(`"pressure_memory_pct":5,"pressure_io_pct":5,"pressure_cpu_pct":90`), "pressure", ""},
+		"control": {"# workload {\"name\":\"X\",\"control\":true}\n" + result("a", 10, 106, 106, 106, 106, 106, 106) + result("b", 10, steady...), "control",
+			"X is 1.06× as fast in a as in b | 1.06× | 1.05× | Run again on a quiet machine; if it stays, look for what the models' runners do besides."},
+		"control within": {"# workload {\"name\":\"X\",\"control\":true}\n" + result("a", 10, 105, 105, 105, 105, 105, 105) + result("b", 10, steady...), "control", ""},
+		"steal":          {result("a", 10, ten...) + block(`"steal_pct":2.34`) + block(`"steal_pct":1.5`), "steal", "steal up to 2.3 % | 2.3 % | 1 % | A dedicated machine, or more results at another hour."},
+		"canary":         {result("a", 10, ten...) + block(`"canary_ns":[100,130],"canary_base_ns":100`), "canary", "the canary slowed down | 1.30× of its base time | 1.05× | Fix the processor's frequency; stop other programs."},
+		"load":           {"cores: 4\n" + result("a", 10, ten...) + block(`"load1":7.25`), "load", "load 7.2 on 4 cores | 7.2 | 6.0 | Stop other programs."},
+		"load of a core": {"cores: 1\n" + result("a", 10, ten...) + block(`"load1":2`), "load", "load 2.0 on 1 core | 2.0 | 1.5 | Stop other programs."},
+		"load unknown":   {"cores: many\n" + result("a", 10, ten...) + block(`"load1":2`), "load", ""},
+		"wide": {result("a", 10, 80, 100, 100, 100, 100, 100) + result("b", 10, 60, 100, 100, 100, 100, 100) + result("c", 10, steady...), "wide",
+			"2 of 3 intervals wider than ±5 % | 2 of 3 cells, at most ±26 % | ±5 % | More results (COUNT) and longer ones (BENCHTIME) on a quieter machine."},
+		"outliers": {result("a", 10, 100, 101, 102, 103, 104, 105, 106, 107, 117, 170) + result("b", 10, 100, 101, 102, 103, 104, 105, 106, 107, 108, 109), "outliers",
+			"2 outliers | 1 mild, 1 extreme, of 20 results | 10 % of all, no extreme | Look at the progression by run order: together in one block they speak of the machine."},
+		"order":   {result("a", 10, 100, 100, 100, 105, 110, 110), "order", "results drift with run order | +10.0 % from first to last third of 6 passes | ±3 % | Let the machine warm up and cool down; more blocks."},
+		"invalid": {result("a", 10, ten...) + "BenchmarkX/model=a-2 10 NaN ops/s -1 x +Inf y\n", "invalid", "3 values that are no measurement | 3 values NaN, infinite or negative | 0 | The file was damaged or written by another tool."},
+		"left out": {result("a", 10, ten...) + "BenchmarkX/model=a-2 ten 5 ops/s\nBenchmarkX/model=a-2 six 5 ops/s\n", "leftout",
+			"parts of the files were left out | line 11 was left out: the iteration count \"ten\" is no number; line 12 was left out: the iteration count \"six\" is no number | nothing | Look at the lines named here."},
+		"only cut":         {result("a", 10, ten...) + "BenchmarkX", "leftout", ""},
+		"cut and left out": {result("a", 10, ten...) + "BenchmarkX/model=a-2 ten 5 ops/s\nBenchmarkX", "leftout", "parts of the files were left out | line 11 was left out: the iteration count \"ten\" is no number; the last line is incomplete and was left out | nothing | Look at the lines named here."},
+	} {
+		got := ""
+		for _, w := range Of(read(t, test.text)).Warnings {
+			if w.ID == test.id {
+				got = strings.Join([]string{w.Title, w.Value, w.Threshold, w.Remedy}, " | ")
+			}
+		}
+		if got != test.want {
+			t.Errorf("%s:\n got %s\nwant %s", name, got, test.want)
+		}
+	}
+}

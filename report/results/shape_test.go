@@ -192,6 +192,25 @@ func TestLimitsOfARun(t *testing.T) {
 	}
 }
 
+// A header that declares more than a report judges is cut where that ends.
+func TestLimitsOfADeclaration(t *testing.T) {
+	list := func(form string, n int) string {
+		var all []string
+		for i := range n {
+			all = append(all, fmt.Sprintf(form, i))
+		}
+		return strings.Join(all, ",")
+	}
+	for _, more := range []int{0, 1} {
+		cases := list(`"n=%d"`, 1000+more)
+		run := read(t, `# switchyard {"format":1,"models":[`+list(`"m%d"`, MaxModels+more)+"]}\n"+
+			`# workload {"name":"X","cases":[`+cases+`],"more":[`+cases+"]}\nBenchmarkX/n=0/model=m0-2 1 5 ns/op\n")
+		if info := run.Workloads[0].Info; len(run.Models) != MaxModels || len(info.Cases) != 1000 || len(info.More) != 1000 || len(run.Notes) != 0 {
+			t.Errorf("%d models, %d and %d cases, notes %q", len(run.Models), len(info.Cases), len(info.More), run.Notes)
+		}
+	}
+}
+
 // Errors of reading are the file's, with its name; those of the latency log are
 // noted, and the results stand.
 func TestErrorsOfReading(t *testing.T) {

@@ -350,3 +350,119 @@ func TestNoPage(t *testing.T) {
 		t.Error("results that are not there")
 	}
 }
+
+// What two pages say differently is told text by text where they have as many,
+// else from the first to the last that differs; what is long is cut.
+func TestDifferencesInWords(t *testing.T) {
+	x := func(n int) string { return strings.Repeat("x", n) }
+	for _, test := range []struct{ got, want []string }{
+		{nil, nil},
+		{[]string{"a", "b", "c"}, []string{"a", "b", "c"}},
+		{[]string{"a", "b", "c", "d"}, []string{"a", "B", "c", "D"}},
+		{[]string{"a", "b", "c", "d"}, []string{"a", "d"}},
+		{[]string{"a", "d"}, []string{"a", "b", "c", "d"}},
+		{[]string{"a"}, nil},
+		{nil, []string{"a", "b"}},
+		{[]string{"a", "a"}, []string{"a", "a", "a"}},
+		{[]string{x(200)}, []string{x(201)}},
+	} {
+		want := map[string]string{
+			"[a b c d] [a B c D]": `s: the page has "b", the results give "B"; s: the page has "d", the results give "D"`,
+			"[a b c d] [a d]":     `s: the page has "b c", the results give nothing`,
+			"[a d] [a b c d]":     `s: the page has nothing, the results give "b c"`,
+			"[a] []":              `s: the page has "a", the results give nothing`,
+			"[] [a b]":            `s: the page has nothing, the results give "a b"`,
+			"[a a] [a a a]":       `s: the page has nothing, the results give "a"`,
+			fmt.Sprint([]string{x(200)}, " ", []string{x(201)}): fmt.Sprintf(`s: the page has %q, the results give %q`, x(200), x(200)+"…"),
+		}[fmt.Sprint(test.got, " ", test.want)]
+		page := &document{said: map[string][]string{"s": test.got, "page": {"1", "2"}}}
+		anew := &document{said: map[string][]string{"s": test.want, "page": {"1", "2"}}}
+		if test.got != nil {
+			page.sections = []string{"s"}
+		}
+		if test.want != nil {
+			anew.sections = []string{"s"}
+		}
+		r := &Report{}
+		r.compare(page, anew)
+		var said []string
+		for _, d := range r.Differences {
+			said = append(said, d.String())
+		}
+		if got := strings.Join(said, "; "); got != want || r.Said != 2+len(test.got) {
+			t.Errorf("%q and %q, %d compared: %s\nwant %s", test.got, test.want, r.Said, got, want)
+		}
+	}
+}
+
+// A number is as it was counted to the digits that are shown, and the best may
+// be any that is nearly so.
+func TestNumbersAtTheirLimits(t *testing.T) {
+	for shown, differs := range map[string]bool{"1": false, "1.000009": false, "0.999991": false, "1.000011": true, "0.999989": true, "-1": true, "": true, "NaN": true} {
+		r := &Report{}
+		if r.number(cell{"W", "c", "m"}, "ops/s", shown, 1); (len(r.Differences) == 1) != differs || r.Numbers != 1 {
+			t.Errorf("%q: %v", shown, r.Differences)
+		}
+	}
+	for ns, differs := range map[string]bool{"1.04": false, "1.06": true} {
+		d, err := read([]byte(`<section data-workload="X"><table class="numbers sortable"><thead><tr><th>model</th><th>verdict</th></tr></thead><tbody><tr><th data-v="a">a</th><td>best</td></tr></tbody></table></section>
+<section id="verdict">v</section><script id="results">{}</script>`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &Report{}
+		r.numbers(d, count("BenchmarkX/model=a-2 1 "+ns+" ns/op\nBenchmarkX/model=b-2 1 1 ns/op\n"), func(string) bool { return true })
+		if got := fmt.Sprint(r.Differences); got != map[bool]string{true: `[numbers of X: the page has "X, a: best", the results give "b"]`, false: "[]"}[differs] {
+			t.Errorf("%s: %s", ns, got)
+		}
+	}
+}
+
+// What our own reader finds in lines of every kind.
+func TestCountReadsLines(t *testing.T) {
+	tally := count(`# block {"block":1,"session":1}
+BenchmarkA/n=1/model=a/k=2-2 10 5 ns/op 7 x -1 y +Inf z 3
+BenchmarkA/n=1/model=a/k=2-2 10 6 ns/op
+BenchmarkB 10 5 ns/op
+BenchmarkB/model=m-x 10 4 ns/op
+# block {"block":2,"attempt":1}
+# block {"block":3,"session":12}
+BenchmarkC-2 10
+BenchmarkD/model=a-2 10 5 ns/op
+BenchmarkD/model=b-2 10 5 ns/op
+BenchmarkD/k/model=b-2 10 5 ns/op
+BenchmarkD/k/model=b-4 10 5 ns/op
+--- FAIL: BenchmarkD/model=b-2
+BenchmarkE-2 10 5 ns/op`)
+	var got []string
+	for c, units := range tally.cells {
+		for unit, all := range units {
+			got = append(got, fmt.Sprintf("%s|%s|%s %s %v", c.workload, c.label, c.model, unit, all))
+		}
+	}
+	slices.Sort(got)
+	want := []string{
+		"A|n=1 k=2 on 2 CPUs|a ns/op [{5 1} {6 1}]", "A|n=1 k=2 on 2 CPUs|a x [{7 1}]", "B|on 1 CPU| ns/op [{5 1}]", "B|on 1 CPU|m-x ns/op [{4 1}]",
+		"D|k on 4 CPUs|b ns/op [{5 3}]", "D|on 2 CPUs|a ns/op [{5 3}]",
+	}
+	if !slices.Equal(got, want) || !slices.Equal(tally.sessions, []int{1, 1, 12}) {
+		t.Errorf("%q, sessions %v", got, tally.sessions)
+	}
+	for text, want := range map[string]float64{"1 2 3": 2, "1 2 3 9": 2.5, "4": 4} {
+		var v []float64
+		for _, s := range strings.Fields(text) {
+			f := 0.0
+			if _, err := fmt.Sscan(s, &f); err != nil {
+				t.Fatal(err)
+			}
+			v = append(v, f)
+		}
+		slices.Reverse(v)
+		if got := middle(v); got != want {
+			t.Errorf("the middle of %s: %v", text, got)
+		}
+	}
+	if !math.IsNaN(middle(nil)) {
+		t.Error("a middle of nothing")
+	}
+}
