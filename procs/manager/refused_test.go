@@ -3,16 +3,24 @@
 package manager
 
 import (
+	"context"
 	"errors"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"switchyard/procs"
 )
 
 // unknown cannot travel inside an interface: nobody registered it.
 type unknown struct{ N int }
+
+var (
+	testTakesAny = procs.Register("test.manager.takesAny", func(context.Context, any) (int, error) { return 0, nil })
+	testAnything = Register("test.anything", func(_ context.Context, v any) (*unknown, error) { return new(unknown), nil })
+	anythingIs   = RegisterMethod(testAnything, "Is", func(*unknown, context.Context, any) (int, error) { return 0, nil })
+)
 
 // What cannot travel is refused before the manager hears of it, by whichever
 // method it would go, and nothing is changed.
@@ -30,6 +38,10 @@ func TestRefused(t *testing.T) {
 		defer v.(interface{ Close() error }).Close()
 	}
 	bad, ctx := unknown{1}, soon(t)
+	of := must(testAnything.New(ctx, m, 1))(t)
+	pool := must(NewPool(m, procs.PoolConfig{Workers: 1}))(t)
+	defer pool.Terminate(ctx)
+	before := must(m.Stats())(t).Objects
 	if err := d.Set("k", 1); err != nil {
 		t.Fatal(err)
 	}
@@ -54,6 +66,34 @@ func TestRefused(t *testing.T) {
 		"Value.Set":     func(x any) error { return v.Set(x) },
 		"Namespace.Set": func(v any) error { return n.Set("other", []any{v}) },
 		"Publish":       func(v any) error { return Publish(m, "other", v) },
+
+		"NewValue":       func(v any) error { _, err := NewValue(m, v); return err },
+		"NewList":        func(v any) error { _, err := NewList(m, 1, v); return err },
+		"List.Insert":    func(v any) error { return l.Insert(0, v) },
+		"List.SetSlice":  func(v any) error { return l.SetSlice(0, 1, []any{1, v}) },
+		"List.Modify":    func(v any) error { return l.Modify(func(vs []any) []any { return append(vs, v) }) },
+		"List.Index":     func(v any) error { _, err := l.Index(v); return err },
+		"List.Count":     func(v any) error { _, err := l.Count(v); return err },
+		"List.Remove":    func(v any) error { _, err := l.Remove(v); return err },
+		"Queue.PutLimit": func(v any) error { return q.PutTimeout(v, time.Minute) },
+		"Queue.PutNow":   func(v any) error { return q.PutNowait(v) },
+		"Value.CompareAndSwap": func(x any) error {
+			_, err := v.CompareAndSwap(1, x)
+			return err
+		},
+		"Value.CompareAndSwap, old": func(x any) error {
+			_, err := v.CompareAndSwap(x, 1)
+			return err
+		},
+		"Value.Modify": func(x any) error { _, err := v.Modify(func(any) any { return x }); return err },
+		"Type.New":     func(v any) error { _, err := testAnything.New(ctx, m, v); return err },
+		"Method.Call":  func(v any) error { _, err := anythingIs.Call(ctx, of, v); return err },
+		"Apply":        func(v any) error { _, err := Apply(ctx, pool, testTakesAny, v); return err },
+		"Map":          func(v any) error { _, err := Map(ctx, pool, testTakesAny, []any{1, v}); return err },
+		"NewPool": func(v any) error {
+			_, err := NewPool(m, procs.PoolConfig{Workers: 1, Initializer: procs.NewInitializer(testTakesAny, v)})
+			return err
+		},
 	} {
 		for _, bad := range []any{bad, func() {}, os.Stdout} {
 			if strings.HasSuffix(name, " key") && bad != any(unknown{1}) && bad != any(os.Stdout) {
@@ -63,6 +103,9 @@ func TestRefused(t *testing.T) {
 				t.Errorf("%s of a %T: %v", name, bad, err)
 			}
 		}
+	}
+	if n := must(m.Stats())(t).Objects; n != before {
+		t.Errorf("%d objects more", n-before)
 	}
 	if got := must(d.Copy())(t); len(got) != 1 || got["k"] != 1 {
 		t.Error(got)

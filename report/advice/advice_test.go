@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"switchyard/bench/benchlog"
 	"switchyard/report/analysis"
 	"switchyard/report/results"
 )
@@ -359,5 +360,30 @@ func TestAnswersAtTheirLimits(t *testing.T) {
 	}
 	if a, b, c, d := io(-0.1), io(0), io(0.5), io(1); a != 1 || b != 2 || c != 2 || d != 1 {
 		t.Errorf("%d, %d, %d and %d aspects", a, b, c, d)
+	}
+}
+
+// What would tell more: the point itself where the workload has it or may have
+// it, one that is as good as it, or both neighbours; nothing far from them.
+func TestPointsThatTellMore(t *testing.T) {
+	run := measured().run(t, 0, tooMany).Run
+	for _, test := range []struct {
+		workload, key string
+		fixed         benchlog.Params
+		x             map[float64]string
+	}{
+		{"Sleep", "n", "stack=0", map[float64]string{
+			99: "[]", 99.6: "[Sleep/n=100/stack=0]", 100: "[Sleep/n=100/stack=0]", 100.4: "[Sleep/n=100/stack=0]", 101: "[Sleep/n=100/stack=0 Sleep/n=1000/stack=0]",
+			997: "[Sleep/n=1000/stack=0]", 5000: "[Sleep/n=1000/stack=0 Sleep/n=10000/stack=0]", 10040: "[Sleep/n=10000/stack=0]", 10060: "[]",
+		}},
+		{"Pipe", "payload", "", map[float64]string{8: "[Pipe/payload=8]", 4096: "[]", 65600: "[Pipe/payload=65536]", 66000: "[]"}},
+		{"Mixed", "wait", "", map[float64]string{0: "[Mixed/tasks=8/wait=0]", 1: "[Mixed/tasks=8/wait=0 Mixed/tasks=8/wait=80]", 90: "[Mixed/tasks=8/wait=80 Mixed/tasks=8/wait=100]"}},
+		{"CPUMap", "task", "chunk=1", map[float64]string{1000: "[CPUMap/task=1us/chunk=1]", 1003: "[CPUMap/task=1us/chunk=1]", 5000: "[CPUMap/task=5us/chunk=1]", 1e8: "[]"}},
+	} {
+		for x, want := range test.x {
+			if got := fmt.Sprint(curveOf(run, test.workload, test.key, test.fixed).measure(x)); got != want {
+				t.Errorf("%s at %v: %s, want %s", test.workload, x, got, want)
+			}
+		}
 	}
 }

@@ -66,6 +66,29 @@ func TestNoise(t *testing.T) {
 	}
 }
 
+// A kind of work has a noise of its own from ten differences on, unless it is
+// all that there is.
+func TestNoiseOfFewCells(t *testing.T) {
+	for kinds, want := range map[string]string{
+		"aaaaabbbb": "[: 18 a: 10]", "aaaaaabbbbb": "[: 22 a: 12 b: 10]", "aaaabbbb": "[: 16]", "aaaaa": "[: 10]", "a": "[: 2]",
+	} {
+		text := `# switchyard {"format":1,"builds":[{"name":"old","sum":"a"},{"name":"new","sum":"a"}]}` + "\n"
+		for i, kind := range kinds {
+			text += fmt.Sprintf("# workload {\"name\":\"W%d\",\"kind\":%q}\n", i, string(kind))
+			for k, build := range []string{"old", "new", "control"} {
+				text += fmt.Sprintf("BenchmarkW%d/build=%s/model=m-2 1000 %d ns/op\n", i, build, 1000+10*i+k)
+			}
+		}
+		var got []string
+		for _, f := range NoiseOf(read(t, text)).Floors {
+			got = append(got, fmt.Sprintf("%s: %d", f.Kind, f.Cells))
+		}
+		if fmt.Sprint(got) != want {
+			t.Errorf("%s: %v, want %s", kinds, got, want)
+		}
+	}
+}
+
 // Ten null runs of forty cells in four metrics, which scatter as machines
 // do, with a change in one of them at most.
 func TestNullRunsClaimNothing(t *testing.T) {
