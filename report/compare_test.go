@@ -288,8 +288,8 @@ func TestGoldenAB(t *testing.T) {
 	}
 }
 
-// TestGoldenComparePrograms keeps the comparison of two odd runs as programs and
-// pull requests read it: with its hosts, failures, lists and notes.
+// TestGoldenComparePrograms keeps the comparison of two odd runs as programs
+// and pull requests read it: with its hosts, failures, lists and notes.
 func TestGoldenComparePrograms(t *testing.T) {
 	d := Compare(goldenPair(t))
 	for name, write := range map[string]func(w io.Writer) error{

@@ -114,7 +114,8 @@ func TestGoldenForeign(t *testing.T) {
 }
 
 // given is a run of an open loop and of one by a clock, whose limit is not the
-// usual one: of one model a rate could not be made, another is beyond the limit.
+// usual one: of one model a rate could not be made, another is beyond the
+// limit.
 func given() string {
 	text := `# switchyard {"format":1,"run":"2026-11-27T12:00:00Z","count":6,"p99_limit_ns":250000,"models":["seq","a","b","c"]}
 # model {"name":"seq","baseline":true}

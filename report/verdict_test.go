@@ -109,7 +109,8 @@ func TestTenVerdicts(t *testing.T) {
 	}
 }
 
-// withPeers is a run beside others' models, or without a word of whose they are.
+// withPeers is a run beside others' models, or without a word of whose they
+// are.
 func withPeers(declared bool) handMade {
 	h := handMade{head: head("A=messaging", "B=computing"), noise: .005, count: 10, cases: []string{"A", "B"}, models: []string{"greenlet", "goroutine", "process", "py-greenlet", "py-process"},
 		ns: map[string][]float64{"A": {100, 300, 1000, 700}, "B": {1000, 500, 600, 0, 3000}}}

@@ -8,9 +8,9 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"switchyard/procs"
+	"switchyard/procs/internal/proctest/wait"
 )
 
 // unknown cannot travel inside an interface: nobody registered it.
@@ -75,7 +75,7 @@ func TestRefused(t *testing.T) {
 		"List.Index":     func(v any) error { _, err := l.Index(v); return err },
 		"List.Count":     func(v any) error { _, err := l.Count(v); return err },
 		"List.Remove":    func(v any) error { _, err := l.Remove(v); return err },
-		"Queue.PutLimit": func(v any) error { return q.PutTimeout(v, time.Minute) },
+		"Queue.PutLimit": func(v any) error { return q.PutTimeout(v, wait.Patience) },
 		"Queue.PutNow":   func(v any) error { return q.PutNowait(v) },
 		"Value.CompareAndSwap": func(x any) error {
 			_, err := v.CompareAndSwap(1, x)

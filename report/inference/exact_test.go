@@ -256,3 +256,58 @@ func TestComponents(t *testing.T) {
 		t.Errorf("%v and %v", p, s)
 	}
 }
+
+// A value is far out by more than so many deviations, of its own sample or of
+// what is typical, if enough others are left; these move apart for it.
+func TestTameAtItsLimits(t *testing.T) {
+	const middle, scale = 0.5, 1.4826 * 1.5 // by hand, of the eight values
+	sample := func(far float64) Sample { return Of([]float64{-2, -1, -1, 0, 1, 1, 2, middle + far*scale}) }
+	for _, test := range []struct {
+		what       string
+		deviations float64
+		at         float64
+		far        int
+	}{
+		{"in a sum", farInSum, 4.99, 0}, {"in a sum", farInSum, 5.01, 1}, {"in a sum", farInSum, -5.01, 1},
+		{"in a test", farInTest, 7.99, 0}, {"in a test", farInTest, 8.01, 1}, {"in a test", farInTest, -8.01, 1},
+	} {
+		s := sample(math.Abs(test.at))
+		if test.at < 0 {
+			for i := range s {
+				s[i].V = -s[i].V
+			}
+		}
+		tamed, far := tame([]Sample{s}, test.deviations, Fewest)
+		if far[0] != test.far {
+			t.Errorf("%v deviations %s: %d far out", test.at, test.what, far[0])
+		}
+		for i, v := range tamed[0] {
+			m := math.Copysign(middle, test.at)
+			want := s[i].V
+			if test.far > 0 {
+				want = m + (s[i].V-m)*8/7
+				if i == 7 {
+					want = m
+				}
+			}
+			if math.Abs(v.V-want) > 1e-12 {
+				t.Errorf("%v deviations %s: %v, want %v", test.at, test.what, v.V, want)
+			}
+		}
+	}
+	// Beside samples that scatter by a third more it lies less far out.
+	wide := Of([]float64{-4, -2, -2, 0, 2, 2, 4, 1})
+	for at, want := range map[float64]int{4.99 * 4 / 3: 0, 5.01 * 4 / 3: 1} {
+		if _, far := tame([]Sample{sample(at), wide, wide}, farInSum, Fewest); far[0] != want || far[1] != 0 {
+			t.Errorf("%v deviations beside others: %v", at, far)
+		}
+	}
+	for least, want := range map[int]int{7: 1, 8: 0} {
+		if _, far := tame([]Sample{sample(99)}, farInTest, least); far[0] != want {
+			t.Errorf("with %d at least %d are far out", least, far[0])
+		}
+	}
+	if tamed, far := tame([]Sample{nil, Of([]float64{1, 1, 1, 1, 1, 1, 9})}, farInTest, 1); len(tamed[0]) != 0 || far[1] != 0 || tamed[1][6].V != 9 {
+		t.Errorf("without scatter: %v, %v", tamed, far)
+	}
+}
