@@ -23,8 +23,9 @@
 // it (not with -own); for X/internal/... those of X, once for all such packages.
 // Each test is run by itself without a change, which tells how long it takes and
 // which functions it comes to; a change is tried on the tests that come to its
-// function, the quick ones first, and those whose names, or the names of whose
-// files, tell that they are near. They run with -short, without the race
+// function. Those come first that are near, which is that their files have the
+// changed file's name, or that they mention the function; once all changes are
+// caught, the others are not run at all. Tests run with -short, without the race
 // detector and without vet. A change is caught if a test fails, panics, exceeds
 // the time limit (derived from the runs without a change) or the memory limit,
 // and does not when it is run again without the change: a test that fails by

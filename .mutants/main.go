@@ -243,9 +243,33 @@ func (s *session) tryAll(ctx context.Context, suites []*Suite, left []*outcome) 
 	}
 }
 
-// trySuite tries changes on the tests of one package, and counts and prints
-// those that it decides on.
+// trySuite tries changes on the tests of one package, those that are likely to
+// see them first, and counts and prints those that it decides on.
 func (s *session) trySuite(ctx context.Context, b *program, left []*outcome) error {
+	rest := slices.Clone(b.suite.Tests)
+	for n := 4; len(left) > 0 && len(rest) > 0; n *= 4 {
+		var tests []*Test
+		for _, o := range left {
+			for _, t := range nearest(o.Change, rest, n) {
+				if !slices.Contains(tests, t) {
+					tests = append(tests, t)
+				}
+			}
+		}
+		rest = slices.DeleteFunc(rest, func(t *Test) bool { return slices.Contains(tests, t) })
+		if err := s.runner.Measure(ctx, b, tests); err != nil {
+			return err
+		}
+		if err := s.tryMeasured(ctx, b, left); err != nil {
+			return err
+		}
+		left = slices.DeleteFunc(left, func(o *outcome) bool { return o.Verdict != Survived })
+	}
+	return nil
+}
+
+// tryMeasured tries changes on the tests that were measured last.
+func (s *session) tryMeasured(ctx context.Context, b *program, left []*outcome) error {
 	var (
 		mu      sync.Mutex
 		failed  error

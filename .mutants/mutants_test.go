@@ -256,6 +256,9 @@ func TestMutateEndless(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.remove()
+	if err := r.Measure(t.Context(), b, b.suite.Tests); err != nil {
+		t.Fatal(err)
+	}
 	verdict, by, err := r.Try(t.Context(), c, b)
 	if err != nil || verdict != Limit || by != "example/a: timeout in TestLoop" {
 		t.Errorf("%s: %s by %q, %v", c.Name(), verdict, by, err)
@@ -374,6 +377,9 @@ func TestPointer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.remove()
+	if err := r.Measure(t.Context(), b, b.suite.Tests); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		after  string
 		by     string

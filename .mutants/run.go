@@ -55,22 +55,31 @@ type program struct {
 	dir   string // its files
 	env   []string
 
-	number  map[*Change]int     // of those behind a switch
-	reached map[*Change][]*Test // which come to each of them, if that is known
+	marked []*Change            // in functions: which tests come to them is known
+	number map[*Change]int      // of those behind a switch
+	mu     sync.Mutex           // of alone
+	alone  map[*Change]*program // of others, once they are built
+	plain  *program             // without a change or a switch, if that is needed
+
+	// Of those tests that were measured last:
+	tests   []*Test
+	reached map[*Change][]*Test // which come to each change in a function
 	failed  []*Test             // because of the switches
-	plain   *program            // without any, if some did
 }
 
+// remove removes the files.
 func (b *program) remove() {
 	os.RemoveAll(b.dir)
+	for _, alone := range b.alone {
+		alone.remove()
+	}
 	if b.plain != nil {
 		b.plain.remove()
 	}
 }
 
 // Prepare builds the tests of a package with the changes of those that it tests,
-// behind a switch if they may stand there. It runs each test by itself, without
-// a change, to learn how long it takes and which changes it comes to.
+// behind a switch if they may stand there.
 func (r *Runner) Prepare(ctx context.Context, s *Suite, changes []*Change) (*program, error) {
 	changes = slices.DeleteFunc(slices.Clone(changes), func(c *Change) bool { return c.body == nil })
 	apart := map[*Change]bool{}
@@ -86,41 +95,25 @@ func (r *Runner) Prepare(ctx context.Context, s *Suite, changes []*Change) (*pro
 		return nil, fmt.Errorf("the tests of %s do not compile without a change: %w\n%s", s.Path, err, tail(out, 40))
 	}
 	for i, c := range changes {
-		b.reached[c] = nil
+		b.marked = append(b.marked, c)
 		if !apart[c] {
 			b.number[c] = i + 1
-		}
-	}
-	if err := r.measure(ctx, b, changes); err != nil || len(b.failed) == 0 {
-		return b, err
-	}
-	// Some count what is allocated, which depends on what can be inlined. The
-	// changes that they come to are built one by one.
-	b.plain, out, err = r.build(ctx, s, nil)
-	if err == nil {
-		out, err = r.run(ctx, b.plain, b.failed, baselineTime)
-	}
-	if err != nil {
-		b.remove()
-		return nil, fmt.Errorf("the tests of %s fail without a change: %w\n%s", s.Path, err, tail(out, 40))
-	}
-	for c, tests := range b.reached {
-		if slices.ContainsFunc(tests, func(t *Test) bool { return slices.Contains(b.failed, t) }) {
-			delete(b.number, c)
 		}
 	}
 	return b, nil
 }
 
-// measure runs each test of a program by itself, without a change.
-func (r *Runner) measure(ctx context.Context, b *program, changes []*Change) error {
+// Measure runs tests of a program, each by itself and without a change, to learn
+// how long it takes and which changes it comes to. Try is about these tests.
+func (r *Runner) Measure(ctx context.Context, b *program, tests []*Test) error {
+	b.tests, b.reached, b.failed = tests, map[*Change][]*Test{}, nil
 	var (
 		mu      sync.Mutex
 		broken  error
 		workers sync.WaitGroup
-		next    = make(chan *Test, len(b.suite.Tests))
+		next    = make(chan *Test, len(tests))
 	)
-	for _, t := range b.suite.Tests {
+	for _, t := range tests {
 		next <- t
 	}
 	close(next)
@@ -136,7 +129,7 @@ func (r *Runner) measure(ctx context.Context, b *program, changes []*Change) err
 						break
 					}
 				}
-				came, err := takeReached(file, changes)
+				came, err := takeReached(file, b.marked)
 				mu.Lock()
 				if failed != nil {
 					t.Took = 0
@@ -154,37 +147,76 @@ func (r *Runner) measure(ctx context.Context, b *program, changes []*Change) err
 			}
 		})
 	}
-	if workers.Wait(); ctx.Err() != nil {
+	workers.Wait()
+	switch {
+	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case broken != nil || len(b.failed) == 0:
+		return broken
 	}
-	return broken
+	// Some count what is allocated, which depends on what can be inlined. The
+	// changes that they come to are built one by one.
+	var out []byte
+	if b.plain == nil {
+		if b.plain, out, broken = r.build(ctx, b.suite, nil); broken != nil {
+			b.plain = nil
+		}
+	}
+	if broken == nil {
+		out, broken = r.run(ctx, b.plain, b.failed, baselineTime)
+	}
+	if broken != nil {
+		return fmt.Errorf("the tests of %s fail without a change: %w\n%s", b.suite.Path, broken, tail(out, 40))
+	}
+	for c, tests := range b.reached {
+		if slices.ContainsFunc(tests, func(t *Test) bool { return slices.Contains(b.failed, t) }) {
+			delete(b.number, c)
+		}
+	}
+	return nil
 }
 
-// Try runs the prepared tests with a change. It returns what caught it.
+// buildAlone returns the tests of a program, built with one change.
+func (r *Runner) buildAlone(ctx context.Context, b *program, c *Change) (*program, []byte, error) {
+	b.mu.Lock()
+	alone := b.alone[c]
+	b.mu.Unlock()
+	if alone != nil {
+		return alone, nil, nil
+	}
+	alone, out, err := r.build(ctx, b.suite, map[string][]byte{c.src.path: c.apply()})
+	if err == nil {
+		b.mu.Lock()
+		b.alone[c] = alone
+		b.mu.Unlock()
+	}
+	return alone, out, err
+}
+
+// Try runs the tests that were measured with a change. It returns what caught
+// it.
 func (r *Runner) Try(ctx context.Context, c *Change, b *program) (Verdict, string, error) {
-	changed, without := b, b
-	tests, known := b.reached[c]
+	changed, without, tests := b, b, b.reached[c]
 	env := []string{changeVariable + "=" + strconv.Itoa(b.number[c])}
 	if b.number[c] == 0 {
-		alone, out, err := r.build(ctx, b.suite, map[string][]byte{c.src.path: c.apply()})
+		env = nil
+		if !slices.Contains(b.marked, c) {
+			tests = b.tests
+		}
+		for _, t := range b.failed { // who knows what they would have come to
+			if !slices.Contains(tests, t) {
+				tests = append(slices.Clip(tests), t)
+			}
+		}
+		alone, out, err := r.buildAlone(ctx, b, c)
 		switch {
 		case ctx.Err() != nil:
 			return "", "", context.Cause(ctx)
 		case err != nil:
 			return Broken, string(tail(out, 3)), nil
 		}
-		defer alone.remove()
-		changed, env = alone, nil
-		if b.plain != nil {
+		if changed = alone; b.plain != nil {
 			without = b.plain
-		}
-		if !known {
-			tests = b.suite.Tests
-		}
-		for _, t := range b.failed { // who knows what they would have come to
-			if !slices.Contains(tests, t) {
-				tests = append(slices.Clip(tests), t)
-			}
 		}
 	}
 	for _, batch := range batches(c, tests) {
@@ -228,7 +260,7 @@ var errLimit = errors.New("over the limit")
 
 // build compiles tests, with other texts of some files, by path.
 func (r *Runner) build(ctx context.Context, s *Suite, texts map[string][]byte) (b *program, out []byte, err error) {
-	b = &program{suite: s, dir: r.name("p"), number: map[*Change]int{}, reached: map[*Change][]*Test{}}
+	b = &program{suite: s, dir: r.name("p"), number: map[*Change]int{}, alone: map[*Change]*program{}}
 	if err := os.Mkdir(b.dir, 0o755); err != nil {
 		return nil, nil, err
 	}

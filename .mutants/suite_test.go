@@ -51,4 +51,15 @@ func TestBatches(t *testing.T) {
 	if got := batches(&Change{File: "p/value.go"}, nil); len(got) != 0 {
 		t.Errorf("of no tests: %v", got)
 	}
+	c := &Change{File: "p/poolcollect_linux.go", Function: "(*Pool).Put"}
+	var got []string
+	for _, test := range nearest(c, s.Tests, 4) {
+		got = append(got, test.Name)
+	}
+	if got := strings.Join(got, " "); got != "TestSlow TestPut TestClose Example_put" {
+		t.Errorf("near: %q", got)
+	}
+	if got := nearest(c, s.Tests, 7); len(got) != 6 {
+		t.Errorf("of 6 tests, 7 are near: %v", got)
+	}
 }
