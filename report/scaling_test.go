@@ -65,6 +65,19 @@ func TestScalingSection(t *testing.T) {
 	}
 }
 
+// A name without a number of CPUs and one that ends in 1 are of one CPU each:
+// there is a row, and nothing to draw.
+func TestScalingOfOneNumberOfCPUs(t *testing.T) {
+	one := strings.Repeat("BenchmarkX/model=a 1 100 ns/op\nBenchmarkX/model=a-1 1 50 ns/op\n", 6)
+	for text, charts := range map[string]int{one: 0, one + strings.Repeat("BenchmarkX/model=a-2 1 50 ns/op\n", 6): 1} {
+		page := pageOf(t, read(t, text))
+		sound(t, page)
+		if n := strings.Count(page, `aria-label="Speed-up of X `); n != charts || strings.Count(section(t, page, "scaling"), "<tr data-workload") != 1 {
+			t.Errorf("%d charts, want %d, of\n%s", n, charts, text)
+		}
+	}
+}
+
 // Of many cases those have a chart in which the models scale most differently,
 // and the page says so; the table has all of them.
 func TestScalingCharts(t *testing.T) {

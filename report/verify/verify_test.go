@@ -466,3 +466,29 @@ BenchmarkE-2 10 5 ns/op`)
 		t.Error("a middle of nothing")
 	}
 }
+
+// A page may be anybody's: of tables without a head, with rows that are longer
+// than it, and without rows, the numbers that can be told are compared.
+func TestOddTables(t *testing.T) {
+	const row = `<tr><th data-v="n=1">n=1</th><th data-v="a">a</th><td data-v="2e+08"></td></tr>`
+	tally := count("BenchmarkX/n=1/model=a-2 1 5 ns/op\nBenchmarkX/n=2/model=a-2 1 4 ns/op\n")
+	for table, want := range map[string]string{
+		"<tbody>" + row + "</tbody>":                                                                                   "0 []",
+		"<thead></thead><tbody>" + row + "</tbody>":                                                                    "0 []",
+		"<thead><tr><th>case</th><th>model</th><th>throughput</th></tr></thead>":                                       "0 []",
+		"<thead><tr><th>case</th><th>model</th><th>throughput</th></tr></thead><tbody>" + row + "</tbody>":             "1 []",
+		"<thead><tr><th>case</th><th>model</th></tr></thead><tbody>" + row + "</tbody>":                                "0 []",
+		"<thead><tr><th>case</th><th>model</th><th>p99</th></tr></thead><tbody>" + row + "</tbody>":                    `1 [numbers of X: the page has "n=1, a: 2e+08 p99-ns", the results give "NaN"]`,
+		"<thead><tr><th>case</th><th>model</th><th>throughput</th><th>p50</th></tr></thead><tbody>" + row + "</tbody>": "1 []",
+	} {
+		d, err := read([]byte(`<section data-workload="X"><table class="sortable">` + table + `</table></section><section id="verdict">v</section><script id="results">{}</script>`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &Report{}
+		r.numbers(d, tally, func(string) bool { return true })
+		if got := fmt.Sprint(r.Numbers, " ", r.Differences); got != want {
+			t.Errorf("%s: %s, want %s", table, got, want)
+		}
+	}
+}
