@@ -194,3 +194,34 @@ func TestSharedMemoryManagerCreatorKilled(t *testing.T) {
 	slay(t, p)
 	eventually(t, "the name is gone", func() bool { return !isThere(t, name) })
 }
+
+// All names go when the blocks are closed, of which some may be gone: that is
+// no error.
+func TestBlocksClose(t *testing.T) {
+	b := new(blocks)
+	var names []string
+	for range 3 {
+		names = append(names, must(b.memory(soon(t), 10))(t))
+	}
+	names = append(names, must(b.list(soon(t), []any{1, "two"}))(t))
+	m := must(procs.AttachSharedMemory(names[1]))(t)
+	if err := errors.Join(m.Unlink(), m.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := b.Close(); err != nil || len(b.all) != 0 {
+			t.Error(err, len(b.all))
+		}
+	}
+	for _, name := range names {
+		if isThere(t, name) {
+			t.Errorf("%s is there", name)
+		}
+	}
+	if name, err := b.memory(soon(t), -1); name != "" || err == nil || len(b.all) != 0 {
+		t.Error(name, err)
+	}
+	if name, err := b.list(soon(t), []any{struct{}{}}); name != "" || err == nil || len(b.all) != 0 {
+		t.Error(name, err)
+	}
+}

@@ -139,3 +139,38 @@ func TestSums(t *testing.T) {
 		}
 	}
 }
+
+// A linear axis has a little room beyond its values, but none below zero where
+// no value is; a logarithmic one has some at either end. A fixed range reaches
+// beyond its ends by its margin, and is not drawn where it cannot be.
+func TestReachOfAxes(t *testing.T) {
+	show := func(float64) string { return "" }
+	for _, test := range []struct {
+		axis   Axis
+		values []float64
+		want   string
+	}{
+		{Axis{Write: show}, []float64{0, 10}, "0 to 10.4 true"}, {Axis{Write: show}, []float64{5, 10}, "0 to 10.4 true"},
+		{Axis{Write: show}, []float64{-5, 5}, "-5.4 to 5.4 true"}, {Axis{Write: show}, []float64{-10, -5}, "-10.4 to 0.4 true"},
+		{Axis{Write: show, Covers: []float64{100}}, []float64{5}, "0 to 104 true"}, {Axis{Write: show}, nil, "-1.08e-15 to 1.08e-15 false"},
+		{Axis{Write: show, Log: true}, []float64{1, 100}, "0.8318 to 120.2 true"}, {Axis{Write: show, Log: true}, []float64{10, 10}, "9.839 to 10.16 true"},
+		{Axis{Write: show, Log: true}, []float64{10, 15}, "9.839 to 15.25 true"}, {Axis{Write: show, Log: true}, []float64{10, 20}, "9.727 to 20.56 true"},
+		{Axis{Write: show, Min: 1, Max: 5, Margin: 0.4}, []float64{100}, "0.6 to 5.4 true"}, {Axis{Write: show, Min: 1, Max: 2, Log: true}, nil, "1 to 2 true"},
+		{Axis{Write: show, Min: 0, Max: 2, Log: true}, nil, "0 to 2 false"}, {Axis{Write: show, Max: 2}, nil, "0 to 2 true"},
+		{Axis{Write: show, Max: 1e18}, nil, "0 to 1e+18 true"}, {Axis{Write: show, Max: 1.1e18}, nil, "0 to 1.1e+18 false"},
+		{Axis{Write: show, Min: 1e-15, Max: 1, Log: true}, nil, "1e-15 to 1 true"}, {Axis{Write: show, Min: 0.9e-15, Max: 1, Log: true}, nil, "9e-16 to 1 false"},
+	} {
+		a, ok := test.axis.covering(test.values)
+		if got := fmt.Sprintf("%.4g to %.4g %v", a.Min, a.Max, ok); got != test.want {
+			t.Errorf("%+v of %v: %s, want %s", test.axis, test.values, got, test.want)
+		}
+	}
+	for _, test := range []struct {
+		axis    Axis
+		v, want float64
+	}{{Axis{Min: 10, Max: 20}, 10, 0}, {Axis{Min: 10, Max: 20}, 15, 0.5}, {Axis{Min: 10, Max: 20}, 20, 1}, {Axis{Min: 1, Max: 100, Log: true}, 1, 0}, {Axis{Min: 1, Max: 100, Log: true}, 10, 0.5}, {Axis{Min: 2, Max: 32, Log: true}, 4, 0.25}} {
+		if got := test.axis.share(test.v); math.Abs(got-test.want) > 1e-12 {
+			t.Errorf("%v on %v to %v: %v, want %v", test.v, test.axis.Min, test.axis.Max, got, test.want)
+		}
+	}
+}
