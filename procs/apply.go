@@ -37,10 +37,10 @@ func Apply[In, Out any](ctx context.Context, p *Pool, f *Func[In, Out], in In, o
 func await[T any](ctx context.Context, p *Pool, f *Future[T]) (T, error) {
 	err := f.Wait(ctx)
 	if err == nil {
-		return f.value, f.err
+		return f.value, f.err()
 	}
 	stopAll(p, f)
-	if f.Done() && f.err == nil { // it was faster
+	if f.Done() && f.err() == nil { // it was faster
 		return f.value, nil
 	}
 	var zero T

@@ -30,7 +30,7 @@ func (r *AsyncResult[T]) Successful() (bool, error) {
 	if !r.f.Done() {
 		return false, ErrNotReady
 	}
-	return r.f.err == nil, nil
+	return r.f.err() == nil, nil
 }
 
 // Cancel stops the task, whether it runs or not: see Future.Stop. It reports

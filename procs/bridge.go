@@ -1,6 +1,7 @@
 package procs
 
 import (
+	"context"
 	"reflect"
 	"time"
 
@@ -32,6 +33,7 @@ func init() {
 		return &Initializer{c.ID, c.Name, func(*wire) ([]byte, error) { return c.Body, nil }}
 	}
 	bridge.NewExecutor = func(b bridge.Backend) any { return &Executor{backend: b} }
+	bridge.NewScope = func(ctx context.Context) any { return newTaskScope(ctx) }
 	bridge.Drive = func(f any, d bridge.Driver) { f.(interface{ drive(bridge.Driver) }).drive(d) }
 	bridge.Settle = func(f, v any) bool { return f.(interface{ settleUnheard(any) bool }).settleUnheard(v) }
 	bridge.BeforeExit = beforeExit

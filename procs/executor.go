@@ -68,7 +68,7 @@ func Submit[In, Out any](e *Executor, f *Func[In, Out], in In, opts ...Option) *
 	if len(opts) > 0 {
 		o := gather(0, opts)
 		if call := callbacks[Out](&o); call != nil {
-			t.f.calls = append(t.f.calls, func(f *Future[Out]) { call(f.value, f.err) })
+			t.f.listen(func(f *Future[Out]) { call(f.value, f.err()) })
 		}
 	}
 	if err := e.backend.Submit(t); err != nil {
@@ -120,7 +120,7 @@ func inOrder[T any](ctx context.Context, fs []*Future[T], each func(v T, err err
 			return
 		}
 		fs[i] = nil
-		if !each(f.value, f.err) {
+		if !each(f.value, f.err()) {
 			return
 		}
 	}
@@ -133,7 +133,7 @@ func yieldChunk[Out any](ctx context.Context, f *Future[[]Out], yield func(Out, 
 		yieldAll(nil, err, yield)
 		return false
 	}
-	return yieldAll(f.value, f.err, yield)
+	return yieldAll(f.value, f.err(), yield)
 }
 
 func yieldAll[Out any](vs []Out, err error, yield func(Out, error) bool) bool {

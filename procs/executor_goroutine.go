@@ -1,8 +1,6 @@
 package procs
 
 import (
-	"context"
-
 	"switchyard/procs/internal/fault"
 )
 
@@ -22,8 +20,8 @@ type localTask[In, Out any] struct {
 }
 
 // Run makes the call, and completes the future.
-func (t *localTask[In, Out]) Run(ctx context.Context) {
-	t.ctx.parent = ctx
+func (t *localTask[In, Out]) Run(scope any) {
+	t.ctx.scope.Store(scope.(*taskScope))
 	if !t.f.SetRunning() {
 		return
 	}

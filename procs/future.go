@@ -3,6 +3,7 @@ package procs
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,15 +22,21 @@ import (
 // by NewFuture is completed by the program. A future is not shared between
 // processes.
 type Future[T any] struct {
-	state atomic.Uint32
+	state  atomic.Uint32
+	extras atomic.Pointer[futureExtras[T]] // nil: none so far
+	value  T
+	owner  canceller // what can stop the task, or nil
+}
+
+// futureExtras is what most futures never need. A million of them may be alive
+// at once, and where new memory is dear, that is what they cost.
+type futureExtras[T any] struct {
+	driver bridge.Driver // of another package's future, or nil
+	err    error         // written like value: see settle
+
 	mu    sync.Mutex
 	done  chan struct{} // made when somebody waits
-	value T
-	err   error
 	calls []func(*Future[T])
-	owner canceller // what can stop the task, or nil
-
-	driver bridge.Driver // of another package's future, or nil
 }
 
 // canceller runs a future's task.
@@ -45,6 +52,7 @@ type canceller interface {
 const (
 	futurePending uint32 = iota
 	futureRunning
+	futureSettling // its value and error are being written: not for long
 	futureCancelled
 	futureDone
 )
@@ -53,6 +61,46 @@ const (
 // (in Python: tests and executors).
 func NewFuture[T any]() *Future[T] { return new(Future[T]) }
 
+// now returns the state, and waits while it is futureSettling.
+func (f *Future[T]) now() uint32 {
+	for {
+		if s := f.state.Load(); s != futureSettling {
+			return s
+		}
+		runtime.Gosched()
+	}
+}
+
+// claim makes the state futureSettling, unless it is beyond last.
+func (f *Future[T]) claim(last uint32) bool {
+	for {
+		was := f.now()
+		if was > last {
+			return false
+		}
+		if f.state.CompareAndSwap(was, futureSettling) {
+			return true
+		}
+	}
+}
+
+// extra returns the extras, which it makes if there are none.
+func (f *Future[T]) extra() *futureExtras[T] {
+	if x := f.extras.Load(); x != nil {
+		return x
+	}
+	f.extras.CompareAndSwap(nil, new(futureExtras[T]))
+	return f.extras.Load()
+}
+
+// err returns the error of a future that is done.
+func (f *Future[T]) err() error {
+	if x := f.extras.Load(); x != nil {
+		return x.err
+	}
+	return nil
+}
+
 // Result waits for the result, or until ctx is done. The error is the task's,
 // ErrCancelled, or ctx's.
 func (f *Future[T]) Result(ctx context.Context) (T, error) {
@@ -60,7 +108,7 @@ func (f *Future[T]) Result(ctx context.Context) (T, error) {
 		var zero T
 		return zero, err
 	}
-	return f.value, f.err
+	return f.value, f.err()
 }
 
 // Err waits for the end of the task and returns its error, or ctx's (Python's
@@ -69,7 +117,7 @@ func (f *Future[T]) Err(ctx context.Context) error {
 	if err := f.Wait(ctx); err != nil {
 		return err
 	}
-	return f.err
+	return f.err()
 }
 
 // Wait waits until the future is done, or until ctx is.
@@ -77,8 +125,8 @@ func (f *Future[T]) Wait(ctx context.Context) error {
 	if f.state.Load() >= futureCancelled {
 		return nil
 	}
-	if f.driver != nil {
-		f.driver.Await(ctx)
+	if x := f.extras.Load(); x != nil && x.driver != nil {
+		x.driver.Await(ctx)
 	}
 	if _, err := receive(ctx, f.C()); err != nil {
 		return waitError(ctx)
@@ -105,15 +153,19 @@ func closedChan() chan struct{} {
 // C returns a channel that is closed when the future is done: for select, or
 // for Wait on several objects.
 func (f *Future[T]) C() <-chan struct{} {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.state.Load() >= futureCancelled {
+	if f.Done() {
 		return closedChan()
 	}
-	if f.done == nil {
-		f.done = make(chan struct{})
+	x := f.extra()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if f.Done() { // else settle is still to look at done
+		return closedChan()
 	}
-	return f.done
+	if x.done == nil {
+		x.done = make(chan struct{})
+	}
+	return x.done
 }
 
 // Done reports whether the task has ended or was cancelled.
@@ -124,7 +176,7 @@ func (f *Future[T]) Cancelled() bool { return f.state.Load() == futureCancelled 
 
 // Running reports whether the task was begun and has not ended.
 func (f *Future[T]) Running() bool {
-	switch f.state.Load() {
+	switch f.now() {
 	case futureRunning:
 		return true
 	case futurePending:
@@ -145,7 +197,7 @@ func (f *Future[T]) Cancel() bool { return f.stop(false) }
 func (f *Future[T]) Stop() bool { return f.stop(true) }
 
 func (f *Future[T]) stop(force bool) bool {
-	switch f.state.Load() {
+	switch f.now() {
 	case futureCancelled:
 		return true
 	case futureDone:
@@ -159,13 +211,13 @@ func (f *Future[T]) stop(force bool) bool {
 
 // cancelPending cancels the future if it is pending.
 func (f *Future[T]) cancelPending() bool {
-	f.mu.Lock()
-	if f.state.Load() != futurePending {
-		f.mu.Unlock()
+	if !f.claim(futurePending) {
 		return false
 	}
-	if d := f.driver; d != nil {
-		f.calls = slices.Insert(f.calls, 0, func(*Future[T]) { d.Cancelled() })
+	if x := f.extras.Load(); x != nil && x.driver != nil {
+		x.mu.Lock()
+		x.calls = slices.Insert(x.calls, 0, func(*Future[T]) { x.driver.Cancelled() })
+		x.mu.Unlock()
 	}
 	f.settle(futureCancelled, nil, ErrCancelled)
 	return true
@@ -175,14 +227,14 @@ func (f *Future[T]) cancelPending() bool {
 // if it was cancelled (Python's set_running_or_notify_cancel). It panics if the
 // future is running or done.
 func (f *Future[T]) SetRunning() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	switch f.state.Load() {
-	case futureCancelled:
+	was := f.now()
+	for ; was == futurePending; was = f.now() {
+		if f.state.CompareAndSwap(futurePending, futureRunning) {
+			return true
+		}
+	}
+	if was == futureCancelled {
 		return false
-	case futurePending:
-		f.state.Store(futureRunning)
-		return true
 	}
 	panic("procs: SetRunning of a future that runs already or is done")
 }
@@ -206,9 +258,7 @@ func (f *Future[T]) SetError(err error) {
 }
 
 func (f *Future[T]) complete(v *T, err error) bool {
-	f.mu.Lock()
-	if f.state.Load() >= futureCancelled {
-		f.mu.Unlock()
+	if !f.claim(futureRunning) {
 		return false
 	}
 	state := futureDone
@@ -219,32 +269,49 @@ func (f *Future[T]) complete(v *T, err error) bool {
 	return true
 }
 
-func (f *Future[T]) drive(d bridge.Driver) { f.driver = d }
+func (f *Future[T]) drive(d bridge.Driver) { f.extra().driver = d }
 
 // settleUnheard is bridge.Settle.
 func (f *Future[T]) settleUnheard(v any) bool {
-	f.mu.Lock()
-	if f.state.Load() != futurePending || len(f.calls) > 0 {
-		f.mu.Unlock()
+	if !f.claim(futurePending) {
 		return false
+	}
+	if x := f.extras.Load(); x != nil {
+		x.mu.Lock()
+		heard := len(x.calls) > 0 // there will be no more while it is settling
+		x.mu.Unlock()
+		if heard {
+			f.state.Store(futurePending)
+			return false
+		}
 	}
 	f.settle(futureDone, v.(*T), nil)
 	return true
 }
 
-// settle is called with f.mu held, and releases it.
+// settle is called by who has made the state futureSettling, and so alone
+// writes the value and the error. The order is: these, the new state, a look at
+// the extras. Who waits looks the other way round, and so one of the two sees
+// the other.
 func (f *Future[T]) settle(state uint32, v *T, err error) {
 	if v != nil {
 		f.value = *v
 	}
-	f.err = err
-	calls := f.calls
-	f.calls = nil
-	f.state.Store(state)
-	if f.done != nil {
-		close(f.done)
+	if err != nil {
+		f.extra().err = err
 	}
-	f.mu.Unlock()
+	f.state.Store(state)
+	x := f.extras.Load()
+	if x == nil {
+		return
+	}
+	x.mu.Lock()
+	calls := x.calls
+	x.calls = nil
+	if x.done != nil {
+		close(x.done)
+	}
+	x.mu.Unlock()
 	if len(calls) > 0 {
 		f.callBackAll(calls)
 	}
@@ -270,14 +337,27 @@ func (f *Future[T]) callBackAll(calls []func(*Future[T])) {
 // called at once. Callbacks are called in the order in which they were added. A
 // panic is logged, and the other callbacks are still called.
 func (f *Future[T]) AddDoneCallback(call func(*Future[T])) {
-	f.mu.Lock()
-	if f.state.Load() < futureCancelled {
-		f.calls = append(f.calls, call)
-		f.mu.Unlock()
-		return
+	for !f.listen(call) {
+		if f.now() >= futureCancelled {
+			f.callBack(call)
+			return
+		}
 	}
-	f.mu.Unlock()
-	f.callBack(call)
+}
+
+// listen adds a callback, unless it is too late.
+func (f *Future[T]) listen(call func(*Future[T])) bool {
+	if f.state.Load() >= futureSettling {
+		return false
+	}
+	x := f.extra()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if f.state.Load() >= futureSettling {
+		return false
+	}
+	x.calls = append(x.calls, call)
+	return true
 }
 
 func (f *Future[T]) callBack(call func(*Future[T])) {
@@ -306,8 +386,8 @@ func (f *Future[T]) String() string {
 	switch {
 	case f.Cancelled():
 		state = "cancelled"
-	case f.Done() && f.err != nil:
-		state = fmt.Sprintf("finished raised %v", f.err)
+	case f.Done() && f.err() != nil:
+		state = fmt.Sprintf("finished raised %v", f.err())
 	case f.Done():
 		state = fmt.Sprintf("finished returned %T", f.value)
 	case f.Running():

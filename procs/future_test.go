@@ -9,8 +9,11 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"unsafe"
 
 	"switchyard/procs/internal/bridge"
 )
@@ -75,9 +78,10 @@ func TestFutureWakes(t *testing.T) {
 		}()
 		go func() { errs <- f.Err(soon(t)) }()
 		eventually(t, "somebody waits", func() bool {
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			return f.done != nil
+			x := f.extra()
+			x.mu.Lock()
+			defer x.mu.Unlock()
+			return x.done != nil
 		})
 		c.end(f)
 		if err := <-results; err != c.err {
@@ -177,6 +181,56 @@ func TestFutureCallbacks(t *testing.T) {
 				t.Error(line)
 			}
 		}
+	}
+}
+
+// Whoever completes a future, cancels it, waits for it or is to be called back,
+// all at once: one of them brings it to its end, with the value or the error
+// that it says, and everybody hears of it once.
+func TestFutureAllAtOnce(t *testing.T) {
+	for i := range 2000 {
+		f := NewFuture[int]()
+		var all sync.WaitGroup
+		var won, called atomic.Int32
+		for _, end := range []func() bool{
+			func() bool { v := 7; return f.complete(&v, nil) },
+			func() bool { return f.complete(nil, os.ErrExist) },
+			func() bool { return f.cancelPending() },
+			func() bool { v := 7; return bridge.Settle(f, &v) },
+		} {
+			all.Go(func() {
+				if end() {
+					won.Add(1)
+				}
+			})
+		}
+		for range 3 {
+			all.Go(func() { f.AddDoneCallback(func(*Future[int]) { called.Add(1) }) })
+			all.Go(func() {
+				v, err := f.Result(soon(t))
+				if ok := v == 7 && err == nil || v == 0 && (err == os.ErrExist || err == ErrCancelled); !ok {
+					t.Error(i, v, err)
+				}
+				if f.Cancelled() != (err == ErrCancelled) {
+					t.Error(i, f, err)
+				}
+			})
+		}
+		if i%2 == 0 {
+			all.Go(func() { f.C() })
+		}
+		all.Wait()
+		if won.Load() != 1 || called.Load() != 3 {
+			t.Fatalf("%d: %d have completed it, %d of 3 callbacks were called", i, won.Load(), called.Load())
+		}
+	}
+}
+
+// What a task of an executor over goroutines takes is what a million of them
+// take.
+func TestTaskSize(t *testing.T) {
+	if n := unsafe.Sizeof(localTask[int, int]{}); n > 64 {
+		t.Errorf("a task has %d bytes, want 64 at most", n)
 	}
 }
 

@@ -2,78 +2,66 @@ package procs
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // taskContext is the context of one task: cancelled by who runs it, when the
-// task has returned, or with its parent. Most tasks never use it, so the real
-// one, which the parent has to know of, is made when somebody asks for Done.
-type taskContext struct {
-	parent context.Context
+// task has returned, or with its parent. Most tasks never use it, and there is
+// one per task, so it is a word: the scope that answers for it.
+type taskContext struct{ scope atomic.Pointer[taskScope] }
 
-	mu   sync.Mutex
-	real *realContext // nil, or unasked, until Done is called
-}
-
-type realContext struct {
+// taskScope is a context that answers for a taskContext: at first that of all
+// tasks of one who runs them; once somebody has asked for Done, one of the
+// task's own, which the former has to know of; and if nobody has when the task
+// ends, again one that all share.
+type taskScope struct {
 	context.Context
-	stop context.CancelFunc
+	ended *taskScope         // of all tasks that run: of those that have ended
+	stop  context.CancelFunc // of one task: cancels it
 }
 
-// unasked stands for the real context of a task that ended before Done was
-// called: there is one context per task, and so it should be small.
-var unasked = new(realContext)
+// newTaskScope returns what the contexts of all tasks begin with.
+func newTaskScope(parent context.Context) *taskScope {
+	ended, stop := context.WithCancel(parent)
+	stop()
+	return &taskScope{Context: parent, ended: &taskScope{Context: ended}}
+}
 
-func newTaskContext() *taskContext { return &taskContext{parent: context.Background()} }
+func (c *taskContext) Deadline() (time.Time, bool) { return c.scope.Load().Deadline() }
+func (c *taskContext) Err() error                  { return c.scope.Load().Err() }
 
-func (c *taskContext) Deadline() (time.Time, bool) { return c.parent.Deadline() }
+// Value asks the task's own context if there is one: by that package context
+// finds it when another is derived.
+func (c *taskContext) Value(key any) any { return c.scope.Load().Value(key) }
 
 func (c *taskContext) Done() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if over := c.real == unasked; over || c.real == nil {
-		c.real = new(realContext)
-		c.real.Context, c.real.stop = context.WithCancel(c.parent)
-		if over {
-			c.real.stop()
+	for {
+		s := c.scope.Load()
+		if s.ended == nil {
+			return s.Done()
 		}
+		own := new(taskScope)
+		own.Context, own.stop = context.WithCancel(s.Context)
+		if c.scope.CompareAndSwap(s, own) {
+			return own.Done()
+		}
+		own.stop()
 	}
-	return c.real.Done()
-}
-
-func (c *taskContext) Err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch c.real {
-	case nil:
-		return c.parent.Err()
-	case unasked:
-		return context.Canceled
-	}
-	return c.real.Err()
-}
-
-// Value asks the real context if there is one: by that package context finds it
-// when another is derived.
-func (c *taskContext) Value(key any) any {
-	c.mu.Lock()
-	real := c.real
-	c.mu.Unlock()
-	if real == nil || real == unasked {
-		return c.parent.Value(key)
-	}
-	return real.Value(key)
 }
 
 func (c *taskContext) cancel() {
-	c.mu.Lock()
-	real := c.real
-	if real == nil {
-		c.real = unasked
+	s := c.scope.Load()
+	if s == nil { // of a task that will not run
+		return
 	}
-	c.mu.Unlock()
-	if real != nil && real != unasked {
-		real.stop()
+	if s.ended != nil {
+		if c.scope.CompareAndSwap(s, s.ended) {
+			return
+		}
+		s = c.scope.Load() // somebody was faster
+	}
+	if s.stop != nil {
+		s.stop()
 	}
 }

@@ -15,7 +15,8 @@ func TestTaskContext(t *testing.T) {
 		for _, asked := range []bool{false, true} {
 			parent, end := context.WithCancel(context.WithValue(context.Background(), key{}, 7))
 			defer end()
-			c := &taskContext{parent: parent}
+			c := new(taskContext)
+			c.scope.Store(newTaskScope(parent))
 			if _, ok := c.Deadline(); ok || c.Err() != nil || c.Value(key{}) != 7 {
 				t.Fatal(c.Deadline())
 			}
@@ -43,8 +44,8 @@ func TestTaskContext(t *testing.T) {
 			default:
 				t.Errorf("by its parent %t, asked %t: it has an error, and its channel is open", byParent, asked)
 			}
-			if done := c.Done(); done != c.Done() || context.Cause(c) != context.Canceled {
-				t.Error(context.Cause(c))
+			if done := c.Done(); done != c.Done() || context.Cause(c) != context.Canceled || c.Value(key{}) != 7 {
+				t.Error(context.Cause(c), c.Value(key{}))
 			}
 		}
 	}
@@ -52,7 +53,8 @@ func TestTaskContext(t *testing.T) {
 
 // What is derived from a task's context ends with it.
 func TestTaskContextDerived(t *testing.T) {
-	c := newTaskContext()
+	c := new(taskContext)
+	c.scope.Store(newTaskScope(context.Background()))
 	derived, cancel := context.WithTimeout(c, time.Hour)
 	defer cancel()
 	ran := make(chan struct{})

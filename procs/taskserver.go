@@ -29,6 +29,7 @@ type taskServer struct {
 	segs    []*shm.Segment // keep the mappings
 	att     attachments
 	store   taskring.Store // of results
+	scope   *taskScope
 	out     []byte
 	room    []byte // what buffer got from the store, or nil
 	// What each task needs, and would be made anew for each.
@@ -49,7 +50,8 @@ func runWorker(c *child.Control, b *boot, fds []int) {
 	if len(fds) < 2 {
 		fatal(codec.ErrWire)
 	}
-	s := &taskServer{control: c, current: newTaskContext()} // the initializer counts as a task
+	s := &taskServer{control: c, scope: newTaskScope(context.Background())}
+	s.current = s.newContext() // the initializer counts as a task
 	s.buf = s.buffer
 	endsignal.Watch(s.ask)
 	s.att.init()
@@ -121,10 +123,16 @@ func (s *taskServer) leave(sig syscall.Signal) {
 	})
 }
 
+func (s *taskServer) newContext() *taskContext {
+	c := new(taskContext)
+	c.scope.Store(s.scope)
+	return c
+}
+
 // begin notes that a task is about to run. It is called before the task is
 // claimed, because afterwards the process must not end.
 func (s *taskServer) begin(seq uint64) *taskContext {
-	ctx := newTaskContext()
+	ctx := s.newContext()
 	s.mu.Lock()
 	ending := s.asked != 0
 	s.seq, s.current = seq, ctx

@@ -40,7 +40,7 @@ func WaitFutures[T any](ctx context.Context, futures []*Future[T], when ReturnWh
 	for _, f := range futures {
 		f.AddDoneCallback(func(f *Future[T]) {
 			if left.Add(-1) == 0 || when == FirstCompleted ||
-				when == FirstError && f.err != nil && !f.Cancelled() {
+				when == FirstError && f.err() != nil && !f.Cancelled() {
 				fire()
 			}
 		})

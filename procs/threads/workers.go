@@ -25,13 +25,12 @@ type workers struct {
 	config     Config
 	goroutines *ants.Pool
 	worker     func() // work
-	ctx        context.Context
+	scope      any    // of the tasks' contexts
 	cancel     context.CancelFunc
 	ended      chan struct{} // closed when all tasks are done after Shutdown, and all goroutines are gone
 
 	mu      sync.Mutex
-	tasks   []bridge.Task // tasks[first:] wait
-	first   int
+	tasks   queue
 	working int      // workers that have a goroutine
 	own     []uint64 // goroutine.ID of these
 	resting int      // workers that have none, and ran the initializer once
@@ -49,7 +48,8 @@ func newWorkers(config Config) (*workers, error) {
 	}
 	w := &workers{config: config, goroutines: goroutines, ended: make(chan struct{})}
 	w.worker = w.work
-	w.ctx, w.cancel = context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
+	w.scope, w.cancel = bridge.NewScope(ctx), cancel
 	return w, nil
 }
 
@@ -74,12 +74,7 @@ func (w *workers) enqueue(t bridge.Task) (more bool, err error) {
 	case w.closed:
 		return false, procs.ErrClosed
 	}
-	if w.first > 1024 && w.first > len(w.tasks)/2 { // a queue that is never empty
-		n := copy(w.tasks, w.tasks[w.first:])
-		clear(w.tasks[n:])
-		w.tasks, w.first = w.tasks[:n], 0
-	}
-	w.tasks = append(w.tasks, t)
+	w.tasks.put(t)
 	if w.working == w.config.Workers {
 		return false, nil
 	}
@@ -117,7 +112,7 @@ func (w *workers) work() {
 		initialised = true
 	}
 	for t := w.take(); t != nil; t = w.take() {
-		t.Run(w.ctx)
+		t.Run(w.scope)
 	}
 	returned = true
 }
@@ -140,17 +135,13 @@ func (w *workers) wake() (initialised bool) {
 func (w *workers) take() bridge.Task {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.first == len(w.tasks) {
-		w.tasks, w.first = w.tasks[:0], 0
+	t := w.tasks.take()
+	if t == nil {
 		w.working--
 		w.resting++
 		w.forget()
 		w.endIfDone()
-		return nil
 	}
-	t := w.tasks[w.first]
-	w.tasks[w.first] = nil
-	w.first++
 	return t
 }
 
@@ -169,13 +160,6 @@ func (w *workers) forget() {
 	}
 }
 
-// drop returns the tasks that wait, which then do so no more. w.mu is held.
-func (w *workers) drop() []bridge.Task {
-	rest := w.tasks[w.first:]
-	w.tasks, w.first = nil, 0
-	return rest
-}
-
 func (w *workers) breakDown(err error) {
 	err = fmt.Errorf("%w: initializer: %w", procs.ErrBroken, err) // not under the mutex: it asks err for its text
 	w.mu.Lock()
@@ -184,14 +168,13 @@ func (w *workers) breakDown(err error) {
 		w.broken = err
 	}
 	err = w.broken
-	dropped := w.drop()
+	dropped := w.tasks
+	w.tasks = queue{}
 	w.mu.Unlock()
 	if first {
 		bridge.Logf(int32(procs.LevelError), "an executor over goroutines: %v", err)
 	}
-	for _, t := range dropped {
-		t.Fail(err)
-	}
+	dropped.fail(err)
 }
 
 func (w *workers) Shutdown(wait, cancelFutures bool) {
@@ -200,15 +183,13 @@ func (w *workers) Shutdown(wait, cancelFutures bool) {
 	if slices.Contains(w.own, goroutine.ID()) {
 		wait = false // a worker would wait for itself
 	}
-	var dropped []bridge.Task
+	var dropped queue
 	if cancelFutures {
-		dropped = w.drop()
+		dropped, w.tasks = w.tasks, queue{}
 	}
 	w.endIfDone()
 	w.mu.Unlock()
-	for _, t := range dropped {
-		t.Fail(procs.ErrCancelled)
-	}
+	dropped.fail(procs.ErrCancelled)
 	if wait {
 		<-w.ended
 	}

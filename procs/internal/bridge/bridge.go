@@ -32,8 +32,9 @@ func NoBuffer() []byte { return nil }
 // Task is one call of an executor over goroutines. It does not panic, but it
 // may end its goroutine (runtime.Goexit).
 type Task interface {
-	// Run makes the call and completes its future.
-	Run(ctx context.Context)
+	// Run makes the call and completes its future. The call's context is one of
+	// a scope, which NewScope has made.
+	Run(scope any)
 	// Fail completes the future of a call that will not be made.
 	Fail(err error)
 }
@@ -110,6 +111,8 @@ var (
 
 	// NewExecutor makes a *procs.Executor.
 	NewExecutor func(b Backend) any
+	// NewScope makes of a context what the contexts of tasks begin with.
+	NewScope func(ctx context.Context) any
 
 	// Drive gives a *procs.Future, which nobody else has yet, its Driver.
 	Drive func(future any, d Driver)
