@@ -128,12 +128,12 @@ func BenchmarkProcessStartHeap(b *testing.B) {
 			if syscall.Sysinfo(&info) == nil && (info.Freeram+info.Bufferram)*uint64(info.Unit) < uint64(heap.size)*3/2 {
 				b.Skip("not enough memory is free")
 			}
-			big, small := newHeapParent(b, heap.size), newHeapParent(b, 8<<20)
+			big, small := newLeanParent(b, heap.size), newLeanParent(b, 8<<20)
 			var ours, theirs []time.Duration
 			b.ResetTimer()
 			for range b.N {
-				ours = append(ours, big(b))
-				theirs = append(theirs, small(b))
+				ours = append(ours, big("n"))
+				theirs = append(theirs, small("n"))
 			}
 			b.ReportMetric(proctest.Median(ours), "ns/op")
 			b.ReportMetric(proctest.Median(ours)/proctest.Median(theirs), "x-8MiB")
@@ -141,9 +141,9 @@ func BenchmarkProcessStartHeap(b *testing.B) {
 	}
 }
 
-// newHeapParent starts a program with so much heap in use, and returns what
-// lets it start and join a process, and tells how long that took.
-func newHeapParent(b *testing.B, size int) func(b *testing.B) time.Duration {
+// newLeanParent starts the lean program with so much heap in use, and returns
+// what lets it start and join a process, and tells how long that took.
+func newLeanParent(b *testing.B, size int) func(ask string) time.Duration {
 	cmd := exec.Command(filepath.Join(leanDir(b), "lean"), strconv.Itoa(size))
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
@@ -164,8 +164,8 @@ func newHeapParent(b *testing.B, size int) func(b *testing.B) time.Duration {
 		}
 	})
 	lines := bufio.NewScanner(out)
-	start := func(b *testing.B) time.Duration {
-		if _, err := in.Write([]byte{'\n'}); err != nil || !lines.Scan() {
+	start := func(ask string) time.Duration {
+		if _, err := io.WriteString(in, ask); err != nil || !lines.Scan() {
 			b.Fatal(err, lines.Err())
 		}
 		ns, err := strconv.Atoi(lines.Text())
@@ -174,7 +174,7 @@ func newHeapParent(b *testing.B, size int) func(b *testing.B) time.Duration {
 		}
 		return time.Duration(ns)
 	}
-	start(b) // the heap is there
+	start("n") // the heap is there
 	return start
 }
 

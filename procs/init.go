@@ -136,7 +136,7 @@ func Init() {
 	setLogLevel(b.logLevel)
 	switch first.Kind {
 	case startProcess:
-		if err := child.HeedLifeline(); err != nil {
+		if err := first.HeedLifeline(); err != nil {
 			fatal(err)
 		}
 		runProcess(&b, first.FDs)

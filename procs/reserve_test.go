@@ -221,35 +221,45 @@ var testKeepReserve = Register("test.keepreserve", func(ctx context.Context, up 
 		return 0, err
 	}
 	defer SetReserve(0, 0)
-	if err := up.Put(ctx, 1); err != nil {
+	used := NewProcess(testHang, 0, ProcessConfig{GOMAXPROCS: 1})
+	if err := used.Start(); err != nil {
+		return 0, err
+	}
+	if err := up.Put(ctx, used.PID()); err != nil {
 		return 0, err
 	}
 	time.Sleep(time.Hour)
 	return 0, nil
 })
 
-// They die with their parent, those that are stopped too.
+// They die with their parent: in reserve, stopped, and in use.
 func TestReserveOfKilledParent(t *testing.T) {
 	up := must(NewQueue[int](0))(t)
 	defer up.Close()
 	p := proctest.Started(t, NewProcess(testKeepReserve, up, ProcessConfig{}))
-	must(up.Get(soon(t)))(t)
+	used := must(up.Get(soon(t)))(t)
 	var pids []int
-	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", p.PID()))
-	for _, f := range files {
-		list, _ := os.ReadFile(f)
-		for _, s := range strings.Fields(string(list)) {
-			var pid int
-			fmt.Sscan(s, &pid)
-			pids = append(pids, pid)
+	eventually(t, "one is in use, and three are in reserve", func() bool {
+		pids = nil
+		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", p.PID()))
+		for _, f := range files {
+			list, _ := os.ReadFile(f)
+			for _, s := range strings.Fields(string(list)) {
+				var pid int
+				fmt.Sscan(s, &pid)
+				if pid != used {
+					pids = append(pids, pid)
+				}
+			}
 		}
-	}
-	if len(pids) != 3 {
-		t.Fatalf("children %v", pids)
+		return len(pids) == 3
+	})
+	if line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", used)); !strings.Contains(string(line), "[reserved]") {
+		t.Errorf("%q is not out of the reserve", line)
 	}
 	syscall.Kill(pids[0], syscall.SIGSTOP)
 	proctest.Slay(t, p)
-	allGone(t, pids...)
+	allGone(t, append(pids, used)...)
 }
 
 // The reserve is let go, with what it has open.
@@ -267,30 +277,16 @@ func TestReserveEnds(t *testing.T) {
 	eventually(t, "descriptors are closed", func() bool { return proctest.Descriptors(t) <= before })
 }
 
-// BenchmarkProcessReserved starts and joins processes out of a reserve, in turn
-// with new ones: x-new is the ratio of the medians.
+// BenchmarkProcessReserved has the program of BenchmarkProcessStart start and
+// join processes out of a reserve, in turn with new ones: x-new is the ratio of
+// the medians.
 func BenchmarkProcessReserved(b *testing.B) {
-	start := func() time.Duration {
-		begin := time.Now()
-		p := NewProcess(testNothing, 0, ProcessConfig{GOMAXPROCS: 1})
-		if err := p.Start(); err != nil {
-			b.Fatal(err)
-		}
-		p.Join(context.Background())
-		return time.Since(begin)
-	}
+	start := newLeanParent(b, 0)
 	var warm, cold []time.Duration
-	defer SetReserve(0, 0)
+	b.ResetTimer()
 	for range b.N {
-		if err := SetReserve(1, 1); err != nil {
-			b.Fatal(err)
-		}
-		time.Sleep(10 * time.Millisecond) // it has come to where it waits
-		warm = append(warm, start())
-		if err := SetReserve(0, 0); err != nil {
-			b.Fatal(err)
-		}
-		cold = append(cold, start())
+		warm = append(warm, start("r"))
+		cold = append(cold, start("1"))
 	}
 	b.ReportMetric(proctest.Median(warm), "ns/op")
 	b.ReportMetric(proctest.Median(warm)/proctest.Median(cold), "x-new")

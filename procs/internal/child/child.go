@@ -32,7 +32,7 @@ type Tie int
 const (
 	// TiedToSocket: when our end of the control socket closes, which is when
 	// we end. Nothing may be sent over it after the first message. The child
-	// must call HeedLifeline.
+	// must call HeedLifeline of its First.
 	TiedToSocket Tie = iota
 	// TiedToThread: when the thread ends that started it, which lives as long
 	// as we do. It takes 4 % longer to start.
@@ -58,16 +58,20 @@ type Spec struct {
 	Body []byte
 	FDs  []int
 
-	reserved bool // it is to wait for that: see SetReserve
+	inbox int // 0, or its end of the socket over which that comes: see SetReserve
 }
 
 // arg tells a process that it is a child, whose parent listens at descriptor
 // controlFD. It is an argument because looking at the environment costs a Go
 // program some microseconds.
+//
+// One in reserve has its first message from inboxFD instead, because nothing
+// may be sent over a socket that it is tied to. There may never be one.
 const (
 	arg         = "--procs-child"
-	argReserved = "--procs-reserved" // there may never be a message
+	argReserved = "--procs-reserved"
 	controlFD   = 3
+	inboxFD     = 4
 )
 
 // First is what a child learns first.
@@ -76,6 +80,8 @@ type First struct {
 	Kind    byte
 	Body    []byte
 	FDs     []int
+
+	heeded bool // the lifeline
 }
 
 // Begin returns the first message, in a process that Start has made, and nil in
@@ -87,13 +93,21 @@ func Begin() (*First, error) {
 	reserved := os.Args[1] == argReserved
 	os.Args = os.Args[:1]
 	f := &First{Control: &Control{fd: controlFD}}
+	inbox := f.Control
+	if reserved {
+		if err := f.HeedLifeline(); err != nil {
+			return f, err
+		}
+		inbox = &Control{fd: inboxFD}
+		defer inbox.Close()
+	}
 	var err error
-	f.Kind, f.Body, f.FDs, err = f.Control.Recv(make([]byte, 0, 1<<10))
+	f.Kind, f.Body, f.FDs, err = inbox.Recv(make([]byte, 0, 1<<10))
 	if reserved && err == io.EOF {
 		os.Exit(0)
 	}
 	if err != nil {
-		return f, fmt.Errorf("%s is an argument that only package procs gives: there is no parent at descriptor %d: %w", arg, controlFD, err)
+		return f, fmt.Errorf("%s is an argument that only package procs gives: there is no parent at descriptor %d: %w", arg, inbox.fd, err)
 	}
 	return f, nil
 }

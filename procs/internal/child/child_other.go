@@ -37,7 +37,7 @@ func Start(*Spec) (*Child, *Control, error) { return nil, nil, errPlatform }
 func SetReserve(size, gomaxprocs int) error { return errPlatform }
 
 // HeedLifeline fails.
-func HeedLifeline() error { return errPlatform }
+func (f *First) HeedLifeline() error { return errPlatform }
 
 // Done returns nil.
 func (c *Child) Done() <-chan struct{} { return nil }

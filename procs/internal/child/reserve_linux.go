@@ -17,11 +17,11 @@ import (
 // its first message.
 type reserved struct {
 	*Child
-	ours *Control // in the poller: closed whenever the process ends
-	env  []string
-	dir  string
+	env []string
+	dir string
 
 	mu    sync.Mutex
+	inbox *Control     // our end of where it has its first message from
 	gone  bool         // it has been reaped
 	ended func(*Child) // nil, or who is to be told of that
 }
@@ -82,23 +82,26 @@ func fillReserve() error {
 	}
 }
 
-// startReserved starts a process without a message. It is tied to the thread
-// because the socket, which a message is to come over, cannot tie it.
+// startReserved starts a process without a message.
 func startReserved(gomaxprocs int) (*reserved, error) {
 	ours, theirs, err := newControl()
 	if err != nil {
 		return nil, err
 	}
 	defer kernel.CloseFD(theirs)
-	p := &reserved{ours: ours, env: syscall.Environ()}
-	if p.dir, err = os.Getwd(); err == nil {
-		err = ours.poll()
+	inbox, theirInbox, err := newControl()
+	if err != nil {
+		ours.Close()
+		return nil, err
 	}
-	if err == nil {
-		p.Child, err = spawn(&Spec{Name: "reserved", Env: p.env, GOMAXPROCS: gomaxprocs, Tie: TiedToThread, Ended: p.reaped, reserved: true}, ours, theirs)
+	defer kernel.CloseFD(theirInbox)
+	p := &reserved{inbox: inbox, env: syscall.Environ()}
+	if p.dir, err = os.Getwd(); err == nil {
+		p.Child, err = spawn(&Spec{Name: "reserved", Env: p.env, GOMAXPROCS: gomaxprocs, Ended: p.reaped, inbox: theirInbox}, ours, theirs)
 	}
 	if err != nil {
 		ours.Close()
+		inbox.Close()
 		return nil, err
 	}
 	return p, nil
@@ -107,10 +110,10 @@ func startReserved(gomaxprocs int) (*reserved, error) {
 // reaped is called when the process has ended.
 func (p *reserved) reaped(c *Child) {
 	p.mu.Lock()
-	ended := p.ended
 	p.gone = true
+	ended := p.ended
+	p.inbox.Close()
 	p.mu.Unlock()
-	p.ours.Close()
 	if ended != nil {
 		ended(c)
 	}
@@ -159,13 +162,14 @@ func (p *reserved) use(spec *Spec) (*Child, error) {
 	if p.gone || !p.Alive() {
 		return nil, nil
 	}
-	err := p.ours.Send(spec.Kind, spec.Body, spec.FDs)
+	err := p.inbox.Send(spec.Kind, spec.Body, spec.FDs)
 	if err == nil {
 		p.ended = spec.Ended
+		p.inbox.Close()
 		return p.Child, nil
 	}
 	p.Signal(syscall.SIGKILL)
-	if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, os.ErrClosed) {
+	if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
 		return nil, nil
 	}
 	return nil, err

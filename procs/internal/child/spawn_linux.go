@@ -116,8 +116,8 @@ func spawn(spec *Spec, ours *Control, theirs int) (*Child, error) {
 	pidfd := -1
 	attr := &syscall.ProcAttr{Dir: spec.Dir, Env: env, Files: files, Sys: &syscall.SysProcAttr{PidFD: &pidfd, Setsid: spec.NewSession}}
 	first := arg
-	if spec.reserved {
-		first = argReserved
+	if spec.inbox != 0 {
+		first, attr.Files = argReserved, append(files, uintptr(spec.inbox))
 	}
 	var pid int
 	var err error
@@ -201,8 +201,13 @@ func armLifeline(fd, pid int) error {
 }
 
 // HeedLifeline is the side of a child that is TiedToSocket. It ends the process
-// if the parent has ended already.
-func HeedLifeline() error {
+// if the parent has ended already. One in reserve has done it before its first
+// message.
+func (f *First) HeedLifeline() error {
+	if f.heeded {
+		return nil
+	}
+	f.heeded = true
 	unix.CloseOnExec(controlFD)
 	if err := armLifeline(controlFD, os.Getpid()); err != nil {
 		return fmt.Errorf("procs: cannot be told of the parent's end: %w", err)

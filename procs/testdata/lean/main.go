@@ -4,7 +4,9 @@
 //	lean SIZE
 //
 // takes SIZE bytes of heap into use, and for every byte on its standard input
-// starts and joins a process, and prints the nanoseconds that took.
+// starts and joins a process, and prints the nanoseconds that took: "n" for a
+// new one, "1" for a new one with one processor, "r" for one with one processor
+// out of a reserve.
 package main
 
 import (
@@ -35,11 +37,20 @@ func main() {
 		if _, err := os.Stdin.Read(ask); err != nil {
 			return // the end
 		}
+		var config procs.ProcessConfig
+		if ask[0] != 'n' {
+			config.GOMAXPROCS = 1
+		}
+		if ask[0] == 'r' {
+			check(procs.SetReserve(1, 1))
+			time.Sleep(100 * time.Millisecond) // it has come to where it waits, on a slow machine too
+		}
 		start := time.Now()
-		p := procs.NewProcess(nothing, 0, procs.ProcessConfig{})
+		p := procs.NewProcess(nothing, 0, config)
 		check(p.Start())
 		check(p.Join(context.Background()))
 		took := time.Since(start)
+		check(procs.SetReserve(0, 0))
 		if code, _ := p.ExitCode(); code != 0 {
 			os.Exit(3)
 		}
