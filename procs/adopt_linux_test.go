@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"reflect"
 	"runtime/debug"
 	"strings"
@@ -86,6 +87,40 @@ func descriptors(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return len(open)
+}
+
+// A descriptor that cannot be mapped is not taken for memory, whatever kind of
+// object is made of it: a handle without memory would look like a closed one.
+func TestAdoptNoMemory(t *testing.T) {
+	r, pipe, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer pipe.Close()
+	null := must(os.Open(os.DevNull))(t)
+	defer null.Close()
+	empty := must(os.Create(filepath.Join(t.TempDir(), "empty")))(t)
+	defer empty.Close()
+	for name, f := range map[string]*os.File{"a pipe": r, "a device": null, "an empty file": empty} {
+		size := uint64(1 << 12)
+		if f == empty {
+			size = 0 // all there is
+		}
+		for _, into := range []handle{new(SharedMemory), new(ShareableList), new(Event), new(Barrier), new(Queue[int])} {
+			before := descriptors(t)
+			w := wire{Buf: binary.AppendUvarint(nil, size)}
+			w.PutString("") // not named
+			w.PutFD(int(f.Fd()))
+			if err := into.adopt(&w); err == nil {
+				t.Errorf("%s was taken for a %T", name, into)
+			}
+			into.(io.Closer).Close()
+			if after := descriptors(t); after != before {
+				t.Errorf("%s as a %T: %d descriptors, %d before", name, into, after, before)
+			}
+		}
+	}
 }
 
 // An object of the right kind that is too small for what it says it holds, or

@@ -21,6 +21,8 @@ const bodyApart = 0x80
 // A child that is told nothing that makes sense says so, in one line, and ends.
 func TestDamagedStart(t *testing.T) {
 	worker := (&boot{name: "Child"}).encode()
+	argument := (&boot{name: "Child", id: testExit.id, fname: testExit.fname}).encode()
+	unknown := (&boot{name: "Child", id: 2, fname: "test.nobody"}).encode()
 	null := must(os.OpenFile(os.DevNull, os.O_RDWR, 0))(t)
 	defer null.Close()
 	here := int(null.Fd())
@@ -35,6 +37,10 @@ func TestDamagedStart(t *testing.T) {
 		{"cut short", append([]byte{startProcess}, worker[:len(worker)-1]...), nil, "child: " + codec.ErrWire.Error()},
 		{"its body is missing", []byte{startProcess | bodyApart}, nil, codec.ErrWire.Error()},
 		{"an unknown kind", append([]byte{0x3f}, worker...), nil, "Child: unknown start message 63"},
+		{"an argument that is missing", append([]byte{startProcess}, argument...), nil, codec.ErrWire.Error()},
+		{"the same, detached", append([]byte{startDetached}, argument...), nil, codec.ErrWire.Error()},
+		{"an unknown function", append([]byte{startProcess}, unknown...), nil, `"test.nobody" with these types`},
+		{"the same, detached", append([]byte{startDetached}, unknown...), nil, `"test.nobody" with these types`},
 		{"a worker without memory", append([]byte{startWorker}, worker...), nil, "Child: " + codec.ErrWire.Error()},
 		{"a worker with half of it", append([]byte{startWorker}, worker...), []int{here}, "Child: " + codec.ErrWire.Error()},
 		{"a worker with other files", append([]byte{startWorker}, worker...), []int{here, here}, "Child: "},
