@@ -475,7 +475,7 @@ func TestOwnManyAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	counter := filepath.Join(dir, "counter")
 	put(t, counter, "0")
-	const writers, turns = 8, 200
+	const writers, turns = 8, 50
 	done := make(chan error, writers)
 	for range writers {
 		go func() {

@@ -17,7 +17,7 @@ import (
 // questions are the variables by which tests are asked for something: more than
 // usual, or another part.
 var questions = map[string]string{
-	"MATRIX":       "", // of the cases of all workloads: long, crowds
+	"MATRIX":       "", // of the cases of all workloads: long
 	"PROCS_FAULTS": "", // long
 	"PROCS_MONKEY": "", // the seed of what a test of faults does
 	"PROFILE":      "", // of benchmarks: full

@@ -63,22 +63,21 @@ func TestWorkloadsAreShort(t *testing.T) {
 }
 
 // Every case, with one op, or batch, and with some hundreds where that takes no
-// time: the answer is right, and no goroutine, child, or
-// descriptor is left. Of the points that only the full profile has, each is
-// tried in one model, the next in the next; MATRIX=long (make matrix) tries all
-// in all, which takes many minutes. The race detector does not see crowds of
-// processes; MATRIX=crowds tries those alone, so that make test has them once.
+// time: the answer is right, and no goroutine, child, or descriptor is left. Of
+// the points that only the full profile has, each is tried in one model, the
+// next in the next; with the race detector, which sees the same code in all
+// points of a workload, so are those after the first. MATRIX=long (make matrix)
+// tries all in all, which takes many minutes.
 func TestMatrix(t *testing.T) {
 	warmUp(t)
 	long := testenv.Asked("MATRIX") == "long"
-	onlyCrowds := testenv.Asked("MATRIX") == "crowds"
 	few := make(map[*bench.Workload]bool) // those of whose crowds a few have done it over and over
 	turn := 0
 	for _, w := range All() {
 		t.Run(w.Name, func(t *testing.T) {
 			for i, p := range w.Points() {
 				only := bench.Model("")
-				if !long && slices.Contains(w.More, p) {
+				if !long && (slices.Contains(w.More, p) || raceEnabled && i > 0) {
 					models := slices.DeleteFunc(Models(), func(m bench.ModelInfo) bool { return w.Impls[m.Name] == nil })
 					only = models[turn%len(models)].Name
 					turn++
@@ -96,16 +95,13 @@ func TestMatrix(t *testing.T) {
 							t.Skip("does what its smaller points do, for too long")
 						}
 						if long || !isCrowd(c) {
-							if onlyCrowds {
-								t.Skip("no crowd of processes")
-							}
 							testCase(t, w, c)
 							return
 						}
 						if !raceEnabled {
 							testOnce(t, w, c)
 						}
-						if !few[w] && !onlyCrowds {
+						if !few[w] {
 							few[w] = true
 							c.Params = smallPoints(w)[0]
 							testCase(t, w, c)

@@ -119,10 +119,7 @@ func TestAnswers(t *testing.T) {
 					if has.Name != w.Name || !slices.Contains(has.Models, m.Name) {
 						continue
 					}
-					for _, p := range firstPoints(w) {
-						if n, ok := p.Get("n"); ok && len(n) > 3 {
-							continue // thousands of units take seconds
-						}
+					for _, p := range smallPoints(w, m.Name) {
 						cases = append(cases, benchlog.Case{Workload: w.Name, Params: p, Model: m.Name})
 					}
 				}
@@ -138,6 +135,25 @@ func TestAnswers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// smallPoints are the first points without those of so many units that starting
+// them is all that takes time: thousands, and of processes a hundred, if there
+// is a point with fewer.
+func smallPoints(w *bench.Workload, m bench.Model) []benchlog.Params {
+	below := func(most int, points []benchlog.Params) []benchlog.Params {
+		return slices.DeleteFunc(slices.Clone(points), func(p benchlog.Params) bool {
+			return slices.ContainsFunc([]string{"n", "conns"}, func(name string) bool {
+				_, ok := p.Get(name)
+				return ok && p.Int(name) >= most
+			})
+		})
+	}
+	points := below(1000, firstPoints(w))
+	if few := below(100, points); m == "py-process" && len(few) > 0 {
+		return few
+	}
+	return points
 }
 
 // firstPoints are the workload's of a default run, and of the others as many as
