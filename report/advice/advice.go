@@ -10,7 +10,6 @@ import (
 
 	"switchyard/report/analysis"
 	"switchyard/report/format"
-	"switchyard/report/results"
 )
 
 // A Question is what is known of some work. What is zero is not known.
@@ -59,20 +58,21 @@ type Standing struct {
 
 // Of answers a question from a run.
 func Of(a *analysis.Analysis, q Question) *Answer {
+	tables := Tables(a)
 	out := &Answer{}
 	if q.Task > 0 && q.IO < 1 {
 		d := time.Duration(math.Round(float64(q.Task) * (1 - max(q.IO, 0))))
-		out.ask(a, fmt.Sprintf("a task that computes for %v", d), "time per task", float64(d), computing)
+		out.ask(tables, "task", fmt.Sprintf("a task that computes for %v", d), "time per task", float64(d))
 	}
 	if q.IO >= 0 {
-		out.ask(a, fmt.Sprintf("a task that waits for %s of its time", format.Percent(q.IO)), "time per task", 100*q.IO, mixing)
+		out.ask(tables, "io", fmt.Sprintf("a task that waits for %s of its time", format.Percent(q.IO)), "time per task", 100*q.IO)
 	}
 	if q.Payload > 0 {
-		out.ask(a, "a message of "+format.Value(q.Payload, "bytes")+" and its answer", "time per round trip", q.Payload, messaging)
+		out.ask(tables, "payload", "a message of "+format.Value(q.Payload, "bytes")+" and its answer", "time per round trip", q.Payload)
 	}
 	if n := float64(q.Concurrency); n > 0 {
-		out.ask(a, fmt.Sprintf("%d that wait at once", q.Concurrency), "CPU time per wait", n, waiting)
-		m := out.ask(a, fmt.Sprintf("%d that are there at once", q.Concurrency), "memory of all", n, keeping...)
+		out.ask(tables, "wait", fmt.Sprintf("%d that wait at once", q.Concurrency), "CPU time per wait", n)
+		m := out.ask(tables, "memory", fmt.Sprintf("%d that are there at once", q.Concurrency), "memory of all", n)
 		m.Limit = q.Memory
 		out.limit(m)
 	}
@@ -80,23 +80,21 @@ func Of(a *analysis.Analysis, q Question) *Answer {
 	return out
 }
 
-// ask adds an aspect, from the first of the sources that was measured.
-func (out *Answer) ask(a *analysis.Analysis, ask, of string, x float64, from ...source) *Aspect {
+// ask adds an aspect, from the first table for it that has all estimates.
+func (out *Answer) ask(tables []Table, table, ask, of string, x float64) *Aspect {
 	out.Aspects = append(out.Aspects, Aspect{Ask: ask, Of: of})
 	s := &out.Aspects[len(out.Aspects)-1]
-	for i, src := range from {
-		g := curveOf(a.Run, src.workload, src.key, src.fixed)
-		if g == nil {
-			s.Why, s.lacks = src.workload+" was not measured", true
-			if i == len(from)-1 {
-				out.Measure = append(out.Measure, src.workload)
+	from := slices.DeleteFunc(slices.Clone(tables), func(t Table) bool { return t.Ask != table })
+	for i := range from {
+		t, last := &from[i], i == len(from)-1
+		if len(t.Rows) == 0 {
+			if s.Why, s.lacks = t.Workload+" was not measured", true; last {
+				out.Measure = append(out.Measure, t.Workload)
 			}
 			continue
 		}
-		s.Why, s.lacks = "", false
-		s.fill(a, g, src, x)
-		if i == len(from)-1 || !s.lacks {
-			out.finish(s, g, x)
+		if s.fill(t, x); last || !s.lacks {
+			out.finish(s, t, x)
 			break
 		}
 	}
@@ -104,15 +102,15 @@ func (out *Answer) ask(a *analysis.Analysis, ask, of string, x float64, from ...
 }
 
 // fill estimates every model at x.
-func (s *Aspect) fill(a *analysis.Analysis, g *curve, src source, x float64) {
-	s.Unit, s.Models = src.shown(), nil
-	s.Where = strings.TrimSpace(g.workload.Name + " " + src.key + " " + g.around(x))
-	if on := g.on(); on != "" {
-		s.Where += " on " + on
+func (s *Aspect) fill(t *Table, x float64) {
+	s.Why, s.lacks, s.Unit, s.Models = "", false, t.Unit, nil
+	s.Where = strings.TrimSpace(t.Workload + " " + t.Key + " " + t.around(x))
+	if t.On != "" {
+		s.Where += " on " + t.On
 	}
-	for _, model := range a.Models {
-		one := Standing{Model: model, Beside: beside(a.Run, model)}
-		e, err := g.at(x, model, func(c *results.Cell) (analysis.Summary, bool) { return src.value(a, c) })
+	for i, m := range t.Models {
+		one := Standing{Model: m.Name, Beside: m.Beside}
+		e, err := t.at(x, i)
 		if one.Estimate = e; err != nil {
 			one.Why = err.Error()
 			s.lacks = s.lacks || !errors.As(err, new(noneError)) && !one.Beside
@@ -122,7 +120,7 @@ func (s *Aspect) fill(a *analysis.Analysis, g *curve, src source, x float64) {
 }
 
 // finish says who is behind, and what to measure where that is not known.
-func (out *Answer) finish(s *Aspect, g *curve, x float64) {
+func (out *Answer) finish(s *Aspect, t *Table, x float64) {
 	best := math.Inf(1)
 	for _, m := range s.Models {
 		if m.Why == "" && !m.Beside {
@@ -140,9 +138,9 @@ func (out *Answer) finish(s *Aspect, g *curve, x float64) {
 		s.Why = "no model has an estimate there"
 	}
 	if s.lacks || len(s.Best) > 1 {
-		names := g.measure(x)
+		names := t.measure(x)
 		if len(names) == 0 && s.Why != "" {
-			s.Why += ": " + g.workload.Name + " has no sizes near it"
+			s.Why += ": " + t.Workload + " has no sizes near it"
 		}
 		out.Measure = append(out.Measure, names...)
 	}

@@ -366,7 +366,7 @@ func TestAnswersAtTheirLimits(t *testing.T) {
 // What would tell more: the point itself where the workload has it or may have
 // it, one that is as good as it, or both neighbours; nothing far from them.
 func TestPointsThatTellMore(t *testing.T) {
-	run := measured().run(t, 0, tooMany).Run
+	a := measured().run(t, 0, tooMany)
 	for _, test := range []struct {
 		workload, key string
 		fixed         benchlog.Params
@@ -380,8 +380,9 @@ func TestPointsThatTellMore(t *testing.T) {
 		{"Mixed", "wait", "", map[float64]string{0: "[Mixed/tasks=8/wait=0]", 1: "[Mixed/tasks=8/wait=0 Mixed/tasks=8/wait=80]", 90: "[Mixed/tasks=8/wait=80 Mixed/tasks=8/wait=100]"}},
 		{"CPUMap", "task", "chunk=1", map[float64]string{1000: "[CPUMap/task=1us/chunk=1]", 1003: "[CPUMap/task=1us/chunk=1]", 5000: "[CPUMap/task=5us/chunk=1]", 1e8: "[]"}},
 	} {
+		table := tableOf(a, &source{workload: test.workload, key: test.key, fixed: test.fixed})
 		for x, want := range test.x {
-			if got := fmt.Sprint(curveOf(run, test.workload, test.key, test.fixed).measure(x)); got != want {
+			if got := fmt.Sprint(table.measure(x)); got != want {
 				t.Errorf("%s at %v: %s, want %s", test.workload, x, got, want)
 			}
 		}

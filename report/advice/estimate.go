@@ -7,7 +7,6 @@ import (
 	"math"
 
 	"switchyard/bench/benchlog"
-	"switchyard/report/analysis"
 	"switchyard/report/results"
 )
 
@@ -21,58 +20,55 @@ type Estimate struct {
 	Cases          []*results.Case // that it rests on: one, or two
 }
 
-// at estimates what a model has at x, or says why it cannot.
-func (g *curve) at(x float64, model string, value func(*results.Cell) (analysis.Summary, bool)) (Estimate, error) {
-	var below, above *point
-	var low, high analysis.Summary
+// at estimates what a model, by its place in the table, has at x, or says why it
+// cannot.
+func (t *Table) at(x float64, model int) (Estimate, error) {
+	var below, above *TableRow
 	failed, void := "", ""
-	for i := range g.points {
-		p := &g.points[i]
-		cell := p.c.Cells[model]
-		if !cell.Usable() {
-			if cell != nil {
-				failed = cmp.Or(failed, cell.Failure())
-			}
-			if cell != nil && p.x <= x { // what is too many stays so
-				void = cmp.Or(void, cell.Skipped)
-			}
-			continue
+	for i := range t.Rows {
+		row := &t.Rows[i]
+		c := row.Cells[model]
+		failed = cmp.Or(failed, c.Failed)
+		if row.X <= x { // what is too many stays so
+			void = cmp.Or(void, c.Skipped)
 		}
-		s, ok := value(cell)
 		switch {
-		case !ok:
-		case near(p.x, x):
-			if !s.Bounded() {
-				return Estimate{}, fmt.Errorf("too few results at %s", p.c.Name())
-			}
-			return Estimate{s.Center, s.Lo, s.Hi, []*results.Case{p.c}}, nil
-		case p.x < x:
-			below, low = p, s
+		case c.Center == 0 && !c.Few:
+		case near(row.X, x) && c.Few:
+			return Estimate{}, fmt.Errorf("too few results at %s", row.Case.Name())
+		case near(row.X, x):
+			return Estimate{c.Center, c.Lo, c.Hi, []*results.Case{row.Case}}, nil
+		case row.X < x:
+			below = row
 		case above == nil:
-			above, high = p, s
+			above = row
 		}
 	}
+	none := t.Models[model].None
 	switch {
-	case below == nil && above == nil && g.workload.Skipped[model] != "":
-		return Estimate{}, noneError{g.workload.Skipped[model]}
+	case below == nil && above == nil && none != "":
+		return Estimate{}, noneError{none}
 	case above == nil && void != "":
 		return Estimate{}, noneError{void}
 	case below == nil && above == nil:
 		return Estimate{}, errors.New(cmp.Or(failed, "not measured"))
 	case below == nil:
-		return Estimate{}, fmt.Errorf("measured from %s=%s on", g.key, above.text)
+		return Estimate{}, fmt.Errorf("measured from %s=%s on", t.Key, above.Size)
 	case above == nil:
-		return Estimate{}, fmt.Errorf("measured up to %s=%s", g.key, below.text)
-	case !low.Bounded() || !high.Bounded():
-		return Estimate{}, errors.New("too few results")
-	case !g.close(below.x, above.x):
-		return Estimate{}, fmt.Errorf("measured at %s=%s and %s only", g.key, below.text, above.text)
+		return Estimate{}, fmt.Errorf("measured up to %s=%s", t.Key, below.Size)
 	}
-	e := Estimate{Cases: []*results.Case{below.c, above.c}}
-	straight := (x - below.x) / (above.x - below.x)
+	low, high := below.Cells[model], above.Cells[model]
+	switch {
+	case low.Few || high.Few:
+		return Estimate{}, errors.New("too few results")
+	case !t.close(below.X, above.X):
+		return Estimate{}, fmt.Errorf("measured at %s=%s and %s only", t.Key, below.Size, above.Size)
+	}
+	e := Estimate{Cases: []*results.Case{below.Case, above.Case}}
+	straight := (x - below.X) / (above.X - below.X)
 	bent := straight
-	if below.x > 0 && !g.share() {
-		bent = math.Log(x/below.x) / math.Log(above.x/below.x)
+	if below.X > 0 && !t.Share {
+		bent = math.Log(x/below.X) / math.Log(above.X/below.X)
 	}
 	e.Center = geometric(low.Center, high.Center, bent)
 	e.Lo = min(linear(low.Lo, high.Lo, straight), geometric(low.Lo, high.Lo, bent))
@@ -86,9 +82,11 @@ type noneError struct{ reason string }
 func (e noneError) Error() string { return e.reason }
 
 // close reports whether what lies between two sizes can be estimated.
-func (g *curve) close(below, above float64) bool {
-	return g.share() || below > 0 && above/below <= Farthest
+func (t *Table) close(below, above float64) bool {
+	return t.Share || below > 0 && above/below <= Farthest
 }
+
+func near(a, b float64) bool { return a == b || a > 0 && math.Abs(b/a-1) < 0.005 }
 
 func linear(a, b, at float64) float64 { return a + (b-a)*at }
 
@@ -99,29 +97,49 @@ func geometric(a, b, at float64) float64 {
 // measure returns the points that would tell what is at x, as WORKLOADS takes
 // them: that point if the workload has it, or its nearest neighbours. There are
 // none where the workload does not go.
-func (g *curve) measure(x float64) (names []string) {
-	info := g.workload.Info
-	template := benchlog.Params(g.points[0].c.Name())
-	_, fixed, _ := template.Cut(g.key)
-	if p := template.Resize(g.key, x); info.Has(p) && near(number(p, g.key), x) {
-		return []string{g.workload.Name + "/" + string(p)}
+func (t *Table) measure(x float64) (names []string) {
+	template := benchlog.Params(t.Rows[0].Case.Name())
+	_, fixed, _ := template.Cut(t.Key)
+	if p := template.Resize(t.Key, x); t.info.Has(p) && near(number(p, t.Key), x) {
+		return []string{t.Workload + "/" + string(p)}
 	}
 	below, above := benchlog.Params(""), benchlog.Params("")
-	for _, p := range info.Points() { // ascending
-		_, rest, ok := p.Cut(g.key)
-		v := number(p, g.key)
+	for _, p := range t.info.Points() { // ascending
+		_, rest, ok := p.Cut(t.Key)
+		v := number(p, t.Key)
 		switch {
 		case !ok || rest != fixed || math.IsNaN(v):
 		case near(v, x):
-			return []string{g.workload.Name + "/" + string(p)}
+			return []string{t.Workload + "/" + string(p)}
 		case v < x:
 			below = p
 		case above == "":
 			above = p
 		}
 	}
-	if below == "" || above == "" || !g.close(number(below, g.key), number(above, g.key)) {
+	if below == "" || above == "" || !t.close(number(below, t.Key), number(above, t.Key)) {
 		return nil
 	}
-	return []string{g.workload.Name + "/" + string(below), g.workload.Name + "/" + string(above)}
+	return []string{t.Workload + "/" + string(below), t.Workload + "/" + string(above)}
+}
+
+// number returns the value of a parameter, NaN if it is none.
+func number(p benchlog.Params, key string) float64 {
+	text, _ := p.Get(key)
+	return benchlog.Param{Value: text}.Number()
+}
+
+// around says at which cases the estimates at x rest.
+func (t *Table) around(x float64) string {
+	for i := range t.Rows {
+		switch row := &t.Rows[i]; {
+		case near(row.X, x):
+			return "at " + row.Size
+		case row.X > x && i > 0:
+			return "between " + t.Rows[i-1].Size + " and " + row.Size
+		case row.X > x:
+			return "from " + row.Size + " on"
+		}
+	}
+	return "up to " + t.Rows[len(t.Rows)-1].Size
 }
