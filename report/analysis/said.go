@@ -28,20 +28,14 @@ func answerOf(b bool) answer {
 
 // A said is what an earlier run has said of a kind of work, as far as this one
 // knows the models. A nil one has said nothing.
-type said struct {
-	models       map[string]bool
-	clear        map[[2]string]bool // the first was clearly better than the second
-	lead, behind []string
-	isOpen       bool
-	isNoOne      bool
-}
+type said benchlog.SaidKind
 
 // ahead says whether x was clearly better than y.
 func (s *said) ahead(x, y string) answer {
-	if s == nil || !s.models[x] || !s.models[y] {
+	if s == nil || !slices.Contains(s.Models, benchlog.Model(x)) || !slices.Contains(s.Models, benchlog.Model(y)) {
 		return unsaid
 	}
-	return answerOf(s.clear[[2]string{x, y}])
+	return answerOf(slices.Contains(s.Ahead[benchlog.Model(x)], benchlog.Model(y)))
 }
 
 // open says whether results scattered too much to name anybody.
@@ -49,15 +43,15 @@ func (s *said) open() answer {
 	if s == nil {
 		return unsaid
 	}
-	return answerOf(s.isOpen)
+	return answerOf(s.Open)
 }
 
 // noOne says whether the winner of the mean was none.
 func (s *said) noOne(winners []string) answer {
-	if s == nil || !slices.Equal(s.lead, winners) {
+	if s == nil || !slices.Equal(s.Lead, as[benchlog.Model](winners)) {
 		return unsaid
 	}
-	return answerOf(s.isNoOne)
+	return answerOf(s.NoOne)
 }
 
 // earlier is what the run that this one is like has said of it: by kind of
@@ -67,9 +61,9 @@ func earlier(run *results.Run) (kinds map[string]*said, picks map[string][]strin
 	if run.Like == nil || run.Like.Said == nil {
 		return nil, nil
 	}
-	known := func(models []benchlog.Model) (out []string) {
-		for _, m := range run.Models { // in their order, each once
-			if slices.Contains(models, benchlog.Model(m)) {
+	known := func(models []benchlog.Model) (out []benchlog.Model) {
+		for _, m := range as[benchlog.Model](run.Models) { // in their order, each once
+			if slices.Contains(models, m) {
 				out = append(out, m)
 			}
 		}
@@ -80,33 +74,41 @@ func earlier(run *results.Run) (kinds map[string]*said, picks map[string][]strin
 		if kinds[k.Kind] != nil {
 			continue
 		}
-		s := &said{models: map[string]bool{}, clear: map[[2]string]bool{}, lead: known(k.Lead), behind: known(k.Behind), isOpen: k.Open, isNoOne: k.NoOne}
-		for _, x := range known(k.Models) {
-			s.models[x] = true
-			for _, y := range known(k.Ahead[benchlog.Model(x)]) {
-				s.clear[[2]string{x, y}] = true
+		s := said(k)
+		s.Models, s.Lead, s.Behind, s.Ahead = known(k.Models), known(k.Lead), known(k.Behind), map[benchlog.Model][]benchlog.Model{}
+		for _, x := range s.Models {
+			if than := known(k.Ahead[x]); len(than) > 0 {
+				s.Ahead[x] = than
 			}
 		}
-		kinds[k.Kind] = s
+		kinds[k.Kind] = &s
 	}
 	for _, m := range Metrics {
-		picks[m.ID] = known(run.Like.Said.Picks[m.ID])
+		picks[m.ID] = as[string](known(run.Like.Said.Picks[m.ID]))
 	}
 	return kinds, picks
 }
 
+// as spells names in another type.
+func as[T, S ~string](all []S) (out []T) {
+	for _, s := range all {
+		out = append(out, T(s))
+	}
+	return out
+}
+
 // named are the words of a decision that hang on bounds.
 func (d *Decision) named() *said {
-	s := &said{lead: d.Winners, isOpen: d.Open, isNoOne: d.NoOne}
+	s := &said{Kind: d.Kind.Name, Lead: as[benchlog.Model](d.Winners), Open: d.Open, NoOne: d.NoOne}
 	for _, one := range d.Behind {
-		s.behind = append(s.behind, one.B)
+		s.Behind = append(s.Behind, benchlog.Model(one.B))
 	}
 	return s
 }
 
 func (d *Decision) sameWords(s *said) bool {
 	mine := d.named()
-	return mine.isOpen == s.isOpen && mine.isNoOne == s.isNoOne && slices.Equal(mine.lead, s.lead) && slices.Equal(mine.behind, s.behind)
+	return mine.Open == s.Open && mine.NoOne == s.NoOne && slices.Equal(mine.Lead, s.Lead) && slices.Equal(mine.Behind, s.Behind)
 }
 
 // says reports whether the decision says anything that a later run can go by.
@@ -126,7 +128,7 @@ func (a *Analysis) Said() *benchlog.Said {
 			decided, s = true, a.saidOf(d)
 		}
 		if s != nil {
-			out.Kinds = append(out.Kinds, s.record(d.Kind.Name, a.Models))
+			out.Kinds = append(out.Kinds, benchlog.SaidKind(*s))
 		}
 	}
 	for _, m := range Metrics {
@@ -135,7 +137,7 @@ func (a *Analysis) Said() *benchlog.Said {
 			pick = p.Pick
 		}
 		if len(pick) > 0 {
-			out.Picks[m.ID] = modelsOf(pick)
+			out.Picks[m.ID] = as[benchlog.Model](pick)
 		}
 	}
 	return out
@@ -148,46 +150,22 @@ func (a *Analysis) saidOf(d *Decision) *said {
 	if len(d.Among)+len(d.Behind) == 0 {
 		return s
 	}
-	s.models, s.clear = map[string]bool{}, map[[2]string]bool{}
+	s.Ahead = map[benchlog.Model][]benchlog.Model{}
 	r := d.Ranking
 	for i := range r.Entries {
 		if !r.competes(i) {
 			continue
 		}
 		x := &r.Entries[i]
-		s.models[x.Model] = true
+		model := benchlog.Model(x.Model)
+		s.Models = append(s.Models, model)
 		for j := range r.Entries {
 			if y := &r.Entries[j]; i != j && r.competes(j) && a.ahead(r.Metric, r.Cases, x, y, a.said[d.Kind.Name]) {
-				s.clear[[2]string{x.Model, y.Model}] = true
+				s.Ahead[model] = append(s.Ahead[model], benchlog.Model(y.Model))
 			}
 		}
 	}
 	return s
-}
-
-// record is what was said as a file has it, with models in their order.
-func (s *said) record(kind string, models []string) benchlog.SaidKind {
-	k := benchlog.SaidKind{Kind: kind, Lead: modelsOf(s.lead), Behind: modelsOf(s.behind), Open: s.isOpen, NoOne: s.isNoOne, Ahead: map[benchlog.Model][]benchlog.Model{}}
-	for _, x := range models {
-		if !s.models[x] {
-			continue
-		}
-		k.Models = append(k.Models, benchlog.Model(x))
-		for _, y := range models {
-			if s.clear[[2]string{x, y}] {
-				k.Ahead[benchlog.Model(x)] = append(k.Ahead[benchlog.Model(x)], benchlog.Model(y))
-			}
-		}
-	}
-	return k
-}
-
-func modelsOf(names []string) []benchlog.Model {
-	var out []benchlog.Model
-	for _, n := range names {
-		out = append(out, benchlog.Model(n))
-	}
-	return out
 }
 
 // since says which words are others than those of the earlier run, and which
@@ -236,16 +214,17 @@ func most(all []string) []string {
 
 // was tells what a sentence said in the earlier run, in brackets.
 func (d *Decision) was(s *said) string {
-	lead := modelNames(s.lead, "or")
+	names := as[string](s.Lead)
+	lead := modelNames(names, "or")
 	switch {
-	case s.isOpen:
+	case s.Open:
 		lead = "not decided"
-	case s.isNoOne:
+	case s.NoOne:
 		lead = "no one model"
-	case len(s.lead) == 0:
+	case len(names) == 0:
 		return ""
-	case slices.Equal(s.lead, d.Winners) && !d.Open && !d.NoOne:
-		lead += " before " + modelNames(s.behind, "and")
+	case slices.Equal(names, d.Winners) && !d.Open && !d.NoOne:
+		lead += " before " + modelNames(as[string](s.Behind), "and")
 	}
 	return fmt.Sprintf(" (was %s)", lead)
 }
