@@ -1,7 +1,6 @@
 package analysis
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -33,7 +32,7 @@ func (a *Analysis) curves() map[*results.Workload][]Curve {
 	out := map[*results.Workload][]Curve{}
 	base := a.Baseline()
 	for _, w := range a.Workloads {
-		all, _ := curvesOf(w)
+		all := curvesOf(w)
 		for i := range all {
 			g := &all[i]
 			g.Gains = map[string][]RatioPoint{}
@@ -49,52 +48,37 @@ func (a *Analysis) curves() map[*results.Workload][]Curve {
 }
 
 // curvesOf splits a workload's cases into curves of at least two points over
-// the parameter that takes the most values, and returns the cases left over.
-func curvesOf(w *results.Workload) (out []Curve, rest []*results.Case) {
+// the parameter that takes the most values. What is no such point is on none.
+func curvesOf(w *results.Workload) (out []Curve) {
 	key := varied(w)
 	if key == "" {
-		return nil, w.Cases
+		return nil
 	}
 	groups := map[string]*Curve{}
-	var order []string
+	var order []*Curve
 	for _, c := range w.Cases {
 		x, fixed, ok := split(c, key)
 		if !ok {
-			rest = append(rest, c)
 			continue
 		}
 		g := groups[fixed]
 		if g == nil {
-			g = &Curve{Workload: w, Key: key, Fixed: fixed}
-			groups[fixed] = g
-			order = append(order, fixed)
+			g = &Curve{Workload: w, Key: key, Fixed: fixed, Kind: x.kind}
+			groups[fixed], order = g, append(order, g)
 		}
-		if slices.Contains(g.X, x.v) || len(g.X) > 0 && g.Kind != x.kind {
-			rest = append(rest, c)
+		at, known := slices.BinarySearch(g.X, x.v)
+		if known || g.Kind != x.kind {
 			continue
 		}
-		g.Kind = x.kind
-		g.X, g.Cases = append(g.X, x.v), append(g.Cases, c)
+		value, _ := benchlog.Params(c.Name()).Get(key)
+		g.X, g.Values, g.Cases = slices.Insert(g.X, at, x.v), slices.Insert(g.Values, at, value), slices.Insert(g.Cases, at, c)
 	}
-	for _, fixed := range order {
-		g := groups[fixed]
-		if len(g.X) < 2 {
-			rest = append(rest, g.Cases...)
-			continue
+	for _, g := range order {
+		if len(g.X) > 1 {
+			out = append(out, *g)
 		}
-		at := map[*results.Case]float64{}
-		for i, c := range g.Cases {
-			at[c] = g.X[i]
-		}
-		slices.Sort(g.X)
-		slices.SortFunc(g.Cases, func(a, b *results.Case) int { return cmp.Compare(at[a], at[b]) })
-		for _, c := range g.Cases {
-			value, _ := benchlog.Params(c.Name()).Get(key)
-			g.Values = append(g.Values, value)
-		}
-		out = append(out, *g)
 	}
-	return out, rest
+	return out
 }
 
 // varied is the numeric parameter with the most distinct positive values, at

@@ -2,10 +2,13 @@ package analysis
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+
+	"switchyard/report/results"
 )
 
-// Cases that lie on no curve are left over, each once.
+// Cases that are no further point of a curve are on none.
 func TestCurvesLeaveTheRest(t *testing.T) {
 	run := read(t, `BenchmarkM/n=1/model=a-2 1 5 ns/op
 BenchmarkM/n=2/model=a-2 1 5 ns/op
@@ -14,14 +17,18 @@ BenchmarkM/n=4B/model=a-2 1 5 ns/op
 BenchmarkM/n=x/model=a-2 1 5 ns/op
 BenchmarkM/n=8/k=1/model=a-2 1 5 ns/op
 `)
-	all, rest := curvesOf(run.Workloads[0])
-	var left []string
-	for _, c := range rest {
-		left = append(left, c.Name())
+	all := curvesOf(run.Workloads[0])
+	if len(all) != 1 || fmt.Sprint(all[0].X) != "[1 2]" || fmt.Sprint(all[0].Values) != "[1 2]" || namesOf(all[0].Cases) != "n=1 n=2" {
+		t.Fatalf("%d curves: %+v", len(all), all)
 	}
-	if len(all) != 1 || fmt.Sprint(all[0].X) != "[1 2]" || fmt.Sprint(left) != "[n=2.0 n=4B n=x n=8/k=1]" {
-		t.Errorf("%d curves, %v left", len(all), left)
+}
+
+func namesOf(cases []*results.Case) string {
+	var names []string
+	for _, c := range cases {
+		names = append(names, c.Name())
 	}
+	return strings.Join(names, " ")
 }
 
 func TestParseQuantity(t *testing.T) {
@@ -47,9 +54,9 @@ BenchmarkM/task=1ms/chunk=1/model=a-2 1 5 ns/op
 BenchmarkM/task=1us/chunk=64/model=a-2 1 5 ns/op
 BenchmarkM/task=other/chunk=64/model=a-2 1 5 ns/op
 `)
-	all, rest := curvesOf(run.Workloads[0])
-	if len(all) != 1 || len(rest) != 2 {
-		t.Fatalf("%d curves, %d rest", len(all), len(rest))
+	all := curvesOf(run.Workloads[0])
+	if len(all) != 1 || namesOf(all[0].Cases) != "task=1us/chunk=1 task=10us/chunk=1 task=1ms/chunk=1" {
+		t.Fatalf("%d curves: %+v", len(all), all)
 	}
 	g := all[0]
 	if g.Key != "task" || g.Fixed != "chunk=1" || fmt.Sprintf("%.3g", g.X) != "[1e-06 1e-05 0.001]" || g.Values[2] != "1ms" || g.FormatX(3.4e-5) != "34µs" {

@@ -98,7 +98,7 @@ func TestRefinedCasesAreInNoMean(t *testing.T) {
 			t.Errorf("a profile over %d cases, and a decision over %d; want 2", with.Verdict.Profile.Cases, len(with.Verdict.Decisions[0].Kind.Cases))
 		}
 	}
-	curves, _ := curvesOf(read(t, refined).Workloads[0])
+	curves := curvesOf(read(t, refined).Workloads[0])
 	if len(curves) != 1 || len(curves[0].X) != 3 {
 		t.Errorf("curves %+v, want one of three sizes", curves)
 	}

@@ -131,8 +131,7 @@ const maxNamed = 12
 func where(w *results.Workload, cases []*results.Case) string {
 	planned := *w
 	planned.Cases = w.Planned()
-	all, _ := curvesOf(&planned)
-	for _, g := range all {
+	for _, g := range curvesOf(&planned) {
 		n, key, fixed := len(cases), format.Clean(g.Key), ""
 		if n > len(g.Cases) {
 			continue
