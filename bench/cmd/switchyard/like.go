@@ -33,8 +33,8 @@ func like(f runFlags, plan run.Config, p *progress) (*benchlog.Like, error) {
 		return nil, fmt.Errorf("--like %s: %w", f.like, err)
 	}
 	before.Chosen = true
-	if differs := otherMachine(file); differs != "" {
-		p.Note(fmt.Sprintf("%s was measured elsewhere: %s; its N is taken over where it suits", f.like, differs))
+	if other := otherMachine(file); other != "" {
+		p.Note(fmt.Sprintf("%s was measured elsewhere: %s; its N is taken over where it suits", f.like, other))
 	} else if samePlan(file, plan) {
 		before.Said = saidIn(f.like)
 	}
@@ -92,13 +92,14 @@ func samePlan(before *benchlog.File, plan run.Config) bool {
 
 // otherMachine says in what the machine of an earlier run differs from this
 // one, "" if in nothing that decides how fast it is.
-func otherMachine(before *benchlog.File) string {
+func otherMachine(before *benchlog.File) string { return differs(before, "cpu", "cores") }
+
+// differs says in which of these facts an earlier run differs from one that is
+// made here and now, "" if in none.
+func differs(before *benchlog.File, keys ...string) string {
 	for _, fact := range host.Facts(".") {
-		switch fact.Key {
-		case "cpu", "cores":
-			if was := before.Fact(fact.Key); was != fact.Value {
-				return fmt.Sprintf("its %s is %q, and here it is %q", fact.Key, was, fact.Value)
-			}
+		if was := before.Fact(fact.Key); slices.Contains(keys, fact.Key) && was != fact.Value {
+			return fmt.Sprintf("its %s is %q, and here it is %q", fact.Key, was, fact.Value)
 		}
 	}
 	return ""

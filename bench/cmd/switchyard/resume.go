@@ -46,13 +46,8 @@ func resumed(cmd *cobra.Command, f runFlags, runners *run.Runners) (*run.Run, er
 // another machine or build, models or workloads that the runners have not, CPUs
 // that may not be used. It returns the CPUs of the plan.
 func resumable(past *run.Checkpoint, runners *run.Runners, usable []int) ([]int, error) {
-	for _, fact := range host.Facts("") {
-		switch fact.Key {
-		case "cpu", "cores", "go", "commit", "kernel":
-			if was := past.Fact(fact.Key); was != fact.Value {
-				return nil, fmt.Errorf("its %s is %q, and here it is %q; results of two are never mixed", fact.Key, was, fact.Value)
-			}
-		}
+	if other := differs(past.File, "cpu", "cores", "go", "commit", "kernel"); other != "" {
+		return nil, fmt.Errorf("%s; results of two are never mixed", other)
 	}
 	for _, m := range past.Models {
 		i := slices.IndexFunc(runners.Models, func(have benchlog.ModelInfo) bool { return have.Name == m.Name })
