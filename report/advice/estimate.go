@@ -20,8 +20,8 @@ type Estimate struct {
 	Cases          []*results.Case // that it rests on: one, or two
 }
 
-// at estimates what a model, by its place in the table, has at x, or says why it
-// cannot.
+// at estimates what a model, by its place in the table, has at x, or says why
+// it cannot.
 func (t *Table) at(x float64, model int) (Estimate, error) {
 	var below, above *TableRow
 	failed, void := "", ""

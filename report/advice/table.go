@@ -75,12 +75,12 @@ var sources = []source{
 // Tables returns the curves that questions are asked of.
 func Tables(a *analysis.Analysis) (all []Table) {
 	for _, src := range sources {
-		all = append(all, src.table(a))
+		all = append(all, tableOf(a, &src))
 	}
 	return all
 }
 
-func (src *source) table(a *analysis.Analysis) Table {
+func tableOf(a *analysis.Analysis, src *source) Table {
 	t := Table{Ask: src.ask, Title: src.title, Workload: src.workload, Key: src.key, Share: src.key == "wait", Unit: src.unit}
 	if src.per {
 		t.Unit = "ns/op"

@@ -28,6 +28,7 @@ type Analysis struct {
 	Takeaways    map[*results.Workload][]string
 
 	ByCase     map[*results.Case]map[Metric]*Ranking
+	Judged     map[*results.Case]*Ranking                // in the metric that its models are judged by
 	ByWorkload map[*results.Workload]map[Metric]*Ranking // over its cases
 	Overall    map[Metric]*Ranking                       // over all workloads
 	Sums       map[*results.Cell]map[string]Summary      // by unit as written in the file; its N is 0 when there is none
@@ -42,6 +43,7 @@ func Of(run *results.Run) *Analysis {
 		Run:        run,
 		Foreign:    foreignMetrics(run),
 		ByCase:     map[*results.Case]map[Metric]*Ranking{},
+		Judged:     map[*results.Case]*Ranking{},
 		ByWorkload: map[*results.Workload]map[Metric]*Ranking{},
 		Overall:    map[Metric]*Ranking{},
 		Sums:       map[*results.Cell]map[string]Summary{},
@@ -124,7 +126,9 @@ func (a *Analysis) rankAll(m Metric) {
 	var competing []*results.Case
 	for _, w := range a.Workloads {
 		for _, c := range w.Cases {
-			a.ByCase[c][m] = rankCase(a.Run, m, c)
+			if a.ByCase[c][m] = rankCase(a.Run, m, c); m == judging(w) {
+				a.Judged[c] = a.ByCase[c][m]
+			}
 		}
 		if !w.Info.Control {
 			competing = append(competing, w.Planned()...)

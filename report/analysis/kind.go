@@ -37,7 +37,7 @@ func kinds(run *results.Run) []*Kind {
 		if w.Info.Control {
 			continue
 		}
-		id, metric := key{declared: w.Info.Kind, open: w.Info.Open, paced: w.Info.Paced}, Judging(w)
+		id, metric := key{declared: w.Info.Kind, open: w.Info.Open, paced: w.Info.Paced}, judging(w)
 		name := upperFirst(format.CleanTo(w.Info.Kind, 64))
 		if id.declared == "" {
 			id.workload, name = w.Name, format.Clean(w.Name)
@@ -72,8 +72,8 @@ func kinds(run *results.Run) []*Kind {
 	return out
 }
 
-// Judging is the metric that the workload's models are judged by.
-func Judging(w *results.Workload) Metric {
+// judging is the metric that the workload's models are judged by.
+func judging(w *results.Workload) Metric {
 	if w.Info.ByLatency() {
 		return TailP99
 	}

@@ -74,9 +74,3 @@ func (s Summary) HalfWidth() float64 {
 	}
 	return math.Max(s.Hi-s.Center, s.Center-s.Lo) / math.Abs(s.Center)
 }
-
-// Outlier reports whether the summary's fences leave v outside.
-func (s Summary) Outlier(v float64) bool {
-	iqr := s.Q3 - s.Q1
-	return s.N >= 2 && (v < s.Q1-1.5*iqr || v > s.Q3+1.5*iqr)
-}

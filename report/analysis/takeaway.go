@@ -60,7 +60,7 @@ func (a *Analysis) groupByBest(w *results.Workload) []bestGroup {
 		return nil
 	}
 	for _, c := range w.Cases {
-		r := a.ByCase[c][Judging(w)]
+		r := a.Judged[c]
 		best := r.Best()
 		if best == nil {
 			continue

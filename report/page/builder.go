@@ -26,11 +26,10 @@ type builder struct {
 	cut    []string
 }
 
-func newBuilder(run *analysis.Analysis) *builder {
-	b := &builder{run: run, model: map[string]pageModel{}, first: map[*results.Workload][]*results.Case{}, anchor: map[any]string{}}
-	b.models = modelsOf(run)
+func newBuilder(run *analysis.Analysis, models []pageModel) *builder {
+	b := &builder{run: run, models: models, model: map[string]pageModel{}, first: map[*results.Workload][]*results.Case{}, anchor: map[any]string{}}
 	for i, name := range run.Models {
-		b.model[name] = b.models[i]
+		b.model[name] = models[i]
 	}
 	return b
 }
@@ -71,7 +70,11 @@ func (b *builder) page(against *analysis.Diff, curves []advice.Table, version st
 	for _, w := range b.shown {
 		p.Workloads = append(p.Workloads, b.workload(w))
 	}
-	p.draw(drawing{room: b.room, cut: b.cut})
+	d := drawing{room: b.room}
+	for _, some := range p.figures() {
+		*some = d.draw(*some)
+	}
+	p.Cut = append(b.cut, d.cut()...)
 	return p
 }
 

@@ -44,7 +44,7 @@ func axisOf(g analysis.Curve) chart.Axis {
 	x := chart.Axis{Min: g.X[0], Max: g.X[len(g.X)-1], Log: true, Label: format.Clean(strings.TrimSpace(g.Key + " " + fixedIn(g.Fixed)))}
 	every := 1 + (len(g.X)-1)/8
 	for i := 0; i < len(g.X); i += every {
-		x.Ticks = append(x.Ticks, chart.Tick{Value: g.X[i], Label: format.CleanTo(g.Values[i], 12)})
+		x.Ticks = append(x.Ticks, chart.Tick{Value: g.X[i], Label: g.Values[i]})
 	}
 	return x
 }

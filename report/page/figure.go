@@ -2,7 +2,6 @@ package page
 
 import (
 	"html/template"
-	"slices"
 
 	"switchyard/report/page/internal/chart"
 )
@@ -17,8 +16,8 @@ type figure struct {
 
 // A drawing draws the figures of a page, as long as there is room.
 type drawing struct {
-	room, used int // bytes of SVG
-	cut        []string
+	room, used int  // bytes of SVG
+	full, bad  bool // some were left out, or could not be drawn
 }
 
 // draw draws those for which there is room, and keeps no others: the tables
@@ -26,15 +25,12 @@ type drawing struct {
 func (d *drawing) draw(all []figure) []figure {
 	drawn := all[:0]
 	for _, f := range all {
-		if d.used > d.room {
-			d.cutOnce("Some charts were left out to keep the page small; the tables have their numbers.")
+		if d.full = d.full || d.used > d.room; d.full {
 			break
 		}
 		var err error
-		if f.SVG, err = f.Chart.Draw(); err != nil {
-			d.cutOnce("A chart could not be drawn; the tables have its numbers.")
-		}
-		if f.SVG != "" {
+		f.SVG, err = f.Chart.SVG()
+		if d.bad = d.bad || err != nil; f.SVG != "" {
 			drawn = append(drawn, f)
 		}
 		d.used += len(f.SVG)
@@ -42,26 +38,29 @@ func (d *drawing) draw(all []figure) []figure {
 	return drawn
 }
 
-func (d *drawing) cutOnce(s string) {
-	if !slices.Contains(d.cut, s) {
-		d.cut = append(d.cut, s)
+// cut says what of the figures is missing.
+func (d *drawing) cut() (cut []string) {
+	if d.bad {
+		cut = append(cut, "A chart could not be drawn; the tables have its numbers.")
 	}
+	if d.full {
+		cut = append(cut, "Some charts were left out to keep the page small; the tables have their numbers.")
+	}
+	return cut
 }
 
-// draw draws all figures of the page, in its order.
-func (p *page) draw(d drawing) {
-	p.Verdict.Charts = d.draw(p.Verdict.Charts)
-	p.Gains = d.draw(p.Gains)
+// figures are the page's, in its order.
+func (p *page) figures() []*[]figure {
+	all := []*[]figure{&p.Verdict.Charts, &p.Gains}
 	if p.Scaling != nil {
-		p.Scaling.Charts = d.draw(p.Scaling.Charts)
+		all = append(all, &p.Scaling.Charts)
 	}
 	for i := range p.Workloads {
 		w := &p.Workloads[i]
-		w.Curves = d.draw(w.Curves)
+		all = append(all, &w.Curves)
 		for k := range w.Panels {
-			w.Panels[k].Charts = d.draw(w.Panels[k].Charts)
-			w.Panels[k].Folded = d.draw(w.Panels[k].Folded)
+			all = append(all, &w.Panels[k].Charts, &w.Panels[k].Folded)
 		}
 	}
-	p.Cut = d.cut
+	return all
 }

@@ -10,18 +10,6 @@ import (
 	"switchyard/report/page/internal/chart"
 )
 
-// What is left out is said once, however often it happens, and in the order in
-// which it did.
-func TestCutOnce(t *testing.T) {
-	var d drawing
-	for _, s := range []string{"one", "two", "one", "two", "three"} {
-		d.cutOnce(s)
-	}
-	if got := fmt.Sprint(d.cut); got != "[one two three]" {
-		t.Error(got)
-	}
-}
-
 // Charts are drawn as long as those before have left room; then, and where one
 // cannot be drawn, the page says so once, and the tables have the numbers. What
 // has nothing to show is no chart.
@@ -32,13 +20,13 @@ func TestChartsUntilTheRoomIsUsed(t *testing.T) {
 	bad.Chart.X.Log, bad.Chart.Dashed = true, []chart.Point{{}}
 	d := drawing{room: 1}
 	drawn := d.draw([]figure{good})
-	if len(drawn) != 1 || drawn[0].Title != "t" || drawn[0].Hint != "h" || !strings.HasPrefix(string(drawn[0].SVG), "<svg") || d.used != len(drawn[0].SVG) || len(d.cut) != 0 {
-		t.Fatalf("the first chart: %d, %d bytes, cut %q", len(drawn), d.used, d.cut)
+	if len(drawn) != 1 || drawn[0].Title != "t" || drawn[0].Hint != "h" || !strings.HasPrefix(string(drawn[0].SVG), "<svg") || d.used != len(drawn[0].SVG) || len(d.cut()) != 0 {
+		t.Fatalf("the first chart: %d, %d bytes, cut %q", len(drawn), d.used, d.cut())
 	}
 	size := len(drawn[0].SVG)
 	for range 2 {
-		if drawn := d.draw([]figure{good, good}); len(drawn) != 0 || len(d.cut) != 1 || !strings.Contains(d.cut[0], "left out") || d.used != size {
-			t.Errorf("%d charts beyond the room, cut %q", len(drawn), d.cut)
+		if drawn := d.draw([]figure{good, good}); len(drawn) != 0 || len(d.cut()) != 1 || !strings.Contains(d.cut()[0], "left out") || d.used != size {
+			t.Errorf("%d charts beyond the room, cut %q", len(drawn), d.cut())
 		}
 	}
 	d = drawing{room: size} // at the limit, not beyond it, there is room
@@ -48,13 +36,17 @@ func TestChartsUntilTheRoomIsUsed(t *testing.T) {
 	d = drawing{room: 1e6}
 	for range 2 {
 		drawn := d.draw([]figure{bad, good, bad})
-		if len(drawn) != 1 || drawn[0].Chart.Label != "good" || len(d.cut) != 1 || !strings.Contains(d.cut[0], "could not be drawn") {
-			t.Errorf("beside charts that cannot be drawn: %d, cut %q", len(drawn), d.cut)
+		if len(drawn) != 1 || drawn[0].Chart.Label != "good" || len(d.cut()) != 1 || !strings.Contains(d.cut()[0], "could not be drawn") {
+			t.Errorf("beside charts that cannot be drawn: %d, cut %q", len(drawn), d.cut())
 		}
 	}
+	d.room = 0
+	if drawn := d.draw([]figure{good}); len(drawn) != 0 || len(d.cut()) != 2 || d.cut()[0] == d.cut()[1] {
+		t.Errorf("beside both: %d, cut %q", len(drawn), d.cut())
+	}
 	d = drawing{room: 1e6}
-	if drawn := d.draw([]figure{{}, good, {}}); len(drawn) != 1 || len(d.cut) != 0 {
-		t.Errorf("beside charts of nothing: %d, cut %q", len(drawn), d.cut)
+	if drawn := d.draw([]figure{{}, good, {}}); len(drawn) != 1 || len(d.cut()) != 0 {
+		t.Errorf("beside charts of nothing: %d, cut %q", len(drawn), d.cut())
 	}
 }
 
@@ -65,16 +57,19 @@ func TestMarksOfRows(t *testing.T) {
 		fmt.Fprintf(&text, "BenchmarkX/model=a-2 10 %d ops/s\n", rate)
 	}
 	run := analysis.Of(read(t, text.String()))
-	b := newBuilder(run)
+	b := builderOf(run)
 	rows := b.rows(run.Cases()[0])
-	dots := throughputChart(run.Cases()[0], rows).Chart.Rows
-	if len(dots) != 1 || dots[0].Note != "104/s  ★" || !dots[0].Best || !strings.HasSuffix(dots[0].Title, ", n = 9") {
-		t.Fatalf("rows %+v", dots)
-	}
 	d := drawing{room: 1e6}
-	boxes := d.draw([]figure{spreadChart(run.Cases()[0], rows)})
-	if len(boxes) != 1 || !strings.Contains(string(boxes[0].SVG), "1 out</text>") || strings.Count(string(boxes[0].SVG), `class="l i-panel"`) != 1 {
-		t.Errorf("%+v", boxes)
+	drawn := d.draw([]figure{throughputChart(run.Cases()[0], rows), spreadChart(run.Cases()[0], rows)})
+	if len(drawn) != 2 || len(rows) != 1 || !rows[0].Best {
+		t.Fatalf("%d charts of rows %+v", len(drawn), rows)
+	}
+	dots, boxes := string(drawn[0].SVG), string(drawn[1].SVG)
+	if !strings.Contains(dots, ">104/s  ★</text>") || !strings.Contains(dots, ", n = 9</title>") {
+		t.Error(dots)
+	}
+	if !strings.Contains(boxes, "1 out</text>") || strings.Count(boxes, `class="l i-panel"`) != 1 {
+		t.Error(boxes)
 	}
 }
 
@@ -89,7 +84,7 @@ func TestLongNamesInCharts(t *testing.T) {
 		}
 	}
 	run := analysis.Of(read(t, text.String()))
-	b := newBuilder(run)
+	b := builderOf(run)
 	b.plan(0)
 	d := drawing{room: 1e6}
 	charts := d.draw(append(b.panel(run.Cases()[0], true).Charts, b.curveCharts(run.Workloads[0])...))

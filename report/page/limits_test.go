@@ -21,7 +21,7 @@ func TestListsAtTheirLimits(t *testing.T) {
 	}
 	run := analysis.Of(read(t, text.String()))
 	w := run.Workloads[0]
-	b := newBuilder(run)
+	b := builderOf(run)
 	for n, want := range map[int]string{60: "", 61: "1 further cells; the file has them", 62: "2 further cells; the file has them"} {
 		b.first[w] = w.Cases[:n]
 		all := b.missing(w)
@@ -32,7 +32,7 @@ func TestListsAtTheirLimits(t *testing.T) {
 	all := w.Cases
 	for n, want := range map[int]string{8: "n=7: ", 9: "and 1 more; the table has all.", 10: "and 2 more; the table has all."} {
 		w.Cases = all[:n]
-		b := newBuilder(analysis.Of(run.Run))
+		b := builderOf(analysis.Of(run.Run))
 		got := b.workload(w).Takeaway
 		if last := got[len(got)-1]; len(got) != min(n, 9) || !strings.HasPrefix(last, want) {
 			t.Errorf("%d groups: %q", n, got)
@@ -72,7 +72,7 @@ BenchmarkX/n=3/model=a-2 1 5 ns/op
 --- SKIP: BenchmarkX/n=2/model=d-2
     slow
 `))
-	b := newBuilder(run)
+	b := builderOf(run)
 	b.plan(0)
 	row := b.matrix(analysis.Throughput).Rows[0]
 	for i, want := range []string{"1 of 3 failed; failed: n=2: late", "2 of 3 failed; failed: n=1: first", "failed; failed: all", "; not measured: slow"} {
@@ -103,7 +103,7 @@ func TestIntervalOfRatio(t *testing.T) {
 	} {
 		var e analysis.Entry
 		e.Versus.A, e.Versus.Lo, e.Versus.Hi = "m", tt.lo, tt.hi
-		if got := versusCell(&e, analysis.Summary{}).Text; got != tt.want {
+		if got := versusCell(&e, analysis.Summary{}).Text(); got != tt.want {
 			t.Errorf("%v to %v: %q, want %q", tt.lo, tt.hi, got, tt.want)
 		}
 		e.Relation = analysis.Best
@@ -125,7 +125,7 @@ func TestPlan(t *testing.T) {
 				}
 			}
 		}
-		b := newBuilder(analysis.Of(read(t, text.String())))
+		b := builderOf(analysis.Of(read(t, text.String())))
 		b.plan(0)
 		return b
 	}
@@ -173,7 +173,7 @@ func TestAnchors(t *testing.T) {
 		}
 	}
 	run := analysis.Of(read(t, "BenchmarkX/a.b-2 1 5 ns/op\nBenchmarkX/a_b-2 1 5 ns/op\nBenchmarkX/a:b-2 1 5 ns/op\n--- FAIL: BenchmarkX/c-2\n    no\n"))
-	b := newBuilder(run)
+	b := builderOf(run)
 	w := run.Workloads[0]
 	b.plan(0)
 	var got []string
@@ -189,7 +189,7 @@ func TestAnchors(t *testing.T) {
 	for i := range maxWorkloads + 1 {
 		fmt.Fprintf(&many, "BenchmarkX%d/n=1-2 1 5 ns/op\n", i)
 	}
-	b = newBuilder(analysis.Of(read(t, many.String())))
+	b = builderOf(analysis.Of(read(t, many.String())))
 	b.plan(0)
 	if last := b.run.Workloads[maxWorkloads]; b.anchor[last] != "workloads" || b.anchor[last.Cases[0]] != "workloads" {
 		t.Error("an anchor that is not on the page")
@@ -204,7 +204,7 @@ func TestEmbeddedData(t *testing.T) {
 	for i := range 900 {
 		fmt.Fprintf(&text, "BenchmarkM/n=%d%s-2 1 NaN ns/op +Inf a -Inf b 1.5 c\n", i, name)
 	}
-	b := newBuilder(analysis.Of(read(t, text.String())))
+	b := builderOf(analysis.Of(read(t, text.String())))
 	js, cut := b.data()
 	var d dataRun
 	if err := json.Unmarshal([]byte(js), &d); err != nil {
@@ -221,7 +221,7 @@ func TestEmbeddedData(t *testing.T) {
 		t.Errorf("estimated %d bytes", est)
 	}
 	for n, want := range map[int]string{10: "", 25000: "1 cell, to keep the page small; bench.txt has them"} {
-		b := newBuilder(analysis.Of(read(t, strings.Repeat("BenchmarkX-2 1 5 ns/op\n", n))))
+		b := builderOf(analysis.Of(read(t, strings.Repeat("BenchmarkX-2 1 5 ns/op\n", n))))
 		var d dataRun
 		js, cut := b.data()
 		if err := json.Unmarshal([]byte(js), &d); err != nil || cut != (want != "") || d.LeftOut != want {
@@ -240,7 +240,7 @@ func TestChartSums(t *testing.T) {
 	for _, test := range []struct {
 		n, most int
 		want    string
-	}{{0, 2, "[]"}, {2, 2, "[{0 0 0 0} {1 1 0 0}]"}, {3, 2, "[{0 0 0 0} {2 2 0 0}]"}, {4, 2, "[{0 0 0 0} {2 2 0 0}]"}, {5, 2, "[{0 0 0 0} {3 3 0 0}]"}} {
+	}{{0, 2, "[]"}, {2, 2, "[{1 0 0 0} {2 1 0 0}]"}, {3, 2, "[{1 0 0 0} {3 2 0 0}]"}, {4, 2, "[{1 0 0 0} {3 2 0 0}]"}, {5, 2, "[{1 0 0 0} {4 3 0 0}]"}} {
 		values := make([]float64, test.n)
 		for i := range values {
 			values[i] = float64(i)
@@ -248,14 +248,6 @@ func TestChartSums(t *testing.T) {
 		if got := fmt.Sprint(thinTo(values, test.most)); got != test.want {
 			t.Errorf("%d to %d: %s, want %s", test.n, test.most, got, test.want)
 		}
-	}
-	for v, want := range map[float64]float64{100: 0, 150: 0.5, 200: 1, 201: 1, 50: -0.5, 49: -0.5, 75: -0.25} {
-		if got := deviation(v, 100); got != want {
-			t.Errorf("deviation(%v) = %v, want %v", v, got, want)
-		}
-	}
-	if deviation(math.NaN(), 1) != -0.5 {
-		t.Error("no number lies inside")
 	}
 	qs := []results.Quantile{{P: 50, NS: 1500}, {P: 99, NS: 2e6}}
 	if got := quantileText(qs, 50) + quantileText(qs, 99) + quantileText(qs, 90); got != "1.50µs2.00msunknown" {
@@ -275,7 +267,7 @@ func TestCurvesAtTheirLimit(t *testing.T) {
 		}
 	}
 	run := analysis.Of(read(t, text.String()))
-	b := newBuilder(run)
+	b := builderOf(run)
 	if got := b.curveCharts(run.Workloads[0]); len(got) != 6 || got[0].Title != "Throughput by n" || got[1].Title != "Gain over serial" || len(b.gains()) != 0 {
 		t.Errorf("%d charts", len(got))
 	}
@@ -307,7 +299,7 @@ func TestComparisonAtItsLimits(t *testing.T) {
 	}
 	run := read(t, "BenchmarkX-2 1 5 ns/op\n")
 	run.Files = []string{"a b.txt", "latency.hlog"}
-	if got := newBuilder(analysis.Of(run)).page(nil, nil, ""); got.Benchstat != "go tool benchstat 'a b.txt'" || got.Title != "Switchyard" {
+	if got := builderOf(analysis.Of(run)).page(nil, nil, ""); got.Benchstat != "go tool benchstat 'a b.txt'" || got.Title != "Switchyard" {
 		t.Errorf("%s, %s", got.Benchstat, got.Title)
 	}
 }

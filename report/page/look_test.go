@@ -27,7 +27,7 @@ func TestLooksOfModels(t *testing.T) {
 		"BenchmarkX-2 1 5 ns/op\n":                             "s0 m0",
 	} {
 		var got []string
-		for _, m := range newBuilder(analysis.Of(read(t, text))).models {
+		for _, m := range builderOf(analysis.Of(read(t, text))).models {
 			got = append(got, m.Class)
 		}
 		if strings.Join(got, ", ") != want {
@@ -50,7 +50,7 @@ func TestLooksDiffer(t *testing.T) {
 	for i := range 21 {
 		fmt.Fprintf(&text, "BenchmarkX/model=m%d-2 1 5 ns/op\n", i)
 	}
-	models := newBuilder(analysis.Of(read(t, text.String()))).models
+	models := builderOf(analysis.Of(read(t, text.String()))).models
 	if len(models) != 24 {
 		t.Fatalf("%d models", len(models))
 	}

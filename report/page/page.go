@@ -71,7 +71,8 @@ func Render(w io.Writer, a *analysis.Analysis, opt Options) error {
 	if opt.Baseline != nil {
 		against = analysis.Compare(opt.Baseline, a.Run)
 	}
-	b := newBuilder(a)
+	models := modelsOf(a)
+	b := newBuilder(a, models)
 	p := b.page(against, advice.Tables(a), opt.Version)
 	var html bytes.Buffer
 	if err := template.Must(pageTmpl.Clone()).Funcs(b.funcs()).Execute(&html, p); err != nil {

@@ -39,7 +39,7 @@ func TestPrintedCommands(t *testing.T) {
 	if got := reporttest.ShellWords(t, strings.TrimSpace(files)); !ok || len(got) != 2 || got[0] != name || got[1] != filepath.Join(dir, "page.html") {
 		t.Errorf("files %q", got)
 	}
-	p := newBuilder(analysis.Of(run)).page(nil, nil, "")
+	p := builderOf(analysis.Of(run)).page(nil, nil, "")
 	if got := reporttest.ShellWords(t, p.Benchstat); fmt.Sprint(got) != "[go tool benchstat -col /model it's old.txt]" {
 		t.Errorf("benchstat: %q", got)
 	}
@@ -61,7 +61,7 @@ func TestPrintedCommands(t *testing.T) {
 	if got := whole(strings.Repeat("x", 4000)); len(got) != 4000 {
 		t.Errorf("a long command is cut to %d", len(got))
 	}
-	if foreign := newBuilder(analysis.Of(read(t, "BenchmarkX-2 1 5 ns/op\n"))).page(nil, nil, ""); foreign.Benchstat != "" {
+	if foreign := builderOf(analysis.Of(read(t, "BenchmarkX-2 1 5 ns/op\n"))).page(nil, nil, ""); foreign.Benchstat != "" {
 		t.Errorf("a command about no file: %s", foreign.Benchstat)
 	}
 }

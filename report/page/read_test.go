@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"switchyard/report/analysis"
 	"switchyard/report/results"
 )
 
@@ -15,3 +16,5 @@ func read(t testing.TB, text string) *results.Run {
 	}
 	return run
 }
+
+func builderOf(run *analysis.Analysis) *builder { return newBuilder(run, modelsOf(run)) }

@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"switchyard/bench/benchlog"
@@ -19,11 +20,31 @@ type pageTable struct {
 	Rows    []tableRow
 }
 
-// A tableCell is one number with the value it sorts by.
-type tableCell struct{ Text, Value, Title string }
+// A tableCell is one number, by which it sorts; NaN is none. It is shown in its
+// unit, unless it has a text.
+type tableCell struct {
+	Value             float64
+	Unit, text, Title string
+}
+
+// Text is what is shown of the cell.
+func (c tableCell) Text() string {
+	if c.text == "" && c.Unit != "" {
+		return format.Value(c.Value, c.Unit)
+	}
+	return c.text
+}
+
+// Sort is what the page's script sorts the cell by.
+func (c tableCell) Sort() string {
+	if c == (tableCell{}) {
+		return ""
+	}
+	return number(c.Value)
+}
 
 // Long reports whether the text is one to be broken into lines.
-func (c tableCell) Long() bool { return len([]rune(c.Text)) > 17 }
+func (c tableCell) Long() bool { return len([]rune(c.Text())) > 17 }
 
 type tableRow struct {
 	Case, CaseID string
@@ -45,16 +66,16 @@ type column struct {
 var measures = []column{
 	{name: "n", rank: true, cell: countCell},
 	{name: "throughput", rank: true, cell: func(_ *analysis.Entry, s analysis.Summary) tableCell {
-		return tableCell{format.Rate(s.Center), number(s.Center), fmt.Sprintf("median of %d: %.6g ops/s", s.N, s.Center)}
+		return tableCell{Value: s.Center, Unit: analysis.Throughput.Unit, Title: fmt.Sprintf("median of %d: %.6g ops/s", s.N, s.Center)}
 	}},
 	{name: "95 % interval", rank: true, cell: func(_ *analysis.Entry, s analysis.Summary) tableCell {
 		if !s.Bounded() {
-			return tableCell{Text: fmt.Sprintf("needs %d results", benchlog.MinResults)}
+			return words(math.NaN(), fmt.Sprintf("needs %d results", benchlog.MinResults), "")
 		}
-		return tableCell{strings.TrimSuffix(format.Rate(s.Lo), "/s") + " – " + format.Rate(s.Hi), number(s.HalfWidth()), "±" + format.Percent(s.HalfWidth())}
+		return words(s.HalfWidth(), strings.TrimSuffix(format.Rate(s.Lo), "/s")+" – "+format.Rate(s.Hi), "±"+format.Percent(s.HalfWidth()))
 	}},
 	{name: "of best", rank: true, cell: func(e *analysis.Entry, _ analysis.Summary) tableCell {
-		return tableCell{format.Ratio(e.Ratio), number(e.Ratio), ""}
+		return words(e.Ratio, format.Ratio(e.Ratio), "")
 	}},
 	{name: "its interval", rank: true, cell: versusCell},
 	{name: "verdict", rank: true, cell: verdictCell},
@@ -73,11 +94,16 @@ var resources = []column{
 	{name: "kernel cache misses/op", unit: "kernel-cache-misses/op"},
 }
 
+// words are a cell that is shown by a text.
+func words(value float64, text, title string) tableCell {
+	return tableCell{Value: value, text: text, Title: title}
+}
+
 func countCell(_ *analysis.Entry, s analysis.Summary) tableCell {
-	t := tableCell{Text: fmt.Sprint(s.N), Value: fmt.Sprint(s.N)}
+	t := words(float64(s.N), fmt.Sprint(s.N), "")
 	if out := s.Mild + s.Extreme; out > 0 {
 		t.Title = fmt.Sprintf("%s beyond 1.5 interquartile ranges, %d of them beyond 3", format.Count(out, "outlier"), s.Extreme)
-		t.Text += fmt.Sprintf(" (%d out)", out)
+		t.text += fmt.Sprintf(" (%d out)", out)
 	}
 	return t
 }
@@ -87,34 +113,34 @@ func versusCell(e *analysis.Entry, _ analysis.Summary) tableCell {
 		return tableCell{}
 	}
 	if !format.Finite(e.Versus.Lo) || !format.Finite(e.Versus.Hi) || e.Versus.Lo <= 0 {
-		return tableCell{"unbounded", "", "too few results"}
+		return words(math.NaN(), "unbounded", "too few results")
 	}
-	return tableCell{format.RatioDigits(e.Versus.Lo) + " – " + format.RatioDigits(e.Versus.Hi), number(e.Versus.Lo), "95 % interval of the ratio"}
+	return words(e.Versus.Lo, format.RatioDigits(e.Versus.Lo)+" – "+format.RatioDigits(e.Versus.Hi), "95 % interval of the ratio")
 }
 
 func verdictCell(e *analysis.Entry, _ analysis.Summary) tableCell {
 	switch {
 	case e.Relation == analysis.Best:
-		return tableCell{"best", "0", ""}
+		return words(0, "best", "")
 	case e.Relation == analysis.Unranked:
-		return tableCell{"baseline", "4", "not in the competition; compared with the best on its own"}
+		return words(4, "baseline", "not in the competition; compared with the best on its own")
 	case e.Relation == analysis.Unknown && format.Finite(e.Versus.Detectable):
-		return tableCell{"undecided, could detect " + format.Percent(e.Versus.Detectable), "3", "neither a difference that matters nor its absence is shown"}
+		return words(3, "undecided, could detect "+format.Percent(e.Versus.Detectable), "neither a difference that matters nor its absence is shown")
 	case e.Relation == analysis.Unknown:
-		return tableCell{"undecided, too few results", "3", "no difference could have been shown, however large"}
+		return words(3, "undecided, too few results", "no difference could have been shown, however large")
 	case e.Relation == analysis.Tied:
-		return tableCell{"within " + format.Percent(analysis.Practical), "1", "the whole interval of the ratio is that near to the best"}
+		return words(1, "within "+format.Percent(analysis.Practical), "the whole interval of the ratio is that near to the best")
 	}
-	return tableCell{"slower", "2", ""}
+	return words(2, "slower", "")
 }
 
 func spreadCell(_ *analysis.Entry, s analysis.Summary) tableCell {
 	if !format.Finite(s.Spread()) {
 		return tableCell{}
 	}
-	t := tableCell{format.Percent(s.Spread()), number(s.Spread()), "interquartile range of throughput, as a share of the median"}
+	t := words(s.Spread(), format.Percent(s.Spread()), "interquartile range of throughput, as a share of the median")
 	if s.Processes > 0 {
-		t.Text += fmt.Sprintf("; processes ±%s, sessions ±%s", format.Percent(s.Processes), format.Percent(s.Sessions))
+		t.text += fmt.Sprintf("; processes ±%s, sessions ±%s", format.Percent(s.Processes), format.Percent(s.Sessions))
 		t.Title += "; standard deviations between processes of a session, and between sessions"
 	}
 	return t
@@ -125,7 +151,7 @@ func (b *builder) table(w *results.Workload, title string, columns []column) pag
 	out := pageTable{Title: title + " of " + format.Clean(w.Name), Cases: len(b.first[w]) > 1}
 	used := make([]bool, len(columns))
 	for _, c := range b.first[w] {
-		r := b.run.ByCase[c][analysis.Judging(w)]
+		r := b.run.Judged[c]
 		for i, m := range b.run.Models {
 			cell := c.Cells[m]
 			if !cell.Usable() {
@@ -143,11 +169,11 @@ func (b *builder) table(w *results.Workload, title string, columns []column) pag
 			for k, col := range columns {
 				var t tableCell
 				if s := b.run.Sums[cell][col.unit]; s.N > 0 {
-					t = tableCell{format.Value(s.Center, col.unit), number(s.Center), ""}
+					t = tableCell{Value: s.Center, Unit: col.unit}
 				} else if col.cell != nil && (!col.rank || e.Relation != analysis.Absent && !w.Info.ByLatency()) {
 					t = col.cell(e, rate)
 				}
-				used[k] = used[k] || t.Text != ""
+				used[k] = used[k] || t != (tableCell{})
 				row.Cells = append(row.Cells, t)
 			}
 			out.Rows = append(out.Rows, row)

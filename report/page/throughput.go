@@ -3,6 +3,8 @@ package page
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 
 	"switchyard/bench/benchlog"
@@ -12,35 +14,27 @@ import (
 	"switchyard/report/results"
 )
 
-// A chartRow is one model's throughput in a case.
-type chartRow struct {
-	model  chart.Model
-	sum    analysis.Summary
-	values []float64
-	note   string // at the right
-	best   bool
-}
-
-// rows collects a case's models with numbers, best first.
-func (b *builder) rows(c *results.Case) []chartRow {
-	r := b.run.ByCase[c][analysis.Throughput]
-	var rows []chartRow
-	for i := range r.Entries {
-		e := &r.Entries[i]
+// rows are a case's models with numbers, the fastest first.
+func (b *builder) rows(c *results.Case) (rows []chart.Row) {
+	for i, e := range b.run.ByCase[c][analysis.Throughput].Entries {
 		if len(e.Sample) == 0 {
 			continue
 		}
 		s := b.run.Sums[c.Cells[e.Model]][analysis.Throughput.Unit]
-		mark := map[analysis.Relation]string{analysis.Best: "★", analysis.Tied: "≈ " + format.Ratio(e.Ratio), analysis.Unknown: "? " + format.Ratio(e.Ratio)}[e.Relation]
-		if mark == "" {
-			mark = format.Ratio(e.Ratio)
+		row := chart.Row{
+			Model: b.models[i].Model, Best: e.Relation.Good(), Mark: marks[e.Relation].Mark,
+			N: s.N, Center: s.Center, None: fmt.Sprintf("needs %d results", benchlog.MinResults),
+			Q1: s.Q1, Q3: s.Q3, Results: e.Sample.Values(), Outliers: s.Mild + s.Extreme,
 		}
-		rows = append(rows, chartRow{
-			model: b.models[i].Model, sum: s, values: e.Sample.Values(),
-			note: format.Rate(s.Center) + "  " + mark, best: e.Relation.Good(),
-		})
+		if e.Relation != analysis.Best {
+			row.Ratio = e.Ratio
+		}
+		if s.Bounded() {
+			row.Lo, row.Hi = s.Lo, s.Hi
+		}
+		rows = append(rows, row)
 	}
-	slices.SortStableFunc(rows, func(x, y chartRow) int { return cmp.Compare(y.sum.Center, x.sum.Center) })
+	slices.SortStableFunc(rows, func(x, y chart.Row) int { return cmp.Compare(y.Center, x.Center) })
 	return rows
 }
 
@@ -50,28 +44,85 @@ const wide = 6
 
 // throughputChart is a dot with its interval per model. The axis is
 // logarithmic where models are far apart, else it begins at zero.
-func throughputChart(c *results.Case, rows []chartRow) figure {
+func throughputChart(c *results.Case, rows []chart.Row) figure {
 	f := figure{Title: "Throughput", Hint: "Further right is better; bars are 95 % intervals of the median."}
 	f.Chart = chart.Chart{
-		Label: "Throughput of " + c.Title() + " by model",
-		X:     chart.Axis{Write: func(v float64) string { return format.Tick(v, analysis.Throughput.Unit) }},
+		Label: "Throughput of " + c.Title() + " by model", Rows: rows,
+		X: chart.Axis{Write: func(v float64) string { return format.Tick(v, analysis.Throughput.Unit) }},
 	}
-	var all []float64
+	least, most := math.Inf(1), math.Inf(-1)
 	for _, r := range rows {
-		s := r.sum
-		row := chart.Row{Model: r.model, Note: r.note, Best: r.best, At: s.Center}
-		bounds := fmt.Sprintf("no interval: needs %d results", benchlog.MinResults)
-		if all = append(all, s.Center); s.Bounded() {
-			bounds = fmt.Sprintf("95 %% interval %s to %s", format.Rate(s.Lo), format.Rate(s.Hi))
-			row.Lo, row.Hi = s.Lo, s.Hi
-			all = append(all, s.Lo, s.Hi)
+		least, most = min(least, r.Center), max(most, r.Center, r.Hi)
+		if r.Hi != 0 {
+			least = min(least, r.Lo)
 		}
-		row.Title = fmt.Sprintf("%s: %s, %s, n = %d", r.model.Name, format.Rate(s.Center), bounds, s.N)
-		f.Chart.Rows = append(f.Chart.Rows, row)
 	}
-	if len(all) > 0 && slices.Max(all)/slices.Min(all) > wide {
+	if most/least > wide {
 		f.Chart.X.Log = true
 		f.Hint = "Further right is better, logarithmic; bars are 95 % intervals of the median."
 	}
 	return f
+}
+
+// spreadChart shows every result as its deviation from the model's own
+// median, so that a slow model's noise is as visible as a fast one's.
+func spreadChart(c *results.Case, rows []chart.Row) figure {
+	return figure{
+		Title: "Run-to-run spread", Hint: "Each result against its model’s median; box: the middle half, rings: outliers. Narrow is trustworthy.",
+		Chart: chart.Chart{
+			Label: "Spread of results of " + c.Title() + " by model", X: chart.Axis{Deviations: true},
+			Rows: slices.DeleteFunc(slices.Clone(rows), func(r chart.Row) bool { return r.N < 2 }),
+		},
+	}
+}
+
+// The most results of a model in their order, and those drawn one by one.
+const (
+	maxInOrder = 160
+	maxDots    = 60
+)
+
+// progressChart shows results in run order, each against its model's median,
+// with the disturbed blocks shaded.
+func (b *builder) progressChart(c *results.Case) figure {
+	f := figure{Title: "Progression by run order", Hint: "Each result against its model’s median; a slope or a step is the machine’s doing. Shaded: disturbed blocks."}
+	f.Chart = chart.Chart{Label: "Results of " + c.Title() + " in run order", Y: chart.Axis{Deviations: true}}
+	longest := 0
+	rank := b.run.ByCase[c][analysis.Throughput]
+	shaded := map[float64]bool{}
+	for i, m := range b.run.Models {
+		values := rank.Entries[i].Sample.Values()
+		if len(values) < 2 {
+			continue
+		}
+		l := chart.Line{
+			Model: b.models[i].Model, Best: rank.Entries[i].Relation == analysis.Best, Dots: len(values) <= maxDots,
+			Points: thinTo(values, maxInOrder), Median: rank.Entries[i].Center,
+		}
+		for k, r := range c.Cells[m].Results {
+			if r.Block >= 0 && r.Block < len(b.run.Blocks) && b.run.Blocks[r.Block].Disturbed {
+				shaded[float64(k+1)] = true
+			}
+		}
+		longest = max(longest, len(values))
+		f.Chart.Lines = append(f.Chart.Lines, l)
+	}
+	f.Chart.Shaded = slices.Sorted(maps.Keys(shaded))
+	f.Chart.X = chart.Axis{Min: 1, Max: float64(longest), Margin: .4, Label: "result, in run order", Write: func(v float64) string {
+		if v != math.Trunc(v) {
+			return ""
+		}
+		return fmt.Sprintf("%.0f", v)
+	}}
+	return f
+}
+
+// thinTo keeps at most n values, with their places from one on.
+func thinTo(values []float64, n int) []chart.Point {
+	step := max(1, (len(values)+n-1)/n)
+	var out []chart.Point
+	for i := 0; i < len(values); i += step {
+		out = append(out, chart.Point{X: float64(i + 1), Y: values[i]})
+	}
+	return out
 }

@@ -27,14 +27,14 @@ func TestOpenLoopSection(t *testing.T) {
 		}
 	}
 	run := read(t, text)
-	b := newBuilder(analysis.Of(run))
+	b := builderOf(analysis.Of(run))
 	b.plan(0)
 	w := b.workload(run.Workloads[0])
 	want := "[a keeps a p99 of 1ms up to 4000 requests a second, the most that were asked. b keeps a p99 of 1ms up to 2000 requests a second, and no longer at 4000.]"
 	if got := fmt.Sprint(w.Takeaway); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	if i := slices.Index(w.Tables[0].Columns, "lag p99"); i < 0 || w.Tables[0].Rows[0].Cells[i].Text != "1.50µs" {
+	if i := slices.Index(w.Tables[0].Columns, "lag p99"); i < 0 || w.Tables[0].Rows[0].Cells[i].Text() != "1.50µs" {
 		t.Errorf("no lag of the generator in %+v", w.Tables[0])
 	}
 	if row := w.Tables[0].Rows[0]; row.Spoken == "not measured" || strings.Contains(fmt.Sprint(w.Tables[0].Columns), "throughput") {
@@ -62,7 +62,7 @@ func TestPacedSection(t *testing.T) {
 		}
 	}
 	run := read(t, text)
-	b := newBuilder(analysis.Of(run))
+	b := builderOf(analysis.Of(run))
 	b.plan(0)
 	w := b.workload(run.Workloads[0])
 	if got, want := fmt.Sprint(w.Takeaway), "[In all cases a is best by p99 latency, 2.00× to 4.00× the next.]"; got != want {
@@ -75,7 +75,7 @@ func TestPacedSection(t *testing.T) {
 	if columns := fmt.Sprint(w.Tables[0].Columns); strings.Contains(columns, "throughput") {
 		t.Errorf("the columns %s", columns)
 	}
-	if i := slices.Index(w.Tables[0].Columns, "turnaround"); i < 0 || w.Tables[0].Rows[0].Cells[i].Text != "7.00ms" {
+	if i := slices.Index(w.Tables[0].Columns, "turnaround"); i < 0 || w.Tables[0].Rows[0].Cells[i].Text() != "7.00ms" {
 		t.Errorf("no turnaround in %+v", w.Tables[0])
 	}
 	titles := ""

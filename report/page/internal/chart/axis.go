@@ -36,7 +36,7 @@ func (a Axis) covering(values []float64) (_ Axis, ok bool) {
 	values = append(values, a.Covers...)
 	switch {
 	case a.Max > a.Min:
-		if a.Ticks == nil {
+		if a.Ticks = labelled(a.Ticks); a.Ticks == nil {
 			a.Ticks = linearTicks(a.Min, a.Max, a.Write)
 		}
 		a.Min, a.Max = a.Min-a.Margin, a.Max+a.Margin

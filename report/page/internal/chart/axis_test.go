@@ -174,3 +174,15 @@ func TestReachOfAxes(t *testing.T) {
 		}
 	}
 }
+
+// A result is drawn at its deviation from the median, and far ones at the edge.
+func TestDeviation(t *testing.T) {
+	for v, want := range map[float64]float64{100: 0, 150: 0.5, 200: 1, 201: 1, 50: -0.5, 49: -0.5, 75: -0.25} {
+		if got := deviation(v, 100); got != want {
+			t.Errorf("deviation(%v) = %v, want %v", v, got, want)
+		}
+	}
+	if deviation(math.NaN(), 1) != -0.5 {
+		t.Error("no number lies inside")
+	}
+}

@@ -52,10 +52,10 @@ const (
 	nameRoom = 18  // characters of a model's name; the titles have all
 )
 
-// Draw returns the chart as an SVG element, or "" where its axes can show
+// SVG returns the chart as an SVG element, or "" where its axes can show
 // nothing of it. gonum panics at values it cannot place; our scales keep them
 // away, and should one slip through that is an error.
-func (c *Chart) Draw() (svg template.HTML, err error) {
+func (c *Chart) SVG() (svg template.HTML, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("report: chart %q: %v", c.Label, r)
@@ -68,9 +68,9 @@ func (c *Chart) Draw() (svg template.HTML, err error) {
 	if p == nil {
 		return "", nil
 	}
-	canvas := newSVG(chartWidth, c.height())
+	canvas := newSVG(chartWidth, c.height(), class, c.Label)
 	p.Draw(draw.Crop(draw.New(canvas), 2, -8, 2, -8))
-	return canvas.markup(class, c.Label), nil
+	return canvas.markup(), nil
 }
 
 func (c *Chart) height() vg.Length {

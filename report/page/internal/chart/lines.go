@@ -3,6 +3,7 @@ package chart
 import (
 	"cmp"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -18,8 +19,9 @@ type Line struct {
 	Title  string // shown where the pointer is; "" is the model's name
 	Best   bool
 	Points []Point
-	Bars   bool // draw the intervals
-	Dots   bool // a marker at every point, else at some
+	Median float64 // that they are set against, where Y is of deviations
+	Bars   bool    // draw the intervals
+	Dots   bool    // a marker at every point, else at some
 }
 
 // class is what the style sheet knows the line by.
@@ -37,7 +39,15 @@ func (l Line) class() string {
 // best lies on top, with names at their ends; nil if nothing can be shown.
 func (c *Chart) plotLines() *plot.Plot {
 	var xs, ys []float64
-	for _, l := range c.Lines {
+	lines := slices.Clone(c.Lines)
+	for i := range lines {
+		l := &lines[i]
+		if c.Y.Deviations {
+			l.Points = slices.Clone(l.Points)
+			for k := range l.Points {
+				l.Points[k].Y = deviation(l.Points[k].Y, l.Median)
+			}
+		}
 		for _, p := range l.Points {
 			xs, ys = append(xs, p.X), append(ys, p.Y)
 			if p.Hi != 0 {
@@ -47,26 +57,26 @@ func (c *Chart) plotLines() *plot.Plot {
 	}
 	x, ok := c.X.covering(xs)
 	y, ok2 := c.Y.covering(ys)
-	if len(c.Lines) == 0 || !ok || !ok2 {
+	if len(lines) == 0 || !ok || !ok2 {
 		return nil
 	}
 	p := newPlot(x, y)
 	if c.Unnamed {
 		p.Add(grid(true, true))
-		for _, l := range c.Lines {
+		for _, l := range lines {
 			p.Add(drawLine(l))
 		}
 		return p
 	}
 	p.Add(grid(false, true), plotFunc(c.under))
 	for _, best := range []bool{false, true} {
-		for _, l := range c.Lines {
+		for _, l := range lines {
 			if l.Best == best {
 				p.Add(drawLine(l))
 			}
 		}
 	}
-	p.Add(endLabels(c.Lines))
+	p.Add(endLabels(lines))
 	return p
 }
 

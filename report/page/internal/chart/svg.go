@@ -21,6 +21,8 @@ import (
 // turns vg's upward y axis over itself, so that text needs no transform.
 type svg struct {
 	w, h  float64
+	class string // of the whole drawing
+	label string // for screen readers
 	out   strings.Builder
 	pen   string // looks of the path being written, "" when none is
 	d     pathData
@@ -39,8 +41,8 @@ type svgState struct {
 
 var _ vg.CanvasSizer = (*svg)(nil)
 
-func newSVG(w, h vg.Length) *svg {
-	c := &svg{w: w.Points(), h: h.Points()}
+func newSVG(w, h vg.Length, class, label string) *svg {
+	c := &svg{w: w.Points(), h: h.Points(), class: class, label: label}
 	c.state = svgState{width: 1, m: [6]float64{1, 0, 0, 1, 0, 0}}
 	return c
 }
@@ -95,7 +97,7 @@ func clamp(v, lo, hi float64) float64 {
 	return math.Max(lo, math.Min(hi, v))
 }
 
-func (c *svg) class(base string) string {
+func (c *svg) inked(base string) string {
 	if i, ok := c.state.ink.(ink); ok && i != "" {
 		return base + " " + string(i)
 	}
@@ -128,7 +130,7 @@ func (c *svg) Stroke(p vg.Path) {
 	if c.state.width <= 0 || len(p) == 0 {
 		return
 	}
-	looks := `class="` + c.class("l") + `"`
+	looks := `class="` + c.inked("l") + `"`
 	if w := c.state.width.Points(); w != 1 {
 		looks += ` stroke-width="` + tenth(w) + `"`
 	}
@@ -149,13 +151,13 @@ func (c *svg) Fill(p vg.Path) {
 		return
 	}
 	if at, r, ok := circle(p); ok {
-		d := c.path(fmt.Sprintf(`class="%s" stroke-width="%s"`, c.class("l"), tenth(2*r.Points())))
+		d := c.path(fmt.Sprintf(`class="%s" stroke-width="%s"`, c.inked("l"), tenth(2*r.Points())))
 		d.move(at)
 		c.out.WriteString("h0")
 		d.slanted = false
 		return
 	}
-	c.path(`class="` + c.class("f") + `"`).add(p)
+	c.path(`class="` + c.inked("f") + `"`).add(p)
 }
 
 // circle recognises the path that vg draws a round glyph with.
@@ -173,7 +175,7 @@ func (c *svg) FillString(f font.Face, pt vg.Point, text string) {
 	}
 	c.flush()
 	x, y := c.at(pt)
-	fmt.Fprintf(&c.out, `<text class="%s" x="%s" y="%s"`, c.class("t"), tenth(x), tenth(y))
+	fmt.Fprintf(&c.out, `<text class="%s" x="%s" y="%s"`, c.inked("t"), tenth(x), tenth(y))
 	if size := f.Font.Size.Points(); size != labelSize {
 		fmt.Fprintf(&c.out, ` font-size="%s"`, tenth(size))
 	}
@@ -211,10 +213,10 @@ func (c *svg) close() {
 
 // markup returns the whole drawing as an SVG element. It is one tab stop; role
 // "group" leaves its marks and their titles readable.
-func (c *svg) markup(class, label string) template.HTML {
+func (c *svg) markup() template.HTML {
 	c.flush()
 	return template.HTML(fmt.Sprintf(`<svg class="plot %s" viewBox="0 0 %s %s" role="group" tabindex="0" aria-label="%s">%s</svg>`,
-		class, tenth(c.w), tenth(c.h), html.EscapeString(format.CleanTo(label, 200)), c.out.String()))
+		c.class, tenth(c.w), tenth(c.h), html.EscapeString(format.CleanTo(c.label, 200)), c.out.String()))
 }
 
 // ours finds the canvas under gonum's wrappers: plotters are handed a

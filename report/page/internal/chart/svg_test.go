@@ -22,7 +22,7 @@ func TestTenths(t *testing.T) {
 }
 
 func TestCanvasPaths(t *testing.T) {
-	c := newSVG(100, 50)
+	c := newSVG(100, 50, "x", "a & b")
 	c.SetColor(inkGrid)
 	var p vg.Path
 	p.Move(vg.Point{X: 10, Y: 10})
@@ -38,7 +38,7 @@ func TestCanvasPaths(t *testing.T) {
 	c.Stroke(q) // the same looks: one element
 	c.SetColor(inkMuted)
 	c.Stroke(q)
-	got := string(c.markup("x", "a & b"))
+	got := string(c.markup())
 	want := `<svg class="plot x" viewBox="0 0 100 50" role="group" tabindex="0" aria-label="a &amp; b">` +
 		`<path class="l i-grid" d="M10 40h10v-5l-10 5zm-10 10h5"/><path class="l i-muted" d="M0 50h5"/></svg>`
 	if got != want {
@@ -47,7 +47,7 @@ func TestCanvasPaths(t *testing.T) {
 }
 
 func TestCanvasStateAndTransforms(t *testing.T) {
-	c := newSVG(100, 100)
+	c := newSVG(100, 100, "", "")
 	c.Push()
 	c.Translate(vg.Point{X: 10, Y: 20})
 	c.Scale(2, 3)
@@ -63,13 +63,13 @@ func TestCanvasStateAndTransforms(t *testing.T) {
 		t.Errorf("rotated: %v %v", x, y)
 	}
 	c.Pop() // nothing to pop: no panic
-	if x, y := newSVG(10, 10).at(vg.Point{X: vg.Length(math.NaN()), Y: vg.Length(math.Inf(1))}); !format.Finite(x) || !format.Finite(y) {
+	if x, y := newSVG(10, 10, "", "").at(vg.Point{X: vg.Length(math.NaN()), Y: vg.Length(math.Inf(1))}); !format.Finite(x) || !format.Finite(y) {
 		t.Errorf("what is no number came through: %v %v", x, y)
 	}
 }
 
 func TestCanvasText(t *testing.T) {
-	c := newSVG(100, 100)
+	c := newSVG(100, 100, "", "")
 	c.SetColor(color.Black) // a foreign colour has no class
 	face := plot.DefaultTextHandler.Cache().Lookup(sans, labelSize)
 	c.FillString(face, vg.Point{X: 1, Y: 1}, `<b>&"`)
@@ -83,15 +83,15 @@ func TestCanvasText(t *testing.T) {
 func TestChartPanicIsAnError(t *testing.T) {
 	show := func(float64) string { return "" }
 	c := Chart{Label: "bad", X: Axis{Log: true, Write: show}, Y: Axis{Write: show}, Lines: []Line{{Points: []Point{{X: 1, Y: 1}}}}}
-	if svg, err := c.Draw(); err != nil || svg == "" {
+	if svg, err := c.SVG(); err != nil || svg == "" {
 		t.Errorf("a good one: %q, %v", svg, err)
 	}
 	c.Dashed = []Point{{X: 0}}
-	if svg, err := c.Draw(); err == nil || svg != "" {
+	if svg, err := c.SVG(); err == nil || svg != "" {
 		t.Errorf("what lies beside a logarithmic axis was drawn: %s", svg)
 	}
 	c.Lines = nil
-	if svg, err := c.Draw(); err != nil || svg != "" {
+	if svg, err := c.SVG(); err != nil || svg != "" {
 		t.Errorf("nothing was drawn: %q, %v", svg, err)
 	}
 }
@@ -175,14 +175,14 @@ func TestSVGElements(t *testing.T) {
 		"a group":         {func(c *svg) { c.open(" a b ", `m"`, "<t>"); c.Stroke(line); c.close() }, `<g class="a b" data-model="m&#34;"><title>&lt;t&gt;</title><path class="l" d="M0 10h3"/></g>`},
 		"a bare group":    {func(c *svg) { c.Stroke(line); c.open("", "", ""); c.close() }, `<path class="l" d="M0 10h3"/><g></g>`},
 	} {
-		c := newSVG(10, 10)
+		c := newSVG(10, 10, "", "")
 		test.draw(c)
 		c.flush()
 		if got := c.out.String(); got != test.want {
 			t.Errorf("%s: %s, want %s", name, got, test.want)
 		}
 	}
-	if x, y := newSVG(30, 20).Size(); x != 30 || y != 20 {
+	if x, y := newSVG(30, 20, "", "").Size(); x != 30 || y != 20 {
 		t.Errorf("size %v by %v", x, y)
 	}
 }

@@ -82,3 +82,15 @@ func thinLabels(a Axis) []Tick {
 	}
 	return out
 }
+
+// labelRoom is how many characters a label has at the most.
+const labelRoom = 12
+
+// labelled returns places with their labels, as far as there is room.
+func labelled(ticks []Tick) []Tick {
+	out := slices.Clone(ticks)
+	for i := range out {
+		out[i].Label = format.CleanTo(out[i].Label, labelRoom)
+	}
+	return out
+}
