@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -202,16 +203,20 @@ func TestReserveClosedOutput(t *testing.T) {
 	}
 }
 
-// Processes in reserve that are killed are no loss.
+// Processes in reserve that are killed are no loss, and none of the reserve:
+// neither those that would have been taken first, nor those behind one that is.
 func TestReserveKilled(t *testing.T) {
 	q := must(NewQueue[who](0))(t)
 	defer q.Close()
 	setReserve(t, 3, 1)
-	for range 10 {
+	for k := range 10 {
 		pids := reservedNow(t, 3)
-		syscall.Kill(pids[0], syscall.SIGKILL)
-		syscall.Kill(pids[1], syscall.SIGKILL)
-		allGone(t, pids[:2]...) // else it is as if they were killed once they are started
+		slices.Sort(pids) // as they were started, and are taken
+		killed := slices.Delete(pids, k%3, k%3+1)
+		for _, pid := range killed {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+		allGone(t, killed...) // else it is as if they were killed once they are started
 		tell(t, q, ProcessConfig{GOMAXPROCS: 1}, 0)
 	}
 }
@@ -264,6 +269,8 @@ func TestReserveOfKilledParent(t *testing.T) {
 
 // The reserve is let go, with what it has open.
 func TestReserveEnds(t *testing.T) {
+	setReserve(t, 1, 1) // what a first start opens for good, as /dev/null, is open
+	setReserve(t, 0, 0)
 	proctest.Tidy(t)
 	before := proctest.Descriptors(t)
 	setReserve(t, 3, 1)

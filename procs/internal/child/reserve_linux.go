@@ -61,12 +61,13 @@ func SetReserve(size, gomaxprocs int) error {
 	return fillReserve()
 }
 
-// fillReserve starts processes until there are enough. The caller holds
-// filling.
+// fillReserve starts processes until there are enough that have not ended. The
+// caller holds filling.
 func fillReserve() error {
 	r := &reserve
 	for {
 		r.mu.Lock()
+		r.idle = slices.DeleteFunc(r.idle, func(p *reserved) bool { return !p.Alive() })
 		enough := len(r.idle) >= r.size
 		r.mu.Unlock()
 		if enough {
