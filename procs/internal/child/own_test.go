@@ -69,6 +69,12 @@ func TestControlMessages(t *testing.T) {
 			t.Error("the other end is gone:", err)
 		}
 		ours.Close()
+		if err := ours.Send(1, nil, nil); err == nil {
+			t.Error("sent over a closed end")
+		}
+		if kind, body, fds, err := ours.Recv(nil); kind != 0 || body != nil || fds != nil || err == nil {
+			t.Error("received from a closed end:", kind, body, fds, err)
+		}
 	}
 	if after := proctest.Descriptors(t); after != before {
 		t.Errorf("%d descriptors, %d before", after, before)
