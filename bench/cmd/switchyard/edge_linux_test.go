@@ -291,6 +291,25 @@ func TestResumable(t *testing.T) {
 	}
 }
 
+// A run is of this machine, and its words are taken over, if what decides how
+// fast it is is the same.
+func TestOtherMachine(t *testing.T) {
+	for change, want := range map[string]bool{
+		"": false, "memory": false, "governor": false, "go": false, "commit": false,
+		"cpu": true, "cores": true, "kernel": true, "mitigations": true,
+	} {
+		before := &benchlog.File{Facts: host.Facts("")}
+		for i, f := range before.Facts {
+			if f.Key == change {
+				before.Facts[i].Value = "another"
+			}
+		}
+		if got := otherMachine(before); (got != "") != want || want && !strings.HasPrefix(got, "its "+change+` is "another", and here it is "`) {
+			t.Errorf("another %s: %q", change, got)
+		}
+	}
+}
+
 // A shell is offered the names that the runners have, in every command that
 // measures, and no files.
 func TestCompletion(t *testing.T) {

@@ -91,8 +91,11 @@ func samePlan(before *benchlog.File, plan run.Config) bool {
 }
 
 // otherMachine says in what the machine of an earlier run differs from this
-// one, "" if in nothing that decides how fast it is.
-func otherMachine(before *benchlog.File) string { return differs(before, "cpu", "cores") }
+// one, "" if in nothing that decides how fast it is: what the kernel does
+// against attacks can double the price of a system call.
+func otherMachine(before *benchlog.File) string {
+	return differs(before, "cpu", "cores", "kernel", "mitigations")
+}
 
 // differs says in which of these facts an earlier run differs from one that is
 // made here and now, "" if in none.
