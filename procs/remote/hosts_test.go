@@ -88,7 +88,7 @@ func startHost(t *testing.T, i int, url string) *host {
 	h := &host{cmd: exec.Command("/proc/self/exe", "-test.run=^TestHost$"), line: fmt.Sprint("line", i)}
 	h.cmd.Env = append(os.Environ(), hostEnv+"=host")
 	h.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
-	h.cmd.Stderr = os.Stderr
+	h.cmd.Stdout, h.cmd.Stderr = os.Stderr, os.Stderr // what it fails with
 	in := must(h.cmd.StdinPipe())(t)
 	if err := h.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -147,11 +147,11 @@ func onHosts(t *testing.T) {
 	for i := range n {
 		hosts = append(hosts, startHost(t, i, url))
 	}
+	p := durablePool(t, url, PoolConfig{Lease: minLease, Tries: 100})
+	hasWorkers(t, p, n) // who is cut off, or loses too much, while it connects gives up
 	for _, h := range hosts[n-n/3:] {
 		bad(t, h)
 	}
-	p := durablePool(t, url, PoolConfig{Lease: minLease, Tries: 100})
-	hasWorkers(t, p, n) // who is cut off while it connects gives up
 	var results atomic.Int64
 	var fs []*procs.Future[int]
 	for range tasks {
