@@ -14,13 +14,13 @@
 // compiler, also to go commands that a test starts (by GOFLAGS). All changes
 // that the tests of a package may see are built into one program, and an
 // environment variable names the one that it makes: a function that has some
-// holds its changed bodies beside its own. (Untch, Offutt and Harrold, "Mutation analysis using mutant
-// schemata", 1993.) A child without that variable makes none. A change outside
-// of functions is built by itself, and so is one that cannot stand beside the
-// others, or makes a test fail by doing so.
+// holds its changed bodies beside its own. (Untch, Offutt and Harrold,
+// "Mutation analysis using mutant schemata", 1993.) A child without that
+// variable makes none. A change outside of functions is built by itself, and so
+// is one that cannot stand beside the others, or makes a test fail by doing so.
 //
 // The tests of the package come first, then those of the packages that import
-// it (not with -own); for X/internal/... those of X, once for all such packages.
+// it (not with -own); for X/internal/... those of X, once for all of these.
 // Each test is run by itself without a change, which tells how long it takes and
 // which functions it comes to; a change is tried on the tests that come to its
 // function. Those come first that are near, which is that their files have the

@@ -270,49 +270,32 @@ func (s *session) trySuite(ctx context.Context, b *program, left []*outcome) err
 
 // tryMeasured tries changes on the tests that were measured last.
 func (s *session) tryMeasured(ctx context.Context, b *program, left []*outcome) error {
-	var (
-		mu      sync.Mutex
-		failed  error
-		workers sync.WaitGroup
-		next    = make(chan *outcome, len(left))
-	)
-	for _, o := range left {
-		next <- o
-	}
-	close(next)
-	for range s.Parallel {
-		workers.Go(func() {
-			for o := range next {
-				began := time.Now()
-				verdict, by, err := s.runner.Try(ctx, o.Change, b)
-				score := &o.trial.score
-				mu.Lock()
-				o.Verdict, o.By = verdict, by
-				o.Seconds += time.Since(began).Seconds()
-				switch {
-				case err != nil:
-					failed = err
-				case verdict == Broken:
-					score.Broken++
-					o.trial.counted--
-				case verdict == Limit:
-					score.Limit++
-					fallthrough
-				case verdict == Caught:
-					score.Caught++
-				}
-				if err == nil && verdict != Survived {
-					s.report(o)
-				}
-				mu.Unlock()
-				if err != nil {
-					return
-				}
-			}
-		})
-	}
-	workers.Wait()
-	return failed
+	var mu sync.Mutex
+	return each(s.Parallel, left, func(o *outcome) error {
+		began := time.Now()
+		verdict, by, err := s.runner.Try(ctx, o.Change, b)
+		score := &o.trial.score
+		mu.Lock()
+		defer mu.Unlock()
+		o.Verdict, o.By = verdict, by
+		o.Seconds += time.Since(began).Seconds()
+		switch {
+		case err != nil:
+			return err
+		case verdict == Broken:
+			score.Broken++
+			o.trial.counted--
+		case verdict == Limit:
+			score.Limit++
+			fallthrough
+		case verdict == Caught:
+			score.Caught++
+		}
+		if verdict != Survived {
+			s.report(o)
+		}
+		return nil
+	})
 }
 
 // report prints what became of a change.

@@ -107,47 +107,29 @@ func (r *Runner) Prepare(ctx context.Context, s *Suite, changes []*Change) (*pro
 // how long it takes and which changes it comes to. Try is about these tests.
 func (r *Runner) Measure(ctx context.Context, b *program, tests []*Test) error {
 	b.tests, b.reached, b.failed = tests, map[*Change][]*Test{}, nil
-	var (
-		mu      sync.Mutex
-		broken  error
-		workers sync.WaitGroup
-		next    = make(chan *Test, len(tests))
-	)
-	for _, t := range tests {
-		next <- t
-	}
-	close(next)
-	for range max(r.Parallel, 1) {
-		workers.Go(func() {
-			for t := range next {
-				file := r.name("n")
-				failed := errLimit
-				for range 2 { // what fails by chance does not do so again
-					began := time.Now()
-					if _, failed = r.run(ctx, b, []*Test{t}, baselineTime, reachedVariable+"="+file); failed == nil {
-						t.Took = time.Since(began)
-						break
-					}
-				}
-				came, err := takeReached(file, b.marked)
-				mu.Lock()
-				if failed != nil {
-					t.Took = 0
-					b.failed = append(b.failed, t)
-				}
-				for _, c := range came {
-					b.reached[c] = append(b.reached[c], t)
-				}
-				broken = errors.Join(broken, err, ctx.Err())
-				stop := broken != nil
-				mu.Unlock()
-				if stop {
-					return
-				}
+	var mu sync.Mutex
+	broken := each(r.Parallel, tests, func(t *Test) error {
+		file := r.name("n")
+		failed := errLimit
+		for range 2 { // what fails by chance does not do so again
+			began := time.Now()
+			if _, failed = r.run(ctx, b, []*Test{t}, baselineTime, reachedVariable+"="+file); failed == nil {
+				t.Took = time.Since(began)
+				break
 			}
-		})
-	}
-	workers.Wait()
+		}
+		came, err := takeReached(file, b.marked)
+		mu.Lock()
+		defer mu.Unlock()
+		if failed != nil {
+			t.Took = 0
+			b.failed = append(b.failed, t)
+		}
+		for _, c := range came {
+			b.reached[c] = append(b.reached[c], t)
+		}
+		return errors.Join(err, ctx.Err())
+	})
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -174,6 +156,37 @@ func (r *Runner) Measure(ctx context.Context, b *program, tests []*Test) error {
 		}
 	}
 	return nil
+}
+
+// each calls do for all items, so many at a time, and returns its errors: after
+// one, those that are not begun are left out.
+func each[T any](parallel int, items []T, do func(T) error) error {
+	var (
+		mu      sync.Mutex
+		failed  error
+		workers sync.WaitGroup
+		next    = make(chan T, len(items))
+	)
+	for _, item := range items {
+		next <- item
+	}
+	close(next)
+	for range max(parallel, 1) {
+		workers.Go(func() {
+			for item := range next {
+				err := do(item)
+				mu.Lock()
+				failed = errors.Join(failed, err)
+				stop := failed != nil
+				mu.Unlock()
+				if stop {
+					return
+				}
+			}
+		})
+	}
+	workers.Wait()
+	return failed
 }
 
 // buildAlone returns the tests of a program, built with one change.

@@ -92,7 +92,7 @@ func samePlan(before *benchlog.File, plan run.Config) bool {
 
 // otherMachine says in what the machine of an earlier run differs from this
 // one, "" if in nothing that decides how fast it is: what the kernel does
-// against attacks can double the price of a system call.
+// against attacks is paid in every system call.
 func otherMachine(before *benchlog.File) string {
 	return differs(before, "cpu", "cores", "kernel", "mitigations")
 }
